@@ -1,0 +1,62 @@
+"""What usage is broken down by, and the grains that daily breakdowns are kept at."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """`name` in queries and URLs, `column` in the log and in the breakdowns, `plural` for headings."""
+
+    name: str
+    column: str
+    plural: str
+
+
+DIMENSIONS = (
+    Dimension("operation", "operation", "operations"),
+    Dimension("provider", "provider", "providers"),
+    Dimension("model", "model", "models"),
+    Dimension("user", "user_id", "users"),
+    Dimension("subject", "subject_id", "subjects"),
+    Dimension("project", "project", "projects"),
+)
+BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """A set of dimensions, in the order of DIMENSIONS, that breakdown rows are keyed by."""
+
+    dimensions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(self.dimensions)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(BY_NAME[name].column for name in self.dimensions)
+
+
+TOTALS = Grain(())  # kept in DailyAggregate; all others are rows of DailyBreakdown
+
+# Coarsest first: a query takes the first grain that holds its dimensions. Together they hold every pair, so that one
+# filter with one group-by never needs the log.
+GRAINS = (
+    Grain(("operation",)),
+    Grain(("provider",)),
+    Grain(("model",)),
+    Grain(("project",)),
+    Grain(("user",)),
+    Grain(("subject",)),
+    Grain(("operation", "provider", "model", "project")),
+    Grain(("operation", "provider", "model", "user", "project")),
+    Grain(("operation", "provider", "model", "subject", "project")),
+    Grain(("user", "subject")),
+)
+
+
+def grain_for(dimensions: Collection[str]) -> Grain | None:
+    """The coarsest grain that holds these dimensions; None if no grain does."""
+    return next((grain for grain in (TOTALS, *GRAINS) if set(dimensions) <= set(grain.dimensions)), None)

@@ -1,0 +1,124 @@
+"""Daily aggregates, and the state of each day: sealed, rolled, stale."""
+
+from django.db import models
+
+from aggregates.models.organization import Organization
+
+
+class Totals(models.Model):
+    """The sums of all measures over some calls; aggregates.measures says how each comes from the log."""
+
+    total_calls = models.BigIntegerField("calls")
+    total_errors = models.BigIntegerField("errors")
+    total_unpriced_calls = models.BigIntegerField("calls without a price")
+    total_cost = models.DecimalField("cost (USD)", max_digits=36, decimal_places=12)
+    total_input_tokens = models.BigIntegerField("input tokens")
+    total_cached_tokens = models.BigIntegerField("cached tokens")
+    total_cache_write_tokens = models.BigIntegerField("cache-write tokens")
+    total_output_tokens = models.BigIntegerField("output tokens")
+    total_reasoning_tokens = models.BigIntegerField("reasoning tokens")
+    total_cache_hit_rate = models.DecimalField("sum of cache hit rates", max_digits=28, decimal_places=8)
+
+    class Meta:
+        abstract = True
+        constraints = [models.CheckConstraint(condition=models.Q(total_calls__gt=0), name="%(class)s_has_calls")]
+
+
+class DailyAggregate(Totals):
+    """An organization's day with usage."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    date = models.DateField(db_index=True)
+    # For people who read the table; reports divide the sums themselves.
+    avg_cache_hit_rate = models.GeneratedField(
+        expression=models.F("total_cache_hit_rate") / models.F("total_calls"),
+        output_field=models.DecimalField(max_digits=17, decimal_places=16),
+        db_persist=True,
+    )
+
+    class Meta(Totals.Meta):
+        ordering = ["-date", "organization"]
+        constraints = [
+            *Totals.Meta.constraints,
+            models.UniqueConstraint(fields=["organization", "date"], name="daily_aggregate_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.date}"
+
+
+class DailyBreakdown(Totals):
+    """An organization's day, broken down at one grain; dimensions that are not of the grain are ''."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    grain = models.TextField()
+    date = models.DateField()
+    operation = models.TextField()
+    provider = models.TextField()
+    model = models.TextField()
+    user_id = models.TextField()
+    subject_id = models.TextField()
+    project = models.TextField()
+
+    class Meta(Totals.Meta):
+        constraints = [
+            *Totals.Meta.constraints,
+            models.UniqueConstraint(
+                fields=[
+                    "organization",
+                    "grain",
+                    "date",
+                    "operation",
+                    "provider",
+                    "model",
+                    "user_id",
+                    "subject_id",
+                    "project",
+                ],
+                name="daily_breakdown_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.date} by {self.grain}"
+
+
+class UsageDay(models.Model):
+    """A day on which an organization has recorded calls.
+
+    A day that is over is sealed before it is rolled up: whoever records a call for it later sees the seal and
+    leaves a StaleDay. Clean is a day that is rolled and has no mark: its aggregates equal its log.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    date = models.DateField()
+    sealed_at = models.DateTimeField(null=True)
+    rolled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "date"], name="usage_day_once"),
+            models.CheckConstraint(
+                condition=models.Q(rolled_at=None) | models.Q(sealed_at__isnull=False), name="usage_day_sealed_first"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["date", "organization"], condition=models.Q(rolled_at=None), name="usage_day_unrolled")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.date}"
+
+
+class StaleDay(models.Model):
+    """A mark: calls of a sealed day were recorded, changed or deleted. Only ever appended, and deleted by rolling."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    date = models.DateField()
+    marked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "date"], name="stale_day")]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.date}"

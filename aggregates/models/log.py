@@ -1,0 +1,95 @@
+"""The usage log: one row a call."""
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.db.models.lookups import LessThanOrEqual
+
+from aggregates.calls import MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
+from aggregates.models.organization import Organization
+
+TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
+COUNTS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "latency_ms")
+
+
+def octets(column: str) -> models.Func:
+    return models.Func(F(column), function="octet_length", output_field=models.IntegerField())
+
+
+class Status(models.TextChoices):
+    OK = "ok", "OK"
+    ERROR = "error", "Error"
+
+
+class CostSource(models.TextChoices):
+    REPORTED = "reported", "Reported by the sender"
+    PRICED = "priced", "Computed from prices"
+    NONE = "none", "No price known"
+
+
+class UsageLog(models.Model):
+    """One call to a model. Written by aggregates.ingest alone, which keeps the marks of its days.
+
+    In the database the table is partitioned by month of `timestamp` (migration 0002); uniqueness of
+    (organization, request_id) holds within a month's partition. Unknown text is '', an unknown cost NULL.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, db_index=False, related_name="+")
+    timestamp = models.DateTimeField(help_text="When the call was made.")
+    request_id = models.TextField(help_text="Given by the sender, or made; unique in an organization and month.")
+    operation = models.TextField(blank=True, help_text="What the application was doing.")
+    provider = models.TextField(blank=True)
+    model = models.TextField()
+    user_id = models.TextField(blank=True, help_text="Who made the call.")
+    subject_id = models.TextField(blank=True, help_text="Whom or what the call was about.")
+    project = models.TextField(blank=True)
+    status = models.TextField(choices=Status)
+    input_tokens = models.BigIntegerField(help_text="Cached and cache-write tokens included.")
+    cached_tokens = models.BigIntegerField(help_text="Input tokens read from a cache.")
+    cache_write_tokens = models.BigIntegerField(help_text="Input tokens written to a cache.")
+    output_tokens = models.BigIntegerField(help_text="Reasoning tokens included.")
+    reasoning_tokens = models.BigIntegerField()
+    latency_ms = models.BigIntegerField(null=True, blank=True)
+    cost = models.DecimalField("cost (USD)", max_digits=24, decimal_places=12, null=True, blank=True)
+    cost_source = models.TextField(choices=CostSource)
+    cache_hit_rate = models.DecimalField(
+        max_digits=9, decimal_places=8, help_text="cached / input tokens, 8 decimals, half-even; 0 without input."
+    )
+    received_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "call"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(*(LessThanOrEqual(octets(column), MAX_TEXT_BYTES) for column in TEXTS)),
+                name="usage_log_texts_short",
+            ),
+            models.CheckConstraint(condition=~Q(request_id="") & ~Q(model=""), name="usage_log_texts_given"),
+            models.CheckConstraint(
+                condition=Q(*((f"{column}__range", (0, MAX_COUNT)) for column in COUNTS)),
+                name="usage_log_counts_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(cached_tokens__lte=F("input_tokens") - F("cache_write_tokens")),
+                name="usage_log_cached_within_input",
+            ),
+            models.CheckConstraint(
+                condition=Q(reasoning_tokens__lte=F("output_tokens")), name="usage_log_reasoning_within_output"
+            ),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="usage_log_status_known"),
+            models.CheckConstraint(
+                condition=Q(cost=None, cost_source=CostSource.NONE)
+                | Q(cost__gte=0, cost__lt=MAX_COST, cost_source__in=[CostSource.REPORTED, CostSource.PRICED]),
+                name="usage_log_cost_with_source",
+            ),
+            models.CheckConstraint(condition=Q(cache_hit_rate__range=(0, 1)), name="usage_log_cache_hit_rate_share"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "timestamp"], name="usage_log_by_time"),
+            models.Index(fields=["id"], name="usage_log_by_id"),
+            BrinIndex(fields=["timestamp"], name="usage_log_brin"),
+        ]
+
+    def __str__(self) -> str:
+        return self.request_id

@@ -1,0 +1,62 @@
+"""The monthly partitions of the usage log."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+
+from django.db import connection, transaction
+from psycopg import sql
+
+from aggregates.locks import Lock, take
+from aggregates.models import UsageLog
+
+TABLE = UsageLog._meta.db_table
+
+
+def months(first: date, last: date) -> Iterator[date]:
+    """The first day of each month from first's to last's."""
+    for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+        yield date(number // 12, number % 12 + 1, 1)
+
+
+def partition_name(month: date) -> str:
+    return f"{TABLE}_{month:%Y_%m}"
+
+
+def ensure_partitions(wanted: Iterable[date]) -> list[str]:
+    """Make the partitions that are missing for these months (UTC), within the caller's transaction if there is one.
+
+    Returns the names of those it made.
+    """
+    names = {partition_name(month): month.replace(day=1) for month in wanted}
+    with transaction.atomic(), connection.cursor() as cursor:
+        missing = _missing(cursor, names)
+        if missing:
+            take(Lock.PARTITIONS)
+            missing = _missing(cursor, names)  # somebody else may have made them while we waited
+        for name in missing:
+            _create(cursor, name, names[name])
+    return missing
+
+
+def _missing(cursor, names: Iterable[str]) -> list[str]:
+    cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY 1", [[*names]])
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _create(cursor, name: str, month: date) -> None:
+    """Made apart and then attached: that locks out nobody who reads or writes the other months."""
+    start = datetime(month.year, month.month, 1, tzinfo=UTC)
+    end = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+    parts = {
+        "name": sql.Identifier(name),
+        "log": sql.Identifier(TABLE),
+        "unique": sql.Identifier(f"{name}_once"),
+        "start": sql.Literal(start),
+        "end": sql.Literal(end),
+    }
+    for statement in (
+        "CREATE TABLE {name} (LIKE {log} INCLUDING ALL)",
+        "CREATE UNIQUE INDEX {unique} ON {name} (organization_id, request_id)",
+        "ALTER TABLE {log} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
+    ):
+        cursor.execute(sql.SQL(statement).format(**parts).as_string(cursor.connection))

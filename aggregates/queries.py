@@ -1,0 +1,113 @@
+"""A question about usage, as a value: it travels from form, command or page to the rows, and nothing re-reads the request."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from aggregates import days
+from aggregates.days import Span
+from aggregates.dimensions import BY_NAME, Grain, grain_for
+from aggregates.models import Organization
+
+MAX_DAYS = 3660
+MAX_HOURLY_DAYS = 1100
+
+
+class QueryError(ValueError):
+    """A question that cannot be answered as it was put."""
+
+
+class Bucket(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    TOTAL = "total"
+
+
+class Source(StrEnum):
+    """Where the answer may come from; AUTO lets the planner choose, and the numbers are the same."""
+
+    AUTO = "auto"
+    LOG = "log"
+    AGGREGATES = "aggregates"
+
+
+@dataclass(frozen=True)
+class UsageQuery:
+    """Sums of all measures over an organization's calls from `start` to before `end`.
+
+    In buckets of the organization's local hours or days, or one for all; `by` a dimension, or not broken down; only
+    calls with the `filters`' values. With `top`, the groups beyond the first so many (by cost over the whole range,
+    then calls, then name) are added up under the key None, "Other".
+    """
+
+    organization: Organization
+    start: datetime
+    end: datetime
+    bucket: Bucket = Bucket.DAY
+    by: str | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    top: int | None = None
+    source: Source = Source.AUTO
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise QueryError("The range ends before it begins.")
+        limit = MAX_HOURLY_DAYS if self.bucket == Bucket.HOUR else MAX_DAYS
+        if self.end - self.start > timedelta(days=limit + 1):
+            raise QueryError(f"The range is too long: at most {limit:,} days by {self.bucket}.")
+        for name in self.dimensions:
+            if name not in BY_NAME:
+                raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
+
+    @classmethod
+    def for_dates(cls, organization: Organization, first: date, last: date, **rest: object) -> "UsageQuery":
+        """For whole days, first to last, both included."""
+        zone = organization.time_zone
+        return cls(organization, days.midnight(first, zone), days.midnight(last + days.DAY, zone), **rest)  # type: ignore[arg-type]
+
+    @property
+    def zone(self) -> str:
+        return self.organization.time_zone
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def first(self) -> date:
+        return days.date_of(self.start, self.zone)
+
+    @property
+    def last(self) -> date:
+        return days.date_of(self.end - timedelta(microseconds=1), self.zone)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Every dimension that the query filters or groups by."""
+        return (*((self.by,) if self.by else ()), *(name for name, _ in self.filters))
+
+    @property
+    def grain(self) -> Grain | None:
+        """The grain of the daily aggregates that can answer this; None if there is none."""
+        return grain_for(self.dimensions)
+
+    @cached_property
+    def days(self) -> tuple[tuple[date, Span], ...]:
+        """The days of the range, each with the part of it that the range covers."""
+        spans = ((day, days.span_of(day, self.zone).clipped(self.span)) for day in days.dates(self.first, self.last))
+        return tuple((day, span) for day, span in spans if span)
+
+    @cached_property
+    def buckets(self) -> tuple[datetime, ...]:
+        """The instants at which the range's buckets begin."""
+        if self.bucket == Bucket.TOTAL:
+            return (self.start,)
+        if self.bucket == Bucket.DAY:
+            return tuple(span.start for _, span in self.days)
+        hours = (hour for day, _ in self.days for hour in days.hours_of(day, self.zone))
+        return tuple(hour for hour in hours if self.start <= hour < self.end)
+
+    def local(self, instant: datetime) -> datetime:
+        return instant.astimezone(ZoneInfo(self.zone))

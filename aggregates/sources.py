@@ -1,0 +1,267 @@
+"""Where a query's numbers come from: the log, the daily aggregates, or both, day by day; and reading them.
+
+The answer is the same whichever it is. All queries of one request are read in one snapshot, so they agree.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from aggregates import days
+from aggregates.days import Span
+from aggregates.dimensions import BY_NAME, TOTALS, Grain
+from aggregates.measures import MEASURES, Sums
+from aggregates.models import Organization
+from aggregates.queries import Bucket, QueryError, Source, UsageQuery
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """What is known of a day on which calls were recorded. `calls` is how many its aggregate holds."""
+
+    rolled_at: datetime | None
+    stale: bool
+    calls: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return self.rolled_at is not None and not self.stale
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which days are read where. Days on which nothing was recorded need no reading."""
+
+    grain: Grain | None
+    aggregate_days: tuple[date, ...]
+    log_days: tuple[date, ...]
+    log_spans: tuple[Span, ...]
+    empty_days: tuple[date, ...]
+    rolled_at: datetime | None  # the latest roll-up among aggregate_days
+    rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
+
+
+def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datetime) -> Plan:
+    """Decide, day by day, where the query is answered from; `states` holds the days on which calls were recorded.
+
+    Raises QueryError if the query insists on aggregates and they cannot answer it.
+    """
+    from_log = _reads_log(query, states)
+    aggregate, log, empty, spans = [], [], [], []
+    rolled_through, unbroken = None, True
+    for day, span in query.days:
+        state = states.get(day)
+        whole = span == days.span_of(day, query.zone)
+        over = span.end <= now
+        clean = over and (state is None or state.clean)
+        if unbroken := unbroken and clean:
+            rolled_through = day
+        if clean and whole and not from_log:
+            (empty if state is None else aggregate).append(day)
+        else:
+            log.append(day)
+            spans.append(span)
+    if query.source == Source.AGGREGATES and log:
+        _refuse(query, log)
+    return Plan(
+        grain=query.grain,
+        aggregate_days=tuple(aggregate),
+        log_days=tuple(log),
+        log_spans=tuple(_joined(spans)),
+        empty_days=tuple(empty),
+        rolled_at=max((rolled for day in aggregate if (rolled := states[day].rolled_at)), default=None),
+        rolled_through=rolled_through,
+    )
+
+
+def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
+    """Whether all days are read from the log: detail that no aggregate has, or a range so short that it is no work."""
+    if query.source == Source.LOG or query.bucket == Bucket.HOUR or query.grain is None:
+        return True
+    if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
+        return False
+    return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
+
+
+def _refuse(query: UsageQuery, missing: list[date]) -> None:
+    if query.bucket == Bucket.HOUR:
+        raise QueryError("Daily aggregates know no hours: ask by day, or leave the source to us.")
+    if query.grain is None:
+        raise QueryError(f"No daily aggregate holds {' with '.join(query.dimensions)}: leave the source to us.")
+    listed = ", ".join(map(str, missing[:5])) + (" and others" if len(missing) > 5 else "")
+    raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans in order, with those that touch made one."""
+    held: Span | None = None
+    for span in spans:
+        if held and held.end == span.start:
+            held = Span(held.start, span.end)
+        else:
+            if held:
+                yield held
+            held = span
+    if held:
+        yield held
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The sums of one bucket and group. `key` is the group's value, '' if unknown; None is Other, or no breakdown."""
+
+    start: datetime
+    key: str | None
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows with usage, by bucket and then by rank over the whole range, and where they came from, as of when."""
+
+    query: UsageQuery
+    rows: tuple[Row, ...]
+    plan: Plan
+    as_of: datetime
+
+    @cached_property
+    def totals(self) -> Sums:
+        return sum((row.sums for row in self.rows), Sums())
+
+    @cached_property
+    def keys(self) -> tuple[str | None, ...]:
+        """The groups, highest first, Other last."""
+        return tuple(dict.fromkeys(sorted((row.key for row in self.rows), key=lambda key: key is None)))
+
+
+@contextmanager
+def snapshot() -> Iterator[datetime]:
+    """A read-only transaction in which everything is as of one moment; gives that moment, by the database's clock.
+
+    Within a transaction that is open already, it is the caller's.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if outermost:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT statement_timestamp()")
+        yield cursor.fetchone()[0]
+
+
+def read(queries: Iterable[UsageQuery]) -> dict[UsageQuery, Answer]:
+    """Answer queries about one organization, all in one snapshot."""
+    wanted = dict.fromkeys(queries)
+    with snapshot() as now:
+        states: dict[date, DayState] = {}
+        if wanted:
+            (organization,) = {query.organization for query in wanted}
+            states = _states(organization, min(q.first for q in wanted), max(q.last for q in wanted))
+        return {query: _answer(query, states, now) for query in wanted}
+
+
+def _states(organization: Organization, first: date, last: date) -> dict[date, DayState]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT date, rolled_at, mark.date IS NOT NULL, COALESCE(total_calls, 0)
+            FROM aggregates_usageday AS day
+            LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
+            LEFT JOIN (SELECT DISTINCT organization_id, date FROM aggregates_staleday) AS mark
+                USING (organization_id, date)
+            WHERE organization_id = %s AND date BETWEEN %s AND %s
+            """,
+            [organization.pk, first, last],
+        )
+        return {day: DayState(*state) for day, *state in cursor.fetchall()}
+
+
+def _answer(query: UsageQuery, states: Mapping[date, DayState], now: datetime) -> Answer:
+    plan = choose_source(query, states, now)
+    parts = [part for part in (_aggregate_part(query, plan), _log_part(query, plan)) if part]
+    rows: tuple[Row, ...] = ()
+    if parts:
+        statement, parameters = _combined(query, parts)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            rows = tuple(Row(query.buckets[number - 1], key, Sums(*sums)) for number, key, *sums in cursor.fetchall())
+    return Answer(query, rows, plan, now)
+
+
+SQL = tuple[str, list[object]]
+
+
+def _aggregate_part(query: UsageQuery, plan: Plan) -> SQL | None:
+    """Sums by bucket and key over the daily aggregates."""
+    if not plan.aggregate_days or plan.grain is None:
+        return None
+    first, last = plan.aggregate_days[0], plan.aggregate_days[-1]
+    table = "aggregates_dailyaggregate"
+    where, parameters = "organization_id = %s AND date BETWEEN %s AND %s", [query.organization.pk, first, last]
+    if plan.grain != TOTALS:
+        table = "aggregates_dailybreakdown"
+        where += " AND grain = %s"
+        parameters.append(plan.grain.name)
+    if between := [day for day in plan.log_days if first < day < last]:
+        where += " AND date <> ALL(%s)"
+        parameters.append(between)
+    number, bounds = _bucket_number(query, "date", [day for day, _ in query.days], "date")
+    sums = ", ".join(f"sum({measure.column})" for measure in MEASURES)
+    return _part(query, table, number, bounds, sums, where, parameters)
+
+
+def _log_part(query: UsageQuery, plan: Plan) -> SQL | None:
+    """Sums by bucket and key over the log."""
+    if not plan.log_spans:
+        return None
+    spans = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
+    where = f"organization_id = %s AND ({spans})"
+    parameters = [query.organization.pk, *(bound for span in plan.log_spans for bound in (span.start, span.end))]
+    number, bounds = _bucket_number(query, "timestamp", list(query.buckets), "timestamptz")
+    sums = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
+    return _part(query, "aggregates_usagelog", number, bounds, sums, where, parameters)
+
+
+def _bucket_number(query: UsageQuery, column: str, bounds: list[object], type_: str) -> SQL:
+    """The number, from 1, of the bucket that a row falls into."""
+    if query.bucket == Bucket.TOTAL:
+        return "1", []
+    return f"width_bucket({column}, %s::{type_}[])", [bounds]
+
+
+def _part(
+    query: UsageQuery, table: str, number: str, bounds: list[object], sums: str, where: str, parameters: list[object]
+) -> SQL:
+    key = BY_NAME[query.by].column if query.by else "NULL::text"
+    for name, value in query.filters:
+        where += f" AND {BY_NAME[name].column} = %s"
+        parameters = [*parameters, value]
+    return f"SELECT {number}, {key}, {sums} FROM {table} WHERE {where} GROUP BY 1, 2", [*bounds, *parameters]
+
+
+def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:
+    """One statement over the parts: added up, ranked over the whole range, and with `top` the rest as Other."""
+    names = ", ".join(measure.name for measure in MEASURES)
+    sums = ", ".join(
+        f"sum({measure.name}){'' if measure.is_decimal else '::bigint'} AS {measure.name}" for measure in MEASURES
+    )
+    union = " UNION ALL ".join(f"({statement})" for statement, _ in parts)
+    parameters = [parameter for _, given in parts for parameter in given]
+    statement = f"WITH part (bucket, key, {names}) AS ({union})"
+    if not query.by:
+        return f"{statement} SELECT bucket, NULL, {sums} FROM part GROUP BY 1 ORDER BY 1", parameters
+    shown = "rank <= %s" if query.top else "true"
+    return (
+        f"""{statement}, ranked AS (
+            SELECT key, row_number() OVER (ORDER BY sum(cost) DESC, sum(calls) DESC, key COLLATE "C") AS rank
+            FROM part GROUP BY key
+        )
+        SELECT bucket, CASE WHEN {shown} THEN key END, {sums}
+        FROM part JOIN ranked USING (key) GROUP BY 1, 2 ORDER BY 1, min(rank)
+        """,
+        [*parameters, *([query.top] if query.top else [])],
+    )
