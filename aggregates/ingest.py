@@ -7,14 +7,14 @@ and leaves a StaleDay in the same commit as its rows.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from uuid import uuid4
 
 from django.db import connection, transaction
 
 from aggregates import days
-from aggregates.calls import Call
+from aggregates.calls import EPOCH, Call
 from aggregates.locks import Lock, day_number, take_shared
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
@@ -41,6 +41,11 @@ COLUMNS = (
     "cost_source",
     "cache_hit_rate",
 )
+# Their types, and that of `id_from_content`: psycopg then need not look at each value.
+TYPES = ("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric", "bool")
+MICROSECOND = timedelta(microseconds=1)
+# Read once: `.value` of an enum is slow.
+NOT_PRICED, REPORTED = CostSource.NONE.value, CostSource.REPORTED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +79,23 @@ def record(organization: Organization, calls: Iterable[Call], *, ids_from_conten
 
 def _stage(calls: Iterable[Call], ids_from_content: bool) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
-    number = 0
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ON COMMIT DELETE ROWS AS "
             f"SELECT {', '.join(COLUMNS)}, false AS id_from_content FROM aggregates_usagelog WITH NO DATA"
         )
         cursor.execute("DELETE FROM staged_call")  # of an earlier batch in the same transaction
-        with cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN") as copy:
-            for number, call in enumerate(calls, start=1):
+        copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")
+        with connection.wrap_database_errors, copying as copy:
+            copy.set_types(TYPES)
+            for call in calls:
                 copy.write_row(_row(call, ids_from_content))
-    return number
+        received: int = cursor.rowcount
+    return received
 
 
 def _row(call: Call, id_from_content: bool) -> tuple[object, ...]:
     content = (
-        call.timestamp,
         call.operation,
         call.provider,
         call.model,
@@ -104,14 +110,19 @@ def _row(call: Call, id_from_content: bool) -> tuple[object, ...]:
         call.reasoning_tokens,
         call.latency_ms,
         call.cost,
-        CostSource.NONE.value if call.cost is None else CostSource.REPORTED.value,
+        NOT_PRICED if call.cost is None else REPORTED,
         call.cache_hit_rate,
     )
-    if call.request_id:
-        return (call.request_id, *content, False)
-    if id_from_content:
-        return (blake2b("\x1f".join(map(str, content)).encode(), digest_size=16).hexdigest(), *content, True)
-    return (uuid4().hex, *content, False)
+    made_from_content = id_from_content and not call.request_id
+    request_id = _content_id(call.timestamp, content) if made_from_content else call.request_id or uuid4().hex
+    return (request_id, call.timestamp, *content, made_from_content)
+
+
+def _content_id(timestamp: datetime, content: tuple[object, ...]) -> str:
+    """The same for calls of the same content. It begins with the time, so that the unique index grows at its end."""
+    microseconds = (timestamp - EPOCH) // MICROSECOND
+    joined = "\0".join(map(str, content))  # no text holds a NUL, so different contents are joined differently
+    return f"{microseconds:014x}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
 
 
 def _day_bounds(organization: Organization) -> list[datetime]:
@@ -137,9 +148,12 @@ def _touch_days(organization: Organization, bounds: list[datetime]) -> dict[int,
         touched = {number: days.date_of(bounds[number - 1], organization.time_zone) for (number,) in cursor.fetchall()}
         take_shared(Lock.DAY, (day_number(day) for day in touched.values()))
         cursor.execute(
-            "INSERT INTO aggregates_usageday (organization_id, date) SELECT %s, unnest(%s::date[]) "
+            # Rows that are there are not even tried: that would wait for a roller who is about to commit.
+            "INSERT INTO aggregates_usageday (organization_id, date) "
+            "SELECT %(organization)s, day FROM unnest(%(days)s::date[]) AS day WHERE NOT EXISTS ("
+            "SELECT FROM aggregates_usageday WHERE organization_id = %(organization)s AND date = day) "
             "ON CONFLICT DO NOTHING",
-            [organization.pk, sorted(touched.values())],
+            {"organization": organization.pk, "days": sorted(touched.values())},
         )
     return touched
 

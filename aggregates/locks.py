@@ -14,6 +14,7 @@ class Lock(IntEnum):
     ZONES = 74_002  # shared by whoever relies on time zones staying as they are
     DAY = 74_003  # by date: shared by writers of its calls, exclusive for sealing
     ROLL = 74_004  # by date: whoever rolls it up
+    SCHEDULES = 74_005  # whoever writes the task cluster's schedules
 
 
 def take(lock: Lock, number: int = 0) -> None:

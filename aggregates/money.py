@@ -14,8 +14,8 @@ def stored(amount: Decimal) -> Decimal:
 
 def shown(amount: Decimal) -> str:
     """For people: cents from one dollar up, and below it enough decimals to show three significant digits."""
-    if abs(amount) >= 1 or amount == 0:
-        return f"{'-' if amount < 0 else ''}${abs(amount).quantize(Decimal('0.01'), context=EXACT):,}"
-    places = min(12, max(2, 2 - amount.adjusted()))
-    rounded = amount.quantize(Decimal(1).scaleb(-places), context=EXACT)
-    return f"{'-' if amount < 0 else ''}${abs(rounded):f}"
+    sign, size = ("-" if amount < 0 else ""), amount.copy_abs()  # abs() would round to 28 digits
+    if size >= 1 or size == 0:
+        return f"{sign}${size.quantize(Decimal('0.01'), context=EXACT):,}"
+    places = min(12, 2 - size.adjusted())
+    return f"{sign}${size.quantize(Decimal(1).scaleb(-places), context=EXACT):f}"

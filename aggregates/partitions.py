@@ -39,7 +39,12 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
 
 
 def _missing(cursor, names: Iterable[str]) -> list[str]:
-    cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY 1", [[*names]])
+    # Not to_regclass: its cache may not know yet what somebody else committed while we waited for the lock.
+    cursor.execute(
+        "SELECT unnest(%s::text[]) EXCEPT "
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace ORDER BY 1",
+        [[*names]],
+    )
     return [name for (name,) in cursor.fetchall()]
 
 

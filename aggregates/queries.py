@@ -1,4 +1,4 @@
-"""A question about usage, as a value: it travels from form, command or page to the rows, and nothing re-reads the request."""
+"""A question about usage, as a value that travels from form, command or page to the rows."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -145,7 +145,8 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
             "DELETE FROM aggregates_staleday WHERE id = ANY(%s)", [[mark for seen in marks.values() for mark in seen]]
         )
         cursor.execute(
-            "UPDATE aggregates_usageday SET rolled_at = clock_timestamp() WHERE organization_id = ANY(%s) AND date = %s",
+            "UPDATE aggregates_usageday SET rolled_at = clock_timestamp() "
+            "WHERE organization_id = ANY(%s) AND date = %s",
             [list(marks), day],
         )
         cursor.execute("DROP TABLE summed_day")

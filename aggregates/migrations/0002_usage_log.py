@@ -222,7 +222,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("cost", None), ("cost_source", "none")),
-                    models.Q(("cost__gte", 0), ("cost__lt", 1000000000), ("cost_source__in", ["reported", "priced"])),
+                    models.Q(
+                        ("cost__isnull", False),
+                        ("cost__gte", 0),
+                        ("cost__lt", 1000000000),
+                        ("cost_source__in", ["reported", "priced"]),
+                    ),
                     _connector="OR",
                 ),
                 name="usage_log_cost_with_source",

@@ -80,7 +80,13 @@ class UsageLog(models.Model):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="usage_log_status_known"),
             models.CheckConstraint(
                 condition=Q(cost=None, cost_source=CostSource.NONE)
-                | Q(cost__gte=0, cost__lt=MAX_COST, cost_source__in=[CostSource.REPORTED, CostSource.PRICED]),
+                # A comparison with NULL is not false, and a CHECK lets pass all that is not.
+                | Q(
+                    cost__isnull=False,
+                    cost__gte=0,
+                    cost__lt=MAX_COST,
+                    cost_source__in=[CostSource.REPORTED, CostSource.PRICED],
+                ),
                 name="usage_log_cost_with_source",
             ),
             models.CheckConstraint(condition=Q(cache_hit_rate__range=(0, 1)), name="usage_log_cache_hit_rate_share"),

@@ -1,0 +1,40 @@
+"""The cast for all tests, and what happens to browser tests where there is no browser."""
+
+import os
+import shutil
+
+import pytest
+
+pytest_plugins = ["tests.fixtures"]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+left_out = pytest.StashKey[int]()
+
+
+def find_browser() -> str | None:
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The Chromium to start; tests that are marked `browser` run only where there is one."""
+    path = find_browser()
+    assert path, "mark this test with pytest.mark.browser"
+    return path
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave browser tests out, and say so, where there is no Chromium; on a build server that is an error."""
+    browser_tests = [item for item in items if item.get_closest_marker("browser")]
+    if not browser_tests or find_browser():
+        return
+    if os.environ.get("CI") == "true":
+        raise pytest.UsageError("The browser tests need Chromium, and a build server should have it.")
+    config.stash[left_out] = len(browser_tests)
+    config.hook.pytest_deselected(items=browser_tests)
+    items[:] = [item for item in items if item not in browser_tests]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if number := config.stash.get(left_out, 0):
+        terminalreporter.write_line(f"No Chromium was found: {number} browser tests were left out.", yellow=True)

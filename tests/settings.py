@@ -1,0 +1,35 @@
+"""The site's settings for its tests: a throw-away database server and a temporary data folder."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+PREFIX = "usagesite-tests-"
+
+
+def make_data_folder() -> None:
+    """Point USAGESITE_DATA at a new folder, whatever it was: a throw-away server deletes its folder."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    os.environ["USAGESITE_DATA"] = str(folder)
+    atexit.register(clean_up, folder)
+
+
+def clean_up(folder: Path) -> None:
+    if not (folder / "postgres").exists():  # else the server deletes it all when it stops
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if not Path(os.environ.get("USAGESITE_DATA", "")).name.startswith(PREFIX):  # else we are a process of a test
+    make_data_folder()
+
+from usagesite import embedded  # noqa: E402
+from usagesite.settings import *  # noqa: E402, F403
+from usagesite.settings import DATA_DIR, STORAGES  # noqa: E402
+
+if not os.environ.get("DATABASE_URL"):
+    DATABASES = {"default": embedded.database(DATA_DIR, throwaway=True)}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
