@@ -1,0 +1,50 @@
+# Everything here needs only python3, 3.11 or newer, with its venv module.
+
+PYTHON ?= python3
+SHELL = /bin/sh
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONUNBUFFERED = 1
+
+.PHONY: help install run test lint bench
+
+help:
+	@echo "make run      start the site, with demo data when it is empty"
+	@echo "make install  only install what the site needs, into .venv"
+	@echo "make test     run the tests"
+	@echo "make lint     check style, types, layers and migrations"
+	@echo "make bench    measure the roll-up and the charts on many calls"
+
+install: .venv/installed
+
+run: .venv/installed
+	@python manage.py migrate --verbosity 0
+	@python manage.py demo
+	@python manage.py collectstatic --noinput --verbosity 0
+	@exec python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
+
+test: .venv/installed-dev
+	@python -m pytest
+
+lint: .venv/installed-dev
+	ruff check
+	ruff format --check
+	mypy aggregates usagesite
+	lint-imports
+	python manage.py check --fail-level WARNING --settings tests.settings
+	python manage.py makemigrations --check --dry-run --settings tests.settings
+
+bench: .venv/installed-dev
+	@python -m tests.bench
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into .venv ..."
+	@$(PYTHON) -m venv .venv
+	@python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@echo "Installing what tests and checks need ..."
+	@python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@

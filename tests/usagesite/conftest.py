@@ -1,0 +1,145 @@
+"""A data folder of its own for each test of the embedded server, and processes that use it."""
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from usagesite.embedded.server import Place
+
+BASE = Path(__file__).parents[2]
+
+# Runs each line of its input as a request would run a query, and answers with one line.
+USER = """
+import os, sys
+from pathlib import Path
+from django.conf import settings
+from usagesite import embedded
+
+data, throwaway = Path(sys.argv[1]), sys.argv[2] == "True"
+settings.configure(DATABASES={"default": embedded.database(data, throwaway)}, USE_TZ=True)
+import django
+django.setup()
+from django.db import Error, close_old_connections, connection
+
+print("hello", flush=True)
+for line in sys.stdin:
+    if line == "fork\\n":
+        connection.close()
+        if os.fork():
+            os._exit(0)
+        continue
+    close_old_connections()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(line)
+            print(cursor.fetchone()[0] if cursor.description else "done", flush=True)
+    except Error as error:
+        print(f"{type(error).__name__}: {error}".replace("\\n", " | "), flush=True)
+"""
+
+
+class User:
+    """A process that uses the server; it ends when its input does."""
+
+    def __init__(self, data: Path, throwaway: bool) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", USER, data, str(throwaway)],
+            cwd=BASE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.hear()
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().rstrip("\n")
+
+    def ask(self, sql: str) -> str:
+        self.tell(sql)
+        return self.hear()
+
+    def end(self) -> None:
+        """End as a command does."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
+class Site:
+    """One data folder and what runs over it."""
+
+    def __init__(self, data: Path) -> None:
+        self.place = Place(data)
+        self.users: list[User] = []
+
+    def user(self, throwaway: bool = False) -> User:
+        self.users.append(User(self.place.data, throwaway))
+        return self.users[-1]
+
+    def keeper(self) -> int:
+        found = re.fullmatch(r"ready, process (\d+)\n", self.place.keeper.read_text())
+        assert found, "no keeper is ready"
+        return int(found[1])
+
+    def postmaster(self) -> int:
+        return int((self.place.cluster / "postmaster.pid").read_text().split()[0])
+
+    def is_running(self) -> bool:
+        """Whether a keeper or a process of the server is left."""
+        return any(is_locked(path) for path in (self.place.keeper, self.place.processes))
+
+    def wait_for_stop(self) -> None:
+        wait_until(lambda: not self.is_running(), "the server stops")
+
+    def stop(self) -> None:
+        """End all users and the server, without the pause that it makes for the next user."""
+        for user in self.users:
+            user.process.kill()
+            with user.process:
+                pass  # closes its pipes and waits for it
+        if is_locked(self.place.keeper) and (found := re.search(r"\d+", self.place.keeper.read_text())):
+            os.kill(int(found[0]), signal.SIGTERM)
+        self.wait_for_stop()
+
+
+def is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 20) -> None:
+    give_up = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "data")
+    yield made
+    made.stop()

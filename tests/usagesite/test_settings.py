@@ -1,0 +1,81 @@
+"""A wrong environment variable stops the start with one line that never repeats its value."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.usagesite.conftest import BASE
+
+WORD = "expected 1, 0, true, false, yes, no, on or off."
+PORT = "expected a port number from 1 to 65535."
+HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
+DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
+
+WRONG = [
+    ("DEBUG", "maybe", WORD),
+    ("DEBUG", "2", WORD),
+    ("HTTPS", "https", WORD),
+    ("PORT", "0", PORT),
+    ("PORT", "65536", PORT),
+    ("PORT", "-80", PORT),
+    ("PORT", "http", PORT),
+    ("PORT", "٨٠٠٠", PORT),
+    ("ALLOWED_HOSTS", "https://usage.example.com", HOSTS),
+    ("ALLOWED_HOSTS", "one.example.com,,two.example.com", HOSTS),
+    ("ALLOWED_HOSTS", "one.example.com two.example.com", HOSTS),
+    ("SECRET_KEY", "hunter2", "expected at least 32 characters."),
+    ("DATABASE_URL", "mysql://root:hunter2@localhost/usage", f"{DATABASE}."),
+    ("DATABASE_URL", "hunter2", f"{DATABASE}."),
+    ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/usage", f"{DATABASE}."),
+    ("DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
+    ("USAGESITE_DATA", "/dev/null/data", "expected a folder that exists or can be made (Not a directory)."),
+]
+
+NAMES = {name for name, _, _ in WRONG}
+
+
+def start(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in NAMES}
+    return subprocess.run(
+        [sys.executable, "-c", "import usagesite.settings as s; print(s.PORT, s.ALLOWED_HOSTS, s.SECRET_KEY)"],
+        cwd=BASE,
+        env=kept | {"USAGESITE_DATA": str(data)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), WRONG)
+def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, expected: str) -> None:
+    answer = start(tmp_path, **{name: value})
+    assert answer.stderr == f"Environment variable {name}: {expected}\n"
+    assert answer.returncode == 1
+    assert "hunter2" not in answer.stdout + answer.stderr
+
+
+def test_an_empty_value_counts_as_absent(tmp_path: Path) -> None:
+    absent = start(tmp_path)
+    empty = start(tmp_path, DEBUG="", PORT="", ALLOWED_HOSTS="", SECRET_KEY="", DATABASE_URL="", HTTPS="")
+    assert absent.returncode == 0, absent.stderr
+    assert empty.stdout == absent.stdout
+
+
+def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    assert start(tmp_path).stdout == start(tmp_path).stdout
+    kept = tmp_path / "secret-key"
+    assert kept.stat().st_mode & 0o077 == 0
+    kept.write_text("hunter2")
+    answer = start(tmp_path)
+    assert answer.returncode == 1
+    assert answer.stderr == f"{kept} should hold a secret of at least 32 characters; delete it and a new one is made.\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_folder_that_we_may_not_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    answer = start(tmp_path)
+    assert answer.stderr == "Environment variable USAGESITE_DATA: expected a folder that this user may write to.\n"

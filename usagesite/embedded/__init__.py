@@ -1,0 +1,23 @@
+"""A PostgreSQL that the site starts by itself on first use, and that ends after its last user."""
+
+from pathlib import Path
+from typing import Any
+
+from usagesite.embedded.server import PORT, Place
+
+
+def database(data: Path, throwaway: bool = False) -> dict[str, Any]:
+    """Django's settings for a server with its files under `data`; nothing is started here.
+
+    A throw-away server is for tests: it trades safety for speed and deletes `data` when it stops.
+    """
+    return {
+        "ENGINE": "usagesite.embedded",
+        "NAME": "usagesite",
+        "USER": "postgres",
+        "HOST": str(Place(data).sockets),
+        "PORT": PORT,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "EMBEDDED": {"data": data, "throwaway": throwaway},
+    }

@@ -1,0 +1,93 @@
+"""Reading settings from environment variables: a wrong value stops the start with one line."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import dj_database_url
+
+WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def stop(name: str, expected: str) -> NoReturn:
+    """End the process: the variable's name and what it should be, never its value (it may be a secret)."""
+    sys.exit(f"Environment variable {name}: expected {expected}.")
+
+
+def boolean(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    if value.lower() not in WORDS:
+        stop(name, "1, 0, true, false, yes, no, on or off")
+    return WORDS[value.lower()]
+
+
+def port(name: str, default: int) -> int:
+    value = os.environ.get(name, "") or str(default)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        stop(name, "a port number from 1 to 65535")
+    return int(value)
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    names = [part.strip() for part in value.split(",")]
+    for host in names:
+        if not host or "/" in host or " " in host:
+            stop(name, "host names separated by commas, without scheme or path, such as usage.example.com")
+    return names
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder that exists or can be made, and that this process may write to; absolute."""
+    path = Path(os.environ.get(name, "") or default).expanduser().absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        stop(name, f"a folder that exists or can be made ({error.strerror})")
+    if not os.access(path, os.W_OK | os.X_OK):
+        stop(name, "a folder that this user may write to")
+    return path
+
+
+def secret(name: str, kept_in: Path) -> str:
+    """A secret of at least 32 characters; when the variable is absent, one made once and kept in a file."""
+    value = os.environ.get(name, "")
+    if value:
+        if len(value) < 32:
+            stop(name, "at least 32 characters")
+        return value
+    try:
+        descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    kept = kept_in.read_text()
+    if len(kept) < 32:
+        sys.exit(f"{kept_in} should hold a secret of at least 32 characters; delete it and a new one is made.")
+    return kept
+
+
+def database(name: str) -> dict[str, Any] | None:
+    """Django's settings for a PostgreSQL URL, or None when the variable is absent."""
+    value = os.environ.get(name, "")
+    if not value:
+        return None
+    expected = "a PostgreSQL address such as postgresql://user:password@host:5432/name"
+    if not value.startswith(("postgres://", "postgresql://")):
+        stop(name, expected)
+    try:
+        parsed = dict(dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True))
+    except (ValueError, dj_database_url.ParseError):
+        stop(name, expected)
+    if not parsed.get("NAME"):
+        stop(name, f"{expected}: it names no database")
+    return parsed
