@@ -1,8 +1,14 @@
 """The app: the log of calls, its daily aggregates, and the pages that show them."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AggregatesConfig(AppConfig):
     name = "aggregates"
     verbose_name = "Usage"
+
+    def ready(self) -> None:
+        from aggregates.schedules import ensure_schedules
+
+        post_migrate.connect(ensure_schedules, sender=self, dispatch_uid="schedules")

@@ -1,6 +1,6 @@
 """The site's settings, read from environment variables; docs/settings.md lists them."""
 
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -86,10 +86,10 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 # plotly.js comes with the plotly package; usagesite.apps.StaticFiles leaves out what else lies beside it.
-STATICFILES_DIRS = [("plotly", Path(str(find_spec("plotly").origin)).parent / "package_data")]
+STATICFILES_DIRS = [("plotly", files("plotly") / "package_data")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "usagesite.compression.StaticFilesStorage"},
 }
 
 CONTENT_SECURITY_POLICY = {
@@ -125,7 +125,9 @@ Q_CLUSTER = {
     "max_attempts": 3,
     "poll": 1,
     "catch_up": False,
-    "save_limit": 1000,
+    "ack_failures": True,  # a task that failed is not run again: the next repair does its work
+    "save_limit": 300,  # successful runs kept of each schedule
+    "save_limit_per": "group",
     "log_level": "WARNING",
     "label": "Task cluster",
 }

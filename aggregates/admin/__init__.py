@@ -1,0 +1,11 @@
+"""Django's admin, for those who run the site: accounts, organizations, calls, aggregates, and runs of the tasks."""
+
+from django.contrib import admin
+
+from aggregates.admin import breakdowns, calls, days, organizations, users
+
+__all__ = ["breakdowns", "calls", "days", "organizations", "users"]
+
+admin.site.site_header = "Usage administration"
+admin.site.site_title = "Usage administration"
+admin.site.index_title = "Tables"

@@ -1,0 +1,32 @@
+"""What several commands take as arguments."""
+
+import re
+from argparse import ArgumentTypeError
+from datetime import date
+
+from django.core.management.base import CommandError
+
+from aggregates.models import Organization
+
+YEARS = range(1970, 3000)  # far from where dates end, so that no time zone leads beyond
+
+
+def iso_date(text: str) -> date:
+    """For argparse: a date written as 2025-03-09."""
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            raise ValueError
+        day = date.fromisoformat(text)
+        if day.year not in YEARS:
+            raise ValueError
+    except ValueError:
+        raise ArgumentTypeError(f"expected a date such as 2025-03-09, got “{text}”") from None
+    return day
+
+
+def find_organization(slug: str) -> Organization:
+    try:
+        return Organization.objects.get(slug=slug)
+    except Organization.DoesNotExist:
+        known = ", ".join(Organization.objects.order_by("slug").values_list("slug", flat=True)[:10])
+        raise CommandError(f"There is no organization “{slug}”. There is: {known or 'none yet'}.") from None

@@ -1,0 +1,138 @@
+"""`manage.py import_usage`: record the calls of a CSV or JSONL file."""
+
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+from tqdm import tqdm
+
+from aggregates import ingest
+from aggregates.calls import Call, parse_time
+from aggregates.file_calls import FileCalls, RowRejected
+from aggregates.formats import plural
+from aggregates.management.arguments import find_organization
+from aggregates.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
+from aggregates.presets import PRESETS
+from aggregates.usage_files import UnreadableFile, UsageFile, open_usage_file
+
+STEP = 1000  # calls between two looks at the progress
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """For argparse: FIELD=SOMETHING."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ArgumentTypeError(f"expected FIELD=..., got “{text}”")
+    return name.strip(), value.strip()
+
+
+def time(text: str) -> datetime:
+    """For argparse: a time as a log may write it."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{error}, got “{text}”") from None
+
+
+class Command(BaseCommand):
+    help = "Record the calls of a file, CSV with a header or one JSON object a line, plain or gzip; all or nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        presets = "; ".join(f"{preset.name}: {preset.about}" for preset in PRESETS)
+        parser.add_argument("file", metavar="FILE", help="where to read; - is standard input")
+        parser.add_argument("--organization", metavar="SLUG", required=True, help="whose calls they are")
+        parser.add_argument(
+            "--map",
+            dest="paths",
+            metavar="FIELD=PATH",
+            type=assignment,
+            action="append",
+            default=[],
+            help="take a field from this CSV column or JSON path, such as model=request.model; may be repeated",
+        )
+        parser.add_argument(
+            "--set",
+            dest="values",
+            metavar="FIELD=VALUE",
+            type=assignment,
+            action="append",
+            default=[],
+            help="give a field this value in every row; may be repeated",
+        )
+        parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help=presets)
+        parser.add_argument("--start", metavar="TIME", type=time, help="timestamps are seconds after this time")
+        parser.add_argument(
+            "--on-error",
+            choices=["stop", "skip"],
+            default="stop",
+            help="at a row that is no call: record nothing of the file (default), or only leave out that row",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = "standard input" if options["file"] == "-" else options["file"]
+        try:
+            mapping = mapping_of(**options)
+            organization = find_organization(options["organization"])
+            with open_usage_file(options["file"]) as file:
+                calls = FileCalls(file, mapping, skip_rejected=options["on_error"] == "skip")
+                recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)
+        except MappingError as error:
+            raise CommandError(f"{error}.") from None
+        except (UnreadableFile, RowRejected) as error:
+            raise CommandError(f"{name}: {error}. Nothing of it was recorded.") from None
+        except Error as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The database failed: {reason}. Nothing of {name} was recorded.") from error
+        except KeyboardInterrupt:
+            raise CommandError(f"Interrupted. Nothing of {name} was recorded.", returncode=130) from None
+        self.report(name, calls, recorded)
+
+    def watched(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
+        """The calls, with a progress bar if this is a terminal: by bytes of the file where their number is known."""
+        unit = "B" if file.size else " rows"
+        with tqdm(total=file.size, unit=unit, unit_scale=True, leave=False, disable=None) as bar:
+            for number, call in enumerate(calls):
+                yield call
+                if not bar.disable and number % STEP == 0:
+                    bar.update((file.position() if file.size else number) - bar.n)
+            if not bar.disable:
+                bar.write("All is read; now the database writes it to the log.", file=sys.stderr)
+
+    def report(self, name: str, calls: FileCalls, recorded: ingest.Recorded) -> None:
+        for rejection in calls.rejections:
+            self.stderr.write(str(rejection))
+        if more := calls.rejected - len(calls.rejections):
+            self.stderr.write(f"and {more:,} more")
+        rows = recorded.new + recorded.already_there + calls.left_out + calls.rejected
+        self.stdout.write(
+            f"{name}: {plural(rows, 'row')} read: {recorded.new:,} new, {recorded.already_there:,} already there, "
+            f"{calls.rejected:,} rejected{f', {calls.left_out:,} of another kind' if calls.left_out else ''}."
+        )
+        if calls.never_found:
+            self.stdout.write(f"In no row: {listed(calls.never_found)}")
+        if calls.unused:
+            self.stdout.write(f"Not used: {listed(calls.unused)}")
+
+
+def mapping_of(
+    preset: str | None,
+    paths: list[tuple[str, str]],
+    values: list[tuple[str, str]],
+    start: datetime | None,
+    **options: Any,
+) -> FieldMapping:
+    """The mapping that the arguments ask for; raises MappingError."""
+    for given in (paths, values):
+        names = [name for name, _ in given]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise MappingError(f"{twice[0]} is given twice")
+    saved = {preset.name: preset.mapping for preset in PRESETS}
+    return saved.get(preset or "", FieldMapping()).overridden(dict(paths), dict(values), start)
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(map(quoted, names[:MAX_SHOWN])) + (", …" if len(names) > MAX_SHOWN else "")

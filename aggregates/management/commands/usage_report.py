@@ -1,0 +1,89 @@
+"""`manage.py usage_report`: what an organization used, from the same source as the pages."""
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from aggregates import reports
+from aggregates.dimensions import BY_NAME
+from aggregates.formats import plural
+from aggregates.management.arguments import find_organization, iso_date
+from aggregates.queries import Bucket, QueryError, Source, UsageQuery
+from aggregates.sources import Answer, read
+
+FORMATS = {"table": reports.as_table, "json": reports.as_json, "csv": reports.as_csv}
+
+
+def condition(text: str) -> tuple[str, str]:
+    """For argparse: DIMENSION=VALUE; an empty value stands for unknown."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ArgumentTypeError(f"expected DIMENSION=VALUE, got “{text}”")
+    return name, value
+
+
+class Command(BaseCommand):
+    help = "Show what an organization used: calls, cost and tokens, by day, hour or in total."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        names = ", ".join(BY_NAME)
+        parser.add_argument("--organization", metavar="SLUG", required=True)
+        parser.add_argument(
+            "--from", dest="first", metavar="DATE", type=iso_date, required=True, help="first day, in its time zone"
+        )
+        parser.add_argument(
+            "--to", dest="last", metavar="DATE", type=iso_date, required=True, help="last day, included"
+        )
+        parser.add_argument("--bucket", choices=[*Bucket], default=Bucket.DAY.value, help="default: day")
+        parser.add_argument("--by", metavar="DIMENSION", help=f"break down by one of {names}")
+        parser.add_argument(
+            "--filter",
+            dest="filters",
+            metavar="DIMENSION=VALUE",
+            type=condition,
+            nargs="+",
+            action="extend",
+            default=[],
+            help="only calls with this value; may be repeated for other dimensions",
+        )
+        parser.add_argument(
+            "--source",
+            choices=[*Source],
+            default=Source.AUTO.value,
+            help="where to read; the numbers are the same (default: auto)",
+        )
+        parser.add_argument(
+            "--format",
+            choices=FORMATS,
+            default="table",
+            help="table for people (default); json and csv for programs, with keys exactly as recorded",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        answer = self.answer(**options)
+        self.stdout.write(FORMATS[options["format"]](answer))
+        if options["format"] == "csv" and (risky := reports.formula_keys(answer)):
+            keys = plural(len(risky), "key")
+            self.stderr.write(
+                f"{keys} in this file, such as {risky[0]!r}, may look like a formula to a spreadsheet: "
+                "import the column “key” as text."
+            )
+
+    def answer(self, organization: str, filters: list[tuple[str, str]], **options: Any) -> Answer:
+        filtered = [name for name, _ in filters]
+        if twice := [name for name in filtered if filtered.count(name) > 1]:
+            raise CommandError(f"--filter takes one value for {twice[0]}: no call has two.")
+        try:
+            query = UsageQuery.for_dates(
+                find_organization(organization),
+                options["first"],
+                options["last"],
+                bucket=Bucket(options["bucket"]),
+                by=options["by"],
+                filters=tuple(filters),
+                source=Source(options["source"]),
+            )
+            return read([query])[query]
+        except QueryError as error:
+            raise CommandError(str(error)) from error

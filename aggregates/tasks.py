@@ -1,0 +1,32 @@
+"""What the task cluster runs: rolling up every night, and again where calls came late.
+
+Neither task takes a date: both find their work in the database, so one run makes up for any number that were missed.
+"""
+
+from datetime import UTC, date, timedelta
+
+from aggregates import rollup
+from aggregates.formats import plural
+from aggregates.partitions import ensure_partitions, months
+
+TWO_MONTHS = timedelta(days=62)  # from the first of any month, this is in the month after the next
+
+
+def nightly() -> str:
+    """Make the partitions of this month and the next two, and roll up every closed day that is not clean."""
+    month = rollup.now().astimezone(UTC).date().replace(day=1)
+    made = ensure_partitions(months(month, month + TWO_MONTHS))
+    done = roll_up()
+    return f"{done}; {plural(len(made), 'partition')} made" if made else done
+
+
+def repair() -> str:
+    """Roll up what has closed or become stale since; next to nothing to do most times."""
+    return roll_up()
+
+
+def roll_up() -> str:
+    """What was done, for the list of runs in the admin."""
+    done = rollup.roll_up()
+    summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"
+    return f"{summary}; busy: {', '.join(map(date.isoformat, done.busy))}" if done.busy else summary
