@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from aggregates.locks import Lock, take
@@ -38,7 +39,7 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
     return missing
 
 
-def _missing(cursor, names: Iterable[str]) -> list[str]:
+def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
     # Not to_regclass: its cache may not know yet what somebody else committed while we waited for the lock.
     cursor.execute(
         "SELECT unnest(%s::text[]) EXCEPT "
@@ -48,7 +49,7 @@ def _missing(cursor, names: Iterable[str]) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def _create(cursor, name: str, month: date) -> None:
+def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     """Made apart and then attached: that locks out nobody who reads or writes the other months."""
     start = datetime(month.year, month.month, 1, tzinfo=UTC)
     end = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)

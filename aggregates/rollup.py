@@ -8,6 +8,7 @@ So in any snapshot a clean day's aggregates equal its log.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
@@ -103,7 +104,7 @@ def _closed_zones(day: date) -> list[str]:
 
 def seal(day: date, organizations: Ids) -> None:
     """Seal the day where it is over: waits until those who are recording calls of that date have committed."""
-    over = {"organizations": list(organizations), "day": day, "zones": _closed_zones(day)}
+    over: dict[str, Any] = {"organizations": list(organizations), "day": day, "zones": _closed_zones(day)}
     unsealed = """
         WHERE aggregates_organization.id = organization_id AND organization_id = ANY(%(organizations)s)
           AND date = %(day)s AND sealed_at IS NULL AND time_zone = ANY(%(zones)s)
@@ -206,7 +207,7 @@ def _rows_of(grain: Grain) -> str:
 def _write(day: date, organizations: Ids) -> int:
     """Replace the day's aggregates: deleting first, so that groups which are no more vanish."""
     written = 0
-    parameters = {"day": day, "organizations": list(organizations)}
+    parameters: dict[str, Any] = {"day": day, "organizations": list(organizations)}
     with connection.cursor() as cursor:
         for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown"):
             cursor.execute(

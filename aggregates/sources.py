@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -52,7 +53,10 @@ def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datet
     Raises QueryError if the query insists on aggregates and they cannot answer it.
     """
     from_log = _reads_log(query, states)
-    aggregate, log, empty, spans = [], [], [], []
+    aggregate: list[date] = []
+    log: list[date] = []
+    empty: list[date] = []
+    spans: list[Span] = []
     rolled_through, unbroken = None, True
     for day, span in query.days:
         state = states.get(day)
@@ -192,7 +196,7 @@ def _answer(query: UsageQuery, states: Mapping[date, DayState], now: datetime) -
     return Answer(query, rows, plan, now)
 
 
-SQL = tuple[str, list[object]]
+SQL = tuple[str, list[Any]]
 
 
 def _aggregate_part(query: UsageQuery, plan: Plan) -> SQL | None:
@@ -226,7 +230,7 @@ def _log_part(query: UsageQuery, plan: Plan) -> SQL | None:
     return _part(query, "aggregates_usagelog", number, bounds, sums, where, parameters)
 
 
-def _bucket_number(query: UsageQuery, column: str, bounds: list[object], type_: str) -> SQL:
+def _bucket_number(query: UsageQuery, column: str, bounds: list[Any], type_: str) -> SQL:
     """The number, from 1, of the bucket that a row falls into."""
     if query.bucket == Bucket.TOTAL:
         return "1", []
@@ -234,7 +238,7 @@ def _bucket_number(query: UsageQuery, column: str, bounds: list[object], type_: 
 
 
 def _part(
-    query: UsageQuery, table: str, number: str, bounds: list[object], sums: str, where: str, parameters: list[object]
+    query: UsageQuery, table: str, number: str, bounds: list[Any], sums: str, where: str, parameters: list[Any]
 ) -> SQL:
     key = BY_NAME[query.by].column if query.by else "NULL::text"
     for name, value in query.filters:

@@ -26,10 +26,11 @@ if not Path(os.environ.get("USAGESITE_DATA", "")).name.startswith(PREFIX):  # el
 
 from usagesite import embedded  # noqa: E402
 from usagesite.settings import *  # noqa: E402, F403
-from usagesite.settings import DATA_DIR, STORAGES  # noqa: E402
+from usagesite.settings import DATA_DIR, STATIC_ROOT, STORAGES  # noqa: E402
 
 if not os.environ.get("DATABASE_URL"):
     DATABASES = {"default": embedded.database(DATA_DIR, throwaway=True)}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+STATIC_ROOT.mkdir(exist_ok=True)  # where WhiteNoise looks when the site starts

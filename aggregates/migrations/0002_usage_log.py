@@ -223,8 +223,8 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(("cost", None), ("cost_source", "none")),
                     models.Q(
-                        ("cost__isnull", False),
                         ("cost__gte", 0),
+                        ("cost__isnull", False),
                         ("cost__lt", 1000000000),
                         ("cost_source__in", ["reported", "priced"]),
                     ),

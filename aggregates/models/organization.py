@@ -36,7 +36,7 @@ class User(AbstractUser):
 
     objects = UserManager()  # type: ignore[assignment,misc]
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+    class Meta(AbstractUser.Meta):
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_whatever_case")]
 
     def __str__(self) -> str:
