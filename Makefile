@@ -1,7 +1,6 @@
 # Everything here needs only python3, 3.11 or newer, with its venv module.
 
 PYTHON ?= python3
-SHELL = /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
@@ -18,33 +17,33 @@ help:
 install: .venv/installed
 
 run: .venv/installed
-	@python manage.py migrate --verbosity 0
-	@python manage.py demo
-	@python manage.py collectstatic --noinput --verbosity 0
-	@exec python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
+	@.venv/bin/python manage.py migrate --verbosity 0
+	@.venv/bin/python manage.py demo
+	@.venv/bin/python manage.py collectstatic --noinput --verbosity 0
+	@exec .venv/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
 
 test: .venv/installed-dev
-	@python -m pytest
+	@.venv/bin/python -m pytest
 
 lint: .venv/installed-dev
-	ruff check
-	ruff format --check
-	mypy aggregates usagesite
-	lint-imports
-	python manage.py check --fail-level WARNING --settings tests.settings
-	python manage.py makemigrations --check --dry-run --settings tests.settings
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy aggregates usagesite
+	.venv/bin/lint-imports
+	.venv/bin/python manage.py check --fail-level WARNING --settings tests.settings
+	.venv/bin/python manage.py makemigrations --check --dry-run --settings tests.settings
 
 bench: .venv/installed-dev
-	@python -m tests.bench
+	@.venv/bin/python -m tests.bench
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv ..."
 	@$(PYTHON) -m venv .venv
-	@python -m pip install --quiet --requirement requirements.txt
+	@.venv/bin/python -m pip install --quiet --requirement requirements.txt
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what tests and checks need ..."
-	@python -m pip install --quiet --requirement requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
 	@touch $@

@@ -6,5 +6,5 @@ from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES, Q_CLUSTER
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
-# A cluster looks for due schedules as soon as it starts, and not only after half a minute.
-Q_CLUSTER = {**Q_CLUSTER, "guard_cycle": 30}
+# A cluster looks for due schedules as soon as it starts, and not only after half a minute; and says when it is up.
+Q_CLUSTER = {**Q_CLUSTER, "guard_cycle": 30, "log_level": "INFO"}

@@ -23,8 +23,10 @@ def start_cluster(tmp_path: Path) -> Iterator[Start]:
     clusters: list[subprocess.Popen[str]] = []
 
     def start_one() -> subprocess.Popen[str]:
-        with (tmp_path / f"cluster-{len(clusters)}").open("w") as log:
+        path = tmp_path / f"cluster-{len(clusters)}"
+        with path.open("w") as log:
             clusters.append(start("qcluster", stdout=log, stderr=subprocess.STDOUT))
+        wait_until(lambda: " running." in path.read_text(), "the cluster is up, and listens to signals")
         return clusters[-1]
 
     yield start_one

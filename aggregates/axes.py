@@ -1,0 +1,69 @@
+"""Where the buckets of a chart stand on its time axis: on the organization's wall clock, as text without an offset.
+
+Plotly takes such text as it is, so nothing shifts into the browser's time zone. When clocks are set back, hours repeat:
+those share the room up to the next hour that is new, so that each keeps a place of its own, in order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from aggregates.days import DAY, HOUR
+from aggregates.queries import Bucket, UsageQuery
+from aggregates.wallclock import abbreviation
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One entry per bucket: `places` as ISO text, `widths` to the next one, `notes` where an hour repeats."""
+
+    places: tuple[str, ...]
+    widths: tuple[timedelta, ...]
+    notes: tuple[str, ...]
+    is_hourly: bool
+
+
+def axis_of(query: UsageQuery) -> Axis:
+    """The axis for the buckets of a query by hour or by day."""
+    if query.bucket == Bucket.HOUR:
+        return axis_of_hours(query.buckets, query.zone)
+    return axis_of_days([day for day, _ in query.days])
+
+
+def axis_of_days(dates: Sequence[date]) -> Axis:
+    """A day stands at its date, however long it is."""
+    return Axis(tuple(map(str, dates)), (DAY,) * len(dates), ("",) * len(dates), is_hourly=False)
+
+
+def axis_of_hours(instants: Sequence[datetime], zone: str) -> Axis:
+    clocks = [instant.astimezone(ZoneInfo(zone)) for instant in instants]
+    shown = [clock.replace(tzinfo=None) for clock in clocks]
+    places = _in_order(shown)
+    ends = [*places[1:], places[-1] + HOUR]
+    widths = tuple(min(HOUR, end - place) for place, end in zip(places, ends, strict=True))
+    repeated = {clock for clock in shown if shown.count(clock) > 1}
+    notes = tuple(
+        f"{clock:%H:%M} {abbreviation(clock)}" if place != own or own in repeated else ""
+        for clock, own, place in zip(clocks, shown, places, strict=True)
+    )
+    return Axis(tuple(place.isoformat(timespec="seconds") for place in places), widths, notes, is_hourly=True)
+
+
+def _in_order(clocks: Sequence[datetime]) -> list[datetime]:
+    """The wall clocks, with those that do not advance spread evenly before the next one that does."""
+    places: list[datetime] = []
+    waiting = 0
+    for clock in clocks:
+        if places and clock <= places[-1]:
+            waiting += 1
+            continue
+        places += _between(places[-1], clock, waiting) if waiting else []
+        places.append(clock)
+        waiting = 0
+    return places + (_between(places[-1], places[-1] + HOUR, waiting) if waiting else [])
+
+
+def _between(start: datetime, end: datetime, number: int) -> list[datetime]:
+    step = (end - start) / (number + 1)
+    return [start + step * (position + 1) for position in range(number)]

@@ -1,0 +1,54 @@
+"""All that the dashboard shows, read in one snapshot."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Max
+
+from aggregates import tables
+from aggregates.charts import CHARTS
+from aggregates.charts.chart import Drawn, draw
+from aggregates.measures import Sums
+from aggregates.models import Organization, UsageDay
+from aggregates.provenance import differing, provenance
+from aggregates.selection import Selection
+from aggregates.sources import read
+from aggregates.tables import TABLES, Table
+from aggregates.tiles import TILES, Tile
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    selection: Selection
+    totals: Sums
+    tiles: tuple[Tile, ...]
+    charts: tuple[Drawn, ...]
+    tables: tuple[Table, ...]
+    provenance: str
+    reads_more_of_log: bool  # some breakdown is one that no aggregate holds
+    as_of: datetime
+
+
+def load(selection: Selection) -> Dashboard:
+    """Collect the queries of every part, read them at once, and hand each part its answers."""
+    main, before = selection.over_time(), selection.before.in_all()
+    charts = [chart.query(selection) for chart in CHARTS]
+    top = {name: tables.query_of(name, selection) for name in TABLES}
+    answers = read([main, before, *charts, *top.values()])
+    totals = answers[main].totals
+    return Dashboard(
+        selection=selection,
+        totals=totals,
+        tiles=tuple(tile(totals, answers[before].totals) for tile in TILES),
+        charts=tuple(draw(chart, selection, answers) for chart in CHARTS),
+        tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items()),
+        provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
+        reads_more_of_log=differing(answers[main], answers.values()),
+        as_of=answers[main].as_of,
+    )
+
+
+def latest_day(organization: Organization) -> date | None:
+    """The last day on which the organization has recorded a call; None if it never has."""
+    latest: date | None = UsageDay.objects.filter(organization=organization).aggregate(latest=Max("date"))["latest"]
+    return latest

@@ -1,0 +1,195 @@
+"""Charts as figures in Plotly's JSON format: plain dicts that carry roles (series-1, error, ...) and no colours.
+
+The page's script puts in the colours of those roles from the style sheet, so that a figure fits either theme.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+from aggregates import formats, money
+from aggregates.axes import Axis
+from aggregates.days import DAY, HOUR
+
+Figure = dict[str, Any]
+Number = Decimal | int
+
+BAR_SHARE = 0.82  # of a bucket's room that its bar takes
+DENSE = 200  # with more buckets than this bars would be a pixel wide or less: areas are drawn instead
+SHORT_NAME = 32  # characters of a name in the hover box
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How a chart's values are written: in full for people, and on the axis."""
+
+    text: Callable[[Any], str]
+    prefix: str
+
+
+COST = Unit(money.shown, "$")
+COUNT = Unit(formats.count, "")
+
+
+class Shape(StrEnum):
+    AREA = "area"
+    BARS = "bars"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart: a value for each bucket. `key` is the group of a breakdown that it stands for."""
+
+    name: str
+    role: str
+    values: tuple[Number, ...]
+    key: str | None = None
+
+    @property
+    def total(self) -> Number:
+        return sum(self.values)
+
+
+def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit) -> Figure:
+    """Series on top of each other over time."""
+    stacked = [sum(values) for values in zip(*(one.values for one in series), strict=True)]
+    draw = _draw(shape, len(axis.places))
+    return {
+        "data": [
+            draw(axis, one) | _hover(axis, one, unit, stacked, is_first=number == 0)
+            for number, one in enumerate(series)
+        ],
+        "layout": {
+            "barmode": "stack",
+            "hovermode": "x unified",
+            "dragmode": False,
+            "showlegend": False,
+            "autosize": True,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "xaxis": _time_axis(axis),
+            "yaxis": _value_axis(unit, max(stacked, default=0)),
+        },
+    }
+
+
+def _draw(shape: Shape, buckets: int) -> Callable[[Axis, Series], Figure]:
+    if shape == Shape.AREA:
+        return _area
+    return _stacked_area if buckets > DENSE else _bars
+
+
+def _bars(axis: Axis, series: Series) -> Figure:
+    widths = [width / timedelta(milliseconds=1) * BAR_SHARE for width in axis.widths]
+    return {"type": "bar", "width": widths if len(set(widths)) > 1 else widths[0], **_points(axis, series)}
+
+
+def _area(axis: Axis, series: Series) -> Figure:
+    return {"type": "scatter", "mode": "lines", "line": {"width": 2}, "fill": "tozeroy", **_points(axis, series)}
+
+
+def _stacked_area(axis: Axis, series: Series) -> Figure:
+    return {"type": "scatter", "mode": "lines", "line": {"width": 0}, "stackgroup": "all", **_points(axis, series)}
+
+
+def _points(axis: Axis, series: Series) -> Figure:
+    return {"x": list(axis.places), "y": list(series.values), "name": series.name, "meta": {"role": series.role}}
+
+
+def _hover(axis: Axis, series: Series, unit: Unit, stacked: list[Number], is_first: bool) -> Figure:
+    """The exact value as text; series that add nothing to a bucket are left out of its box, unless there is no other.
+
+    Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
+    """
+    name = series.name if len(series.name) <= SHORT_NAME else f"{series.name[: SHORT_NAME - 1]}…"
+    texts = [
+        f"{unit.text(value)} · {note}" if note else unit.text(value)
+        for value, note in zip(series.values, axis.notes, strict=True)
+    ]
+    return {
+        "customdata": texts,
+        "hovertext": [f"{as_text(name)}  {text}" for text in texts],
+        "hoverinfo": [
+            "text" if value or (is_first and not whole) else "none"
+            for value, whole in zip(series.values, stacked, strict=True)
+        ],
+    }
+
+
+def as_text(name: str) -> str:
+    """A name that Plotly shows as it is, and not as its small HTML."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _time_axis(axis: Axis) -> Figure:
+    half = (HOUR if axis.is_hourly else DAY) / 2
+    first, last = (datetime.fromisoformat(place) for place in (axis.places[0], axis.places[-1]))
+    return {
+        "type": "date",
+        "range": [(first - half).isoformat(), (last + half).isoformat()],
+        "hoverformat": "%a %-d %b, %H:%M" if axis.is_hourly else "%a %-d %b %Y",
+        "tickformatstops": [
+            {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%a %-d %b"},
+            {"dtickrange": [86_400_000, 2_419_199_999], "value": "%-d %b"},
+            {"dtickrange": ["M1", None], "value": "%b\n%Y"},
+        ],
+        "showgrid": False,
+        "fixedrange": True,
+        "automargin": True,
+        "ticks": "outside",
+        "ticklen": 4,
+        "nticks": 9,
+    }
+
+
+def _value_axis(unit: Unit, highest: Number) -> Figure:
+    axis = {
+        "rangemode": "tozero",
+        "fixedrange": True,
+        "automargin": True,
+        "zeroline": False,
+        "nticks": 5,
+        "tickprefix": unit.prefix,
+        "ticklabelstandoff": 6,
+    }
+    if highest == 0:
+        return axis | {"range": [0, 1], "tickvals": [0]}
+    if highest >= 1000:
+        return axis | {"exponentformat": "B"}
+    steps = {"dtick": 1} if unit is COUNT and highest < 5 else {}
+    return axis | steps | {"tickformat": f",.{_decimals(unit, highest)}f"}
+
+
+def _decimals(unit: Unit, highest: Number) -> int:
+    """As many as tell the axis's ticks apart: none for counts and from $4 on, where they are dollars apart."""
+    if unit is COUNT or highest >= 4:
+        return 0
+    return max(2, 1 - Decimal(highest).adjusted())
+
+
+class FigureEncoder(json.JSONEncoder):
+    """Writes a Decimal as a number with all of its digits: nothing on our side rounds it."""
+
+    def encode(self, o: Any) -> str:
+        return "".join(self._parts(o))
+
+    def _parts(self, value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return [format(value, "f")]
+        if isinstance(value, dict):
+            members = (chain([json.dumps(key), ":"], self._parts(member)) for key, member in value.items())
+            return chain("{", _with_commas(members), "}")
+        if isinstance(value, (list, tuple)):
+            return chain("[", _with_commas(self._parts(member) for member in value), "]")
+        return [super().encode(value)]
+
+
+def _with_commas(items: Any) -> Any:
+    for number, item in enumerate(items):
+        if number:
+            yield ","
+        yield from item

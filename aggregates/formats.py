@@ -1,0 +1,46 @@
+"""Numbers for people."""
+
+from decimal import Decimal
+
+from aggregates.measures import rate
+
+NARROW_SPACE = "\u202f"  # does not break
+SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
+
+
+def count(number: int) -> str:
+    """Every digit: 1,234,567."""
+    return f"{number:,}"
+
+
+def compact(number: int) -> str:
+    """Every digit below a million, three of them from there on: 3.40 M."""
+    for scale, letter in SCALES:
+        if number >= scale:
+            scaled = Decimal(number) / scale
+            places = max(0, 2 - scaled.adjusted())
+            return f"{scaled:,.{places}f}{NARROW_SPACE}{letter}"
+    return count(number)
+
+
+def percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """A share: 12.3%, and “<0.1%” rather than a zero that is none."""
+    if not whole:
+        return "–"
+    share = Decimal(part) / Decimal(whole) * 100
+    return "<0.1%" if 0 < share < Decimal("0.05") else f"{share:.1f}%"
+
+
+def share_of_tokens(part: int, whole: int) -> str:
+    return f"{rate(part, whole) * 100:.1f}%" if whole else "–"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(key: str | None) -> str:
+    """A group of a breakdown: its value, or what stands for an unknown one or for all others."""
+    if key is None:
+        return "Other"
+    return key or "(not set)"

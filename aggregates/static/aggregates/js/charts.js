@@ -1,0 +1,46 @@
+// Draws the page's figures: they carry roles (series-1, error, ...), and the style sheet has the colours.
+"use strict";
+
+const CHART_CONFIG = { displayModeBar: false, responsive: true, showTips: false };
+const darkTheme = matchMedia("(prefers-color-scheme: dark)");
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function themedTrace(trace) {
+  const color = token(trace.meta.role);
+  if (trace.type === "bar") return { ...trace, marker: { color, line: { width: 0 } } };
+  return { ...trace, line: { ...trace.line, color }, fillcolor: trace.stackgroup ? color : `${color}1f` };
+}
+
+function themedLayout(layout) {
+  const quiet = { color: token("text-soft"), size: 12 };
+  return {
+    ...layout,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: token("font"), color: token("text"), size: 12 },
+    hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { color: token("text"), size: 12 } },
+    xaxis: { ...layout.xaxis, tickfont: quiet, tickcolor: token("line-strong"), spikethickness: 1, spikedash: "solid" },
+    yaxis: { ...layout.yaxis, tickfont: quiet, gridcolor: token("grid") },
+  };
+}
+
+function drawChart(element) {
+  const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
+  return Plotly.react(element, figure.data.map(themedTrace), themedLayout(figure.layout), CHART_CONFIG);
+}
+
+function drawCharts() {
+  document.querySelectorAll(".chart").forEach(drawChart);
+}
+
+function forgetCharts() {
+  document.querySelectorAll(".chart").forEach((element) => Plotly.purge(element));
+}
+
+drawCharts(); // deferred: the document is there
+darkTheme.addEventListener("change", drawCharts);
+document.addEventListener("htmx:beforeSwap", forgetCharts);
+document.addEventListener("htmx:afterSettle", drawCharts);

@@ -1,0 +1,1 @@
+"""The pages: they parse, authorise, delegate and render."""

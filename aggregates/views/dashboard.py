@@ -1,0 +1,43 @@
+"""An organization's dashboard: one view for the page and for the fragment that replaces its content."""
+
+from datetime import timedelta
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from aggregates import dashboard as reading
+from aggregates import ranges
+from aggregates.access import organization_for, organizations_of
+from aggregates.dimensions import DIMENSIONS
+from aggregates.forms import DashboardForm, query_string
+from aggregates.models import Organization
+from aggregates.ranges import LENGTHS, Range
+from aggregates.selection import Selection
+from aggregates.views.gate import PageRequest, page
+
+
+@page
+def dashboard(request: PageRequest, slug: str) -> HttpResponse:
+    organization = organization_for(request.user, slug)
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    loaded = reading.load(form.selection)
+    context = {"organization": organization, "form": form, "dashboard": loaded, "dimensions": DIMENSIONS}
+    if not loaded.totals.calls:
+        context["latest"] = latest_range(organization)
+    if request.htmx:
+        response = render(request, "aggregates/_dashboard.html", context)
+        if not form.errors:
+            response["HX-Push-Url"] = request.path + query_string(loaded.selection)
+        return response
+    return render(request, "aggregates/dashboard.html", context | {"organizations": organizations_of(request.user)})
+
+
+def latest_range(organization: Organization) -> Selection | None:
+    """The 30 days up to the last day with usage; None for an organization that has none yet."""
+    day = reading.latest_day(organization)
+    if day is None:
+        return None
+    first = day - timedelta(days=LENGTHS["30d"] - 1)
+    chosen: Range = ranges.of_days("custom", max(first, ranges.EARLIEST), day, organization.time_zone)
+    return Selection(organization, chosen)

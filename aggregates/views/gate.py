@@ -1,0 +1,46 @@
+"""The one place where a page's visitor is checked, and where having no access becomes a 404."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from aggregates.access import NoAccess
+from aggregates.models import User
+
+View = Callable[..., HttpResponse]
+
+
+class PageRequest(HttpRequest):
+    """A request as pages get it: from somebody who is logged in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def page(view: View) -> View:
+    """A page for people who are logged in. It is never kept in a cache: its numbers are those of now."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _to_login(request)
+        try:
+            return view(request, *args, **kwargs)
+        except NoAccess:
+            raise Http404 from None
+
+    return require_safe(never_cache(vary_on_headers("HX-Request")(checked)))
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """A fragment request takes the whole page there: a log-in form within the dashboard would be of no use."""
+    response = redirect_to_login(request.get_full_path())
+    return HttpResponseClientRedirect(response.url) if request.headers.get("HX-Request") else response

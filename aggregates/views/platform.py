@@ -1,0 +1,28 @@
+"""All organizations at once, for staff."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from aggregates import overview, ranges
+from aggregates.access import check_staff, organizations_of
+from aggregates.forms import RangeForm, range_query
+from aggregates.platform import furthest_zone
+from aggregates.views.gate import PageRequest, page
+
+NAMES = tuple(name for name in ranges.NAMES if name != "24h")  # the aggregates know no hours
+
+
+@page
+def platform(request: PageRequest) -> HttpResponse:
+    check_staff(request.user)
+    now = timezone.now()
+    form = RangeForm(request.GET, zone=furthest_zone(now), now=now, names=NAMES)
+    loaded = overview.load(form.chosen)
+    context = {"form": form, "overview": loaded, "range": form.chosen, "organizations": organizations_of(request.user)}
+    if request.htmx:
+        response = render(request, "aggregates/_platform.html", context)
+        if not form.errors:
+            response["HX-Push-Url"] = request.path + range_query(form.chosen)
+        return response
+    return render(request, "aggregates/platform.html", context)

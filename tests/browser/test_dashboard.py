@@ -1,0 +1,348 @@
+"""The dashboard in a real browser: charts are drawn from the log's numbers, and every control works."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from aggregates import ranges
+from aggregates.calls import Call
+from aggregates.charts import CHARTS
+from aggregates.ingest import record
+from aggregates.models import Organization, User
+from aggregates.queries import Source
+from aggregates.rollup import roll_up
+from aggregates.selection import Selection
+from aggregates.sources import read
+from tests.browser.conftest import Watch
+from tests.fixtures import make_member, make_organization
+from tests.history import some_calls
+
+OpenPage = Callable[..., Page]
+LOS_ANGELES = "America/Los_Angeles"
+PASSWORD = "correct horse"
+NAMES = [chart.name for chart in CHARTS]
+
+# What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
+DRAWN = """name => {
+  const chart = document.getElementById(`chart-${name}`);
+  return chart.calcdata.map((points, number) => {
+    const trace = chart.data[number];
+    const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
+    return {
+      name: trace.name,
+      y: trace.y,
+      calculated: points.map((point) => trace.type === "bar" ? point.s : (point.s ?? point.y)),
+      hover: trace.customdata,
+      painted: Math.max(...painted.map((path) => path.getBBox().height)),
+    };
+  });
+}"""
+
+
+@pytest.fixture
+def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+    """Five weeks of usage up to now and around the day of 25 hours, in Los Angeles; rolled up but for the last day."""
+    organization = make_organization("acme", LOS_ANGELES)
+    make_member("alice@example.com", organization)
+    now = datetime.now(UTC)
+    record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
+    record(organization, some_calls(call, datetime(2025, 10, 30, tzinfo=UTC), datetime(2025, 11, 6, tzinfo=UTC), 300))
+    roll_up()
+    record(organization, some_calls(call, now - timedelta(days=1), now, 40))
+    return organization
+
+
+def log_in(page: Page, email: str = "alice@example.com") -> None:
+    page.goto("/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/o/**")
+
+
+def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
+    page.wait_for_function(
+        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number", arg=number
+    )
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+
+
+def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:
+    """The series of each chart, from the log."""
+    queries = {chart.name: replace(chart.query(selection), source=Source.LOG) for chart in CHARTS}
+    answers = read(queries.values())
+    return {
+        chart.name: [
+            (one.name, [float(value) for value in one.values]) for one in chart.series(answers[queries[chart.name]])
+        ]
+        for chart in CHARTS
+    }
+
+
+def assert_charts_show(page: Page, selection: Selection) -> None:
+    for name, series in expected(selection).items():
+        drawn: list[dict[str, Any]] = page.evaluate(DRAWN, name)
+        assert [(trace["name"], trace["y"]) for trace in drawn] == series
+        assert [(trace["name"], trace["calculated"]) for trace in drawn] == series
+        assert max(trace["painted"] for trace in drawn) > 50
+
+
+def choose(page: Page, label: str) -> None:
+    with page.expect_response(lambda response: "hx-request" in response.request.headers):
+        page.get_by_label(label, exact=True).click()
+    wait_until_drawn(page)
+
+
+def test_every_chart_is_drawn_from_the_numbers_of_the_log(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    assert_charts_show(page, Selection(usage, ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)))
+
+    for name, label in (("24h", "24 hours"), ("7d", "7 days"), ("90d", "90 days"), ("12m", "12 months")):
+        choose(page, label)
+        assert page.url.endswith(f"/o/acme/?range={name}")
+        assert_charts_show(page, Selection(usage, ranges.preset(name, datetime.now(UTC), LOS_ANGELES)))
+
+
+def test_the_day_of_25_hours_has_25_points(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(timezone_id="Asia/Tokyo")  # the reader's own zone shifts nothing
+    log_in(page)
+    page.goto("/o/acme/?range=custom&from=2025-11-02&to=2025-11-02&by=operation")
+    wait_until_drawn(page)
+    day = date(2025, 11, 2)
+
+    assert_charts_show(page, Selection(usage, ranges.of_days("custom", day, day, LOS_ANGELES), by="operation"))
+    places = page.evaluate(
+        "document.getElementById('chart-cost').calcdata[0].map(point => new Date(point.x).toISOString())"
+    )
+    assert len(set(places)) == 25
+    assert places[:4] == [f"2025-11-02T{time}:00.000Z" for time in ("00:00", "01:00", "01:30", "02:00")]
+
+
+def test_hovering_shows_exact_values_and_breaks_no_rule(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    for name in NAMES:
+        plot = page.locator(f"#chart-{name} .nsewdrag").first
+        plot.scroll_into_view_if_needed()
+        box = plot.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector(f"#chart-{name} .hoverlayer .legend")
+        lines = page.locator(f"#chart-{name} .hoverlayer .legendtext").all_text_contents()
+        exact = page.evaluate(
+            """name => document.getElementById(`chart-${name}`).data.flatMap(
+                trace => trace.customdata.map(text => `${trace.name}  ${text}`))""",
+            name,
+        )
+        assert lines
+        assert set(lines) <= set(exact)
+        assert not [line for line in lines if line.endswith(("  $0.00", "  0"))]  # what adds nothing is left out
+
+
+def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.evaluate("window.untouched = true")
+    first = page.locator(".view-dates").text_content()
+
+    choose(page, "7 days")
+    page.locator("#by").select_option("user")
+    page.wait_for_url("**/?range=7d&by=user")
+    wait_until_drawn(page)
+    page.locator("#table-operation").locator("xpath=../..").get_by_role("link", name="chat").click()
+    page.wait_for_url("**/?range=7d&by=user&operation=chat")
+    wait_until_drawn(page)
+    expect(page.locator(".chip")).to_contain_text("operation chat")
+    chosen = ranges.preset("7d", datetime.now(UTC), LOS_ANGELES)
+    assert_charts_show(page, Selection(usage, chosen, "user", (("operation", "chat"),)))
+
+    page.locator(".chip").click()
+    page.wait_for_url("**/?range=7d&by=user")
+    expect(page.locator(".chip")).to_have_count(0)
+    assert page.evaluate("window.untouched")  # all of that without loading a page
+    page.evaluate("history.go(-4)")
+    expect(page.locator(".view-dates")).to_have_text(first or "")
+    wait_until_drawn(page)
+    assert page.url.endswith("/o/acme/")
+    assert_charts_show(page, Selection(usage, ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)))
+
+
+def test_going_back_and_forth_in_haste_shows_what_the_address_says(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    for label in ("24 hours", "7 days", "90 days"):
+        choose(page, label)
+    page.evaluate("history.back(); setTimeout(() => history.back(), 60); setTimeout(() => history.forward(), 90)")
+
+    page.wait_for_url("**/?range=7d")
+    expect(page.locator("#range-7d")).to_be_checked()
+    wait_until_drawn(page)
+    assert_charts_show(page, Selection(usage, ranges.preset("7d", datetime.now(UTC), LOS_ANGELES)))
+
+
+def test_of_two_choices_in_haste_the_second_counts(open_page: OpenPage, usage: Organization, watch: Watch) -> None:
+    watch.forgiven = ("htmx:afterRequest", "htmx:sendAbort")  # htmx logs the request that it gave up for the second
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.evaluate("for (const name of ['7d', '90d']) document.getElementById(`range-${name}`).click()")
+
+    page.wait_for_url("**/?range=90d")
+    wait_until_drawn(page)
+    assert_charts_show(page, Selection(usage, ranges.preset("90d", datetime.now(UTC), LOS_ANGELES)))
+
+
+def test_custom_dates_appear_when_asked_for_and_errors_beside_them(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    expect(page.locator("#from")).to_be_hidden()
+    choose(page, "Custom")
+    expect(page.locator("#from")).to_be_visible()
+
+    page.locator("#from").fill("2025-11-05")
+    page.locator("#to").fill("2025-11-01")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#problems")).to_contain_text("To: Expected a date not before 2025-11-05")
+    page.locator("#from").fill("2025-10-31")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/?range=custom&from=2025-10-31&to=2025-11-01")
+    expect(page.locator("#problems")).to_have_count(0)
+    wait_until_drawn(page)
+
+
+WIDE = ("", "?range=12m", "?range=custom&from=2025-11-01&to=2025-11-05", "?range=custom", "?range=24h&user=alice")
+
+
+@pytest.mark.parametrize("query", WIDE)
+def test_nothing_is_wider_than_the_screen(
+    open_page: OpenPage, usage: Organization, call: Callable[..., Call], query: str
+) -> None:
+    record(usage, [call(datetime.now(UTC).isoformat(), model="provider/a-model-with-a-long-name" * 7, cost="12345678")])
+    page = open_page(viewport={"width": 390, "height": 844})
+    log_in(page)
+    page.goto(f"/o/acme/{query}")
+    for width in (390, 768, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(color_scheme="light")
+    log_in(page)
+    wait_until_drawn(page)
+    light = page.evaluate("document.getElementById('chart-cost').data[0].line.color")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("light => document.getElementById('chart-cost').data[0].line.color !== light", arg=light)
+    expect(page.locator("body")).to_have_css("background-color", "rgb(14, 15, 19)")
+
+    page.set_viewport_size({"width": 500, "height": 900})
+    page.wait_for_function("() => document.querySelector('#chart-cost .main-svg').getBoundingClientRect().width < 500")
+
+
+def test_charts_have_their_room_before_they_are_drawn(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    page.route("**/plotly.min.js", lambda route: route.fulfill(body="var Plotly = {react() {}, purge() {}};"))
+    page.goto("/o/acme/")
+    page.wait_for_load_state("networkidle")
+    before = page.evaluate("document.querySelector('.provenance').getBoundingClientRect().top")
+    page.unroute("**/plotly.min.js")
+    page.goto("/o/acme/")
+    wait_until_drawn(page)
+
+    assert page.evaluate("document.querySelector('.provenance').getBoundingClientRect().top") == before
+
+
+def test_a_charts_numbers_are_a_table_away(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    card = page.locator(".card-calls")
+    card.get_by_text("Numbers").click()
+
+    rows = [row.split("\t") for row in card.locator("tbody tr").all_inner_texts()]
+    chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
+    (_, ok), (_, errors) = expected(Selection(usage, chosen))["calls"]
+    assert [row[0] for row in rows] == [str(chosen.first + timedelta(days=number)) for number in range(30)]
+    assert [[float(value) for value in row[1:]] for row in rows] == [
+        list(pair) for pair in zip(ok, errors, strict=True)
+    ]
+
+
+def test_without_javascript_everything_but_the_charts_works(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(java_script_enabled=False)
+    log_in(page)
+    expect(page.locator(".chart-note").first).to_have_text("Charts need JavaScript. The numbers are in the tables.")
+    expect(page.get_by_text("Numbers").first).to_be_hidden()
+    page.get_by_label("7 days", exact=True).click()
+    page.locator("#by").select_option("project")
+    page.locator("noscript button").click()
+    page.wait_for_url("**/?range=7d&**by=project")
+    expect(page.locator("#range-7d")).to_be_checked()
+    expect(page.locator(".groups")).to_contain_text("web")
+
+    page.locator("#table-model").locator("xpath=../..").get_by_role("link").first.click()
+    expect(page.locator(".chip")).to_have_count(1)
+    page.locator(".chip").click()
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_logging_out_elsewhere_leads_to_the_log_in_page(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.context.clear_cookies()
+    page.get_by_label("7 days", exact=True).click()
+
+    page.wait_for_url("**/login/?next=/o/acme/**")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organization, staff: User) -> None:
+    page = open_page()
+    page.goto("/platform/")
+    page.get_by_label("E-mail address").fill(staff.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/platform/")
+    wait_until_drawn(page, 1)
+
+    (trace,) = page.evaluate(DRAWN, "cost")
+    chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
+    ((_, values),) = expected(Selection(usage, chosen))["cost"]
+    assert trace["y"] == trace["calculated"] == values
+
+
+def test_the_screenshot_for_the_readme(
+    open_page: OpenPage, request: pytest.FixtureRequest, transactional_db: None, tmp_path: Path
+) -> None:
+    """With USAGESITE_SCREENSHOT the one to keep, of demo data, is written to that file."""
+    kept = os.environ.get("USAGESITE_SCREENSHOT")
+    if kept:
+        call_command("demo", verbosity=0)
+        make_member("alice@example.com", Organization.objects.get(slug="brightdesk"))
+    else:
+        request.getfixturevalue("usage")
+    target = Path(kept or tmp_path / "screenshot.png")
+    page = open_page(viewport={"width": 1280, "height": 1180})
+    log_in(page)
+    page.goto(f"{page.url}?range=90d")
+    wait_until_drawn(page)
+    page.screenshot(path=target)
+
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert target.stat().st_size > 30_000

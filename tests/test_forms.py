@@ -1,0 +1,129 @@
+"""The form: a page's state is read from its URL and written back; what is wrong is named, and replaced by defaults."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.http import QueryDict
+
+from aggregates import ranges
+from aggregates.forms import DashboardForm, RangeForm, query_string, with_filter
+from aggregates.models import Organization
+from aggregates.selection import Selection
+
+NOW = datetime(2025, 7, 30, 12, 20, tzinfo=UTC)
+ACME = Organization(pk=1, slug="acme", name="Acme", time_zone="America/Los_Angeles")
+DEFAULT = Selection(ACME, ranges.preset("30d", NOW, ACME.time_zone))
+
+
+def form_of(query: str) -> DashboardForm:
+    return DashboardForm(QueryDict(query), organization=ACME, now=NOW)
+
+
+def test_an_empty_query_is_the_last_30_days_by_model() -> None:
+    form = form_of("")
+
+    assert form.selection == DEFAULT
+    assert not form.errors
+    assert (DEFAULT.by, DEFAULT.filters, DEFAULT.range.length) == ("model", (), 30)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?range=24h",
+        "?range=7d&by=user",
+        "?range=12m",
+        "?range=custom&from=2025-01-01&to=2025-03-31&by=project",
+        "?model=gpt-5",
+        "?operation=chat&user=",
+        "?range=90d&user=a%26b%3Dc%C3%A9+%3Cb%3E&subject=+padded+",
+    ],
+)
+def test_a_selection_written_as_a_query_reads_back_the_same(query: str) -> None:
+    form = form_of(query.removeprefix("?"))
+
+    assert not form.errors
+    assert query_string(form.selection) == query
+    assert form_of(query_string(form.selection).removeprefix("?")).selection == form.selection
+
+
+def test_a_filter_that_is_there_but_empty_keeps_what_is_unknown() -> None:
+    assert form_of("user=").selection.filters == (("user", ""),)
+    assert form_of("").selection.filters == ()
+
+
+def test_custom_dates_are_both_included() -> None:
+    chosen = form_of("range=custom&from=2025-03-09&to=2025-03-09").selection.range
+
+    assert (chosen.first, chosen.last) == (date(2025, 3, 9), date(2025, 3, 9))
+    assert chosen.span.end - chosen.span.start == timedelta(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("range=5d", "range", "There is no choice “5d”."),
+        ("by=colour", "by", "There is no choice “colour”."),
+        ("range=custom&to=2025-07-01", "from", "A custom range needs this date."),
+        ("range=custom&from=2025-07-01", "to", "A custom range needs this date."),
+        ("range=custom&from=2025-13-01&to=2025-07-01", "from", "Expected a date, YYYY-MM-DD."),
+        ("range=custom&from=01.07.2025&to=2025-07-01", "from", "Expected a date, YYYY-MM-DD."),
+        (
+            "range=custom&from=2025-07-02&to=2025-07-01",
+            "to",
+            "Expected a date not before 2025-07-02, where the range begins.",
+        ),
+        (
+            "range=custom&from=0001-01-01&to=2025-07-01",
+            "from",
+            "Expected a date from 2000-01-01 to 2025-07-30, got 0001-01-01.",
+        ),
+        (
+            "range=custom&from=2025-07-01&to=9999-12-31",
+            "to",
+            "Expected a date from 2000-01-01 to 2025-07-30, got 9999-12-31.",
+        ),
+        ("range=custom&from=2001-01-01&to=2025-07-01", "from", "A range may have at most 3,660 days."),
+        (f"model={'x' * 257}", "model", "Expected at most 256 bytes of text."),
+        ("user=a%00b", "user", "Null characters are not allowed."),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_default_view_shown(query: str, field: str, message: str) -> None:
+    form = form_of(query)
+
+    assert form.problems == [(field, message)]
+    assert form.selection == DEFAULT
+
+
+def test_dates_that_are_not_asked_for_are_not_looked_at() -> None:
+    """The controls always send them."""
+    assert form_of("range=7d&from=2025-07-02&to=2025-07-01").errors == {}
+
+
+def test_controls_show_what_was_chosen_with_dates_filled_in() -> None:
+    assert form_of("range=7d").shown == {"range": "7d", "from": "2025-07-24", "to": "2025-07-30"}
+
+
+def test_controls_keep_what_was_typed_beside_what_is_wrong() -> None:
+    shown = form_of("range=custom&from=2025-13-01&to=2025-01-05").shown
+    swapped = form_of("range=custom&from=2025-02-01&to=2025-01-05").shown
+
+    assert shown == {"range": "custom", "from": "", "to": "2025-01-05"}
+    assert swapped == {"range": "custom", "from": "2025-02-01", "to": "2025-01-05"}
+
+
+def test_filters_are_set_replaced_and_removed_and_keep_one_order() -> None:
+    both = with_filter(with_filter(DEFAULT, "user", "bob"), "model", "gpt-5")
+
+    assert both.filters == (("model", "gpt-5"), ("user", "bob"))
+    assert with_filter(both, "user", "alice").filters == (("model", "gpt-5"), ("user", "alice"))
+    assert with_filter(both, "user", None).filters == (("model", "gpt-5"),)
+    assert with_filter(DEFAULT, "user", "").filters == (("user", ""),)
+
+
+def test_a_form_may_offer_fewer_ranges() -> None:
+    form = RangeForm(QueryDict("range=24h"), zone="UTC", now=NOW, names=("7d", "30d", "custom"))
+
+    assert form.problems == [("range", "There is no choice “24h”.")]
+    assert form.chosen == ranges.preset("30d", NOW, "UTC")

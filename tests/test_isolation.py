@@ -1,0 +1,124 @@
+"""Isolation: every address of the site, as nobody, as a stranger, as a viewer."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from aggregates.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Organization, User
+
+LOG_IN = "302 /login/"
+# Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
+ADDRESSES = {
+    "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
+    "login/": ("200", "302 /", "302 /"),
+    "logout/": ("405", "405", "405"),
+    "o/<slug:slug>/": (LOG_IN, "404", "200"),
+    "platform/": (LOG_IN, "404", "404"),
+}
+# The parts of the admin's addresses that are regular expressions, with an address that each matches.
+EXPRESSIONS = {r"^(?P<app_label>": "aggregates/", r"(?P<url>.*)$": "nonsense"}
+OPEN_ADMIN = {"admin/login/": "200", "admin/logout/": "302 /admin/"}
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from routes(pattern, route)
+
+
+ALL = tuple(routes(get_resolver()))
+ADMIN = tuple(route for route in ALL if route.startswith("admin/"))
+
+
+def address(route: str) -> str:
+    """An address for a route: Acme's, or with 1 for every other part that varies."""
+    for start, example in EXPRESSIONS.items():
+        if start in route:
+            return "/" + route[: route.index(start)] + example
+    return "/" + re.sub(r"<[^>]+>", "1", route.replace("<slug:slug>", "acme"))
+
+
+def answer(client: Client, url: str) -> str:
+    response = client.get(url)
+    location = response.headers.get("Location", "").split("?")[0]
+    return f"{response.status_code} {location}".strip()
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert {route for route in ALL if route not in ADMIN} == set(ADDRESSES)
+    assert len(ADMIN) > 20
+
+
+@pytest.mark.parametrize("route", ADDRESSES)
+def test_nobody_is_sent_to_log_in(client: Client, acme: Organization, route: str) -> None:
+    assert answer(client, address(route)) == ADDRESSES[route][0]
+
+
+@pytest.mark.parametrize("route", ADDRESSES)
+def test_a_stranger_sees_nothing(client: Client, acme: Organization, charlie: User, route: str) -> None:
+    client.force_login(charlie)
+
+    assert answer(client, address(route)) == ADDRESSES[route][1]
+
+
+@pytest.mark.parametrize("route", ADDRESSES)
+def test_a_viewer_sees_the_own_organization_only(client: Client, bob: User, route: str) -> None:
+    client.force_login(bob)
+
+    assert answer(client, address(route)) == ADDRESSES[route][2]
+
+
+@pytest.mark.parametrize("who", ["nobody", "charlie", "bob", "alice"])
+def test_the_admin_is_for_staff(client: Client, request: pytest.FixtureRequest, acme: Organization, who: str) -> None:
+    if who != "nobody":
+        client.force_login(request.getfixturevalue(who))
+
+    answers = {route: answer(client, address(route)) for route in ADMIN}
+
+    assert answers == {route: OPEN_ADMIN.get(route, "302 /admin/login/") for route in ADMIN}
+
+
+def test_staff_see_the_platform_but_no_organization(client: Client, acme: Organization, staff: User) -> None:
+    client.force_login(staff)
+
+    assert answer(client, reverse("platform")) == "200"
+    assert answer(client, reverse("dashboard", args=["acme"])) == "404"
+    assert answer(client, reverse("home")) == "302 /platform/"
+
+
+@pytest.mark.parametrize("query", ["", "?range=7d", "?user=alice", "?range=nonsense"])
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_stranger_cannot_tell_what_exists(
+    client: Client, acme: Organization, charlie: User, query: str, headers: dict[str, str]
+) -> None:
+    client.force_login(charlie)
+    there = client.get(reverse("dashboard", args=["acme"]) + query, headers=headers)
+    nowhere = client.get(reverse("dashboard", args=["nowhere"]) + query, headers=headers)
+
+    assert (there.status_code, there.content) == (nowhere.status_code, nowhere.content)
+    assert there.status_code == 404
+
+
+def test_numbers_of_others_are_on_no_page(
+    client: Client, acme: Organization, other: Organization, charlie: User, call: Callable[..., Call]
+) -> None:
+    record(acme, [call("2025-07-01T12:00Z", cost="1234.56", user_id="secret-user")])
+    record(other, [call("2025-07-01T12:00Z", cost="1", user_id="known-user")])
+    client.force_login(charlie)
+    url = reverse("dashboard", args=["other"])
+
+    page = client.get(f"{url}?range=custom&from=2025-07-01&to=2025-07-01&by=user").content.decode()
+    filtered = client.get(f"{url}?range=custom&from=2025-07-01&to=2025-07-01&user=secret-user").content.decode()
+
+    assert "known-user" in page
+    assert "secret-user" not in page
+    assert "1,234" not in page + filtered
+    assert "No usage with these filters" in filtered
