@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aggregates.usage_files import MAX_LINE, Rejection, UnreadableFile, open_usage_file
+from aggregates.importing.files import MAX_LINE, Rejection, UnreadableFile, open_usage_file
 
 Read = tuple[tuple[str, ...] | None, list[tuple[int, Any]], list[str]]
 LONG = b"x" * (MAX_LINE + 1)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aggregates.mappings import FieldMapping, Only
+from aggregates.importing.mappings import FieldMapping, Only
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Reading calls out of files that others wrote."""
