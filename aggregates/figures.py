@@ -131,7 +131,7 @@ def _time_axis(axis: Axis) -> Figure:
     return {
         "type": "date",
         "range": [(first - half).isoformat(), (last + half).isoformat()],
-        "hoverformat": "%a %-d %b, %H:%M" if axis.is_hourly else "%a %-d %b %Y",
+        "unifiedhovertitle": {"text": "%{x|%a %-d %b, %H:%M}" if axis.is_hourly else "%{x|%a %-d %b %Y}"},
         "tickformatstops": [
             {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%a %-d %b"},
             {"dtickrange": [86_400_000, 2_419_199_999], "value": "%-d %b"},

@@ -1,6 +1,7 @@
 """The dashboard in a real browser: charts are drawn from the log's numbers, and every control works."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -138,12 +139,13 @@ def test_hovering_shows_exact_values_and_breaks_no_rule(open_page: OpenPage, usa
         assert box
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_selector(f"#chart-{name} .hoverlayer .legend")
-        lines = page.locator(f"#chart-{name} .hoverlayer .legendtext").all_text_contents()
+        day, *lines = page.locator(f"#chart-{name} .hoverlayer .legend text").all_text_contents()
         exact = page.evaluate(
             """name => document.getElementById(`chart-${name}`).data.flatMap(
                 trace => trace.customdata.map(text => `${trace.name}  ${text}`))""",
             name,
         )
+        assert re.fullmatch(r"\w{3} \d+ \w{3} 20\d\d", day)
         assert lines
         assert set(lines) <= set(exact)
         assert not [line for line in lines if line.endswith(("  $0.00", "  0"))]  # what adds nothing is left out

@@ -19,6 +19,7 @@ from pathlib import Path
 
 PORT = "5432"  # only part of the socket's name: nothing listens on the network
 READY = b"ready"
+ATTEMPTS = 2  # at a start; a keeper that was killed meanwhile is no reason to give up
 PATIENCE = 120  # seconds to wait for a server that starts; recovery after a crash can take a while
 LONGEST_SOCKET = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 LOG_SIZE = 1_000_000  # bytes, beyond which a starting keeper begins a new log
@@ -101,16 +102,17 @@ def ensure_running(place: Place, throwaway: bool = False) -> None:
     """Return when the server takes connections; raise ServerError if it fails to."""
     take_lease(place)
     give_up = time.monotonic() + PATIENCE
-    log_start = None
+    log_start = attempts = 0
     while time.monotonic() < give_up:
         keeper = open_lock(place.keeper)
         try:
             alone = lock(keeper)
             ready = os.pread(keeper, len(READY), 0) == READY
-            if alone and log_start is not None and not ready:
+            if alone and attempts == ATTEMPTS:
                 raise ServerError(f"It did not start; its log, {place.log}, ends:\n{last_lines(place, log_start)}")
             if alone:
                 log_start = start_keeper(place, keeper, throwaway)
+                attempts += 1
             elif ready and place.socket.exists():
                 place.check_sockets()
                 return
