@@ -139,8 +139,11 @@ class Answer:
 
     @cached_property
     def keys(self) -> tuple[str | None, ...]:
-        """The groups, highest first, Other last."""
-        return tuple(dict.fromkeys(sorted((row.key for row in self.rows), key=lambda key: key is None)))
+        """The groups as the query ranks them over the whole range: highest first, Other last."""
+        sums: dict[str | None, Sums] = {}
+        for row in self.rows:
+            sums[row.key] = sums.get(row.key, Sums()) + row.sums
+        return tuple(sorted(sums, key=lambda key: (key is None, sums[key].cost.copy_negate(), -sums[key].calls, key or "")))
 
 
 @contextmanager

@@ -8,11 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from aggregates import days, overview, platform, ranges
+from aggregates import days, platform, ranges
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.measures import Sums
 from aggregates.models import DailyAggregate, Organization
+from aggregates.pages import overview
 from aggregates.platform import PlatformQuery
 from aggregates.queries import Bucket, Source, UsageQuery
 from aggregates.rollup import roll_up

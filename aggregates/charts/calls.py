@@ -1,7 +1,7 @@
 """Calls over time: those that went well, and those that failed."""
 
 from aggregates.charts.chart import Chart, over_time, values
-from aggregates.figures import COUNT, Series, Shape
+from aggregates.charts.figures import COUNT, Series, Shape
 from aggregates.sources import Answer
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aggregates.axes import axis_of
-from aggregates.figures import Figure, Series, Shape, Unit, figure_of
+from aggregates.charts.axes import axis_of
+from aggregates.charts.figures import Figure, Series, Shape, Unit, figure_of
 from aggregates.measures import Sums
 from aggregates.queries import UsageQuery
 from aggregates.selection import Selection

@@ -1,7 +1,7 @@
 """Cost over time."""
 
 from aggregates.charts.chart import Chart, over_time, values
-from aggregates.figures import COST, Series, Shape
+from aggregates.charts.figures import COST, Series, Shape
 from aggregates.sources import Answer
 
 

@@ -1,7 +1,7 @@
 """Tokens over time: input that was paid in full, input read from a cache, and output."""
 
 from aggregates.charts.chart import Chart, over_time, values
-from aggregates.figures import COUNT, Series, Shape
+from aggregates.charts.figures import COUNT, Series, Shape
 from aggregates.sources import Answer
 
 

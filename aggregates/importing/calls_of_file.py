@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from aggregates.calls import Call, InvalidCall, parse_call
-from aggregates.importing.mappings import Columns, FieldMapping, Fields, Keys, after
 from aggregates.importing.files import Rejection, UsageFile
+from aggregates.importing.mappings import Columns, FieldMapping, Fields, Keys, after
 
 MAX_KEPT = 20  # rejections that are kept to be shown; of the others only their number
 

@@ -9,7 +9,7 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from aggregates import formats, money
-from aggregates.figures import Figure, FigureEncoder
+from aggregates.charts.figures import Figure, FigureEncoder
 from aggregates.forms import query_string, with_filter
 from aggregates.selection import Selection
 from aggregates.wallclock import abbreviation, day_words

@@ -6,12 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates import dashboard as reading
 from aggregates import ranges
 from aggregates.access import organization_for, organizations_of
 from aggregates.dimensions import DIMENSIONS
 from aggregates.forms import DashboardForm, query_string
 from aggregates.models import Organization
+from aggregates.pages import dashboard as reading
 from aggregates.ranges import LENGTHS, Range
 from aggregates.selection import Selection
 from aggregates.views.gate import PageRequest, page

@@ -4,9 +4,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates import overview, ranges
+from aggregates import ranges
 from aggregates.access import check_staff, organizations_of
 from aggregates.forms import RangeForm, range_query
+from aggregates.pages import overview
 from aggregates.platform import furthest_zone
 from aggregates.views.gate import PageRequest, page
 

@@ -17,8 +17,8 @@ from aggregates import charts, days, ranges
 from aggregates.calls import Call
 from aggregates.charts import CHARTS
 from aggregates.charts.chart import draw
+from aggregates.charts.figures import FigureEncoder
 from aggregates.dimensions import DIMENSIONS
-from aggregates.figures import FigureEncoder
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
 from aggregates.queries import Source

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from aggregates.calls import FIELDS, REQUIRED
-from aggregates.importing.mappings import MAX_SHOWN, MISSING, Columns, FieldMapping, Keys, MappingError, Only, after, find, quoted
+from aggregates.importing.mappings import (
+    MAX_SHOWN,
+    MISSING,
+    Columns,
+    FieldMapping,
+    Keys,
+    MappingError,
+    Only,
+    after,
+    find,
+    quoted,
+)
 from aggregates.importing.presets import PRESETS
 
 START = datetime(2025, 3, 1, tzinfo=UTC)

@@ -123,7 +123,7 @@ class Server:
 
     def stop(self) -> None:
         """End the server: in order, and at once if that takes too long."""
-        for request, seconds in ((signal.SIGINT, 60), (signal.SIGQUIT, 10)):
+        for request, seconds in ((signal.SIGINT, 30), (signal.SIGQUIT, 10)):
             give_up = time.monotonic() + seconds
             if self.is_alive():
                 self.send(request)

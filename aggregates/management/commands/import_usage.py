@@ -12,12 +12,12 @@ from tqdm import tqdm
 
 from aggregates import ingest
 from aggregates.calls import Call, parse_time
-from aggregates.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.formats import plural
-from aggregates.management.arguments import find_organization
+from aggregates.importing.calls_of_file import FileCalls, RowRejected
+from aggregates.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
 from aggregates.importing.presets import PRESETS
-from aggregates.importing.files import UnreadableFile, UsageFile, open_usage_file
+from aggregates.management.arguments import find_organization
 
 STEP = 1000  # calls between two looks at the progress
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from aggregates import tiles
 from aggregates.measures import Sums
-from aggregates.tiles import Change
+from aggregates.pages import tiles
+from aggregates.pages.tiles import Change
 
 
 @pytest.mark.parametrize(

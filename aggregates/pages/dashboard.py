@@ -5,16 +5,16 @@ from datetime import date, datetime
 
 from django.db.models import Max
 
-from aggregates import tables
 from aggregates.charts import CHARTS
 from aggregates.charts.chart import Drawn, draw
 from aggregates.measures import Sums
 from aggregates.models import Organization, UsageDay
+from aggregates.pages import tables
+from aggregates.pages.tables import TABLES, Table
+from aggregates.pages.tiles import TILES, Tile
 from aggregates.provenance import differing, provenance
 from aggregates.selection import Selection
 from aggregates.sources import read
-from aggregates.tables import TABLES, Table
-from aggregates.tiles import TILES, Tile
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from aggregates import formats, money
-from aggregates.axes import Axis
+from aggregates.charts.axes import Axis
 from aggregates.days import DAY, HOUR
 
 Figure = dict[str, Any]

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from aggregates import money, platform
-from aggregates.axes import axis_of_days
-from aggregates.figures import COST, Figure, Series, Shape, figure_of
+from aggregates.charts.axes import axis_of_days
+from aggregates.charts.figures import COST, Figure, Series, Shape, figure_of
 from aggregates.formats import plural
 from aggregates.measures import Sums
 from aggregates.models import Organization
+from aggregates.pages.tables import Line, lines_of
+from aggregates.pages.tiles import TILES, Tile
 from aggregates.platform import PlatformAnswer, PlatformQuery
 from aggregates.ranges import Range
 from aggregates.sources import snapshot
-from aggregates.tables import Line, lines_of
-from aggregates.tiles import TILES, Tile
 from aggregates.wallclock import when
 
 TOP = 10

@@ -7,8 +7,8 @@ from decimal import Decimal
 import plotly.graph_objects
 import pytest
 
-from aggregates.axes import Axis, axis_of_days
-from aggregates.figures import COST, COUNT, FigureEncoder, Series, Shape, Unit, figure_of
+from aggregates.charts.axes import Axis, axis_of_days
+from aggregates.charts.figures import COST, COUNT, FigureEncoder, Series, Shape, Unit, figure_of
 
 
 def axis(number: int) -> Axis:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from aggregates import days
-from aggregates.axes import axis_of_days, axis_of_hours
+from aggregates.charts.axes import axis_of_days, axis_of_hours
 
 
 def hours(day: str, zone: str) -> list[datetime]:
