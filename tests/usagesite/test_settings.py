@@ -74,8 +74,16 @@ def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert answer.stderr == f"{kept} should hold a secret of at least 32 characters; delete it and a new one is made.\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_data_folder_that_we_may_not_write_to_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    answer = start(tmp_path)
+def test_a_data_folder_that_we_may_not_write_to_is_refused() -> None:
+    """As nobody where the tests run as root, who may write everywhere."""
+    ask = "import os; from usagesite import env; os.geteuid() or os.setuid(65534); env.folder('USAGESITE_DATA', None)"
+    answer = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=BASE,
+        env=os.environ | {"USAGESITE_DATA": "/"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert answer.stderr == "Environment variable USAGESITE_DATA: expected a folder that this user may write to.\n"
+    assert answer.returncode == 1
