@@ -180,9 +180,9 @@ def main() -> None:
     rows = DailyAggregate.objects.count() + DailyBreakdown.objects.count()
     assert UsageLog.objects.count() == number
     print(f"\n{number:,} calls of one day became {rows:,} aggregate rows.\n")
-    print(f"{'':58}{'ours':>10}{'plain SQL':>12}{'ratio':>10}{'calls/s':>12}")
+    print(f"{'':58}{'ours':>10}{'plain SQL':>12}{'ratio':>10}{'calls/s':>16}")
     for what, ours, plain in lines:
-        print(f"{what:58}{ours:>9.3f}s{plain:>11.3f}s{ours / plain:>10.4f}{number / ours:>12,.0f}")
+        print(f"{what:58}{ours:>9.3f}s{plain:>11.3f}s{ours / plain:>10.4f}{number / ours:>16,.0f}")
 
 
 if __name__ == "__main__":
