@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -143,7 +144,11 @@ class Answer:
         sums: dict[str | None, Sums] = {}
         for row in self.rows:
             sums[row.key] = sums.get(row.key, Sums()) + row.sums
-        return tuple(sorted(sums, key=lambda key: (key is None, sums[key].cost.copy_negate(), -sums[key].calls, key or "")))
+
+        def rank(key: str | None) -> tuple[bool, Decimal, int, str]:
+            return key is None, sums[key].cost.copy_negate(), -sums[key].calls, key or ""
+
+        return tuple(sorted(sums, key=rank))
 
 
 @contextmanager
