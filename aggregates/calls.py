@@ -90,9 +90,11 @@ def check_count(value: object) -> int:
 
 def check_cost(value: object) -> Decimal:
     amount = _number(value)
-    if amount is None or not 0 <= amount < MAX_COST:
-        raise ValueError(f"expected an amount of US dollars from 0 to below {MAX_COST:,}")
-    return money.stored(amount)
+    if amount is not None and 0 <= amount < MAX_COST:
+        amount = money.stored(amount)
+        if amount < MAX_COST:  # rounding may have taken it there
+            return amount
+    raise ValueError(f"expected an amount of US dollars from 0 to below {MAX_COST:,}")
 
 
 def _number(value: object) -> Decimal | None:

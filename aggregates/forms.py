@@ -56,6 +56,8 @@ class RangeForm(forms.Form):
             self.add_error("to", f"Expected a date not before {first}, where the range begins.")
         elif first and last and (last - first).days >= ranges.MAX_DAYS:
             self.add_error("from", f"A range may have at most {ranges.MAX_DAYS:,} days.")
+        elif first and last and not ranges.of_days("custom", first, last, self.zone).span:
+            self.add_error("from", f"{first} never was in {self.zone}: its clocks skipped that day.")
 
     @property
     def chosen(self) -> Range:

@@ -41,7 +41,8 @@ class Range:
         """The range that ends where this begins and is as long: in days, or 24 hours."""
         if self.name == "24h":
             return _of_hours(Span(self.span.start - timedelta(hours=24), self.span.start), self.zone)
-        return of_days("custom", self.first - timedelta(days=self.length), self.first - DAY, self.zone)
+        before = of_days("custom", self.first - timedelta(days=self.length), self.first - DAY, self.zone)
+        return before if before.span else before.before  # a day that the zone skipped
 
     @property
     def words(self) -> str:

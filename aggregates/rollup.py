@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from aggregates import days
 from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
@@ -61,7 +62,7 @@ def roll_up(
         try:
             seal(day, organizations)
         except OperationalError as error:
-            if "lock timeout" not in str(error):
+            if not isinstance(error.__cause__, LockNotAvailable):
                 raise
             summary.busy.append(day)
             continue
@@ -95,16 +96,20 @@ def now() -> datetime:
         return instant
 
 
-def _closed_zones(day: date) -> list[str]:
-    """Reporting time zones in which the day is over."""
+def _closed_zones(day: date, organizations: Ids) -> list[str]:
+    """The organizations' time zones in which the day is over."""
     instant = now()
-    zones = Organization.objects.values_list("time_zone", flat=True).distinct()
+    zones = Organization.objects.filter(pk__in=organizations).values_list("time_zone", flat=True).distinct()
     return [zone for zone in zones if days.span_of(day, zone).end <= instant]
 
 
 def seal(day: date, organizations: Ids) -> None:
     """Seal the day where it is over: waits until those who are recording calls of that date have committed."""
-    over: dict[str, Any] = {"organizations": list(organizations), "day": day, "zones": _closed_zones(day)}
+    over: dict[str, Any] = {
+        "organizations": list(organizations),
+        "day": day,
+        "zones": _closed_zones(day, organizations),
+    }
     unsealed = """
         WHERE aggregates_organization.id = organization_id AND organization_id = ANY(%(organizations)s)
           AND date = %(day)s AND sealed_at IS NULL AND time_zone = ANY(%(zones)s)

@@ -13,10 +13,10 @@ TWO_MONTHS = timedelta(days=62)  # from the first of any month, this is in the m
 
 
 def nightly() -> str:
-    """Make the partitions of this month and the next two, and roll up every closed day that is not clean."""
+    """Roll up every closed day that is not clean, and make the partitions of this month and the next two."""
+    done = roll_up()  # first: making partitions may have to wait for a long import
     month = rollup.now().astimezone(UTC).date().replace(day=1)
     made = ensure_partitions(months(month, month + TWO_MONTHS))
-    done = roll_up()
     return f"{done}; {plural(len(made), 'partition')} made" if made else done
 
 

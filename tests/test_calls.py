@@ -263,3 +263,8 @@ def test_parts_may_be_all_of_their_whole() -> None:
 def test_cache_hit_rate_is_the_cached_share_of_the_input(cached: int, whole: int, expected: str) -> None:
     call = Call(timestamp=NOON, model="gpt-5", input_tokens=whole, cached_tokens=cached)
     assert str(call.cache_hit_rate) == expected
+
+
+def test_a_cost_that_rounds_up_to_the_limit_is_refused_as_the_field_it_is() -> None:
+    with pytest.raises(InvalidCall, match="^cost: expected an amount of US dollars"):
+        parse_call({"timestamp": "2025-01-01", "model": "m", "cost": "999999999.9999999999999"})

@@ -93,3 +93,10 @@ def test_up_to_a_week_is_drawn_by_the_hour(days: int, is_hourly: bool) -> None:
     last = date(2025, 7, 30)
 
     assert ranges.of_days("custom", last - timedelta(days=days - 1), last, "UTC").is_hourly is is_hourly
+
+
+def test_a_day_that_the_zone_skipped_is_stepped_over() -> None:
+    after = ranges.of_days("custom", date(2011, 12, 31), date(2011, 12, 31), "Pacific/Apia")
+    assert after.span
+    assert after.before.first == after.before.last == date(2011, 12, 29)
+    assert after.before.span.end == after.span.start

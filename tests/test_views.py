@@ -272,3 +272,12 @@ def test_the_policy_allows_nothing_inline(as_alice: Client, usage: Organization)
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+@pytest.mark.parametrize("first", ["2011-12-30", "2011-12-31"])
+def test_a_day_that_the_zone_skipped_is_no_error_of_the_site(client: Client, alice: User, first: str) -> None:
+    Organization.objects.update(time_zone="Pacific/Apia")
+    client.force_login(alice)
+    response = client.get(f"{URL}?range=custom&from={first}&to={first}")
+    assert response.status_code == 200
+    assert ("never was in Pacific/Apia" in response.content.decode()) == (first == "2011-12-30")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import dj_database_url
+from psycopg import IsolationLevel
 
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -85,9 +86,11 @@ def database(name: str) -> dict[str, Any] | None:
     if not value.startswith(("postgres://", "postgresql://")):
         stop(name, expected)
     try:
-        parsed = dict(dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True))
+        parsed: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True))
     except (ValueError, dj_database_url.ParseError):
         stop(name, expected)
+    # Recording and rolling up are exact because each statement sees what was committed before it.
+    parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), "isolation_level": IsolationLevel.READ_COMMITTED}
     if not parsed.get("NAME"):
         stop(name, f"{expected}: it names no database")
     return parsed

@@ -1,11 +1,15 @@
 """The site's settings, read from environment variables; docs/settings.md lists them."""
 
+import zoneinfo
 from importlib.resources import files
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 
 from usagesite import embedded, env
+
+# Days are cut by the pinned tzdata package on every machine, and not by what its system happens to have.
+zoneinfo.reset_tzpath(to=())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

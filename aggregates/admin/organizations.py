@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
 
 from aggregates.locks import Lock, take
@@ -30,10 +31,20 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         """Days are cut in the zone, so it stays as soon as there are any; whoever records meanwhile goes first."""
         super().clean()
         if self.instance.pk and "time_zone" in self.changed_data:
-            take(Lock.ZONES)  # held until the admin's transaction ends
+            self._take_zones()
             if has_usage(self.instance):
                 # Of no field: the page that comes back shows the zone as text.
                 raise ValidationError("The time zone stays: usage was recorded meanwhile, in days that are cut in it.")
+
+    def _take_zones(self) -> None:
+        """Until the admin's transaction ends; not waiting for long, because everybody who records waits behind us."""
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '3s'")
+                take(Lock.ZONES)
+                cursor.execute("SET LOCAL lock_timeout = 0")
+        except OperationalError as error:
+            raise ValidationError("Usage is being recorded just now. Try again in a minute.") from error
 
 
 @admin.register(Organization)

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates import ranges
+from aggregates import days, ranges
 from aggregates.access import organization_for, organizations_of
 from aggregates.dimensions import DIMENSIONS
 from aggregates.forms import DashboardForm, query_string
@@ -38,6 +38,7 @@ def latest_range(organization: Organization) -> Selection | None:
     day = reading.latest_day(organization)
     if day is None:
         return None
+    day = min(day, days.date_of(timezone.now(), organization.time_zone))  # a sender's clock may be ahead
     first = day - timedelta(days=LENGTHS["30d"] - 1)
     chosen: Range = ranges.of_days("custom", max(first, ranges.EARLIEST), day, organization.time_zone)
     return Selection(organization, chosen)

@@ -276,6 +276,7 @@ def test_a_charts_numbers_are_a_table_away(open_page: OpenPage, usage: Organizat
     card = page.locator(".card-calls")
     card.get_by_text("Numbers").click()
 
+    card.locator("tbody tr").first.wait_for()  # the table is made once it is opened
     rows = [row.split("\t") for row in card.locator("tbody tr").all_inner_texts()]
     chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
     (_, ok), (_, errors) = expected(Selection(usage, chosen))["calls"]
