@@ -100,9 +100,12 @@ def test_a_page_of_breakdowns_is_one_read_by_an_index(many_rolled, client, query
 
     assert "COUNT(" not in sql.upper()
     assert re.search(r"LIMIT 101\b", sql)
+    with connection.cursor() as cursor:
+        # So few rows may be as cheap to sort; the question is whether an index gives their order when there are many.
+        cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     plan = plan_of(sql)
     assert re.search(rf"Index Scan (Backward )?using ({index}) ", plan), plan
-    assert "Seq Scan on aggregates_dailybreakdown" not in plan, plan
+    assert not re.search(r"(?<!Incremental )Sort  \(", plan), plan  # at most within a day
 
 
 def listed(page) -> list[str]:
