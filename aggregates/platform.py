@@ -3,19 +3,19 @@
 As everywhere, clean days come from the daily aggregates and all others from the log, in one snapshot.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
 
 from django.db import connection
 
 from aggregates import days
-from aggregates.days import DAY
+from aggregates.days import Span
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization
 from aggregates.sources import snapshot
+
+NOWHEN = Span(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,6 @@ class PlatformAnswer:
         return sum(self.by_date.values(), Sums())
 
 
-@dataclass(frozen=True, slots=True)
-class LogDay:
-    """A day of an organization that is read from the log."""
-
-    organization: int
-    day: date
-    zone: str
-
-
 def furthest_zone(now: datetime) -> str:
     """Of the organizations' zones one where the date is the latest: its today is the last day that has any usage."""
     zones = Organization.objects.values_list("time_zone", flat=True).order_by("time_zone").distinct()
@@ -64,96 +55,67 @@ def furthest_zone(now: datetime) -> str:
 
 def read(query: PlatformQuery) -> PlatformAnswer:
     with snapshot() as now:
-        zones = dict(Organization.objects.values_list("pk", "time_zone"))
-        log_days = _log_days(query, zones, now)
-        aggregate_days, rolled_at = _clean_days(query, log_days)
-        rows = _sums(query, log_days)
+        aggregate_days, log_days, rolled_at, log_span = _sources(query)
+        rows = _sums(query, log_span)
     return PlatformAnswer(
         query,
         by_date={day: sums for day, _, sums in rows if day is not None},
         by_organization=tuple((pk, sums) for _, pk, sums in rows if pk is not None),
         aggregate_days=aggregate_days,
-        log_days=len(log_days),
+        log_days=log_days,
         rolled_at=rolled_at,
         as_of=now,
     )
 
 
-def _log_days(query: PlatformQuery, zones: dict[int, str], now: datetime) -> list[LogDay]:
-    """The organizations' days with calls that are open, stale, or not rolled."""
-    open_from = {pk: days.date_of(now, zone) for pk, zone in zones.items()}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT organization_id, date
-            FROM aggregates_usageday AS day
-            JOIN unnest(%(ids)s::bigint[], %(open_from)s::date[]) AS organization (organization_id, open_from)
-                USING (organization_id)
-            WHERE date BETWEEN %(first)s AND %(last)s
-              AND (rolled_at IS NULL OR date >= open_from OR EXISTS (
-                SELECT FROM aggregates_staleday AS mark
-                WHERE mark.organization_id = day.organization_id AND mark.date = day.date))
-            """,
-            {"ids": list(open_from), "open_from": list(open_from.values()), "first": query.first, "last": query.last},
-        )
-        return [LogDay(pk, day, zones[pk]) for pk, day in cursor.fetchall()]
+# The organizations' days with calls, each with the instant through which its aggregates can be read: from there on
+# its calls come from the log.
+_DAYS = """
+    SELECT organization_id, date, rolled_at, ends_at, CASE WHEN NOT stale THEN rolled_through END AS rolled_through,
+           COALESCE(CASE WHEN NOT stale THEN rolled_through END, starts_at) AS log_from
+    FROM (
+        SELECT *, EXISTS (SELECT FROM aggregates_staleday AS mark
+                          WHERE mark.organization_id = day.organization_id AND mark.date = day.date) AS stale
+        FROM aggregates_usageday AS day WHERE date BETWEEN %(first)s AND %(last)s
+    ) AS stated
+"""
 
 
-def _clean_days(query: PlatformQuery, log_days: Iterable[LogDay]) -> tuple[int, datetime | None]:
-    """How many organizations' days come from the aggregates, and when the latest of them was rolled up."""
+def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span]:
+    """How many days come from the aggregates alone and when the latest was rolled up; how many from the log, and when
+    the calls that are read there were made."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT count(*), max(rolled_at) FROM aggregates_usageday AS day
-            WHERE date BETWEEN %(first)s AND %(last)s AND {_NOT_FROM_LOG}
+            SELECT count(*) FILTER (WHERE log_from = ends_at), count(*) FILTER (WHERE log_from < ends_at),
+                   max(rolled_at) FILTER (WHERE log_from = ends_at),
+                   min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at)
+            FROM ({_DAYS}) AS day
             """,
-            _parameters(query, log_days),
+            {"first": query.first, "last": query.last},
         )
-        number, rolled_at = cursor.fetchone()
-        return number, rolled_at
+        aggregate_days, log_days, rolled_at, start, end = cursor.fetchone()
+        return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN
 
 
-_NOT_FROM_LOG = """NOT EXISTS (
-    SELECT FROM unnest(%(ids)s::bigint[], %(dates)s::date[]) AS from_log (organization_id, date)
-    WHERE from_log.organization_id = day.organization_id AND from_log.date = day.date)"""
-
-
-def _parameters(query: PlatformQuery, log_days: Iterable[LogDay]) -> dict[str, Any]:
-    read = list(log_days)
-    spans = [days.span_of(one.day, one.zone) for one in read]
-    return {
-        "first": query.first,
-        "last": query.last,
-        "ids": [one.organization for one in read],
-        "dates": [one.day for one in read],
-        "starts": [span.start for span in spans],
-        "ends": [span.end for span in spans],
-        # The same bounds once more, as constants: they keep the other months' partitions out of the plan.
-        "earliest": days.midnight(query.first - DAY, "UTC"),
-        "latest": days.midnight(query.last + 2 * DAY, "UTC"),
-    }
-
-
-def _sums(query: PlatformQuery, log_days: Iterable[LogDay]) -> list[tuple[date | None, int | None, Sums]]:
+def _sums(query: PlatformQuery, log_span: Span) -> list[tuple[date | None, int | None, Sums]]:
     """Rows by date, and rows by organization from the highest cost down."""
     names = ", ".join(measure.name for measure in MEASURES)
-    aggregated = ", ".join(f"sum({measure.column})" for measure in MEASURES)
+    aggregated = ", ".join(measure.column for measure in MEASURES)
     logged = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
     sums = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            WITH part (date, organization_id, {names}) AS (
-                SELECT date, organization_id, {aggregated} FROM aggregates_dailyaggregate AS day
-                WHERE date BETWEEN %(first)s AND %(last)s AND {_NOT_FROM_LOG}
-                GROUP BY date, organization_id
+            WITH day AS ({_DAYS}), part (date, organization_id, {names}) AS (
+                SELECT date, organization_id, {aggregated} FROM day
+                JOIN aggregates_dailyaggregate USING (organization_id, date)
+                WHERE rolled_through IS NOT NULL
                 UNION ALL
-                SELECT day.date, day.organization_id, {logged}
-                FROM unnest(%(ids)s::bigint[], %(dates)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-                     AS day (organization_id, date, starts, ends)
+                SELECT day.date, day.organization_id, {logged} FROM day
                 JOIN aggregates_usagelog AS call
-                  ON call.organization_id = day.organization_id AND timestamp >= starts AND timestamp < ends
-                WHERE timestamp >= %(earliest)s AND timestamp < %(latest)s
+                  ON call.organization_id = day.organization_id AND timestamp >= log_from AND timestamp < ends_at
+                WHERE log_from < ends_at AND timestamp >= %(start)s AND timestamp < %(end)s
                 GROUP BY day.date, day.organization_id
             )
             SELECT date, NULL::bigint AS organization_id, {sums} FROM part GROUP BY date
@@ -161,6 +123,7 @@ def _sums(query: PlatformQuery, log_days: Iterable[LogDay]) -> list[tuple[date |
             SELECT NULL, organization_id, {sums} FROM part GROUP BY organization_id
             ORDER BY date, cost DESC, calls DESC, organization_id
             """,
-            _parameters(query, log_days),
+            # The log's bounds once more, as constants: they keep the other months' partitions out of the plan.
+            {"first": query.first, "last": query.last, "start": log_span.start, "end": log_span.end},
         )
         return [(day, pk, Sums(*values)) for day, pk, *values in cursor.fetchall()]

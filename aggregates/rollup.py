@@ -1,25 +1,31 @@
-"""How a day is rolled up: seal it, sum its log into the aggregates, delete the marks that were seen before summing.
+"""How a day is rolled up: seal it through an instant, sum its log up to there into the aggregates, delete the marks
+that were seen before summing.
 
-Exact because: a writer that took the day's lock before the seal committed before the roll-up began; a later one sees
-the seal and leaves a mark in the same commit as its rows; a mark is deleted only if it was read before the log was.
-So in any snapshot a clean day's aggregates equal its log.
+Exact because: a writer that took the day's lock before the seal committed before the roll-up began; a later one leaves
+a mark in the same commit as what it changed before the sealed instant; a mark is deleted only if it was read before the
+log was. So in any snapshot the aggregates of a day without marks equal its log from its start to `rolled_through`.
+
+A day that is over is sealed through its end. One that is open can be sealed through a moment ago, and again later: then
+only what lies between is summed, and added.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
-from aggregates import days
+from aggregates.days import Span
 from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.locks import Lock, day_number, take, take_shared
 from aggregates.measures import MEASURES
 from aggregates.models import Organization
 
 SEAL_TIMEOUT = "3s"  # how long sealing may hold up those who record calls of that day
+OPEN_SEAL_TIMEOUT = "300ms"  # the same for a day that is open: it is soon tried again
+OPEN_LAG = timedelta(minutes=15)  # an open day is sealed this far behind now: most calls are recorded sooner than that
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
 Ids = Collection[int]
@@ -27,16 +33,27 @@ Ids = Collection[int]
 
 @dataclass(slots=True)
 class Summary:
-    """What a run of rolling up did. `busy`: dates that could not be sealed, because somebody was recording for long."""
+    """What a run of rolling up did.
+
+    `days` were rolled through their end, `open_days` up to a moment ago, both by organization; `rows` were written.
+    `busy`: dates that could not be sealed, because somebody was recording for long.
+    """
 
     days: int = 0
+    open_days: int = 0
     rows: int = 0
     busy: list[date] = field(default_factory=list)
+
+    def add(self, other: "Summary") -> None:
+        self.days += other.days
+        self.open_days += other.open_days
+        self.rows += other.rows
+        self.busy += other.busy
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A rolled-up day whose aggregates differ from its log: in how many rows, at which grain."""
+    """A day whose aggregates differ from its log: in how many rows, at which grain."""
 
     organization_id: int
     date: date
@@ -49,41 +66,40 @@ def roll_up(
     only: Ids | None = None,
     dates: Collection[date] | None = None,
     force: bool = False,
+    open_days: bool = False,
     on_day: Callable[[date], None] = lambda day: None,
 ) -> Summary:
     """Roll up every closed day that is not clean, oldest first, and with `force` the clean ones too.
 
-    `only` keeps it to these organizations, `dates` to these days. Every date is sealed and rolled for all its
-    organizations at once, in transactions of its own, so whatever interrupts it, the days before stay done.
+    With `open_days` also the days that are not over, up to OPEN_LAG ago. `only` keeps it to these organizations,
+    `dates` to these days. Every date is sealed and rolled for all its organizations at once, in transactions of its
+    own, so whatever interrupts it, the days before stay done.
     """
     organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
     summary = Summary()
-    for day in _pending(organizations, dates, force):
-        try:
-            seal(day, organizations)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
-                raise
+    for day in _pending(organizations, dates, force, open_days):
+        if seal(day, organizations, open_days=open_days):
+            summary.add(roll(day, organizations, force=force))
+            on_day(day)
+        else:
             summary.busy.append(day)
-            continue
-        rolled = roll(day, organizations, force=force)
-        summary.days += rolled.days
-        summary.rows += rolled.rows
-        on_day(day)
     return summary
 
 
-def _pending(organizations: Ids, dates: Collection[date] | None, force: bool) -> list[date]:
+def _pending(organizations: Ids, dates: Collection[date] | None, force: bool, open_days: bool) -> list[date]:
     """The dates with work, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date FROM aggregates_usageday
-            WHERE organization_id = ANY(%(organizations)s) AND (rolled_at IS NULL OR %(force)s)
-            UNION SELECT date FROM aggregates_staleday WHERE organization_id = ANY(%(organizations)s)
+            SELECT DISTINCT date FROM aggregates_usageday AS day
+            WHERE organization_id = ANY(%(organizations)s)
+              AND (rolled_through IS NULL OR rolled_through < ends_at OR %(force)s OR EXISTS (
+                SELECT FROM aggregates_staleday AS mark
+                WHERE mark.organization_id = day.organization_id AND mark.date = day.date))
+              AND (ends_at <= clock_timestamp() OR %(open_days)s)
             ORDER BY date
             """,
-            {"organizations": list(organizations), "force": force},
+            {"organizations": list(organizations), "force": force, "open_days": open_days},
         )
         return [day for (day,) in cursor.fetchall() if dates is None or day in dates]
 
@@ -96,73 +112,107 @@ def now() -> datetime:
         return instant
 
 
-def _closed_zones(day: date, organizations: Ids) -> list[str]:
-    """The organizations' time zones in which the day is over."""
-    instant = now()
-    zones = Organization.objects.filter(pk__in=organizations).values_list("time_zone", flat=True).distinct()
-    return [zone for zone in zones if days.span_of(day, zone).end <= instant]
+def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
+    """Seal the day through its end where it is over, and with `open_days` up to OPEN_LAG ago where it is open.
 
-
-def seal(day: date, organizations: Ids) -> None:
-    """Seal the day where it is over: waits until those who are recording calls of that date have committed."""
-    over: dict[str, Any] = {
+    Waits until those who are recording calls of that date have committed; False if a day that is over cannot be sealed
+    because that takes them too long.
+    """
+    moment = now()
+    parameters: dict[str, Any] = {
         "organizations": list(organizations),
         "day": day,
-        "zones": _closed_zones(day, organizations),
+        "now": moment,
+        "a_moment_ago": moment - OPEN_LAG if open_days else None,
     }
-    unsealed = """
-        WHERE aggregates_organization.id = organization_id AND organization_id = ANY(%(organizations)s)
-          AND date = %(day)s AND sealed_at IS NULL AND time_zone = ANY(%(zones)s)
+    through = "CASE WHEN ends_at <= %(now)s THEN ends_at ELSE %(a_moment_ago)s END"
+    sealable = f"""
+        organization_id = ANY(%(organizations)s) AND date = %(day)s
+        AND {through} > COALESCE(sealed_through, starts_at)
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM aggregates_usageday, aggregates_organization {unsealed})", over)
-        if not cursor.fetchone()[0]:
-            return  # nobody is held up for nothing
-        cursor.execute(f"SET LOCAL lock_timeout = '{SEAL_TIMEOUT}'")
-        take_shared(Lock.ZONES)
-        take(Lock.DAY, day_number(day))
-        cursor.execute(
-            f"UPDATE aggregates_usageday SET sealed_at = clock_timestamp() FROM aggregates_organization {unsealed}",
-            over,
-        )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT bool_or(ends_at <= %(now)s) FROM aggregates_usageday WHERE {sealable}", parameters)
+        (any_over,) = cursor.fetchone()
+        if any_over is None:
+            return True  # nobody is held up for nothing
+        try:
+            with transaction.atomic():
+                cursor.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", [SEAL_TIMEOUT if any_over else OPEN_SEAL_TIMEOUT]
+                )
+                take(Lock.DAY, day_number(day))
+                cursor.execute(
+                    f"UPDATE aggregates_usageday SET sealed_through = {through} WHERE {sealable}", parameters
+                )
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            return not any_over
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be summed of an organization's day: all of it, or only what was sealed since the last time."""
+
+    span: Span
+    afresh: bool
+    whole: bool  # it reaches the day's end
+    marks: list[int]
 
 
 def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
-    """Sum the log of a sealed day into the aggregates, for those of the organizations where it is not clean."""
+    """Sum the log of a sealed day into the aggregates, for those of the organizations where they lack something.
+
+    Marks, and `force`, have everything summed afresh up to the seal.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         take_shared(Lock.ZONES)
         take(Lock.ROLL, day_number(day))  # in its own statement: the next ones must see what the roller before us did
+        works = _works(day, organizations, force)
+        if not works:
+            return Summary()
+        _clear(day, [pk for pk, work in works.items() if work.afresh])
+        summed = _sum_log({pk: work.span for pk, work in works.items()})
+        rows = _write(day) if summed else 0
+        cursor.execute(
+            "DELETE FROM aggregates_staleday WHERE id = ANY(%s)",
+            [[mark for work in works.values() for mark in work.marks]],
+        )
+        cursor.execute(
+            "UPDATE aggregates_usageday SET rolled_through = through, rolled_at = clock_timestamp() "
+            "FROM unnest(%s::bigint[], %s::timestamptz[]) AS work (organization, through) "
+            "WHERE organization_id = organization AND date = %s",
+            [list(works), [work.span.end for work in works.values()], day],
+        )
+        cursor.execute("DROP TABLE summed_day")
+    closed = sum(work.whole for work in works.values())
+    return Summary(closed, len(works) - closed, rows)
+
+
+def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
+    with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT organization_id, array_remove(array_agg(mark.id), NULL)
+            SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at,
+                   array_remove(array_agg(mark.id), NULL)
             FROM aggregates_usageday AS day LEFT JOIN aggregates_staleday AS mark USING (organization_id, date)
-            WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_at IS NOT NULL
-              AND (rolled_at IS NULL OR mark.id IS NOT NULL OR %(force)s)
-            GROUP BY 1
+            WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_through IS NOT NULL
+              AND (rolled_through IS NULL OR rolled_through < sealed_through OR mark.id IS NOT NULL OR %(force)s)
+            GROUP BY organization_id, starts_at, rolled_through, sealed_through, ends_at
             """,
             {"organizations": list(organizations), "day": day, "force": force},
         )
-        marks: dict[int, list[int]] = dict(cursor.fetchall())
-        if not marks:
-            return Summary()
-        _sum_log(day, marks)
-        rows = _write(day, marks)
-        cursor.execute(
-            "DELETE FROM aggregates_staleday WHERE id = ANY(%s)", [[mark for seen in marks.values() for mark in seen]]
-        )
-        cursor.execute(
-            "UPDATE aggregates_usageday SET rolled_at = clock_timestamp() "
-            "WHERE organization_id = ANY(%s) AND date = %s",
-            [list(marks), day],
-        )
-        cursor.execute("DROP TABLE summed_day")
-    return Summary(len(marks), rows)
+        works = {}
+        for pk, starts_at, rolled_through, sealed_through, whole, marks in cursor.fetchall():
+            afresh = rolled_through is None or bool(marks) or force
+            works[pk] = _Work(Span(starts_at if afresh else rolled_through, sealed_through), afresh, whole, marks)
+        return works
 
 
-def _sum_log(day: date, organizations: Ids) -> None:
-    """One pass over the day's log: a temporary table with a row for each combination of all dimensions."""
-    zones = dict(Organization.objects.filter(pk__in=organizations).values_list("pk", "time_zone"))
-    spans = {pk: days.span_of(day, zone) for pk, zone in zones.items()}
+def _sum_log(spans: Mapping[int, Span]) -> int:
+    """One pass over the organizations' calls in these spans: a temporary table with a row for each combination of all
+    dimensions; how many rows."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -185,14 +235,25 @@ def _sum_log(day: date, organizations: Ids) -> None:
                 "latest": max(span.end for span in spans.values()),
             },
         )
+        rows: int = cursor.rowcount
+        return rows
 
 
-def _target(grain: Grain) -> tuple[str, str]:
-    """The table that keeps a grain, and its columns."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The table that keeps a grain; its columns, and those of them that tell its rows apart."""
+
+    table: str
+    keys: str
+    columns: str
+
+
+def _target(grain: Grain) -> _Target:
     if grain == TOTALS:
-        return "aggregates_dailyaggregate", ", ".join(("organization_id", "date", *SUM_COLUMNS))
-    keys = ("organization_id", "date", "grain", *DIMENSION_COLUMNS)
-    return "aggregates_dailybreakdown", ", ".join((*keys, *SUM_COLUMNS))
+        table, keys = "aggregates_dailyaggregate", ["organization_id", "date"]
+    else:
+        table, keys = "aggregates_dailybreakdown", ["organization_id", "date", "grain", *DIMENSION_COLUMNS]
+    return _Target(table, ", ".join(keys), ", ".join([*keys, *SUM_COLUMNS]))
 
 
 def _rows_of(grain: Grain) -> str:
@@ -209,56 +270,72 @@ def _rows_of(grain: Grain) -> str:
     )
 
 
-def _write(day: date, organizations: Ids) -> int:
-    """Replace the day's aggregates: deleting first, so that groups which are no more vanish."""
-    written = 0
-    parameters: dict[str, Any] = {"day": day, "organizations": list(organizations)}
+def _clear(day: date, organizations: list[int]) -> None:
+    """Delete the day's aggregates, so that groups which are no more vanish."""
     with connection.cursor() as cursor:
         for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown"):
-            cursor.execute(
-                f"DELETE FROM {table} WHERE organization_id = ANY(%(organizations)s) AND date = %(day)s", parameters
-            )
+            cursor.execute(f"DELETE FROM {table} WHERE organization_id = ANY(%s) AND date = %s", [organizations, day])
+
+
+def _write(day: date) -> int:
+    """Add what was summed to the day's aggregates; how many rows that wrote."""
+    written = 0
+    with connection.cursor() as cursor:
         for grain in (TOTALS, *GRAINS):
-            table, columns = _target(grain)
-            cursor.execute(f"INSERT INTO {table} ({columns}) {_rows_of(grain)}", parameters)
+            target = _target(grain)
+            added = ", ".join(f"{column} = {target.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
+            cursor.execute(
+                f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} "
+                f"ON CONFLICT ({target.keys}) DO UPDATE SET {added}",
+                {"day": day},
+            )
             written += cursor.rowcount
     return written
 
 
 def verify(day: date, organizations: Ids) -> list[Mismatch]:
-    """Compare the aggregates of the clean ones among the organizations' days with the log, in one snapshot."""
+    """Compare the aggregates of those of the organizations' days that have no mark with the log, in one snapshot."""
     with transaction.atomic(), connection.cursor() as cursor:
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(
             """
-            SELECT organization_id FROM aggregates_usageday AS day
-            WHERE organization_id = ANY(%s) AND date = %s AND rolled_at IS NOT NULL AND NOT EXISTS (
+            SELECT organization_id, starts_at, rolled_through FROM aggregates_usageday AS day
+            WHERE organization_id = ANY(%s) AND date = %s AND rolled_through IS NOT NULL AND NOT EXISTS (
                 SELECT FROM aggregates_staleday AS mark
                 WHERE mark.organization_id = day.organization_id AND mark.date = day.date)
             """,
             [list(organizations), day],
         )
-        clean = [pk for (pk,) in cursor.fetchall()]
-        if not clean:
+        spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through in cursor.fetchall()}
+        if not spans:
             return []
-        mismatches = []
-        _sum_log(day, clean)
-        for grain in (TOTALS, *GRAINS):
-            table, columns = _target(grain)
-            condition = "organization_id = ANY(%(organizations)s) AND date = %(day)s"
-            if grain != TOTALS:
-                condition += f" AND grain = '{grain.name}'"
-            stored = f"SELECT {columns} FROM {table} WHERE {condition}"
-            summed = f"SELECT {columns} FROM ({_rows_of(grain)}) AS summed"
-            cursor.execute(
-                f"""
-                SELECT organization_id, count(*) FROM (
-                    (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
-                ) AS difference GROUP BY 1 ORDER BY 1
-                """,
-                {"day": day, "organizations": clean},
-            )
-            mismatches += [Mismatch(pk, day, grain.name or "totals", rows) for pk, rows in cursor.fetchall()]
+        _sum_log(spans)
+        mismatches = [
+            Mismatch(pk, day, grain.name or "totals", rows)
+            for grain in (TOTALS, *GRAINS)
+            for pk, rows in _differences(day, list(spans), grain)
+        ]
         cursor.execute("DROP TABLE summed_day")
     return mismatches
+
+
+def _differences(day: date, organizations: list[int], grain: Grain) -> list[tuple[int, int]]:
+    """Organizations where the aggregates differ from what was summed, each with in how many rows."""
+    target = _target(grain)
+    condition = "organization_id = ANY(%(organizations)s) AND date = %(day)s"
+    if grain != TOTALS:
+        condition += f" AND grain = '{grain.name}'"
+    stored = f"SELECT {target.columns} FROM {target.table} WHERE {condition}"
+    summed = f"SELECT {target.columns} FROM ({_rows_of(grain)}) AS summed"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT organization_id, count(*) FROM (
+                (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
+            ) AS difference GROUP BY 1 ORDER BY 1
+            """,
+            {"day": day, "organizations": organizations},
+        )
+        differing: list[tuple[int, int]] = cursor.fetchall()
+        return differing

@@ -5,7 +5,7 @@ The answer is the same whichever it is. All queries of one request are read in o
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -24,23 +24,32 @@ from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """What is known of a day on which calls were recorded. `calls` is how many its aggregate holds."""
+    """What is known of a day on which calls were recorded.
 
+    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many.
+    """
+
+    rolled: Span | None
     rolled_at: datetime | None
     stale: bool
     calls: int = 0
 
-    @property
-    def clean(self) -> bool:
-        return self.rolled_at is not None and not self.stale
+    def head_of(self, day: Span) -> Span | None:
+        """The part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
+        usable = self.rolled and not self.stale and self.rolled.start == day.start and self.rolled.end <= day.end
+        return self.rolled if usable else None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which days are read where. Days on which nothing was recorded need no reading."""
+    """Which days are read where. Days on which nothing was recorded need no reading.
+
+    Of `head_days`, which are among log_days, the first part is read from the aggregates.
+    """
 
     grain: Grain | None
     aggregate_days: tuple[date, ...]
+    head_days: tuple[date, ...]
     log_days: tuple[date, ...]
     log_spans: tuple[Span, ...]
     empty_days: tuple[date, ...]
@@ -55,19 +64,24 @@ def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datet
     """
     from_log = _reads_log(query, states)
     aggregate: list[date] = []
+    heads: list[date] = []
     log: list[date] = []
     empty: list[date] = []
     spans: list[Span] = []
     rolled_through, unbroken = None, True
     for day, span in query.days:
-        state = states.get(day)
-        whole = span == days.span_of(day, query.zone)
-        over = span.end <= now
-        clean = over and (state is None or state.clean)
+        whole, state = days.span_of(day, query.zone), states.get(day)
+        head = state.head_of(whole) if state else None
+        clean = whole.end <= now and (state is None or head == whole)
         if unbroken := unbroken and clean:
             rolled_through = day
-        if clean and whole and not from_log:
-            (empty if state is None else aggregate).append(day)
+        if clean and state is None and not from_log:
+            empty.append(day)
+        elif head and head == head.clipped(span) and not from_log:
+            rest = Span(head.end, span.end)
+            (heads if rest else aggregate).append(day)
+            log += [day] if rest else []
+            spans += [rest] if rest else []
         else:
             log.append(day)
             spans.append(span)
@@ -76,6 +90,7 @@ def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datet
     return Plan(
         grain=query.grain,
         aggregate_days=tuple(aggregate),
+        head_days=tuple(heads),
         log_days=tuple(log),
         log_spans=tuple(_joined(spans)),
         empty_days=tuple(empty),
@@ -169,18 +184,32 @@ def read(queries: Iterable[UsageQuery]) -> dict[UsageQuery, Answer]:
     """Answer queries about one organization, all in one snapshot."""
     wanted = dict.fromkeys(queries)
     with snapshot() as now:
-        states: dict[date, DayState] = {}
-        if wanted:
-            (organization,) = {query.organization for query in wanted}
-            states = _states(organization, min(q.first for q in wanted), max(q.last for q in wanted))
-        return {query: _answer(query, states, now) for query in wanted}
+        if not wanted:
+            return {}
+        (organization,) = {query.organization for query in wanted}
+        zone = _zone(organization)
+        states = _states(organization, min(q.first for q in wanted), max(q.last for q in wanted))
+        plans = {query: choose_source(_as_cut_now(query, zone), states, now) for query in wanted}
+        return {query: _answer(query, plan, now) for query, plan in plans.items()}
+
+
+def _zone(organization: Organization) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT time_zone FROM aggregates_organization WHERE id = %s", [organization.pk])
+        zone: str = cursor.fetchone()[0]
+        return zone
+
+
+def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
+    """A query that was cut in a time zone which has changed since can only be answered from the log."""
+    return query if query.zone == zone else replace(query, source=Source.LOG)
 
 
 def _states(organization: Organization, first: date, last: date) -> dict[date, DayState]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date, rolled_at, mark.date IS NOT NULL, COALESCE(total_calls, 0)
+            SELECT date, starts_at, rolled_through, rolled_at, mark.date IS NOT NULL, COALESCE(total_calls, 0)
             FROM aggregates_usageday AS day
             LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
             LEFT JOIN (SELECT DISTINCT organization_id, date FROM aggregates_staleday) AS mark
@@ -189,11 +218,13 @@ def _states(organization: Organization, first: date, last: date) -> dict[date, D
             """,
             [organization.pk, first, last],
         )
-        return {day: DayState(*state) for day, *state in cursor.fetchall()}
+        return {
+            day: DayState(Span(starts_at, rolled_through) if rolled_through else None, rolled_at, stale, calls)
+            for day, starts_at, rolled_through, rolled_at, stale, calls in cursor.fetchall()
+        }
 
 
-def _answer(query: UsageQuery, states: Mapping[date, DayState], now: datetime) -> Answer:
-    plan = choose_source(query, states, now)
+def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
     parts = [part for part in (_aggregate_part(query, plan), _log_part(query, plan)) if part]
     rows: tuple[Row, ...] = ()
     if parts:
@@ -209,16 +240,17 @@ SQL = tuple[str, list[Any]]
 
 def _aggregate_part(query: UsageQuery, plan: Plan) -> SQL | None:
     """Sums by bucket and key over the daily aggregates."""
-    if not plan.aggregate_days or plan.grain is None:
+    aggregated = sorted({*plan.aggregate_days, *plan.head_days})
+    if not aggregated or plan.grain is None:
         return None
-    first, last = plan.aggregate_days[0], plan.aggregate_days[-1]
+    first, last = aggregated[0], aggregated[-1]
     table = "aggregates_dailyaggregate"
     where, parameters = "organization_id = %s AND date BETWEEN %s AND %s", [query.organization.pk, first, last]
     if plan.grain != TOTALS:
         table = "aggregates_dailybreakdown"
         where += " AND grain = %s"
         parameters.append(plan.grain.name)
-    if between := [day for day in plan.log_days if first < day < last]:
+    if between := [day for day in plan.log_days if first < day < last and day not in plan.head_days]:
         where += " AND date <> ALL(%s)"
         parameters.append(between)
     number, bounds = _bucket_number(query, "date", [day for day, _ in query.days], "date")

@@ -1,11 +1,12 @@
-"""The state of recorded days, for those who oversee roll-ups: clean, stale, or not rolled."""
+"""The state of recorded days, for those who oversee roll-ups: open, clean, stale, or not rolled."""
 
 from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import Case, Exists, OuterRef, QuerySet, TextField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Now
 
 from aggregates.models import StaleDay, UsageDay
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
+    OPEN = "open"
     CLEAN = "clean"
     STALE = "stale"
     NOT_ROLLED = "not rolled"
@@ -24,10 +26,10 @@ class Stated(TypedDict):
 
 
 MARKS = StaleDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date"))
-# Of any row with an organization, a date and its day's `rolled_at`. A day is clean when it is rolled and nothing was
-# recorded for it since.
+# Of a UsageDay. It is clean when it is rolled through its end and nothing was recorded for it since.
 STATE = Case(
-    When(rolled_at=None, then=Value(State.NOT_ROLLED.value)),
+    When(ends_at__gt=Now(), then=Value(State.OPEN.value)),
+    When(~Q(rolled_through=F("ends_at")) | Q(rolled_through=None), then=Value(State.NOT_ROLLED.value)),
     When(Exists(MARKS), then=Value(State.STALE.value)),
     default=Value(State.CLEAN.value),
     output_field=TextField(),

@@ -21,12 +21,12 @@ def nightly() -> str:
 
 
 def repair() -> str:
-    """Roll up what has closed or become stale since; next to nothing to do most times."""
+    """Roll up what has closed or become stale since, and of the open days what was recorded since."""
     return roll_up()
 
 
 def roll_up() -> str:
     """What was done, for the list of runs in the admin."""
-    done = rollup.roll_up()
+    done = rollup.roll_up(open_days=True)
     summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"
     return f"{summary}; busy: {', '.join(map(date.isoformat, done.busy))}" if done.busy else summary

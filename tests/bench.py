@@ -24,7 +24,7 @@ from django.db import connection, transaction  # noqa: E402
 
 from aggregates import rollup  # noqa: E402
 from aggregates.dimensions import GRAINS, TOTALS  # noqa: E402
-from aggregates.ingest import COLUMNS  # noqa: E402
+from aggregates.ingest.recording import COLUMNS  # noqa: E402
 from aggregates.measures import MEASURES  # noqa: E402
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization, UsageLog  # noqa: E402
 from aggregates.queries import UsageQuery  # noqa: E402

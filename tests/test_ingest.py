@@ -145,7 +145,7 @@ def test_organizations_do_not_meet(acme: Organization, other: Organization, call
     roll_up()
     assert record(other, batch, ids_from_content=True) == Recorded(2, 0)
     assert UsageLog.objects.filter(organization=acme).count() == 2
-    assert UsageDay.objects.get(organization=other).sealed_at is None
+    assert UsageDay.objects.get(organization=other).sealed_through is None
     assert not StaleDay.objects.exists()
 
 
@@ -390,7 +390,7 @@ def test_sealing_waits_for_a_writer_and_later_ones_leave_marks(call: MakeCall, m
         sealed_at_commit.append(not thread.is_alive())
     thread.join()
     assert sealed_at_commit == [False]
-    assert UsageDay.objects.get().sealed_at
+    assert UsageDay.objects.get().sealed_through == datetime(2025, 3, 2, tzinfo=UTC)
     assert days_and_marks()[1] == []
     record(acme, [call("2025-03-01T11:00Z")])
     assert days_and_marks()[1] == ["2025-03-01"]

@@ -14,11 +14,15 @@ ORGANIZATION = Organization(pk=1, slug="acme", name="Acme", time_zone="America/L
 NOW = datetime(2025, 3, 20, 18, tzinfo=UTC)  # the 20th, 11:00 in Los Angeles
 TODAY = date(2025, 3, 20)
 ROLLED = datetime(2025, 3, 20, 8, tzinfo=UTC)
-CLEAN, STALE, UNROLLED = DayState(ROLLED, False, 10), DayState(ROLLED, True, 10), DayState(None, False)
+UNROLLED = DayState(None, None, False)
 
 
 def ago(number: int) -> date:
     return TODAY - timedelta(days=number)
+
+
+def clean(day: date, stale: bool = False) -> DayState:
+    return DayState(days.span_of(day, ORGANIZATION.time_zone), ROLLED, stale, 10)
 
 
 def plan(length: int, states: dict[date, DayState], until: date = TODAY, **rest: Any) -> Plan:
@@ -27,7 +31,7 @@ def plan(length: int, states: dict[date, DayState], until: date = TODAY, **rest:
 
 
 def all_clean(length: int) -> dict[date, DayState]:
-    return {ago(number): CLEAN for number in range(1, length)} | {TODAY: UNROLLED}
+    return {ago(number): clean(ago(number)) for number in range(1, length)} | {TODAY: UNROLLED}
 
 
 def test_a_long_range_reads_clean_days_from_aggregates_and_today_from_the_log() -> None:
@@ -40,7 +44,7 @@ def test_a_long_range_reads_clean_days_from_aggregates_and_today_from_the_log() 
 
 
 def test_a_stale_day_and_a_day_not_rolled_yet_are_read_from_the_log() -> None:
-    chosen = plan(30, all_clean(30) | {ago(5): STALE, ago(20): UNROLLED})
+    chosen = plan(30, all_clean(30) | {ago(5): clean(ago(5), stale=True), ago(20): UNROLLED})
     assert chosen.log_days == (ago(20), ago(5), TODAY)
     assert len(chosen.aggregate_days) == 27
     assert len(chosen.log_spans) == 3
@@ -48,7 +52,7 @@ def test_a_stale_day_and_a_day_not_rolled_yet_are_read_from_the_log() -> None:
 
 
 def test_neighbouring_log_days_are_read_in_one_go() -> None:
-    chosen = plan(30, all_clean(30) | {ago(1): STALE, ago(2): UNROLLED})
+    chosen = plan(30, all_clean(30) | {ago(1): clean(ago(1), stale=True), ago(2): UNROLLED})
     zone = "America/Los_Angeles"
     assert [(span.start, span.end) for span in chosen.log_spans] == [
         (days.midnight(ago(2), zone), days.midnight(ago(-1), zone))
@@ -56,7 +60,7 @@ def test_neighbouring_log_days_are_read_in_one_go() -> None:
 
 
 def test_a_closed_day_without_usage_is_read_nowhere_but_today_is_always_read() -> None:
-    chosen = plan(30, {ago(3): CLEAN})
+    chosen = plan(30, {ago(3): clean(ago(3))})
     assert chosen.aggregate_days == (ago(3),)
     assert chosen.log_days == (TODAY,)
     assert len(chosen.empty_days) == 28

@@ -23,7 +23,7 @@ def plan(
     empty: tuple[date, ...] = (),
     rolled_at: datetime | None = ROLLED,
 ) -> Plan:
-    return Plan(TOTALS, aggregate, log, (), empty, rolled_at if aggregate else None, None)
+    return Plan(TOTALS, aggregate, (), log, (), empty, rolled_at if aggregate else None, None)
 
 
 @pytest.mark.parametrize(

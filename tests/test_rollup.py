@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Event, Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -110,8 +111,8 @@ def test_a_day_that_is_not_over_is_left_alone(acme: Organization, call: MakeCall
     summary = roll_up(force=True)
     assert (summary.days, summary.rows, summary.busy) == (0, 0, [])
     day = UsageDay.objects.get()
-    assert day.sealed_at is None
-    assert day.rolled_at is None
+    assert day.sealed_through is None
+    assert day.rolled_through is None
 
 
 def test_a_day_is_over_when_it_is_over_in_the_organizations_zone(db: None, call: MakeCall) -> None:
@@ -123,9 +124,9 @@ def test_a_day_is_over_when_it_is_over_in_the_organizations_zone(db: None, call:
         record(organization, [call((now - timedelta(hours=hours)).isoformat()) for hours in range(26)])
     roll_up()
     for zone, organization in zones.items():
-        today = now.astimezone(rollup.days.ZoneInfo(zone)).date()
-        states = dict(UsageDay.objects.filter(organization=organization).values_list("date", "rolled_at"))
-        assert {day for day, rolled_at in states.items() if rolled_at is None} == {today}
+        today = now.astimezone(ZoneInfo(zone)).date()
+        states = dict(UsageDay.objects.filter(organization=organization).values_list("date", "rolled_through"))
+        assert {day for day, rolled_through in states.items() if rolled_through is None} == {today}
 
 
 def test_a_late_call_marks_its_day_and_the_next_run_repairs_only_that(usage: Organization, call: MakeCall) -> None:
@@ -221,7 +222,7 @@ def test_sealing_gives_way_to_a_writer_and_the_day_is_read_from_the_log(
     organization, finish = slow_writer
     monkeypatch.setattr(rollup, "SEAL_TIMEOUT", "100ms")
     assert roll_up().busy == [DAY]
-    assert UsageDay.objects.get().sealed_at is None
+    assert UsageDay.objects.get().sealed_through is None
     finish()
     assert equals_log(organization, DAY, DAY + timedelta(days=20))
     assert roll_up().days == 1
@@ -287,7 +288,7 @@ def test_a_roll_up_that_breaks_leaves_everything_as_it_was(
     roll_up()
     before = tables()
 
-    def broken(day: date, organizations: Any) -> int:
+    def broken(day: date) -> int:
         DailyBreakdown.objects.all().delete()
         raise OperationalError("disk full")
 

@@ -128,9 +128,14 @@ class DailyAggregateAdmin(DayAdmin):
     readonly_fields = ("state", "rolled_up_at")
 
     def get_queryset(self, request: HttpRequest) -> Days:
-        day = UsageDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date"))
-        rolled_at = Subquery(day.values("rolled_at"))
-        stated: Days = super().get_queryset(request).annotate(rolled_at=rolled_at).annotate(state=STATE)
+        day = UsageDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date")).annotate(
+            state=STATE
+        )
+        stated: Days = (
+            super()
+            .get_queryset(request)
+            .annotate(rolled_at=Subquery(day.values("rolled_at")), state=Subquery(day.values("state")))
+        )
         return stated
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -152,7 +157,7 @@ def totals(aggregates: Days) -> Sums:
 class UsageDayAdmin(DayAdmin):
     """Every day on which calls were recorded, also those that are not rolled up."""
 
-    list_display = ("date", "organization", "state", "sealed_at", "rolled_at", "marks")
+    list_display = ("date", "organization", "state", "sealed_through", "rolled_through", "rolled_at", "marks")
     ordering = ("-date", "organization")
     readonly_fields = ("state", "marks")
 

@@ -84,26 +84,48 @@ class DailyBreakdown(Totals):
 
 
 class UsageDay(models.Model):
-    """A day on which an organization has recorded calls.
+    """A day on which an organization has recorded calls, as its time zone cut it when it was last looked at.
 
-    A day that is over is sealed before it is rolled up: whoever records a call for it later sees the seal and
-    leaves a StaleDay. Clean is a day that is rolled and has no mark: its aggregates equal its log.
+    It is sealed through an instant before its calls up to there are rolled up: whoever records a call from before that
+    instant later sees the seal and leaves a StaleDay. Without such a mark the aggregates hold exactly the calls from
+    `starts_at` to before `rolled_through`. Clean is a day without a mark that is rolled through its end.
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     date = models.DateField()
-    sealed_at = models.DateTimeField(null=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    sealed_through = models.DateTimeField(null=True)
+    rolled_through = models.DateTimeField(null=True)
     rolled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "date"], name="usage_day_once"),
+            models.CheckConstraint(condition=models.Q(starts_at__lt=models.F("ends_at")), name="usage_day_has_span"),
             models.CheckConstraint(
-                condition=models.Q(rolled_at=None) | models.Q(sealed_at__isnull=False), name="usage_day_sealed_first"
+                condition=models.Q(sealed_through=None)
+                | models.Q(sealed_through__range=(models.F("starts_at"), models.F("ends_at"))),
+                name="usage_day_sealed_within",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rolled_through=None, rolled_at=None)
+                # A comparison with NULL is not false, and a CHECK lets pass all that is not.
+                | models.Q(
+                    rolled_at__isnull=False,
+                    sealed_through__isnull=False,
+                    rolled_through__gte=models.F("starts_at"),
+                    rolled_through__lte=models.F("sealed_through"),
+                ),
+                name="usage_day_sealed_first",
             ),
         ]
         indexes = [
-            models.Index(fields=["date", "organization"], condition=models.Q(rolled_at=None), name="usage_day_unrolled")
+            models.Index(
+                fields=["date", "organization"],
+                condition=models.Q(rolled_through=None) | models.Q(rolled_through__lt=models.F("ends_at")),
+                name="usage_day_unrolled",
+            )
         ]
 
     def __str__(self) -> str:
@@ -111,7 +133,10 @@ class UsageDay(models.Model):
 
 
 class StaleDay(models.Model):
-    """A mark: calls of a sealed day were recorded, changed or deleted. Only ever appended, and deleted by rolling."""
+    """A mark: calls of a day were recorded, changed or deleted before the instant through which it was sealed.
+
+    Only ever appended, and deleted by rolling.
+    """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     date = models.DateField()

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from aggregates.calls import FIELDS
-from aggregates.ingest import COLUMNS
+from aggregates.ingest.recording import COLUMNS
 from aggregates.models import Organization, UsageDay, UsageLog
 from tests.fixtures import make_organization
 from tests.processes import run_on_terminal, start

@@ -85,7 +85,7 @@ class Command(BaseCommand):
 
     def roll_up(self, parts: list[Part], force: bool, show_progress: bool) -> None:
         known: Counter[str] = sum((part.states() for part in parts), Counter())
-        states = [*State] if force else [State.STALE, State.NOT_ROLLED]
+        states = [State.STALE, State.NOT_ROLLED, *([State.CLEAN] if force else [])]
         work = [(part, part.dates(*states)) for part in parts]
         done = rollup.Summary()
         with tqdm(
@@ -100,9 +100,7 @@ class Command(BaseCommand):
 
             for part, dates in work:
                 summary = rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick)
-                done.days += summary.days
-                done.rows += summary.rows
-                done.busy += summary.busy
+                done.add(summary)
         self.stdout.write(closing_line(done, known, force))
         if done.busy:
             raise CommandError(

@@ -1,9 +1,4 @@
-"""How calls get into the log: the only module that writes it, and that keeps the marks of its days right.
-
-Recording and sealing meet in an advisory lock of the day: writers hold it shared until they commit, sealing takes it
-exclusively. So a writer either commits before the day is sealed, and is in the roll-up that follows, or sees the seal
-and leaves a StaleDay in the same commit as its rows.
-"""
+"""Recording calls: a batch is copied into a temporary table, and from there into the log what it does not hold yet."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +8,8 @@ from uuid import uuid4
 
 from django.db import connection, transaction
 
-from aggregates import days
 from aggregates.calls import EPOCH, Call
-from aggregates.locks import Lock, day_number, take_shared
+from aggregates.ingest.touching import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.partitions import ensure_partitions
@@ -69,12 +63,15 @@ def record(organization: Organization, calls: Iterable[Call], *, ids_from_conten
         received = _stage(calls, ids_from_content)
         if not received:
             return Recorded(0, 0)
-        take_shared(Lock.ZONES)
-        bounds = _day_bounds(organization)
-        touched = _touch_days(organization, bounds)
-        new = _insert(organization, bounds)
-        _mark_sealed(organization, [touched[number] for number in new])
-        return Recorded(sum(new.values()), received - sum(new.values()))
+        zone = lock_zone(organization)
+        calendar = _staged_calendar(zone)
+        touched = _staged_days(calendar)
+        lock_days(touched)
+        ensure_days(organization, touched)
+        new = _insert(organization, calendar)
+        mark(organization, {calendar.date(number): earliest for number, _, earliest in new})
+        number = sum(calls for _, calls, _ in new)
+        return Recorded(number, received - number)
 
 
 def _stage(calls: Iterable[Call], ids_from_content: bool) -> int:
@@ -125,41 +122,23 @@ def _content_id(timestamp: datetime, content: tuple[object, ...]) -> str:
     return f"{microseconds:014x}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
 
 
-def _day_bounds(organization: Organization) -> list[datetime]:
-    """The midnights around the staged calls, in the zone that the organization has now; makes missing partitions."""
+def _staged_calendar(zone: str) -> Calendar:
+    """The midnights around the staged calls; makes the partitions that they miss."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
         ensure_partitions(month for (month,) in cursor.fetchall())
-        cursor.execute(
-            "SELECT time_zone, min(timestamp), max(timestamp) FROM staged_call, aggregates_organization "
-            "WHERE aggregates_organization.id = %s GROUP BY time_zone",
-            [organization.pk],
-        )
-        zone, earliest, latest = cursor.fetchone()
-    organization.time_zone = zone
-    first, last = days.date_of(earliest, zone), days.date_of(latest, zone)
-    return [days.midnight(day, zone) for day in days.dates(first, last + days.DAY)]
+        cursor.execute("SELECT min(timestamp), max(timestamp) FROM staged_call")
+        return calendar_of(zone, *cursor.fetchone())
 
 
-def _touch_days(organization: Organization, bounds: list[datetime]) -> dict[int, date]:
-    """Lock the days of the staged calls and see to it that each has its row; returns them by number in bounds."""
+def _staged_days(calendar: Calendar) -> set[date]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT width_bucket(timestamp, %s::timestamptz[]) FROM staged_call", [bounds])
-        touched = {number: days.date_of(bounds[number - 1], organization.time_zone) for (number,) in cursor.fetchall()}
-        take_shared(Lock.DAY, (day_number(day) for day in touched.values()))
-        cursor.execute(
-            # Rows that are there are not even tried: that would wait for a roller who is about to commit.
-            "INSERT INTO aggregates_usageday (organization_id, date) "
-            "SELECT %(organization)s, day FROM unnest(%(days)s::date[]) AS day WHERE NOT EXISTS ("
-            "SELECT FROM aggregates_usageday WHERE organization_id = %(organization)s AND date = day) "
-            "ON CONFLICT DO NOTHING",
-            {"organization": organization.pk, "days": sorted(touched.values())},
-        )
-    return touched
+        cursor.execute("SELECT DISTINCT width_bucket(timestamp, %s::timestamptz[]) FROM staged_call", [calendar.bounds])
+        return {calendar.date(number) for (number,) in cursor.fetchall()}
 
 
-def _insert(organization: Organization, bounds: list[datetime]) -> dict[int, int]:
-    """Move the staged calls to the log; returns how many were new, by number of the day in bounds.
+def _insert(organization: Organization, calendar: Calendar) -> list[tuple[int, int, datetime]]:
+    """Move the staged calls to the log; for each day with new ones its number, how many they are, and the earliest.
 
     In the order of time, so that neighbours in time are neighbours on disk.
     """
@@ -181,19 +160,9 @@ def _insert(organization: Organization, bounds: list[datetime]) -> dict[int, int
                 ON CONFLICT DO NOTHING
                 RETURNING timestamp
             )
-            SELECT width_bucket(timestamp, %s::timestamptz[]), count(*) FROM inserted GROUP BY 1
+            SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp) FROM inserted GROUP BY 1
             """,
-            [organization.pk, bounds],
+            [organization.pk, calendar.bounds],
         )
-        return dict(cursor.fetchall())
-
-
-def _mark_sealed(organization: Organization, changed: Iterable[date]) -> None:
-    """Leave a mark for each of these days that is sealed already."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO aggregates_staleday (organization_id, date, marked_at) "
-            "SELECT organization_id, date, statement_timestamp() FROM aggregates_usageday "
-            "WHERE organization_id = %s AND date = ANY(%s) AND sealed_at IS NOT NULL",
-            [organization.pk, list(changed)],
-        )
+        inserted: list[tuple[int, int, datetime]] = cursor.fetchall()
+        return inserted

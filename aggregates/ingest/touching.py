@@ -1,0 +1,80 @@
+"""The days that a writer touches: locked while it writes, known by a row each, and marked where they were sealed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection
+
+from aggregates import days
+from aggregates.days import Span
+from aggregates.locks import Lock, day_number, take_shared
+from aggregates.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Midnights of an organization's zone; SQL's width_bucket over `bounds` gives a day's number, from 1."""
+
+    zone: str
+    bounds: list[datetime]
+
+    def date(self, number: int) -> date:
+        return days.date_of(self.bounds[number - 1], self.zone)
+
+
+def calendar_of(zone: str, earliest: datetime, latest: datetime) -> Calendar:
+    """The midnights around these instants."""
+    first, last = days.date_of(earliest, zone), days.date_of(latest, zone)
+    return Calendar(zone, [days.midnight(day, zone) for day in days.dates(first, last + days.DAY)])
+
+
+def lock_zone(organization: Organization) -> str:
+    """Keep all time zones as they are until the transaction ends; gives the organization's, and sets it there."""
+    take_shared(Lock.ZONES)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT time_zone FROM aggregates_organization WHERE id = %s", [organization.pk])
+        (organization.time_zone,) = cursor.fetchone()
+    return organization.time_zone
+
+
+def lock_days(touched: Iterable[date]) -> None:
+    """From here on until the transaction ends, what the days are sealed through stays as it is."""
+    take_shared(Lock.DAY, map(day_number, touched))
+
+
+def ensure_days(organization: Organization, touched: Iterable[date]) -> None:
+    """See to it that each of these days has its row."""
+    spans = {day: days.span_of(day, organization.time_zone) for day in sorted(touched)}
+    insert_days(organization, spans)
+
+
+def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # Rows that are there are not even tried: that would wait for a roller who is about to commit.
+            "INSERT INTO aggregates_usageday (organization_id, date, starts_at, ends_at) "
+            "SELECT %(organization)s, day, starts_at, ends_at "
+            "FROM unnest(%(days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) "
+            "AS span (day, starts_at, ends_at) WHERE NOT EXISTS ("
+            "SELECT FROM aggregates_usageday WHERE organization_id = %(organization)s AND date = day) "
+            "ON CONFLICT DO NOTHING",
+            {
+                "organization": organization.pk,
+                "days": list(spans),
+                "starts": [span.start for span in spans.values()],
+                "ends": [span.end for span in spans.values()],
+            },
+        )
+
+
+def mark(organization: Organization, changed: Mapping[date, datetime]) -> None:
+    """Leave a mark for each of these days whose earliest change lies before the instant it is sealed through."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO aggregates_staleday (organization_id, date, marked_at) "
+            "SELECT organization_id, date, statement_timestamp() FROM aggregates_usageday "
+            "JOIN unnest(%s::date[], %s::timestamptz[]) AS changed (date, earliest) USING (date) "
+            "WHERE organization_id = %s AND earliest < sealed_through",
+            [list(changed), list(changed.values()), organization.pk],
+        )
