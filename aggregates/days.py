@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+INSTANT = timedelta(microseconds=1)  # the shortest time that is told apart
 
 
 @dataclass(frozen=True, slots=True)

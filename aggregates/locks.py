@@ -1,25 +1,52 @@
 """The advisory locks of this app: each is held until its transaction ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from enum import IntEnum
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 
 class Lock(IntEnum):
     """First half of a lock's key; the second half is a number within the class."""
 
-    PARTITIONS = 74_001  # whoever makes partitions
+    PARTITIONS = 74_001  # whoever makes or drops partitions
     ZONES = 74_002  # shared by whoever relies on time zones staying as they are
     DAY = 74_003  # by date: shared by writers of its calls, exclusive for sealing
     ROLL = 74_004  # by date: whoever rolls it up
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
+    CORRECTIONS = 74_006  # whoever corrects calls that were recorded
 
 
-def take(lock: Lock, number: int = 0) -> None:
+class Busy(Exception):
+    """Somebody else held a lock for longer than was waited."""
+
+
+@contextmanager
+def waiting_at_most(limit: str) -> Iterator[None]:
+    """A part of the caller's transaction that waits for no lock longer than, say, "3s".
+
+    Raises Busy after that; the part is then undone, and the transaction can go on.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [limit])
+            yield
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise Busy from error
+
+
+def take(lock: Lock, *numbers: int) -> None:
+    """Wait for the lock, of each number in ascending order."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock, number])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, number) FROM unnest(%s::int[]) AS number", [lock, sorted(numbers or (0,))]
+        )
 
 
 def take_shared(lock: Lock, numbers: Iterable[int] = (0,)) -> None:

@@ -49,6 +49,26 @@ def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
+def existing_months() -> list[date]:
+    """The months that have a partition, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+            "WHERE inhparent = %s::regclass ORDER BY 1",
+            [TABLE],
+        )
+        parts = [name.removeprefix(f"{TABLE}_").split("_") for (name,) in cursor.fetchall()]
+        return [date(int(year), int(month), 1) for year, month in parts]
+
+
+def drop_partition(month: date) -> None:
+    """Drop the month's calls; whoever calls this holds Lock.PARTITIONS. Locks out all who read or write the log."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("DROP TABLE {}").format(sql.Identifier(partition_name(month))).as_string(cursor.connection)
+        )
+
+
 def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     """Made apart and then attached: that locks out nobody who reads or writes the other months."""
     start = datetime(month.year, month.month, 1, tzinfo=UTC)

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import connection, transaction
 
 from aggregates.days import Span
 from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
-from aggregates.locks import Lock, day_number, take, take_shared
+from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
 from aggregates.measures import MEASURES
 from aggregates.models import Organization
 
@@ -29,6 +28,11 @@ OPEN_LAG = timedelta(minutes=15)  # an open day is sealed this far behind now: m
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
 Ids = Collection[int]
+# Of a UsageDay: its calls are kept. The aggregates of older days are all there is, and are never touched again.
+_IN_LOG = """NOT EXISTS (
+    SELECT FROM aggregates_organization AS organization
+    WHERE organization.id = day.organization_id AND log_from > day.date
+)"""
 
 
 @dataclass(slots=True)
@@ -90,13 +94,13 @@ def _pending(organizations: Ids, dates: Collection[date] | None, force: bool, op
     """The dates with work, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT DISTINCT date FROM aggregates_usageday AS day
             WHERE organization_id = ANY(%(organizations)s)
               AND (rolled_through IS NULL OR rolled_through < ends_at OR %(force)s OR EXISTS (
                 SELECT FROM aggregates_staleday AS mark
                 WHERE mark.organization_id = day.organization_id AND mark.date = day.date))
-              AND (ends_at <= clock_timestamp() OR %(open_days)s)
+              AND (ends_at <= clock_timestamp() OR %(open_days)s) AND {_IN_LOG}
             ORDER BY date
             """,
             {"organizations": list(organizations), "force": force, "open_days": open_days},
@@ -136,17 +140,12 @@ def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
         if any_over is None:
             return True  # nobody is held up for nothing
         try:
-            with transaction.atomic():
-                cursor.execute(
-                    "SELECT set_config('lock_timeout', %s, true)", [SEAL_TIMEOUT if any_over else OPEN_SEAL_TIMEOUT]
-                )
+            with waiting_at_most(SEAL_TIMEOUT if any_over else OPEN_SEAL_TIMEOUT):
                 take(Lock.DAY, day_number(day))
                 cursor.execute(
                     f"UPDATE aggregates_usageday SET sealed_through = {through} WHERE {sealable}", parameters
                 )
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
-                raise
+        except Busy:
             return not any_over
     return True
 
@@ -193,11 +192,12 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
 def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at,
                    array_remove(array_agg(mark.id), NULL)
             FROM aggregates_usageday AS day LEFT JOIN aggregates_staleday AS mark USING (organization_id, date)
             WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_through IS NOT NULL
+              AND {_IN_LOG}
               AND (rolled_through IS NULL OR rolled_through < sealed_through OR mark.id IS NOT NULL OR %(force)s)
             GROUP BY organization_id, starts_at, rolled_through, sealed_through, ends_at
             """,
@@ -299,9 +299,9 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(
-            """
+            f"""
             SELECT organization_id, starts_at, rolled_through FROM aggregates_usageday AS day
-            WHERE organization_id = ANY(%s) AND date = %s AND rolled_through IS NOT NULL AND NOT EXISTS (
+            WHERE organization_id = ANY(%s) AND date = %s AND rolled_through IS NOT NULL AND {_IN_LOG} AND NOT EXISTS (
                 SELECT FROM aggregates_staleday AS mark
                 WHERE mark.organization_id = day.organization_id AND mark.date = day.date)
             """,

@@ -18,9 +18,15 @@ class Selection:
     by: str = DEFAULT_BY
     filters: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_hourly(self) -> bool:
+        """Whether it is drawn by the hour: a short range is, as long as its calls are kept."""
+        log_from = self.organization.log_from
+        return self.range.is_hourly and not (log_from and self.range.first < log_from)
+
     def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
         """By hour or by day, as the range has it."""
-        return self._query(Bucket.HOUR if self.range.is_hourly else Bucket.DAY, by, top)
+        return self._query(Bucket.HOUR if self.is_hourly else Bucket.DAY, by, top)
 
     def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
         """Over the whole range."""

@@ -57,12 +57,16 @@ class Plan:
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
 
 
-def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datetime) -> Plan:
+def choose_source(
+    query: UsageQuery, states: Mapping[date, DayState], now: datetime, log_from: date | None = None
+) -> Plan:
     """Decide, day by day, where the query is answered from; `states` holds the days on which calls were recorded.
 
-    Raises QueryError if the query insists on aggregates and they cannot answer it.
+    Days before `log_from` are known from their aggregates alone. Raises QueryError if those cannot answer the query, or
+    if it insists on aggregates and there are none.
     """
     from_log = _reads_log(query, states)
+    log_from = log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
     log: list[date] = []
@@ -71,6 +75,12 @@ def choose_source(query: UsageQuery, states: Mapping[date, DayState], now: datet
     rolled_through, unbroken = None, True
     for day, span in query.days:
         whole, state = days.span_of(day, query.zone), states.get(day)
+        if day < log_from:
+            if state:
+                _check_aggregates_answer(query, span == whole, log_from)
+            (aggregate if state else empty).append(day)
+            rolled_through = day if unbroken else rolled_through
+            continue
         head = state.head_of(whole) if state else None
         clean = whole.end <= now and (state is None or head == whole)
         if unbroken := unbroken and clean:
@@ -106,6 +116,19 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
     if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
         return False
     return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
+
+
+def _check_aggregates_answer(query: UsageQuery, whole: bool, log_from: date) -> None:
+    """Raises QueryError if the query asks of a day before log_from what its aggregates do not hold."""
+    if query.source == Source.LOG:
+        reason = "the log cannot answer: leave the source to us"
+    elif query.bucket == Bucket.HOUR or not whole:
+        reason = "daily aggregates know no hours: ask by day"
+    elif query.grain is None:
+        reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
+    else:
+        return
+    raise QueryError(f"The calls of days before {log_from} are no longer kept, and {reason}.")
 
 
 def _refuse(query: UsageQuery, missing: list[date]) -> None:
@@ -180,24 +203,39 @@ def snapshot() -> Iterator[datetime]:
         yield cursor.fetchone()[0]
 
 
-def read(queries: Iterable[UsageQuery]) -> dict[UsageQuery, Answer]:
-    """Answer queries about one organization, all in one snapshot."""
+def read(
+    queries: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None = None
+) -> dict[UsageQuery, Answer]:
+    """Answer queries about one organization, all in one snapshot.
+
+    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others.
+    """
     wanted = dict.fromkeys(queries)
     with snapshot() as now:
         if not wanted:
             return {}
         (organization,) = {query.organization for query in wanted}
-        zone = _zone(organization)
+        zone, log_from = _as_of_now(organization)
         states = _states(organization, min(q.first for q in wanted), max(q.last for q in wanted))
-        plans = {query: choose_source(_as_cut_now(query, zone), states, now) for query in wanted}
-        return {query: _answer(query, plan, now) for query, plan in plans.items()}
+        answers = {}
+        for query in wanted:
+            try:
+                plan = choose_source(_as_cut_now(query, zone), states, now, log_from)
+            except QueryError as error:
+                if refused is None:
+                    raise
+                refused[query] = error
+            else:
+                answers[query] = _answer(query, plan, now)
+        return answers
 
 
-def _zone(organization: Organization) -> str:
+def _as_of_now(organization: Organization) -> tuple[str, date | None]:
+    """The organization's time zone, and the first day whose calls are kept, as the snapshot has them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT time_zone FROM aggregates_organization WHERE id = %s", [organization.pk])
-        zone: str = cursor.fetchone()[0]
-        return zone
+        cursor.execute("SELECT time_zone, log_from FROM aggregates_organization WHERE id = %s", [organization.pk])
+        zone, log_from = cursor.fetchone()
+        return zone, log_from
 
 
 def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:

@@ -5,7 +5,9 @@ Neither task takes a date: both find their work in the database, so one run make
 
 from datetime import UTC, date, timedelta
 
-from aggregates import rollup
+from django.conf import settings
+
+from aggregates import retention, rollup
 from aggregates.formats import plural
 from aggregates.partitions import ensure_partitions, months
 
@@ -17,12 +19,21 @@ def nightly() -> str:
     done = roll_up()  # first: making partitions may have to wait for a long import
     month = rollup.now().astimezone(UTC).date().replace(day=1)
     made = ensure_partitions(months(month, month + TWO_MONTHS))
-    return f"{done}; {plural(len(made), 'partition')} made" if made else done
+    return "; ".join([done, *([f"{plural(len(made), 'partition')} made"] if made else []), *drop_old_months()])
 
 
 def repair() -> str:
     """Roll up what has closed or become stale since, and of the open days what was recorded since."""
     return roll_up()
+
+
+def drop_old_months() -> list[str]:
+    """Which months of the log were dropped, if calls are not kept for ever, and which could not be."""
+    if not settings.KEEP_MONTHS:
+        return []
+    dropped = retention.drop_months(settings.KEEP_MONTHS, rollup.now())
+    named = ", ".join(f"{month:%Y-%m}" for month in dropped.months)
+    return [f"calls of {named} dropped"] * bool(dropped.months) + [dropped.refusal] * bool(dropped.refusal)
 
 
 def roll_up() -> str:

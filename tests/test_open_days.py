@@ -188,7 +188,7 @@ def test_without_the_seals_wait_a_late_commit_of_the_open_day_would_be_lost(
 ) -> None:
     """The mutant: it shows that the tests of this file could see a broken protocol."""
     midday, finish = slow_writer
-    monkeypatch.setattr(rollup, "take", lambda lock, number=0: None)
+    monkeypatch.setattr(rollup, "take", lambda lock, *numbers: None)
     assert roll_up(open_days=True).open_days == 1
     finish()
     with pytest.raises(AssertionError):

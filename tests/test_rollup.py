@@ -235,7 +235,7 @@ def test_without_the_seals_wait_a_late_commit_would_be_lost(
 ) -> None:
     """The mutant: it shows that the tests of this file could see a broken protocol."""
     organization, finish = slow_writer
-    monkeypatch.setattr(rollup, "take", lambda lock, number=0: None)
+    monkeypatch.setattr(rollup, "take", lambda lock, *numbers: None)
     assert roll_up().days == 1
     finish()
     assert not equals_log(organization, DAY, DAY + timedelta(days=20))

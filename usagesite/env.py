@@ -33,6 +33,13 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
+def number(name: str, default: int, most: int) -> int:
+    value = os.environ.get(name, "") or str(default)
+    if not (value.isascii() and value.isdigit() and int(value) <= most):
+        stop(name, f"a whole number from 0 to {most:,}")
+    return int(value)
+
+
 def hosts(name: str, default: list[str]) -> list[str]:
     """Host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
     value = os.environ.get(name, "")

@@ -136,6 +136,9 @@ Q_CLUSTER = {
     "label": "Task cluster",
 }
 
+# Calls are kept for this many whole months besides the current one, their daily aggregates for ever; 0: both for ever.
+KEEP_MONTHS = env.number("KEEP_MONTHS", default=0, most=1200)
+
 # Ranges of this many days or less read the log; longer ones read the daily aggregates.
 LIVE_DAYS = 7
 # A short range with more calls than this in its closed days takes those from the aggregates all the same.

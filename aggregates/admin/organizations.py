@@ -3,12 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db import OperationalError, connection, transaction
+from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from aggregates.locks import Lock, take
+from aggregates.ingest.recutting import CannotRecut, change_time_zone
+from aggregates.locks import Busy
 from aggregates.models import Membership, Organization, UsageDay
 
 
@@ -27,25 +26,6 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Organization
         fields = ("slug", "name", "time_zone")
 
-    def clean(self) -> None:
-        """Days are cut in the zone, so it stays as soon as there are any; whoever records meanwhile goes first."""
-        super().clean()
-        if self.instance.pk and "time_zone" in self.changed_data:
-            self._take_zones()
-            if has_usage(self.instance):
-                # Of no field: the page that comes back shows the zone as text.
-                raise ValidationError("The time zone stays: usage was recorded meanwhile, in days that are cut in it.")
-
-    def _take_zones(self) -> None:
-        """Until the admin's transaction ends; not waiting for long, because everybody who records waits behind us."""
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL lock_timeout = '3s'")
-                take(Lock.ZONES)
-                cursor.execute("SET LOCAL lock_timeout = 0")
-        except OperationalError as error:
-            raise ValidationError("Usage is being recorded just now. Try again in a minute.") from error
-
 
 @admin.register(Organization)
 class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -54,8 +34,19 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        return ("time_zone",) if obj and has_usage(obj) else ()
+    def save_model(self, request: HttpRequest, obj: Organization, form: OrganizationForm, change: bool) -> None:
+        """Another time zone cuts all days anew, so it is not just saved."""
+        if not change or "time_zone" not in form.changed_data:
+            super().save_model(request, obj, form, change)
+            return
+        wanted, obj.time_zone = obj.time_zone, form.initial["time_zone"]
+        super().save_model(request, obj, form, change)
+        try:
+            change_time_zone(obj, wanted)
+        except Busy:
+            messages.error(request, "The time zone stays: usage is being recorded just now. Try again in a minute.")
+        except CannotRecut as error:
+            messages.error(request, str(error))
 
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         """Not with usage: Django would load its whole log, only to refuse."""

@@ -57,5 +57,5 @@ def draw(chart: Chart, selection: Selection, answers: Mapping[UsageQuery, Answer
 def describe(chart: Chart, selection: Selection, series: tuple[Series, ...]) -> str:
     """The chart in a sentence, for those who do not see it."""
     parts = ", ".join(f"{one.name} {chart.unit.text(one.total)}" for one in series)
-    step = "hour" if selection.range.is_hourly else "day"
+    step = "hour" if selection.is_hourly else "day"
     return f"{chart.title} by {step}, {selection.range.words}: {parts or 'nothing'}."

@@ -22,9 +22,17 @@ class FileCalls:
     once MappingError if the mapping does not fit the file.
     """
 
-    def __init__(self, file: UsageFile, mapping: FieldMapping, *, skip_rejected: bool = False) -> None:
+    def __init__(
+        self,
+        file: UsageFile,
+        mapping: FieldMapping,
+        *,
+        check: Callable[[Call], None] = lambda call: None,
+        skip_rejected: bool = False,
+    ) -> None:
         self._file = file
         self._start = mapping.start
+        self._check = check  # raises InvalidCall for one that is not wanted
         self._skip_rejected = skip_rejected
         self._source = Keys(mapping) if file.columns is None else Columns(mapping, file.columns)
         self.left_out = 0  # rows of a kind that the mapping does not want
@@ -53,6 +61,7 @@ class FileCalls:
                 if start:
                     fields["timestamp"] = _after(start, fields.get("timestamp"))
                 call = parse_call(fields)
+                self._check(call)
             except InvalidCall as invalid:
                 self._reject(Rejection(line, str(invalid)))
             else:

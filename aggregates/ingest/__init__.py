@@ -1,10 +1,12 @@
-"""How calls get into the log: the only package that writes it, and that keeps the marks of its days right.
+"""How calls get into the log, and are corrected or dropped there: the only package that writes it.
 
-Writing and sealing meet in an advisory lock of the day: writers hold it shared until they commit, sealing takes it
-exclusively. So a writer either commits before the day is sealed, and is in the roll-up that follows, or sees through
-which instant it is sealed and leaves a StaleDay in the same commit as what it changed before that instant.
+It keeps the marks of the log's days right. Writing and sealing meet in an advisory lock of the day: writers hold it
+shared until they commit, sealing takes it exclusively. So a writer either commits before the day is sealed, and is in
+the roll-up that follows, or sees through which instant it is sealed and leaves a StaleDay in the same commit as what it
+changed before that instant.
 """
 
 from aggregates.ingest.recording import Recorded, record
+from aggregates.ingest.touching import keeper_of
 
-__all__ = ["Recorded", "record"]
+__all__ = ["Recorded", "keeper_of", "record"]

@@ -66,7 +66,7 @@ def record(organization: Organization, calls: Iterable[Call], *, ids_from_conten
         zone = lock_zone(organization)
         calendar = _staged_calendar(zone)
         touched = _staged_days(calendar)
-        lock_days(touched)
+        lock_days(organization, touched)
         ensure_days(organization, touched)
         new = _insert(organization, calendar)
         mark(organization, {calendar.date(number): earliest for number, _, earliest in new})

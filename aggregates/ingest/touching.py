@@ -1,12 +1,13 @@
 """The days that a writer touches: locked while it writes, known by a row each, and marked where they were sealed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
 
 from aggregates import days
+from aggregates.calls import Call, InvalidCall
 from aggregates.days import Span
 from aggregates.locks import Lock, day_number, take_shared
 from aggregates.models import Organization
@@ -32,15 +33,37 @@ def calendar_of(zone: str, earliest: datetime, latest: datetime) -> Calendar:
 def lock_zone(organization: Organization) -> str:
     """Keep all time zones as they are until the transaction ends; gives the organization's, and sets it there."""
     take_shared(Lock.ZONES)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT time_zone FROM aggregates_organization WHERE id = %s", [organization.pk])
-        (organization.time_zone,) = cursor.fetchone()
+    organization.refresh_from_db(fields=["time_zone", "log_from"])
     return organization.time_zone
 
 
-def lock_days(touched: Iterable[date]) -> None:
-    """From here on until the transaction ends, what the days are sealed through stays as it is."""
+def lock_days(organization: Organization, touched: Collection[date]) -> None:
+    """From here on until the transaction ends, what the days are sealed through stays as it is.
+
+    Raises InvalidCall if one of them is no longer in the log.
+    """
     take_shared(Lock.DAY, map(day_number, touched))
+    organization.refresh_from_db(fields=["log_from"])  # only now: who drops a month holds the locks of its days
+    check_kept(organization, min(touched))
+
+
+def keeper_of(organization: Organization) -> Callable[[Call], None]:
+    """A check for calls one by one: raises InvalidCall for those whose day the log no longer takes."""
+    if not organization.log_from:
+        return lambda call: None
+    earliest = days.midnight(organization.log_from, organization.time_zone)
+
+    def check(call: Call) -> None:
+        if call.timestamp < earliest:
+            check_kept(organization, days.date_of(call.timestamp, organization.time_zone))
+
+    return check
+
+
+def check_kept(organization: Organization, day: date) -> None:
+    """Raises InvalidCall if the organization's log no longer takes calls of the day."""
+    if organization.log_from and day < organization.log_from:
+        raise InvalidCall("timestamp", f"expected {organization.log_from} or later: calls of earlier days are not kept")
 
 
 def ensure_days(organization: Organization, touched: Iterable[date]) -> None:

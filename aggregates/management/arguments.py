@@ -24,6 +24,14 @@ def iso_date(text: str) -> date:
     return day
 
 
+def condition(text: str) -> tuple[str, str]:
+    """For argparse: DIMENSION=VALUE; an empty value stands for unknown."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ArgumentTypeError(f"expected DIMENSION=VALUE, got “{text}”")
+    return name, value
+
+
 def find_organization(slug: str) -> Organization:
     try:
         return Organization.objects.get(slug=slug)

@@ -59,6 +59,11 @@ class Organization(models.Model):
         validators=[validate_time_zone],
         help_text="IANA name of the zone whose midnights cut the days of every report.",
     )
+    log_from = models.DateField(
+        null=True,
+        editable=False,
+        help_text="The calls of days before this one are no longer in the log; their daily aggregates are.",
+    )
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="organizations"
     )

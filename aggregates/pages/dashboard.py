@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Max
+from django.utils import timezone
 
 from aggregates.charts import CHARTS
 from aggregates.charts.chart import Drawn, draw
@@ -11,8 +12,9 @@ from aggregates.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.pages import tables
 from aggregates.pages.tables import TABLES, Table
-from aggregates.pages.tiles import TILES, Tile
+from aggregates.pages.tiles import TILES, Tile, compared
 from aggregates.provenance import differing, provenance
+from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
 from aggregates.sources import read
 
@@ -26,6 +28,7 @@ class Dashboard:
     tables: tuple[Table, ...]
     provenance: str
     reads_more_of_log: bool  # some breakdown is one that no aggregate holds
+    refusal: str  # why all of it, or some breakdowns, cannot be answered any more
     as_of: datetime
 
 
@@ -34,16 +37,20 @@ def load(selection: Selection) -> Dashboard:
     main, before = selection.over_time(), selection.before.in_all()
     charts = [chart.query(selection) for chart in CHARTS]
     top = {name: tables.query_of(name, selection) for name in TABLES}
-    answers = read([main, before, *charts, *top.values()])
+    refused: dict[UsageQuery, QueryError] = {}
+    answers = read([main, before, *charts, *top.values()], refused)
+    if main in refused:
+        return Dashboard(selection, Sums(), (), (), (), "", False, str(refused[main]), timezone.now())
     totals = answers[main].totals
     return Dashboard(
         selection=selection,
         totals=totals,
-        tiles=tuple(tile(totals, answers[before].totals) for tile in TILES),
-        charts=tuple(draw(chart, selection, answers) for chart in CHARTS),
-        tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items()),
+        tiles=tuple(compared(tile, totals, answers.get(before)) for tile in TILES),
+        charts=tuple(draw(chart, selection, answers) for chart in CHARTS if chart.query(selection) in answers),
+        tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=differing(answers[main], answers.values()),
+        refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
     )
 

@@ -1,11 +1,12 @@
 """The tiles at the top of the dashboard: what was used, and how that compares with the range before."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates import formats, money
 from aggregates.measures import Sums
+from aggregates.sources import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ def cache_share(now: Sums, before: Sums) -> Tile:
         in_points(now, before, more_is="good"),
         formats.share_of_tokens(before.cached_tokens, before.input_tokens),
     )
+
+
+def compared(tile: Callable[[Sums, Sums], Tile], now: Sums, before: Answer | None) -> Tile:
+    """The tile; without a change where the range before cannot be answered any more."""
+    if before:
+        return tile(now, before.totals)
+    return replace(tile(now, now), change=Change("none", "–"), before="–")
 
 
 TILES: tuple[Callable[[Sums, Sums], Tile], ...] = (cost, calls, tokens, cache_share)

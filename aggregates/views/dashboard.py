@@ -23,7 +23,7 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
     context = {"organization": organization, "form": form, "dashboard": loaded, "dimensions": DIMENSIONS}
-    if not loaded.totals.calls:
+    if not loaded.totals.calls and not loaded.refusal:
         context["latest"] = latest_range(organization)
     if request.htmx:
         response = render(request, "aggregates/_dashboard.html", context)

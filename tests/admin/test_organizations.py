@@ -1,4 +1,4 @@
-"""An organization's time zone stays, and it cannot be deleted, as soon as it has usage."""
+"""An organization with usage: another time zone cuts its days anew, and it cannot be deleted."""
 
 import threading
 
@@ -6,8 +6,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from aggregates.ingest import record
-from aggregates.models import Membership, Organization, UsageDay
+from aggregates.ingest import record, recutting
+from aggregates.models import DailyAggregate, Membership, Organization, UsageDay
+from aggregates.rollup import roll_up
 
 LIST = "/admin/aggregates/organization/"
 
@@ -41,24 +42,51 @@ def test_it_has_to_be_a_time_zone(acme, as_staff):
     assert "is no IANA time zone" in page.content.decode()
 
 
-def test_with_usage_it_stays_and_the_rest_can_be_changed(acme, as_staff, call):
-    record(acme, [call("2025-03-01T10:00Z")])
+def test_another_time_zone_cuts_the_days_of_all_usage_anew(acme, as_staff, call):
+    record(acme, [call("2025-03-01T20:00Z")])
+    roll_up()
 
     assert save(as_staff, acme, name="Acme Ltd.", time_zone="Asia/Kolkata").status_code == 302
 
     acme.refresh_from_db()
+    assert (acme.name, acme.time_zone) == ("Acme Ltd.", "Asia/Kolkata")
+    assert not UsageDay.objects.exclude(rolled_through=None).exists()
+    roll_up()
+    assert str(DailyAggregate.objects.get().date) == "2025-03-02"
+
+
+def test_with_a_wrong_member_the_time_zone_stays(acme, as_staff, call):
+    record(acme, [call("2025-03-01T20:00Z")])
+    members = {"memberships-TOTAL_FORMS": "1", "memberships-0-user": "99999", "memberships-0-role": "viewer"}
+
+    assert save(as_staff, acme, time_zone="Asia/Kolkata", **members).status_code == 200
+
+    acme.refresh_from_db()
+    assert acme.time_zone == "UTC"
+
+
+def test_where_old_calls_are_gone_the_zone_stays_and_the_rest_is_saved(acme, as_staff, call):
+    record(acme, [call("2025-03-01T20:00Z")])
+    Organization.objects.update(log_from="2025-04-01")
+
+    page = as_staff.post(
+        f"{LIST}{acme.pk}/change/", form(acme, name="Acme Ltd.", time_zone="Asia/Kolkata"), follow=True
+    ).content.decode()
+
+    acme.refresh_from_db()
     assert (acme.name, acme.time_zone) == ("Acme Ltd.", "UTC")
-    assert 'name="time_zone"' not in as_staff.get(f"{LIST}{acme.pk}/change/").content.decode()
+    assert "The time zone stays UTC: the calls of days before 2025-04-01 are no longer kept" in page
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_waits_for_who_is_recording_and_is_then_refused(acme, as_staff, call):
-    """The page's form was sent before the first call was committed."""
-    answers = []
+def test_while_somebody_records_for_long_the_zone_stays(acme, as_staff, call, monkeypatch):
+    monkeypatch.setattr(recutting, "PATIENCE", "50ms")
+    record(acme, [call("2025-03-01T09:00Z")])  # makes the month's partition, which holds up changes of organizations
+    pages = []
 
     def change() -> None:
         try:
-            answers.append(save(as_staff, acme, time_zone="Asia/Kolkata"))
+            pages.append(as_staff.post(f"{LIST}{acme.pk}/change/", form(acme, time_zone="Asia/Kolkata"), follow=True))
         finally:
             connection.close()
 
@@ -66,11 +94,8 @@ def test_a_change_waits_for_who_is_recording_and_is_then_refused(acme, as_staff,
     with transaction.atomic():
         record(acme, [call("2025-03-01T10:00Z")])
         thread.start()
-        thread.join(timeout=1)
-        assert thread.is_alive()
-    thread.join(timeout=10)
-
-    assert "The time zone stays: usage was recorded meanwhile" in answers[0].content.decode()
+        thread.join(timeout=20)
+    assert "The time zone stays: usage is being recorded just now." in pages[0].content.decode()
     acme.refresh_from_db()
     assert acme.time_zone == "UTC"
 

@@ -11,7 +11,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from aggregates import ingest
-from aggregates.calls import Call, parse_time
+from aggregates.calls import Call, InvalidCall, parse_time
 from aggregates.formats import plural
 from aggregates.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.importing.files import UnreadableFile, UsageFile, open_usage_file
@@ -78,11 +78,16 @@ class Command(BaseCommand):
             mapping = mapping_of(**options)
             organization = find_organization(options["organization"])
             with open_usage_file(options["file"]) as file:
-                calls = FileCalls(file, mapping, skip_rejected=options["on_error"] == "skip")
+                calls = FileCalls(
+                    file,
+                    mapping,
+                    check=ingest.keeper_of(organization),
+                    skip_rejected=options["on_error"] == "skip",
+                )
                 recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)
         except MappingError as error:
             raise CommandError(f"{error}.") from None
-        except (UnreadableFile, RowRejected) as error:
+        except (UnreadableFile, RowRejected, InvalidCall) as error:
             raise CommandError(f"{name}: {error}. Nothing of it was recorded.") from None
         except Error as error:
             reason = str(error).partition("\n")[0]

@@ -1,6 +1,5 @@
 """`manage.py usage_report`: what an organization used, from the same source as the pages."""
 
-from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,19 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from aggregates import reports
 from aggregates.dimensions import BY_NAME
 from aggregates.formats import plural
-from aggregates.management.arguments import find_organization, iso_date
+from aggregates.management.arguments import condition, find_organization, iso_date
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 from aggregates.sources import Answer, read
 
 FORMATS = {"table": reports.as_table, "json": reports.as_json, "csv": reports.as_csv}
-
-
-def condition(text: str) -> tuple[str, str]:
-    """For argparse: DIMENSION=VALUE; an empty value stands for unknown."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ArgumentTypeError(f"expected DIMENSION=VALUE, got “{text}”")
-    return name, value
 
 
 class Command(BaseCommand):

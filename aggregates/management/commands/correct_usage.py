@@ -1,0 +1,129 @@
+"""`manage.py correct_usage`: delete calls that should not be in the log, or give them another cost."""
+
+from argparse import ArgumentTypeError
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from aggregates import money
+from aggregates.dimensions import BY_NAME
+from aggregates.formats import plural
+from aggregates.ingest.correcting import (
+    PRICE_PLACES,
+    Change,
+    Corrected,
+    Correction,
+    Criteria,
+    Delete,
+    Prices,
+    Unprice,
+    correct,
+    preview,
+)
+from aggregates.management.arguments import condition, find_organization, iso_date
+from aggregates.models.log import CostSource, Status
+from aggregates.reports import aligned
+
+KINDS = ("input", "cached", "cache_write", "output")
+MOST = 100_000  # US dollars per million tokens: keeps the cost of any call within what the log takes
+
+
+def price(text: str) -> tuple[str, Decimal]:
+    """For argparse: KIND=USD, US dollars per million tokens of a kind."""
+    kind, _, amount = text.partition("=")
+    expected = f"expected {'=USD, '.join(KINDS)}=USD with USD from 0 to {MOST:,} and at most {PRICE_PLACES} decimals"
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"{expected}, got “{text}”") from None
+    places = value.as_tuple().exponent
+    if kind not in KINDS or not isinstance(places, int) or not 0 <= value <= MOST or places < -PRICE_PLACES:
+        raise ArgumentTypeError(f"{expected}, got “{text}”")
+    return kind, value
+
+
+class Command(BaseCommand):
+    help = "Delete calls, or change their cost: shows what would change by month, and does it with --apply."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", metavar="SLUG", required=True)
+        chosen = parser.add_argument_group("which calls; all that is given has to be so")
+        chosen.add_argument("--from", dest="first", metavar="DATE", type=iso_date, help="first day, in its time zone")
+        chosen.add_argument("--to", dest="last", metavar="DATE", type=iso_date, help="last day, included")
+        chosen.add_argument(
+            "--filter",
+            dest="filters",
+            metavar="DIMENSION=VALUE",
+            type=condition,
+            nargs="+",
+            action="extend",
+            default=[],
+            help=f"one of {', '.join(BY_NAME)}; an empty value means unknown",
+        )
+        chosen.add_argument("--request-id", metavar="ID", nargs="+", action="extend", default=[])
+        chosen.add_argument("--status", choices=Status.values)
+        chosen.add_argument("--cost-source", choices=CostSource.values, help="where their cost comes from now")
+        chosen.add_argument("--all", action="store_true", help="every call of the organization")
+        what = parser.add_argument_group("what to do with them").add_mutually_exclusive_group(required=True)
+        what.add_argument("--delete", action="store_true", help="take them out of the log")
+        what.add_argument("--unprice", action="store_true", help="forget what they cost")
+        what.add_argument(
+            "--price",
+            metavar="KIND=USD",
+            type=price,
+            nargs="+",
+            help=f"price them: US dollars per million tokens of a kind ({', '.join(KINDS)}); a kind not given is free",
+        )
+        parser.add_argument("--apply", action="store_true", help="do it; without this it is only shown")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = find_organization(options["organization"])
+        criteria, correction = criteria_of(**options), correction_of(**options)
+        if criteria == Criteria() and not options["all"]:
+            raise CommandError("Say which calls are meant: --from, --to, --filter, --request-id, ..., or --all.")
+        done = (correct if options["apply"] else preview)(organization, criteria, correction)
+        if not done.months:
+            self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
+            return
+        self.stdout.write(as_table(done))
+        calls = plural(done.total.calls, "call")
+        verb = "deleted" if isinstance(correction, Delete) else "given another cost"
+        if options["apply"]:
+            self.stdout.write(f"\n{calls} {verb}. Pages are right from now on; the days are soon rolled up again.")
+        else:
+            self.stdout.write(f"\n{calls} would be {verb}. Nothing was changed: --apply does it.")
+
+
+def criteria_of(filters: list[tuple[str, str]], request_id: list[str], **options: Any) -> Criteria:
+    names = [name for name, _ in filters]
+    for name in names:
+        if name not in BY_NAME:
+            raise CommandError(f"--filter: unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
+        if names.count(name) > 1:
+            raise CommandError(f"--filter takes one value for {name}: no call has two.")
+    first, last = options["first"], options["last"]
+    if first and last and first > last:
+        raise CommandError(f"The span ends before it begins: {first} is after {last}.")
+    return Criteria(first, last, tuple(filters), tuple(request_id), options["status"], options["cost_source"])
+
+
+def correction_of(delete: bool, unprice: bool, price: list[tuple[str, Decimal]] | None, **options: Any) -> Correction:
+    if not price:
+        return Delete() if delete else Unprice()
+    prices = dict(price)
+    if len(prices) < len(price):
+        raise CommandError("--price takes one price for each kind of token.")
+    return Prices(**prices)
+
+
+def as_table(corrected: Corrected) -> str:
+    lines = [["month", "calls", "cost before", "after", "change", "unpriced before", "after"]]
+    lines += [line(f"{month:%Y-%m}", change) for month, change in sorted(corrected.months.items())]
+    return aligned([*lines, line("total", corrected.total)], left=1)
+
+
+def line(name: str, change: Change) -> list[str]:
+    before, after = money.stored(change.before), money.stored(change.after)
+    costs = [f"{before:,f}", f"{after:,f}", f"{after - before:+,f}"]
+    return [name, f"{change.calls:,}", *costs, f"{change.unpriced_before:,}", f"{change.unpriced_after:,}"]
