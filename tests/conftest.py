@@ -4,11 +4,18 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.fixtures"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 left_out = pytest.StashKey[int]()
+
+# Made-up examples: the same few every time, so that a test that fails has something to do with what was changed; and
+# many new ones with --hypothesis-profile=prove.
+settings.register_profile("test", max_examples=25, derandomize=True, deadline=None, database=None)
+settings.register_profile("prove", max_examples=300, deadline=None, print_blob=True)
+settings.load_profile("test")
 
 
 def find_browser() -> str | None:

@@ -1,0 +1,180 @@
+"""What holds after any history of recordings, late and repeated calls, corrections, roll-ups and time zones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from aggregates import days, platform, rollup
+from aggregates.calls import parse_call
+from aggregates.dimensions import BY_NAME
+from aggregates.ingest import record
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.recutting import change_time_zone
+from aggregates.measures import Sums
+from aggregates.models import Organization
+from aggregates.platform import PlatformQuery
+from aggregates.queries import Bucket, Source, UsageQuery
+from aggregates.rollup import roll_up, verify
+from aggregates.sources import Answer, read
+from tests.fixtures import make_organization
+
+LENGTH = 10  # days up to today that histories play in, and one more
+USERS, MODELS, SUBJECTS = ("alice", "bob", ""), ("gpt-5", "o9"), ("s1", "s2", "s3")
+ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Calls as so many minutes before now; some repeat the ids of others."""
+
+    calls: tuple[tuple[int, dict[str, Any]], ...]
+
+    def happen(self, organization: Organization) -> None:
+        now = rollup.now()
+        record(
+            organization,
+            [
+                parse_call({**fields, "timestamp": (now - timedelta(minutes=ago)).isoformat()})
+                for ago, fields in self.calls
+            ],
+        )
+
+
+@dataclass(frozen=True)
+class RollingUp:
+    force: bool
+    open_days: bool
+    only_some: bool
+
+    def happen(self, organization: Organization) -> None:
+        today = rollup.now().date()
+        some = {today - timedelta(days=ago) for ago in range(0, LENGTH, 2)} if self.only_some else None
+        roll_up(force=self.force, open_days=self.open_days, dates=some)
+
+
+@dataclass(frozen=True)
+class Correcting:
+    user: str
+    correction: Correction
+
+    def happen(self, organization: Organization) -> None:
+        correct(organization, Criteria(filters=(("user", self.user),)), self.correction)
+
+
+@dataclass(frozen=True)
+class Moving:
+    zone: str
+
+    def happen(self, organization: Organization) -> None:
+        change_time_zone(organization, self.zone)
+
+
+FIELDS = st.fixed_dictionaries(
+    {
+        "user_id": st.sampled_from(USERS),
+        "model": st.sampled_from(MODELS),
+        "subject_id": st.sampled_from(SUBJECTS),
+        "status": st.sampled_from(["ok", "error"]),
+        "input_tokens": st.integers(100, 10**9),
+        "cached_tokens": st.integers(0, 100),
+        "output_tokens": st.integers(0, 1000),
+        "cost": st.none() | st.decimals(0, 999, places=12).map(str),
+    },
+    optional={"request_id": st.integers(0, 30).map(str)},
+)
+MOSTLY = st.sampled_from([True, True, False])
+MINUTES = st.integers(-300, LENGTH * 1440) | st.integers(0, 120)
+HISTORIES = st.lists(
+    st.one_of(
+        st.builds(Recording, st.lists(st.tuples(MINUTES, FIELDS), min_size=1, max_size=12).map(tuple)),
+        st.builds(RollingUp, st.booleans(), MOSTLY, MOSTLY.map(lambda value: not value)),
+        st.builds(
+            Correcting,
+            st.sampled_from(USERS),
+            st.sampled_from([Delete(), Unprice(), Prices(input=Decimal("1.25"), output=Decimal("0.000001"))]),
+        ),
+        st.builds(Moving, st.sampled_from(ZONES)),
+    ),
+    min_size=2,
+    max_size=9,
+)
+
+
+@contextmanager
+def played(history: list[Any], zone: str) -> Iterator[Organization]:
+    """An organization after the history; afterwards nothing of it is left."""
+    with transaction.atomic():
+        organization = make_organization("played", zone)
+        record(make_organization("stranger"), [parse_call({"timestamp": rollup.now().isoformat(), "model": "o9"})])
+        for step in history:
+            step.happen(organization)
+        yield organization
+        transaction.set_rollback(True)
+
+
+def ask(organization: Organization, **question: Any) -> dict[Source, Answer]:
+    """The question over all days of the histories, from wherever, and from the log."""
+    today = days.date_of(rollup.now(), organization.time_zone)
+    queries = {
+        source: UsageQuery.for_dates(
+            organization, today - timedelta(days=LENGTH + 2), today + timedelta(days=2), source=source, **question
+        )
+        for source in (Source.AUTO, Source.LOG)
+    }
+    answers = read(queries.values())
+    return {source: answers[query] for source, query in queries.items()}
+
+
+def total(answers: list[Answer]) -> Sums:
+    return sum((answer.totals for answer in answers), Sums())
+
+
+@pytest.fixture(autouse=True)
+def no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open days are rolled up to now, so that histories of minutes have something to roll up."""
+    monkeypatch.setattr(rollup, "OPEN_LAG", timedelta(0))
+
+
+@pytest.mark.django_db
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=HISTORIES, zone=st.sampled_from(ZONES))
+def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: str) -> None:
+    with played(history, zone) as organization:
+        plain = ask(organization)
+        whole = plain[Source.LOG].totals
+        event(f"days from aggregates: {bool(plain[Source.AUTO].plan.aggregate_days)}")
+        event(f"open days in part from aggregates: {bool(plain[Source.AUTO].plan.head_days)}")
+
+        for by in (None, *BY_NAME):
+            for bucket in (Bucket.DAY, Bucket.TOTAL):
+                answers = ask(organization, by=by, bucket=bucket)
+                assert answers[Source.AUTO].rows == answers[Source.LOG].rows, (by, bucket)
+                assert answers[Source.AUTO].totals == whole, "the sum of days, and of groups, is the total"
+        for source, answer in ask(organization, by="subject", top=1).items():
+            assert answer.totals == whole, f"the first group and Other add up to the total, {source}"
+
+        hours = ask(organization, bucket=Bucket.HOUR)[Source.AUTO]
+        for day in {row.start for row in plain[Source.AUTO].rows}:
+            of_day = days.span_of(days.date_of(day, organization.time_zone), organization.time_zone)
+            in_day = [row.sums for row in hours.rows if of_day.start <= row.start < of_day.end]
+            expected = next(row.sums for row in plain[Source.AUTO].rows if row.start == day)
+            assert sum(in_day, Sums()) == expected, "the sum of hours is the day"
+
+        for name, values in (("user", USERS), ("model", MODELS), ("subject", SUBJECTS)):
+            for source in (Source.AUTO, Source.LOG):
+                parts = [ask(organization, by="model", filters=((name, value),))[source] for value in values]
+                assert total(parts) == whole, f"a filter's parts add up to the whole: {name}, {source}"
+
+        query = plain[Source.LOG].query
+        summed = platform.read(PlatformQuery(query.first, query.last))
+        assert dict(summed.by_organization).get(organization.pk, Sums()) == whole
+        for day in days.dates(query.first, query.last):
+            assert verify(day, [organization.pk]) == []
