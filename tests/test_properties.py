@@ -92,20 +92,20 @@ FIELDS = st.fixed_dictionaries(
 )
 MOSTLY = st.sampled_from([True, True, False])
 MINUTES = st.integers(-300, LENGTH * 1440) | st.integers(0, 120)
-HISTORIES = st.lists(
-    st.one_of(
-        st.builds(Recording, st.lists(st.tuples(MINUTES, FIELDS), min_size=1, max_size=12).map(tuple)),
-        st.builds(RollingUp, st.booleans(), MOSTLY, MOSTLY.map(lambda value: not value)),
-        st.builds(
-            Correcting,
-            st.sampled_from(USERS),
-            st.sampled_from([Delete(), Unprice(), Prices(input=Decimal("1.25"), output=Decimal("0.000001"))]),
-        ),
-        st.builds(Moving, st.sampled_from(ZONES)),
+RECORDINGS = st.builds(Recording, st.lists(st.tuples(MINUTES, FIELDS), min_size=1, max_size=12).map(tuple))
+STEPS = st.one_of(
+    RECORDINGS,
+    st.builds(RollingUp, st.booleans(), MOSTLY, MOSTLY.map(lambda value: not value)),
+    st.builds(
+        Correcting,
+        st.sampled_from(USERS),
+        st.sampled_from([Delete(), Unprice(), Prices(input=Decimal("1.25"), output=Decimal("0.000001"))]),
     ),
-    min_size=2,
-    max_size=9,
+    st.builds(Moving, st.sampled_from(ZONES)),
 )
+EVERYTHING = RollingUp(force=False, open_days=True, only_some=False)
+# All begin with something that is rolled up, or most would have no aggregates to be wrong.
+HISTORIES = st.builds(lambda first, rest: [first, EVERYTHING, *rest], RECORDINGS, st.lists(STEPS, max_size=7))
 
 
 @contextmanager
