@@ -1,5 +1,6 @@
 """Old months are dropped from the log, and no number changes."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 from aggregates.retention import Dropped
 from aggregates.rollup import roll_up
 from aggregates.sources import read
-from tests.fixtures import make_organization
+from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)  # with two months kept, what is before April goes
@@ -198,6 +199,36 @@ def test_the_night_drops_what_the_setting_says(organizations, settings):
     assert all((today.year * 12 + today.month) - (m.year * 12 + m.month) <= 1 for m in existing_months())
     for organization in organizations.values():
         assert rows(organization)
+
+
+def page(client, organization: Organization, **parameters: str) -> str:
+    response = client.get(f"/o/{organization.slug}/", {"range": "custom", **parameters})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_pages_over_what_is_gone_show_days_and_say_what_they_cannot(organizations, client):
+    roll_up()
+    acme = organizations["acme"]
+    client.force_login(make_member("alice@example.com", acme))
+    before = page(client, acme, **{"from": "2025-02-10", "to": "2025-04-20"})
+    some = UsageLog.objects.filter(organization=acme, timestamp__date="2025-02-12").exclude(user_id="").first()
+    drop_months(2)
+
+    def numbers(text: str) -> list[str]:
+        return re.findall(r'title="([^"]+)"', text)
+
+    assert numbers(page(client, acme, **{"from": "2025-02-10", "to": "2025-04-20"})) == numbers(before)
+    week = page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16"})
+    assert "no longer kept" not in week
+    assert re.findall(r'id="chart-(\w+)"', week) == ["cost", "calls", "tokens", "breakdown"]
+    pair = {"user": some.user_id, "subject": some.subject_id}
+    narrowed = page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16", **pair})
+    assert "Some breakdowns are left out. The calls of days before 2025-04-01 are no longer kept" in narrowed
+    assert re.findall(r'id="table-(\w+)"', narrowed) == ["user", "subject"]
+    nothing = page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16", **pair, "model": "gpt-5"})
+    assert "no daily aggregate holds model with user with subject" in nothing
+    assert "No usage" not in nothing
 
 
 @pytest.mark.django_db(transaction=True)
