@@ -30,12 +30,13 @@ def used(acme, other, call):
 @pytest.mark.parametrize("task", [tasks.nightly, tasks.repair])
 def test_every_closed_day_that_is_not_clean_is_rolled_up(used, task, call):
     tasks.nightly()
-    DailyAggregate.objects.all().delete()  # to see what is written again
+    before = max(DailyAggregate.objects.values_list("pk", flat=True))
     record(used, [call("2025-03-03T11:00Z"), call("2025-02-27T11:00Z")])
 
     assert task() == "2 days, 22 rows"
 
-    rolled = DailyAggregate.objects.order_by("date").values_list("organization__slug", "date", "total_calls")
+    rolled = DailyAggregate.objects.filter(pk__gt=before).order_by("date")
+    rolled = rolled.values_list("organization__slug", "date", "total_calls")
     assert [(slug, str(day), calls) for slug, day, calls in rolled] == [
         ("acme", "2025-02-27", 1),
         ("acme", "2025-03-03", 2),
@@ -47,7 +48,7 @@ def test_every_closed_day_that_is_not_clean_is_rolled_up(used, task, call):
 def test_a_run_with_nothing_to_do_is_cheap(used, django_assert_max_num_queries):
     tasks.repair()
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(25):
         tasks.repair()
 
 

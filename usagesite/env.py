@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import dj_database_url
 from psycopg import IsolationLevel
 
+CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -30,6 +31,13 @@ def port(name: str, default: int) -> int:
     value = os.environ.get(name, "") or str(default)
     if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
         stop(name, "a port number from 1 to 65535")
+    return int(value)
+
+
+def hours(name: str, default: int) -> int:
+    value = os.environ.get(name, "") or str(default)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 8760):
+        stop(name, "a number of hours from 1 to 8760")
     return int(value)
 
 
@@ -90,7 +98,11 @@ def database(name: str) -> dict[str, Any] | None:
     except (ValueError, dj_database_url.ParseError):
         stop(name, expected)
     # Recording and rolling up are exact because each statement sees what was committed before it.
-    parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), "isolation_level": IsolationLevel.READ_COMMITTED}
+    parsed["OPTIONS"] = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        **parsed.get("OPTIONS", {}),
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+    }
     if not parsed.get("NAME"):
         stop(name, f"{expected}: it names no database")
     return parsed

@@ -14,6 +14,8 @@ PORT = "expected a port number from 1 to 65535."
 HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
 DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
 
+HOURS = "expected a number of hours from 1 to 8760."
+
 WRONG = [
     ("DEBUG", "maybe", WORD),
     ("DEBUG", "2", WORD),
@@ -31,6 +33,9 @@ WRONG = [
     ("DATABASE_URL", "hunter2", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/usage", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
+    ("ROLLED_WITHIN_HOURS", "0", HOURS),
+    ("ROLLED_WITHIN_HOURS", "8761", HOURS),
+    ("ROLLED_WITHIN_HOURS", "1.5", HOURS),
     ("USAGESITE_DATA", "/dev/null/data", "expected a folder that exists or can be made (Not a directory)."),
 ]
 
