@@ -1,7 +1,5 @@
 """The history of runs."""
 
-from datetime import timedelta
-
 from django.contrib import admin
 
 from aggregates.admin.readonly import ReadOnlyAdmin
@@ -10,7 +8,15 @@ from aggregates.models import Outcome, RollUpRun
 
 @admin.register(RollUpRun)
 class RollUpRunAdmin(ReadOnlyAdmin):
-    list_display = ("started_at", "job", "outcome", "took", "days", "rows", "compared", "mismatches", "first_words")
+    list_display = ("started_at", "job", "outcome", "first_words", "took", "days", "rows", "compared", "mismatches")
+    fields = (
+        ("job", "outcome"),
+        ("started_at", "finished_at", "took"),
+        ("days", "rows"),
+        ("compared", "mismatches"),
+        "differences",
+        "error",
+    )
     list_filter = ("job", "started_at")
     readonly_fields = ("outcome", "took")
     show_facets = admin.ShowFacets.NEVER
@@ -20,8 +26,8 @@ class RollUpRunAdmin(ReadOnlyAdmin):
         return Outcome(run.outcome).label
 
     @admin.display(description="took")
-    def took(self, run: RollUpRun) -> timedelta | None:
-        return timedelta(seconds=round(run.duration.total_seconds(), 1)) if run.duration else None
+    def took(self, run: RollUpRun) -> str | None:
+        return f"{run.duration.total_seconds():,.1f} s" if run.duration is not None else None
 
     @admin.display(description="error, or what differed")
     def first_words(self, run: RollUpRun) -> str:

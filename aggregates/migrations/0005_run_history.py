@@ -26,10 +26,23 @@ class Migration(migrations.Migration):
                 ),
                 ("started_at", models.DateTimeField(db_index=True)),
                 ("finished_at", models.DateTimeField(null=True)),
-                ("days", models.BigIntegerField(default=0, verbose_name="days rolled up")),
-                ("rows", models.BigIntegerField(default=0, verbose_name="rows written")),
-                ("compared", models.BigIntegerField(default=0, verbose_name="days compared")),
-                ("mismatches", models.BigIntegerField(default=0, verbose_name="days that differed")),
+                (
+                    "days",
+                    models.BigIntegerField(default=0, help_text="Closed days of organizations that were rolled up."),
+                ),
+                ("rows", models.BigIntegerField(default=0, help_text="Rows of aggregates that were written.")),
+                (
+                    "compared",
+                    models.BigIntegerField(
+                        default=0, help_text="Days of organizations that were compared with the log."
+                    ),
+                ),
+                (
+                    "mismatches",
+                    models.BigIntegerField(
+                        default=0, help_text="Of those, days that differed from the log.", verbose_name="differed"
+                    ),
+                ),
                 (
                     "differences",
                     models.TextField(

@@ -15,7 +15,7 @@ class Job(models.TextChoices):
 
 class Outcome(models.TextChoices):
     OK = "ok", "OK"
-    DIFFERED = "differed", "Differed from the log"
+    DIFFERED = "differed", "Differed"
     FAILED = "failed", "Failed"
     UNFINISHED = "unfinished", "Not finished"
 
@@ -26,10 +26,10 @@ class RollUpRun(models.Model):
     job = models.TextField(choices=Job)
     started_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True)
-    days = models.BigIntegerField("days rolled up", default=0)
-    rows = models.BigIntegerField("rows written", default=0)
-    compared = models.BigIntegerField("days compared", default=0)
-    mismatches = models.BigIntegerField("days that differed", default=0)
+    days = models.BigIntegerField(default=0, help_text="Closed days of organizations that were rolled up.")
+    rows = models.BigIntegerField(default=0, help_text="Rows of aggregates that were written.")
+    compared = models.BigIntegerField(default=0, help_text="Days of organizations that were compared with the log.")
+    mismatches = models.BigIntegerField("differed", default=0, help_text="Of those, days that differed from the log.")
     differences = models.TextField(blank=True, help_text="Which days differed from the log, and what became of them.")
     error = models.TextField(blank=True)
 
