@@ -9,6 +9,10 @@ class AggregatesConfig(AppConfig):
     verbose_name = "Usage"
 
     def ready(self) -> None:
+        from aggregates.checks import register_checks
+        from aggregates.partitions import prepare
         from aggregates.schedules import ensure_schedules
 
+        register_checks()
+        post_migrate.connect(prepare, sender=self, dispatch_uid="partitions")
         post_migrate.connect(ensure_schedules, sender=self, dispatch_uid="schedules")

@@ -1,7 +1,8 @@
 """The monthly partitions of the usage log."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -11,6 +12,7 @@ from aggregates.locks import Lock, take
 from aggregates.models import UsageLog
 
 TABLE = UsageLog._meta.db_table
+MONTH, TWO_MONTHS = timedelta(days=31), timedelta(days=62)  # from the first of any month, within the next ones
 
 
 def months(first: date, last: date) -> Iterator[date]:
@@ -37,6 +39,28 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
         for name in missing:
             _create(cursor, name, names[name])
     return missing
+
+
+def ensure_months_ahead(now: datetime) -> list[str]:
+    """Make the partitions of this month and the next two, where they are missing."""
+    month = now.astimezone(UTC).date().replace(day=1)
+    return ensure_partitions(months(month, month + TWO_MONTHS))
+
+
+def missing_months_ahead(now: datetime) -> list[str]:
+    """The names of the partitions of this month and the next that are not there."""
+    month = now.astimezone(UTC).date().replace(day=1)
+    with connection.cursor() as cursor:
+        return _missing(cursor, map(partition_name, months(month, month + MONTH)))
+
+
+def prepare(**_: Any) -> None:
+    """Receiver of post_migrate: a new database has its partitions before any task has run."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
+        (is_there,) = cursor.fetchone()
+    if is_there:
+        ensure_months_ahead(datetime.now(UTC))
 
 
 def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:

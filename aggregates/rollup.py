@@ -72,21 +72,30 @@ def roll_up(
     force: bool = False,
     open_days: bool = False,
     on_day: Callable[[date], None] = lambda day: None,
+    on_error: Callable[[date, Exception], None] | None = None,
 ) -> Summary:
     """Roll up every closed day that is not clean, oldest first, and with `force` the clean ones too.
 
     With `open_days` also the days that are not over, up to OPEN_LAG ago. `only` keeps it to these organizations,
     `dates` to these days. Every date is sealed and rolled for all its organizations at once, in transactions of its
-    own, so whatever interrupts it, the days before stay done.
+    own, so whatever interrupts it, the days before stay done. An error ends the run, unless `on_error` takes it; then
+    the later dates have their turn.
     """
     organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
     summary = Summary()
     for day in _pending(organizations, dates, force, open_days):
-        if seal(day, organizations, open_days=open_days):
-            summary.add(roll(day, organizations, force=force))
-            on_day(day)
-        else:
+        try:
+            rolled = roll(day, organizations, force=force) if seal(day, organizations, open_days=open_days) else None
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(day, error)
+            continue
+        if rolled is None:
             summary.busy.append(day)
+            continue
+        summary.add(rolled)
+        on_day(day)
     return summary
 
 

@@ -41,3 +41,16 @@ def recorded_days(
 ) -> "QuerySet[WithAnnotations[UsageDay, Stated]]":
     """The days from first to last on which these organizations have recorded calls, with their state."""
     return UsageDay.objects.filter(organization__in=organizations, date__range=(first, last)).annotate(state=STATE)
+
+
+def not_rolled() -> QuerySet[UsageDay]:
+    """The days of all organizations that are over and not rolled through their end: by an index of just those."""
+    unrolled = Q(rolled_through=None) | Q(rolled_through__lt=F("ends_at"))
+    return UsageDay.objects.filter(unrolled, ends_at__lte=Now())
+
+
+def comparable(organizations: Collection[int], day: date) -> QuerySet[UsageDay]:
+    """Those days of a date whose aggregates hold the log up to where they are rolled, open ones included."""
+    kept = Q(organization__log_from=None) | Q(organization__log_from__lte=day)
+    unmarked = UsageDay.objects.filter(~Exists(MARKS), kept, organization__in=organizations, date=day)
+    return unmarked.filter(rolled_through__isnull=False)

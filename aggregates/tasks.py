@@ -3,28 +3,56 @@
 Neither task takes a date: both find their work in the database, so one run makes up for any number that were missed.
 """
 
-from datetime import UTC, date, timedelta
+from datetime import date
 
 from django.conf import settings
 
-from aggregates import retention, rollup
+from aggregates import retention, rollup, runs, verification
 from aggregates.formats import plural
-from aggregates.partitions import ensure_partitions, months
+from aggregates.ingest.recutting import recut_moved
+from aggregates.locks import Busy
+from aggregates.models import Job, RollUpRun
+from aggregates.partitions import ensure_months_ahead
 
-TWO_MONTHS = timedelta(days=62)  # from the first of any month, this is in the month after the next
+COMPARED = verification.NEWEST + 3  # dates compared with the log every night
 
 
 def nightly() -> str:
-    """Roll up every closed day that is not clean, and make the partitions of this month and the next two."""
-    done = roll_up()  # first: making partitions may have to wait for a long import
-    month = rollup.now().astimezone(UTC).date().replace(day=1)
-    made = ensure_partitions(months(month, month + TWO_MONTHS))
-    return "; ".join([done, *([f"{plural(len(made), 'partition')} made"] if made else []), *drop_old_months()])
+    """Roll up every closed day that is not clean, make the partitions of the months to come, and compare with the log.
+
+    A date that fails does not keep the others from being done; the task then fails at its end.
+    """
+    with runs.recorded(Job.NIGHTLY) as run:
+        failures = runs.Failures()
+        words = [*recut(), roll_up(run, failures)]  # first: making partitions may have to wait for a long import
+        if made := ensure_months_ahead(rollup.now()):
+            words.append(f"{plural(len(made), 'partition')} made")
+        verified = verification.verify(verification.choose(COMPARED))
+        runs.note_verified(run, verified)
+        if verified.differences:
+            words.append(f"{plural(len(verified.differences), 'day')} differed from the log")
+        words += drop_old_months()
+        runs.prune()
+        failures.raise_any()
+    return "; ".join(words)
 
 
 def repair() -> str:
     """Roll up what has closed or become stale since, and of the open days what was recorded since."""
-    return roll_up()
+    with runs.recorded(Job.REPAIR) as run:
+        failures = runs.Failures()
+        words = roll_up(run, failures)
+        failures.raise_any()
+    return words
+
+
+def recut() -> list[str]:
+    """Whose days were cut anew because the rules of their time zone changed."""
+    try:
+        moved = recut_moved()
+    except Busy:
+        return ["days of a time zone that changed could not be cut anew: usage is being recorded"]
+    return [f"days of {', '.join(organization.slug for organization in moved)} cut anew"] if moved else []
 
 
 def drop_old_months() -> list[str]:
@@ -36,8 +64,9 @@ def drop_old_months() -> list[str]:
     return [f"calls of {named} dropped"] * bool(dropped.months) + [dropped.refusal] * bool(dropped.refusal)
 
 
-def roll_up() -> str:
+def roll_up(run: RollUpRun, failures: runs.Failures) -> str:
     """What was done, for the list of runs in the admin."""
-    done = rollup.roll_up(open_days=True)
+    done = rollup.roll_up(open_days=True, on_error=failures)
+    runs.note(run, done)
     summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"
     return f"{summary}; busy: {', '.join(map(date.isoformat, done.busy))}" if done.busy else summary

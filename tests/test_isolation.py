@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django_q.models import Schedule
 
+from aggregates import rollup
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, User
+from aggregates.partitions import ensure_months_ahead
+from aggregates.views import probes
 
 LOG_IN = "302 /login/"
 # Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
@@ -20,6 +24,8 @@ ADDRESSES = {
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
     "platform/": (LOG_IN, "404", "404"),
 }
+# Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
+PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}
 # The parts of the admin's addresses that are regular expressions, with an address that each matches.
 EXPRESSIONS = {r"^(?P<app_label>": "aggregates/", r"(?P<url>.*)$": "nonsense"}
 OPEN_ADMIN = {"admin/login/": "200", "admin/logout/": "302 /admin/"}
@@ -55,6 +61,23 @@ def answer(client: Client, url: str) -> str:
 def test_every_address_is_in_the_table() -> None:
     assert {route for route in ALL if route not in ADMIN} == set(ADDRESSES)
     assert len(ADMIN) > 20
+
+
+def test_every_probe_is_in_the_table() -> None:
+    assert set(probes.PROBES) == set(PROBES)
+
+
+@pytest.mark.parametrize("who", ["nobody", "charlie", "staff"])
+@pytest.mark.parametrize("path", PROBES)
+def test_probes_do_not_ask_who_it_is(
+    client: Client, request: pytest.FixtureRequest, db: None, path: str, who: str
+) -> None:
+    Schedule.objects.update(next_run=rollup.now())
+    ensure_months_ahead(rollup.now())
+    if who != "nobody":
+        client.force_login(request.getfixturevalue(who))
+
+    assert answer(client, path) == PROBES[path]
 
 
 @pytest.mark.parametrize("route", ADDRESSES)

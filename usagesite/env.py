@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import dj_database_url
 from psycopg import IsolationLevel
 
+CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -33,10 +34,10 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
-def number(name: str, default: int, most: int) -> int:
+def number(name: str, default: int, least: int, most: int) -> int:
     value = os.environ.get(name, "") or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) <= most):
-        stop(name, f"a whole number from 0 to {most:,}")
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        stop(name, f"a whole number from {least} to {most:,}")
     return int(value)
 
 
@@ -97,7 +98,11 @@ def database(name: str) -> dict[str, Any] | None:
     except (ValueError, dj_database_url.ParseError):
         stop(name, expected)
     # Recording and rolling up are exact because each statement sees what was committed before it.
-    parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), "isolation_level": IsolationLevel.READ_COMMITTED}
+    parsed["OPTIONS"] = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        **parsed.get("OPTIONS", {}),
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+    }
     if not parsed.get("NAME"):
         stop(name, f"{expected}: it names no database")
     return parsed

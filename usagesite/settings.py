@@ -1,5 +1,6 @@
 """The site's settings, read from environment variables; docs/settings.md lists them."""
 
+import os
 import zoneinfo
 from importlib.resources import files
 from pathlib import Path
@@ -37,6 +38,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aggregates.views.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -118,6 +120,8 @@ if HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+# Whether other names of the domain use TLS is not for this site to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # The task cluster. Its queue is a table of the same database, so a task and its schedule commit together.
 Q_CLUSTER = {
@@ -137,9 +141,14 @@ Q_CLUSTER = {
 }
 
 # Calls are kept for this many whole months besides the current one, their daily aggregates for ever; 0: both for ever.
-KEEP_MONTHS = env.number("KEEP_MONTHS", default=0, most=1200)
+KEEP_MONTHS = env.number("KEEP_MONTHS", default=0, least=0, most=1200)
 
 # Ranges of this many days or less read the log; longer ones read the daily aggregates.
 LIVE_DAYS = 7
 # A short range with more calls than this in its closed days takes those from the aggregates all the same.
 LIVE_CALLS = 100_000
+
+# Whoever holds this token may read /metrics from anywhere.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+# For how long after its end a day may wait for its roll-up before the site is not ready.
+ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, most=8760)

@@ -10,11 +10,11 @@ from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 
-from aggregates import rollup
+from aggregates import rollup, runs
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, Sums
-from aggregates.models import DailyAggregate, StaleDay, UsageDay
+from aggregates.models import DailyAggregate, Job, StaleDay, UsageDay
 from aggregates.states import STATE, State
 
 MOST_DAYS = 400  # in one request
@@ -57,8 +57,11 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Roll up again", permissions=["roll_up"])
     def roll_up_again(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
-        done = [rollup.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
-        rolled, rows = sum(summary.days for summary in done), sum(summary.rows for summary in done)
+        with runs.recorded(Job.ADMIN) as run:
+            done = [rollup.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
+            for summary in done:
+                runs.note(run, summary)
+        rolled, rows = run.days, run.rows
         if rolled:
             messages.success(request, f"Rolled up {plural(rolled, 'day')}, {plural(rows, 'row')} written.")
         if busy := [day for summary in done for day in summary.busy]:

@@ -3,13 +3,17 @@
 from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, StaleDay, UsageDay
 from aggregates.models.log import Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
+from aggregates.models.run import Job, Outcome, RollUpRun
 
 __all__ = [
     "DailyAggregate",
     "DailyBreakdown",
+    "Job",
     "Membership",
     "Organization",
+    "Outcome",
     "Role",
+    "RollUpRun",
     "StaleDay",
     "Status",
     "UsageDay",

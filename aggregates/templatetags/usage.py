@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
-from aggregates import formats, money
+from aggregates import formats, health, money
 from aggregates.charts.figures import Figure, FigureEncoder
 from aggregates.forms import query_string, with_filter
 from aggregates.selection import Selection
@@ -31,6 +31,12 @@ def percent(share: Decimal) -> str:
 def figure(drawn: Figure, element_id: str) -> SafeString:
     """The figure's JSON, where the page's script finds it."""
     return json_script(drawn, element_id, FigureEncoder)
+
+
+@register.simple_tag
+def site_problems() -> tuple[health.Problem, ...]:
+    """What staff should know of: what is wrong with the site now."""
+    return health.problems()
 
 
 @register.simple_tag

@@ -83,7 +83,7 @@ def test_a_page_of_calls_is_one_read_by_an_index(many, client, query, index):
     assert re.search(r"LIMIT 101\b", sql)
     plan = plan_of(sql)
     assert re.search(rf"Index.* Scan .*aggregates_usagelog_2025_03{index} ", plan), plan
-    assert "Seq Scan on aggregates_usagelog" not in plan, plan
+    assert "Seq Scan on aggregates_usagelog_2025_03" not in plan, plan  # other months are there, and empty
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from aggregates import rollup
+from aggregates import rollup, tasks
 from aggregates.ingest import record
 from aggregates.models import User
 
@@ -34,7 +34,7 @@ def filled(acme, alice, staff, call, django_user_model):
 
     Group.objects.create(name="operators")
     record(acme, [call("2025-03-01T10:00Z", cost="1.5", user_id="u")])
-    rollup.roll_up()
+    tasks.nightly()
     times = {"started": rollup.now(), "stopped": rollup.now()}
     Task.objects.create(id="1" * 32, name="one", func="f", success=True, result="2 days, 22 rows", **times)
     Task.objects.create(id="2" * 32, name="two", func="f", success=False, result="ValueError", **times)
@@ -48,6 +48,7 @@ def test_the_tables_of_the_admin():
         "DailyAggregate",
         "DailyBreakdown",
         "Organization",
+        "RollUpRun",
         "UsageDay",
         "UsageLog",
         "User",

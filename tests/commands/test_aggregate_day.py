@@ -13,7 +13,7 @@ from django.db import connection
 from aggregates import days, rollup
 from aggregates.ingest import record
 from aggregates.locks import Lock, day_number
-from aggregates.models import DailyAggregate, DailyBreakdown, UsageDay
+from aggregates.models import DailyAggregate, DailyBreakdown, RollUpRun, UsageDay
 from tests.fixtures import make_organization
 from tests.processes import run_on_terminal
 
@@ -190,3 +190,16 @@ def test_a_span_shows_its_progress_on_a_terminal_and_nowhere_else(used, capfd):
 
     aggregate("--from", "2025-03-01", "--to", "2025-03-03", "--force")
     assert capfd.readouterr().err == ""
+
+
+def test_it_is_in_the_history_of_runs(used):
+    aggregate("2025-03-01")
+    DailyAggregate.objects.update(total_calls=9)
+    with pytest.raises(CommandError):
+        aggregate("2025-03-01", "--verify")
+
+    second, first = RollUpRun.objects.all()
+    assert (first.job, first.days, first.rows, first.error) == ("command", 1, 11, "")
+    assert (second.compared, second.mismatches) == (1, 1)
+    assert second.differences == "acme 2025-03-01 totals: 2 rows differ from the log"
+    assert second.error == "CommandError: 1 of 1 day differ from the log."

@@ -14,6 +14,9 @@ PORT = "expected a port number from 1 to 65535."
 HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
 DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
 
+HOURS = "expected a whole number from 1 to 8,760."
+MONTHS = "expected a whole number from 0 to 1,200."
+
 WRONG = [
     ("DEBUG", "maybe", WORD),
     ("DEBUG", "2", WORD),
@@ -31,6 +34,11 @@ WRONG = [
     ("DATABASE_URL", "hunter2", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/usage", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
+    ("KEEP_MONTHS", "-1", MONTHS),
+    ("KEEP_MONTHS", "1201", MONTHS),
+    ("ROLLED_WITHIN_HOURS", "0", HOURS),
+    ("ROLLED_WITHIN_HOURS", "8761", HOURS),
+    ("ROLLED_WITHIN_HOURS", "1.5", HOURS),
     ("USAGESITE_DATA", "/dev/null/data", "expected a folder that exists or can be made (Not a directory)."),
 ]
 

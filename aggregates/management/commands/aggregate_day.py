@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from tqdm import tqdm
 
-from aggregates import days, rollup
+from aggregates import days, rollup, runs
 from aggregates.formats import plural
 from aggregates.management.arguments import find_organization, iso_date
-from aggregates.models import Organization, UsageDay
+from aggregates.models import Job, Organization, RollUpRun, UsageDay
 from aggregates.states import State, Stated, recorded_days
 
 if TYPE_CHECKING:
@@ -63,9 +63,10 @@ class Command(BaseCommand):
         if span:
             self.say_not_over(organizations, span[1], now)
         parts = parts_of(organizations, span, now)
-        self.roll_up(parts, options["force"], show_progress=bool(options["first"]))
-        if options["verify"]:
-            self.verify(parts, {organization.pk: organization.slug for organization in organizations})
+        with runs.recorded(Job.COMMAND) as run:
+            self.roll_up(run, parts, options["force"], show_progress=bool(options["first"]))
+            if options["verify"]:
+                self.verify(run, parts, {organization.pk: organization.slug for organization in organizations})
 
     def say_not_over(self, organizations: list[Organization], last: date, now: datetime) -> None:
         """Name the zones in which the last day is not over; refuse if it is over in none."""
@@ -83,7 +84,7 @@ class Command(BaseCommand):
         for line in lines:
             self.stderr.write(line)
 
-    def roll_up(self, parts: list[Part], force: bool, show_progress: bool) -> None:
+    def roll_up(self, run: RollUpRun, parts: list[Part], force: bool, show_progress: bool) -> None:
         known: Counter[str] = sum((part.states() for part in parts), Counter())
         states = [State.STALE, State.NOT_ROLLED, *([State.CLEAN] if force else [])]
         work = [(part, part.dates(*states)) for part in parts]
@@ -101,6 +102,7 @@ class Command(BaseCommand):
             for part, dates in work:
                 summary = rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick)
                 done.add(summary)
+        runs.note(run, done)
         self.stdout.write(closing_line(done, known, force))
         if done.busy:
             raise CommandError(
@@ -108,18 +110,23 @@ class Command(BaseCommand):
                 f"{', '.join(map(str, done.busy))}. Try again in a moment."
             )
 
-    def verify(self, parts: list[Part], slugs: dict[int, str]) -> None:
+    def verify(self, run: RollUpRun, parts: list[Part], slugs: dict[int, str]) -> None:
         mismatches: list[rollup.Mismatch] = []
         compared = 0
         for part in parts:
             compared += part.states()[State.CLEAN]
             for day in tqdm(part.dates(State.CLEAN), unit=" days", leave=False, disable=None):
                 mismatches += rollup.verify(day, part.organizations)
-        for found in mismatches:
-            rows = plural(found.rows, "row")
-            self.stdout.write(f"{slugs[found.organization_id]} {found.date} {found.grain}: {rows} differ from the log")
+        differing = {(found.organization_id, found.date) for found in mismatches}
+        run.compared, run.mismatches = compared, len(differing)
+        lines = [
+            f"{slugs[one.organization_id]} {one.date} {one.grain}: {plural(one.rows, 'row')} differ from the log"
+            for one in mismatches
+        ]
+        run.differences = "\n".join(lines)
+        for line in lines:
+            self.stdout.write(line)
         if mismatches:
-            differing = {(found.organization_id, found.date) for found in mismatches}
             raise CommandError(f"{len(differing):,} of {plural(compared, 'day')} differ from the log.")
         self.stdout.write(f"Compared {plural(compared, 'day')} with the log: equal.")
 
