@@ -243,7 +243,8 @@ def test_who_reads_the_log_is_not_waited_for_long(call, monkeypatch):
     with psycopg.connect(**{name: facts[name] for name in ("dbname", "user", "host", "port")}) as reader:
         reader.execute("SELECT count(*) FROM aggregates_usagelog")
         waited = drop_months(2)
-    assert (waited.months, waited.refusal) == ([], "2025-02 stays for now: its calls are being read or written.")
+    assert waited.months == []
+    assert waited.refusal.endswith(" stays for now: its calls are being read or written.")
     assert date(2025, 2, 1) in drop_months(2).months
     acme.refresh_from_db()
     assert acme.log_from == date(2025, 3, 1)

@@ -1,0 +1,134 @@
+"""What a page needs, read as the pages read it, beside plain SQL over the log."""
+
+import statistics
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TypeVar
+
+from aggregates import days, rollup
+from aggregates.dimensions import BY_NAME
+from aggregates.measures import MEASURES
+from aggregates.pages import dashboard
+from aggregates.queries import UsageQuery
+from aggregates.ranges import of_days
+from aggregates.selection import Selection
+from aggregates.sources import read
+from tests.bench.databases import use
+from tests.bench.filling import Filled
+from tests.bench.measuring import DatabaseTime, database_time, execute, median
+from tests.bench.table import Goal, Line, at_most, faster, time
+
+BREAKDOWNS = ("model", "operation", "user")
+LONG_TAIL = "subject"  # measured, too, and not one of the three
+COLUMNS = {name: BY_NAME[name].column for name in (*BREAKDOWNS, LONG_TAIL)}
+TOP = 10
+TIMES, PLAIN_TIMES = 7, 3
+T = TypeVar("T")
+SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
+IN_UNDER = 5  # ms of the database for the total of a year
+
+
+def last_days(filled: Filled, number: int) -> Selection:
+    """So many days up to today, today included."""
+    zone = filled.biggest.time_zone
+    today = days.date_of(rollup.now(), zone)
+    return Selection(filled.biggest, of_days("custom", today - timedelta(days=number - 1), today, zone))
+
+
+def questions(selection: Selection) -> dict[str, UsageQuery]:
+    """What a page asks: totals, their series by day, and breakdowns."""
+    return {
+        "totals": selection.in_all(),
+        "series by day": selection.over_time(),
+        **{f"by {name}": selection.in_all(by=name, top=TOP) for name in (*BREAKDOWNS, LONG_TAIL)},
+    }
+
+
+def plain_statements(selection: Selection) -> dict[str, str]:
+    """The same questions to the log, as one would write them."""
+    span = selection.range.span
+    where = (
+        f"FROM aggregates_usagelog WHERE organization_id = {selection.organization.pk} "
+        f"AND timestamp >= '{span.start}' AND timestamp < '{span.end}'"
+    )
+    day = f"date_trunc('day', timestamp, '{selection.organization.time_zone}')"
+    cost = "sum(COALESCE(cost, 0))"
+    return {
+        "totals": f"SELECT {SUMS} {where}",
+        "series by day": f"SELECT {day}, {SUMS} {where} GROUP BY 1",
+        **{
+            f"by {name}": f"SELECT {column}, {SUMS} {where} GROUP BY 1 ORDER BY {cost} DESC"
+            for name, column in COLUMNS.items()
+        },
+    }
+
+
+def page_seconds(filled: Filled, number: int) -> float:
+    """For all that makes up the page data, asked at once."""
+    asked = page_of(questions(last_days(filled, number)))
+    return median(lambda: read(asked), TIMES)
+
+
+def page_of(parts: dict[str, T]) -> list[T]:
+    return [part for name, part in parts.items() if name != f"by {LONG_TAIL}"]
+
+
+def check(filled: Filled, number: int) -> None:
+    """What is fast should be right, too."""
+    selection = last_days(filled, number)
+    query = selection.in_all()
+    totals = read([query])[query].totals
+    (row,) = execute(plain_statements(selection)["totals"])
+    assert row == tuple(getattr(totals, measure.name) for measure in MEASURES), (row, totals)
+
+
+def lines(filled: Filled, goals: dict[int, float]) -> list[Line]:
+    """Page data of 30 and 365 days; `goals` says how many times faster each should be than plain SQL."""
+    use(filled.name)
+    found: list[Line] = []
+    for number in (30, 365):
+        check(filled, number)
+        found += lines_of_days(filled, number, goals.get(number))
+    whole = last_days(filled, 365)
+    found.append(Line("the whole dashboard, 365 days, and 365 before", time(median(lambda: dashboard.load(whole), 3))))
+    return found
+
+
+def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[Line]:
+    """The page data as a whole, and then each part of it, and a breakdown with a long tail."""
+    selection = last_days(filled, number)
+    statements = plain_statements(selection)
+    page = page_of(statements)
+    plain = median(lambda: execute(*page), PLAIN_TIMES)
+    yield faster(f"page data, {number} days", page_seconds(filled, number), plain, goal)
+    for name, query in questions(selection).items():
+        ours = median(lambda: read([query]), TIMES)  # noqa: B023 (called at once)
+        plain = median(lambda: execute(statements[name]), PLAIN_TIMES)  # noqa: B023 (called at once)
+        yield faster(f"- {name}{' (not part of it)' if name == f'by {LONG_TAIL}' else ''}", ours, plain)
+
+
+def year_total(filled: Filled) -> DatabaseTime:
+    use(filled.name)
+    query = last_days(filled, 365).in_all()
+    read([query])
+    return database_time(lambda: read([query]))
+
+
+def year_total_line(filled: Filled) -> Line:
+    spent = year_total(filled)
+    part = f"{spent.of_log:.2f} ms for {spent.log_rows:,.0f} calls"
+    goal = Goal(f"< {IN_UNDER} ms", spent.total < IN_UNDER)
+    return Line(f"total of 365 days, {filled.today:,} calls today", f"{spent.total:.2f} ms", part, "", goal)
+
+
+def growth_line(small: Filled, large: Filled, most: float) -> Line:
+    """Both in turns, so that what else the machine does meets both alike."""
+    pairs = []
+    for _ in range(3):
+        seconds = []
+        for filled in (small, large):
+            use(filled.name)
+            seconds.append(page_seconds(filled, 30))
+        pairs.append(seconds)
+    before, after = (statistics.median(times) for times in zip(*pairs, strict=True))
+    return at_most(f"page data, 30 days, {large.calls:,} calls", after, before, most)
