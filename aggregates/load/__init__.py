@@ -27,7 +27,7 @@ def generate(load: Load, on_calls: OnCalls = lambda number: None) -> Recorded:
     for rank, amounts in enumerate(amounts_of(load)):
         slug = slug_of(rank)
         organization, _ = Organization.objects.get_or_create(
-            slug=slug, defaults={"name": slug.replace("-", " ").capitalize()}
+            slug=slug, defaults={"name": slug.replace("-", " ").capitalize(), "time_zone": load.zone}
         )
         tenant = Tenant(rank, load)
         for _, month in groupby(amounts, lambda amount: (amount[0].year, amount[0].month)):

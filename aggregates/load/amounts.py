@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 
 from aggregates import days
@@ -11,6 +11,7 @@ from aggregates.calls import EARLIEST
 from aggregates.demo.cast import STORIES
 from aggregates.demo.story import Story, number_of_calls, zipf
 
+MICROSECOND = timedelta(microseconds=1)
 Amounts = list[tuple[date, int]]
 
 
@@ -22,7 +23,8 @@ class LoadError(ValueError):
 class Load:
     """So many calls of so many organizations on the days from first to last, both included, up to now.
 
-    Its days are those of UTC. `today` fixes the calls of the biggest organization on the last day, which is today.
+    `today` fixes the calls of the biggest organization on the last day, which is today. Its times depend on `now`, and
+    ids are unique in a month of UTC, so a today of two such months is refused: the same load again would add calls.
     """
 
     calls: int
@@ -34,14 +36,19 @@ class Load:
     subjects: int = 20_000  # of each organization
     seed: int = 1
     today: int | None = None
+    zone: str = "UTC"  # whose midnights cut the days
 
     def __post_init__(self) -> None:
+        today = days.date_of(self.now, self.zone)
         if self.first < EARLIEST.date():
             raise LoadError(f"The first day would be {self.first}, and the log begins on {EARLIEST.date()}.")
-        if self.last > self.now.date():
-            raise LoadError(f"The last day, {self.last}, is yet to come: today is {self.now.date()} in UTC.")
-        if self.today is not None and self.last != self.now.date():
-            raise LoadError(f"There are no calls today ({self.now.date()} in UTC) where the last day is {self.last}.")
+        if self.last > today:
+            raise LoadError(f"The last day, {self.last}, is yet to come: today is {today} in {self.zone}.")
+        if self.today is not None and self.last != today:
+            raise LoadError(f"No call can be of today, {today} in {self.zone}, where the last day is {self.last}.")
+        span = days.span_of(today, self.zone)
+        if self.last == today and span.start.month != (span.end - MICROSECOND).month:
+            raise LoadError(f"Today, {today} in {self.zone}, lies in two months of UTC: end with the day before.")
 
 
 def amounts_of(load: Load) -> list[Amounts]:

@@ -53,8 +53,8 @@ def calls_of(tenant: Tenant, day: date, number: int) -> Iterator[list[Call]]:
     chance = random.Random(f"{load.seed} {tenant.rank} {day}")
     uniform = chance.random
     prefix = f"load-{load.seed}-{day}-"  # the ids follow one another, so that the unique index grows at its end
-    start = days.midnight(day, "UTC")
-    end = min(days.midnight(day + days.DAY, "UTC"), load.now.astimezone(UTC))
+    start = days.midnight(day, load.zone)
+    end = min(days.midnight(day + days.DAY, load.zone), load.now.astimezone(UTC))
     hour = (end - start) / days.HOUR / 24 * 3_600_000_000  # microseconds; of today, the day's rhythm up to now
     for first in range(0, number, CHUNK):
         amount = min(CHUNK, number - first)

@@ -52,6 +52,15 @@ def test_calls_of_today_are_counted_exactly_and_lie_before_now():
     assert not UsageLog.objects.filter(timestamp__gt=now).exists()
 
 
+def test_organizations_are_made_in_the_zone_that_is_given():
+    generate("--calls", "300", "--days", "3", "--until", "2025-03-31", "--time-zone", "America/Lima")
+
+    first, *_, last = UsageLog.objects.order_by("timestamp")
+    assert first.organization.time_zone == "America/Lima"
+    assert (str(first.timestamp.date()), str(last.timestamp.date())) == ("2025-03-29", "2025-04-01")
+    assert first.timestamp.hour >= 5  # which is midnight in Lima
+
+
 def test_what_it_makes_is_rolled_up_like_any_other_usage():
     generate("--calls", "1000", "--days", "20", "--organizations", "2")
     rollup.roll_up()
@@ -79,11 +88,12 @@ def test_what_it_makes_is_rolled_up_like_any_other_usage():
         (("--calls", "10", "--days", "0"), "argument --days"),
         (("--calls", "10", "--organizations", "0"), "argument --organizations"),
         (("--calls", "10", "--users", "0"), "argument --users"),
+        (("--calls", "10", "--time-zone", "Nowhere"), "expected an IANA name"),
         (("--calls", "10", "--until", "yesterday"), "expected a date"),
         (("--calls", "10", "--until", "2100-01-01"), "is yet to come"),
         (("--calls", "10", "--days", "3650", "--until", "2005-01-01"), "the log begins on 2000-01-01"),
         (("--calls", "10", "--today", "11"), "11 calls today are more than the 2"),
-        (("--calls", "10", "--today", "1", "--until", "2025-01-01"), "There are no calls today"),
+        (("--calls", "10", "--today", "1", "--until", "2025-01-01"), "No call can be of today"),
     ],
 )
 def test_nonsense_is_refused_and_nothing_is_made(arguments, words):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ NOW = datetime(2025, 6, 18, 15, tzinfo=UTC)  # a Wednesday
 TODAY = NOW.date()
 
 
-def load(calls: int, days: int = 365, last: date = TODAY, **rest: int) -> Load:
-    return Load(calls, last - timedelta(days=days - 1), last, NOW, **rest)
+def load(calls: int, days: int = 365, last: date = TODAY, **rest: Any) -> Load:
+    return Load(calls, last - timedelta(days=days - 1), last, **{"now": NOW, **rest})
 
 
 def totals(load: Load) -> list[int]:
@@ -65,6 +66,12 @@ def test_today_is_exact_for_the_biggest_organization(today):
     assert sum(totals(asked)) == 100_000
 
 
+def test_today_is_that_of_the_zone():
+    tomorrow_in_utc = date(2025, 6, 19)  # where it is 15:00, it is midnight in Tokyo
+    biggest, *_ = amounts_of(load(1000, last=tomorrow_in_utc, zone="Asia/Tokyo", today=5))
+    assert biggest[-1] == (tomorrow_in_utc, 5)
+
+
 def test_today_may_be_all_there_is():
     (amounts,) = amounts_of(load(50, days=1, organizations=1, today=50))
     assert amounts == [(TODAY, 50)]
@@ -75,8 +82,13 @@ def test_today_may_be_all_there_is():
     [
         (1000, {"today": 500}, "500 calls today are more than the 247 that the biggest organization has"),
         (1000, {"today": 3, "days": 1}, "Today is the only day, and the biggest organization has 247 calls"),
-        (1000, {"today": 3, "last": date(2025, 6, 17)}, "There are no calls today"),
+        (1000, {"today": 3, "last": date(2025, 6, 17)}, "No call can be of today, 2025-06-18 in UTC"),
         (1000, {"last": date(2025, 6, 19)}, "2025-06-19, is yet to come"),
+        (
+            1000,
+            {"last": date(2025, 7, 1), "now": datetime(2025, 6, 30, 23, tzinfo=UTC), "zone": "Asia/Tokyo"},
+            "Today, 2025-07-01 in Asia/Tokyo, lies in two months of UTC",
+        ),
         (1000, {"last": date(2000, 6, 1)}, "The first day would be 1999-06-03"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ NOW = datetime(2025, 6, 18, 15, 30, tzinfo=UTC)
 DAY = date(2025, 6, 17)
 
 
-def told(number: int, day: date = DAY, rank: int = 0, **rest: int) -> list[Call]:
+def told(number: int, day: date = DAY, rank: int = 0, **rest: Any) -> list[Call]:
     load = Load(number, DAY, NOW.date(), NOW, **rest)
     return [call for chunk in calls_of(Tenant(rank, load), day, number) for call in chunk]
 
@@ -40,6 +41,10 @@ def test_they_lie_within_their_day_and_today_before_now():
     assert all(timedelta(0) <= call.timestamp - midnight < timedelta(days=1) for call in told(5000))
     today = [call.timestamp for call in told(5000, NOW.date())]
     assert datetime(2025, 6, 18, tzinfo=UTC) <= min(today) < max(today) < NOW
+    in_tokyo = [call.timestamp for call in told(5000, NOW.date(), zone="Asia/Tokyo")]
+    assert (
+        datetime(2025, 6, 17, 15, tzinfo=UTC) <= min(in_tokyo) < max(in_tokyo) < datetime(2025, 6, 18, 15, tzinfo=UTC)
+    )
 
 
 def test_a_few_users_and_subjects_have_most_of_the_calls():

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from aggregates import load, rollup
+from aggregates.days import date_of, zone_names
 from aggregates.formats import plural
 from aggregates.load.amounts import Load, LoadError
 from aggregates.management.arguments import iso_date
@@ -31,10 +32,17 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
+def time_zone(text: str) -> str:
+    """For argparse: an IANA name."""
+    if text not in zone_names():
+        raise ArgumentTypeError(f"expected an IANA name such as Europe/Berlin, got “{text}”")
+    return text
+
+
 class Command(BaseCommand):
     help = (
         "Make up calls of organizations load-1, load-2, ..., the first the biggest, to try the site under load. "
-        "The same arguments make the same calls, so a second run adds nothing. Days are those of UTC."
+        "The same arguments make the same calls, so a second run adds nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,6 +55,13 @@ class Command(BaseCommand):
         )
         number("--days", 1, MOST_DAYS, 365, "on how many days")
         parser.add_argument("--until", metavar="DATE", type=iso_date, help="the last of the days (default: today)")
+        parser.add_argument(
+            "--time-zone",
+            metavar="ZONE",
+            type=time_zone,
+            default="UTC",
+            help="whose midnights cut the days, also for organizations that are made (default: %(default)s)",
+        )
         number("--organizations", 1, MOST_ORGANIZATIONS, 10, "of how many organizations")
         number("--users", 1, MOST_USERS, 200, "users of each organization")
         number("--subjects", 1, MOST_SUBJECTS, 20_000, "subjects of each organization")
@@ -69,10 +84,10 @@ class Command(BaseCommand):
 
 
 def wanted_load(calls: int, days: int, **options: Any) -> Load:
-    now = rollup.now()
-    last = options["until"] or now.date()
+    now, zone = rollup.now(), options["time_zone"]
+    last = options["until"] or date_of(now, zone)
     amounts = {name: options[name] for name in ("organizations", "users", "subjects", "seed", "today")}
     try:
-        return Load(calls, last - timedelta(days=days - 1), last, now, **amounts)
+        return Load(calls, last - timedelta(days=days - 1), last, now, zone=zone, **amounts)
     except LoadError as error:
         raise CommandError(str(error)) from None
