@@ -12,7 +12,7 @@ help:
 	@echo "make install  only install what the site needs, into .venv"
 	@echo "make test     run the tests"
 	@echo "make lint     check style, types, layers and migrations"
-	@echo "make bench    measure the roll-up and the charts on many calls"
+	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 to try it"
 
 install: .venv/installed
 
@@ -34,7 +34,7 @@ lint: .venv/installed-dev
 	.venv/bin/python manage.py makemigrations --check --dry-run --settings tests.settings
 
 bench: .venv/installed-dev
-	@.venv/bin/python -m tests.bench
+	@.venv/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY))
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'

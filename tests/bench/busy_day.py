@@ -1,0 +1,110 @@
+"""A busy day: importing its file and rolling it up, beside COPY and INSERT ... SELECT ... GROUP BY."""
+
+import csv
+import io
+import statistics
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from aggregates import days
+from aggregates.calls import FIELDS
+from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
+from aggregates.ingest import COLUMNS
+from aggregates.load.amounts import Load
+from aggregates.load.calls import Tenant, calls_of
+from aggregates.measures import MEASURES
+from aggregates.models import Organization
+from aggregates.rollup import roll_up
+from tests.bench.measuring import execute, seconds
+from tests.bench.table import Line, at_most
+
+DAY = date(2025, 3, 4)
+TIMES = 3
+AT_MOST = 1.2  # times as long as plain SQL, for rolling up
+DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
+SUM_COLUMNS = ", ".join(measure.column for measure in MEASURES)
+SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
+
+
+def write_file(path: Path, calls: int) -> None:
+    """A file of a day's calls, in the order of time."""
+    wanted = Load(calls, DAY, DAY, datetime.now(UTC))
+    told = (call for chunk in calls_of(Tenant(0, wanted), DAY, calls) for call in chunk)
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(FIELDS)
+        writer.writerows(call._replace(timestamp=call.timestamp.isoformat()) for call in sorted(told))
+
+
+def lines(folder: Path, calls: int) -> list[Line]:
+    """Each is done for several organizations, so that each time is the first, and the two sides take turns."""
+    file = folder / "calls.csv"
+    write_file(file, calls)
+    execute("CREATE TABLE plain_log (LIKE aggregates_usagelog INCLUDING ALL)")
+    execute("CREATE UNIQUE INDEX ON plain_log (organization_id, request_id)")
+    execute("CREATE TABLE plain_aggregate (LIKE aggregates_dailyaggregate INCLUDING ALL)")
+    execute("CREATE TABLE plain_breakdown (LIKE aggregates_dailybreakdown INCLUDING ALL)")
+    made = [Organization.objects.create(slug=f"busy-{run}", name=f"Busy {run}") for run in range(TIMES)]
+    imports = [(seconds(lambda: import_file(file, one)), copied(folder, one)) for one in made]  # noqa: B023
+    execute("ANALYZE")
+    rolls = [(seconds(lambda: roll_up(only=[one.pk])), seconds(lambda: roll_plainly(one))) for one in made]  # noqa: B023
+    execute("DROP TABLE plain_log, plain_aggregate, plain_breakdown")
+    return [
+        beside(f"import a file of {calls:,} calls, beside COPY of finished rows", imports, None),
+        beside(f"roll up a day of {calls:,} calls, beside INSERT ... SELECT ... GROUP BY", rolls, AT_MOST),
+    ]
+
+
+def beside(what: str, runs: list[tuple[float, float]], most: float | None) -> Line:
+    ours, plain = (statistics.median(times) for times in zip(*runs, strict=True))
+    return at_most(what, ours, plain, most)
+
+
+def import_file(path: Path, organization: Organization) -> None:
+    call_command("import_usage", str(path), organization=organization.slug, stdout=io.StringIO())
+
+
+def copied(folder: Path, organization: Organization) -> float:
+    """Seconds for COPY of the organization's finished rows into a table with the log's indexes and checks."""
+    finished = folder / "finished.copy"
+    columns = ", ".join(("organization_id", *COLUMNS))
+    rows = f"SELECT {columns} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({rows}) TO STDOUT") as out, finished.open("wb") as file:
+        for piece in out:
+            file.write(piece)
+
+    def copy_in() -> None:
+        copying = f"COPY plain_log ({columns}) FROM STDIN"
+        with (
+            transaction.atomic(),
+            connection.cursor() as cursor,
+            finished.open("rb") as source,
+            cursor.copy(copying) as copy,
+        ):
+            while piece := source.read(1 << 16):
+                copy.write(piece)
+
+    return seconds(copy_in)
+
+
+def roll_plainly(organization: Organization) -> None:
+    execute(*(plain_statement(grain, organization) for grain in (TOTALS, *GRAINS)))
+
+
+def plain_statement(grain: Grain, organization: Organization) -> str:
+    """One grain of the day, straight from the log."""
+    keys = {"organization_id": "organization_id", "date": f"'{DAY}'::date"}
+    if grain != TOTALS:
+        keys |= {"grain": f"'{grain.name}'"}
+        keys |= {column: column if column in grain.columns else "''" for column in DIMENSION_COLUMNS}
+    table, sequence = ("aggregate", "dailyaggregate") if grain == TOTALS else ("breakdown", "dailybreakdown")
+    span = days.span_of(DAY, organization.time_zone)
+    return (
+        f"INSERT INTO plain_{table} (id, {', '.join(keys)}, {SUM_COLUMNS}) "
+        f"SELECT nextval('aggregates_{sequence}_id_seq'), {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
+        f"WHERE organization_id = {organization.pk} AND timestamp >= '{span.start}' AND timestamp < '{span.end}' "
+        f"GROUP BY {', '.join(('organization_id', *grain.columns))}"
+    )

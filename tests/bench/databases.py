@@ -1,0 +1,48 @@
+"""The databases that are measured: one for each number of calls, and processes that work on them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connection
+
+BASE = Path(__file__).parents[2]
+
+
+def make(name: str) -> None:
+    """Make a database with this site's tables, and work in it from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    use(name)
+    call_command("migrate", verbosity=0)
+
+
+def use(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def size() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        (text,) = cursor.fetchone()
+    return str(text)
+
+
+def peak_memory(*command: str) -> float:
+    """Run manage.py with these arguments in a process of its own; the MB of memory that it had at its peak."""
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.peak", *command],
+        cwd=BASE,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split()[-1]) / 1024
