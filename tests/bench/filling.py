@@ -1,14 +1,20 @@
 """A log to measure on: a year of calls of ten organizations, all rolled up, at any time of the day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from aggregates import days, load, rollup
+from aggregates.calls import Call
+from aggregates.ingest import record
 from aggregates.load.amounts import Load
+from aggregates.load.calls import Tenant, calls_of
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization
 from tests.bench.databases import make, size
 from tests.bench.measuring import execute, seconds
 
+# What of an open day is in the log alone just before the next repair, which comes every five minutes.
+UNROLLED = rollup.OPEN_LAG + timedelta(minutes=5)
 AFTERNOON = 14  # o'clock, where the organizations are
 
 
@@ -33,25 +39,36 @@ def zone_of_afternoon(now: datetime) -> str:
     return f"Etc/GMT{-ahead:+}" if ahead else "UTC"
 
 
-def fill(calls: int, today_calls: int) -> Filled:
+def fill(calls: int, today: int) -> Filled:
+    """`today` is how many calls the biggest organization has so far today."""
     name = f"bench_{calls}"
     make(name)
-    now = rollup.now()
+    now = rollup.now() - rollup.OPEN_LAG
     zone = zone_of_afternoon(now)
-    today = days.date_of(now, zone)
-    wanted = Load(calls, today - timedelta(days=364), today, now, today=today_calls, zone=zone)
+    latest = today * UNROLLED // (now - days.midnight(days.date_of(now, zone), zone))
+    last = days.date_of(now, zone)
+    wanted = Load(calls - latest, last - timedelta(days=364), last, now, today=today - latest, zone=zone)
     recording = seconds(lambda: load.generate(wanted))
-    rolling = seconds(rollup.roll_up)
-    execute("ANALYZE")
+    rolling = seconds(lambda: rollup.roll_up(open_days=True))
     biggest = Organization.objects.get(slug=load.slug_of(0))
+    record(biggest, latest_calls(wanted, latest))
+    execute("ANALYZE")
     return Filled(
         name,
         calls,
         biggest,
         execute(f"SELECT count(*) FROM aggregates_usagelog WHERE organization_id = {biggest.pk}")[0][0],
-        today_calls,
+        today,
         recording,
         rolling,
         DailyAggregate.objects.count() + DailyBreakdown.objects.count(),
         size(),
     )
+
+
+def latest_calls(load: Load, number: int) -> list[Call]:
+    """Of the last minutes: they are not rolled up yet."""
+    start, step = rollup.now() - rollup.OPEN_LAG, rollup.OPEN_LAG / (number + 1)
+    tenant = Tenant(0, replace(load, seed=load.seed + 1))
+    drawn = chain.from_iterable(calls_of(tenant, load.last, number))
+    return [call._replace(timestamp=start + count * step) for count, call in enumerate(drawn, start=1)]
