@@ -44,6 +44,7 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
+@lru_cache(maxsize=20_000)
 def span_of(day: date, zone: str) -> Span:
     """The day's interval; empty where the zone skipped that date (Pacific/Apia, 2011-12-30)."""
     return Span(midnight(day, zone), midnight(day + DAY, zone))

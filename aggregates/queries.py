@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from aggregates import days
@@ -31,6 +31,14 @@ class Source(StrEnum):
     AUTO = "auto"
     LOG = "log"
     AGGREGATES = "aggregates"
+
+
+@lru_cache(maxsize=100)  # a page asks several questions about the same days
+def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, Span], ...]:
+    """The days from start to before end, each with its part of that."""
+    first, last = days.date_of(start, zone), days.date_of(end - timedelta(microseconds=1), zone)
+    spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
+    return tuple((day, span) for day, span in spans if span)
 
 
 @dataclass(frozen=True)
@@ -96,8 +104,7 @@ class UsageQuery:
     @cached_property
     def days(self) -> tuple[tuple[date, Span], ...]:
         """The days of the range, each with the part of it that the range covers."""
-        spans = ((day, days.span_of(day, self.zone).clipped(self.span)) for day in days.dates(self.first, self.last))
-        return tuple((day, span) for day, span in spans if span)
+        return days_within(self.start, self.end, self.zone)
 
     @cached_property
     def buckets(self) -> tuple[datetime, ...]:
