@@ -1,9 +1,12 @@
 """What a page needs, read as the pages read it, beside plain SQL over the log."""
 
 import statistics
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import TypeVar
 
 from aggregates import days, rollup
+from aggregates.dimensions import BY_NAME
 from aggregates.measures import MEASURES
 from aggregates.pages import dashboard
 from aggregates.queries import UsageQuery
@@ -16,8 +19,11 @@ from tests.bench.measuring import DatabaseTime, database_time, execute, median
 from tests.bench.table import Goal, Line, at_most, faster, time
 
 BREAKDOWNS = ("model", "operation", "user")
+LONG_TAIL = "subject"  # measured, too, and not one of the three
+COLUMNS = {name: BY_NAME[name].column for name in (*BREAKDOWNS, LONG_TAIL)}
 TOP = 10
-TIMES = 7
+TIMES, PLAIN_TIMES = 7, 3
+T = TypeVar("T")
 SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
 IN_UNDER = 5  # ms of the database for the total of a year
 
@@ -29,39 +35,42 @@ def last_days(filled: Filled, number: int) -> Selection:
     return Selection(filled.biggest, of_days("custom", today - timedelta(days=number - 1), today, zone))
 
 
-def queries(selection: Selection) -> list[UsageQuery]:
-    """Totals, their series by day, and three breakdowns."""
-    return [
-        selection.in_all(),
-        selection.over_time(),
-        *(selection.in_all(by=name, top=TOP) for name in BREAKDOWNS),
-    ]
+def questions(selection: Selection) -> dict[str, UsageQuery]:
+    """What a page asks: totals, their series by day, and breakdowns."""
+    return {
+        "totals": selection.in_all(),
+        "series by day": selection.over_time(),
+        **{f"by {name}": selection.in_all(by=name, top=TOP) for name in (*BREAKDOWNS, LONG_TAIL)},
+    }
 
 
-def plain_statements(selection: Selection) -> list[str]:
-    """The same from the log, as one would write it."""
+def plain_statements(selection: Selection) -> dict[str, str]:
+    """The same questions to the log, as one would write them."""
     span = selection.range.span
     where = (
         f"FROM aggregates_usagelog WHERE organization_id = {selection.organization.pk} "
         f"AND timestamp >= '{span.start}' AND timestamp < '{span.end}'"
     )
     day = f"date_trunc('day', timestamp, '{selection.organization.time_zone}')"
-    columns = {"model": "model", "operation": "operation", "user": "user_id"}
-    return [
-        f"SELECT {day}, {SUMS} {where} GROUP BY 1",
-        *(f"SELECT {columns[name]}, {SUMS} {where} GROUP BY 1 ORDER BY 5 DESC" for name in BREAKDOWNS),
-        f"SELECT {SUMS} {where}",
-    ]
+    cost = "sum(COALESCE(cost, 0))"
+    return {
+        "totals": f"SELECT {SUMS} {where}",
+        "series by day": f"SELECT {day}, {SUMS} {where} GROUP BY 1",
+        **{
+            f"by {name}": f"SELECT {column}, {SUMS} {where} GROUP BY 1 ORDER BY {cost} DESC"
+            for name, column in COLUMNS.items()
+        },
+    }
 
 
-def page_seconds(filled: Filled, number: int, times: int = TIMES) -> float:
-    asked = queries(last_days(filled, number))
-    return median(lambda: read(asked), times)
+def page_seconds(filled: Filled, number: int) -> float:
+    """For all that makes up the page data, asked at once."""
+    asked = page_of(questions(last_days(filled, number)))
+    return median(lambda: read(asked), TIMES)
 
 
-def plain_seconds(filled: Filled, number: int, times: int) -> float:
-    statements = plain_statements(last_days(filled, number))
-    return median(lambda: execute(*statements), times)
+def page_of(parts: dict[str, T]) -> list[T]:
+    return [part for name, part in parts.items() if name != f"by {LONG_TAIL}"]
 
 
 def check(filled: Filled, number: int) -> None:
@@ -69,21 +78,33 @@ def check(filled: Filled, number: int) -> None:
     selection = last_days(filled, number)
     query = selection.in_all()
     totals = read([query])[query].totals
-    (row,) = execute(plain_statements(selection)[-1])
+    (row,) = execute(plain_statements(selection)["totals"])
     assert row == tuple(getattr(totals, measure.name) for measure in MEASURES), (row, totals)
 
 
 def lines(filled: Filled, goals: dict[int, float]) -> list[Line]:
     """Page data of 30 and 365 days; `goals` says how many times faster each should be than plain SQL."""
     use(filled.name)
-    found = []
+    found: list[Line] = []
     for number in (30, 365):
         check(filled, number)
-        ours, plain = page_seconds(filled, number), plain_seconds(filled, number, times=3)
-        found.append(faster(f"page data, {number} days", ours, plain, goals.get(number)))
+        found += lines_of_days(filled, number, goals.get(number))
     whole = last_days(filled, 365)
     found.append(Line("the whole dashboard, 365 days, and 365 before", time(median(lambda: dashboard.load(whole), 3))))
     return found
+
+
+def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[Line]:
+    """The page data as a whole, and then each part of it, and a breakdown with a long tail."""
+    selection = last_days(filled, number)
+    statements = plain_statements(selection)
+    page = page_of(statements)
+    plain = median(lambda: execute(*page), PLAIN_TIMES)
+    yield faster(f"page data, {number} days", page_seconds(filled, number), plain, goal)
+    for name, query in questions(selection).items():
+        ours = median(lambda: read([query]), TIMES)  # noqa: B023 (called at once)
+        plain = median(lambda: execute(statements[name]), PLAIN_TIMES)  # noqa: B023 (called at once)
+        yield faster(f"- {name}{' (not part of it)' if name == f'by {LONG_TAIL}' else ''}", ours, plain)
 
 
 def year_total(filled: Filled) -> DatabaseTime:

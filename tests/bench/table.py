@@ -50,7 +50,7 @@ def faster(what: str, ours: float, beside: float, times: float | None = None) ->
     """Ours should be so many times faster, if that is a goal here."""
     ratio = beside / ours
     goal = Goal(f"≥ {times:.0f}", ratio >= times) if times else None
-    return Line(what, time(ours), time(beside), f"{ratio:,.0f} times faster", goal)
+    return Line(what, time(ours), time(beside), f"{ratio:,.{0 if ratio >= 10 else 1}f} times faster", goal)
 
 
 def printed(sections: list[Section]) -> str:
