@@ -36,7 +36,7 @@ class Source(StrEnum):
 @lru_cache(maxsize=100)  # a page asks several questions about the same days
 def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, Span], ...]:
     """The days from start to before end, each with its part of that."""
-    first, last = days.date_of(start, zone), days.date_of(end - timedelta(microseconds=1), zone)
+    first, last = days.date_of(start, zone), days.date_of(end - days.INSTANT, zone)
     spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
     return tuple((day, span) for day, span in spans if span)
 
@@ -89,7 +89,7 @@ class UsageQuery:
 
     @property
     def last(self) -> date:
-        return days.date_of(self.end - timedelta(microseconds=1), self.zone)
+        return days.date_of(self.end - days.INSTANT, self.zone)
 
     @property
     def dimensions(self) -> tuple[str, ...]:

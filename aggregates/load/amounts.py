@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import accumulate, pairwise
 
 from aggregates import days
@@ -11,7 +11,6 @@ from aggregates.calls import EARLIEST
 from aggregates.demo.cast import STORIES
 from aggregates.demo.story import Story, number_of_calls, zipf
 
-MICROSECOND = timedelta(microseconds=1)
 Amounts = list[tuple[date, int]]
 
 
@@ -47,7 +46,7 @@ class Load:
         if self.today is not None and self.last != today:
             raise LoadError(f"No call can be of today, {today} in {self.zone}, where the last day is {self.last}.")
         span = days.span_of(today, self.zone)
-        if self.last == today and span.start.month != (span.end - MICROSECOND).month:
+        if self.last == today and span.start.month != (span.end - days.INSTANT).month:
             raise LoadError(f"Today, {today} in {self.zone}, lies in two months of UTC: end with the day before.")
 
 
