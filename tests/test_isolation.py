@@ -18,6 +18,9 @@ from aggregates.views import probes
 LOG_IN = "302 /login/"
 # Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
 ADDRESSES = {
+    "api/": ("200", "200", "200"),
+    "api/v1/openapi.json": ("200", "200", "200"),
+    "api/v1/usage": ("405", "405", "405"),
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "logout/": ("405", "405", "405"),
