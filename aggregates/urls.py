@@ -7,6 +7,7 @@ from aggregates.api.description import api, openapi
 from aggregates.api.usage import usage
 from aggregates.views.dashboard import dashboard
 from aggregates.views.home import home
+from aggregates.views.keys import key_list, revoke_key, rotate_key
 from aggregates.views.platform import platform
 
 log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
@@ -19,5 +20,8 @@ urlpatterns = [
     path("login/", log_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
+    path("o/<slug:slug>/keys/", key_list, name="keys"),
+    path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
+    path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),
     path("platform/", platform, name="platform"),
 ]

@@ -25,6 +25,9 @@ ADDRESSES = {
     "login/": ("200", "302 /", "302 /"),
     "logout/": ("405", "405", "405"),
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
+    "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
