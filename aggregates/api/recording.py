@@ -1,11 +1,12 @@
 """What every way in does with what it has read: record the calls, and tell what became of each row."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from aggregates import ingest
 from aggregates.api.endpoint import bounded
-from aggregates.calls import FIELDS, Call
+from aggregates.api.problems import unavailable
+from aggregates.calls import FIELDS, Call, InvalidCall
 from aggregates.models import Organization
 
 
@@ -48,14 +49,17 @@ class Outcome:
 def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -> Outcome:
     """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
     outcome = Outcome()
-    taken = list(_rejecting(rows, outcome))
+    taken = list(_rejecting(rows, ingest.keeper_of(organization), outcome))
     firsts: dict[str, Taken] = {}
     for one in taken:
         firsts.setdefault(_key(one), one)
     standing = {key: one.call for key, one in firsts.items()}
     if firsts:
-        with bounded():
-            recorded = ingest.record(organization, standing.values(), tell_standing=True)
+        try:
+            with bounded():
+                recorded = ingest.record(organization, standing.values(), tell_standing=True)
+        except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
+            raise unavailable() from None
         outcome.accepted = recorded.new
         outcome.duplicate = len(taken) - recorded.new
         standing.update(recorded.standing)
@@ -63,10 +67,18 @@ def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -
     return outcome
 
 
-def _rejecting(rows: Iterable[Taken | Rejection], outcome: Outcome) -> Iterator[Taken]:
+def _rejecting(
+    rows: Iterable[Taken | Rejection], check_kept: Callable[[Call], None], outcome: Outcome
+) -> Iterator[Taken]:
+    """The rows that are calls of days that the log keeps; all others go to the outcome."""
     for row in rows:
         if isinstance(row, Rejection):
             outcome.rejected.append(row)
+            continue
+        try:
+            check_kept(row.call)
+        except InvalidCall as invalid:
+            outcome.rejected.append(Rejection(row.index, invalid.field, invalid.reason))
         else:
             yield row
 

@@ -14,7 +14,8 @@ from aggregates.api import endpoint
 from aggregates.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
-from tests.test_ingest import DAY
+from tests.ingest.test_recording import DAY, in_a_thread
+from tests.processes import wait_until
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +27,12 @@ def somebody_else() -> Iterator[psycopg.Connection]:
     parameters.pop("cursor_factory", None), parameters.pop("context", None)
     with psycopg.connect(**parameters) as other:
         yield other
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return int(cursor.fetchone()[0])
 
 
 def unavailable(response: Any) -> None:
@@ -90,6 +97,22 @@ def test_a_database_that_went_away_is_said_to_be_unavailable(send: Sender, row: 
     unavailable(send.raw(json.dumps(row()).encode()))
     connection.close()  # as Django does after each request
     assert send(row())["accepted"] == 1
+
+
+def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
+    send: Sender, row: MakeRow, acme: Organization
+) -> None:
+    statuses: list[int] = []
+    body = json.dumps([row()]).encode()
+    with somebody_else() as dropping:
+        dropping.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.DAY, day_number(DAY)])
+        sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
+        wait_until(lambda: waiting_for_locks() == 1, "the sender waits for the day")
+        dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
+    sending.join(timeout=20)
+    assert statuses == [503]
+    assert send.raw(body).status_code == 422
+    assert not UsageLog.objects.exists()
 
 
 def test_what_fails_last_undoes_all(send: Sender, row: MakeRow, acme: Organization) -> None:

@@ -242,6 +242,19 @@ def test_a_key_writes_to_its_own_organization_only(
     assert answer["rejections"] == [{"index": 0, "field": "organization", "reason": "there is no such field"}]
 
 
+def test_days_whose_calls_are_no_longer_kept_take_none(send: Sender, row: MakeRow, acme: Organization) -> None:
+    Organization.objects.filter(pk=acme.pk).update(log_from="2025-03-01")
+    answer = send([row(timestamp="2025-02-28T23:59Z"), row(timestamp="2025-03-01T00:00Z")])
+    assert (answer["accepted"], answer["rejected"]) == (1, 1)
+    assert answer["rejections"] == [
+        {
+            "index": 0,
+            "field": "timestamp",
+            "reason": "expected 2025-03-01 or later: calls of earlier days are not kept",
+        }
+    ]
+
+
 def test_use_of_a_key_is_noted(send: Sender, row: MakeRow) -> None:
     assert ApiKey.objects.get().last_used_at is None
     send(row())
