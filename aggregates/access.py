@@ -1,6 +1,10 @@
-"""Who may see what: every read takes an organization from here, or one that the caller was given for a key."""
+"""Who may do what: everything on behalf of an organization begins with one from here."""
 
-from aggregates.models import Membership, Organization, User
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from aggregates import secret
+from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
 
 
 class NoAccess(LookupError):
@@ -18,6 +22,23 @@ def membership_for(user: User, slug: str) -> Membership:
 def organization_for(user: User, slug: str) -> Organization:
     """The organization, for any of its members; raises NoAccess."""
     return membership_for(user, slug).organization
+
+
+def administered_by(user: User, slug: str) -> Organization:
+    """The organization, for its admins; raises NoAccess."""
+    membership = membership_for(user, slug)
+    if membership.role != Role.ADMIN:
+        raise NoAccess(slug)
+    return membership.organization
+
+
+def key_for(text: str, kind: Kind) -> ApiKey:
+    """The key of this kind whose secret the text is, with its organization, unless it is revoked; raises NoAccess."""
+    usable = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()))
+    try:
+        return usable.select_related("organization").get(secret_hash=secret.digest(text), kind=kind)
+    except ApiKey.DoesNotExist:
+        raise NoAccess("key") from None
 
 
 def organizations_of(user: User) -> list[Organization]:

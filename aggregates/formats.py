@@ -44,3 +44,9 @@ def named(key: str | None) -> str:
     if key is None:
         return "Other"
     return key or "(not set)"
+
+
+def excerpt(text: str, longest: int = 60) -> str:
+    """The beginning of somebody's text, safe to show and to log."""
+    start = text[:longest]
+    return (start if start.isprintable() else ascii(start)[1:-1]) + ("…" if len(text) > longest else "")

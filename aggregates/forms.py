@@ -152,3 +152,9 @@ def with_filter(selection: Selection, name: str, value: str | None) -> Selection
         kept[name] = value
     filters = tuple((name, kept[name]) for name in BY_NAME if name in kept)
     return Selection(selection.organization, selection.range, selection.by, filters)
+
+
+class KeyForm(forms.Form):
+    """What people say about a new API key."""
+
+    name = forms.CharField(max_length=100)

@@ -3,16 +3,25 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from aggregates.api.description import api, openapi
+from aggregates.api.usage import usage
 from aggregates.views.dashboard import dashboard
 from aggregates.views.home import home
+from aggregates.views.keys import key_list, revoke_key, rotate_key
 from aggregates.views.platform import platform
 
 log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
 
 urlpatterns = [
+    path("api/", api, name="api"),
+    path("api/v1/openapi.json", openapi, name="openapi"),
+    path("api/v1/usage", usage, name="record-usage"),
     path("", home, name="home"),
     path("login/", log_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
+    path("o/<slug:slug>/keys/", key_list, name="keys"),
+    path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
+    path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),
     path("platform/", platform, name="platform"),
 ]

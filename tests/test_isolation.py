@@ -18,10 +18,16 @@ from aggregates.views import probes
 LOG_IN = "302 /login/"
 # Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
 ADDRESSES = {
+    "api/": ("200", "200", "200"),
+    "api/v1/openapi.json": ("200", "200", "200"),
+    "api/v1/usage": ("405", "405", "405"),
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "logout/": ("405", "405", "405"),
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
+    "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.

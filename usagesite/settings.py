@@ -152,3 +152,5 @@ LIVE_CALLS = 100_000
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 # For how long after its end a day may wait for its roll-up before the site is not ready.
 ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, most=8760)
+# Requests that the API takes with one key in a minute, by the database's clock.
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", default=6000, least=1, most=1_000_000)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aggregates.calls import CHECKS, FIELDS, REQUIRED
+from aggregates.formats import excerpt
 
 MAX_SHOWN = 50  # names of unused keys: a file may have new ones in every row
 MISSING = object()
@@ -166,5 +167,4 @@ def find(row: dict[str, Any], path: str) -> object:
 
 def quoted(name: str) -> str:
     """A name out of somebody's file, safe to show on a terminal."""
-    shown = name if name.isprintable() else ascii(name)[1:-1]
-    return f"“{shown[:60]}{'…' if len(shown) > 60 else ''}”"
+    return f"“{excerpt(name)}”"

@@ -7,6 +7,7 @@ changed before that instant.
 """
 
 from aggregates.ingest.recording import Recorded, record
+from aggregates.ingest.standing import log_key
 from aggregates.ingest.touching import keeper_of
 
-__all__ = ["Recorded", "keeper_of", "record"]
+__all__ = ["Recorded", "keeper_of", "log_key", "record"]

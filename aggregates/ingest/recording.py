@@ -1,14 +1,16 @@
 """Recording calls: a batch is copied into a temporary table, and from there into the log what it does not hold yet."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import connection, transaction
 
 from aggregates.calls import EPOCH, Call
+from aggregates.ingest.standing import KEY, standing
 from aggregates.ingest.touching import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
@@ -48,13 +50,29 @@ class Recorded:
 
     new: int
     already_there: int
+    # The latter as the log holds them, by `log_key`, if that was asked for.
+    standing: Mapping[str, Call] = field(default_factory=dict)
 
 
-def record(organization: Organization, calls: Iterable[Call], *, ids_from_content: bool = False) -> Recorded:
+class _New(NamedTuple):
+    """The calls of a day that were new: the day's number, how many they are, the earliest, and their keys if asked."""
+
+    day: int
+    calls: int
+    earliest: datetime
+    keys: Collection[str] | None
+
+
+def record(
+    organization: Organization, calls: Iterable[Call], *, ids_from_content: bool = False, tell_standing: bool = False
+) -> Recorded:
     """Write the calls to the log in one transaction, streaming; what the log holds already stays as it is.
 
     A call without a request_id gets a random one; with `ids_from_content` one from its content and its occurrence
     among the batch's calls of the same content, so that recording the same batch again adds nothing.
+
+    With `tell_standing` the result has the calls that the log held already; that is for batches that fit into memory
+    and hold no call twice.
 
     An exception out of `calls` leaves nothing of the batch behind. Two batches that hold the same calls at different
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.
@@ -68,9 +86,12 @@ def record(organization: Organization, calls: Iterable[Call], *, ids_from_conten
         touched = _staged_days(calendar)
         lock_days(organization, touched)
         ensure_days(organization, touched)
-        new = _insert(organization, calendar)
-        mark(organization, {calendar.date(number): earliest for number, _, earliest in new})
-        number = sum(calls for _, calls, _ in new)
+        new = _insert(organization, calendar, with_keys=tell_standing)
+        mark(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
+        number = sum(of_day.calls for of_day in new)
+        if tell_standing and number < received:
+            keys = {key for of_day in new for key in of_day.keys or ()}
+            return Recorded(number, received - number, standing(organization, new=keys))
         return Recorded(number, received - number)
 
 
@@ -137,8 +158,8 @@ def _staged_days(calendar: Calendar) -> set[date]:
         return {calendar.date(number) for (number,) in cursor.fetchall()}
 
 
-def _insert(organization: Organization, calendar: Calendar) -> list[tuple[int, int, datetime]]:
-    """Move the staged calls to the log; for each day with new ones its number, how many they are, and the earliest.
+def _insert(organization: Organization, calendar: Calendar, *, with_keys: bool) -> list[_New]:
+    """Move the staged calls to the log; returns what was new of each day.
 
     In the order of time, so that neighbours in time are neighbours on disk.
     """
@@ -158,11 +179,12 @@ def _insert(organization: Organization, calendar: Calendar) -> list[tuple[int, i
                 INSERT INTO aggregates_usagelog (organization_id, {columns})
                 SELECT %s, {request_id}, {", ".join(COLUMNS[1:])} FROM staged_call ORDER BY timestamp, 2
                 ON CONFLICT DO NOTHING
-                RETURNING timestamp
+                RETURNING timestamp, request_id
             )
-            SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp) FROM inserted GROUP BY 1
+            SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp),
+                {f"array_agg({KEY})" if with_keys else "NULL"}
+            FROM inserted GROUP BY 1
             """,
             [organization.pk, calendar.bounds],
         )
-        inserted: list[tuple[int, int, datetime]] = cursor.fetchall()
-        return inserted
+        return [_New(*row) for row in cursor.fetchall()]

@@ -7,10 +7,10 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates import days, ranges
-from aggregates.access import organization_for, organizations_of
+from aggregates.access import membership_for, organizations_of
 from aggregates.dimensions import DIMENSIONS
 from aggregates.forms import DashboardForm, query_string
-from aggregates.models import Organization
+from aggregates.models import Organization, Role
 from aggregates.pages import dashboard as reading
 from aggregates.ranges import LENGTHS, Range
 from aggregates.selection import Selection
@@ -19,10 +19,12 @@ from aggregates.views.gate import PageRequest, page
 
 @page
 def dashboard(request: PageRequest, slug: str) -> HttpResponse:
-    organization = organization_for(request.user, slug)
+    membership = membership_for(request.user, slug)
+    organization = membership.organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
     context = {"organization": organization, "form": form, "dashboard": loaded, "dimensions": DIMENSIONS}
+    context["manages"] = membership.role == Role.ADMIN
     if not loaded.totals.calls and not loaded.refusal:
         context["latest"] = latest_range(organization)
     if request.htmx:

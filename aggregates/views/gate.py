@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -27,7 +27,20 @@ class PageRequest(HttpRequest):
 
 def page(view: View) -> View:
     """A page for people who are logged in. It is never kept in a cache: its numbers are those of now."""
+    return require_safe(_checked(view))
 
+
+def form_page(view: View) -> View:
+    """A page with a form that is sent to its own address."""
+    return require_http_methods(["GET", "HEAD", "POST"])(_checked(view))
+
+
+def action(view: View) -> View:
+    """What a form sets off; no page by itself."""
+    return require_POST(_checked(view))
+
+
+def _checked(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
@@ -37,7 +50,7 @@ def page(view: View) -> View:
         except NoAccess:
             raise Http404 from None
 
-    return require_safe(never_cache(vary_on_headers("HX-Request")(checked)))
+    return never_cache(vary_on_headers("HX-Request")(checked))
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

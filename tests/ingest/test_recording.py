@@ -89,6 +89,20 @@ def test_a_request_is_recorded_once(acme: Organization, call: MakeCall) -> None:
     assert log("request_id", "cost") == [("a", 1), ("b", 1)]
 
 
+def test_what_stands_of_a_batch_is_told_when_asked_for(acme: Organization, other: Organization, call: MakeCall) -> None:
+    first = call("2025-03-31T23:59Z", request_id="a", cost="1", latency_ms=3)
+    record(acme, [first, call("2025-03-01T12:00Z", request_id="not asked about")])
+    record(other, [call("2025-03-01T12:00Z", request_id="b", cost="1")])
+    batch = [
+        call("2025-03-01T12:00Z", request_id="a", cost="2"),
+        call("2025-04-01T00:00Z", request_id="a"),
+        call("2025-03-01T12:00Z", request_id="b"),
+    ]
+
+    assert record(acme, batch, tell_standing=True) == Recorded(2, 1, {"2025-03 a": first})
+    assert record(acme, batch[1:2]) == Recorded(0, 1)
+
+
 def test_calls_without_ids_are_all_recorded(acme: Organization, call: MakeCall) -> None:
     calls = [call("2025-03-01T12:00Z")] * 3
     assert [record(acme, calls), record(acme, calls)] == [Recorded(3, 0)] * 2

@@ -1,0 +1,70 @@
+"""Who may come in: the key that a request brings, and how often it may."""
+
+import binascii
+from base64 import b64decode
+from http import HTTPStatus
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.utils import timezone
+
+from aggregates import keys
+from aggregates.access import NoAccess, key_for
+from aggregates.api.problems import Refused
+from aggregates.models import ApiKey, Kind
+
+COUNT = """
+    INSERT INTO aggregates_requestcount AS counted (api_key_id, minute, requests)
+    VALUES (%s, date_trunc('minute', statement_timestamp()), 1)
+    ON CONFLICT (api_key_id) DO UPDATE SET minute = excluded.minute, requests =
+        CASE WHEN counted.minute = excluded.minute THEN counted.requests + 1 ELSE 1 END
+    RETURNING requests, ceil(extract(epoch FROM minute + interval '1 minute' - statement_timestamp()))::int
+"""
+
+
+def admit(request: HttpRequest, kind: Kind) -> ApiKey:
+    """The key of this kind that came with the request; raises Refused."""
+    try:
+        key = key_for(secret_of(request), kind)
+    except NoAccess:
+        raise Refused(
+            HTTPStatus.UNAUTHORIZED,
+            "Expected an API key that is in use, as in “Authorization: Bearer usage_…”.",
+            {"WWW-Authenticate": 'Bearer realm="usage"'},
+        ) from None
+    _count(key)
+    keys.note_use(key, timezone.now())
+    return key
+
+
+def secret_of(request: HttpRequest) -> str:
+    """What the request says its key is: as a bearer token, as Basic's password, or in X-API-Key."""
+    scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            return _password(value.strip())
+    return request.headers.get("X-API-Key", "").strip()
+
+
+def _password(credentials: str) -> str:
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _count(key: ApiKey) -> None:
+    """Count the request within this minute; raises Refused beyond the limit, and that one is then not counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [key.pk])
+        requests, seconds_left = cursor.fetchone()
+    if requests > settings.API_REQUESTS_PER_MINUTE:
+        raise Refused(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"Expected at most {settings.API_REQUESTS_PER_MINUTE:,} requests a minute with a key; "
+            "send more calls in each.",
+            {"Retry-After": str(max(1, seconds_left))},
+        )

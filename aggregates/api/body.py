@@ -1,0 +1,166 @@
+"""The body of a request: read within limits of size and time, and handed on in pieces, decompressed."""
+
+import codecs
+import socket
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from threading import Timer
+
+from django.http import HttpRequest
+
+from aggregates.api.problems import Refused
+
+MAX_SENT = 10_000_000  # bytes on the wire
+MAX_DISCARDED = 30_000_000  # bytes on the wire of what is refused
+MAX_UNPACKED = 32_000_000  # bytes, decompressed
+SECONDS = 30  # for all of a body to arrive
+PIECE = 65_536  # bytes
+MAX_MEMBERS = 1_000  # of gzip data: each is some work, however little it holds
+GZIP, ZLIB, RAW = 31, 15, -15  # as zlib numbers the three formats
+GZIP_NAMES = ("gzip", "x-gzip")
+
+
+def text_of(request: HttpRequest) -> Iterator[str]:
+    """The pieces of a body that is text; raises Refused, also on the way."""
+    if request.content_params and request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Expected a body in UTF-8.")
+    return _decoded(bytes_of(request))
+
+
+def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+    try:
+        yield from codecs.iterdecode(pieces, "utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "Expected a body in UTF-8.") from None
+
+
+def bytes_of(request: HttpRequest) -> Iterator[bytes]:
+    """The pieces of a body; raises Refused, also on the way."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity", "deflate", *GZIP_NAMES):
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "Expected the Content-Encoding gzip or deflate, or none.",
+            {"Accept-Encoding": "gzip, deflate"},
+        )
+    sent = _sent(request)
+    if encoding in ("", "identity"):
+        return (sent[start : start + PIECE] for start in range(0, len(sent), PIECE))
+    return _unpacked(sent, GZIP if encoding in GZIP_NAMES else _deflate_format(sent))
+
+
+def discard(request: HttpRequest) -> None:
+    """Read what is left of a body that is refused: many clients look for an answer only when they have sent all."""
+    with suppress(Refused), _in_time(request):
+        for _ in zip(_arriving(request), range(MAX_DISCARDED // PIECE), strict=False):
+            pass
+
+
+def _sent(request: HttpRequest) -> bytes:
+    """All of the body, as it was sent."""
+    length = 0 if _is_chunked(request) else _length(request)
+    if length > MAX_SENT:
+        raise _too_large(MAX_SENT, "as it is sent")
+    pieces, total = [], 0
+    with _in_time(request):
+        for piece in _arriving(request):
+            pieces.append(piece)
+            total += len(piece)
+            if total > MAX_SENT:
+                raise _too_large(MAX_SENT, "as it is sent")
+    if total < length:
+        raise _cut_off()
+    return b"".join(pieces)
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in request.META
+
+
+def _arriving(request: HttpRequest) -> Iterator[bytes]:
+    # Django takes a body that comes in chunks, without a length, for none; the server's own stream knows its end.
+    read = request.META["wsgi.input"].read if _is_chunked(request) else request.read
+    while piece := _read(read):
+        yield piece
+
+
+def _length(request: HttpRequest) -> int:
+    given = request.META.get("CONTENT_LENGTH") or "0"
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 20 else MAX_SENT + 1
+
+
+def _read(read: Callable[[int], bytes]) -> bytes:
+    try:
+        return read(PIECE)
+    except Exception:  # the server's errors for broken chunks have no base of their own
+        raise _cut_off() from None
+
+
+@contextmanager
+def _in_time(request: HttpRequest) -> Iterator[None]:
+    """End a body that comes too slowly: to who reads it, it is then cut off. The web server itself would wait on."""
+    connection: socket.socket | None = request.META.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    timer = Timer(SECONDS, _stop_reading, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _stop_reading(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may be closed by now
+        connection.shutdown(socket.SHUT_RD)
+
+
+def _unpacked(sent: bytes, form: int) -> Iterator[bytes]:
+    total = 0
+    try:
+        for piece in _inflated(sent, form):
+            total += len(piece)
+            if total > MAX_UNPACKED:
+                raise _too_large(MAX_UNPACKED, "decompressed")
+            yield piece
+    except zlib.error:
+        raise Refused(HTTPStatus.BAD_REQUEST, "The compressed data is damaged.") from None
+
+
+def _inflated(sent: bytes, form: int) -> Iterator[bytes]:
+    """Pieces of at most PIECE bytes, so that a small body that holds a huge one takes no more memory than others."""
+    decoder, members, ahead, at = zlib.decompressobj(form), 1, b"", 0
+    while members <= MAX_MEMBERS:
+        if not ahead:
+            ahead = sent[at : at + PIECE]
+            at += len(ahead)
+        piece = decoder.decompress(ahead, PIECE)
+        if piece:
+            yield piece
+        if decoder.eof:
+            ahead = decoder.unused_data
+            if not ahead and at == len(sent):
+                return
+            decoder, members = zlib.decompressobj(form), members + 1  # gzip data may be several, one after the other
+        elif not ahead and not piece:
+            raise Refused(HTTPStatus.BAD_REQUEST, "The compressed data ends too early.")
+        else:
+            ahead = decoder.unconsumed_tail
+    raise Refused(HTTPStatus.BAD_REQUEST, f"Expected compressed data of at most {MAX_MEMBERS:,} members.")
+
+
+def _deflate_format(sent: bytes) -> int:
+    """Deflate means zlib's format, but some send the bare data; zlib's first two bytes tell."""
+    return ZLIB if sent[:1] and sent[0] & 15 == 8 and int.from_bytes(sent[:2]) % 31 == 0 else RAW
+
+
+def _too_large(most: int, how: str) -> Refused:
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected a body of at most {most:,} bytes {how}.")
+
+
+def _cut_off() -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, f"The body did not arrive whole within {SECONDS} seconds.")

@@ -1,0 +1,68 @@
+"""What all addresses of the API do around their own work: admit, bound the database's time, say what went wrong."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from http import HTTPStatus
+
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from aggregates.api.admission import admit
+from aggregates.api.body import discard
+from aggregates.api.problems import Refused, problem, unavailable
+from aggregates.models import ApiKey, Kind
+
+STATEMENT_TIMEOUT = "20s"
+LOCK_TIMEOUT = "5s"
+# What an ailing database raises: gone, full, read-only, out of time. Others are mistakes of ours.
+AILING = (OperationalError, InterfaceError, InternalError)
+
+Work = Callable[[HttpRequest, ApiKey], HttpResponse]
+View = Callable[[HttpRequest], HttpResponse]
+
+logger = logging.getLogger(__name__)
+
+
+def endpoint(kind: Kind, refusal: Callable[[Refused], HttpResponse] = problem) -> Callable[[Work], View]:
+    """A view for POSTs with a key of this kind. What raises Refused in it is answered by `refusal`."""
+
+    def decorate(work: Work) -> View:
+        @csrf_exempt
+        @wraps(work)
+        def view(request: HttpRequest) -> HttpResponse:
+            try:
+                return _answer(request, kind, work)
+            except Refused as refused:
+                discard(request)
+                return refusal(refused)
+
+        return view
+
+    return decorate
+
+
+def _answer(request: HttpRequest, kind: Kind, work: Work) -> HttpResponse:
+    if request.method != "POST":
+        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Expected POST.", {"Allow": "POST"})
+    try:
+        with bounded():
+            key = admit(request, kind)
+        return work(request, key)
+    except AILING as error:
+        # Of its message the first line only: others may quote what was to be recorded.
+        logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])
+        raise unavailable() from error
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """A transaction whose statements, and waits for locks, end in time."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)",
+            [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
+        )
+        yield

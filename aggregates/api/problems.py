@@ -1,0 +1,33 @@
+"""Why a request is refused, and how that is said: as a problem document, RFC 9457."""
+
+from http import HTTPStatus
+
+from django.http import HttpResponse, JsonResponse
+
+RETRY_AFTER = 10  # seconds, where nobody knows better
+
+
+class Refused(Exception):
+    """A request that is not done; `detail` says why, for people, and holds nothing of the body but short pieces."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+
+def unavailable() -> Refused:
+    """What the database could not do now; nothing of the request was recorded."""
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The database cannot take this now. Nothing of it was recorded; send it again later.",
+        {"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+def problem(refused: Refused) -> HttpResponse:
+    content = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
+    return JsonResponse(
+        content, status=refused.status, headers=refused.headers, content_type="application/problem+json"
+    )

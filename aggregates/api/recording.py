@@ -1,0 +1,101 @@
+"""What every way in does with what it has read: record the calls, and tell what became of each row."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from aggregates import ingest
+from aggregates.api.endpoint import bounded
+from aggregates.api.problems import unavailable
+from aggregates.calls import FIELDS, Call, InvalidCall
+from aggregates.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that is no call: its number, the field that is wrong ("" if it is not one field), and why."""
+
+    index: int
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A row whose request_id was recorded before, with other values in these fields. What was first stands."""
+
+    index: int
+    request_id: str
+    fields: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A row that is a call."""
+
+    index: int
+    call: Call
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the rows: each was accepted, is a duplicate, or was rejected. A conflict is a duplicate, too."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -> Outcome:
+    """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
+    outcome = Outcome()
+    taken = list(_rejecting(rows, ingest.keeper_of(organization), outcome))
+    firsts: dict[str, Taken] = {}
+    for one in taken:
+        firsts.setdefault(_key(one), one)
+    standing = {key: one.call for key, one in firsts.items()}
+    if firsts:
+        try:
+            with bounded():
+                recorded = ingest.record(organization, standing.values(), tell_standing=True)
+        except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
+            raise unavailable() from None
+        outcome.accepted = recorded.new
+        outcome.duplicate = len(taken) - recorded.new
+        standing.update(recorded.standing)
+    outcome.conflicts = list(_conflicts(taken, standing))
+    return outcome
+
+
+def _rejecting(
+    rows: Iterable[Taken | Rejection], check_kept: Callable[[Call], None], outcome: Outcome
+) -> Iterator[Taken]:
+    """The rows that are calls of days that the log keeps; all others go to the outcome."""
+    for row in rows:
+        if isinstance(row, Rejection):
+            outcome.rejected.append(row)
+            continue
+        try:
+            check_kept(row.call)
+        except InvalidCall as invalid:
+            outcome.rejected.append(Rejection(row.index, invalid.field, invalid.reason))
+        else:
+            yield row
+
+
+def _key(row: Taken) -> str:
+    """The same for rows that the log takes for one call; a row without request_id is always one of its own."""
+    call = row.call
+    return ingest.log_key(call.timestamp, call.request_id) if call.request_id else f"row {row.index}"
+
+
+def _conflicts(taken: Iterable[Taken], standing: dict[str, Call]) -> Iterator[Conflict]:
+    for row in taken:
+        stands = standing[_key(row)]
+        # `is` first: it spares nearly all the comparison.
+        if row.call is not stands and (fields := differing(row.call, stands)):
+            yield Conflict(row.index, row.call.request_id, fields)
+
+
+def differing(call: Call, other: Call) -> list[str]:
+    return [name for name, one, another in zip(FIELDS, call, other, strict=True) if one != another]

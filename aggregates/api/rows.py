@@ -1,0 +1,157 @@
+"""The rows of a body, one after the other and in little memory: of a JSON document, or of JSON lines."""
+
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from json import JSONDecodeError
+
+from django.http import HttpRequest
+
+from aggregates.api.body import text_of
+from aggregates.api.json import Repeated, decoder
+from aggregates.api.problems import Refused
+
+MAX_ROWS = 10_000
+MAX_ROW = 16_384  # characters: more than the fields of a call can fill, also where all is escaped
+SPACE = re.compile(r"[ \t\n\r]*")
+DOCUMENT = ("application/json",)
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+
+class BadRow(ValueError):
+    """What cannot be read as a row; the message says what was expected."""
+
+
+TOO_LONG = BadRow(f"expected at most {MAX_ROW:,} characters")
+TOO_DEEP = BadRow("expected JSON with less nesting")
+
+Row = Mapping[str, object] | BadRow
+
+
+def rows_of(request: HttpRequest) -> Iterator[Row]:
+    """At most MAX_ROWS; raises Refused, also on the way, so nothing is to be recorded before they have ended."""
+    if request.content_type in DOCUMENT:
+        rows = document_rows(text_of(request))
+    elif request.content_type in LINES:
+        rows = line_rows(text_of(request))
+    else:
+        expected = f"{DOCUMENT[0]} (one call, or an array of them) or {LINES[0]} (a call a line)"
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
+    for number, row in enumerate(rows):
+        if number == MAX_ROWS:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_ROWS:,} calls in a request.")
+        yield row
+
+
+def document_rows(pieces: Iterator[str]) -> Iterator[Row]:
+    """The elements of an array, or one value alone. From an error on, nobody knows where rows begin: it refuses all."""
+    text = _Text(pieces)
+    try:
+        if text.peek() == "[":
+            yield from _elements(text)
+        else:
+            yield as_row(text.value())
+        if text.peek():
+            raise BadRow("expected nothing after the end of the document")
+    except BadRow as bad:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"Row {text.values}: {bad}.") from None
+
+
+def _elements(text: "_Text") -> Iterator[Row]:
+    text.skip("[")
+    if text.peek() != "]":
+        yield as_row(text.value())
+        while text.peek() == ",":
+            text.skip(",")
+            yield as_row(text.value())
+    text.skip("]")
+
+
+def line_rows(pieces: Iterator[str]) -> Iterator[Row]:
+    """A value a line, each by itself; blank lines are none."""
+    for line in _lines(pieces):
+        if line.strip(" \t\r"):
+            yield _of_line(line)
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """The lines, without their ends; of one that is too long only so much that it shows."""
+    rest = ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
+        rest = rest[: MAX_ROW + 1]
+    yield rest
+
+
+def _of_line(line: str) -> Row:
+    if len(line) > MAX_ROW:
+        return TOO_LONG
+    text = _Text(iter([line]))
+    try:
+        value = text.value()
+        if text.peek():
+            raise BadRow("expected one JSON object a line")
+    except BadRow as bad:
+        return bad
+    return as_row(value)
+
+
+def as_row(value: object) -> Row:
+    if isinstance(value, Repeated):
+        return BadRow("expected each field once")
+    return value if isinstance(value, dict) else BadRow("expected a JSON object")
+
+
+class _Text:
+    """JSON values out of text that comes in pieces, of which only the next ones are kept."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._at = 0
+        self._ended = False
+        self.values = 0  # that were read so far
+
+    def _fill(self) -> None:
+        """See to it that a longest row lies ahead, or all that is left."""
+        while not self._ended and len(self._text) - self._at <= MAX_ROW:
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._ended = True
+            else:
+                self._text, self._at = self._text[self._at :] + piece, 0
+
+    def peek(self) -> str:
+        """The next character that is no space; "" at the end."""
+        while True:
+            self._fill()
+            space = SPACE.match(self._text, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+
+    def skip(self, character: str) -> None:
+        if self.peek() != character:
+            raise BadRow(f"expected JSON: “{character}”" if self._at < len(self._text) else "the JSON ends too early")
+        self._at += 1
+
+    def value(self) -> object:
+        """The next value; raises BadRow."""
+        self.peek()
+        self._fill()
+        start = self._at
+        try:
+            found, self._at = decoder.raw_decode(self._text, start)
+        except RecursionError:
+            raise TOO_DEEP from None
+        except JSONDecodeError as error:
+            # Where there is more text, what seems to break off here may only go on beyond the longest row.
+            broke_off = error.msg.startswith("Unterminated") or error.pos > start + MAX_ROW - 10
+            raise (TOO_LONG if broke_off and not self._ended else BadRow(f"expected JSON: {error.msg}")) from None
+        if self._at - start > MAX_ROW:
+            raise TOO_LONG
+        self.values += 1
+        return found

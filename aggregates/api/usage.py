@@ -1,0 +1,54 @@
+"""POST /api/v1/usage: calls in our own words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from aggregates.api.endpoint import endpoint
+from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
+from aggregates.api.rows import BadRow, Row, rows_of
+from aggregates.calls import CHECKS, Call, InvalidCall, parse_call
+from aggregates.formats import excerpt
+from aggregates.models import ApiKey, Kind
+
+
+@endpoint(Kind.RECORD)
+def usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
+    """Rows that are calls are recorded though others are not; where none is one, that is an error."""
+    outcome = record_rows(key.organization, _taken(rows_of(request)))
+    recorded = outcome.accepted + outcome.duplicate
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if outcome.rejected and not recorded else HTTPStatus.OK
+    return JsonResponse(answer(outcome), status=status)
+
+
+def answer(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "accepted": outcome.accepted,
+        "duplicate": outcome.duplicate,
+        "rejected": len(outcome.rejected),
+        "conflicts": [asdict(conflict) for conflict in outcome.conflicts],
+        "rejections": [asdict(rejection) for rejection in outcome.rejected],
+    }
+
+
+def _taken(rows: Iterator[Row]) -> Iterator[Taken | Rejection]:
+    for index, row in enumerate(rows):
+        if isinstance(row, BadRow):
+            yield Rejection(index, "", str(row))
+            continue
+        try:
+            yield Taken(index, call_of(row))
+        except InvalidCall as invalid:
+            yield Rejection(index, excerpt(invalid.field), invalid.reason)
+
+
+def call_of(row: Mapping[str, object]) -> Call:
+    """The call; raises InvalidCall."""
+    for name, value in row.items():
+        if name in CHECKS and isinstance(value, (dict, list, float)):
+            expected = "a finite number" if isinstance(value, float) else "a single value"
+            raise InvalidCall(name, f"expected {expected}")
+    return parse_call(row)

@@ -1,0 +1,26 @@
+"""`manage.py create_api_key`: a key with which a client may record calls."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from aggregates import keys
+from aggregates.forms import KeyForm
+from aggregates.management.arguments import find_organization
+
+
+class Command(BaseCommand):
+    help = "Create an API key of an organization and print it, alone on standard output: it is shown this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("organization", metavar="SLUG", help="whose calls are recorded with it")
+        parser.add_argument("--name", required=True, help="who uses it, such as “checkout service”")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = find_organization(options["organization"])
+        form = KeyForm({"name": options["name"]})
+        if not form.is_valid():
+            raise CommandError(f"name: {form.errors['name'][0]}")
+        key, made = keys.create(organization, form.cleaned_data["name"], created_by=None)
+        self.stdout.write(made.text)
+        self.stderr.write(f"This is the key “{key.name}” of {organization.name}. Keep it: it is not shown again.")

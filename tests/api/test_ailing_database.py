@@ -1,0 +1,132 @@
+"""A database that is slow, full of locks, read-only or gone: 503, to be sent again, and nothing half-written."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from aggregates.api import endpoint
+from aggregates.locks import Lock, day_number
+from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
+from tests.api.conftest import Sender
+from tests.ingest.test_recording import DAY, in_a_thread
+from tests.processes import wait_until
+
+MakeRow = Callable[..., dict[str, Any]]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def somebody_else() -> Iterator[psycopg.Connection]:
+    parameters = connection.get_connection_params()
+    parameters.pop("cursor_factory", None), parameters.pop("context", None)
+    with psycopg.connect(**parameters) as other:
+        yield other
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return int(cursor.fetchone()[0])
+
+
+def unavailable(response: Any) -> None:
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert "Nothing of it was recorded" in response.json()["detail"]
+
+
+def test_what_is_acknowledged_others_see(send: Sender, row: MakeRow) -> None:
+    assert send(row(request_id="r"))["accepted"] == 1
+    with somebody_else() as other:
+        assert other.execute("SELECT request_id FROM aggregates_usagelog").fetchall() == [("r",)]
+
+
+def test_a_lock_is_not_waited_for_too_long(send: Sender, row: MakeRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "LOCK_TIMEOUT", "50ms")
+    body = json.dumps([row(request_id="r", cost=1)]).encode()
+    with somebody_else() as sealing:
+        sealing.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.DAY, day_number(DAY)])
+        unavailable(send.raw(body))
+        assert not UsageLog.objects.exists()
+        assert not UsageDay.objects.exists()
+    assert send.raw(body).json()["accepted"] == 1
+    assert send.raw(body).json()["duplicate"] == 1
+
+
+def test_a_statement_does_not_run_too_long(send: Sender, row: MakeRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "STATEMENT_TIMEOUT", "50ms")
+    with somebody_else() as other:
+        other.execute("LOCK TABLE aggregates_apikey")
+        unavailable(send.raw(b"[]"))
+
+
+def test_timeouts_are_those_of_the_api_alone(send: Sender, row: MakeRow) -> None:
+    send(row())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == ("0", "0")
+
+
+def test_a_database_that_only_reads_is_said_to_be_unavailable(
+    send: Sender, row: MakeRow, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    with caplog.at_level(logging.WARNING, "aggregates.api.endpoint"):
+        response = send.raw(json.dumps(row(user_id="private")).encode())
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = off")
+    unavailable(response)
+    assert "read-only transaction" in caplog.text
+    assert "private" not in caplog.text
+    assert send(row())["accepted"] == 1
+
+
+def test_a_database_that_went_away_is_said_to_be_unavailable(send: Sender, row: MakeRow) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (ours,) = cursor.fetchone()
+    with somebody_else() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [ours])
+    unavailable(send.raw(json.dumps(row()).encode()))
+    connection.close()  # as Django does after each request
+    assert send(row())["accepted"] == 1
+
+
+def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
+    send: Sender, row: MakeRow, acme: Organization
+) -> None:
+    statuses: list[int] = []
+    body = json.dumps([row()]).encode()
+    with somebody_else() as dropping:
+        dropping.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.DAY, day_number(DAY)])
+        sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
+        wait_until(lambda: waiting_for_locks() == 1, "the sender waits for the day")
+        dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
+    sending.join(timeout=20)
+    assert statuses == [503]
+    assert send.raw(body).status_code == 422
+    assert not UsageLog.objects.exists()
+
+
+def test_what_fails_last_undoes_all(send: Sender, row: MakeRow, acme: Organization) -> None:
+    with connection.cursor() as cursor:  # as a disk that is full when the marks are written
+        cursor.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'disk full'; END $$"
+        )
+        cursor.execute("CREATE TRIGGER full_disk AFTER INSERT ON aggregates_usagelog EXECUTE FUNCTION full_disk()")
+    try:
+        unavailable(send.raw(json.dumps([row(request_id="a"), row(request_id="b")]).encode()))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION full_disk CASCADE")
+    assert not UsageLog.objects.exists()
+    assert ApiKey.objects.get().organization == acme
+    assert send([row(request_id="a"), row(request_id="b")])["accepted"] == 2

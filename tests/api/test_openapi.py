@@ -1,0 +1,53 @@
+"""The OpenAPI document says what the code does, and its examples work."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from openapi_spec_validator import validate
+
+from aggregates.api import openapi
+from aggregates.calls import CHECKS, FIELDS
+from aggregates.models import UsageLog
+from tests.api.conftest import Sender
+
+OPERATION = openapi.document()["paths"]["/api/v1/usage"]["post"]
+CONTENT = OPERATION["requestBody"]["content"]
+
+
+def test_it_is_openapi(client: Client) -> None:
+    served = client.get("/api/v1/openapi.json").json()
+    validate(served)
+    assert served == openapi.document()
+    assert served["openapi"].startswith("3.1")
+
+
+def test_every_field_has_its_words() -> None:
+    assert set(openapi.FIELD_SCHEMAS) == set(FIELDS) == set(CHECKS)
+    assert all(schema["description"] for schema in openapi.FIELD_SCHEMAS.values())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "name"), [(kind, name) for kind, media in CONTENT.items() for name in media["examples"]]
+)
+def test_examples_are_accepted(send: Sender, content_type: str, name: str) -> None:
+    value: Any = CONTENT[content_type]["examples"][name]["value"]
+    answer = send.raw(json.dumps(value).encode(), content_type).json()
+    assert answer["accepted"] == len(value if isinstance(value, list) else [value]) == UsageLog.objects.count()
+
+
+def test_answers_are_like_the_example(send: Sender) -> None:
+    call = openapi.EXAMPLE_CALL
+    send({**call, "cost": 1, "request_id": call["request_id"]})
+    answer = send([{**call, "request_id": "another"}, call, {"timestamp": call["timestamp"]}])
+    assert answer == openapi.EXAMPLE_ANSWER
+
+
+def test_the_page_shows_all_of_it_to_everybody(client: Client) -> None:
+    page = client.get("/api/").content.decode()
+    for name in (*FIELDS, *openapi.OUTCOME["properties"], *OPERATION["responses"]):
+        assert f"<code>{name}</code>" in page
+    assert "http://testserver/api/v1/usage" in page
+    assert not re.search(r"<(script|style|link)[^>]*https?://", page)

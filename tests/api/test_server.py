@@ -1,0 +1,134 @@
+"""The API behind the real web server: what a test client cannot show."""
+
+import gzip
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from aggregates.api import body
+from aggregates.models import UsageLog
+from tests.processes import BASE, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeRow = Callable[..., dict[str, Any]]
+# The web server with this site's settings, and with less patience for slow bodies, which a test does not want to await.
+SERVE = """
+import sys
+from aggregates.api import body
+body.SECONDS = 1
+from gunicorn.app.wsgiapp import run
+sys.argv = ["gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi"]
+run()
+"""
+
+
+def is_up(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def port(transactional_db: None) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "TEST_DATABASE": connection.settings_dict["NAME"],
+        "PORT": str(port),
+    }
+    server = subprocess.Popen([sys.executable, "-c", SERVE], cwd=BASE, env={**os.environ, **settings})
+    try:
+        wait_until(lambda: is_up(port), "the server is up")
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture
+def post(port: int, secret: str) -> Callable[..., tuple[int, Any]]:
+    """Sends a body over a connection of its own; status and answer."""
+
+    def send(sent: Any, **headers: str) -> tuple[int, Any]:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            client.request(
+                *("POST", "/api/v1/usage", sent),
+                {"Authorization": f"Bearer {secret}", "Content-Type": "application/json", **given},
+            )
+            response = client.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            client.close()
+
+    return send
+
+
+def test_bodies_come_whole_compressed_or_in_chunks(post: Callable[..., tuple[int, Any]], row: MakeRow) -> None:
+    sent = json.dumps([row(request_id=f"r{number}") for number in range(2000)]).encode()
+    assert post(sent)[1]["accepted"] == 2000
+    assert post(gzip.compress(sent), Content_Encoding="gzip")[1]["duplicate"] == 2000
+    pieces = (sent[start : start + 1000] for start in range(0, len(sent), 1000))
+    assert post(pieces)[1]["duplicate"] == 2000
+    assert UsageLog.objects.count() == 2000
+
+
+def test_what_is_refused_unread_is_answered_all_the_same(post: Callable[..., tuple[int, Any]], row: MakeRow) -> None:
+    assert post(b" " * (body.MAX_SENT + 1))[0] == 413
+    assert post(b" " * 100_000 for _ in range(101))[0] == 413
+    assert post(b" " * 1_000_000, Authorization="Bearer wrong")[0] == 401
+    assert post(json.dumps(row()).encode())[1]["accepted"] == 1
+
+
+def raw(port: int, secret: str, *parts: bytes, shut: bool = False) -> bytes:
+    """The answer to a request whose head is followed by these, and by silence or by the end of the connection."""
+    head = (
+        f"POST /api/v1/usage HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n"
+        "Content-Type: application/x-ndjson\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(head.encode() + b"".join(parts))
+        if shut:
+            client.shutdown(socket.SHUT_WR)
+        return client.recv(100)
+
+
+@pytest.mark.parametrize("shut", [True, False], ids=["cut off", "too slow"])
+def test_of_a_body_that_does_not_arrive_nothing_is_recorded(port: int, secret: str, row: MakeRow, shut: bool) -> None:
+    line = json.dumps(row()).encode() + b"\n"
+    chunk = b"%x\r\n%b\r\n" % (len(line), line)
+    assert b" 400 " in raw(port, secret, b"Content-Length: 5000\r\n\r\n", line, shut=shut)
+    assert b" 400 " in raw(port, secret, b"Transfer-Encoding: chunked\r\n\r\n", chunk, shut=shut)
+    assert b" 400 " in raw(port, secret, b"Transfer-Encoding: chunked\r\n\r\n", chunk, b"nonsense\r\n", shut=shut)
+    assert not UsageLog.objects.exists()
+
+
+def test_batches_that_overlap_from_many_connections_are_recorded_once(
+    post: Callable[..., tuple[int, Any]], row: MakeRow
+) -> None:
+    answers: list[tuple[int, Any]] = []
+
+    def send(first: int) -> None:
+        calls = [row(request_id=f"r{number}", cost=number) for number in range(first, first + 100)]
+        answers.extend(post(json.dumps(calls).encode()) for _ in range(2))
+
+    threads = [threading.Thread(target=send, args=[first]) for first in (0, 50, 50, 100, 100, 150)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert {status for status, _ in answers} == {200}
+    assert len(answers) == 12
+    assert sum(answer["accepted"] for _, answer in answers) == UsageLog.objects.count() == 250
+    assert not any(answer["conflicts"] for _, answer in answers)
