@@ -64,10 +64,28 @@ def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: boo
     return execute(sql, params, many, context)
 
 
+def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
+def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "INSERT INTO aggregates_staleday" in sql:
+        sql += " AND ends_at <= clock_timestamp()"
+    return execute(sql, params, many, context)
+
+
+SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
+UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
+ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
+
 MUTANTS = (
-    Mutant("sealing does not wait for those who write", _seal_does_not_wait),
+    SEAL_DOES_NOT_WAIT,
     Mutant("writers do not lock the days of their calls", _writer_does_not_lock),
-    Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted),
+    UNREAD_MARKS_ARE_DELETED,
     Mutant("a writer leaves no mark", _writer_leaves_no_mark),
     Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
+    Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
+    ROLLERS_DO_NOT_WAIT,
 )

@@ -57,8 +57,10 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
             if answer.plan.aggregate_days:
                 tally.count("comparisons that read aggregates")
-                if answer.plan.log_days:
-                    tally.count("comparisons that read aggregates and the log")
+            if answer.plan.head_days:
+                tally.count("comparisons that read the first part of an open day from aggregates")
+            if answer.plan.aggregate_days and answer.plan.log_days:
+                tally.count("comparisons that read aggregates and the log")
 
 
 def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:

@@ -1,4 +1,4 @@
-"""Those who roll up: one works on, the other is interrupted at random points, by errors and by losing its connection."""
+"""Those who roll up: one works on, the other is interrupted at random, by errors and lost connections."""
 
 import random
 import time
@@ -29,13 +29,16 @@ def some_organizations(scene: Scene, chance: random.Random) -> object:
 
 def recent_days_again(scene: Scene, chance: random.Random) -> object:
     today = days.date_of(scene.clock.now(), "UTC")
-    return rollup.roll_up(dates={today - timedelta(days=chance.randrange(-1, 5)) for _ in range(2)}, force=True)
+    return rollup.roll_up(
+        dates={today - timedelta(days=chance.randrange(-1, 5)) for _ in range(2)}, force=True, open_days=True
+    )
 
 
 WORK: tuple[tuple[Work, int], ...] = ((repair, 8), (nightly, 1), (some_organizations, 2), (recent_days_again, 2))
 
 
 LOST = ("57P01", None)  # SQLSTATE: the server ended the connection; it was found ended
+
 
 class Interrupted(Exception):
     """What the interrupted roller meets in the middle of a transaction."""

@@ -11,6 +11,7 @@ from aggregates import days
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
+from aggregates.rollup import roll_up
 from tests.fixtures import make_organization
 from tests.proof.clock import Clock
 
@@ -44,13 +45,14 @@ class Scene:
             self.recent = [*self.recent[-50:], (organization, calls)]
 
 
-def set_up(clock: Clock, chance: random.Random, calls_each: int) -> Scene:
-    """Nothing of the past is rolled up yet: each of its days is sealed for the first time while others write to it."""
-    scene = Scene(clock, [make_organization(f"o{number}", zone) for number, zone in enumerate(ZONES)])
+def set_up(clock: Clock, chance: random.Random, organizations: int, calls_each: int) -> Scene:
+    """Every other day of the past is rolled up; the rest is sealed for the first time while others write to it."""
+    scene = Scene(clock, [make_organization(f"o{number}", zone) for number, zone in enumerate(ZONES[:organizations])])
     for organization in scene.organizations:
         calls = [make_call(chance, clock.start - PAST * chance.random()) for _ in range(calls_each)]
         record(organization, calls)
         scene.acknowledge(organization, calls)
+    roll_up(dates={clock.start.date() - number * days.DAY for number in range(0, PAST.days, 2)})
     return scene
 
 

@@ -9,7 +9,7 @@ SHOWN = 3  # differences that are kept in words
 
 @dataclass(slots=True)
 class Tally:
-    """`compared` by kind of question, `did` by what happened; `differences` from the log, the first of them in words."""
+    """`compared` by kind of question, `did` by what happened; `differences` from the log, the first of them `shown`."""
 
     compared: Counter[str] = field(default_factory=Counter)
     did: Counter[str] = field(default_factory=Counter)

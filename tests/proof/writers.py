@@ -15,7 +15,8 @@ from tests.proof.scene import TIMES, Scene, make_call
 from tests.proof.tally import Tally
 
 BATCH = 8  # calls at most
-LONGEST_HOLD = 0.08  # seconds that a writer takes to commit, as one does who imports a file
+BURST, LULL = 0.4, 0.3  # seconds; in a lull rolling up gets to an end, and readers see what it made
+LONGEST_HOLD = 0.3  # seconds that a writer takes to commit, as one does who imports a file
 
 
 class BrokenOff(Exception):
@@ -24,6 +25,7 @@ class BrokenOff(Exception):
 
 def write(scene: Scene, chance: random.Random, tally: Tally) -> None:
     """Record one batch, again and again until it is acknowledged, as a sender does who gets no answer."""
+    await_burst()
     with scene.lock:
         repeated = chance.choice(scene.recent) if chance.random() < 0.15 else None
     if repeated:
@@ -40,6 +42,12 @@ def write(scene: Scene, chance: random.Random, tally: Tally) -> None:
     scene.acknowledge(organization, calls)
     count(scene, organization, calls, tally)
     time.sleep(chance.random() * 0.03)
+
+
+def await_burst() -> None:
+    """All writers work at the same times, and rest at the same times."""
+    moment = time.monotonic() % (BURST + LULL)
+    time.sleep(max(0.0, BURST + LULL - moment) if moment > BURST else 0)
 
 
 def batch(scene: Scene, organization: Organization, chance: random.Random) -> list[Call]:
