@@ -43,7 +43,7 @@ Part = Callable[[Scene, random.Random, Tally], None]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How long: until so much was compared, or a mutant was seen, and at most so many seconds; how fast its days pass."""
+    """How long: until so much was compared or a mutant was seen, at most so many seconds; how fast its days pass."""
 
     seed: int
     seconds: float
