@@ -32,6 +32,10 @@ class OwnSite:
             "--password=correct horse",
         )
 
+    def stay_up(self) -> None:
+        """Else the server stops soon after its last user, and for a test's own connection it does not come back."""
+        assert self.site.user().ask("SELECT 1") == "1"
+
     @property
     def conninfo(self) -> str:
         return psycopg.conninfo.make_conninfo(

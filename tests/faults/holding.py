@@ -34,11 +34,12 @@ class Held:
 
 @contextmanager
 def held(conninfo: str) -> Iterator[Held]:
-    with psycopg.connect(conninfo) as holder:
+    holder = psycopg.connect(conninfo)
+    try:
         holder.execute("LOCK TABLE aggregates_staleday IN EXCLUSIVE MODE")
         yield Held(holder)
-        if not holder.broken:
-            holder.rollback()
+    finally:
+        holder.close()  # which is quiet about a server that is gone
 
 
 def database_under_test() -> str:

@@ -106,6 +106,7 @@ def test_a_full_disk(small_disk: OwnSite, tmp_path: Path) -> None:
 
     small_disk.site.stop()  # the disk is made larger, and all is started again
     small_disk.largest_file = None
+    small_disk.stay_up()
     small_disk.run(*rolled)
     small_disk.execute("ANALYZE")  # as PostgreSQL itself does within a minute
     assert small_disk.recorded() == [f"{n:06}" for n in range(CALLS)]
