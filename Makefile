@@ -5,13 +5,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test lint bench
+.PHONY: help install run test lint bench prove
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into .venv"
 	@echo "make test     run the tests"
 	@echo "make lint     check style, types, layers and migrations"
+	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 to try it"
 
 install: .venv/installed
@@ -32,6 +33,9 @@ lint: .venv/installed-dev
 	.venv/bin/lint-imports
 	.venv/bin/python manage.py check --fail-level WARNING --settings tests.settings
 	.venv/bin/python manage.py makemigrations --check --dry-run --settings tests.settings
+
+prove: .venv/installed-dev
+	@.venv/bin/python -m tests.proof
 
 bench: .venv/installed-dev
 	@.venv/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY))

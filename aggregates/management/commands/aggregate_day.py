@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 from django.db.models import QuerySet
 from tqdm import tqdm
 
@@ -100,7 +101,11 @@ class Command(BaseCommand):
                 bar.update()
 
             for part, dates in work:
-                summary = rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick)
+                try:
+                    summary = rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick)
+                except Error as error:
+                    reason = str(error).partition("\n")[0]
+                    raise CommandError(f"The database failed: {reason}. What was rolled up before stays.") from error
                 done.add(summary)
         runs.note(run, done)
         self.stdout.write(closing_line(done, known, force))

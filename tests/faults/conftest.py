@@ -1,0 +1,95 @@
+"""A site of its own, with a database server that a test may break: it keeps what it was told, as in production."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.usagesite.conftest import BASE, Site
+from usagesite.embedded.server import PORT
+
+FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16 MiB
+
+
+class OwnSite:
+    """Processes of the site over an embedded server in a folder of its own."""
+
+    def __init__(self, data: Path, *, largest_file: int | None = None) -> None:
+        self.site = Site(data)
+        self.largest_file = largest_file
+        self.run("manage.py", "migrate", "--verbosity=0")
+        self.run(
+            "manage.py",
+            "create_organization",
+            "acme",
+            "--name=Acme",
+            "--admin=alice@example.com",
+            "--password=correct horse",
+        )
+
+    def stay_up(self) -> None:
+        """Else the server stops soon after its last user, and for a test's own connection it does not come back."""
+        assert self.site.user().ask("SELECT 1") == "1"
+
+    @property
+    def conninfo(self) -> str:
+        return psycopg.conninfo.make_conninfo(
+            host=str(self.site.place.sockets), port=PORT, user="postgres", dbname="usagesite"
+        )
+
+    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[str]:
+        """Whichever process comes first starts the server, and hands its limit on."""
+        ours = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        ours |= {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "USAGESITE_DATA": str(self.site.place.data)}
+        limit = f"ulimit -S -f {self.largest_file // 1024}; " if self.largest_file else ""
+        command = ["bash", "-c", f'{limit}exec "$0" "$@"', sys.executable, *arguments]
+        return subprocess.Popen(command, cwd=BASE, env=ours, text=True, **popen)
+
+    def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
+        """Exit status, output and complaints."""
+        process = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said, complained = process.communicate(timeout=60)
+        return process.returncode, said, complained
+
+    def run(self, *arguments: str | Path) -> str:
+        status, said, complained = self.attempt(*arguments)
+        assert status == 0, complained
+        return said
+
+    def recorded(self) -> list[str]:
+        """The request ids in the log; everything else equals the log."""
+        return self.run("-m", "tests.faults.judge").split()
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.conninfo) as database:
+            database.execute(statement)
+
+    def count(self, table: str) -> int:
+        with psycopg.connect(self.conninfo) as database:
+            row = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert row
+            number: int = row[0]
+            return number
+
+
+@pytest.fixture(scope="module")
+def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
+    made = OwnSite(tmp_path_factory.mktemp("faults"))
+    yield made
+    made.site.stop()
+
+
+@pytest.fixture
+def own_site(module_site: OwnSite) -> OwnSite:
+    """The same server for all tests of a module, and an empty log for each."""
+    module_site.run("manage.py", "migrate", "--check")  # brings the server up
+    module_site.execute(
+        "TRUNCATE aggregates_usagelog, aggregates_usageday, aggregates_staleday, "
+        "aggregates_dailyaggregate, aggregates_dailybreakdown"
+    )
+    return module_site

@@ -1,0 +1,65 @@
+"""PostgreSQL is killed, with all its processes at once, while calls are recorded and while days are rolled up."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+import psycopg
+import pytest
+
+from tests.faults.conftest import OwnSite
+from tests.faults.holding import held
+from tests.processes import wait_until
+
+BATCHES = 30
+
+
+def kill_server(own_site: OwnSite) -> None:
+    """The postmaster first, so that it cannot end the others in order."""
+    with psycopg.connect(own_site.conninfo) as database:
+        backends = [pid for (pid,) in database.execute("SELECT pid FROM pg_stat_activity").fetchall()]
+    for pid in (own_site.site.postmaster(), *backends):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def send(own_site: OwnSite) -> subprocess.Popen[str]:
+    arguments = ("-m", "tests.faults.sender", "acme", str(BATCHES))
+    return own_site.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> None:
+    sender = send(own_site)
+    assert sender.stdout
+    acknowledged = [sender.stdout.readline() for _ in range(BATCHES // 3)]
+    with held(own_site.conninfo) as marks:
+        wait_until(lambda: marks.waiting() == 1, "a batch is written, and not committed")
+        kill_server(own_site)
+    said, complained = sender.communicate(timeout=60)
+    assert "Sending again" in complained
+    acknowledged += said.splitlines()
+    assert len(acknowledged) == BATCHES
+    own_site.run("manage.py", "aggregate_day", "--from=2025-03-01", "--to=2025-03-31")
+    assert own_site.recorded() == sorted(" ".join(acknowledged).split())
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first time", "again, for late calls"])
+def test_the_server_is_killed_while_a_day_is_rolled_up(own_site: OwnSite, again: bool) -> None:
+    rolling = ("manage.py", "aggregate_day", "--from=2025-03-01", "--to=2025-03-31", *["--force"] * again)
+    sender = send(own_site)
+    said, _ = sender.communicate(timeout=60)
+    if again:
+        own_site.run(*rolling)
+    before = own_site.count("aggregates_dailyaggregate")
+    with held(own_site.conninfo) as marks:
+        roller = own_site.start(*rolling, stderr=subprocess.PIPE)
+        wait_until(lambda: marks.waiting() == 1, "the first day's aggregates are written, and not committed")
+        kill_server(own_site)
+    _, complained = roller.communicate(timeout=60)
+    assert roller.returncode == 1
+    assert complained.startswith("CommandError: The database failed: ")
+    own_site.run("manage.py", "migrate", "--check")  # brings the server up again
+    assert own_site.count("aggregates_dailyaggregate") == before
+    own_site.run(*rolling)
+    assert own_site.recorded() == sorted(said.split())

@@ -1,0 +1,60 @@
+"""Those who correct: they delete and re-price calls, and now and then an organization moves to another time zone."""
+
+import random
+import time
+from datetime import timedelta
+from decimal import Decimal
+
+from aggregates import days
+from aggregates.ingest import record
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.recutting import change_time_zone
+from aggregates.locks import Busy
+from aggregates.models import Organization
+from tests.proof.scene import VALUES, ZONES, Scene
+from tests.proof.tally import Tally
+from tests.proof.writers import await_burst, batch
+
+
+def amend(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    """One correction, and seldom a change of zone."""
+    await_burst()
+    organization = Organization.objects.get(pk=chance.choice(scene.organizations).pk)
+    kind = chance.random()
+    if kind < 0.04:
+        move(organization, chance, tally)
+    elif kind < 0.5:
+        record_and_delete(scene, organization, chance, tally)
+    else:
+        price_anew(scene, organization, chance, tally)
+    time.sleep(chance.random() * 0.2)
+
+
+def record_and_delete(scene: Scene, organization: Organization, chance: random.Random, tally: Tally) -> None:
+    """Calls that nobody else sends: none of them may be left."""
+    calls = [call._replace(request_id=f"deleted-{call.request_id}") for call in batch(scene, organization, chance)]
+    record(organization, calls)
+    time.sleep(chance.random() * 0.2)  # so that some are rolled up before they go
+    criteria = Criteria(request_ids=tuple(call.request_id for call in calls))
+    tally.count("calls deleted", correct(organization, criteria, Delete()).total.calls)
+
+
+def price_anew(scene: Scene, organization: Organization, chance: random.Random, tally: Tally) -> None:
+    last = days.date_of(scene.clock.now(), organization.time_zone)
+    criteria = Criteria(
+        first=last - timedelta(days=chance.randrange(4)),
+        last=last,
+        filters=(("model", chance.choice(VALUES["model"])),),
+    )
+    prices = Prices(*(Decimal(chance.randrange(10**8)).scaleb(-6) for _ in range(4)))
+    correction: Correction = chance.choice((Unprice(), prices, prices))
+    tally.count("calls priced anew", correct(organization, criteria, correction).total.calls)
+
+
+def move(organization: Organization, chance: random.Random, tally: Tally) -> None:
+    try:
+        change_time_zone(organization, chance.choice([zone for zone in ZONES if zone != organization.time_zone]))
+    except Busy:
+        tally.count("changes of time zone that had to wait")
+    else:
+        tally.count("changes of time zone")

@@ -1,0 +1,91 @@
+"""The protocol with one of its sentences removed: the proof has to see each of them go wrong.
+
+A mutant changes the statements that writers and rollers send, and nothing else: the code and the harness are the same.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from aggregates.locks import Lock
+
+Execute = Callable[..., Any]
+Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`broken` says what no longer holds; `wrapper` is put around every statement of writers and rollers."""
+
+    broken: str
+    wrapper: Wrapper
+
+
+def _seal_does_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "pg_advisory_xact_lock(" in sql and params[0] == Lock.DAY:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
+def _writer_does_not_lock(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "pg_advisory_xact_lock_shared(" in sql and params[0] == Lock.DAY:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
+def _writer_leaves_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "INSERT INTO aggregates_staleday" in sql:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
+def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "INSERT INTO aggregates_staleday" not in sql or not connection.in_atomic_block:
+        return execute(sql, params, many, context)
+
+    def mark() -> None:
+        time.sleep(0.02)  # widens the gap, which is else as short as a statement
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+
+    transaction.on_commit(mark)
+    return execute("SELECT 1", None, many, context)
+
+
+def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "DELETE FROM aggregates_staleday" in sql:
+        sql = (
+            "DELETE FROM aggregates_staleday WHERE (organization_id, date) IN "
+            "(SELECT organization_id, date FROM aggregates_staleday WHERE id = ANY(%s))"
+        )
+    return execute(sql, params, many, context)
+
+
+def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
+def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "INSERT INTO aggregates_staleday" in sql:
+        sql += " AND ends_at <= clock_timestamp()"
+    return execute(sql, params, many, context)
+
+
+SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
+UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
+ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
+
+MUTANTS = (
+    SEAL_DOES_NOT_WAIT,
+    Mutant("writers do not lock the days of their calls", _writer_does_not_lock),
+    UNREAD_MARKS_ARE_DELETED,
+    Mutant("a writer leaves no mark", _writer_leaves_no_mark),
+    Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
+    Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
+    ROLLERS_DO_NOT_WAIT,
+)

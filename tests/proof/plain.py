@@ -1,0 +1,103 @@
+"""The sum over the log, in plain SQL: written without the app's queries, measures, days and grains.
+
+Days are cut by PostgreSQL's own time zones, and groups are ranked here.
+"""
+
+from collections import defaultdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from aggregates.queries import UsageQuery
+
+SUMS = """
+    count(*), count(*) FILTER (WHERE status = 'error'), count(*) - count(cost), coalesce(sum(cost), 0),
+    sum(input_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
+    sum(cache_hit_rate)
+"""
+COLUMNS = {"user": "user_id", "subject": "subject_id"}  # the other dimensions are named as their columns
+BUCKETS = {
+    "total": "%(start)s::timestamptz",
+    "day": "greatest(date_trunc('day', timestamp, %(zone)s), %(start)s)",
+    "hour": "date_bin('1 hour', timestamp, %(start)s)",
+}
+Table = dict[tuple[Any, ...], tuple[Decimal, ...]]
+
+
+def sums_of(query: UsageQuery) -> Table:
+    """Every measure by bucket and group."""
+    key = COLUMNS.get(query.by, query.by) if query.by else "NULL"
+    values = {f"value{number}": value for number, (_, value) in enumerate(query.filters)}
+    filters = [f"AND {COLUMNS.get(name, name)} = %(value{n})s" for n, (name, _) in enumerate(query.filters)]
+    table = _table(
+        f"SELECT {BUCKETS[query.bucket]}, {key}, {SUMS} FROM aggregates_usagelog "
+        f"WHERE organization_id = %(organization)s AND timestamp >= %(start)s AND timestamp < %(end)s "
+        f"{' '.join(filters)} GROUP BY 1, 2",
+        {
+            **values,
+            "organization": query.organization.pk,
+            "zone": query.organization.time_zone,
+            "start": query.start,
+            "end": query.end,
+        },
+    )
+    return _with_other(table, query.top) if query.by and query.top else table
+
+
+def days_of(organization: int, zone: str) -> Table:
+    """Every measure by local date."""
+    return _table(
+        f"SELECT (timestamp AT TIME ZONE %(zone)s)::date, {SUMS} FROM aggregates_usagelog "
+        f"WHERE organization_id = %(organization)s GROUP BY 1",
+        {"zone": zone, "organization": organization},
+    )
+
+
+def platform(first: date, last: date) -> tuple[Table, Table]:
+    """Every measure by date, and by organization, each in its own time zone."""
+    call = """
+        SELECT log.*, (timestamp AT TIME ZONE time_zone)::date AS day FROM aggregates_usagelog AS log
+        JOIN aggregates_organization AS organization ON organization.id = organization_id
+    """
+    both = ("day", "organization_id")
+    by_date, by_organization = (
+        _table(
+            f"SELECT {column}, {SUMS} FROM ({call}) AS call WHERE day BETWEEN %(first)s AND %(last)s GROUP BY 1",
+            {"first": first, "last": last},
+        )
+        for column in both
+    )
+    return by_date, by_organization
+
+
+def acknowledged() -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT organization_id, request_id FROM aggregates_usagelog")
+        return cursor.fetchall()
+
+
+def _table(statement: str, parameters: dict[str, Any]) -> Table:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows = cursor.fetchall()
+    return {tuple(row[:-10]): tuple(map(Decimal, row[-10:])) for row in rows}
+
+
+def _with_other(table: Table, top: int) -> Table:
+    """The groups with the highest cost (then most calls, then by name), and all others together."""
+    groups: dict[str, tuple[Decimal, ...]] = {}
+    for (_, key), sums in table.items():
+        groups[key] = _added(groups.get(key), sums)
+    ranked = sorted(groups, key=lambda key: (-groups[key][3], -groups[key][0], key.encode()))
+    shown = set(ranked[:top])
+    merged: dict[tuple[datetime, str | None], Any] = defaultdict(lambda: None)
+    for (start, key), sums in table.items():
+        place = (start, key if key in shown else None)
+        merged[place] = _added(merged[place], sums)
+    return dict(merged)
+
+
+def _added(some: tuple[Decimal, ...] | None, more: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    return more if some is None else tuple(a + b for a, b in zip(some, more, strict=True))

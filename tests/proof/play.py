@@ -1,0 +1,197 @@
+"""One round of the proof: everybody works at once until enough was compared; then all is rolled up and compared."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event, Thread
+
+from django.core.management import call_command
+from django.db import connection
+from django.test import override_settings
+
+from aggregates import days, rollup
+from aggregates.models import UsageDay
+from tests.proof.clock import Clock, fast_clock
+from tests.proof.correctors import amend
+from tests.proof.mutants import Mutant
+from tests.proof.readers import compare_everything, read
+from tests.proof.rollers import roll, roll_and_be_interrupted, terminate
+from tests.proof.scene import START, Scene, set_up
+from tests.proof.tally import Tally
+from tests.proof.writers import write
+
+WRITERS, READERS = 4, 3
+# A proof in which one of these did not happen shows nothing.
+SEEN = (
+    "batches across a midnight",
+    "batches broken off",
+    "batches with calls sent before",
+    "calls of days that were over",
+    "calls of the day that was open",
+    "calls deleted",
+    "calls priced anew",
+    "comparisons that read aggregates",
+    "comparisons that read aggregates and the log",
+    "comparisons that read the first part of an open day from aggregates",
+    "roll-ups broken off by a lost connection",
+    "roll-ups broken off by an error",
+)
+RARE = ("changes of time zone",)
+COUNTED_AFTERWARDS = ("days rolled up", "marks left by writers", "midnights passed")
+Part = Callable[[Scene, random.Random, Tally], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How long: until so much was compared or a mutant was seen, at most so many seconds; how fast its days pass."""
+
+    seed: int
+    seconds: float
+    comparisons: int
+    seconds_a_day: float = 1.0
+    organizations: int = 6
+    calls_each: int = 300  # of each organization, before it begins
+    mutant: Mutant | None = None
+
+
+class Cast:
+    """The threads of a round, each with a connection of its own."""
+
+    def __init__(self, scene: Scene, setting: Round, tally: Tally) -> None:
+        self.scene, self.setting, self.tally = scene, setting, tally
+        self.stop = Event()
+        self.interrupted_backend = 0
+        self.threads = [Thread(target=self.disturb)]
+        for number in range(WRITERS):
+            self.enter(f"writer {number}", write)
+        if not setting.mutant:  # its marks heal what a mutant breaks
+            self.enter("corrector", amend)
+        self.enter("roller", roll)
+        self.enter("interrupted roller", roll_and_be_interrupted)
+        for number in range(READERS):
+            self.enter(f"reader {number}", read)
+
+    def enter(self, name: str, part: Part) -> None:
+        self.threads.append(Thread(target=self.play, args=[name, part], name=name))
+
+    def play(self, name: str, part: Part) -> None:
+        chance = random.Random(f"{self.setting.seed} {name}")
+        try:
+            with ExitStack() as stack:
+                if self.setting.mutant and part is not read:
+                    stack.enter_context(connection.execute_wrapper(self.setting.mutant.wrapper))
+                while not self.stop.is_set():
+                    connection.ensure_connection()
+                    if part is roll_and_be_interrupted:
+                        self.interrupted_backend = connection.connection.info.backend_pid
+                    part(self.scene, chance, self.tally)
+        except Exception as error:
+            self.tally.fail(error)
+            self.stop.set()
+        finally:
+            connection.close()
+
+    def disturb(self) -> None:
+        """Take the interrupted roller's connection away, now and then."""
+        chance = random.Random(self.setting.seed)
+        while not self.stop.wait(0.05 + 0.3 * chance.random()):
+            terminate(self.interrupted_backend)
+        connection.close()
+
+    def run(self) -> None:
+        with short_turns():
+            self.run_all()
+
+    def run_all(self) -> None:
+        for thread in self.threads:
+            thread.start()
+        give_up = time.monotonic() + self.setting.seconds
+        while not self.stop.wait(0.05):
+            if self.has_shown_enough() or time.monotonic() > give_up:
+                self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+    def has_shown_enough(self) -> bool:
+        if self.setting.mutant:
+            return self.tally.differences > 0
+        return self.tally.comparisons >= self.setting.comparisons and all(self.tally.did[what] for what in SEEN)
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    """Let threads change often: whoever has an answer from the database should soon send the next statement."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def play(setting: Round) -> Tally:
+    """Empties the tables, plays and returns what was done; raises what a worker raised."""
+    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+    tally = Tally()
+    # Low limits, so that short ranges read aggregates, too.
+    with override_settings(LIVE_DAYS=2, LIVE_CALLS=20), fast_clock(START, setting.seconds_a_day) as clock:
+        scene = set_up(clock, random.Random(setting.seed), setting.organizations, setting.calls_each)
+        marks = last_mark()
+        Cast(scene, setting, tally).run()
+        if tally.errors:
+            raise tally.errors[0]
+        count_days(scene, tally)
+        tally.count("marks left by writers", last_mark() - marks)
+    if not setting.mutant:
+        converge(scene, clock, tally)
+    return tally
+
+
+def converge(scene: Scene, clock: Clock, tally: Tally) -> None:
+    """Let all days be over, roll up, and compare all that there is."""
+    for organization in scene.organizations:
+        organization.refresh_from_db()  # it may have moved
+    with fast_clock(clock.now() + timedelta(days=3), seconds_a_day=86400):
+        rollup.roll_up()
+        compare_everything(scene, tally)
+
+
+def play_mutant(mutant: Mutant, seed: int) -> Tally:
+    """Few organizations and slow days, so that much happens to the same days."""
+    return play(
+        Round(
+            seed=seed,
+            seconds=60,
+            comparisons=0,
+            seconds_a_day=1.5,
+            organizations=2,
+            calls_each=40,
+            mutant=mutant,
+        )
+    )
+
+
+def last_mark() -> int:
+    """How many marks were ever left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('aggregates_staleday', 'id')), 0)"
+        )
+        number: int = cursor.fetchone()[0]
+        return number
+
+
+def not_done(tally: Tally, *more: str) -> list[str]:
+    return [what for what in (*SEEN, *COUNTED_AFTERWARDS, *more) if not tally.did[what]]
+
+
+def count_days(scene: Scene, tally: Tally) -> None:
+    tally.count("days rolled up", UsageDay.objects.filter(rolled_at__isnull=False).count())
+    for organization in scene.organizations:
+        zone = organization.time_zone
+        passed = days.date_of(scene.clock.now(), zone) - days.date_of(START, zone)
+        tally.count("midnights passed", passed.days)

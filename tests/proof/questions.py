@@ -1,0 +1,45 @@
+"""Random questions, and what kind of question each is."""
+
+import random
+from datetime import datetime, timedelta
+
+from aggregates import days
+from aggregates.dimensions import BY_NAME
+from aggregates.models import Organization
+from aggregates.queries import Bucket, UsageQuery
+from tests.proof.scene import PAST, START, VALUES
+
+FILTERS = (0, 0, 1, 1, 2, 3)
+BUCKETS = (Bucket.DAY, Bucket.DAY, Bucket.DAY, Bucket.TOTAL, Bucket.TOTAL, Bucket.HOUR)
+
+
+def random_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
+    bucket = chance.choice(BUCKETS)
+    by = chance.choice((None, *BY_NAME))
+    names = chance.sample(list(BY_NAME), chance.choice(FILTERS))
+    rest = {
+        "bucket": bucket,
+        "by": by,
+        "filters": tuple((name, chance.choice(VALUES[BY_NAME[name].column])) for name in names),
+        "top": chance.choice((None, 1, 2, 3)) if by else None,
+    }
+    if bucket != Bucket.HOUR and chance.random() < 0.1:
+        start = now - PAST * chance.random()
+        return UsageQuery(organization, start, start + PAST * chance.random() + timedelta(seconds=1), **rest)  # type: ignore[arg-type]
+    today = days.date_of(now, organization.time_zone)
+    last = today - timedelta(days=chance.choice((-1, 0, 0, 1, 2, chance.randrange(PAST.days))))
+    length = chance.choice((1, 3, 8, 30, 60, chance.randrange(1, 60)))
+    return UsageQuery.for_dates(organization, last - timedelta(days=length - 1), last, **rest)
+
+
+def broad_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
+    """About all calls of the organization: a difference anywhere shows in the answer."""
+    today = days.date_of(now, organization.time_zone)
+    bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), chance.choice((None, *BY_NAME))
+    return UsageQuery.for_dates(organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by)
+
+
+def kind_of(question: UsageQuery) -> str:
+    broken_down = " and group" if question.by else ""
+    filtered = ", filtered" if question.filters else ""
+    return f"sums by {question.bucket}{broken_down}{filtered}"

@@ -1,0 +1,121 @@
+"""Those who read: in one snapshot they ask the planner and add up the log, and compare."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from aggregates import days, rollup, sources
+from aggregates import platform as whole_platform
+from aggregates.measures import MEASURES, Sums
+from aggregates.models import Organization, UsageDay
+from aggregates.platform import PlatformQuery
+from tests.proof import plain
+from tests.proof.questions import broad_question, kind_of, random_question
+from tests.proof.scene import PAST, Scene
+from tests.proof.tally import Tally
+
+TOGETHER = 4  # questions of one organization in one snapshot
+
+
+def read(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    kind = chance.random()
+    if kind < 0.03:
+        compare_platform(scene, chance, tally)
+    elif kind < 0.06:
+        verify_day(scene, chance, tally)
+    else:
+        compare_answers(scene, chance, tally)
+
+
+@contextmanager
+def one_snapshot(chance: random.Random) -> Iterator[None]:
+    """The planner's own, or that of a caller."""
+    if chance.random() < 0.5:
+        with sources.snapshot():
+            yield
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+
+
+def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    with one_snapshot(chance):
+        organization = Organization.objects.get(pk=chance.choice(scene.organizations).pk)
+        now = scene.clock.now()
+        questions = [broad_question(chance, organization, now)]
+        questions += [random_question(chance, organization, now) for _ in range(TOGETHER - 1)]
+        answers = sources.read(questions)
+        for question in dict.fromkeys(questions):
+            answer = answers[question]
+            expected = plain.sums_of(question)
+            got = {(row.start, row.key): values(row.sums) for row in answer.rows}
+            tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
+            if answer.plan.aggregate_days:
+                tally.count("comparisons that read aggregates")
+            if answer.plan.head_days:
+                tally.count("comparisons that read the first part of an open day from aggregates")
+            if answer.plan.aggregate_days and answer.plan.log_days:
+                tally.count("comparisons that read aggregates and the log")
+
+
+def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    last = days.date_of(scene.clock.now(), "UTC") + timedelta(days=1)
+    query = PlatformQuery(last - timedelta(days=chance.randrange(1, PAST.days)), last)
+    with one_snapshot(chance):
+        answer = whole_platform.read(query)
+        by_date, by_organization = plain.platform(query.first, query.last)
+    tally.compare(
+        "all organizations by day",
+        got={(day,): values(sums) for day, sums in answer.by_date.items() if sums.calls},
+        expected=by_date,
+        about=query,
+    )
+    tally.compare(
+        "all organizations, each",
+        got={(pk,): values(sums) for pk, sums in answer.by_organization},
+        expected=by_organization,
+        about=query,
+    )
+
+
+def verify_day(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    """Every grain of a clean day, in all organizations."""
+    day = days.date_of(scene.clock.now(), "UTC") - timedelta(days=chance.choice((0, 1, 2, chance.randrange(PAST.days))))
+    mismatches = rollup.verify(day, [organization.pk for organization in scene.organizations])
+    tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
+
+
+def compare_everything(scene: Scene, tally: Tally) -> None:
+    """After the last roll-up: each day's aggregates and the log, and what was acknowledged and what is in the log."""
+    for organization in scene.organizations:
+        logged = plain.days_of(organization.pk, organization.time_zone)
+        tally.compare("a day's aggregates, in the end", got=stored(organization), expected=logged, about=organization)
+    organizations = [organization.pk for organization in scene.organizations]
+    for day in UsageDay.objects.values_list("date", flat=True).distinct().order_by("date"):
+        mismatches = rollup.verify(day, organizations)
+        tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
+    tally.compare(
+        "acknowledged calls are in the log, once, and no others",
+        got=sorted(plain.acknowledged()),
+        expected=sorted(scene.acknowledged),
+        about="all calls",
+    )
+
+
+def stored(organization: Organization) -> plain.Table:
+    """The totals of each day, as the aggregates hold them."""
+    with connection.cursor() as cursor:
+        columns = ", ".join(measure.column for measure in MEASURES)
+        cursor.execute(
+            f"SELECT date, {columns} FROM aggregates_dailyaggregate WHERE organization_id = %s", [organization.pk]
+        )
+        return {(day,): tuple(map(Decimal, sums)) for day, *sums in cursor.fetchall()}
+
+
+def values(sums: Sums) -> tuple[Decimal, ...]:
+    return tuple(Decimal(getattr(sums, measure.name)) for measure in MEASURES)
