@@ -198,12 +198,13 @@ def test_a_partition_that_is_missing_is_named(fresh):
 
 def test_a_migration_that_is_not_applied_is_named_and_nothing_else_is_read(fresh):
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'aggregates' AND name = '0005_run_history'")
-        cursor.execute("DROP TABLE aggregates_rolluprun")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'django_q' RETURNING name")
+        unapplied = sorted(f"django_q.{name}" for (name,) in cursor.fetchall())
+        cursor.execute("DROP TABLE aggregates_rolluprun")  # so that reading on would fail
 
     state = health.gather()
 
-    assert state.pending_migrations == ("aggregates.0005_run_history",)
+    assert sorted(state.pending_migrations) == unapplied != []
     assert state.work is None
 
 

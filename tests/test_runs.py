@@ -1,6 +1,6 @@
 """The history of runs: what ran, how it ended, and nothing of repairs that had nothing to do."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.db import connection
@@ -8,6 +8,7 @@ from django.db import connection
 from aggregates import rollup, runs, tasks
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Job, Outcome, RollUpRun, UsageDay
+from tests.fixtures import make_organization
 from tests.test_verification import refuse_writing_of
 
 
@@ -31,14 +32,24 @@ def test_a_night_is_recorded_also_when_there_was_nothing_to_do(used):
         assert run.duration > timedelta(0)
 
 
-def test_a_repair_is_recorded_when_it_did_something(used, call):
+def test_a_repair_is_recorded_when_it_rolled_up_a_closed_day(used, call):
     tasks.repair()
     tasks.repair()
-    record(used, [call("2025-03-01T11:00Z"), call((rollup.now() - timedelta(minutes=20)).isoformat())])
+    record(used, [call("2025-03-01T11:00Z")])
     tasks.repair()
 
-    assert [(job, days) for job, days, *_ in history() if days] == [("repair", 3), ("repair", 1)]
-    assert len(history()) in {2, 3}  # just after midnight the call of a moment ago was of a closed day
+    assert [(job, days) for job, days, *_ in history()] == [("repair", 3), ("repair", 1)]
+
+
+def test_what_a_repair_does_for_open_days_is_no_news(db, call):
+    now = rollup.now().astimezone(UTC)
+    organization = make_organization("open", "UTC" if now.hour else "Asia/Tokyo")  # not just after midnight
+    record(organization, [call((now - timedelta(minutes=20)).isoformat())])
+
+    tasks.repair()
+
+    assert DailyAggregate.objects.get().total_calls == 1
+    assert history() == []
 
 
 def test_what_differed_is_recorded_in_words(used):
