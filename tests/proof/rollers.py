@@ -9,6 +9,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection
 
 from aggregates import days, rollup, tasks
+from aggregates.runs import DatesFailed
 from tests.proof.scene import Scene
 from tests.proof.tally import Tally
 
@@ -76,7 +77,9 @@ def roll(scene: Scene, chance: random.Random, tally: Tally, *, interrupted: bool
     try:
         with connection.execute_wrapper((Interruptions if interrupted else Pauses)(chance)):
             work(scene, chance)
-    except Interrupted:
+    except (Interrupted, DatesFailed):
+        if not interrupted:
+            raise
         tally.count("roll-ups broken off by an error")
     except (OperationalError, InterfaceError) as error:
         if not interrupted or getattr(error.__cause__, "sqlstate", None) not in LOST:

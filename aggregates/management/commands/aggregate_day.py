@@ -64,10 +64,14 @@ class Command(BaseCommand):
         if span:
             self.say_not_over(organizations, span[1], now)
         parts = parts_of(organizations, span, now)
-        with runs.recorded(Job.COMMAND) as run:
-            self.roll_up(run, parts, options["force"], show_progress=bool(options["first"]))
-            if options["verify"]:
-                self.verify(run, parts, {organization.pk: organization.slug for organization in organizations})
+        try:
+            with runs.recorded(Job.COMMAND) as run:
+                self.roll_up(run, parts, options["force"], show_progress=bool(options["first"]))
+                if options["verify"]:
+                    self.verify(run, parts, {organization.pk: organization.slug for organization in organizations})
+        except Error as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The database failed: {reason}. What was rolled up before stays.") from error
 
     def say_not_over(self, organizations: list[Organization], last: date, now: datetime) -> None:
         """Name the zones in which the last day is not over; refuse if it is over in none."""
@@ -101,12 +105,7 @@ class Command(BaseCommand):
                 bar.update()
 
             for part, dates in work:
-                try:
-                    summary = rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick)
-                except Error as error:
-                    reason = str(error).partition("\n")[0]
-                    raise CommandError(f"The database failed: {reason}. What was rolled up before stays.") from error
-                done.add(summary)
+                done.add(rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick))
         runs.note(run, done)
         self.stdout.write(closing_line(done, known, force))
         if done.busy:
