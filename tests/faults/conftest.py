@@ -23,6 +23,7 @@ class OwnSite:
         self.site = Site(data)
         self.largest_file = largest_file
         self.run("manage.py", "migrate", "--verbosity=0")
+        self.stay_up()
         self.run(
             "manage.py",
             "create_organization",
