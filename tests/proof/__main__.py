@@ -4,6 +4,7 @@ Everything happens in throw-away databases.
 """
 
 import argparse
+import logging
 import os
 import random
 import re
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="default: another one every time")
     asked = parser.parse_args()
     call_command("migrate", verbosity=0)
+    logging.getLogger("aggregates").setLevel(logging.CRITICAL)  # the errors that interrupt a roller are meant
     print(f"Seed {asked.seed}.\n")
     failures = [
         *prove(asked.seed, asked.comparisons, asked.minutes),
@@ -81,9 +83,9 @@ def prove_mutants(seed: int) -> list[str]:
 def inject_faults() -> list[str]:
     """The tests of tests/faults, each of which injects one; what failed."""
     print("\nFaults, each followed by a restart, a roll-up and a comparison with the log:")
-    command = [sys.executable, "-m", "pytest", "tests/faults", "-v", "--tb=short"]
+    command = [sys.executable, "-m", "pytest", "tests/faults", "-vv", "--tb=short"]
     done = subprocess.run(command, cwd=BASE, capture_output=True, text=True, check=False)
-    results = re.findall(r"::test_(\S+?) (PASSED|FAILED|ERROR)", done.stdout)
+    results = re.findall(r"::test_(.+?) (PASSED|FAILED|ERROR)", done.stdout)
     for name, result in results:
         print(f"      {result.lower()}  {name.replace('_', ' ')}")
     print(f"{len(results):12,}  injected")
