@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def prove(seed: int, comparisons: int, minutes: float) -> list[str]:
-    """Rounds until enough was compared, for long enough; what failed."""
+    """Rounds at every pace, until enough was compared, for long enough; what failed."""
     total, rounds, start = Tally(), 0, time.monotonic()
-    while total.comparisons < comparisons or time.monotonic() - start < minutes * 60:
+    while rounds < len(PACES) or total.comparisons < comparisons or time.monotonic() - start < minutes * 60:
         pace = PACES[rounds % len(PACES)]
         total.add(play(Round(seed=seed + rounds, seconds=ROUND, comparisons=10**9, seconds_a_day=pace)))
         rounds += 1
