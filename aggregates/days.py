@@ -4,6 +4,7 @@ A day is [midnight, next midnight) on the zone's wall clock, so it may last 23 o
 SQL only compares instants with the bounds made here, so that no two time zone databases can disagree.
 """
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -69,3 +70,14 @@ def hours_of(day: date, zone: str) -> Iterator[datetime]:
     while instant < span.end:
         yield instant
         instant += HOUR
+
+
+def month_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)
+
+
+@lru_cache(maxsize=1000)
+def dates_of_month(month: date) -> tuple[date, ...]:
+    """Every date of the month that begins with this day."""
+    return tuple(dates(month, month.replace(day=monthrange(month.year, month.month)[1])))

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from aggregates import monthly
 from aggregates.days import Span
 from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
@@ -78,8 +79,8 @@ def roll_up(
 
     With `open_days` also the days that are not over, up to OPEN_LAG ago. `only` keeps it to these organizations,
     `dates` to these days. Every date is sealed and rolled for all its organizations at once, in transactions of its
-    own, so whatever interrupts it, the days before stay done. An error ends the run, unless `on_error` takes it; then
-    the later dates have their turn.
+    own, so whatever interrupts it, the days before stay done; then the months that are over. An error ends the run,
+    unless `on_error` takes it, with the date or the month's first; then the later ones have their turn.
     """
     organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
     summary = Summary()
@@ -96,6 +97,13 @@ def roll_up(
             continue
         summary.add(rolled)
         on_day(day)
+    for month in monthly.missing(organizations):
+        try:
+            monthly.add_up(month, organizations)
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(month, error)
     return summary
 
 
@@ -180,8 +188,9 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         works = _works(day, organizations, force)
         if not works:
             return Summary()
-        _clear(day, [pk for pk, work in works.items() if work.afresh])
         summed = _sum_log({pk: work.span for pk, work in works.items()})
+        monthly.forget(day, works)
+        _clear(day, [pk for pk, work in works.items() if work.afresh])
         rows = _write(day) if summed else 0
         cursor.execute(
             "DELETE FROM aggregates_staleday WHERE id = ANY(%s)",

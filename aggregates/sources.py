@@ -1,14 +1,16 @@
-"""Where a query's numbers come from: the log, the daily aggregates, or both, day by day; and reading them.
+"""Where a query's numbers come from: the log, the aggregates, or both, day by day; and reading them.
 
 The answer is the same whichever it is. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect, bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +22,8 @@ from aggregates.dimensions import BY_NAME, TOTALS, Grain
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class DayState:
 class Plan:
     """Which days are read where. Days on which nothing was recorded need no reading.
 
-    Of `head_days`, which are among log_days, the first part is read from the aggregates.
+    Of `head_days`, which are among log_days, the first part is read from the aggregates. The days of `months` are among
+    the other two, and are read from the month's sums.
     """
 
     grain: Grain | None
@@ -55,18 +60,41 @@ class Plan:
     empty_days: tuple[date, ...]
     rolled_at: datetime | None  # the latest roll-up among aggregate_days
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
+    months: tuple[date, ...] = ()
 
 
-def choose_source(
-    query: UsageQuery, states: Mapping[date, DayState], now: datetime, log_from: date | None = None
-) -> Plan:
-    """Decide, day by day, where the query is answered from; `states` holds the days on which calls were recorded.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
+    their aggregates alone, and the months whose sums are those of their daily aggregates."""
 
-    Days before `log_from` are known from their aggregates alone. Raises QueryError if those cannot answer the query, or
-    if it insists on aggregates and there are none.
+    states: Mapping[date, DayState]
+    now: datetime
+    log_from: date | None = None
+    months: Collection[date] = ()
+    plans: dict[tuple[datetime, datetime, str, bool], Plan] = field(default_factory=dict)  # those of one span are alike
+
+
+def choose_source(query: UsageQuery, known: Known) -> Plan:
+    """Decide, day by day, where the query is answered from.
+
+    Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
+    there are none.
     """
-    from_log = _reads_log(query, states)
-    log_from = log_from or date.min
+    from_log = _reads_log(query, known.states)
+    if known.log_from and query.first < known.log_from:
+        _check_aggregates_answer(query, known.states, known.log_from)
+    key = (query.start, query.end, query.zone, from_log)
+    plan = known.plans.get(key) or known.plans.setdefault(key, _planned(query, known, from_log))
+    if query.source == Source.AGGREGATES and plan.log_days:
+        _refuse(query, plan.log_days)
+    whole = query.bucket == Bucket.TOTAL and query.grain not in (None, TOTALS) and not from_log
+    return replace(plan, grain=query.grain, months=_whole_months(plan, known) if whole else ())
+
+
+def _planned(query: UsageQuery, known: Known, from_log: bool) -> Plan:
+    """Where each day of the query's span is read; the same for every grain."""
+    log_from = known.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
     log: list[date] = []
@@ -74,15 +102,13 @@ def choose_source(
     spans: list[Span] = []
     rolled_through, unbroken = None, True
     for day, span in query.days:
-        whole, state = days.span_of(day, query.zone), states.get(day)
+        whole, state = days.span_of(day, query.zone), known.states.get(day)
         if day < log_from:
-            if state:
-                _check_aggregates_answer(query, span == whole, log_from)
             (aggregate if state else empty).append(day)
             rolled_through = day if unbroken else rolled_through
             continue
         head = state.head_of(whole) if state else None
-        clean = whole.end <= now and (state is None or head == whole)
+        clean = whole.end <= known.now and (state is None or head == whole)
         if unbroken := unbroken and clean:
             rolled_through = day
         if clean and state is None and not from_log:
@@ -95,18 +121,22 @@ def choose_source(
         else:
             log.append(day)
             spans.append(span)
-    if query.source == Source.AGGREGATES and log:
-        _refuse(query, log)
     return Plan(
-        grain=query.grain,
+        grain=None,
         aggregate_days=tuple(aggregate),
         head_days=tuple(heads),
         log_days=tuple(log),
         log_spans=tuple(_joined(spans)),
         empty_days=tuple(empty),
-        rolled_at=max((rolled for day in aggregate if (rolled := states[day].rolled_at)), default=None),
+        rolled_at=max((rolled for day in aggregate if (rolled := known.states[day].rolled_at)), default=None),
         rolled_through=rolled_through,
     )
+
+
+def _whole_months(plan: Plan, known: Known) -> tuple[date, ...]:
+    """The months that can be read as such: all their days are in the range, and none needs the log."""
+    unlogged = {*plan.aggregate_days, *plan.empty_days} if known.months else set()
+    return tuple(month for month in sorted(known.months) if unlogged.issuperset(days.dates_of_month(month)))
 
 
 def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
@@ -118,11 +148,14 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
     return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
 
 
-def _check_aggregates_answer(query: UsageQuery, whole: bool, log_from: date) -> None:
-    """Raises QueryError if the query asks of a day before log_from what its aggregates do not hold."""
+def _check_aggregates_answer(query: UsageQuery, states: Mapping[date, DayState], log_from: date) -> None:
+    """Raises QueryError if the query asks of days before log_from what their aggregates do not hold."""
+    asked = [(day, span) for day, span in query.days if day < log_from and day in states]
+    if not asked:
+        return
     if query.source == Source.LOG:
         reason = "the log cannot answer: leave the source to us"
-    elif query.bucket == Bucket.HOUR or not whole:
+    elif query.bucket == Bucket.HOUR or any(span != days.span_of(day, query.zone) for day, span in asked):
         reason = "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
@@ -131,7 +164,7 @@ def _check_aggregates_answer(query: UsageQuery, whole: bool, log_from: date) -> 
     raise QueryError(f"The calls of days before {log_from} are no longer kept, and {reason}.")
 
 
-def _refuse(query: UsageQuery, missing: list[date]) -> None:
+def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
     if query.bucket == Bucket.HOUR:
         raise QueryError("Daily aggregates know no hours: ask by day, or leave the source to us.")
     if query.grain is None:
@@ -216,11 +249,12 @@ def read(
             return {}
         (organization,) = {query.organization for query in wanted}
         zone, log_from = _as_of_now(organization)
-        states = _states(organization, min(q.first for q in wanted), max(q.last for q in wanted))
+        first, last = min(query.first for query in wanted), max(query.last for query in wanted)
+        known = Known(_states(organization, first, last), now, log_from, _summed_months(organization, first, last))
         answers = {}
         for query in wanted:
             try:
-                plan = choose_source(_as_cut_now(query, zone), states, now, log_from)
+                plan = choose_source(_as_cut_now(query, zone), known)
             except QueryError as error:
                 if refused is None:
                     raise
@@ -246,8 +280,9 @@ def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
 def _states(organization: Organization, first: date, last: date) -> dict[date, DayState]:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT date, starts_at, rolled_through, rolled_at, mark.date IS NOT NULL, COALESCE(total_calls, 0)
+            f"""
+            SELECT date, {", ".join(map(_epoch, ("starts_at", "rolled_through", "rolled_at")))},
+                   mark.date IS NOT NULL, COALESCE(total_calls, 0)
             FROM aggregates_usageday AS day
             LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
             LEFT JOIN (SELECT DISTINCT organization_id, date FROM aggregates_staleday) AS mark
@@ -257,13 +292,33 @@ def _states(organization: Organization, first: date, last: date) -> dict[date, D
             [organization.pk, first, last],
         )
         return {
-            day: DayState(Span(starts_at, rolled_through) if rolled_through else None, rolled_at, stale, calls)
-            for day, starts_at, rolled_through, rolled_at, stale, calls in cursor.fetchall()
+            day: DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
+            if end is not None
+            else DayState(None, None, stale, calls)
+            for day, start, end, at, stale, calls in cursor.fetchall()
         }
 
 
+def _epoch(column: str) -> str:
+    """Microseconds since 1970: a number is read much faster than a timestamp, and there are three for every day."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _instant(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def _summed_months(organization: Organization, first: date, last: date) -> list[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT month FROM aggregates_usagemonth WHERE organization_id = %s AND month BETWEEN %s AND %s",
+            [organization.pk, first, last],
+        )
+        return [month for (month,) in cursor.fetchall()]
+
+
 def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
-    parts = [part for part in (_aggregate_part(query, plan), _log_part(query, plan)) if part]
+    parts = [*_monthly_part(query, plan), *_daily_parts(query, plan), *_log_part(query, plan)]
     rows: tuple[Row, ...] = ()
     if parts:
         statement, parameters = _combined(query, parts)
@@ -274,45 +329,58 @@ def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
 
 
 SQL = tuple[str, list[Any]]
+OF_AGGREGATES = ", ".join(f"sum({measure.column})" for measure in MEASURES)
+OF_CALLS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
 
 
-def _aggregate_part(query: UsageQuery, plan: Plan) -> SQL | None:
-    """Sums by bucket and key over the daily aggregates."""
-    aggregated = sorted({*plan.aggregate_days, *plan.head_days})
-    if not aggregated or plan.grain is None:
-        return None
-    first, last = aggregated[0], aggregated[-1]
-    table = "aggregates_dailyaggregate"
-    where, parameters = "organization_id = %s AND date BETWEEN %s AND %s", [query.organization.pk, first, last]
-    if plan.grain != TOTALS:
-        table = "aggregates_dailybreakdown"
-        where += " AND grain = %s"
-        parameters.append(plan.grain.name)
-    if between := [day for day in plan.log_days if first < day < last and day not in plan.head_days]:
-        where += " AND date <> ALL(%s)"
-        parameters.append(between)
-    number, bounds = _bucket_number(query, "date", [day for day, _ in query.days], "date")
-    sums = ", ".join(f"sum({measure.column})" for measure in MEASURES)
-    return _part(query, table, number, bounds, sums, where, parameters)
+def _monthly_part(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
+    """Sums by key over whole months."""
+    if plan.months and plan.grain is not None:
+        where = "organization_id = %s AND grain = %s AND month = ANY(%s)"
+        parameters = [query.organization.pk, plan.grain.name, list(plan.months)]
+        yield _part(query, "aggregates_monthlybreakdown", "1", [], OF_AGGREGATES, where, parameters)
 
 
-def _log_part(query: UsageQuery, plan: Plan) -> SQL | None:
+def _daily_parts(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
+    """Sums by bucket and key over the daily aggregates: in one go, or before, between and after months."""
+    if plan.grain is None:
+        return
+    months = set(plan.months)
+    daily = sorted(day for day in (*plan.aggregate_days, *plan.head_days) if days.month_of(day) not in months)
+    heads, dates = set(plan.head_days), [day for day, _ in query.days]
+    elsewhere = [day for day in plan.log_days if day not in heads]
+    for _, days_of_run in groupby(daily, key=lambda day: bisect(plan.months, day)):
+        run = list(days_of_run)
+        number, bounds = _bucket_number(query, "date", dates, run[0], run[-1] + days.DAY, "date")
+        where = "organization_id = %s AND date BETWEEN %s AND %s"
+        parameters: list[Any] = [query.organization.pk, run[0], run[-1]]
+        if plan.grain != TOTALS:
+            where += " AND grain = %s"
+            parameters.append(plan.grain.name)
+        if between := [day for day in elsewhere if run[0] < day < run[-1]]:
+            where += " AND date <> ALL(%s)"
+            parameters.append(between)
+        table = "aggregates_dailyaggregate" if plan.grain == TOTALS else "aggregates_dailybreakdown"
+        yield _part(query, table, number, bounds, OF_AGGREGATES, where, parameters)
+
+
+def _log_part(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
     """Sums by bucket and key over the log."""
-    if not plan.log_spans:
-        return None
-    spans = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
-    where = f"organization_id = %s AND ({spans})"
-    parameters = [query.organization.pk, *(bound for span in plan.log_spans for bound in (span.start, span.end))]
-    number, bounds = _bucket_number(query, "timestamp", list(query.buckets), "timestamptz")
-    sums = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
-    return _part(query, "aggregates_usagelog", number, bounds, sums, where, parameters)
+    if plan.log_spans:
+        spans = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
+        where = f"organization_id = %s AND ({spans})"
+        parameters = [query.organization.pk, *(bound for span in plan.log_spans for bound in (span.start, span.end))]
+        first, until = plan.log_spans[0].start, plan.log_spans[-1].end
+        number, bounds = _bucket_number(query, "timestamp", query.buckets, first, until, "timestamptz")
+        yield _part(query, "aggregates_usagelog", number, bounds, OF_CALLS, where, parameters)
 
 
-def _bucket_number(query: UsageQuery, column: str, bounds: list[Any], type_: str) -> SQL:
-    """The number, from 1, of the bucket that a row falls into."""
+def _bucket_number(query: UsageQuery, column: str, starts: Sequence[Any], first: Any, until: Any, type_: str) -> SQL:
+    """The number, from 1, of the bucket that a row from `first` to before `until` falls into."""
     if query.bucket == Bucket.TOTAL:
         return "1", []
-    return f"width_bucket({column}, %s::{type_}[])", [bounds]
+    before, end = bisect(starts, first) - 1, bisect_left(starts, until)  # only those are sent that are needed
+    return f"{before} + width_bucket({column}, %s::{type_}[])", [list(starts[before:end])]
 
 
 def _part(

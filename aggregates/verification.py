@@ -3,13 +3,13 @@
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import connection, transaction
 
-from aggregates import days, rollup
+from aggregates import days, monthly, rollup
 from aggregates.days import DAY
 from aggregates.formats import plural
 from aggregates.ingest.touching import ensure_days, lock_zone
@@ -61,10 +61,11 @@ def choose(number: int) -> list[date]:
     ]
 
 
-def verify(dates: Iterable[date], on_day: Callable[[date], None] = lambda day: None) -> Verified:
+def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day: None) -> Verified:
     """Compare these days of all organizations, and see to calls whose day is not known; what differs is repaired.
 
-    Days that are not rolled up or stale are left out: their numbers come from the log.
+    Days that are not rolled up or stale are left out: their numbers come from the log. Then the months of these days
+    are compared with their days.
     """
     slugs = dict(Organization.objects.values_list("pk", "slug"))
     done = Verified()
@@ -76,7 +77,20 @@ def verify(dates: Iterable[date], on_day: Callable[[date], None] = lambda day: N
         for organization, what in _differing(day, slugs).items():
             done.differences.append(_repair(organization, slugs, day, what))
         on_day(day)
+    for month in sorted({days.month_of(day) for day in dates}):
+        for organization in monthly.verify(month, slugs):
+            done.differences.append(_sum_again(organization, slugs, month))
     return done
+
+
+def _sum_again(organization: int, slugs: dict[int, str], month: date) -> Difference:
+    with transaction.atomic():
+        monthly.forget(month, [organization])
+    monthly.add_up(month, [organization])
+    repaired = organization not in monthly.verify(month, [organization])
+    difference = Difference(slugs[organization], month, "the sums of the month", repaired)
+    logger.error("Monthly aggregates differed from the daily ones: %s.", difference)
+    return difference
 
 
 def _differing(day: date, organizations: Collection[int]) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,11 @@ left_out = pytest.StashKey[int]()
 settings.register_profile("test", max_examples=25, derandomize=True, deadline=None, database=None)
 settings.register_profile("prove", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("test")
+
+
+# A shell starts what runs in the background with interrupts ignored; processes that tests start should not inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_browser() -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from aggregates import days
 from aggregates.models import Organization
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
-from aggregates.sources import DayState, Plan, choose_source
+from aggregates.sources import DayState, Known, Plan, choose_source
 
 ORGANIZATION = Organization(pk=1, slug="acme", name="Acme", time_zone="America/Los_Angeles")
 NOW = datetime(2025, 3, 20, 18, tzinfo=UTC)  # the 20th, 11:00 in Los Angeles
@@ -27,7 +27,7 @@ def clean(day: date, stale: bool = False) -> DayState:
 
 def plan(length: int, states: dict[date, DayState], until: date = TODAY, **rest: Any) -> Plan:
     query = UsageQuery.for_dates(ORGANIZATION, until - timedelta(days=length - 1), until, **rest)
-    return choose_source(query, states, NOW)
+    return choose_source(query, Known(states, NOW))
 
 
 def all_clean(length: int) -> dict[date, DayState]:
@@ -104,7 +104,7 @@ def test_hours_come_from_the_log() -> None:
 def test_a_part_of_a_day_comes_from_the_log() -> None:
     end = days.midnight(ago(2), "America/Los_Angeles") + timedelta(hours=5)
     query = UsageQuery(ORGANIZATION, days.midnight(ago(20), "America/Los_Angeles"), end, Bucket.TOTAL)
-    chosen = choose_source(query, all_clean(30), NOW)
+    chosen = choose_source(query, Known(all_clean(30), NOW))
     assert chosen.log_days == (ago(2),)
     assert chosen.log_spans[0].end == end
     assert len(chosen.aggregate_days) == 18

@@ -26,7 +26,8 @@ from aggregates.rollup import roll_up, verify
 from aggregates.sources import Answer, read
 from tests.fixtures import make_organization
 
-LENGTH = 10  # days up to today that histories play in, and one more
+LENGTH = 10  # days up to today that most of the histories play in, and one more
+MONTHS = 64  # days up to today that hold a whole month, which some calls are of
 USERS, MODELS, SUBJECTS = ("alice", "bob", ""), ("gpt-5", "o9"), ("s1", "s2", "s3")
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe")
 
@@ -91,7 +92,7 @@ FIELDS = st.fixed_dictionaries(
     optional={"request_id": st.integers(0, 30).map(str)},
 )
 MOSTLY = st.sampled_from([True, True, False])
-MINUTES = st.integers(-300, LENGTH * 1440) | st.integers(0, 120)
+MINUTES = st.integers(-300, LENGTH * 1440) | st.integers(0, 120) | st.integers(0, MONTHS * 1440)
 RECORDINGS = st.builds(Recording, st.lists(st.tuples(MINUTES, FIELDS), min_size=1, max_size=12).map(tuple))
 STEPS = st.one_of(
     RECORDINGS,
@@ -125,7 +126,7 @@ def ask(organization: Organization, **question: Any) -> dict[Source, Answer]:
     today = days.date_of(rollup.now(), organization.time_zone)
     queries = {
         source: UsageQuery.for_dates(
-            organization, today - timedelta(days=LENGTH + 2), today + timedelta(days=2), source=source, **question
+            organization, today - timedelta(days=MONTHS + 2), today + timedelta(days=2), source=source, **question
         )
         for source in (Source.AUTO, Source.LOG)
     }
@@ -151,6 +152,7 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
         plain = ask(organization)
         whole = plain[Source.LOG].totals
         event(f"days from aggregates: {bool(plain[Source.AUTO].plan.aggregate_days)}")
+        event(f"whole months: {bool(ask(organization, by='user', bucket=Bucket.TOTAL)[Source.AUTO].plan.months)}")
         event(f"open days in part from aggregates: {bool(plain[Source.AUTO].plan.head_days)}")
 
         for by in (None, *BY_NAME):

@@ -1,6 +1,6 @@
 """The tables."""
 
-from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, StaleDay, UsageDay
+from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, MonthlyBreakdown, StaleDay, UsageDay, UsageMonth
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.log import Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
@@ -13,6 +13,7 @@ __all__ = [
     "Job",
     "Kind",
     "Membership",
+    "MonthlyBreakdown",
     "Organization",
     "Outcome",
     "RequestCount",
@@ -21,6 +22,7 @@ __all__ = [
     "StaleDay",
     "Status",
     "UsageDay",
+    "UsageMonth",
     "UsageLog",
     "User",
 ]

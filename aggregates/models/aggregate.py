@@ -47,12 +47,11 @@ class DailyAggregate(Totals):
         return f"{self.organization} {self.date}"
 
 
-class DailyBreakdown(Totals):
-    """An organization's day, broken down at one grain; dimensions that are not of the grain are ''."""
+class Breakdown(Totals):
+    """Sums at one grain; dimensions that are not of the grain are ''."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     grain = models.TextField()
-    date = models.DateField()
     operation = models.TextField()
     provider = models.TextField()
     model = models.TextField()
@@ -61,26 +60,61 @@ class DailyBreakdown(Totals):
     project = models.TextField()
 
     class Meta(Totals.Meta):
+        abstract = True
+
+
+DIMENSION_FIELDS = ["operation", "provider", "model", "user_id", "subject_id", "project"]
+
+
+class DailyBreakdown(Breakdown):
+    """An organization's day, broken down at one grain."""
+
+    date = models.DateField()
+
+    class Meta(Breakdown.Meta):
         constraints = [
             *Totals.Meta.constraints,
             models.UniqueConstraint(
-                fields=[
-                    "organization",
-                    "grain",
-                    "date",
-                    "operation",
-                    "provider",
-                    "model",
-                    "user_id",
-                    "subject_id",
-                    "project",
-                ],
-                name="daily_breakdown_once",
+                fields=["organization", "grain", "date", *DIMENSION_FIELDS], name="daily_breakdown_once"
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.organization} {self.date} by {self.grain}"
+
+
+class MonthlyBreakdown(Breakdown):
+    """The sums of an organization's daily breakdowns of a month; they are that only while there is a UsageMonth."""
+
+    month = models.DateField()
+
+    class Meta(Breakdown.Meta):
+        constraints = [
+            *Totals.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["organization", "grain", "month", *DIMENSION_FIELDS], name="monthly_breakdown_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.month:%Y-%m} by {self.grain}"
+
+
+class UsageMonth(models.Model):
+    """A month, by its first day, whose monthly breakdowns are the sums of its daily ones.
+
+    Whoever changes one of those deletes this in the same transaction.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    month = models.DateField()
+    summed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "month"], name="usage_month_once")]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.month:%Y-%m}"
 
 
 class UsageDay(models.Model):

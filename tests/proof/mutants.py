@@ -76,6 +76,12 @@ def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, 
     return execute(sql, params, many, context)
 
 
+def _months_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "DELETE FROM aggregates_usagemonth" in sql:
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
@@ -88,4 +94,5 @@ MUTANTS = (
     Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
     Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
     ROLLERS_DO_NOT_WAIT,
+    Mutant("rolling a day up leaves the sums of its month as they are", _months_are_not_forgotten),
 )

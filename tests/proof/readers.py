@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from aggregates import days, rollup, sources
+from aggregates import days, monthly, rollup, sources
 from aggregates import platform as whole_platform
 from aggregates.measures import MEASURES, Sums
-from aggregates.models import Organization, UsageDay
+from aggregates.models import Organization, UsageDay, UsageMonth
 from aggregates.platform import PlatformQuery
 from tests.proof import plain
 from tests.proof.questions import broad_question, kind_of, random_question
@@ -57,6 +57,8 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
             if answer.plan.aggregate_days:
                 tally.count("comparisons that read aggregates")
+            if answer.plan.months:
+                tally.count("comparisons that read a month as a whole")
             if answer.plan.head_days:
                 tally.count("comparisons that read the first part of an open day from aggregates")
             if answer.plan.aggregate_days and answer.plan.log_days:
@@ -99,6 +101,8 @@ def compare_everything(scene: Scene, tally: Tally) -> None:
     for day in UsageDay.objects.values_list("date", flat=True).distinct().order_by("date"):
         mismatches = rollup.verify(day, organizations)
         tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
+    for month in UsageMonth.objects.values_list("month", flat=True).distinct().order_by("month"):
+        tally.compare("a month, in the end", got=monthly.verify(month, organizations), expected={}, about=month)
     tally.compare(
         "acknowledged calls are in the log, once, and no others",
         got=sorted(plain.acknowledged()),

@@ -16,7 +16,7 @@ from tests.fixtures import make_organization
 from tests.proof.clock import Clock
 
 START = datetime(2025, 3, 28, 21, tzinfo=UTC)  # soon clocks are set forward in Berlin, and then a month ends
-PAST = timedelta(days=30)  # how far back the log reaches when the clock starts
+PAST = timedelta(days=60)  # how far back the log reaches when the clock starts: over a whole month
 ZONES = ("UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12")
 VALUES = {
     "operation": ("chat", "search", ""),

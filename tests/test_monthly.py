@@ -1,0 +1,147 @@
+"""Months summed from their days, and read only where they equal the log."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from aggregates import days, monthly, verification
+from aggregates.calls import parse_call
+from aggregates.dimensions import GRAINS
+from aggregates.ingest import record
+from aggregates.ingest.correcting import Criteria, Delete, correct
+from aggregates.ingest.recutting import change_time_zone
+from aggregates.models import DailyBreakdown, MonthlyBreakdown, Organization, UsageMonth
+from aggregates.queries import Bucket, UsageQuery
+from aggregates.retention import drop_month
+from aggregates.rollup import roll_up
+from aggregates.sources import Answer, read
+from tests.comparing import assert_equal_to_log
+from tests.fixtures import make_organization
+
+FIRST, LAST = date(2025, 1, 20), date(2025, 4, 10)
+FEBRUARY, MARCH = date(2025, 2, 1), date(2025, 3, 1)
+USERS = ("alice", "bob", "charlie")
+
+
+def call(timestamp: str, user: str = "alice") -> None:
+    organization = Organization.objects.get(slug="acme")
+    record(organization, [parse_call({"timestamp": timestamp, "model": "m", "user_id": user, "cost": "0.1"})])
+
+
+@pytest.fixture
+def acme(db: None) -> Organization:
+    """Calls on every day from the end of January into April, all rolled up."""
+    organization = make_organization("acme", "America/Los_Angeles")
+    noons = [datetime(day.year, day.month, day.day, 20, tzinfo=UTC) for day in days.dates(FIRST, LAST)]
+    record(
+        organization,
+        [
+            parse_call({"timestamp": noon.isoformat(), "model": "m", "user_id": user, "cost": f"0.{number:012}"})
+            for number, noon in enumerate(noons, start=1)
+            for user in USERS
+        ],
+    )
+    roll_up()
+    return organization
+
+
+def by_user(organization: Organization, first: date = FIRST, last: date = LAST) -> Answer:
+    """The answer of the planner, which equals that of the log."""
+    assert_equal_to_log(organization, first, last)
+    query = UsageQuery.for_dates(organization, first, last, bucket=Bucket.TOTAL, by="user")
+    return read([query])[query]
+
+
+def test_whole_months_are_read_as_such_and_the_rest_by_day(acme: Organization) -> None:
+    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+    assert MonthlyBreakdown.objects.filter(month=MARCH, grain="user").count() == len(USERS)
+    DailyBreakdown.objects.filter(date__range=(FEBRUARY, MARCH - days.DAY)).delete()
+    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by="user")
+    assert read([query])[query].totals.calls == 3 * len([*days.dates(FIRST, LAST)]), "the days' rows are not needed"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "months"),
+    [
+        (FEBRUARY, date(2025, 2, 28), (FEBRUARY,)),
+        (FEBRUARY, date(2025, 2, 27), ()),
+        (date(2025, 2, 2), date(2025, 3, 31), (MARCH,)),
+        (date(2024, 6, 1), date(2025, 2, 28), (FEBRUARY,)),
+    ],
+)
+def test_a_month_that_the_range_cuts_is_read_by_day(
+    acme: Organization, first: date, last: date, months: tuple[date, ...]
+) -> None:
+    UsageMonth.objects.exclude(month__in=(FEBRUARY, MARCH)).delete()
+    assert by_user(acme, first, last).plan.months == months
+
+
+def test_days_are_not_drawn_from_months(acme: Organization) -> None:
+    query = UsageQuery.for_dates(acme, FIRST, LAST, by="user")
+    assert read([query])[query].plan.months == ()
+
+
+def test_a_late_call_counts_at_once_and_its_month_is_summed_again(acme: Organization) -> None:
+    call("2025-02-10T12:00Z", "dora")
+    assert by_user(acme).plan.months == (MARCH,)
+    assert "dora" in by_user(acme).keys
+    roll_up()
+    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+    assert MonthlyBreakdown.objects.get(month=FEBRUARY, grain="user", user_id="dora").total_calls == 1
+
+
+def test_a_group_that_is_no_more_vanishes_from_its_month(acme: Organization) -> None:
+    correct(acme, Criteria(filters=(("user", "bob"),)), Delete())
+    assert by_user(acme).plan.months == ()
+    roll_up()
+    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+    assert not MonthlyBreakdown.objects.filter(user_id="bob").exists()
+
+
+def test_a_change_of_time_zone_takes_months_out_of_use_until_their_days_are_rolled_up(acme: Organization) -> None:
+    call("2025-02-01T06:00Z")  # still January in Los Angeles
+    roll_up()
+    change_time_zone(acme, "Asia/Kolkata")
+    assert by_user(acme).plan.months == ()
+    roll_up()
+    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+
+
+def test_months_whose_calls_are_no_longer_kept_stay(acme: Organization) -> None:
+    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by="user")
+    before = read([query])[query]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what the test wrote is still of this transaction
+    for month in (date(2025, 1, 1), FEBRUARY):
+        drop_month(month)
+    after = read([query])[query]
+    assert after.rows == before.rows
+    assert after.plan.months == (FEBRUARY, MARCH)
+
+
+def test_months_that_are_not_over_are_not_summed(db: None) -> None:
+    organization = make_organization("acme")
+    now = datetime.now(UTC)
+    long_ago = (now - timedelta(days=70)).date()
+    for timestamp in (now - timedelta(hours=1), now - timedelta(days=70)):
+        call(timestamp.isoformat())
+    roll_up(open_days=True)
+    assert set(UsageMonth.objects.values_list("organization", "month")) == {
+        (organization.pk, days.month_of(long_ago)),
+    }
+
+
+def test_what_a_month_differs_in_is_found_and_repaired(acme: Organization) -> None:
+    MonthlyBreakdown.objects.filter(month=MARCH, grain="user", user_id="bob").update(total_cost=5)
+    MonthlyBreakdown.objects.filter(month=MARCH, grain="user", user_id="alice").delete()
+    assert monthly.verify(MARCH, [acme.pk]) == {acme.pk: 3}
+    found = verification.verify([date(2025, 3, 5)])
+    assert [str(difference) for difference in found.differences] == [
+        "acme 2025-03-01: the sums of the month; rolled up again, and equal now"
+    ]
+    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+
+
+def test_every_grain_is_summed(acme: Organization) -> None:
+    assert set(MonthlyBreakdown.objects.values_list("grain", flat=True)) == {grain.name for grain in GRAINS}
