@@ -25,6 +25,22 @@ def partition_name(month: date) -> str:
     return f"{TABLE}_{month:%Y_%m}"
 
 
+def hold_log() -> None:
+    """Keep months from being dropped until the transaction ends.
+
+    Comes before whatever decides what is read from the log or written to it: a dropped table is gone from snapshots,
+    too. Takes no snapshot itself.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE ONLY {TABLE} IN ACCESS SHARE MODE")
+
+
+def lock_out() -> None:
+    """Wait for all who read or write the log, and keep them out until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
+
+
 def ensure_partitions(wanted: Iterable[date]) -> list[str]:
     """Make the partitions that are missing for these months (UTC), within the caller's transaction if there is one.
 
@@ -34,6 +50,7 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         missing = _missing(cursor, names)
         if missing:
+            hold_log()  # in the order of those who drop months
             take(Lock.PARTITIONS)
             missing = _missing(cursor, names)  # somebody else may have made them while we waited
         for name in missing:
@@ -86,7 +103,7 @@ def existing_months() -> list[date]:
 
 
 def drop_partition(month: date) -> None:
-    """Drop the month's calls; whoever calls this holds Lock.PARTITIONS. Locks out all who read or write the log."""
+    """Drop the month's calls; whoever calls this has locked out all others, and holds Lock.PARTITIONS."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("DROP TABLE {}").format(sql.Identifier(partition_name(month))).as_string(cursor.connection)

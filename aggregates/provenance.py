@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from aggregates import days
 from aggregates.formats import plural
@@ -19,7 +20,7 @@ def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
         counted = plural(len(plan.aggregate_days), "day")
         parts.append(f"{counted} from daily aggregates, rolled up {when(plan.rolled_at, zone, as_of)}")
     if plan.log_days:
-        parts.append(f"{_named_days(plan.log_days, today)} live from the log")
+        parts.append(f"{_named_days(plan.log_days, today)} live from the log{_head(plan, today, zone)}")
     if plan.empty_days:
         parts.append(f"{plural(len(plan.empty_days), 'day')} without usage")
     line = "; ".join(parts)
@@ -31,6 +32,15 @@ def _named_days(read: Iterable[date], today: date) -> str:
     others = sum(1 for day in read if day != today)
     words = ([plural(others, "day")] if others else []) + (["today"] if today in read else [])
     return " and ".join(words)
+
+
+def _head(plan: Plan, today: date, zone: str) -> str:
+    """Up to when today is read from the aggregates, if it is."""
+    starts = (span.start.astimezone(ZoneInfo(zone)) for span in plan.log_spans)
+    rest = next((start for start in starts if start.date() == today), None)
+    if not rest or today not in plan.head_days:
+        return ""
+    return f"{' ' if plan.log_days == (today,) else ', today '}since {rest:%H:%M}"
 
 
 def differing(main: Answer, others: Iterable[Answer]) -> bool:

@@ -14,7 +14,7 @@ from aggregates import days, rollup
 from aggregates.days import DAY, INSTANT, Span
 from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
 from aggregates.models import Organization, StaleDay, UsageDay
-from aggregates.partitions import drop_partition, existing_months, months
+from aggregates.partitions import drop_partition, existing_months, lock_out, months
 
 PATIENCE = "3s"  # how long we may hold up everybody while we wait for those who read or write the log
 
@@ -62,9 +62,9 @@ def drop_month(month: date) -> None:
             raise CannotDrop(f"{month:%Y-%m} stays: {differing[0].date} differs from its log. Roll it up again.")
     with transaction.atomic(), waiting_at_most(PATIENCE):
         take_shared(Lock.ZONES)
-        take(Lock.PARTITIONS)
-        take(Lock.DAY, *map(day_number, touched))
         take(Lock.ROLL, *map(day_number, touched))
+        lock_out()  # who wrote before has committed; who writes later learns that these days are no longer kept
+        take(Lock.PARTITIONS)
         for organization in Organization.objects.all():
             _close(organization, month, following)
         drop_partition(month)

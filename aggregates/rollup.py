@@ -22,6 +22,7 @@ from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
 from aggregates.measures import MEASURES
 from aggregates.models import Organization
+from aggregates.partitions import hold_log
 
 SEAL_TIMEOUT = "3s"  # how long sealing may hold up those who record calls of that day
 OPEN_SEAL_TIMEOUT = "300ms"  # the same for a day that is open: it is soon tried again
@@ -316,6 +317,7 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
     with transaction.atomic(), connection.cursor() as cursor:
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            hold_log()
         cursor.execute(
             f"""
             SELECT organization_id, starts_at, rolled_through FROM aggregates_usageday AS day

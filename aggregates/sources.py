@@ -21,6 +21,7 @@ from aggregates.days import Span
 from aggregates.dimensions import BY_NAME, TOTALS, Grain
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization
+from aggregates.partitions import hold_log
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -232,6 +233,7 @@ def snapshot() -> Iterator[datetime]:
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            hold_log()
         cursor.execute("SELECT statement_timestamp()")
         yield cursor.fetchone()[0]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import connection, transaction
+from django.db.models import F, Q
 
 from aggregates import days, monthly, rollup
 from aggregates.days import DAY
@@ -53,7 +54,8 @@ def choose(number: int) -> list[date]:
         return []
     newest = min(number, NEWEST)
     first, last = today[0] - newest * DAY, today[-1]
-    older = UsageDay.objects.filter(date__lt=first).order_by().values_list("date", flat=True).distinct()
+    kept = Q(organization__log_from=None) | Q(date__gte=F("organization__log_from"))
+    older = UsageDay.objects.filter(kept, date__lt=first).order_by().values_list("date", flat=True).distinct()
     known = sorted(older) if number > newest else []
     return [
         *sorted(random.sample(known, min(number - newest, len(known)))),

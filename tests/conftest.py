@@ -19,7 +19,7 @@ settings.register_profile("prove", max_examples=300, deadline=None, print_blob=T
 settings.load_profile("test")
 
 
-# A shell starts what runs in the background with interrupts ignored; processes that tests start should not inherit that.
+# A shell has what runs in the background ignore interrupts; processes that tests start should not inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,9 +1,11 @@
 """The line that says where numbers come from."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from aggregates.days import Span
 from aggregates.dimensions import TOTALS
 from aggregates.provenance import provenance
 from aggregates.sources import Plan
@@ -56,6 +58,14 @@ def plan(
         (plan(log=before(*range(7))), "Live from the log."),
         (plan(log=before(0)), "Live from the log."),
         (plan(log=before(0), empty=before(*range(1, 30))), "Today live from the log; 29 days without usage."),
+        (
+            replace(
+                plan(before(1), before(0)),
+                head_days=before(0),
+                log_spans=(Span(datetime(2025, 7, 30, 13, 50, tzinfo=UTC), NOW),),
+            ),
+            "1 day from daily aggregates, rolled up today 01:00 UTC; today live from the log since 13:50.",
+        ),
         (plan(log=before(3), empty=before(4, 5)), "1 day live from the log; 2 days without usage."),
         (plan(empty=before(8, 9, 10)), "3 days without usage."),
     ],

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from threading import Thread
 
 import pytest
 from django.db import connection
@@ -248,3 +249,60 @@ def test_who_reads_the_log_is_not_waited_for_long(call, monkeypatch):
     assert date(2025, 2, 1) in drop_months(2).months
     acme.refresh_from_db()
     assert acme.log_from == date(2025, 3, 1)
+
+
+def elsewhere(work):
+    """Do it in another connection, and wait for it."""
+
+    def run():
+        try:
+            done.append(work())
+        finally:
+            connection.close()
+
+    done = []
+    thread = Thread(target=run)
+    thread.start()
+    thread.join(timeout=30)
+    return done[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("reading", ["page", "comparison"])
+def test_a_month_is_not_dropped_from_under_a_snapshot(call, monkeypatch, reading):
+    acme = make_organization("acme")
+    record(acme, [call("2025-02-10T12:00Z", cost="9")])
+    roll_up()
+    monkeypatch.setattr(retention, "PATIENCE", "50ms")
+    dropped = []
+
+    def drop(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if "FROM aggregates_usageday" in sql and not dropped:
+            dropped.append(None)
+            dropped[0] = elsewhere(lambda: drop_months(2))
+        return result
+
+    with connection.execute_wrapper(drop):
+        if reading == "page":
+            (answer,) = read([UsageQuery.for_dates(acme, FIRST, LAST, source=Source.LOG)]).values()
+            assert answer.totals.calls == 1
+        else:
+            assert rollup.verify(date(2025, 2, 10), [acme.pk]) == []
+    assert dropped[0].months == []
+    assert date(2025, 2, 1) in drop_months(2).months
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_began_before_its_month_was_dropped_is_refused(call):
+    acme = make_organization("acme")
+    record(acme, [call("2025-02-10T12:00Z", cost="9")])
+    roll_up()
+
+    def calls():
+        yield call("2025-02-10T13:00Z", cost="1")
+        assert date(2025, 2, 1) in elsewhere(lambda: drop_months(2)).months
+
+    with pytest.raises(InvalidCall, match=r"expected 2025-03-01 or later"):
+        record(acme, calls())
+    assert not UsageLog.objects.exists()

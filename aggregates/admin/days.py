@@ -15,7 +15,7 @@ from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import DailyAggregate, Job, StaleDay, UsageDay
-from aggregates.states import STATE, State
+from aggregates.states import STATE, State, comparable
 
 MOST_DAYS = 400  # in one request
 MOST_LINES = 20
@@ -73,14 +73,14 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Compare with the log", permissions=["view"])
     def compare_with_log(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
-        clean = queryset.filter(state=State.CLEAN).count() if chosen else 0
+        clean = sum(comparable(ids, day).count() for day, ids in chosen.items())
         found = [mismatch for day, ids in sorted(chosen.items()) for mismatch in rollup.verify(day, ids)]
         if found:
             report(request, found)
         elif clean:
             messages.success(request, f"Compared {plural(clean, 'day')} with the log: equal.")
         if left := sum(map(len, chosen.values())) - clean:
-            messages.warning(request, f"Left out {plural(left, 'day')}: not rolled up, or stale.")
+            messages.warning(request, f"Left out {plural(left, 'day')}: not rolled up, stale, or no longer kept.")
 
     def chosen(self, request: HttpRequest, queryset: Days) -> dict[date, list[int]]:
         """Organizations by date; none if they are more than one request should work on."""

@@ -96,7 +96,8 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
     """
     with transaction.atomic():
         lock_zone(organization)
-        take(Lock.CORRECTIONS)  # one after the other: each then tells exactly what it did
+        # One after the other: each then tells exactly what it did.
+        take(Lock.CORRECTIONS, organization.pk % 2**31)
         calendar = _calendar(organization, criteria)
         if not calendar:
             return Corrected()

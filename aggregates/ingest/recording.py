@@ -39,6 +39,7 @@ COLUMNS = (
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
 TYPES = ("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric", "bool")
+STAGED = ", ".join(f"{name} {type_}" for name, type_ in zip((*COLUMNS, "id_from_content"), TYPES, strict=True))
 MICROSECOND = timedelta(microseconds=1)
 # Read once: `.value` of an enum is slow.
 NOT_PRICED, REPORTED = CostSource.NONE.value, CostSource.REPORTED.value
@@ -99,8 +100,8 @@ def _stage(calls: Iterable[Call], ids_from_content: bool) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ON COMMIT DELETE ROWS AS "
-            f"SELECT {', '.join(COLUMNS)}, false AS id_from_content FROM aggregates_usagelog WITH NO DATA"
+            # Not made from the log: that would lock it, for as long as calls keep coming.
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({STAGED}) ON COMMIT DELETE ROWS"
         )
         cursor.execute("DELETE FROM staged_call")  # of an earlier batch in the same transaction
         copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")

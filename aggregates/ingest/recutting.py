@@ -4,7 +4,8 @@ Only the rows that know the days change, in an instant: all of them then count a
 log, until the task cluster has rolled them up in their new cut.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from django.db import connection, transaction
@@ -28,10 +29,7 @@ def change_time_zone(organization: Organization, zone: str) -> None:
     Raises Busy if others are recording or rolling up for long, and CannotRecut if the organization has days whose calls
     are no longer in the log.
     """
-    with transaction.atomic():
-        with waiting_at_most(PATIENCE):
-            take(Lock.ZONES)
-        organization.refresh_from_db()
+    with _alone_with_zones(organization):
         kept_from, recorded = organization.log_from, UsageDay.objects.filter(organization=organization)
         if zone != organization.time_zone and kept_from and recorded.filter(date__lt=kept_from).exists():
             raise CannotRecut(
@@ -41,6 +39,15 @@ def change_time_zone(organization: Organization, zone: str) -> None:
         organization.time_zone = zone
         organization.save(update_fields=["time_zone"])
         _recut(organization)
+
+
+@contextmanager
+def _alone_with_zones(organization: Organization) -> Iterator[None]:
+    with transaction.atomic():
+        with waiting_at_most(PATIENCE):
+            take(Lock.ZONES)
+        organization.refresh_from_db()
+        yield
 
 
 def _recut(organization: Organization) -> None:
@@ -89,5 +96,6 @@ def recut_moved() -> list[Organization]:
         moved = {zone for zone, day, *span in cursor.fetchall() if days.span_of(day, zone) != Span(*span)}
     organizations = list(Organization.objects.filter(time_zone__in=moved))
     for organization in organizations:
-        change_time_zone(organization, organization.time_zone)
+        with _alone_with_zones(organization):  # the zone that it has by now
+            _recut(organization)
     return organizations

@@ -11,6 +11,7 @@ from aggregates.calls import Call, InvalidCall
 from aggregates.days import Span
 from aggregates.locks import Lock, day_number, take_shared
 from aggregates.models import Organization
+from aggregates.partitions import hold_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ def calendar_of(zone: str, earliest: datetime, latest: datetime) -> Calendar:
 
 
 def lock_zone(organization: Organization) -> str:
-    """Keep all time zones as they are until the transaction ends; gives the organization's, and sets it there."""
+    """Keep all time zones, and the log's months, as they are until the transaction ends; gives the organization's zone,
+    and sets it there. Comes before anything that touches the log, or it could deadlock with who drops a month."""
     take_shared(Lock.ZONES)
+    hold_log()
     organization.refresh_from_db(fields=["time_zone", "log_from"])
     return organization.time_zone
 
@@ -43,7 +46,6 @@ def lock_days(organization: Organization, touched: Collection[date]) -> None:
     Raises InvalidCall if one of them is no longer in the log.
     """
     take_shared(Lock.DAY, map(day_number, touched))
-    organization.refresh_from_db(fields=["log_from"])  # only now: who drops a month holds the locks of its days
     check_kept(organization, min(touched))
 
 
@@ -92,12 +94,19 @@ def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
 
 
 def mark(organization: Organization, changed: Mapping[date, datetime]) -> None:
-    """Leave a mark for each of these days whose earliest change lies before the instant it is sealed through."""
+    """Leave a mark where something changed before the instant that a day is sealed through; `changed` has the earliest
+    change of each day.
+
+    Which days these are the table says, not our own cut: where the two differ, because the zone has changed its rules,
+    a change may lie within the neighbour's row.
+    """
+    ends = [days.span_of(day, organization.time_zone).end for day in changed]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO aggregates_staleday (organization_id, date, marked_at) "
-            "SELECT organization_id, date, statement_timestamp() FROM aggregates_usageday "
-            "JOIN unnest(%s::date[], %s::timestamptz[]) AS changed (date, earliest) USING (date) "
-            "WHERE organization_id = %s AND earliest < sealed_through",
-            [list(changed), list(changed.values()), organization.pk],
+            "SELECT DISTINCT organization_id, day.date, statement_timestamp() "
+            "FROM unnest(%s::date[], %s::timestamptz[], %s::timestamptz[]) AS changed (date, earliest, ends) "
+            "JOIN aggregates_usageday AS day ON day.date BETWEEN changed.date - 2 AND changed.date + 2 "
+            "WHERE organization_id = %s AND earliest < sealed_through AND starts_at < ends",
+            [list(changed), list(changed.values()), ends, organization.pk],
         )

@@ -123,7 +123,7 @@ def test_a_day_that_is_not_over_is_left_out(acme, staff, call, client):
 def test_comparing_equal_days_says_so_and_what_was_left_out(rolled, client):
     assert act(client, RECORDED, "compare_with_log", UsageDay.objects.all()) == [
         ("success", "Compared 2 days with the log: equal."),
-        ("warning", "Left out 2 days: not rolled up, or stale."),
+        ("warning", "Left out 2 days: not rolled up, stale, or no longer kept."),
     ]
 
 

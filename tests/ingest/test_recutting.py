@@ -1,10 +1,11 @@
 """Another time zone: every day is cut anew, and every page is right at once."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from aggregates import days
 from aggregates.days import Span
@@ -132,3 +133,29 @@ def test_days_whose_calls_are_gone_keep_their_zone(used):
         change_time_zone(used, "Asia/Kolkata")
     used.refresh_from_db()
     assert used.time_zone == "UTC"
+
+
+def test_a_zone_that_an_admin_has_changed_meanwhile_stays(used, monkeypatch):
+    UsageDay.objects.filter(pk=UsageDay.objects.order_by("date")[2].pk).update(
+        starts_at=F("starts_at") + timedelta(hours=1)
+    )
+    listed = recutting._alone_with_zones
+
+    def admin_first(organization):
+        Organization.objects.filter(pk=organization.pk).update(time_zone="Asia/Kolkata")
+        return listed(organization)
+
+    monkeypatch.setattr(recutting, "_alone_with_zones", admin_first)
+    recut_moved()
+    used.refresh_from_db()
+    assert used.time_zone == "Asia/Kolkata"
+    check(used)
+
+
+def test_where_the_table_cuts_days_otherwise_a_late_call_marks_the_day_that_it_lies_in(used, call):
+    early, late = UsageDay.objects.order_by("date")[3:5]
+    UsageDay.objects.filter(pk=late.pk).update(starts_at=late.starts_at + timedelta(hours=1))
+    new_end = early.ends_at + timedelta(hours=1)
+    UsageDay.objects.filter(pk=early.pk).update(ends_at=new_end, sealed_through=new_end, rolled_through=new_end)
+    record(used, [call((late.starts_at + timedelta(minutes=30)).isoformat(), cost="1")])
+    assert early.date in StaleDay.objects.values_list("date", flat=True)

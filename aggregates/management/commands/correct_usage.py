@@ -5,8 +5,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from aggregates import money
+from aggregates.calls import InvalidCall
 from aggregates.dimensions import BY_NAME
 from aggregates.formats import plural
 from aggregates.ingest.correcting import (
@@ -82,7 +84,14 @@ class Command(BaseCommand):
         criteria, correction = criteria_of(**options), correction_of(**options)
         if criteria == Criteria() and not options["all"]:
             raise CommandError("Say which calls are meant: --from, --to, --filter, --request-id, ..., or --all.")
-        done = (correct if options["apply"] else preview)(organization, criteria, correction)
+        try:
+            done = (correct if options["apply"] else preview)(organization, criteria, correction)
+        except InvalidCall as error:
+            raise CommandError(f"{error}. Nothing was changed.") from None
+        except Error as error:
+            raise CommandError(
+                f"The database failed: {str(error).partition(chr(10))[0]}. Nothing was changed."
+            ) from error
         if not done.months:
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return
