@@ -14,11 +14,13 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 
 from aggregates import days
 from aggregates.days import Span
 from aggregates.dimensions import BY_NAME, TOTALS, Grain
+from aggregates.formats import plural
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization
 from aggregates.partitions import hold_log
@@ -239,13 +241,36 @@ def snapshot() -> Iterator[datetime]:
 
 
 def read(
-    queries: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None = None
+    queries: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None = None, *, seconds: int | None = None
 ) -> dict[UsageQuery, Answer]:
     """Answer queries about one organization, all in one snapshot.
 
-    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others.
+    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
+    too, if one takes the database longer than so many seconds.
     """
-    wanted = dict.fromkeys(queries)
+    with _for_at_most(seconds):
+        return _read(dict.fromkeys(queries), refused)
+
+
+@contextmanager
+def _for_at_most(seconds: int | None) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+    try:
+        with snapshot(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
+            yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise QueryError(
+            f"Adding this up from the log takes more than {plural(seconds, 'second')}: "
+            "ask for fewer days, or for less at once."
+        ) from None
+
+
+def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None) -> dict[UsageQuery, Answer]:
     with snapshot() as now:
         if not wanted:
             return {}

@@ -18,6 +18,8 @@ from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
 from aggregates.sources import read
 
+PATIENCE = 15  # seconds that a question may take; a reader waits no longer, and the database has others to serve
+
 
 @dataclass(frozen=True)
 class Dashboard:
@@ -38,7 +40,10 @@ def load(selection: Selection) -> Dashboard:
     charts = [chart.query(selection) for chart in CHARTS]
     top = {name: tables.query_of(name, selection) for name in TABLES}
     refused: dict[UsageQuery, QueryError] = {}
-    answers = read([main, before, *charts, *top.values()], refused)
+    try:
+        answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
+    except QueryError as error:
+        return Dashboard(selection, Sums(), (), (), (), "", False, str(error), timezone.now())
     if main in refused:
         return Dashboard(selection, Sums(), (), (), (), "", False, str(refused[main]), timezone.now())
     totals = answers[main].totals

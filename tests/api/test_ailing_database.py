@@ -29,9 +29,9 @@ def somebody_else() -> Iterator[psycopg.Connection]:
         yield other
 
 
-def waiting_for_locks() -> int:
+def waiting_for_the_log() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'aggregates_usagelog'::regclass AND NOT granted")
         return int(cursor.fetchone()[0])
 
 
@@ -105,9 +105,9 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
     statuses: list[int] = []
     body = json.dumps([row()]).encode()
     with somebody_else() as dropping:
-        dropping.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.DAY, day_number(DAY)])
+        dropping.execute("LOCK TABLE aggregates_usagelog IN ACCESS EXCLUSIVE MODE")
         sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
-        wait_until(lambda: waiting_for_locks() == 1, "the sender waits for the day")
+        wait_until(lambda: waiting_for_the_log() == 1, "the sender waits for the log")
         dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
     sending.join(timeout=20)
     assert statuses == [503]
