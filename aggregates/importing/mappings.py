@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aggregates.calls import CHECKS, FIELDS, REQUIRED
+from aggregates.dialects.rows import Fields, Reader
 from aggregates.formats import excerpt
 
 MAX_SHOWN = 50  # names of unused keys: a file may have new ones in every row
 MISSING = object()
-
-Fields = dict[str, object]
 
 
 class MappingError(Exception):
@@ -30,8 +29,9 @@ class Only(NamedTuple):
 class FieldMapping:
     """Where fields come from: `paths` by CSV column or JSON path, `values` the same for every row.
 
-    Other fields come from the column or key of their own name, unless `own_names` is false. With `start`, timestamps
-    are seconds from then.
+    Other fields come from the column or key of their own name, unless `own_names` is false, or from what the `reader`
+    of a dialect makes of the row. With `start`, timestamps are seconds from then. With `in_pieces`, rows of the same
+    request_id are pieces of one call, and the one with the most output tokens is the call.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +39,8 @@ class FieldMapping:
     own_names: bool = True
     start: datetime | None = None
     only: Only | None = None
+    reader: Reader | None = None
+    in_pieces: bool = False
 
     def overridden(self, paths: Mapping[str, str], values: Mapping[str, str], start: datetime | None) -> "FieldMapping":
         """This mapping, with these fields from elsewhere; raises MappingError."""

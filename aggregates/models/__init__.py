@@ -5,6 +5,7 @@ from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.log import Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.run import Job, Outcome, RollUpRun
+from aggregates.models.saved_preset import SavedPreset
 
 __all__ = [
     "ApiKey",
@@ -19,6 +20,7 @@ __all__ = [
     "RequestCount",
     "Role",
     "RollUpRun",
+    "SavedPreset",
     "StaleDay",
     "Status",
     "UsageDay",

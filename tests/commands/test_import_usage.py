@@ -344,7 +344,10 @@ def test_files_that_are_none(acme: Organization, tmp_path: Path) -> None:
             ["--start", "soon"],
             "Error: argument --start: expected a time: ISO 8601, or epoch seconds or milliseconds, got “soon”",
         ),
-        (["--preset", "copilot"], "Error: argument --preset: invalid choice: 'copilot' (choose from 'aider')"),
+        (
+            ["--preset", "copilot"],
+            "there is no preset “copilot”; there is: aider, calls, claude-code, litellm, openai-usage-export.",
+        ),
         (["--organization", "nobody"], "There is no organization “nobody”. There is: acme."),
     ],
 )

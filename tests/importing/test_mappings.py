@@ -215,6 +215,10 @@ def test_names_out_of_a_file_are_safe_to_show(name: str, shown: str) -> None:
 def test_presets_have_names_that_differ_and_mappings_that_make_sense() -> None:
     assert len({preset.name for preset in PRESETS}) == len(PRESETS)
     for preset in PRESETS:
-        assert preset.mapping.own_names or {*REQUIRED} <= {*preset.mapping.paths, *preset.mapping.values}
+        assert (
+            preset.mapping.own_names
+            or preset.mapping.reader
+            or {*REQUIRED} <= {*preset.mapping.paths, *preset.mapping.values}
+        )
         assert preset.about
         PLAIN.overridden(preset.mapping.paths, preset.mapping.values, preset.mapping.start)

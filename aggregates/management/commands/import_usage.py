@@ -7,17 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error
+from django.db import Error, transaction
 from tqdm import tqdm
 
 from aggregates import ingest
 from aggregates.calls import Call, InvalidCall, parse_time
 from aggregates.formats import plural
+from aggregates.importing import saved
 from aggregates.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
 from aggregates.importing.presets import PRESETS
 from aggregates.management.arguments import find_organization
+from aggregates.models import Organization, SavedPreset
 
 STEP = 1000  # calls between two looks at the progress
 
@@ -63,7 +65,12 @@ class Command(BaseCommand):
             default=[],
             help="give a field this value in every row; may be repeated",
         )
-        parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help=presets)
+        parser.add_argument("--preset", metavar="NAME", help=f"{presets}; or one that was saved")
+        parser.add_argument(
+            "--save-preset",
+            metavar="NAME",
+            help="keep the mapping, as it is given here, as a preset of the organization",
+        )
         parser.add_argument("--start", metavar="TIME", type=time, help="timestamps are seconds after this time")
         parser.add_argument(
             "--on-error",
@@ -75,16 +82,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = "standard input" if options["file"] == "-" else options["file"]
         try:
-            mapping = mapping_of(**options)
+            more = mapping_given(**options)
             organization = find_organization(options["organization"])
-            with open_usage_file(options["file"]) as file:
+            preset = preset_given(organization, more, options["preset"], options["save_preset"])
+            with open_usage_file(options["file"]) as file, transaction.atomic():
                 calls = FileCalls(
                     file,
-                    mapping,
+                    saved.mapping_of(preset),
                     check=ingest.keeper_of(organization),
                     skip_rejected=options["on_error"] == "skip",
                 )
                 recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)
+                if options["save_preset"]:
+                    saved.save(preset, options["save_preset"])
         except MappingError as error:
             raise CommandError(f"{error}.") from None
         except (UnreadableFile, RowRejected, InvalidCall) as error:
@@ -95,6 +105,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. Nothing of {name} was recorded.", returncode=130) from None
         self.report(name, calls, recorded)
+        if options["save_preset"]:
+            self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
 
     def watched(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
         """The calls, with a progress bar if this is a terminal: by bytes of the file where their number is known."""
@@ -112,10 +124,10 @@ class Command(BaseCommand):
             self.stderr.write(str(rejection))
         if more := calls.rejected - len(calls.rejections):
             self.stderr.write(f"and {more:,} more")
-        rows = recorded.new + recorded.already_there + calls.left_out + calls.rejected
         self.stdout.write(
-            f"{name}: {plural(rows, 'row')} read: {recorded.new:,} new, {recorded.already_there:,} already there, "
-            f"{calls.rejected:,} rejected{f', {calls.left_out:,} of another kind' if calls.left_out else ''}."
+            f"{name}: {plural(calls.rows, 'row')} read: {recorded.new:,} new, {recorded.already_there:,} already "
+            f"there, {calls.rejected:,} rejected{f', {calls.left_out:,} of another kind' if calls.left_out else ''}"
+            f"{f', {calls.pieces:,} earlier or repeated pieces of calls' if calls.pieces else ''}."
         )
         if calls.never_found:
             self.stdout.write(f"In no row: {listed(calls.never_found)}")
@@ -123,20 +135,22 @@ class Command(BaseCommand):
             self.stdout.write(f"Not used: {listed(calls.unused)}")
 
 
-def mapping_of(
-    preset: str | None,
-    paths: list[tuple[str, str]],
-    values: list[tuple[str, str]],
-    start: datetime | None,
-    **options: Any,
+def mapping_given(
+    paths: list[tuple[str, str]], values: list[tuple[str, str]], start: datetime | None, **options: Any
 ) -> FieldMapping:
-    """The mapping that the arguments ask for; raises MappingError."""
+    """The mapping that the arguments are by themselves; raises MappingError."""
     for given in (paths, values):
         names = [name for name, _ in given]
         if twice := [name for name in names if names.count(name) > 1]:
             raise MappingError(f"{twice[0]} is given twice")
-    saved = {preset.name: preset.mapping for preset in PRESETS}
-    return saved.get(preset or "", FieldMapping()).overridden(dict(paths), dict(values), start)
+    return FieldMapping().overridden(dict(paths), dict(values), start)
+
+
+def preset_given(organization: Organization, more: FieldMapping, name: str | None, save_as: str | None) -> SavedPreset:
+    """The preset that the arguments ask for, with what they add; raises MappingError."""
+    if save_as is not None:
+        saved.check_name(save_as)
+    return saved.with_more(saved.start_from(organization, name), more)
 
 
 def listed(names: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""How others write calls down: each file reads one such form into the fields of a call."""
