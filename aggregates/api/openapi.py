@@ -4,6 +4,8 @@ from functools import cache
 from typing import Any
 
 from aggregates.api.body import MAX_SENT, MAX_UNPACKED
+from aggregates.api.litellm import MAX_EVENT
+from aggregates.api.openapi_litellm import EVENT, EXAMPLE_EVENT, EXAMPLE_FAILURE
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
 from aggregates.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
@@ -98,6 +100,12 @@ OUTCOME: Schema = {
         },
     },
 }
+LEFT_OUT: Schema = {"left_out": NUMBER | {"description": "Events that are no calls to a model."}}
+LITELLM_OUTCOME: Schema = OUTCOME | {
+    "description": "As for calls of our own words: accepted + duplicate + rejected + left_out is the number of events.",
+    "required": [*OUTCOME["required"], *LEFT_OUT],
+    "properties": OUTCOME["properties"] | LEFT_OUT,
+}
 PROBLEM: Schema = {
     "type": "object",
     "required": ["title", "status", "detail"],
@@ -123,8 +131,8 @@ def _refusal(description: str, headers: Schema) -> Schema:
     return {"description": description, "content": content} | ({"headers": headers} if headers else {})
 
 
-def _outcome(description: str, example: Schema) -> Schema:
-    schema = {"$ref": "#/components/schemas/Outcome"}
+def _outcome(description: str, example: Schema, name: str = "Outcome") -> Schema:
+    schema = {"$ref": f"#/components/schemas/{name}"}
     return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
@@ -158,6 +166,36 @@ def _record_usage() -> Schema:
     }
 
 
+def _record_litellm() -> Schema:
+    event = {"$ref": "#/components/schemas/LiteLLMEvent"}
+    batch = {"type": "array", "items": event, "maxItems": MAX_ROWS}
+    examples = {
+        "many": {"summary": "Several events, as is its default", "value": [EXAMPLE_EVENT, EXAMPLE_FAILURE]},
+        "one": {"summary": "One event", "value": EXAMPLE_EVENT},
+    }
+    nothing = {**EXAMPLE_ANSWER, "accepted": 0, "duplicate": 0, "conflicts": [], "left_out": 0}
+    return {
+        "operationId": "recordLiteLLM",
+        "summary": "Record events of LiteLLM's generic API logger",
+        "description": f"An array of up to {MAX_ROWS:,} events, one a line, or one; each at most {MAX_EVENT:,} "
+        "characters. Each is checked by itself. Sent again, they count once.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                DOCUMENT[0]: {"schema": {"oneOf": [event, batch]}, "examples": examples},
+                LINES[0]: {"schema": event, "examples": {"line": {"summary": "A line", "value": EXAMPLE_FAILURE}}},
+            },
+        },
+        "responses": {
+            "200": _outcome(
+                "The calls among the events are in the log.", EXAMPLE_ANSWER | {"left_out": 0}, "LiteLLMOutcome"
+            ),
+            "422": _outcome("None of the events is a call; nothing was recorded.", nothing, "LiteLLMOutcome"),
+            **{status: _refusal(*refusal) for status, refusal in REFUSALS.items()},
+        },
+    }
+
+
 @cache
 def document() -> Schema:
     return {
@@ -171,9 +209,15 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"basic": []}, {"header": []}],
-        "paths": {"/api/v1/usage": {"post": _record_usage()}},
+        "paths": {"/api/v1/usage": {"post": _record_usage()}, "/api/v1/litellm": {"post": _record_litellm()}},
         "components": {
-            "schemas": {"Call": CALL, "Outcome": OUTCOME, "Problem": PROBLEM},
+            "schemas": {
+                "Call": CALL,
+                "Outcome": OUTCOME,
+                "LiteLLMEvent": EVENT,
+                "LiteLLMOutcome": LITELLM_OUTCOME,
+                "Problem": PROBLEM,
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The key."},
                 "basic": {"type": "http", "scheme": "basic", "description": "Any user, and the key as password."},

@@ -22,18 +22,20 @@ class BadRow(ValueError):
     """What cannot be read as a row; the message says what was expected."""
 
 
-TOO_LONG = BadRow(f"expected at most {MAX_ROW:,} characters")
 TOO_DEEP = BadRow("expected JSON with less nesting")
 
 Row = Mapping[str, object] | BadRow
 
 
-def rows_of(request: HttpRequest) -> Iterator[Row]:
-    """At most MAX_ROWS; raises Refused, also on the way, so nothing is to be recorded before they have ended."""
+def rows_of(request: HttpRequest, *, longest: int = MAX_ROW, sequence: bool = False) -> Iterator[Row]:
+    """At most MAX_ROWS; raises Refused, also on the way, so nothing is to be recorded before they have ended.
+
+    With `sequence`, what is called a JSON document may also be several, one after the other.
+    """
     if request.content_type in DOCUMENT:
-        rows = document_rows(text_of(request))
+        rows = document_rows(text_of(request), longest, sequence)
     elif request.content_type in LINES:
-        rows = line_rows(text_of(request))
+        rows = line_rows(text_of(request), longest)
     else:
         expected = f"{DOCUMENT[0]} (one call, or an array of them) or {LINES[0]} (a call a line)"
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
@@ -43,13 +45,15 @@ def rows_of(request: HttpRequest) -> Iterator[Row]:
         yield row
 
 
-def document_rows(pieces: Iterator[str]) -> Iterator[Row]:
+def document_rows(pieces: Iterator[str], longest: int = MAX_ROW, sequence: bool = False) -> Iterator[Row]:
     """The elements of an array, or one value alone. From an error on, nobody knows where rows begin: it refuses all."""
-    text = _Text(pieces)
+    text = _Text(pieces, longest)
     try:
         if text.peek() == "[":
             yield from _elements(text)
         else:
+            yield as_row(text.value())
+        while sequence and text.peek():
             yield as_row(text.value())
         if text.peek():
             raise BadRow("expected nothing after the end of the document")
@@ -67,27 +71,27 @@ def _elements(text: "_Text") -> Iterator[Row]:
     text.skip("]")
 
 
-def line_rows(pieces: Iterator[str]) -> Iterator[Row]:
+def line_rows(pieces: Iterator[str], longest: int = MAX_ROW) -> Iterator[Row]:
     """A value a line, each by itself; blank lines are none."""
-    for line in _lines(pieces):
+    for line in _lines(pieces, longest):
         if line.strip(" \t\r"):
-            yield _of_line(line)
+            yield _of_line(line, longest)
 
 
-def _lines(pieces: Iterator[str]) -> Iterator[str]:
+def _lines(pieces: Iterator[str], longest: int) -> Iterator[str]:
     """The lines, without their ends; of one that is too long only so much that it shows."""
     rest = ""
     for piece in pieces:
         *whole, rest = (rest + piece).split("\n")
         yield from whole
-        rest = rest[: MAX_ROW + 1]
+        rest = rest[: longest + 1]
     yield rest
 
 
-def _of_line(line: str) -> Row:
-    if len(line) > MAX_ROW:
-        return TOO_LONG
-    text = _Text(iter([line]))
+def _of_line(line: str, longest: int) -> Row:
+    if len(line) > longest:
+        return _too_long(longest)
+    text = _Text(iter([line]), longest)
     try:
         value = text.value()
         if text.peek():
@@ -95,6 +99,10 @@ def _of_line(line: str) -> Row:
     except BadRow as bad:
         return bad
     return as_row(value)
+
+
+def _too_long(longest: int) -> BadRow:
+    return BadRow(f"expected at most {longest:,} characters")
 
 
 def as_row(value: object) -> Row:
@@ -106,8 +114,9 @@ def as_row(value: object) -> Row:
 class _Text:
     """JSON values out of text that comes in pieces, of which only the next ones are kept."""
 
-    def __init__(self, pieces: Iterator[str]) -> None:
+    def __init__(self, pieces: Iterator[str], longest: int) -> None:
         self._pieces = pieces
+        self._longest = longest
         self._text = ""
         self._at = 0
         self._ended = False
@@ -115,7 +124,7 @@ class _Text:
 
     def _fill(self) -> None:
         """See to it that a longest row lies ahead, or all that is left."""
-        while not self._ended and len(self._text) - self._at <= MAX_ROW:
+        while not self._ended and len(self._text) - self._at <= self._longest:
             piece = next(self._pieces, None)
             if piece is None:
                 self._ended = True
@@ -149,9 +158,10 @@ class _Text:
             raise TOO_DEEP from None
         except JSONDecodeError as error:
             # Where there is more text, what seems to break off here may only go on beyond the longest row.
-            broke_off = error.msg.startswith("Unterminated") or error.pos > start + MAX_ROW - 10
-            raise (TOO_LONG if broke_off and not self._ended else BadRow(f"expected JSON: {error.msg}")) from None
-        if self._at - start > MAX_ROW:
-            raise TOO_LONG
+            broke_off = error.msg.startswith("Unterminated") or error.pos > start + self._longest - 10
+            too_long = broke_off and not self._ended
+            raise (_too_long(self._longest) if too_long else BadRow(f"expected JSON: {error.msg}")) from None
+        if self._at - start > self._longest:
+            raise _too_long(self._longest)
         self.values += 1
         return found

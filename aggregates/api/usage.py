@@ -19,9 +19,12 @@ from aggregates.models import ApiKey, Kind
 def usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Rows that are calls are recorded though others are not; where none is one, that is an error."""
     outcome = record_rows(key.organization, _taken(rows_of(request)))
+    return JsonResponse(answer(outcome), status=status_of(outcome))
+
+
+def status_of(outcome: Outcome) -> HTTPStatus:
     recorded = outcome.accepted + outcome.duplicate
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if outcome.rejected and not recorded else HTTPStatus.OK
-    return JsonResponse(answer(outcome), status=status)
+    return HTTPStatus.UNPROCESSABLE_ENTITY if outcome.rejected and not recorded else HTTPStatus.OK
 
 
 def answer(outcome: Outcome) -> dict[str, Any]:
