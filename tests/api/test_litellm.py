@@ -1,0 +1,195 @@
+"""POST /api/v1/litellm: what becomes of LiteLLM's events, and that whatever is sent there does no harm."""
+
+import gzip
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from aggregates.api.litellm import MAX_EVENT
+from aggregates.models import Organization, UsageDay, UsageLog
+from tests.api.test_fuzz import literals, values
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+NOTHING = {"accepted": 0, "duplicate": 0, "rejected": 0, "conflicts": [], "rejections": [], "left_out": 0}
+PRIVATE = "a private question"
+EVENT = {
+    "id": "chatcmpl-1",
+    "litellm_call_id": "68f24d62",
+    "call_type": "acompletion",
+    "status": "success",
+    "startTime": 1740823200.5,
+    "endTime": 1740823201.75,
+    "model": "claude-sonnet-4-5",
+    "custom_llm_provider": "anthropic",
+    "response_cost": 0.0104256,
+    "cache_hit": None,
+    "prompt_tokens": 21023,
+    "completion_tokens": 489,
+    "messages": [{"role": "user", "content": PRIVATE}],
+    "response": {"choices": [{"message": {"content": PRIVATE}}]},
+    "metadata": {"usage_object": {"prompt_tokens_details": {"cached_tokens": 20443, "cache_creation_tokens": 574}}},
+}
+FAILURE = {**EVENT, "id": "f-1", "status": "failure", "response_cost": 0.0, "prompt_tokens": 0, "completion_tokens": 0}
+FAILURE["metadata"] = {"usage_object": {}}
+TOOL = {**FAILURE, "id": "t-1", "status": "success", "call_type": "call_mcp_tool", "model": "MCP: search"}
+
+Post = Callable[..., Any]
+
+
+@pytest.fixture
+def post(client: Client, secret: str) -> Post:
+    def send(body: bytes, content_type: str = JSON, **headers: str) -> Any:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"Authorization": f"Bearer {secret}", "Content-Type": content_type, **given}
+        return client.generic("POST", "/api/v1/litellm", body, headers=headers)
+
+    return send
+
+
+def lines(*events: Any) -> bytes:
+    return b"\n".join(json.dumps(event).encode() for event in events)
+
+
+FORMS = {
+    "array": (json.dumps([EVENT, FAILURE, TOOL]).encode(), JSON),
+    "lines called JSON, as it sends them": (lines(EVENT, FAILURE, TOOL), JSON),
+    "lines": (lines(EVENT, FAILURE, TOOL), NDJSON),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type"), FORMS.values(), ids=FORMS.keys())
+def test_events_are_calls_in_each_of_its_formats_and_count_once(
+    post: Post, acme: Organization, body: bytes, content_type: str
+) -> None:
+    assert post(body, content_type).json() == {**NOTHING, "accepted": 2, "left_out": 1}
+    columns = ("request_id", "status", "input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "cost")
+    assert list(UsageLog.objects.filter(organization=acme).order_by("request_id").values_list(*columns)) == [
+        ("chatcmpl-1", "ok", 21023, 20443, 574, 489, Decimal("0.0104256")),
+        ("f-1", "error", 0, 0, 0, 0, 0),
+    ]
+    for again, (other_body, other_type) in FORMS.items():
+        assert post(other_body, other_type).json() == {**NOTHING, "duplicate": 2, "left_out": 1}, again
+
+
+def test_one_event_alone_may_be_long(post: Post) -> None:
+    event = {**EVENT, "messages": [{"role": "user", "content": "x" * 500_000}]}
+    assert post(json.dumps(event, indent=1).encode()).json()["accepted"] == 1
+    assert UsageLog.objects.get().latency_ms == 1250
+
+
+def test_an_event_that_is_too_long_is_rejected_by_itself_among_lines(post: Post) -> None:
+    long = {**EVENT, "id": "long", "messages": "x" * MAX_EVENT}
+    answer = post(lines(EVENT, long, FAILURE), NDJSON).json()
+    assert (answer["accepted"], answer["rejected"]) == (2, 1)
+    assert answer["rejections"] == [{"index": 1, "field": "", "reason": "expected at most 2,000,000 characters"}]
+
+
+def test_events_are_judged_one_by_one(post: Post) -> None:
+    bad = [None, {**EVENT, "prompt_tokens": -1}, {**EVENT, "startTime": None}, {**EVENT, "model": {"a": PRIVATE}}]
+    response = post(json.dumps([*bad, EVENT]).encode())
+    assert response.json()["accepted"] == 1
+    assert [(rejection["index"], rejection["field"]) for rejection in response.json()["rejections"]] == [
+        (0, ""),
+        (1, "prompt_tokens"),
+        (2, "timestamp"),
+        (3, "model"),
+    ]
+    assert PRIVATE not in response.content.decode()
+
+
+def test_where_no_event_is_a_call_that_is_an_error_but_not_where_none_was_meant_to_be(post: Post) -> None:
+    assert post(json.dumps([{**EVENT, "model": None}]).encode()).status_code == 422
+    assert post(json.dumps([TOOL]).encode()).json() == {**NOTHING, "left_out": 1}
+    assert post(b"[]").json() == NOTHING
+    assert not UsageLog.objects.exists()
+
+
+def test_it_needs_a_key_and_words_that_are_known(client: Client, post: Post) -> None:
+    assert client.post("/api/v1/litellm", EVENT, content_type=JSON).status_code == 401
+    assert post(json.dumps(EVENT).encode(), "text/plain").status_code == 415
+
+
+# ------------------------------------------------------------------ whatever is sent
+
+bounded = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+keys = some.sampled_from([*EVENT, "end_user", "model_parameters", "spend", "user"])
+inner = some.dictionaries(
+    some.sampled_from(["usage_object", "spend_logs_metadata", "user_api_key_user_id", "prompt_tokens_details"]),
+    some.one_of(values, some.dictionaries(some.sampled_from(["cached_tokens", "project"]), values)),
+)
+events = some.one_of(
+    values,
+    some.builds(lambda changed: {**EVENT, **changed}, some.dictionaries(keys, some.one_of(values, inner), max_size=4)),
+)
+
+
+def sent(post: Post, body: bytes, content_type: str = JSON, **headers: str) -> Any:
+    """The answer; the log holds what it says, and nothing of days that hold nothing."""
+    UsageLog.objects.all().delete()
+    UsageDay.objects.all().delete()
+    response = post(body, content_type, **headers)
+    assert response.status_code in (200, 400, 413, 415, 422), response.content
+    answer = response.json()
+    accepted = answer["accepted"] if response.status_code == 200 else 0
+    assert UsageLog.objects.count() == accepted
+    assert UsageDay.objects.exists() == bool(accepted)
+    return answer
+
+
+@bounded
+@given(some.lists(events, max_size=5))
+def test_wrong_types_and_values(post: Post, some_events: list[Any]) -> None:
+    answer = sent(post, json.dumps(some_events).encode())
+    assert answer["accepted"] + answer["duplicate"] + answer["rejected"] + answer["left_out"] == len(some_events)
+    if some_events:
+        assert sent(post, lines(*some_events), NDJSON) == answer
+
+
+@bounded
+@given(some.sampled_from(sorted(EVENT)), literals)
+def test_numbers_beyond_reason(post: Post, name: str, literal: str) -> None:
+    sent(post, json.dumps({**EVENT, name: "@"}).replace('"@"', literal).encode())
+
+
+@bounded
+@given(some.lists(events, min_size=1, max_size=3), some.data())
+def test_broken_bodies(post: Post, some_events: list[Any], data: Any) -> None:
+    body = bytearray(lines(*some_events) if data.draw(some.booleans()) else json.dumps(some_events).encode())
+    for _ in range(data.draw(some.integers(0, 3))):
+        at = data.draw(some.integers(0, len(body) - 1))
+        body[at : at + data.draw(some.integers(0, 4))] = data.draw(some.binary(max_size=3)) or b"\xff"
+    packed = data.draw(some.booleans())
+    whole = gzip.compress(bytes(body)) if packed else bytes(body)
+    cut = whole[: data.draw(some.integers(0, len(whole)))]
+    encoding = {"Content_Encoding": "gzip"} if packed else {}
+    sent(post, cut, data.draw(some.sampled_from([JSON, NDJSON])), **encoding)
+
+
+@pytest.mark.parametrize("content_type", [JSON, NDJSON])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"metadata":' * 100_000,
+        b"[" * 500_000 + b"]" * 500_000,
+        json.dumps(EVENT).encode().replace(b'"' + PRIVATE.encode() + b'"', b"[" * 60_000 + b"]" * 60_000),
+        json.dumps({**EVENT, "metadata": '{"usage_object":' * 100_000}).encode(),
+        b'{"id": "\xff"}',
+        b"\xed\xa0\x80",
+    ],
+    ids=["objects", "arrays", "messages", "metadata in text", "no UTF-8", "half a character"],
+)
+def test_nesting_and_bytes(post: Post, body: bytes, content_type: str) -> None:
+    sent(post, body, content_type)
+
+
+def test_a_small_body_that_holds_a_huge_one_is_refused(post: Post) -> None:
+    bomb = gzip.compress(json.dumps(EVENT).encode() + b" " * 100_000_000)
+    assert "decompressed" in sent(post, bomb, Content_Encoding="gzip")["detail"]

@@ -1,0 +1,35 @@
+"""The site behind its own web server, and clients out of environments of their own."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import secret
+from tests.api.test_server import port
+from tests.processes import BASE
+
+__all__ = ["port", "secret"]
+
+
+class Environment:
+    """Of one client: see the Makefile."""
+
+    def __init__(self, name: str) -> None:
+        self.python = BASE / ".venv-clients" / name / "bin" / "python"
+        if not self.python.exists():
+            raise pytest.UsageError(f"Run `make .venv-clients/{name}/installed` first, as `make test` does.")
+
+    def run(self, script: Path, *arguments: str, **settings: str) -> str:
+        """All that it said."""
+        done = subprocess.run(
+            [self.python, script, *arguments],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout

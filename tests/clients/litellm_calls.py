@@ -1,0 +1,41 @@
+"""Makes calls through LiteLLM, which logs them to an address; `python litellm_calls.py ADDRESS KEY FORMAT`.
+
+Runs in LiteLLM's own environment. Nothing leaves this machine: its replies are made up by LiteLLM itself.
+"""
+
+import asyncio
+import sys
+from contextlib import suppress
+
+import litellm
+from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
+
+MESSAGES = [{"role": "user", "content": "a private question"}]
+
+
+async def main(address: str, key: str, log_format: str) -> None:
+    logger = GenericAPILogger(endpoint=address, headers={"Authorization": f"Bearer {key}"}, log_format=log_format)
+    litellm.callbacks = [logger]
+    metadata = {"spend_logs_metadata": {"project": "alpha", "operation": "summarize"}}
+    known = {"messages": MESSAGES, "mock_response": "A reply.", "user": "cust-42", "metadata": metadata}
+    await litellm.acompletion("gpt-4o", **known)
+    await litellm.acompletion("openai/o9-experimental", messages=MESSAGES, mock_response="A reply.")
+    stream = await litellm.acompletion("gpt-4o-mini", messages=MESSAGES, mock_response="A reply.", stream=True)
+    async for _ in stream:
+        pass
+    with suppress(litellm.RateLimitError):
+        await litellm.acompletion("gpt-4o", messages=MESSAGES, mock_response=litellm.RateLimitError("no", "", ""))
+    await settled(logger, 4)
+    await logger.async_send_batch()
+
+
+async def settled(logger: GenericAPILogger, events: int) -> None:
+    """Until the logger has been told of so many calls: LiteLLM does that in the background."""
+    for _ in range(300):
+        if len(logger.log_queue) >= events:
+            return
+        await asyncio.sleep(0.1)
+    sys.exit(f"LiteLLM logged {len(logger.log_queue)} of {events} calls.")
+
+
+asyncio.run(main(*sys.argv[1:]))
