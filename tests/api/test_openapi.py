@@ -1,5 +1,6 @@
 """The OpenAPI document says what the code does, and its examples work."""
 
+import inspect
 import json
 import re
 from typing import Any
@@ -10,6 +11,7 @@ from openapi_spec_validator import validate
 
 from aggregates.api import openapi
 from aggregates.calls import CHECKS, FIELDS
+from aggregates.dialects import litellm
 from aggregates.models import UsageLog
 from tests.api.conftest import Sender
 
@@ -43,6 +45,29 @@ def test_answers_are_like_the_example(send: Sender) -> None:
     send({**call, "cost": 1, "request_id": call["request_id"]})
     answer = send([{**call, "request_id": "another"}, call, {"timestamp": call["timestamp"]}])
     assert answer == openapi.EXAMPLE_ANSWER
+
+
+LITELLM = openapi.document()["paths"]["/api/v1/litellm"]["post"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "name"),
+    [(kind, name) for kind, media in LITELLM["requestBody"]["content"].items() for name in media["examples"]],
+)
+def test_examples_of_litellm_are_accepted_and_answered_as_described(
+    client: Client, secret: str, content_type: str, name: str
+) -> None:
+    value = LITELLM["requestBody"]["content"][content_type]["examples"][name]["value"]
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = client.post("/api/v1/litellm", json.dumps(value), content_type=content_type, headers=headers).json()
+    assert answer["accepted"] == len(value if isinstance(value, list) else [value]) == UsageLog.objects.count()
+    assert set(answer) == set(openapi.LITELLM_OUTCOME["required"]) == set(openapi.LITELLM_OUTCOME["properties"])
+
+
+def test_each_field_of_litellm_that_is_said_to_be_read_is_known_to_the_reader() -> None:
+    source = inspect.getsource(litellm)
+    for name in (*openapi.EVENT["properties"], *openapi.EVENT["properties"]["metadata"]["properties"]):
+        assert name in source
 
 
 def test_the_page_shows_all_of_it_to_everybody(client: Client) -> None:
