@@ -4,6 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from aggregates.api.description import api, openapi
+from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
 from aggregates.views.dashboard import dashboard
 from aggregates.views.home import home
@@ -16,6 +17,7 @@ urlpatterns = [
     path("api/", api, name="api"),
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
+    path("v1/traces", traces, name="record-traces"),
     path("", home, name="home"),
     path("login/", log_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
