@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from aggregates.api.otlp.attributes import WANTED
-from aggregates.api.otlp.wire import MAX_ATTRIBUTE, MAX_VALUES, TooMany
+from aggregates.api.otlp.wire import MAX_ATTRIBUTE, MAX_SPANS, MAX_VALUES, TOO_MANY_SPANS, TooMany
 
 # Each of them begins a value. Those in texts are counted, too: there may be fewer of them than of all.
 BEGINNINGS = "{[,"
@@ -30,9 +30,14 @@ def thinned(data: bytes) -> ExportTraceServiceRequest:
         if sum(map(text.count, BEGINNINGS)) > MAX_VALUES:
             raise TooMany(f"Expected at most {MAX_VALUES:,} values in a request.")
         document = json.loads(text, object_pairs_hook=_object)
-        return ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True, max_recursion_depth=20)
+        if not isinstance(document, dict):
+            raise NoRequest
+        request = ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True, max_recursion_depth=20)
     except WRONG as error:
         raise NoRequest from error
+    if sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans) > MAX_SPANS:
+        raise TOO_MANY_SPANS
+    return request
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:

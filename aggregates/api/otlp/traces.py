@@ -18,7 +18,6 @@ from aggregates.calls import InvalidCall
 from aggregates.models import ApiKey, Kind, Organization
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much
-MAX_SPANS = 50_000
 
 
 @endpoint(Kind.RECORD, answers.refusal)
@@ -44,9 +43,6 @@ def _read(request: HttpRequest) -> ExportTraceServiceRequest:
         raise Refused(HTTPStatus.BAD_REQUEST, "Expected an ExportTraceServiceRequest of OTLP.") from None
     except wire.TooMany as error:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
-    spans = sum(len(scope.spans) for resource in read.resource_spans for scope in resource.scope_spans)
-    if spans > MAX_SPANS:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_SPANS:,} spans in a request.")
     return read
 
 

@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from aggregates.api.otlp.attributes import WANTED
 
 MAX_VALUES = 1_000_000  # that a request holds, told or skipped: bounds work and memory
+MAX_SPANS = 50_000
 MAX_ATTRIBUTE = 4_096  # bytes: more than any text of a call can fill
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
 WANTED_KEYS = frozenset(name.encode() for name in WANTED)
@@ -24,6 +25,9 @@ SIZES = {FIXED64: 8, FIXED32: 4}
 
 class TooMany(Exception):
     """More in a request than is read of one."""
+
+
+TOO_MANY_SPANS = TooMany(f"Expected at most {MAX_SPANS:,} spans in a request.")
 
 
 def thinned(data: bytes) -> ExportTraceServiceRequest:
@@ -42,6 +46,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self._left = MAX_VALUES
+        self._spans_left = MAX_SPANS
 
     def fields(self, data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
         """The number of each field, all of it, and its content if it is a message or text; raises DecodeError."""
@@ -89,6 +94,9 @@ class _Walk:
         return found
 
     def span(self, data: memoryview) -> Span:
+        self._spans_left -= 1
+        if self._spans_left < 0:
+            raise TOO_MANY_SPANS
         span = Span.FromString(self._only(data, KEPT_OF_SPAN))
         span.attributes.extend(self.attributes(data, Span.ATTRIBUTES_FIELD_NUMBER))
         return span
