@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from aggregates.api.body import MAX_SENT, MAX_UNPACKED
+from aggregates.api.otlp.description import EXPORT_TRACES
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
 from aggregates.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
@@ -171,7 +172,7 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"basic": []}, {"header": []}],
-        "paths": {"/api/v1/usage": {"post": _record_usage()}},
+        "paths": {"/api/v1/usage": {"post": _record_usage()}, "/v1/traces": {"post": EXPORT_TRACES}},
         "components": {
             "schemas": {"Call": CALL, "Outcome": OUTCOME, "Problem": PROBLEM},
             "securitySchemes": {

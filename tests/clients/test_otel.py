@@ -104,3 +104,18 @@ def test_its_calls_are_on_the_dashboard(
 def test_a_key_may_come_as_x_api_key(live_server: LiveServer, key: str, alice: User, client: Client) -> None:
     run(live_server, key, OTEL_EXPORTER_OTLP_HEADERS=HEADERS[1].format(key))
     assert calls_on_dashboard(client, alice) == UsageLog.objects.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_address_of_traces_may_be_one_of_its_own(
+    live_server: LiveServer, key: str, alice: User, client: Client
+) -> None:
+    run(
+        live_server,
+        key,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost:9",
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=another",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{live_server.url}/v1/traces",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS=HEADERS[0].format(key),
+    )
+    assert calls_on_dashboard(client, alice) == UsageLog.objects.count() == 4
