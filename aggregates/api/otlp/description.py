@@ -29,7 +29,7 @@ def _encoded(description: str, message: str) -> Schema:
 EXPORT_TRACES: Schema = {
     "operationId": "exportTraces",
     "summary": "Record calls out of OpenTelemetry's spans",
-    "description": f"OTLP/HTTP, with up to {MAX_SPANS:,} spans, compressed with gzip or deflate if you like. Those that "
+    "description": f"OTLP/HTTP, with up to {MAX_SPANS:,} spans, compressed with gzip or deflate or not. Those that "
     "are calls to a model are recorded, all others left out; a call that several instrumentations report counts once. "
     "What prompts and completions say is not read.",
     "requestBody": {"required": True, **_encoded("Spans.", REQUEST)},
