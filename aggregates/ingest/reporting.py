@@ -76,7 +76,12 @@ def settle(organization: Organization, reports: Mapping[str, Report]) -> Replace
 
     Where the staged report that takes a place does not say whose the call was, it keeps what the other said.
     """
-    found = _reported_before(organization, reports)
+    kept_from = organization.log_from or date.min
+    found = [
+        # What the aggregates of a day alone will tell, once its calls are no longer kept, stands as it is.
+        match._replace(replaced=match.replaced and days.date_of(match.timestamp, organization.time_zone) >= kept_from)
+        for match in _reported_before(organization, reports)
+    ]
     dropped = {request_id for *_, request_id, replaced in found if not replaced}
     replacing = [match for match in found if match.request_id not in dropped]
     with connection.cursor() as cursor:

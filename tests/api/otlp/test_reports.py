@@ -164,6 +164,19 @@ def test_both_days_of_a_replaced_call_are_rolled_up_again(export: Exporter, acme
     assert assert_equal_to_log(acme, FIRST, LAST).totals.calls == 2
 
 
+def test_a_call_of_a_day_that_is_no_longer_kept_stands(export: Exporter, acme: Organization) -> None:
+    """In Los Angeles it is the 31st of January yet, though the log's month is February: its partition is there."""
+    acme.time_zone = "America/Los_Angeles"
+    acme.save()
+    export(span("around", usage(702, **RESPONSE), start="2025-02-01T07:59:59Z"))
+    roll_up()
+    acme.log_from = date(2025, 2, 1)
+    acme.save()
+    export(span("own", usage(1591, **RESPONSE), start="2025-02-01T08:00:00Z", parent="around", scope=SDK))
+    assert log() == [("msg_1", 702)]
+    assert not StaleDay.objects.exists()
+
+
 def test_what_adds_nothing_leaves_no_mark(export: Exporter, acme: Organization) -> None:
     sent_apart(export, AROUND, OWN, OUTER, INNER)
     roll_up()
