@@ -108,7 +108,8 @@ def record(
         ensure_days(organization, touched)
         new = _insert(organization, calendar, with_keys=tell_standing)
         mark(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
-        mark(organization, gone)
+        if gone:
+            mark(organization, gone)
         number = sum(of_day.calls for of_day in new) - replaced.by
         if tell_standing and number < received:
             keys = {key for of_day in new for key in of_day.keys or ()}
