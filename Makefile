@@ -23,7 +23,7 @@ run: .venv/installed
 	@.venv/bin/python manage.py collectstatic --noinput --verbosity 0
 	@exec .venv/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
 
-test: .venv/installed-dev .venv-clients/litellm/installed
+test: .venv/installed-dev
 	@.venv/bin/python -m pytest
 
 lint: .venv/installed-dev
@@ -50,11 +50,4 @@ bench: .venv/installed-dev
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what tests and checks need ..."
 	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
-	@touch $@
-
-# Clients that tests run, each in an environment of its own: what they bring must not meddle with ours.
-.venv-clients/%/installed: tests/clients/%.txt
-	@echo "Installing the client $* for its test ..."
-	@$(PYTHON) -m venv .venv-clients/$*
-	@.venv-clients/$*/bin/python -m pip install --quiet --requirement $<
 	@touch $@

@@ -19,6 +19,7 @@ class Lock(IntEnum):
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
     CORRECTIONS = 74_006  # whoever corrects calls that were recorded
     MONTH = 74_007  # by month: shared by whoever changes its daily aggregates, exclusive for summing them
+    REPORTS = 74_008  # by organization: whoever records what instrumentations report
 
 
 class Busy(Exception):

@@ -5,6 +5,7 @@ from django.urls import path
 
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
 from aggregates.views.dashboard import dashboard
 from aggregates.views.home import home
@@ -18,6 +19,7 @@ urlpatterns = [
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
     path("api/v1/litellm", litellm, name="record-litellm"),
+    path("v1/traces", traces, name="record-traces"),
     path("", home, name="home"),
     path("login/", log_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -22,11 +22,12 @@ AILING = (OperationalError, InterfaceError, InternalError)
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
 View = Callable[[HttpRequest], HttpResponse]
+Refusal = Callable[[HttpRequest, Refused], HttpResponse]
 
 logger = logging.getLogger(__name__)
 
 
-def endpoint(kind: Kind, refusal: Callable[[Refused], HttpResponse] = problem) -> Callable[[Work], View]:
+def endpoint(kind: Kind, refusal: Refusal = problem) -> Callable[[Work], View]:
     """A view for POSTs with a key of this kind. What raises Refused in it is answered by `refusal`."""
 
     def decorate(work: Work) -> View:
@@ -37,7 +38,7 @@ def endpoint(kind: Kind, refusal: Callable[[Refused], HttpResponse] = problem) -
                 return _answer(request, kind, work)
             except Refused as refused:
                 discard(request)
-                return refusal(refused)
+                return refusal(request, refused)
 
         return view
 

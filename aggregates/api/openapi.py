@@ -6,6 +6,7 @@ from typing import Any
 from aggregates.api.body import MAX_SENT, MAX_UNPACKED
 from aggregates.api.litellm import MAX_EVENT
 from aggregates.api.openapi_litellm import EVENT, EXAMPLE_EVENT, EXAMPLE_FAILURE
+from aggregates.api.otlp.description import EXPORT_TRACES
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
 from aggregates.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
@@ -209,7 +210,11 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"basic": []}, {"header": []}],
-        "paths": {"/api/v1/usage": {"post": _record_usage()}, "/api/v1/litellm": {"post": _record_litellm()}},
+        "paths": {
+            "/api/v1/usage": {"post": _record_usage()},
+            "/api/v1/litellm": {"post": _record_litellm()},
+            "/v1/traces": {"post": EXPORT_TRACES},
+        },
         "components": {
             "schemas": {
                 "Call": CALL,

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 RETRY_AFTER = 10  # seconds, where nobody knows better
 
@@ -26,7 +26,7 @@ def unavailable() -> Refused:
     )
 
 
-def problem(refused: Refused) -> HttpResponse:
+def problem(request: HttpRequest, refused: Refused) -> HttpResponse:
     content = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
     return JsonResponse(
         content, status=refused.status, headers=refused.headers, content_type="application/problem+json"

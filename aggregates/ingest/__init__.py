@@ -7,7 +7,8 @@ changed before that instant.
 """
 
 from aggregates.ingest.recording import Recorded, record
+from aggregates.ingest.reporting import Report, span_name
 from aggregates.ingest.standing import log_key
 from aggregates.ingest.touching import keeper_of
 
-__all__ = ["Recorded", "keeper_of", "log_key", "record"]
+__all__ = ["Recorded", "Report", "keeper_of", "log_key", "record", "span_name"]

@@ -10,8 +10,10 @@ from uuid import uuid4
 from django.db import connection, transaction
 
 from aggregates.calls import EPOCH, Call
+from aggregates.ingest.reporting import NO_REPORT, Replaced, Report, settle
 from aggregates.ingest.standing import KEY, standing
 from aggregates.ingest.touching import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
+from aggregates.locks import Lock, take
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.partitions import ensure_partitions
@@ -36,9 +38,14 @@ COLUMNS = (
     "cost",
     "cost_source",
     "cache_hit_rate",
+    "provisional",
+    "parent_span",
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
-TYPES = ("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric", "bool")
+TYPES = (
+    *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
+    *("bool", "text", "bool"),
+)
 STAGED = ", ".join(f"{name} {type_}" for name, type_ in zip((*COLUMNS, "id_from_content"), TYPES, strict=True))
 MICROSECOND = timedelta(microseconds=1)
 # Read once: `.value` of an enum is slow.
@@ -65,7 +72,12 @@ class _New(NamedTuple):
 
 
 def record(
-    organization: Organization, calls: Iterable[Call], *, ids_from_content: bool = False, tell_standing: bool = False
+    organization: Organization,
+    calls: Iterable[Call],
+    *,
+    ids_from_content: bool = False,
+    tell_standing: bool = False,
+    reports: Mapping[str, Report] | None = None,
 ) -> Recorded:
     """Write the calls to the log in one transaction, streaming; what the log holds already stays as it is.
 
@@ -75,28 +87,44 @@ def record(
     With `tell_standing` the result has the calls that the log held already; that is for batches that fit into memory
     and hold no call twice.
 
+    With `reports`, one for each call by its request_id, the calls are what instrumentations say of them: see
+    aggregates.ingest.reporting. Such a batch holds no call twice, either; calls that take others' place are not new.
+
     An exception out of `calls` leaves nothing of the batch behind. Two batches that hold the same calls at different
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.
     """
     with transaction.atomic():
-        received = _stage(calls, ids_from_content)
+        received = _stage(calls, ids_from_content, reports)
         if not received:
             return Recorded(0, 0)
         zone = lock_zone(organization)
+        replaced = _settle(organization, reports)
         calendar = _staged_calendar(zone)
+        if calendar is None:
+            return Recorded(0, received)  # the log has better reports of all of them
         touched = _staged_days(calendar)
-        lock_days(organization, touched)
+        lock_days(organization, touched | replaced.dates(zone))
+        gone = replaced.delete(organization, zone) if replaced.timestamps else {}
         ensure_days(organization, touched)
         new = _insert(organization, calendar, with_keys=tell_standing)
         mark(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
-        number = sum(of_day.calls for of_day in new)
+        if gone:
+            mark(organization, gone)
+        number = sum(of_day.calls for of_day in new) - replaced.by
         if tell_standing and number < received:
             keys = {key for of_day in new for key in of_day.keys or ()}
             return Recorded(number, received - number, standing(organization, new=keys))
         return Recorded(number, received - number)
 
 
-def _stage(calls: Iterable[Call], ids_from_content: bool) -> int:
+def _settle(organization: Organization, reports: Mapping[str, Report] | None) -> Replaced:
+    if reports is None:
+        return Replaced({})
+    take(Lock.REPORTS, organization.pk % 2**31)
+    return settle(organization, reports)
+
+
+def _stage(calls: Iterable[Call], ids_from_content: bool, reports: Mapping[str, Report] | None) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -108,12 +136,12 @@ def _stage(calls: Iterable[Call], ids_from_content: bool) -> int:
         with connection.wrap_database_errors, copying as copy:
             copy.set_types(TYPES)
             for call in calls:
-                copy.write_row(_row(call, ids_from_content))
+                copy.write_row(_row(call, ids_from_content, reports[call.request_id] if reports else NO_REPORT))
         received: int = cursor.rowcount
     return received
 
 
-def _row(call: Call, id_from_content: bool) -> tuple[object, ...]:
+def _row(call: Call, id_from_content: bool, report: Report) -> tuple[object, ...]:
     content = (
         call.operation,
         call.provider,
@@ -134,7 +162,7 @@ def _row(call: Call, id_from_content: bool) -> tuple[object, ...]:
     )
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call.timestamp, content) if made_from_content else call.request_id or uuid4().hex
-    return (request_id, call.timestamp, *content, made_from_content)
+    return (request_id, call.timestamp, *content, report.provisional, report.parent_span, made_from_content)
 
 
 def _content_id(timestamp: datetime, content: tuple[object, ...]) -> str:
@@ -144,13 +172,14 @@ def _content_id(timestamp: datetime, content: tuple[object, ...]) -> str:
     return f"{microseconds:014x}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
 
 
-def _staged_calendar(zone: str) -> Calendar:
-    """The midnights around the staged calls; makes the partitions that they miss."""
+def _staged_calendar(zone: str) -> Calendar | None:
+    """The midnights around the staged calls, None if there are none; makes the partitions that they miss."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
         ensure_partitions(month for (month,) in cursor.fetchall())
         cursor.execute("SELECT min(timestamp), max(timestamp) FROM staged_call")
-        return calendar_of(zone, *cursor.fetchone())
+        earliest, latest = cursor.fetchone()
+        return calendar_of(zone, earliest, latest) if earliest else None
 
 
 def _staged_days(calendar: Calendar) -> set[date]:

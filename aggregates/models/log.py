@@ -12,6 +12,8 @@ from aggregates.models.organization import Organization
 TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
 COUNTS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "latency_ms")
 
+SPAN = "^[0-9a-f]{32}-[0-9a-f]{16}$"  # trace and span
+
 
 def octets(column: str) -> models.Func:
     return models.Func(F(column), function="octet_length", output_field=models.IntegerField())
@@ -56,6 +58,11 @@ class UsageLog(models.Model):
     cache_hit_rate = models.DecimalField(
         max_digits=9, decimal_places=8, help_text="cached / input tokens, 8 decimals, half-even; 0 without input."
     )
+    provisional = models.BooleanField(
+        db_default=False,
+        help_text="Reported by an instrumentation around the vendor's own: that one's report replaces it.",
+    )
+    parent_span = models.TextField(blank=True, db_default="", help_text="The span around the one that reported it.")
     received_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -90,9 +97,15 @@ class UsageLog(models.Model):
                 name="usage_log_cost_with_source",
             ),
             models.CheckConstraint(condition=Q(cache_hit_rate__range=(0, 1)), name="usage_log_cache_hit_rate_share"),
+            models.CheckConstraint(
+                condition=Q(parent_span="") | Q(parent_span__regex=SPAN), name="usage_log_span_named"
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "timestamp"], name="usage_log_by_time"),
+            models.Index(
+                fields=["organization", "parent_span"], condition=~Q(parent_span=""), name="usage_log_by_parent_span"
+            ),
             models.Index(fields=["id"], name="usage_log_by_id"),
             BrinIndex(fields=["timestamp"], name="usage_log_brin"),
         ]

@@ -40,6 +40,14 @@ def test_examples_are_accepted(send: Sender, content_type: str, name: str) -> No
     assert answer["accepted"] == len(value if isinstance(value, list) else [value]) == UsageLog.objects.count()
 
 
+@pytest.mark.parametrize("content_type", openapi.document()["paths"]["/v1/traces"]["post"]["requestBody"]["content"])
+def test_spans_may_come_as_it_says(send: Sender, content_type: str) -> None:
+    empty = b"{}" if content_type.endswith("json") else b""
+    headers = {"Authorization": f"Bearer {send.secret}", "Content-Type": content_type}
+    response = send.client.generic("POST", "/v1/traces", empty, headers=headers)
+    assert (response.status_code, response["Content-Type"]) == (200, content_type)
+
+
 def test_answers_are_like_the_example(send: Sender) -> None:
     call = openapi.EXAMPLE_CALL
     send({**call, "cost": 1, "request_id": call["request_id"]})

@@ -4,22 +4,18 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.api.conftest import secret
 from tests.api.test_server import port
-from tests.processes import BASE
+from tests.clients.environments import python_of
 
 __all__ = ["port", "secret"]
 
 
 class Environment:
-    """Of one client: see the Makefile."""
+    """Of one client, with what its requirements say."""
 
     def __init__(self, name: str) -> None:
-        self.python = BASE / ".venv-clients" / name / "bin" / "python"
-        if not self.python.exists():
-            raise pytest.UsageError(f"Run `make .venv-clients/{name}/installed` first, as `make test` does.")
+        self.python = python_of(name)
 
     def run(self, script: Path, *arguments: str, **settings: str) -> str:
         """All that it said."""

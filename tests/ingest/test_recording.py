@@ -272,6 +272,7 @@ BAD_ROWS = {
     "usage_log_status_known": {"status": "maybe"},
     "usage_log_cost_with_source": {"cost": Decimal(1), "cost_source": "none"},
     "usage_log_cache_hit_rate_share": {"cache_hit_rate": Decimal("1.00000001")},
+    "usage_log_span_named": {"parent_span": "somewhere"},
 }
 
 

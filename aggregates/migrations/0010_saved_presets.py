@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0008_monthly_breakdowns"),
+        ("aggregates", "0009_reported_spans"),
     ]
 
     operations = [

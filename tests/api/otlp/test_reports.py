@@ -1,0 +1,212 @@
+"""A call that several instrumentations report is counted once, in whichever requests they come."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import permutations
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from aggregates import keys
+from aggregates.models import Organization, StaleDay, UsageLog
+from aggregates.rollup import roll_up, verify
+from tests.api.conftest import Sender
+from tests.api.otlp.conftest import CHAT, SDK, Exporter, Made, span
+from tests.comparing import assert_equal_to_log
+
+FIRST, LAST = date(2025, 1, 1), date(2025, 4, 1)
+LAST_MOMENT, MIDNIGHT = "2025-01-31T23:59:59Z", "2025-02-01T00:00:00Z"
+
+
+def usage(input_tokens: int, **more: Any) -> dict[str, Any]:
+    return {**CHAT, "gen_ai.usage.input_tokens": input_tokens, **more}
+
+
+RESPONSE = {"gen_ai.response.id": "msg_1"}
+# A call as an instrumentation sees it, and as the vendor's own library does: on streams the first misses tokens.
+AROUND = span("around", usage(702, **RESPONSE), parent="ticket")
+OWN = span("own", usage(1591, **RESPONSE), parent="around", scope=SDK)
+# The same without the response's id: only that one is within the other tells.
+OUTER = span("outer", usage(700), parent="ticket")
+INNER = span("inner", usage(1500), parent="outer")
+
+
+def log() -> list[tuple[str, int]]:
+    return list(UsageLog.objects.order_by("timestamp", "id").values_list("request_id", "input_tokens"))
+
+
+def sent_apart(export: Exporter, *spans: Made) -> None:
+    for one in spans:
+        export(one)
+
+
+PAIRS = [
+    pytest.param([AROUND, OWN], 1591, id="the vendor's own report is preferred"),
+    pytest.param([OUTER, INNER], 1500, id="the inner report is preferred"),
+    pytest.param([OUTER, span("own", usage(1591), parent="outer", scope=SDK)], 1591, id="the vendor's within"),
+    pytest.param(
+        [span("own", usage(1591), scope=SDK), span("i", usage(9), parent="own")], 1591, id="the vendor's around"
+    ),
+    pytest.param(
+        [span("o", usage(1, **RESPONSE)), span("i", usage(2), parent="o")][::-1], 2, id="one names the response"
+    ),
+    pytest.param([span("o", usage(1)), span("i", usage(2, **RESPONSE), parent="o")], 2, id="the inner names it"),
+    pytest.param([span("o", CHAT, failed=True), span("i", CHAT, parent="o", failed=True)], 0, id="failed calls"),
+]
+
+
+@pytest.mark.parametrize("how", [Exporter.__call__, sent_apart], ids=["together", "apart"])
+@pytest.mark.parametrize(("pair", "tokens"), PAIRS)
+def test_two_reports_of_a_call_are_counted_once(
+    export: Exporter, acme: Organization, pair: list[Made], tokens: int, how: Any
+) -> None:
+    how(export, *pair)
+    ((_, counted),) = before = log()
+    assert counted == tokens
+    how(export, *pair)
+    for one in pair:
+        export(one)
+    assert log() == before
+
+
+@pytest.mark.parametrize("order", list(permutations([AROUND, OWN, OUTER, INNER])))
+def test_the_order_of_requests_makes_no_difference(export: Exporter, order: tuple[Made, ...]) -> None:
+    sent_apart(export, *order)
+    assert sorted(tokens for _, tokens in log()) == [1500, 1591]
+    sent_apart(export, *order[::-1])
+    assert sorted(tokens for _, tokens in log()) == [1500, 1591]
+
+
+def test_of_two_instrumentations_with_one_response_the_first_stands(export: Exporter) -> None:
+    sent_apart(export, span("a", usage(1, **RESPONSE)), span("b", usage(2, **RESPONSE)))
+    assert log() == [("msg_1", 1)]
+
+
+CALLS_OF_THEIR_OWN = [
+    [span("a", usage(1)), span("b", usage(2))],
+    [span("a", usage(1), parent="step"), span("b", usage(2), parent="step"), span("step", {})],
+    [span("a", usage(1)), span("a", usage(2), trace="another")],
+    [span("a", usage(1, **RESPONSE)), span("b", usage(2, **{"gen_ai.response.id": "msg_2"}), parent="a")],
+]
+
+
+@pytest.mark.parametrize("how", [Exporter.__call__, sent_apart], ids=["together", "apart"])
+@pytest.mark.parametrize("spans", CALLS_OF_THEIR_OWN)
+def test_two_calls_are_two(export: Exporter, spans: list[Made], how: Any) -> None:
+    how(export, *spans)
+    assert sorted(tokens for _, tokens in log()) == [1, 2]
+
+
+def test_retries_within_a_span_are_calls_and_the_span_around_them_is_none(export: Exporter) -> None:
+    retries = [span("first", usage(1), parent="o", failed=True), span("second", usage(2), parent="o")]
+    export(*retries, span("o", usage(3)))
+    assert sorted(tokens for _, tokens in log()) == [1, 2]
+
+
+def test_a_chain_of_reports_in_one_request_is_one_call(export: Exporter) -> None:
+    chain = [
+        OWN,
+        AROUND,
+        span("ticket", usage(9), parent="step"),
+        span("step", {}, parent="top"),
+        span("top", usage(8)),
+    ]
+    export(*chain)
+    assert log() == [("msg_1", 1591)]
+
+
+def test_what_replaces_keeps_the_user_that_it_does_not_know(export: Exporter) -> None:
+    sent_apart(export, span("around", usage(702, **RESPONSE, **{"user.id": "u-17"})), OWN)
+    assert UsageLog.objects.values_list("input_tokens", "user_id").get() == (1591, "u-17")
+
+
+def test_what_was_recorded_otherwise_stands(export: Exporter, send: Sender) -> None:
+    send({"timestamp": "2025-03-01T12:00:00Z", "model": "m", "request_id": "msg_1", "input_tokens": 5})
+    sent_apart(export, AROUND, OWN)
+    assert log() == [("msg_1", 5)]
+
+
+def test_other_organizations_have_calls_of_their_own(export: Exporter, client: Client, other: Organization) -> None:
+    neighbour = Exporter(client, keys.create(other, "web", None)[1].text)
+    sent_apart(neighbour, AROUND, OUTER)
+    sent_apart(export, OWN, INNER)
+    assert sorted(tokens for _, tokens in log()) == [700, 702, 1500, 1591]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Kolkata"])
+@pytest.mark.parametrize("spans", list(permutations([
+    span("around", usage(702, **RESPONSE), start=LAST_MOMENT),
+    span("own", usage(1591, **RESPONSE), start=MIDNIGHT, parent="around", scope=SDK),
+])))  # fmt: skip
+def test_reports_on_both_sides_of_midnight_are_one_call_on_every_page(
+    export: Exporter, acme: Organization, spans: tuple[Made, ...], zone: str
+) -> None:
+    acme.time_zone = zone
+    acme.save()
+    for one in spans:
+        export(one)
+        assert_equal_to_log(acme, FIRST, LAST)
+        roll_up()
+        assert assert_equal_to_log(acme, FIRST, LAST).totals.calls == 1
+    assert log() == [("msg_1", 1591)]
+    for day in (date(2025, 1, 31), date(2025, 2, 1)):
+        assert verify(day, [acme.pk]) == []
+
+
+def test_both_days_of_a_replaced_call_are_rolled_up_again(export: Exporter, acme: Organization) -> None:
+    export(span("around", usage(702, **RESPONSE), start=LAST_MOMENT), span("b", usage(1), start=MIDNIGHT))
+    roll_up()
+    export(span("own", usage(1591, **RESPONSE), start=MIDNIGHT, parent="around", scope=SDK))
+    assert {mark.date for mark in StaleDay.objects.all()} == {date(2025, 1, 31), date(2025, 2, 1)}
+    assert assert_equal_to_log(acme, FIRST, LAST).totals.calls == 2
+
+
+def test_a_call_of_a_day_that_is_no_longer_kept_stands(export: Exporter, acme: Organization) -> None:
+    """In Los Angeles it is the 31st of January yet, though the log's month is February: its partition is there."""
+    acme.time_zone = "America/Los_Angeles"
+    acme.save()
+    export(span("around", usage(702, **RESPONSE), start="2025-02-01T07:59:59Z"))
+    roll_up()
+    acme.log_from = date(2025, 2, 1)
+    acme.save()
+    export(span("own", usage(1591, **RESPONSE), start="2025-02-01T08:00:00Z", parent="around", scope=SDK))
+    assert log() == [("msg_1", 702)]
+    assert not StaleDay.objects.exists()
+
+
+def test_what_adds_nothing_leaves_no_mark(export: Exporter, acme: Organization) -> None:
+    sent_apart(export, AROUND, OWN, OUTER, INNER)
+    roll_up()
+    sent_apart(export, AROUND, OWN, OUTER, INNER)
+    assert not StaleDay.objects.exists()
+
+
+@pytest.fixture
+def at_once(transactional_db: None, secret: str) -> Iterator[Any]:
+    """Sends each in a thread of its own, all at the same moment."""
+
+    def send(*spans: Made) -> None:
+        barrier = Barrier(len(spans))
+
+        def one(made: Made) -> None:
+            barrier.wait(timeout=20)
+            Exporter(Client(), secret)(made)
+            connection.close()
+
+        threads = [Thread(target=one, args=[made]) for made in spans]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+
+    yield send
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("again", range(3))
+def test_reports_that_come_at_once_are_counted_once(at_once: Any, acme: Organization, again: int) -> None:
+    at_once(AROUND, OWN, OUTER, INNER, AROUND, OWN, OUTER, INNER)
+    assert sorted(tokens for _, tokens in log()) == [1500, 1591]

@@ -1,0 +1,309 @@
+"""Requests in each encoding, and what they are answered in it."""
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from google.protobuf.json_format import Parse
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from aggregates import ingest
+from aggregates.api import body
+from aggregates.api.otlp import json as otlp_json
+from aggregates.api.otlp import traces, wire
+from aggregates.calls import InvalidCall
+from aggregates.models import ApiKey, Organization, UsageLog
+from tests.api.otlp.conftest import CHAT, PROTOBUF, URL, Exporter, as_json, attribute, request_of, span
+
+JSON = "application/json"
+GOOD = request_of(span(attributes={**CHAT, "gen_ai.usage.input_tokens": 2**33 % 10**9, "user.id": "é"}))
+PROMPT = "once upon a time"
+Encode = Callable[[ExportTraceServiceRequest], bytes]
+
+
+def json_bytes(request: ExportTraceServiceRequest) -> bytes:
+    return json.dumps(as_json(request)).encode()
+
+
+ENCODINGS: list[tuple[str, Encode]] = [(PROTOBUF, ExportTraceServiceRequest.SerializeToString), (JSON, json_bytes)]
+encodings = pytest.mark.parametrize(("content_type", "encode"), ENCODINGS, ids=["protobuf", "JSON"])
+
+
+def told(response: Any, message: type[Message], content_type: str) -> Any:
+    assert response["Content-Type"] == content_type
+    if content_type == JSON:
+        return Parse(response.content, message())
+    return message.FromString(response.content)
+
+
+def refused(response: Any, status: int, said: str, content_type: str = PROTOBUF) -> None:
+    assert response.status_code == status, response.content
+    found = told(response, Status, content_type)
+    assert said in found.message
+    assert found.code
+    assert not UsageLog.objects.exists()
+
+
+@encodings
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("", bytes), ("identity", bytes), ("gzip", gzip.compress), ("deflate", lambda data: zlib.compress(data))],
+)
+def test_a_request_in_every_encoding(
+    export: Exporter, content_type: str, encode: Encode, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    response = export.raw(pack(encode(GOOD)), content_type, Content_Encoding=encoding)
+    assert response.status_code == 200
+    assert told(response, ExportTraceServiceResponse, content_type) == ExportTraceServiceResponse()
+    assert UsageLog.objects.values_list("user_id", "input_tokens", "model").get() == (
+        *("é", 2**33 % 10**9),
+        "claude-sonnet-4-5",
+    )
+
+
+def test_both_encodings_of_a_request_are_the_same_calls(export: Exporter) -> None:
+    request = request_of(span("a"), span("b", parent="a"), span("c", failed=True), resource={"service.name": "s"})
+    fields = ("request_id", "timestamp", "status", "latency_ms", "project", "parent_span")
+    recorded = []
+    for content_type, encode in ENCODINGS:
+        UsageLog.objects.all().delete()
+        assert export.raw(encode(request), content_type).status_code == 200
+        recorded.append(set(UsageLog.objects.values_list(*fields)))
+    assert recorded[0] == recorded[1]
+    assert len(recorded[0]) == 2
+
+
+def test_json_as_other_senders_write_it(export: Exporter) -> None:
+    document = as_json(GOOD)
+    (spans,) = document["resourceSpans"][0]["scopeSpans"]
+    one = spans["spans"][0]
+    one["traceId"] = one["traceId"].upper()
+    one["startTimeUnixNano"] = int(one["startTimeUnixNano"])
+    one["status"] = {"code": "STATUS_CODE_ERROR", "message": "m"}
+    one["unheard"] = {"of": [None]}
+    one["attributes"] += [None, {"key": "user.id"}]
+    body = b"\xef\xbb\xbf" + json.dumps(document, indent=1).encode()
+    assert export.raw(body, f"{JSON}; charset=utf-8").status_code == 200
+    assert UsageLog.objects.get().status == "error"
+
+
+@encodings
+def test_an_empty_request_is_one(export: Exporter, acme: Organization, content_type: str, encode: Encode) -> None:
+    response = export.raw(encode(ExportTraceServiceRequest()), content_type)
+    assert (response.status_code, UsageLog.objects.count()) == (200, 0)
+
+
+@encodings
+def test_what_is_rejected_is_told_in_the_request_s_encoding(
+    export: Exporter, acme: Organization, content_type: str, encode: Encode
+) -> None:
+    response = export.raw(encode(request_of(span(attributes={"gen_ai.operation.name": "chat"}))), content_type)
+    partial = told(response, ExportTraceServiceResponse, content_type).partial_success
+    assert (response.status_code, partial.rejected_spans) == (200, 1)
+    assert partial.error_message == "span 0: model: expected a value"
+
+
+def test_a_key_may_come_as_x_api_key(client: Any, secret: str) -> None:
+    headers = {"x-api-key": secret, "Content-Type": PROTOBUF}
+    assert client.generic("POST", URL, GOOD.SerializeToString(), headers=headers).status_code == 200
+
+
+@encodings
+def test_without_a_key_nothing_is_read(client: Any, acme: Organization, content_type: str, encode: Encode) -> None:
+    response = client.generic("POST", URL, encode(GOOD), headers={"Content-Type": content_type})
+    refused(response, 401, "Expected an API key", content_type)
+
+
+def test_other_methods_are_none(client: Any, acme: Organization) -> None:
+    refused(client.get(URL), 405, "Expected POST")
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/grpc"])
+def test_other_types_are_refused(export: Exporter, content_type: str) -> None:
+    refused(export.raw(GOOD.SerializeToString(), content_type), 415, PROTOBUF)
+
+
+def test_other_encodings_are_refused(export: Exporter) -> None:
+    refused(export.raw(GOOD.SerializeToString(), Content_Encoding="zstd"), 415, "gzip")
+
+
+ID = '{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{{"{0}": {1}}}]}}]}}]}}'
+BROKEN = [
+    (PROTOBUF, b"\x0a"),
+    (PROTOBUF, b"\x0a\x05\x0a"),
+    (PROTOBUF, b"\x0b\x0c"),
+    (PROTOBUF, b"\x02\x00"),
+    (PROTOBUF, b"\xff" * 20),
+    (PROTOBUF, GOOD.SerializeToString()[:-1]),
+    (PROTOBUF, b'{"resourceSpans": []}'),
+    (JSON, b""),
+    (JSON, b"{"),
+    (JSON, b"[]"),
+    (JSON, b"null"),
+    (JSON, b'{"key": "nothing wanted"}'),
+    (JSON, b'{"resourceSpans": 1}'),
+    (JSON, b'{"resourceSpans": [1]}'),
+    (JSON, b'{"resourceSpans": {"a": 1}}'),
+    (JSON, b"\xff\xfe"),
+    (JSON, b"[" * 100_000),
+    (JSON, b'{"resourceSpans":[' * 5_000),
+    (JSON, GOOD.SerializeToString()),
+    *((JSON, ID.format("traceId", value).encode()) for value in ('"xyz"', '"0"', "1", "[]")),
+    *((JSON, ID.format("startTimeUnixNano", value).encode()) for value in ('"-1"', "1.5", "NaN", "9" * 5000, "1e400")),
+]
+
+
+@pytest.mark.parametrize(("content_type", "sent"), BROKEN)
+def test_what_cannot_be_read_is_refused_for_good(export: Exporter, content_type: str, sent: bytes) -> None:
+    refused(export.raw(sent, content_type), 400, "Expected an ExportTraceServiceRequest", content_type)
+
+
+def test_broken_compression_is_refused(export: Exporter) -> None:
+    packed = gzip.compress(GOOD.SerializeToString())
+    refused(export.raw(packed[:-9], Content_Encoding="gzip"), 400, "ends too early")
+
+
+def test_more_requests_than_the_limit_are_refused_for_now(export: Exporter, settings: Any) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 0
+    response = export.raw(GOOD.SerializeToString())
+    refused(response, 429, "requests a minute")
+    assert int(response["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("error", [OperationalError("disk full\nDETAIL: private"), InvalidCall("timestamp", "")])
+@encodings
+def test_what_cannot_be_recorded_now_is_to_be_sent_again(
+    export: Exporter, monkeypatch: pytest.MonkeyPatch, error: Exception, content_type: str, encode: Encode
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(ingest.recording, "mark", lambda *_: (_ for _ in ()).throw(error))
+        response = export.raw(encode(GOOD), content_type)
+    refused(response, 503, "send it again later", content_type)
+    assert int(response["Retry-After"]) > 0
+    assert b"private" not in response.content
+    export.raw(encode(GOOD), content_type)
+    assert UsageLog.objects.count() == 1
+
+
+def nested(depth: int) -> bytes:
+    """An attribute whose value holds a list that holds a list, and so on."""
+    value = b""
+    for _ in range(depth):
+        value = b"\x2a" + _length(value) + value  # array_value of AnyValue
+        value = b"\x0a" + _length(value) + value  # values of ArrayValue
+    key = b"\x0a\x07user.id"
+    pair = key + b"\x12" + _length(value) + value
+    return b"\x0a" + _length(pair) + pair
+
+
+def _length(data: bytes) -> bytes:
+    number, encoded = len(data), bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
+@pytest.mark.parametrize("depth", [3, 90, 150, 300])
+def test_nesting_is_no_way_around_limits(export: Exporter, acme: Organization, depth: int) -> None:
+    resource = nested(depth)
+    of_resource = b"\x0a" + _length(resource) + resource
+    scoped = request_of(span()).resource_spans[0].SerializeToString()[2:]  # without its resource, which is empty
+    response = export.raw(b"\x0a" + _length(of_resource + scoped) + of_resource + scoped)
+    assert response.status_code in (200, 400)
+    assert not UsageLog.objects.exists()
+
+
+def many(number: int) -> ExportTraceServiceRequest:
+    request = request_of(span("a"))
+    request.resource_spans[0].scope_spans[0].spans.extend([span("b", {}).span] * (number - 1))
+    return request
+
+
+@encodings
+def test_more_spans_than_the_limit_are_refused(
+    export: Exporter, monkeypatch: pytest.MonkeyPatch, content_type: str, encode: Encode
+) -> None:
+    for module in (wire, otlp_json):
+        monkeypatch.setattr(module, "MAX_SPANS", 20)
+    refused(export.raw(encode(many(21)), content_type), 413, "at most 50,000 spans", content_type)
+    assert export.raw(encode(many(20)), content_type).status_code == 200
+
+
+def test_bodies_that_are_too_large_are_refused(export: Exporter) -> None:
+    refused(export.raw(bytes(body.MAX_SENT + 1)), 413, "10,000,000 bytes as it is sent")
+    packed = gzip.compress(b" " * (traces.MAX_JSON + 1))
+    refused(export.raw(packed, JSON, Content_Encoding="gzip"), 413, "16,000,000 bytes", JSON)
+
+
+def wrapped(data: bytes, *fields: int) -> bytes:
+    for number in fields:
+        data = bytes([number << 3 | 2]) + _length(data) + data
+    return data
+
+
+BOMBS = {
+    "a request of nothing": (PROTOBUF, b"\x0a\x00" * 15_000_000),
+    "zeros": (PROTOBUF, bytes(100_000_000)),
+    "spans of nothing": (PROTOBUF, wrapped(b"\x12\x00" * 15_000_000, 2, 1)),
+    "attributes of nothing": (PROTOBUF, wrapped(b"\x4a\x00" * 15_000_000, 2, 2, 1)),
+    "events of nothing": (PROTOBUF, wrapped(b"\x5a\x00" * 15_000_000, 2, 2, 1)),
+    "a value of values": (PROTOBUF, wrapped(b"\x0a\x07user.id\x12" + wrapped(b"\x0a\x00" * 14_000_000, 5), 9, 2, 2, 1)),
+    "objects": (JSON, b'{"a":[' + b"{}," * 4_000_000 + b"{}]}"),
+    "numbers": (JSON, b'{"a":[' + b"0," * 6_000_000 + b"0]}"),
+    "a text": (JSON, b'{"a":"' + b"x" * 100_000_000 + b'"}'),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_body_that_holds_a_huge_one_takes_little_memory(
+    export: Exporter, acme: Organization, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (wire, otlp_json):
+        monkeypatch.setattr(module, "MAX_VALUES", 50_000)  # counting memory is slow
+    content_type, sent = BOMBS[name]
+    packed = gzip.compress(sent, 1)
+    tracemalloc.start()
+    response = export.raw(packed, content_type, Content_Encoding="gzip")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status_code in (400, 413) or name == "a value of values"
+    assert not UsageLog.objects.exists()
+    assert peak < 100_000_000
+
+
+def test_memory_is_bounded_where_python_does_not_count_it(acme: Organization) -> None:
+    """Messages live outside of Python's memory: what is left of a request is no more than what is wanted of it."""
+    long = {"gen_ai.prompt": PROMPT * 100_000, "user.id": "u" * 100_000, "gen_ai.request.model": "m"}
+    request = request_of(span(attributes=long))
+    request.resource_spans[0].scope_spans[0].spans[0].events.add(name=PROMPT * 1000)
+    thinned = wire.thinned(request.SerializeToString()).SerializeToString()
+    assert len(thinned) < 300
+
+
+@encodings
+def test_prompts_are_not_even_read(
+    export: Exporter, caplog: pytest.LogCaptureFixture, content_type: str, encode: Encode
+) -> None:
+    said = {**CHAT, "gen_ai.input.messages": PROMPT, "gen_ai.prompt.0.content": PROMPT, "llm.input_messages": [PROMPT]}
+    request = request_of(span(attributes=said), span("bad", {**said, "user.id": PROMPT * 20}), span(PROMPT, {}))
+    one = request.resource_spans[0].scope_spans[0].spans[0]
+    one.events.add(name="gen_ai.content.prompt").attributes.append(attribute("gen_ai.prompt", PROMPT))
+    one.status.message = PROMPT
+    with caplog.at_level("DEBUG"):
+        response = export.raw(encode(request), content_type)
+    assert PROMPT.encode() not in response.content
+    assert PROMPT not in caplog.text
+    (call,) = UsageLog.objects.values()
+    assert not [value for value in call.values() if PROMPT in str(value)]
+    assert ApiKey.objects.get().last_used_at

@@ -1,0 +1,262 @@
+"""Which spans are calls, and what their attributes say, in the words of each convention."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aggregates.models import UsageLog
+from tests.api.otlp.conftest import CHAT, NOON, Exporter, span, span_id
+
+USAGE = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2}
+OPENINFERENCE = {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 10}
+VERCEL = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "m", "ai.usage.promptTokens": 10}
+
+
+def recorded() -> dict[str, Any]:
+    """The one call that the log holds."""
+    return UsageLog.objects.values().get()
+
+
+def test_all_that_a_span_says(export: Exporter) -> None:
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.agent.name": "triage",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+        "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+        "gen_ai.response.id": "msg_1",
+        "gen_ai.usage.input_tokens": 1591,
+        "gen_ai.usage.cache_read.input_tokens": 800,
+        "gen_ai.usage.cache_creation.input_tokens": 200,
+        "gen_ai.usage.output_tokens": 175,
+        "gen_ai.usage.reasoning.output_tokens": 75,
+        "gen_ai.usage.cost": 0.0123,
+        "user.id": "u-17",
+    }
+    assert not export(span(attributes=said), resource={"service.name": "billing-bot"}).HasField("partial_success")
+    call = recorded()
+    assert call["timestamp"].isoformat() == "2025-03-01T12:00:00+00:00"
+    expected = {
+        "request_id": "msg_1",
+        "operation": "triage",
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5-20250929",
+        "user_id": "u-17",
+        "project": "billing-bot",
+        "status": "ok",
+        "latency_ms": 1500,
+        "input_tokens": 1591,
+        "cached_tokens": 800,
+        "cache_write_tokens": 200,
+        "output_tokens": 175,
+        "reasoning_tokens": 75,
+        "cost": Decimal("0.0123"),
+        "cost_source": "reported",
+    }
+    assert {name: call[name] for name in expected} == expected
+
+
+CALLS: list[dict[str, Any]] = [
+    CHAT,
+    *({"gen_ai.operation.name": name, "gen_ai.request.model": "m"} for name in ("text_completion", "generate_content")),
+    {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": "m"},
+    {"gen_ai.operation.name": "something new", "gen_ai.request.model": "m", **USAGE},
+    {"gen_ai.request.model": "m", "gen_ai.usage.prompt_tokens": 1},
+    {"llm.request.type": "chat", "gen_ai.request.model": "m"},
+    OPENINFERENCE,
+    {"openinference.span.kind": "EMBEDDING", "embedding.model_name": "m"},
+    VERCEL,
+    {"ai.operationId": "ai.embed.doEmbed", "ai.model.id": "m", "ai.usage.tokens": 10},
+]
+OTHERS: list[dict[str, Any]] = [
+    {},
+    {"http.request.method": "POST"},
+    *(
+        {"gen_ai.operation.name": name, "gen_ai.request.model": "m", **USAGE}
+        for name in ("invoke_agent", "create_agent", "execute_tool", "invoke_workflow")
+    ),
+    {"gen_ai.operation.name": "something new", "gen_ai.request.model": "m"},
+    {"traceloop.span.kind": "workflow", "gen_ai.request.model": "m", **USAGE},
+    *({**OPENINFERENCE, "openinference.span.kind": kind} for kind in ("CHAIN", "AGENT", "TOOL", "RETRIEVER")),
+    *({**VERCEL, "ai.operationId": name} for name in ("ai.generateText", "ai.streamText", "ai.embedMany")),
+]
+
+
+@pytest.mark.parametrize("attributes", CALLS)
+def test_these_are_calls(export: Exporter, attributes: dict[str, Any]) -> None:
+    export(span(attributes=attributes))
+    assert recorded()["model"] in ("m", "claude-sonnet-4-5")
+
+
+@pytest.mark.parametrize("attributes", OTHERS)
+def test_these_are_not(export: Exporter, acme: Any, attributes: dict[str, Any]) -> None:
+    assert not export(span(attributes=attributes)).HasField("partial_success")
+    assert not UsageLog.objects.exists()
+
+
+SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"gen_ai.system": "openai"}, {"provider": "openai"}),
+    ({"gen_ai.provider.name": "new", "gen_ai.system": "old"}, {"provider": "new"}),
+    ({"gen_ai.response.model": "", "gen_ai.request.model": "asked"}, {"model": "asked"}),
+    ({"gen_ai.workflow.name": "w", "gen_ai.agent.name": "a"}, {"operation": "w"}),
+    ({"gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 3}, {"input_tokens": 7, "output_tokens": 3}),
+    ({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.prompt_tokens": 8}, {"input_tokens": 7}),
+    ({"gen_ai.usage.input_tokens": "7"}, {"input_tokens": 7}),
+    ({"gen_ai.usage.input_tokens": 7.0}, {"input_tokens": 7}),
+    (
+        {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.cache_read_input_tokens": 4},
+        {"input_tokens": 9, "cached_tokens": 4},
+    ),
+    (
+        {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.cache_write.input_tokens": 4},
+        {"input_tokens": 9, "cache_write_tokens": 4},
+    ),
+    (
+        {
+            "gen_ai.usage.input_tokens": 9,
+            "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 4,
+            "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 3,
+        },
+        {"input_tokens": 9, "cache_write_tokens": 7},
+    ),
+    # Parts that exceed their whole were told beside it.
+    (
+        {
+            "gen_ai.usage.input_tokens": 10,
+            "gen_ai.usage.cache_read.input_tokens": 800,
+            "gen_ai.usage.cache_creation.input_tokens": 200,
+        },
+        {"input_tokens": 1010, "cached_tokens": 800, "cache_write_tokens": 200},
+    ),
+    (
+        {"gen_ai.usage.output_tokens": 5, "gen_ai.usage.reasoning_tokens": 50},
+        {"output_tokens": 55, "reasoning_tokens": 50},
+    ),
+    ({"gen_ai.usage.cost": "0.1"}, {"cost": Decimal("0.1")}),
+    ({"error.type": "timeout"}, {"status": "error"}),
+    ({"enduser.id": "e"}, {"user_id": "e"}),
+    ({"user.id": 17}, {"user_id": "17"}),
+    (
+        {
+            "llm.token_count.prompt": 9,
+            "llm.token_count.completion": 8,
+            "llm.token_count.prompt_details.cache_read": 3,
+            "llm.token_count.completion_details.reasoning": 2,
+        },
+        {"input_tokens": 9, "output_tokens": 8, "cached_tokens": 3, "reasoning_tokens": 2},
+    ),
+    (
+        {
+            "ai.usage.inputTokens": 9,
+            "ai.usage.outputTokens": 8,
+            "ai.usage.cachedInputTokens": 3,
+            "ai.usage.reasoningTokens": 2,
+            "ai.telemetry.metadata.userId": "v",
+            "ai.telemetry.functionId": "summarize",
+            "ai.response.id": "resp",
+        },
+        {
+            "input_tokens": 9,
+            "output_tokens": 8,
+            "cached_tokens": 3,
+            "reasoning_tokens": 2,
+            "user_id": "v",
+            "operation": "summarize",
+            "request_id": "resp",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), SAID)
+def test_what_attributes_say(export: Exporter, said: dict[str, Any], expected: dict[str, Any]) -> None:
+    export(span(attributes={**CHAT, **said}))
+    call = recorded()
+    assert {name: call[name] for name in expected} == expected
+
+
+def test_a_failed_span_is_a_failed_call(export: Exporter) -> None:
+    export(span(failed=True))
+    assert recorded()["status"] == "error"
+
+
+def test_a_span_that_ends_before_it_begins_took_unknown_time(export: Exporter) -> None:
+    export(span(took_ms=-1))
+    assert recorded()["latency_ms"] is None
+
+
+def test_without_a_response_id_the_span_is_the_request_id(export: Exporter) -> None:
+    export(span("call"))
+    assert recorded()["request_id"].endswith(f"-{span_id('call').hex()}")
+
+
+PROGRAM = {"user.id": "of program"}
+PARENTS = [span("root", {"user.id": "of root"}), span("step", {"enduser.id": "of step"}, parent="root")]
+
+
+@pytest.mark.parametrize(
+    ("spans", "user"),
+    [
+        ([span("call", {**CHAT, "user.id": "own"}, parent="step"), *PARENTS], "own"),
+        ([span("call", parent="step"), *PARENTS], "of step"),
+        ([span("call", parent="root"), *PARENTS], "of root"),
+        ([*PARENTS, span("call", parent="another")], "of program"),
+        ([*PARENTS, span("call", parent="step", trace="another")], "of program"),
+        ([span("call", parent="loop"), span("loop", {}, parent="call")], "of program"),
+    ],
+)
+def test_the_user_is_whom_the_nearest_span_names(export: Exporter, spans: list[Any], user: str) -> None:
+    export(*spans, resource=PROGRAM)
+    assert recorded()["user_id"] == user
+
+
+@pytest.mark.parametrize(("service", "project"), [("billing-bot", "billing-bot"), ("unknown_service:python", "")])
+def test_the_service_is_the_project(export: Exporter, service: str, project: str) -> None:
+    export(span(), resource={"service.name": service})
+    assert recorded()["project"] == project
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"gen_ai.operation.name": "chat"}, "model: expected a value"),
+        ({**CHAT, "gen_ai.usage.input_tokens": -1}, "input_tokens: expected a whole number"),
+        ({**CHAT, "gen_ai.usage.input_tokens": 2**62}, "input_tokens: expected a whole number"),
+        ({**CHAT, "gen_ai.usage.input_tokens": float("nan")}, "input_tokens: expected a whole number"),
+        ({**CHAT, "gen_ai.usage.output_tokens": True}, "output_tokens: expected a whole number"),
+        ({**CHAT, "gen_ai.usage.output_tokens": ["1"]}, "output_tokens: expected a whole number"),
+        ({**CHAT, "gen_ai.usage.cost": float("inf")}, "cost: expected an amount"),
+        ({**CHAT, "user.id": "x" * 257}, "user_id: expected at most 256 bytes"),
+        ({**CHAT, "user.id": "x" * 10_000}, "user_id: expected text"),
+        ({**CHAT, "user.id": "a\0b"}, "user_id: expected text without NUL"),
+        ({**CHAT, "user.id": ["a"]}, "user_id: expected text"),
+    ],
+)
+def test_a_span_that_should_be_a_call_and_is_none_is_rejected_alone(
+    export: Exporter, attributes: dict[str, Any], reason: str
+) -> None:
+    answer = export(span("good"), span("bad", attributes)).partial_success
+    assert answer.rejected_spans == 1
+    assert answer.error_message.startswith(f"span 1: {reason}")
+    assert recorded()["timestamp"]
+
+
+@pytest.mark.parametrize("start", ["1999-12-31T00:00:00Z", "2200-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+def test_a_time_that_is_none_is_rejected(export: Exporter, acme: Any, start: str) -> None:
+    assert "timestamp: expected" in export(span(start=start)).partial_success.error_message
+    assert not UsageLog.objects.exists()
+
+
+def test_days_that_are_no_longer_kept_are_rejected(export: Exporter, acme: Any) -> None:
+    acme.log_from = "2025-03-02"
+    acme.save()
+    answer = export(span("old", start=NOON), span("new", start="2025-03-02T00:00:00Z")).partial_success
+    assert (answer.rejected_spans, answer.error_message[:15]) == (1, "span 0: timesta")
+    assert UsageLog.objects.count() == 1
+
+
+def test_of_many_rejections_a_few_reasons_are_told(export: Exporter, acme: Any) -> None:
+    answer = export(*(span(f"s{number}", {"gen_ai.operation.name": "chat"}) for number in range(9))).partial_success
+    assert answer.rejected_spans == 9
+    assert answer.error_message.endswith("span 4: model: expected a value; and 4 more")
