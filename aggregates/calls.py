@@ -134,6 +134,7 @@ class Call(NamedTuple):
     input_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
@@ -161,6 +162,7 @@ CHECKS: Mapping[str, Callable[[object], object]] = {
     "input_tokens": check_count,
     "cached_tokens": check_count,
     "cache_write_tokens": check_count,
+    "cache_write_1h_tokens": check_count,
     "output_tokens": check_count,
     "reasoning_tokens": check_count,
     "cost": check_cost,
@@ -185,6 +187,8 @@ def parse_call(fields: Mapping[str, object]) -> Call:
     call = Call(**checked)  # type: ignore[arg-type]  # CHECKS gives each field its type
     if call.cached_tokens + call.cache_write_tokens > call.input_tokens:
         raise InvalidCall("", "expected cached_tokens + cache_write_tokens to be within input_tokens")
+    if call.cache_write_1h_tokens > call.cache_write_tokens:
+        raise InvalidCall("", "expected cache_write_1h_tokens to be within cache_write_tokens")
     if call.reasoning_tokens > call.output_tokens:
         raise InvalidCall("", "expected reasoning_tokens to be within output_tokens")
     return call

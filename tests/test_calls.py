@@ -17,6 +17,8 @@ NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 def parsed(field: str, value: object) -> Any:
     # Parts that are within any whole.
     others = {"output_tokens": 10**9} if field == "reasoning_tokens" else {"input_tokens": 10**9}
+    if field == "cache_write_1h_tokens":
+        others["cache_write_tokens"] = 10**9
     return getattr(parse_call({"timestamp": "2025-03-01", "model": "gpt-5", **others, field: value}), field)
 
 
@@ -145,7 +147,7 @@ COUNTS = [field for field in FIELDS if field.endswith("_tokens") or field == "la
 
 @pytest.mark.parametrize("field", COUNTS)
 def test_counts(field: str) -> None:
-    assert len(COUNTS) == 6
+    assert len(COUNTS) == 7
     for given, expected in [
         (0, 0),
         ("638", 638),
@@ -240,6 +242,10 @@ def test_an_unknown_field_is_refused() -> None:
         (
             {"input_tokens": 10, "cached_tokens": 6, "cache_write_tokens": 5},
             "cached_tokens + cache_write_tokens to be within input_tokens",
+        ),
+        (
+            {"input_tokens": 10, "cache_write_tokens": 4, "cache_write_1h_tokens": 5},
+            "cache_write_1h_tokens to be within cache_write_tokens",
         ),
         ({"cache_write_tokens": 1}, "cached_tokens + cache_write_tokens to be within input_tokens"),
         ({"output_tokens": 10, "reasoning_tokens": 11}, "reasoning_tokens to be within output_tokens"),

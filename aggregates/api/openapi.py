@@ -35,13 +35,16 @@ FIELD_SCHEMAS: dict[str, Schema] = {
     "input_tokens": COUNT | {"description": "With cached_tokens and cache_write_tokens, its parts."},
     "cached_tokens": COUNT | {"description": "Input tokens read from a cache."},
     "cache_write_tokens": COUNT | {"description": "Input tokens written to a cache."},
+    "cache_write_1h_tokens": COUNT
+    | {"description": "Those of the cache_write_tokens that are kept for an hour and not for minutes; they cost more."},
     "output_tokens": COUNT | {"description": "With reasoning_tokens, its part."},
     "reasoning_tokens": COUNT | {"description": "Output tokens spent on reasoning."},
     "cost": {
         "type": ["number", "string", "null"],
         "minimum": 0,
         "exclusiveMaximum": MAX_COST,
-        "description": "US dollars, kept with 12 decimals and exactly as written; leave it out where it is not known.",
+        "description": "US dollars, kept with 12 decimals and exactly as written; leave it out where it is not known, "
+        "and it is computed from the tokens, if the model has a price.",
     },
 }
 CALL: Schema = {

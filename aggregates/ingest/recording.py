@@ -17,6 +17,7 @@ from aggregates.locks import Lock, take
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.partitions import ensure_partitions
+from aggregates.pricing import Pricer
 
 # Columns of the log that a call fills, in the order of `_row`.
 COLUMNS = (
@@ -40,11 +41,12 @@ COLUMNS = (
     "cache_hit_rate",
     "provisional",
     "parent_span",
+    "cache_write_1h_tokens",
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
 TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
-    *("bool", "text", "bool"),
+    *("bool", "text", "int8", "bool"),
 )
 STAGED = ", ".join(f"{name} {type_}" for name, type_ in zip((*COLUMNS, "id_from_content"), TYPES, strict=True))
 MICROSECOND = timedelta(microseconds=1)
@@ -94,7 +96,7 @@ def record(
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.
     """
     with transaction.atomic():
-        received = _stage(calls, ids_from_content, reports)
+        received = _stage(calls, Pricer(organization), ids_from_content, reports)
         if not received:
             return Recorded(0, 0)
         zone = lock_zone(organization)
@@ -124,7 +126,9 @@ def _settle(organization: Organization, reports: Mapping[str, Report] | None) ->
     return settle(organization, reports)
 
 
-def _stage(calls: Iterable[Call], ids_from_content: bool, reports: Mapping[str, Report] | None) -> int:
+def _stage(
+    calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, reports: Mapping[str, Report] | None
+) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -136,13 +140,13 @@ def _stage(calls: Iterable[Call], ids_from_content: bool, reports: Mapping[str, 
         with connection.wrap_database_errors, copying as copy:
             copy.set_types(TYPES)
             for call in calls:
-                copy.write_row(_row(call, ids_from_content, reports[call.request_id] if reports else NO_REPORT))
+                copy.write_row(_row(call, pricer, ids_from_content, reports[call.request_id] if reports else NO_REPORT))
         received: int = cursor.rowcount
     return received
 
 
-def _row(call: Call, id_from_content: bool, report: Report) -> tuple[object, ...]:
-    content = (
+def _row(call: Call, pricer: Pricer, id_from_content: bool, report: Report) -> tuple[object, ...]:
+    what = (
         call.operation,
         call.provider,
         call.model,
@@ -156,18 +160,23 @@ def _row(call: Call, id_from_content: bool, report: Report) -> tuple[object, ...
         call.output_tokens,
         call.reasoning_tokens,
         call.latency_ms,
-        call.cost,
-        NOT_PRICED if call.cost is None else REPORTED,
-        call.cache_hit_rate,
     )
+    rest = (call.cache_hit_rate, report.provisional, report.parent_span, call.cache_write_1h_tokens)
     made_from_content = id_from_content and not call.request_id
-    request_id = _content_id(call.timestamp, content) if made_from_content else call.request_id or uuid4().hex
-    return (request_id, call.timestamp, *content, report.provisional, report.parent_span, made_from_content)
+    request_id = _content_id(call, what) if made_from_content else call.request_id or uuid4().hex
+    cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
+    return (request_id, call.timestamp, *what, cost, source, *rest, made_from_content)
 
 
-def _content_id(timestamp: datetime, content: tuple[object, ...]) -> str:
-    """The same for calls of the same content. It begins with the time, so that the unique index grows at its end."""
-    microseconds = (timestamp - EPOCH) // MICROSECOND
+def _content_id(call: Call, what: tuple[object, ...]) -> str:
+    """The same for calls of the same content, whatever their price is when they are recorded.
+
+    It begins with the time, so that the unique index grows at its end.
+    """
+    microseconds = (call.timestamp - EPOCH) // MICROSECOND
+    content = (*what, call.cost, NOT_PRICED if call.cost is None else REPORTED, call.cache_hit_rate)
+    if call.cache_write_1h_tokens:  # so that calls without any keep the ids that they had before these were known
+        content = (*content, call.cache_write_1h_tokens)
     joined = "\0".join(map(str, content))  # no text holds a NUL, so different contents are joined differently
     return f"{microseconds:014x}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
 

@@ -4,6 +4,7 @@ from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, MonthlyB
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.log import Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
+from aggregates.models.price import PriceOverride
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
 
@@ -17,6 +18,7 @@ __all__ = [
     "MonthlyBreakdown",
     "Organization",
     "Outcome",
+    "PriceOverride",
     "RequestCount",
     "Role",
     "RollUpRun",

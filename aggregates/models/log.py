@@ -26,7 +26,9 @@ class Status(models.TextChoices):
 
 class CostSource(models.TextChoices):
     REPORTED = "reported", "Reported by the sender"
-    PRICED = "priced", "Computed from prices"
+    TABLE = "table", "Price table"
+    OVERRIDE = "override", "Own price of the organization"
+    PRICED = "priced", "Given by a correction"
     NONE = "none", "No price known"
 
 
@@ -50,6 +52,9 @@ class UsageLog(models.Model):
     input_tokens = models.BigIntegerField(help_text="Cached and cache-write tokens included.")
     cached_tokens = models.BigIntegerField(help_text="Input tokens read from a cache.")
     cache_write_tokens = models.BigIntegerField(help_text="Input tokens written to a cache.")
+    cache_write_1h_tokens = models.BigIntegerField(
+        db_default=0, help_text="Those of the cache-write tokens that are kept for an hour, which cost more."
+    )
     output_tokens = models.BigIntegerField(help_text="Reasoning tokens included.")
     reasoning_tokens = models.BigIntegerField()
     latency_ms = models.BigIntegerField(null=True, blank=True)
@@ -82,6 +87,10 @@ class UsageLog(models.Model):
                 name="usage_log_cached_within_input",
             ),
             models.CheckConstraint(
+                condition=Q(cache_write_1h_tokens__gte=0, cache_write_1h_tokens__lte=F("cache_write_tokens")),
+                name="usage_log_1h_within_cache_write",
+            ),
+            models.CheckConstraint(
                 condition=Q(reasoning_tokens__lte=F("output_tokens")), name="usage_log_reasoning_within_output"
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="usage_log_status_known"),
@@ -92,7 +101,7 @@ class UsageLog(models.Model):
                     cost__isnull=False,
                     cost__gte=0,
                     cost__lt=MAX_COST,
-                    cost_source__in=[CostSource.REPORTED, CostSource.PRICED],
+                    cost_source__in=[source for source in CostSource.values if source != CostSource.NONE],
                 ),
                 name="usage_log_cost_with_source",
             ),

@@ -37,6 +37,7 @@ def test_one_call_is_recorded_with_every_field(send: Sender, row: MakeRow, acme:
         "input_tokens": 1_000_000_000,
         "cached_tokens": 5,
         "cache_write_tokens": 7,
+        "cache_write_1h_tokens": 3,
         "output_tokens": 9,
         "reasoning_tokens": 8,
     }

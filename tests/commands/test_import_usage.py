@@ -86,6 +86,7 @@ FULL = {
     "input_tokens": 100,
     "cached_tokens": 50,
     "cache_write_tokens": 20,
+    "cache_write_1h_tokens": 5,
     "output_tokens": 10,
     "reasoning_tokens": 5,
     "cost": "0.123456789012",

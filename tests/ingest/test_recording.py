@@ -58,6 +58,7 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
         "input_tokens": 1_000_000_000,
         "cached_tokens": 333_333_333,
         "cache_write_tokens": 7,
+        "cache_write_1h_tokens": 3,
         "output_tokens": 9,
         "reasoning_tokens": 8,
         "cost": "0.123456789012",
@@ -268,6 +269,7 @@ BAD_ROWS = {
     "usage_log_texts_given": {"model": ""},
     "usage_log_counts_in_range": {"latency_ms": -1},
     "usage_log_cached_within_input": {"input_tokens": 5, "cached_tokens": 3, "cache_write_tokens": 3},
+    "usage_log_1h_within_cache_write": {"input_tokens": 5, "cache_write_tokens": 3, "cache_write_1h_tokens": 4},
     "usage_log_reasoning_within_output": {"output_tokens": 5, "reasoning_tokens": 6},
     "usage_log_status_known": {"status": "maybe"},
     "usage_log_cost_with_source": {"cost": Decimal(1), "cost_source": "none"},
@@ -291,6 +293,7 @@ def test_every_constraint_of_the_log_has_a_bad_row() -> None:
             for column in ("input_tokens", "output_tokens", "latency_ms")
             for value in (10**9 + 1, 10**12)
         ),
+        ("usage_log_1h_within_cache_write", {"cache_write_1h_tokens": -1}),
         ("usage_log_cost_with_source", {"cost": None, "cost_source": "reported"}),
         ("usage_log_cost_with_source", {"cost": Decimal(-1), "cost_source": "reported"}),
         ("usage_log_cost_with_source", {"cost": Decimal(10**9), "cost_source": "priced"}),

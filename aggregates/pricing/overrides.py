@@ -1,0 +1,96 @@
+"""Prices that an organization set itself, for models by pattern and for days from and to."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import F, QuerySet
+
+from aggregates import days
+from aggregates.models import Organization, PriceOverride, User
+from aggregates.models.price import PRICES
+from aggregates.money import EXACT
+from aggregates.pricing.rates import Rates, Tariff
+
+MILLIONTH = Decimal("1e-6")
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A price for calls of models whose name the pattern matches, from `start` to before `end`."""
+
+    pattern: re.Pattern[str]
+    start: datetime | None
+    end: datetime | None
+    tariff: Tariff
+
+    def holds(self, instant: datetime) -> bool:
+        return (self.start is None or self.start <= instant) and (self.end is None or instant < self.end)
+
+
+def overrides_of(organization: Organization) -> list[Override]:
+    """The one that wins first: the pattern with the most letters, then the one that begins last, then the newest."""
+    found = list(PriceOverride.objects.filter(organization=organization).order_by("-pk"))
+    found.sort(key=lambda each: each.first.toordinal() if each.first else 0, reverse=True)
+    found.sort(key=lambda each: len(each.pattern.replace("*", "")), reverse=True)
+    return [_override(each, organization.time_zone) for each in found]
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """A `*` stands for any text, also none; upper and lower case are the same."""
+    parts = re.split(r"\*+", pattern)
+    return re.compile(".*".join(map(re.escape, parts)), re.IGNORECASE | re.DOTALL)
+
+
+def _override(price: PriceOverride, zone: str) -> Override:
+    return Override(
+        expression(price.pattern),
+        days.midnight(price.first, zone) if price.first else None,
+        days.midnight(price.last + days.DAY, zone) if price.last else None,
+        Tariff(((-1, rates_of(price)),)),
+    )
+
+
+def rates_of(price: PriceOverride) -> Rates:
+    """A part without a price of its own is priced as its whole."""
+    write = price.input if price.cache_write is None else price.cache_write
+    of_million: tuple[Decimal, ...] = (
+        price.input,
+        price.input if price.cached is None else price.cached,
+        write,
+        write if price.cache_write_1h is None else price.cache_write_1h,
+        price.output,
+        price.output,
+    )
+    return Rates(*(EXACT.multiply(each, MILLIONTH) for each in of_million))
+
+
+def listed(organization: Organization) -> QuerySet[PriceOverride]:
+    """All of them, by model, and for each the one that begins last first."""
+    prices = PriceOverride.objects.filter(organization=organization).select_related("created_by")
+    return prices.order_by("pattern", F("first").desc(nulls_last=True))
+
+
+def set_price(
+    organization: Organization,
+    pattern: str,
+    first: date | None,
+    last: date | None,
+    prices: Mapping[str, Decimal | None],
+    created_by: User | None,
+) -> PriceOverride:
+    """In place of the one for the same pattern from the same day, if there is one; `created_by` None is a command."""
+    fields = {"last": last, **{name: prices.get(name) for name in PRICES}, "created_by": created_by}
+    price, _ = PriceOverride.objects.update_or_create(
+        organization=organization, pattern=pattern, first=first, defaults=fields
+    )
+    return price
+
+
+def remove(organization: Organization, number: int) -> PriceOverride:
+    """Take a price away; calls that it priced keep their cost. Raises PriceOverride.DoesNotExist."""
+    price = PriceOverride.objects.get(organization=organization, pk=number)
+    PriceOverride.objects.filter(pk=price.pk).delete()
+    return price
