@@ -85,7 +85,7 @@ def preview(organization: Organization, criteria: Criteria, correction: Correcti
     """What `correct` would do, as of now; changes nothing."""
     with snapshot():
         organization.refresh_from_db()
-        calendar = _calendar(organization, criteria)
+        calendar = calendar_within(organization, criteria)
         return _by_month(calendar, _changes(organization, criteria, correction, calendar)) if calendar else Corrected()
 
 
@@ -98,7 +98,7 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         lock_zone(organization)
         # One after the other: each then tells exactly what it did.
         take(Lock.CORRECTIONS, organization.pk % 2**31)
-        calendar = _calendar(organization, criteria)
+        calendar = calendar_within(organization, criteria)
         if not calendar:
             return Corrected()
         touched = [number for number, *_ in _changes(organization, criteria, correction, calendar)]
@@ -111,7 +111,7 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         return _by_month(calendar, changes)
 
 
-def _calendar(organization: Organization, criteria: Criteria) -> Calendar | None:
+def calendar_within(organization: Organization, criteria: Criteria) -> Calendar | None:
     """The midnights around the days that are meant and kept; None if there are none."""
     kept = UsageDay.objects.filter(organization=organization, date__gte=organization.log_from or date.min)
     known = kept.aggregate(first=Min("date"), last=Max("date"))
@@ -135,7 +135,7 @@ def _changes(
     With `apply_to` it is done, on days of these numbers only.
     """
     after, parameters = _cost_after(correction)
-    where, values = _condition(organization, criteria, calendar)
+    where, values = condition(organization, criteria, calendar)
     source = CostSource.PRICED if isinstance(correction, Prices) else CostSource.NONE
     if apply_to is not None:
         where += " AND width_bucket(timestamp, %s::timestamptz[]) = ANY(%s)"
@@ -180,7 +180,7 @@ def _cost_after(correction: Correction) -> tuple[str, list[Any]]:
     )
 
 
-def _condition(organization: Organization, criteria: Criteria, calendar: Calendar) -> tuple[str, list[Any]]:
+def condition(organization: Organization, criteria: Criteria, calendar: Calendar) -> tuple[str, list[Any]]:
     where = "organization_id = %s AND timestamp >= %s AND timestamp < %s"
     values: list[Any] = [organization.pk, calendar.bounds[0], calendar.bounds[-1]]
     for name, value in criteria.filters:

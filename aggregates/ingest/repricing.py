@@ -1,0 +1,144 @@
+"""Pricing recorded calls anew, after prices were added or changed: by the same rules as when they are recorded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from aggregates.calls import FIELDS, Call
+from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition
+from aggregates.ingest.touching import Calendar, lock_days, lock_zone, mark
+from aggregates.locks import Lock, take
+from aggregates.models import Organization
+from aggregates.models.log import CostSource
+from aggregates.pricing import Priced, Pricer
+from aggregates.sources import snapshot
+
+COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE)  # what is priced anew unless more is asked for
+BATCH = 5_000  # calls in memory at a time
+NOTHING = Decimal(0)
+
+
+@dataclass
+class Repriced:
+    """Changes by the first day of the month in the organization's time zone, and by model."""
+
+    changes: dict[tuple[date, str], Change] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Change:
+        return sum(self.changes.values(), Change())
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A call that gets another cost: where it stands in the log, and on which day of the calendar."""
+
+    number: int
+    day: int
+    call: Call
+    before: Decimal | None
+    after: Priced
+
+
+def preview(organization: Organization, criteria: Criteria, sources: tuple[str, ...] = COMPUTED) -> Repriced:
+    """What `reprice` would do, as of now; changes nothing."""
+    done = Repriced()
+    with snapshot():
+        organization.refresh_from_db()
+        if calendar := calendar_within(organization, criteria):
+            for changed in _changed(organization, criteria, sources, calendar):
+                _count(done, calendar, changed)
+    return done
+
+
+def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, ...] = COMPUTED) -> Repriced:
+    """Price the calls whose cost is of these sources, in one transaction, and mark their days.
+
+    Where there is no price a reported cost stays, and any other is forgotten.
+    Calls whose cost does not change stay untouched.
+    """
+    done = Repriced()
+    earliest: dict[int, datetime] = {}
+    with transaction.atomic():
+        lock_zone(organization)
+        take(Lock.CORRECTIONS, organization.pk % 2**31)  # nobody else changes what stands in the log
+        calendar = calendar_within(organization, criteria)
+        if not calendar:
+            return done
+        _make_table()
+        found = _changed(organization, criteria, sources, calendar)
+        while batch := _some(found):
+            _stage(batch)
+            for changed in batch:
+                _count(done, calendar, changed)
+                instant = changed.call.timestamp
+                earliest[changed.day] = min(earliest.get(changed.day, instant), instant)
+        if earliest:
+            touched = {calendar.date(day): instant for day, instant in earliest.items()}
+            lock_days(organization, touched.keys())
+            _apply(organization)
+            mark(organization, touched)
+    return done
+
+
+def _changed(
+    organization: Organization, criteria: Criteria, sources: tuple[str, ...], calendar: Calendar
+) -> Iterator[_Changed]:
+    """Those calls that would get another cost, streaming."""
+    pricer = Pricer(organization)
+    where, values = condition(organization, criteria, calendar)
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, width_bucket(timestamp, %s::timestamptz[]), cost_source, {', '.join(FIELDS)} "
+            f"FROM aggregates_usagelog WHERE {where} AND cost_source = ANY(%s)",
+            [calendar.bounds, *values, list(sources)],
+        )
+        while rows := cursor.fetchmany(BATCH):
+            for number, day, source, *fields in rows:
+                call = Call(*fields)
+                after = pricer.price(call)
+                is_kept = after.cost is None and source == CostSource.REPORTED
+                if not is_kept and after != (call.cost, source):
+                    yield _Changed(number, day, call, call.cost, after)
+
+
+def _some(found: Iterator[_Changed]) -> list[_Changed]:
+    return [changed for _, changed in zip(range(BATCH), found, strict=False)]
+
+
+def _count(done: Repriced, calendar: Calendar, changed: _Changed) -> None:
+    key = (calendar.date(changed.day).replace(day=1), changed.call.model)
+    before, after = changed.before, changed.after.cost
+    change = Change(1, before or NOTHING, after or NOTHING, int(before is None), int(after is None))
+    done.changes[key] = done.changes.get(key, Change()) + change
+
+
+def _make_table() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS repriced_call "
+            "(id bigint, timestamp timestamptz, cost numeric, cost_source text) ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("DELETE FROM repriced_call")
+
+
+def _stage(batch: list[_Changed]) -> None:
+    with connection.cursor() as cursor:
+        copying = cursor.copy("COPY repriced_call (id, timestamp, cost, cost_source) FROM STDIN")
+        with connection.wrap_database_errors, copying as copy:
+            for changed in batch:
+                copy.write_row((changed.number, changed.call.timestamp, *changed.after))
+
+
+def _apply(organization: Organization) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE repriced_call")
+        cursor.execute(
+            "UPDATE aggregates_usagelog AS log SET cost = new.cost, cost_source = new.cost_source "
+            "FROM repriced_call AS new WHERE log.organization_id = %s "
+            "AND log.id = new.id AND log.timestamp = new.timestamp",
+            [organization.pk],
+        )

@@ -1,0 +1,59 @@
+"""`manage.py set_price`: what an organization pays for models that match a pattern, in place of published prices."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from aggregates.forms import PriceForm
+from aggregates.management.arguments import find_organization
+from aggregates.models.price import PRICES
+from aggregates.pricing import overrides
+
+
+class Command(BaseCommand):
+    help = "Set an organization's own price of models, or list or remove such prices."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("organization", metavar="SLUG")
+        parser.add_argument("model", metavar="PATTERN", nargs="?", help="a model's name; * stands for any text")
+        parser.add_argument("--from", dest="first", metavar="DATE", help="first day, in the organization's time zone")
+        parser.add_argument("--to", dest="last", metavar="DATE", help="last day, included")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument(
+            "--price",
+            metavar="KIND=USD",
+            nargs="+",
+            help=f"US dollars per million tokens of a kind ({', '.join(PRICES)}); input and output are needed",
+        )
+        what.add_argument("--remove", action="store_true", help="remove the price of this pattern from this day")
+        what.add_argument("--list", action="store_true", help="show what is set")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = find_organization(options["organization"])
+        if options["list"]:
+            for each in overrides.listed(organization):
+                prices = " ".join(f"{kind}={value:f}" for kind in PRICES if (value := getattr(each, kind)) is not None)
+                self.stdout.write(f"{each.pattern} from {each.first or 'ever'} to {each.last or 'ever'}: {prices}")
+            return
+        given = dict(_parsed(text) for text in options["price"] or ["input=0", "output=0"])
+        days = {name: options[name] or "" for name in ("first", "last")}
+        form = PriceForm({"pattern": options["model"] or "", **days, **given})
+        if not form.is_valid():
+            raise CommandError(" ".join(f"{name}: {message}" for name, message in form.problems))
+        pattern, first = form.cleaned_data["pattern"], form.cleaned_data["first"]
+        if options["remove"]:
+            found = overrides.listed(organization).filter(pattern=pattern, first=first).first()
+            if not found:
+                raise CommandError(f"There is no price of “{pattern}” from {first or 'ever'}.")
+            overrides.remove(organization, found.pk)
+            self.stdout.write(f"Removed the price of “{pattern}”. Calls that it priced keep their cost.")
+            return
+        form.save_for(organization, created_by=None)
+        self.stdout.write(f"Calls of “{pattern}” are priced by it from now on; reprice does it for earlier ones.")
+
+
+def _parsed(text: str) -> tuple[str, str]:
+    kind, equals, amount = text.partition("=")
+    if kind not in PRICES or not equals:
+        raise CommandError(f"--price: expected {'=USD, '.join(PRICES)}=USD, got “{text}”.")
+    return kind, amount
