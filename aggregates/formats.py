@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from aggregates.measures import rate
+from aggregates import money
+from aggregates.measures import Sums, rate
 
 NARROW_SPACE = "\u202f"  # does not break
+NO_PRICE = "no price"
 SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 
 
@@ -33,6 +35,11 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
 
 def share_of_tokens(part: int, whole: int) -> str:
     return f"{rate(part, whole) * 100:.1f}%" if whole else "–"
+
+
+def cost(sums: Sums) -> str:
+    """In US dollars; in words where no call has a price: that is not $0."""
+    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else money.shown(sums.cost)
 
 
 def plural(number: int, noun: str) -> str:

@@ -11,6 +11,7 @@ from aggregates.views.dashboard import dashboard
 from aggregates.views.home import home
 from aggregates.views.keys import key_list, revoke_key, rotate_key
 from aggregates.views.platform import platform
+from aggregates.views.prices import comparison, price_list, remove_price
 
 log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
 
@@ -27,5 +28,8 @@ urlpatterns = [
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
     path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),
+    path("o/<slug:slug>/prices/", price_list, name="prices"),
+    path("o/<slug:slug>/prices/<int:number>/remove/", remove_price, name="remove-price"),
+    path("o/<slug:slug>/prices/comparison/", comparison, name="price-comparison"),
     path("platform/", platform, name="platform"),
 ]

@@ -30,6 +30,9 @@ ADDRESSES = {
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
     "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),
+    "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/prices/<int:number>/remove/": ("405", "405", "405"),
+    "o/<slug:slug>/prices/comparison/": (LOG_IN, "404", "404"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.

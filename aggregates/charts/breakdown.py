@@ -1,7 +1,7 @@
 """Cost over time by the chosen dimension: the highest groups, and all others as one."""
 
 from aggregates import formats
-from aggregates.charts.chart import Chart, values
+from aggregates.charts.chart import Chart, cost_of
 from aggregates.charts.figures import COST, Series, Shape
 from aggregates.queries import UsageQuery
 from aggregates.selection import Selection
@@ -16,8 +16,7 @@ def query(selection: Selection) -> UsageQuery:
 
 def series(answer: Answer) -> list[Series]:
     return [
-        Series(formats.named(key), role(number, key), values(answer, lambda sums: sums.cost, key), key)
-        for number, key in enumerate(answer.keys, start=1)
+        cost_of(answer, formats.named(key), role(number, key), key) for number, key in enumerate(answer.keys, start=1)
     ]
 
 

@@ -47,6 +47,12 @@ def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = Non
     return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
 
 
+def cost_of(answer: Answer, name: str, role: str, key: str | None = None) -> Series:
+    """What a group cost, and where that is not known."""
+    unpriced = values(answer, lambda sums: sums.unpriced_calls == sums.calls if sums.calls else None, key)
+    return Series(name, role, values(answer, lambda sums: sums.cost, key), key, unpriced)
+
+
 def draw(chart: Chart, selection: Selection, answers: Mapping[UsageQuery, Answer]) -> Drawn:
     answer = answers[chart.query(selection)]
     series = tuple(chart.series(answer))
@@ -56,6 +62,6 @@ def draw(chart: Chart, selection: Selection, answers: Mapping[UsageQuery, Answer
 
 def describe(chart: Chart, selection: Selection, series: tuple[Series, ...]) -> str:
     """The chart in a sentence, for those who do not see it."""
-    parts = ", ".join(f"{one.name} {chart.unit.text(one.total)}" for one in series)
+    parts = ", ".join(f"{one.name} {one.total_text(chart.unit)}" for one in series)
     step = "hour" if selection.is_hourly else "day"
     return f"{chart.title} by {step}, {selection.range.words}: {parts or 'nothing'}."

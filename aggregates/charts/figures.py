@@ -49,10 +49,29 @@ class Series:
     role: str
     values: tuple[Number, ...]
     key: str | None = None
+    # Of a cost, for each bucket: whether no call in it has a price, or None where there are no calls.
+    unpriced: tuple[bool | None, ...] = ()
 
     @property
     def total(self) -> Number:
         return sum(self.values)
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether no call at all has a price: then its total is not $0."""
+        return True in self.unpriced and False not in self.unpriced
+
+    def total_text(self, unit: Unit) -> str:
+        return formats.NO_PRICE if self.is_unpriced else unit.text(self.total)
+
+    def texts(self, unit: Unit) -> list[str]:
+        """Each value, in full."""
+        texts = [unit.text(value) for value in self.values]
+        if True in self.unpriced:
+            return [
+                formats.NO_PRICE if not_known else text for text, not_known in zip(texts, self.unpriced, strict=True)
+            ]
+        return texts
 
 
 def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit) -> Figure:
@@ -106,16 +125,15 @@ def _hover(axis: Axis, series: Series, unit: Unit, stacked: list[Number], is_fir
     Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
     """
     name = series.name if len(series.name) <= SHORT_NAME else f"{series.name[: SHORT_NAME - 1]}…"
-    texts = [
-        f"{unit.text(value)} · {note}" if note else unit.text(value)
-        for value, note in zip(series.values, axis.notes, strict=True)
-    ]
+    plain = series.texts(unit)
+    texts = [f"{text} · {note}" if note else text for text, note in zip(plain, axis.notes, strict=True)]
+    unpriced = series.unpriced or (False,) * len(texts)
     return {
         "customdata": texts,
         "hovertext": [f"{as_text(name)}  {text}" for text in texts],
         "hoverinfo": [
-            "text" if value or (is_first and not whole) else "none"
-            for value, whole in zip(series.values, stacked, strict=True)
+            "text" if value or not_known or (is_first and not whole) else "none"
+            for value, not_known, whole in zip(series.values, unpriced, stacked, strict=True)
         ],
     }
 

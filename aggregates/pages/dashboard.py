@@ -13,10 +13,11 @@ from aggregates.models import Organization, UsageDay
 from aggregates.pages import tables
 from aggregates.pages.tables import TABLES, Table
 from aggregates.pages.tiles import TILES, Tile, compared
+from aggregates.pages.unpriced import unpriced_of
 from aggregates.provenance import differing, provenance
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.sources import read, snapshot
 
 PATIENCE = 15  # seconds that a question may take; a reader waits no longer, and the database has others to serve
 
@@ -30,6 +31,7 @@ class Dashboard:
     tables: tuple[Table, ...]
     provenance: str
     reads_more_of_log: bool  # some breakdown is one that no aggregate holds
+    unpriced: str  # how many calls have no price, and of which models
     refusal: str  # why all of it, or some breakdowns, cannot be answered any more
     as_of: datetime
 
@@ -41,12 +43,14 @@ def load(selection: Selection) -> Dashboard:
     top = {name: tables.query_of(name, selection) for name in TABLES}
     refused: dict[UsageQuery, QueryError] = {}
     try:
-        answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
+        with snapshot():
+            answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
+            if main in refused:
+                raise refused[main]
+            totals = answers[main].totals
+            unpriced = unpriced_of(selection, totals, PATIENCE)
     except QueryError as error:
-        return Dashboard(selection, Sums(), (), (), (), "", False, str(error), timezone.now())
-    if main in refused:
-        return Dashboard(selection, Sums(), (), (), (), "", False, str(refused[main]), timezone.now())
-    totals = answers[main].totals
+        return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now())
     return Dashboard(
         selection=selection,
         totals=totals,
@@ -55,6 +59,7 @@ def load(selection: Selection) -> Dashboard:
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=differing(answers[main], answers.values()),
+        unpriced=unpriced,
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
     )

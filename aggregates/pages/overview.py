@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from aggregates import money, platform
+from aggregates import formats, platform
 from aggregates.charts.axes import axis_of_days
 from aggregates.charts.figures import COST, Figure, Series, Shape, figure_of
 from aggregates.formats import plural
@@ -39,7 +39,7 @@ def load(chosen: Range) -> Overview:
         _figure(answer),
         _lines(answer),
         provenance(answer),
-        f"Cost by day, {chosen.words}: {money.shown(answer.totals.cost)}.",
+        f"Cost by day, {chosen.words}: {formats.cost(answer.totals)}.",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from aggregates import formats, money
+from aggregates import formats
 from aggregates.measures import Sums
 from aggregates.sources import Answer
 
@@ -57,8 +57,10 @@ def _change(amount: Decimal, text: str, more_is: str) -> Change:
 
 def cost(now: Sums, before: Sums) -> Tile:
     remark = f"{formats.plural(now.unpriced_calls, 'call')} without price" if now.unpriced_calls else ""
-    change = relative(now.cost, before.cost, more_is="bad")
-    return Tile("cost", "Cost", money.shown(now.cost), f"${now.cost:,f}", change, money.shown(before.cost), remark)
+    known = now.unpriced_calls < now.calls or not now.calls
+    change = relative(now.cost, before.cost, more_is="bad") if known else Change("none", "–")
+    exact = f"${now.cost:,f}" if known else formats.cost(now)
+    return Tile("cost", "Cost", formats.cost(now), exact, change, formats.cost(before), remark)
 
 
 def calls(now: Sums, before: Sums) -> Tile:

@@ -19,6 +19,7 @@ register = template.Library()
 register.filter("named", formats.named)
 register.filter("count", formats.count)
 register.filter("compact", formats.compact)
+register.filter("cost", formats.cost)
 register.filter("money", money.shown)
 
 
