@@ -1,4 +1,4 @@
-"""Pricing as calls are recorded: by own prices, else by the table; what was reported stays, what has no price says so."""
+"""Pricing as calls are recorded: by own prices, else by the table; the rest stays as reported, or without price."""
 
 from decimal import Decimal
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from aggregates import money
+from aggregates.calls import InvalidCall
 from aggregates.dimensions import BY_NAME
 from aggregates.formats import plural
 from aggregates.ingest.correcting import Change
@@ -48,7 +50,13 @@ class Command(BaseCommand):
         organization = find_organization(options["organization"])
         criteria = criteria_of(request_id=[], status=None, cost_source=None, **options)
         sources = (*COMPUTED, *options["also"])
-        done = (reprice if options["apply"] else preview)(organization, criteria, sources)
+        try:
+            done = (reprice if options["apply"] else preview)(organization, criteria, sources)
+        except InvalidCall as error:
+            raise CommandError(f"{error}. Nothing was changed.") from None
+        except Error as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The database failed: {reason}. Nothing was changed.") from error
         if not done.changes:
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return
