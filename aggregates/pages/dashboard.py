@@ -10,14 +10,13 @@ from aggregates.charts import CHARTS
 from aggregates.charts.chart import Drawn, draw
 from aggregates.measures import Sums
 from aggregates.models import Organization, UsageDay
-from aggregates.pages import tables
+from aggregates.pages import tables, unpriced
 from aggregates.pages.tables import TABLES, Table
 from aggregates.pages.tiles import TILES, Tile, compared
-from aggregates.pages.unpriced import unpriced_of
 from aggregates.provenance import differing, provenance
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
-from aggregates.sources import read, snapshot
+from aggregates.sources import read
 
 PATIENCE = 15  # seconds that a question may take; a reader waits no longer, and the database has others to serve
 
@@ -42,15 +41,14 @@ def load(selection: Selection) -> Dashboard:
     charts = [chart.query(selection) for chart in CHARTS]
     top = {name: tables.query_of(name, selection) for name in TABLES}
     refused: dict[UsageQuery, QueryError] = {}
+    by_model = unpriced.query_of(selection)
     try:
-        with snapshot():
-            answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
-            if main in refused:
-                raise refused[main]
-            totals = answers[main].totals
-            unpriced = unpriced_of(selection, totals, PATIENCE)
+        answers = read([main, before, by_model, *charts, *top.values()], refused, seconds=PATIENCE)
+        if main in refused:
+            raise refused[main]
     except QueryError as error:
         return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now())
+    totals = answers[main].totals
     return Dashboard(
         selection=selection,
         totals=totals,
@@ -59,7 +57,7 @@ def load(selection: Selection) -> Dashboard:
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=differing(answers[main], answers.values()),
-        unpriced=unpriced,
+        unpriced=unpriced.told(totals, answers.get(by_model)),
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
     )

@@ -2,35 +2,30 @@
 
 from aggregates import formats
 from aggregates.measures import Sums
-from aggregates.queries import QueryError
+from aggregates.queries import UsageQuery
 from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.sources import Answer
 
 NAMED = 5  # models
 
 
-def unpriced_of(selection: Selection, totals: Sums, seconds: int) -> str:
-    """“2.1% of calls have no price: o9-experimental.” Nothing where all have one.
+def query_of(selection: Selection) -> UsageQuery:
+    return selection.in_all(by="model")
 
-    Asks for models only where there is something to tell, in the caller's snapshot; for at most so many seconds.
-    """
+
+def told(totals: Sums, by_model: Answer | None) -> str:
+    """“2.1% of calls have no price: o9-experimental.” Nothing where all have one; no models where none can be told."""
     if not totals.unpriced_calls:
         return ""
-    told = f"{formats.percent(totals.unpriced_calls, totals.calls)} of calls have no price"
-    names = _models(selection, seconds)
+    share = f"{formats.percent(totals.unpriced_calls, totals.calls)} of calls have no price"
+    names = _models(by_model) if by_model else []
     if not names:
-        return f"{told}."
-    listed = ", ".join(formats.excerpt(name) for name in names[:NAMED])
-    others = len(names) - NAMED
-    return f"{told}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{told}: {listed}."
+        return f"{share}."
+    listed, others = ", ".join(formats.excerpt(name) for name in names[:NAMED]), len(names) - NAMED
+    return f"{share}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{share}: {listed}."
 
 
-def _models(selection: Selection, seconds: int) -> list[str]:
-    """Those with calls without a price, most of them first; none where that cannot be told any more."""
-    query = selection.in_all(by="model")
-    try:
-        answer = read([query], seconds=seconds)[query]
-    except QueryError:
-        return []
-    rows = [row for row in answer.rows if row.sums.unpriced_calls]
+def _models(by_model: Answer) -> list[str]:
+    """Those with calls without a price, most of them first."""
+    rows = [row for row in by_model.rows if row.sums.unpriced_calls]
     return [row.key or "" for row in sorted(rows, key=lambda row: (-row.sums.unpriced_calls, row.key or ""))]
