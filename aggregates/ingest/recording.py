@@ -126,9 +126,7 @@ def _settle(organization: Organization, reports: Mapping[str, Report] | None) ->
     return settle(organization, reports)
 
 
-def _stage(
-    calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, reports: Mapping[str, Report] | None
-) -> int:
+def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, reports: Mapping[str, Report] | None) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(
