@@ -25,14 +25,18 @@ def partition_name(month: date) -> str:
     return f"{TABLE}_{month:%Y_%m}"
 
 
+# Takes no snapshot itself.
+HOLD_LOG = f"LOCK TABLE ONLY {TABLE} IN ACCESS SHARE MODE"
+
+
 def hold_log() -> None:
     """Keep months from being dropped until the transaction ends.
 
     Comes before whatever decides what is read from the log or written to it: a dropped table is gone from snapshots,
-    too. Takes no snapshot itself.
+    too.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE ONLY {TABLE} IN ACCESS SHARE MODE")
+        cursor.execute(HOLD_LOG)
 
 
 def lock_out() -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +23,7 @@ from aggregates.dimensions import BY_NAME, TOTALS, Grain
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization
-from aggregates.partitions import hold_log
+from aggregates.partitions import HOLD_LOG
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -234,8 +234,7 @@ def snapshot() -> Iterator[datetime]:
     outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            hold_log()
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {HOLD_LOG}")
         cursor.execute("SELECT statement_timestamp()")
         yield cursor.fetchone()[0]
 
@@ -318,12 +317,14 @@ def _states(organization: Organization, first: date, last: date) -> dict[date, D
             """,
             [organization.pk, first, last],
         )
-        return {
-            day: DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
-            if end is not None
-            else DayState(None, None, stale, calls)
-            for day, start, end, at, stale, calls in cursor.fetchall()
-        }
+        return {day: _state(*known) for day, *known in cursor.fetchall()}
+
+
+@lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
+def _state(start: int, end: int | None, at: int, stale: bool, calls: int) -> DayState:
+    if end is None:
+        return DayState(None, None, stale, calls)
+    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
 
 
 def _epoch(column: str) -> str:
@@ -406,7 +407,9 @@ def _bucket_number(query: UsageQuery, column: str, starts: Sequence[Any], first:
     """The number, from 1, of the bucket that a row from `first` to before `until` falls into."""
     if query.bucket == Bucket.TOTAL:
         return "1", []
-    before, end = bisect(starts, first) - 1, bisect_left(starts, until)  # only those are sent that are needed
+    before, end = bisect(starts, first) - 1, bisect_left(starts, until)
+    if type_ == "date" and starts[-1] - starts[0] == (len(starts) - 1) * days.DAY:  # no zone skipped one of them
+        return f"{column} - %s + 1", [starts[0]]
     return f"{before} + width_bucket({column}, %s::{type_}[])", [list(starts[before:end])]
 
 

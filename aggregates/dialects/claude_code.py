@@ -32,6 +32,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "input_tokens": fresh + cached + written,
         "cached_tokens": cached,
         "cache_write_tokens": written,
+        "cache_write_1h_tokens": min(written, count(usage, "cache_creation.ephemeral_1h_input_tokens")),
         "output_tokens": count(usage, "output_tokens"),
         "cost": given(row, "costUSD"),  # in logs of 2025's first months
     }

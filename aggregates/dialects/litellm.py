@@ -105,6 +105,11 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, in
         "prompt_tokens_details.cache_write_tokens",
         "cache_creation_input_tokens",
     )
+    for_an_hour = count(
+        usage,
+        "prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens",
+        "cache_creation.ephemeral_1h_input_tokens",
+    )
     reasoning = count(usage, "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens")
     sent, received = count(row, "prompt_tokens"), count(row, "completion_tokens")
     return {
@@ -112,6 +117,7 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, in
         "input_tokens": sent if cached + written <= sent else sent + cached + written,
         "cached_tokens": cached,
         "cache_write_tokens": written,
+        "cache_write_1h_tokens": min(written, for_an_hour),
         "output_tokens": received if reasoning <= received else received + reasoning,
         "reasoning_tokens": reasoning,
     }

@@ -80,10 +80,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "cost": ("gen_ai.usage.cost", "llm.cost.total"),
 }
 # Cache writes by how long they are kept, where their sum is not told.
-CACHE_WRITE_PARTS = (
-    "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
-    "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
-)
+CACHE_WRITE_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+CACHE_WRITE_PARTS = ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", CACHE_WRITE_1H)
 ERROR = "error.type"
 
 # What a span is about, and which of that are calls to a model. Others repeat the usage of the calls within them.

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from aggregates.api.otlp.attributes import AROUND, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
+from aggregates.api.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
 from aggregates.calls import EPOCH, Call, InvalidCall, check_count, parse_call
 from aggregates.ingest import span_name
 
@@ -118,6 +118,8 @@ def _tokens(attributes: Attributes) -> dict[str, int]:
         counts["cache_write_tokens"] = sum(
             _count("cache_write_tokens", attributes.get(name)) for name in CACHE_WRITE_PARTS
         )
+    for_an_hour = _count("cache_write_1h_tokens", attributes.get(CACHE_WRITE_1H))
+    counts["cache_write_1h_tokens"] = min(for_an_hour, counts["cache_write_tokens"])
     # By all conventions these are parts of the whole. Some send them as their providers do, beside it; where they
     # exceed it, that is certain.
     beside_input = counts["cached_tokens"] + counts["cache_write_tokens"]

@@ -1,0 +1,30 @@
+"""What the OpenAPI document says holds for whatever a client sends that has read it, or has misread it."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, SerializationContext
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from aggregates.api.openapi import document
+from tests.api.test_server import port
+
+__all__ = ["port"]
+pytestmark = pytest.mark.django_db(transaction=True)
+# Rows are judged one by one, and more forms of a value are taken than are described: these checks expect otherwise.
+NOT_CHECKED = [negative_data_rejection, positive_data_acceptance]
+description = schemathesis.openapi.from_dict(document())
+
+
+@schemathesis.serializer("application/x-protobuf", "application/x-ndjson")
+def as_it_is(context: SerializationContext, value: object) -> bytes:
+    """Whatever it made up: hardly ever a message."""
+    return value if isinstance(value, bytes) else str(value).encode(errors="surrogateescape")
+
+
+@description.parametrize()
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_operation_does_as_described(case: Case, port: int, secret: str) -> None:
+    case.call_and_validate(
+        f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {secret}"}, excluded_checks=NOT_CHECKED
+    )
