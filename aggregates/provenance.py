@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from aggregates import days
 from aggregates.formats import plural
-from aggregates.sources import Answer, Plan
+from aggregates.planning import Plan
+from aggregates.sources import Answer
 from aggregates.wallclock import when
 
 

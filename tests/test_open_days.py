@@ -11,10 +11,11 @@ from aggregates import days, platform, rollup
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization, StaleDay, UsageDay
+from aggregates.planning import Plan
 from aggregates.platform import PlatformQuery
 from aggregates.queries import Source, UsageQuery
 from aggregates.rollup import roll_up, verify
-from aggregates.sources import Plan, read
+from aggregates.sources import read
 from tests.fixtures import make_organization
 
 MakeCall = Callable[..., Call]

@@ -7,8 +7,8 @@ import pytest
 
 from aggregates.days import Span
 from aggregates.dimensions import TOTALS
+from aggregates.planning import Plan
 from aggregates.provenance import provenance
-from aggregates.sources import Plan
 
 NOW = datetime(2025, 7, 30, 14, 5, tzinfo=UTC)
 TODAY = date(2025, 7, 30)

@@ -7,8 +7,8 @@ import pytest
 
 from aggregates import days
 from aggregates.models import Organization
+from aggregates.planning import DayState, Known, Plan, choose_source
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
-from aggregates.sources import DayState, Known, Plan, choose_source
 
 ORGANIZATION = Organization(pk=1, slug="acme", name="Acme", time_zone="America/Los_Angeles")
 NOW = datetime(2025, 3, 20, 18, tzinfo=UTC)  # the 20th, 11:00 in Los Angeles
