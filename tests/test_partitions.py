@@ -56,9 +56,10 @@ def test_two_who_need_the_same_month_at_once_both_get_it() -> None:
         made.append(ensure_partitions(months(date(2003, 1, 1), date(2003, 12, 1))))
         connection.close()
 
+    there = {month for month in existing_months() if month.year == 2003}  # other tests leave theirs behind
     threads = [Thread(target=make) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(map(len, made)) == [0, 0, 0, 12]
+    assert sorted(map(len, made)) == [0, 0, 0, 12 - len(there)]

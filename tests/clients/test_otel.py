@@ -95,7 +95,9 @@ def test_its_calls_are_on_the_dashboard(
     expected = [chat, chat, embedded, failed]
     calls = UsageLog.objects.order_by("timestamp")
     assert list(calls.values(*chat)) == expected
-    assert set(calls.values_list("user_id", "project", "provider", "cost")) == {("u-17", "billing-bot", "openai", None)}
+    assert set(calls.values_list("user_id", "project", "provider", "cost_source")) == {
+        ("u-17", "billing-bot", "openai", "table")
+    }
     assert all((datetime.now(UTC) - call.timestamp).total_seconds() < 600 for call in calls)
     assert calls_on_dashboard(client, alice) == 4
 

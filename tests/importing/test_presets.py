@@ -64,7 +64,9 @@ def test_a_call_of_claude_code_is_a_message_of_a_request_with_its_final_usage(ac
         ("msg_1:req_3", 4, 0, 0, 5, "shop"),
         ("msg_2:req_2", 4, 0, 0, 7, "shop"),
     ]
-    assert set(log("model", "provider", "user_id", "cost")) == {("claude-opus-4-5", "anthropic", "alice", None)}
+    assert set(log("model", "provider", "user_id", "cost_source")) == {
+        ("claude-opus-4-5", "anthropic", "alice", "table")
+    }
     again = import_usage(path, "--preset", "claude-code")[0]
     assert "0 new, 3 already there" in again
 
@@ -141,8 +143,8 @@ def test_sums_of_openai_become_as_many_calls_as_they_count(acme: Organization, w
     assert said == ("FILE: 1 row read: 3 new, 0 already there, 0 rejected.\n", "")
     assert totals() == {"input": 1000, "cached": 800, "output": 101}
     assert log("input_tokens", "cached_tokens", "output_tokens") == [(334, 267, 34), (333, 267, 34), (333, 266, 33)]
-    assert set(log("model", "operation", "provider", "user_id", "project", "cost")) == {
-        ("gpt-5", "chat", "openai", "user-1", "proj_1", None)
+    assert set(log("model", "operation", "provider", "user_id", "project", "cost_source")) == {
+        ("gpt-5", "chat", "openai", "user-1", "proj_1", "table")
     }
     assert "0 new, 3 already there" in import_usage(path, "--preset", "openai-usage-export")[0]
 
