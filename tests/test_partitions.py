@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from aggregates.models import Organization
-from aggregates.partitions import ensure_partitions, months
+from aggregates.partitions import ensure_partitions, existing_months, months
 
 INSERT = """
     INSERT INTO aggregates_usagelog (organization_id, timestamp, request_id, operation, provider, model, user_id,
