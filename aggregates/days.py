@@ -72,6 +72,11 @@ def hours_of(day: date, zone: str) -> Iterator[datetime]:
         instant += HOUR
 
 
+def week_of(day: date) -> date:
+    """The Monday of its week."""
+    return day - timedelta(days=day.weekday())
+
+
 def month_of(day: date) -> date:
     """The first day of its month."""
     return day.replace(day=1)

@@ -33,6 +33,15 @@ MEASURES = (
     Measure("cache_hit_rates", "cache_hit_rate", "total_cache_hit_rate", is_decimal=True),
 )
 
+# What groups can be ranked by, and the measures that are added up for that.
+RANKS = {
+    "cost": ("cost",),
+    "calls": ("calls",),
+    "tokens": ("input_tokens", "output_tokens"),
+    "errors": ("errors",),
+    "input_tokens": ("input_tokens",),
+}
+
 RATE_PLACES = Decimal("1e-8")
 
 

@@ -1,5 +1,6 @@
 """A question about usage, as a value that travels from form, command or page to the rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from aggregates import days
 from aggregates.days import Span
 from aggregates.dimensions import BY_NAME, Grain, grain_for
+from aggregates.measures import RANKS
 from aggregates.models import Organization
 
 MAX_DAYS = 3660
@@ -22,6 +24,8 @@ class QueryError(ValueError):
 class Bucket(StrEnum):
     HOUR = "hour"
     DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
     TOTAL = "total"
 
 
@@ -31,6 +35,13 @@ class Source(StrEnum):
     AUTO = "auto"
     LOG = "log"
     AGGREGATES = "aggregates"
+
+
+BEGINNINGS: dict[Bucket, Callable[[date], date]] = {
+    Bucket.DAY: lambda day: day,
+    Bucket.WEEK: days.week_of,
+    Bucket.MONTH: days.month_of,
+}
 
 
 @lru_cache(maxsize=100)  # a page asks several questions about the same days
@@ -45,9 +56,11 @@ def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, 
 class UsageQuery:
     """Sums of all measures over an organization's calls from `start` to before `end`.
 
-    In buckets of the organization's local hours or days, or one for all; `by` a dimension, or not broken down; only
-    calls with the `filters`' values. With `top`, the groups beyond the first so many (by cost over the whole range,
-    then calls, then name) are added up under the key None, "Other".
+    In buckets of the organization's local hours, days, weeks (from Monday) or months, those at the ends cut to the
+    range, or one for all; `by` a dimension, or not broken down. `filters` and `excluded` are dimensions with values:
+    only calls with one of the values given for each dimension, and with none of those excluded. Groups are ranked over
+    the whole range by `rank`, then cost, then calls, then name; with `top`, those beyond the first so many are added up
+    under the key None, "Other".
     """
 
     organization: Organization
@@ -58,6 +71,8 @@ class UsageQuery:
     filters: tuple[tuple[str, str], ...] = ()
     top: int | None = None
     source: Source = Source.AUTO
+    excluded: tuple[tuple[str, str], ...] = ()
+    rank: str = "cost"
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
@@ -68,6 +83,8 @@ class UsageQuery:
         for name in self.dimensions:
             if name not in BY_NAME:
                 raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
+        if self.rank not in RANKS:
+            raise QueryError(f"Unknown rank “{self.rank}”: expected one of {', '.join(RANKS)}.")
 
     @classmethod
     def for_dates(cls, organization: Organization, first: date, last: date, **rest: object) -> "UsageQuery":
@@ -94,7 +111,8 @@ class UsageQuery:
     @property
     def dimensions(self) -> tuple[str, ...]:
         """Every dimension that the query filters or groups by."""
-        return (*((self.by,) if self.by else ()), *(name for name, _ in self.filters))
+        names = (*((self.by,) if self.by else ()), *(name for name, _ in (*self.filters, *self.excluded)))
+        return tuple(dict.fromkeys(names))
 
     @property
     def grain(self) -> Grain | None:
@@ -111,10 +129,22 @@ class UsageQuery:
         """The instants at which the range's buckets begin."""
         if self.bucket == Bucket.TOTAL:
             return (self.start,)
-        if self.bucket == Bucket.DAY:
-            return tuple(span.start for _, span in self.days)
+        if self.bucket != Bucket.HOUR:
+            starts = dict(self.days)
+            return tuple(starts[day].start for day in self.bucket_dates)
         hours = (hour for day, _ in self.days for hour in days.hours_of(day, self.zone))
         return tuple(hour for hour in hours if self.start <= hour < self.end)
+
+    @cached_property
+    def bucket_dates(self) -> tuple[date, ...]:
+        """The first day of each bucket, where buckets are made of days."""
+        begins = BEGINNINGS.get(self.bucket)
+        if not begins:
+            return ()
+        first_days: dict[date, date] = {}
+        for day, _ in self.days:
+            first_days.setdefault(begins(day), day)
+        return tuple(first_days.values())
 
     def local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.zone))

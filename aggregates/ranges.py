@@ -44,6 +44,16 @@ class Range:
         before = of_days("custom", self.first - timedelta(days=self.length), self.first - DAY, self.zone)
         return before if before.span else before.before  # a day that the zone skipped
 
+    @cached_property
+    def year_before(self) -> "Range":
+        """The same dates a year earlier, or 24 hours from the same time of that day."""
+        if self.name == "24h":
+            hours = list(days.hours_of(self.first, self.zone))
+            number = next(number for number, hour in enumerate(hours) if hour == self.span.start)
+            return _of_hours(_hours_from(_year_before(self.first), number, self.zone), self.zone)
+        earlier = of_days("custom", _year_before(self.first), _year_before(self.last), self.zone)
+        return earlier if earlier.span else self.before  # a day that the zone skipped
+
     @property
     def words(self) -> str:
         """The dates it covers, for people."""
@@ -85,6 +95,12 @@ def _last_hours(today: date, now: datetime, zone: str) -> Range:
     hours = [hour for day in days.dates(today - 2 * DAY, today + DAY) for hour in days.hours_of(day, zone)]
     current = max(number for number, hour in enumerate(hours) if hour <= now)
     return _of_hours(Span(hours[current - 23], hours[current + 1]), zone)
+
+
+def _hours_from(day: date, number: int, zone: str) -> Span:
+    """24 hours from the day's hour of that number."""
+    hours = [hour for each in days.dates(day, day + 2 * DAY) for hour in days.hours_of(each, zone)]
+    return Span(hours[number], hours[number + 24])
 
 
 def _year_before(day: date) -> date:

@@ -20,7 +20,7 @@ from aggregates import days
 from aggregates.days import Span
 from aggregates.dimensions import BY_NAME, TOTALS
 from aggregates.formats import plural
-from aggregates.measures import MEASURES, Sums
+from aggregates.measures import MEASURES, RANKS, Sums
 from aggregates.models import Organization
 from aggregates.partitions import HOLD_LOG
 from aggregates.planning import DayState, Known, Plan, choose_source
@@ -58,8 +58,10 @@ class Answer:
         for row in self.rows:
             sums[row.key] = sums.get(row.key, Sums()) + row.sums
 
-        def rank(key: str | None) -> tuple[bool, Decimal, int, str]:
-            return key is None, sums[key].cost.copy_negate(), -sums[key].calls, key or ""
+        def rank(key: str | None) -> tuple[bool, Decimal | int, Decimal, int, str]:
+            of_key = sums[key]
+            height = sum(getattr(of_key, name) for name in RANKS[self.query.rank])
+            return key is None, -height if height else 0, of_key.cost.copy_negate(), -of_key.calls, key or ""
 
         return tuple(sorted(sums, key=rank))
 
@@ -214,7 +216,7 @@ def _daily_parts(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
         return
     months = set(plan.months)
     daily = sorted(day for day in (*plan.aggregate_days, *plan.head_days) if days.month_of(day) not in months)
-    heads, dates = set(plan.head_days), [day for day, _ in query.days]
+    heads, dates = set(plan.head_days), query.bucket_dates
     elsewhere = [day for day in plan.log_days if day not in heads]
     for _, days_of_run in groupby(daily, key=lambda day: bisect(plan.months, day)):
         run = list(days_of_run)
@@ -247,7 +249,9 @@ def _bucket_number(query: UsageQuery, column: str, starts: Sequence[Any], first:
     if query.bucket == Bucket.TOTAL:
         return "1", []
     before, end = bisect(starts, first) - 1, bisect_left(starts, until)
-    if type_ == "date" and starts[-1] - starts[0] == (len(starts) - 1) * days.DAY:  # no zone skipped one of them
+    if (
+        query.bucket == Bucket.DAY and type_ == "date" and starts[-1] - starts[0] == (len(starts) - 1) * days.DAY
+    ):  # no zone skipped one of them
         return f"{column} - %s + 1", [starts[0]]
     return f"{before} + width_bucket({column}, %s::{type_}[])", [list(starts[before:end])]
 
@@ -256,10 +260,23 @@ def _part(
     query: UsageQuery, table: str, number: str, bounds: list[Any], sums: str, where: str, parameters: list[Any]
 ) -> SQL:
     key = BY_NAME[query.by].column if query.by else "NULL::text"
-    for name, value in query.filters:
-        where += f" AND {BY_NAME[name].column} = %s"
-        parameters = [*parameters, value]
-    return f"SELECT {number}, {key}, {sums} FROM {table} WHERE {where} GROUP BY 1, 2", [*bounds, *parameters]
+    kept, values = conditions(query)
+    return f"SELECT {number}, {key}, {sums} FROM {table} WHERE {where}{kept} GROUP BY 1, 2", [
+        *bounds,
+        *parameters,
+        *values,
+    ]
+
+
+def conditions(query: UsageQuery) -> SQL:
+    """The query's filters, as conditions on the log or on breakdowns: each begins with AND."""
+    clauses, parameters = "", list[Any]()
+    for pairs, one, several in ((query.filters, "= %s", "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
+        for name in dict.fromkeys(name for name, _ in pairs):
+            values = [value for given, value in pairs if given == name]
+            clauses += f" AND {BY_NAME[name].column} {several if values[1:] else one}"
+            parameters.append(values if values[1:] else values[0])
+    return clauses, parameters
 
 
 def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:
@@ -273,10 +290,13 @@ def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:
     statement = f"WITH part (bucket, key, {names}) AS ({union})"
     if not query.by:
         return f"{statement} SELECT bucket, NULL, {sums} FROM part GROUP BY 1 ORDER BY 1", parameters
+    height = " + ".join(f"sum({name})" for name in RANKS[query.rank])
     shown = "rank <= %s" if query.top else "true"
     return (
         f"""{statement}, ranked AS (
-            SELECT key, row_number() OVER (ORDER BY sum(cost) DESC, sum(calls) DESC, key COLLATE "C") AS rank
+            SELECT key, row_number() OVER (
+                ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C"
+            ) AS rank
             FROM part GROUP BY key
         )
         SELECT bucket, CASE WHEN {shown} THEN key END, {sums}

@@ -14,7 +14,7 @@ from aggregates import days
 from aggregates.calls import Call
 from aggregates.dimensions import BY_NAME
 from aggregates.ingest import record
-from aggregates.measures import Sums
+from aggregates.measures import RANKS, Sums
 from aggregates.models import Organization, UsageLog
 from aggregates.queries import Bucket, Source, UsageQuery
 from aggregates.rollup import roll_up
@@ -59,7 +59,9 @@ def by_hand(answer: Answer) -> dict[tuple[datetime, str | None], Sums]:
     for row in UsageLog.objects.filter(organization=query.organization):
         if not query.start <= row.timestamp < query.end:
             continue
-        if any(getattr(row, BY_NAME[name].column) != value for name, value in query.filters):
+        pairs = {(name, getattr(row, dimension.column)) for name, dimension in BY_NAME.items()}
+        filtered, kept = ({name for name, _ in some} for some in (query.filters, pairs & set(query.filters)))
+        if filtered != kept or pairs & set(query.excluded):
             continue
         bucket = max(start for start in query.buckets if start <= row.timestamp)
         key = getattr(row, BY_NAME[query.by].column) if query.by else None
@@ -89,6 +91,13 @@ QUESTIONS: list[dict[str, Any]] = [
     *({"by": name} for name in BY_NAME),
     *({"by": name, "bucket": Bucket.TOTAL, "filters": (("model", "gpt-5"),)} for name in BY_NAME),
     {"by": "subject", "filters": (("user", "bob"),)},
+    {"bucket": Bucket.WEEK},
+    {"bucket": Bucket.MONTH, "by": "user"},
+    {"bucket": Bucket.WEEK, "filters": (("model", "gpt-5"), ("model", "o9"), ("operation", "chat"))},
+    {"bucket": Bucket.TOTAL, "excluded": (("model", "gpt-5"),)},
+    {"by": "model", "excluded": (("user", "alice"), ("user", ""))},
+    {"by": "operation", "filters": (("user", "alice"), ("user", "bob")), "excluded": (("model", "o9"),)},
+    *({"by": "subject", "bucket": Bucket.TOTAL, "rank": rank} for rank in RANKS),
     {"by": "model", "filters": (("user", "bob"), ("subject", "player-3"))},
 ]
 
@@ -116,6 +125,33 @@ def test_log_aggregates_and_arithmetic_by_hand_agree(zone: str, db: None, call: 
             assert len(answer.rows) == len(expected)
             assert answer.totals == sum(expected.values(), Sums())
         assert auto.rows == log.rows
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_groups_are_ranked_as_asked(acme: Organization, call: MakeCall, rank: str) -> None:
+    record(acme, history(call, datetime(2025, 2, 20, tzinfo=UTC), datetime(2025, 3, 20, tzinfo=UTC)))
+    query = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by="subject", top=3, rank=rank)
+    answer = read([query])[query]
+    heights = {
+        key: sum(sum(getattr(row.sums, name) for name in RANKS[rank]) for row in answer.rows if row.key == key)
+        for key in answer.keys
+    }
+
+    assert list(heights)[-1] is None
+    assert list(heights.values())[:3] == sorted(list(heights.values())[:3], reverse=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum({}) AS height FROM aggregates_usagelog GROUP BY subject_id ORDER BY 1 DESC LIMIT 3".format(
+                {
+                    "cost": "coalesce(cost, 0)",
+                    "calls": "1",
+                    "tokens": "input_tokens + output_tokens",
+                    "errors": "(status = 'error')::int",
+                    "input_tokens": "input_tokens",
+                }[rank]
+            )
+        )
+        assert list(heights.values())[:3] == [height for (height,) in cursor.fetchall()]
 
 
 def test_the_first_so_many_groups_and_other_add_up_to_all(acme: Organization, call: MakeCall) -> None:
@@ -160,7 +196,7 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
     queries = [
         UsageQuery.for_dates(acme, first, last, **question)
         for question in QUESTIONS
-        if question.get("bucket") != Bucket.HOUR and len(question.get("filters", ())) < 2
+        if question.get("bucket") != Bucket.HOUR and len(question.get("filters", ())) < 2 and "excluded" not in question
     ]
     with CaptureQueriesContext(
         connection,

@@ -21,16 +21,25 @@ COLUMNS = {"user": "user_id", "subject": "subject_id"}  # the other dimensions a
 BUCKETS = {
     "total": "%(start)s::timestamptz",
     "day": "greatest(date_trunc('day', timestamp, %(zone)s), %(start)s)",
+    "week": "greatest(date_trunc('week', timestamp, %(zone)s), %(start)s)",
+    "month": "greatest(date_trunc('month', timestamp, %(zone)s), %(start)s)",
     "hour": "date_bin('1 hour', timestamp, %(start)s)",
 }
+HEIGHTS = {"cost": (3,), "calls": (0,), "tokens": (4, 7), "errors": (1,), "input_tokens": (4,)}  # places in SUMS
 Table = dict[tuple[Any, ...], tuple[Decimal, ...]]
 
 
 def sums_of(query: UsageQuery) -> Table:
     """Every measure by bucket and group."""
     key = COLUMNS.get(query.by, query.by) if query.by else "NULL"
-    values = {f"value{number}": value for number, (_, value) in enumerate(query.filters)}
-    filters = [f"AND {COLUMNS.get(name, name)} = %(value{n})s" for n, (name, _) in enumerate(query.filters)]
+    values, filters = {}, []
+    for word, pairs in (("IN", query.filters), ("NOT IN", query.excluded)):
+        for name in {name for name, _ in pairs}:
+            listed = []
+            for value in (value for given, value in pairs if given == name):
+                listed.append(f"%(value{len(values)})s")
+                values[f"value{len(values)}"] = value
+            filters.append(f"AND {COLUMNS.get(name, name)} {word} ({', '.join(listed)})")
     table = _table(
         f"SELECT {BUCKETS[query.bucket]}, {key}, {SUMS} FROM aggregates_usagelog "
         f"WHERE organization_id = %(organization)s AND timestamp >= %(start)s AND timestamp < %(end)s "
@@ -43,7 +52,7 @@ def sums_of(query: UsageQuery) -> Table:
             "end": query.end,
         },
     )
-    return _with_other(table, query.top) if query.by and query.top else table
+    return _with_other(table, query.top, HEIGHTS[query.rank]) if query.by and query.top else table
 
 
 def days_of(organization: int, zone: str) -> Table:
@@ -85,12 +94,14 @@ def _table(statement: str, parameters: dict[str, Any]) -> Table:
     return {tuple(row[:-10]): tuple(map(Decimal, row[-10:])) for row in rows}
 
 
-def _with_other(table: Table, top: int) -> Table:
-    """The groups with the highest cost (then most calls, then by name), and all others together."""
+def _with_other(table: Table, top: int, heights: tuple[int, ...]) -> Table:
+    """The groups that are highest (then by cost, then most calls, then by name), and all others together."""
     groups: dict[str, tuple[Decimal, ...]] = {}
     for (_, key), sums in table.items():
         groups[key] = _added(groups.get(key), sums)
-    ranked = sorted(groups, key=lambda key: (-groups[key][3], -groups[key][0], key.encode()))
+    ranked = sorted(
+        groups, key=lambda key: (-sum(groups[key][n] for n in heights), -groups[key][3], -groups[key][0], key.encode())
+    )
     shown = set(ranked[:top])
     merged: dict[tuple[datetime, str | None], Any] = defaultdict(lambda: None)
     for (start, key), sums in table.items():

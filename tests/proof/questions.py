@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from aggregates import days
 from aggregates.dimensions import BY_NAME
+from aggregates.measures import RANKS
 from aggregates.models import Organization
 from aggregates.queries import Bucket, UsageQuery
 from tests.proof.scene import PAST, START, VALUES
 
 FILTERS = (0, 0, 1, 1, 2, 3)
-BUCKETS = (Bucket.DAY, Bucket.DAY, Bucket.DAY, Bucket.TOTAL, Bucket.TOTAL, Bucket.HOUR)
+BUCKETS = (Bucket.DAY, Bucket.DAY, Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.TOTAL, Bucket.TOTAL, Bucket.HOUR)
 
 
 def random_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
@@ -20,7 +21,8 @@ def random_question(chance: random.Random, organization: Organization, now: date
     rest = {
         "bucket": bucket,
         "by": by,
-        "filters": tuple((name, chance.choice(VALUES[BY_NAME[name].column])) for name in names),
+        **conditions(chance, names),
+        "rank": chance.choice(("cost", "cost", *RANKS)) if by else "cost",
         "top": chance.choice((None, 1, 2, 3)) if by else None,
     }
     if bucket != Bucket.HOUR and chance.random() < 0.1:
@@ -32,6 +34,15 @@ def random_question(chance: random.Random, organization: Organization, now: date
     return UsageQuery.for_dates(organization, last - timedelta(days=length - 1), last, **rest)
 
 
+def conditions(chance: random.Random, names: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """For each dimension, a value or two to keep or to leave out."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {"filters": (), "excluded": ()}
+    for name in names:
+        values = chance.sample(list(VALUES[BY_NAME[name].column]), chance.choice((1, 1, 2)))
+        found[chance.choice(("filters", "filters", "excluded"))] += tuple((name, value) for value in values)
+    return found
+
+
 def broad_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
     """About all calls of the organization: a difference anywhere shows in the answer."""
     today = days.date_of(now, organization.time_zone)
@@ -41,5 +52,5 @@ def broad_question(chance: random.Random, organization: Organization, now: datet
 
 def kind_of(question: UsageQuery) -> str:
     broken_down = " and group" if question.by else ""
-    filtered = ", filtered" if question.filters else ""
+    filtered = ", filtered" if question.filters or question.excluded else ""
     return f"sums by {question.bucket}{broken_down}{filtered}"
