@@ -1,6 +1,7 @@
 """The one place where a page's state is read from its URL, and written back to it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,14 +11,25 @@ from django.core.exceptions import ValidationError
 
 from aggregates import ranges
 from aggregates.calls import MAX_TEXT_BYTES
-from aggregates.dimensions import BY_NAME, DIMENSIONS
+from aggregates.dimensions import BY_NAME
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICES
 from aggregates.pricing.overrides import set_price
 from aggregates.ranges import Range
-from aggregates.selection import DEFAULT_BY, Selection
+from aggregates.selection import AUTO, BARS, BEFORE, BUCKETS, CHARTS, DEFAULT_BY, NO_BREAKDOWN, YEAR, Pairs, Selection
+from aggregates.shown import SHOWN
 
 LATEST = date(2999, 12, 31)
+MAX_VALUES = 100  # of one dimension, in a filter
+CONTROLS = {
+    "measure": tuple(SHOWN),
+    "by": (*BY_NAME, NO_BREAKDOWN),
+    "bucket": BUCKETS,
+    "chart": CHARTS,
+    "compare": (BEFORE, YEAR),
+}
+PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
+DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
 CHOICES = {"invalid_choice": "There is no choice “%(value)s”."}
 
@@ -89,27 +101,75 @@ class RangeForm(forms.Form):
         return [(name, str(message)) for name, messages in self.errors.items() for message in messages]
 
 
-class DashboardForm(RangeForm):
-    """The range, the dimension `by` to break cost down by, and a value to keep for any dimension, by its name.
+class Values(forms.Field):
+    """Any number of texts under one name; those that came, each once."""
 
-    A filter that is present but empty keeps the calls whose value is unknown.
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: list[str] | None) -> list[str]:
+        return list(dict.fromkeys(value or ()))
+
+    def validate(self, value: list[str]) -> None:
+        if len(value) > MAX_VALUES:
+            raise ValidationError(f"Expected at most {MAX_VALUES} values.")
+        for text in value:
+            check_text(text)
+
+
+class DashboardForm(RangeForm):
+    """The range, what to see of it and how (`measure`, `by`, `bucket`, `chart`, `compare`), and what to keep.
+
+    A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
+    and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
+    the rest. `add` is where one more filter is put (a dimension's name, or `not_` and its name), and `value` its value.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
         super().__init__(data, zone=organization.time_zone, now=now)
         self.organization = organization
-        names = [(dimension.name, dimension.name) for dimension in DIMENSIONS]
-        self.fields["by"] = forms.ChoiceField(choices=names, required=False, error_messages=CHOICES)
+        for name, choices in CONTROLS.items():
+            self.fields[name] = _choice(choices)
         for name in BY_NAME:
-            self.fields[name] = forms.CharField(required=False, strip=False, validators=[check_size])
+            self.fields[name] = Values(required=False)
+            self.fields[f"not_{name}"] = Values(required=False)
+        for name, field in {
+            "add": _choice(PLACES),
+            "value": forms.CharField(required=False, strip=False, validators=[check_text]),
+        }.items():
+            self.fields[name] = field
+        self.fields["hide"] = Values(required=False)
+        self.fields["hide_other"] = forms.BooleanField(required=False)
 
     @property
     def selection(self) -> Selection:
         """What to show; the default view where the form has errors."""
         if not self.is_valid():
             return Selection(self.organization, self.default)
-        filters = tuple((name, self.cleaned_data[name]) for name in BY_NAME if name in self.data)
-        return Selection(self.organization, self.chosen, self.cleaned_data["by"] or DEFAULT_BY, filters)
+        chosen, place, value = self._chosen, self.cleaned_data["add"], self.cleaned_data["value"]
+        if place.startswith("not_"):
+            return excluding(chosen, place.removeprefix("not_"), [value])
+        return keeping(chosen, place, value) if place else chosen
+
+    @property
+    def _chosen(self) -> Selection:
+        data = self.cleaned_data
+        by = data["by"] or DEFAULT_BY
+        return Selection(
+            self.organization,
+            self.chosen,
+            by=None if by == NO_BREAKDOWN else by,
+            filters=tuple((name, value) for name in BY_NAME for value in data[name]),
+            excluded=tuple((name, value) for name in BY_NAME for value in data[f"not_{name}"]),
+            measure=data["measure"] or "cost",
+            bucket=data["bucket"] or AUTO,
+            chart=data["chart"] or BARS,
+            compare=data["compare"],
+            hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
+        )
+
+
+def _choice(names: Iterable[str]) -> forms.ChoiceField:
+    return forms.ChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
 
 
 def date_typed(text: str) -> str:
@@ -118,6 +178,12 @@ def date_typed(text: str) -> str:
         return str(date.fromisoformat(text))
     except ValueError:
         return ""
+
+
+def check_text(text: str) -> None:
+    if "\0" in text:
+        raise ValidationError("Null characters are not allowed.")
+    check_size(text)
 
 
 def check_size(text: str) -> None:
@@ -139,21 +205,65 @@ def range_query(chosen: Range) -> str:
 
 def query_string(selection: Selection) -> str:
     """The URL query that a form reads this selection from: with its “?”, or nothing for the default view."""
-    by = {"by": selection.by} if selection.by != DEFAULT_BY else {}
-    return written(range_parameters(selection.range) | by | dict(selection.filters))
+    return written(range_parameters(selection.range) | parameters_beside_range(selection))
 
 
-def written(parameters: Mapping[str, str]) -> str:
-    return f"?{urlencode(parameters)}" if parameters else ""
+def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
+    """The URL parameters that say what to see of a range, without those that are as by default."""
+    chosen: dict[str, str] = {
+        "measure": selection.measure,
+        "by": selection.by or NO_BREAKDOWN,
+        "bucket": selection.bucket,
+        "chart": selection.chart,
+        "compare": selection.compare,
+    }
+    parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+    for prefix, pairs in (("", selection.filters), ("not_", selection.excluded)):
+        for name in dict.fromkeys(name for name, _ in pairs):
+            parameters[f"{prefix}{name}"] = [value for given, value in pairs if given == name]
+    if hidden := [key for key in selection.hidden if key is not None]:
+        parameters["hide"] = hidden
+    return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
+
+
+def written(parameters: Mapping[str, str | list[str]]) -> str:
+    return f"?{urlencode(parameters, doseq=True)}" if parameters else ""
 
 
 def with_filter(selection: Selection, name: str, value: str | None) -> Selection:
-    """The selection with this filter set, or with `None` removed; others stay."""
-    kept = {filter_: given for filter_, given in selection.filters if filter_ != name}
-    if value is not None:
-        kept[name] = value
-    filters = tuple((name, kept[name]) for name in BY_NAME if name in kept)
-    return Selection(selection.organization, selection.range, selection.by, filters)
+    """The selection with this value as the only one of its dimension, or with `None` without any; others stay."""
+    kept = [pair for pair in selection.filters if pair[0] != name]
+    filters = _in_order([*kept, *([(name, value)] if value is not None else [])])
+    excluded = tuple(pair for pair in selection.excluded if pair[0] != name)
+    return replace(selection, filters=filters, excluded=excluded, hidden=())
+
+
+def keeping(selection: Selection, name: str, value: str) -> Selection:
+    """The selection with this value among those kept of its dimension."""
+    pairs = dict.fromkeys([*selection.filters, (name, value)])
+    excluded = tuple(pair for pair in selection.excluded if pair != (name, value))
+    return replace(selection, filters=_in_order(pairs), excluded=excluded, hidden=())
+
+
+def excluding(selection: Selection, name: str, values: Sequence[str]) -> Selection:
+    """The selection without calls that have these values."""
+    filters = tuple(pair for pair in selection.filters if pair[0] != name or pair[1] not in values)
+    pairs = dict.fromkeys([*selection.excluded, *((name, value) for value in values)])
+    return replace(selection, filters=filters, excluded=_in_order(pairs), hidden=())
+
+
+def without(selection: Selection, name: str, value: str) -> Selection:
+    """The selection with this value neither kept nor left out."""
+    pair = (name, value)
+    return replace(
+        selection,
+        filters=tuple(each for each in selection.filters if each != pair),
+        excluded=tuple(each for each in selection.excluded if each != pair),
+    )
+
+
+def _in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    return tuple(sorted(pairs, key=lambda pair: list(BY_NAME).index(pair[0])))
 
 
 class KeyForm(forms.Form):

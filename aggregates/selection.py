@@ -5,38 +5,85 @@ from dataclasses import dataclass, replace
 from aggregates.models import Organization
 from aggregates.queries import Bucket, UsageQuery
 from aggregates.ranges import Range
+from aggregates.shown import SHOWN, ShownMeasure
 
 DEFAULT_BY = "model"
+NO_BREAKDOWN = "none"
+AUTO = "auto"
+BUCKETS = (AUTO, "hour", "day", "week", "month")
+BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
+CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
+BEFORE, YEAR = "before", "year"
+MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
+
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A range of an organization's usage, with the dimension to break it down by and at most one value each to keep."""
+    """A range of an organization's usage, what to see of it, and how.
+
+    `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
+    None for Other. What was chosen and is not possible gives way: no hours over months, no shares of a ratio.
+    """
 
     organization: Organization
     range: Range
-    by: str = DEFAULT_BY
-    filters: tuple[tuple[str, str], ...] = ()
+    by: str | None = DEFAULT_BY
+    filters: Pairs = ()
+    excluded: Pairs = ()
+    measure: str = "cost"
+    bucket: str = AUTO
+    chart: str = BARS
+    compare: str = ""
+    hidden: tuple[str | None, ...] = ()
 
     @property
-    def is_hourly(self) -> bool:
-        """Whether it is drawn by the hour: a short range is, as long as its calls are kept."""
+    def shown(self) -> ShownMeasure:
+        return SHOWN[self.measure]
+
+    @property
+    def can_be_hourly(self) -> bool:
+        """A short range can, as long as its calls are kept."""
         log_from = self.organization.log_from
-        return self.range.is_hourly and not (log_from and self.range.first < log_from)
+        return self.range.length <= MAX_HOURLY_DAYS and not (log_from and self.range.first < log_from)
+
+    @property
+    def step(self) -> Bucket:
+        """What it is drawn by: unless chosen, hours for a short range, and days."""
+        hourly = self.bucket == "hour" or (self.bucket == AUTO and self.range.is_hourly)
+        if hourly:
+            return Bucket.HOUR if self.can_be_hourly else Bucket.DAY
+        return Bucket.DAY if self.bucket == AUTO else Bucket(self.bucket)
+
+    @property
+    def form(self) -> str:
+        """The form of its chart: ratios cannot be stacked, so they are lines."""
+        return self.chart if self.shown.is_additive else LINES
 
     def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
-        """By hour or by day, as the range has it."""
-        return self._query(Bucket.HOUR if self.is_hourly else Bucket.DAY, by, top)
+        """By the step that it is drawn by."""
+        return self._query(self.step, by, top)
 
     def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
         """Over the whole range."""
         return self._query(Bucket.TOTAL, by, top)
 
     @property
-    def before(self) -> "Selection":
-        """The same of the range before."""
-        return replace(self, range=self.range.before)
+    def compared(self) -> "Selection":
+        """The same of the range that it is compared with: the one before, or a year earlier."""
+        return replace(self, range=self.range.year_before if self.compare == YEAR else self.range.before)
 
     def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
-        span = self.range.span
-        return UsageQuery(self.organization, span.start, span.end, bucket, by, self.filters, top)
+        span, rank = self.range.span, self.shown.rank
+        return UsageQuery(
+            self.organization,
+            span.start,
+            span.end,
+            bucket,
+            by,
+            self.filters,
+            top,
+            excluded=self.excluded,
+            rank=rank if by else "cost",
+        )

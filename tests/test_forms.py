@@ -37,6 +37,8 @@ def test_an_empty_query_is_the_last_30_days_by_model() -> None:
         "?range=custom&from=2025-01-01&to=2025-03-31&by=project",
         "?model=gpt-5",
         "?operation=chat&user=",
+        "?measure=tokens&by=none&bucket=week&chart=cumulative&compare=year",
+        "?model=gpt-5&model=o9&not_user=&not_user=bob&hide=gpt-5&hide_other=1",
         "?range=90d&user=a%26b%3Dc%C3%A9+%3Cb%3E&subject=+padded+",
     ],
 )
@@ -85,6 +87,13 @@ def test_custom_dates_are_both_included() -> None:
             "Expected a date from 2000-01-01 to 2025-07-30, got 9999-12-31.",
         ),
         ("range=custom&from=2001-01-01&to=2025-07-01", "from", "A range may have at most 3,660 days."),
+        ("measure=joy", "measure", "There is no choice “joy”."),
+        ("bucket=year", "bucket", "There is no choice “year”."),
+        ("chart=pie", "chart", "There is no choice “pie”."),
+        ("compare=never", "compare", "There is no choice “never”."),
+        ("add=colour&value=red", "add", "There is no choice “colour”."),
+        ("&".join(f"model={number}" for number in range(101)), "model", "Expected at most 100 values."),
+        (f"not_model={'x' * 257}", "not_model", "Expected at most 256 bytes of text."),
         (f"model={'x' * 257}", "model", "Expected at most 256 bytes of text."),
         ("user=a%00b", "user", "Null characters are not allowed."),
     ],
@@ -120,6 +129,37 @@ def test_filters_are_set_replaced_and_removed_and_keep_one_order() -> None:
     assert with_filter(both, "user", "alice").filters == (("model", "gpt-5"), ("user", "alice"))
     assert with_filter(both, "user", None).filters == (("model", "gpt-5"),)
     assert with_filter(DEFAULT, "user", "").filters == (("user", ""),)
+
+
+def test_a_filter_may_keep_several_values_and_leave_out_others() -> None:
+    selection = form_of("model=gpt-5&model=o9&model=o9&not_user=bob").selection
+
+    assert selection.filters == (("model", "gpt-5"), ("model", "o9"))
+    assert selection.excluded == (("user", "bob"),)
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("add=model&value=o9", "?model=o9"),
+        ("model=gpt-5&add=model&value=o9", "?model=gpt-5&model=o9"),
+        ("add=not_model&value=o9", "?not_model=o9"),
+        ("model=o9&add=not_model&value=o9", "?not_model=o9"),
+        ("not_model=o9&add=model&value=o9", "?model=o9"),
+        ("add=user&value=", "?user="),
+    ],
+)
+def test_one_more_filter_is_put_in_its_place(query: str, written: str) -> None:
+    assert query_string(form_of(query).selection) == written
+
+
+def test_what_cannot_be_drawn_gives_way() -> None:
+    by_hour = form_of("range=90d&bucket=hour").selection
+    shares = form_of("measure=cost_per_call&chart=share").selection
+
+    assert (by_hour.step, shares.form) == ("day", "lines")
+    assert (form_of("range=7d").selection.step, form_of("bucket=hour").selection.step) == ("hour", "hour")
+    assert [form_of(f"bucket={name}").selection.step for name in ("auto", "week", "month")] == ["day", "week", "month"]
 
 
 def test_a_form_may_offer_fewer_ranges() -> None:

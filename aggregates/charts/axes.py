@@ -25,10 +25,15 @@ class Axis:
 
 
 def axis_of(query: UsageQuery) -> Axis:
-    """The axis for the buckets of a query by hour or by day."""
+    """The axis for the buckets of a query by hour, day, week or month."""
     if query.bucket == Bucket.HOUR:
         return axis_of_hours(query.buckets, query.zone)
-    return axis_of_days([day for day, _ in query.days])
+    if query.bucket == Bucket.DAY:
+        return axis_of_days([day for day, _ in query.days])
+    starts = query.bucket_dates
+    ends = (*starts[1:], query.last + DAY)
+    widths = tuple(end - start for start, end in zip(starts, ends, strict=True))
+    return Axis(tuple(map(str, starts)), widths, ("",) * len(starts), is_hourly=False)
 
 
 def axis_of_days(dates: Sequence[date]) -> Axis:

@@ -1,7 +1,8 @@
 """Calls over time: those that went well, and those that failed."""
 
-from aggregates.charts.chart import Chart, over_time, values
-from aggregates.charts.figures import COUNT, Series, Shape
+from aggregates.charts.chart import TotalsChart, values
+from aggregates.charts.figures import Series
+from aggregates.shown import COUNT
 from aggregates.sources import Answer
 
 
@@ -12,4 +13,4 @@ def series(answer: Answer) -> list[Series]:
     ]
 
 
-CHART = Chart("calls", "Calls", COUNT, Shape.BARS, over_time, series)
+CHART = TotalsChart("calls", "Calls", COUNT, series)

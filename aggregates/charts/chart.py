@@ -1,67 +1,76 @@
-"""What a chart is: a declaration of the queries it needs and of the series made from their answers."""
+"""What a chart is: it names the queries that it needs, and is drawn from their answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aggregates.charts.axes import axis_of
-from aggregates.charts.figures import Figure, Series, Shape, Unit, figure_of
+from aggregates.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.measures import Sums
 from aggregates.queries import UsageQuery
 from aggregates.selection import Selection
+from aggregates.shown import Unit
 from aggregates.sources import Answer
 
 NOTHING = Sums()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """`query` asks for one row per bucket and group; `series` turns its answer into what is drawn."""
-
-    name: str
-    title: str
-    unit: Unit
-    shape: Shape
-    query: Callable[[Selection], UsageQuery]
-    series: Callable[[Answer], list[Series]]
+Answers = Mapping[UsageQuery, Answer]
 
 
 @dataclass(frozen=True)
 class Drawn:
     """A chart with its numbers."""
 
-    chart: Chart
+    name: str
+    title: str
+    unit: Unit
     series: tuple[Series, ...]
     figure: Figure
     description: str
 
+    @property
+    def keys(self) -> list[str | None]:
+        return [one.key for one in self.series]
 
-def over_time(selection: Selection) -> UsageQuery:
-    """The query of every chart that does not break usage down."""
-    return selection.over_time()
+
+class Chart(Protocol):
+    """`queries` asks for one row per bucket and group, in the first of them for what is drawn; it must be answered."""
+
+    @property
+    def name(self) -> str: ...
+
+    def queries(self, selection: Selection) -> tuple[UsageQuery, ...]: ...
+
+    def draw(self, selection: Selection, answers: Answers) -> Drawn: ...
+
+
+@dataclass(frozen=True)
+class TotalsChart:
+    """A chart of usage over time that is not broken down by a dimension."""
+
+    name: str
+    title: str
+    unit: Unit
+    series: Callable[[Answer], list[Series]]
+
+    def queries(self, selection: Selection) -> tuple[UsageQuery, ...]:
+        return (selection.over_time(),)
+
+    def draw(self, selection: Selection, answers: Answers) -> Drawn:
+        answer = answers[selection.over_time()]
+        series = tuple(self.series(answer))
+        figure = figure_of(axis_of(answer.query), series, Shape.BARS, self.unit)
+        return Drawn(
+            self.name, self.title, self.unit, series, figure, describe(self.title, selection, series, self.unit)
+        )
 
 
 def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:
-    """A group's measure for every bucket, 0 where there was no usage."""
+    """A group's measure for every bucket, as of no calls where there was no usage."""
     found = {row.start: row.sums for row in answer.rows if row.key == key}
     return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
 
 
-def cost_of(answer: Answer, name: str, role: str, key: str | None = None) -> Series:
-    """What a group cost, and where that is not known."""
-    unpriced = values(answer, lambda sums: sums.unpriced_calls == sums.calls if sums.calls else None, key)
-    return Series(name, role, values(answer, lambda sums: sums.cost, key), key, unpriced)
-
-
-def draw(chart: Chart, selection: Selection, answers: Mapping[UsageQuery, Answer]) -> Drawn:
-    answer = answers[chart.query(selection)]
-    series = tuple(chart.series(answer))
-    figure = figure_of(axis_of(answer.query), series, chart.shape, chart.unit)
-    return Drawn(chart, series, figure, describe(chart, selection, series))
-
-
-def describe(chart: Chart, selection: Selection, series: tuple[Series, ...]) -> str:
+def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:
     """The chart in a sentence, for those who do not see it."""
-    parts = ", ".join(f"{one.name} {one.total_text(chart.unit)}" for one in series)
-    step = "hour" if selection.is_hourly else "day"
-    return f"{chart.title} by {step}, {selection.range.words}: {parts or 'nothing'}."
+    parts = ", ".join(f"{one.name} {one.total_text(unit)}" for one in series)
+    return f"{title} by {selection.step}, {selection.range.words}: {parts or 'nothing'}."

@@ -4,7 +4,7 @@ The page's script puts in the colours of those roles from the style sheet, so th
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,33 +12,23 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from aggregates import formats, money
+from aggregates import formats
 from aggregates.charts.axes import Axis
 from aggregates.days import DAY, HOUR
+from aggregates.shown import COUNT, PERCENT, Number, Unit
 
 Figure = dict[str, Any]
-Number = Decimal | int
 
 BAR_SHARE = 0.82  # of a bucket's room that its bar takes
 DENSE = 200  # with more buckets than this bars would be a pixel wide or less: areas are drawn instead
+FEW = 62  # points of a line that are marked one by one
 SHORT_NAME = 32  # characters of a name in the hover box
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """How a chart's values are written: in full for people, and on the axis."""
-
-    text: Callable[[Any], str]
-    prefix: str
-
-
-COST = Unit(money.shown, "$")
-COUNT = Unit(formats.count, "")
-
-
 class Shape(StrEnum):
-    AREA = "area"
     BARS = "bars"
+    LINES = "lines"
+    STACK = "stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +37,21 @@ class Series:
 
     name: str
     role: str
-    values: tuple[Number, ...]
+    values: tuple[Number | None, ...]
     key: str | None = None
     # Of a cost, for each bucket: whether no call in it has a price, or None where there are no calls.
     unpriced: tuple[bool | None, ...] = ()
+    whole: Number | None = None  # over all buckets, where that is no sum of the values
+    is_hidden: bool = False
+    own_texts: tuple[str, ...] = ()  # where they are not just the values
 
     @property
-    def total(self) -> Number:
-        return sum(self.values)
+    def total(self) -> Number | None:
+        return (
+            self.whole
+            if self.whole is not None or None in self.values
+            else sum(value for value in self.values if value)
+        )
 
     @property
     def is_unpriced(self) -> bool:
@@ -62,11 +59,13 @@ class Series:
         return True in self.unpriced and False not in self.unpriced
 
     def total_text(self, unit: Unit) -> str:
-        return formats.NO_PRICE if self.is_unpriced else unit.text(self.total)
+        return formats.NO_PRICE if self.is_unpriced else text_of(self.total, unit)
 
     def texts(self, unit: Unit) -> list[str]:
         """Each value, in full."""
-        texts = [unit.text(value) for value in self.values]
+        if self.own_texts:
+            return list(self.own_texts)
+        texts = [text_of(value, unit) for value in self.values]
         if True in self.unpriced:
             return [
                 formats.NO_PRICE if not_known else text for text, not_known in zip(texts, self.unpriced, strict=True)
@@ -74,15 +73,23 @@ class Series:
         return texts
 
 
-def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit) -> Figure:
-    """Series on top of each other over time."""
-    stacked = [sum(values) for values in zip(*(one.values for one in series), strict=True)]
-    draw = _draw(shape, len(axis.places))
+def text_of(value: Number | None, unit: Unit) -> str:
+    return "–" if value is None else unit.text(value)
+
+
+def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, ghost: Series | None = None) -> Figure:
+    """Series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
+    columns = [tuple(filter(None, values)) for values in zip(*(one.values for one in series), strict=True)]
+    heights = [max(values, default=0) if shape == Shape.LINES else sum(values) for values in columns]
+    highest = max([*heights, *(filter(None, ghost.values) if ghost else ())], default=0)
+    draw = _stacked_area if shape == Shape.BARS and len(axis.places) > DENSE else DRAWN[shape]
+    traces = [
+        draw(axis, one) | _hover(axis, one, unit, heights, is_first=number == 0) for number, one in enumerate(series)
+    ]
+    if ghost:
+        traces.append(_ghost(axis, ghost) | _hover(axis, ghost, unit, heights, is_first=not series))
     return {
-        "data": [
-            draw(axis, one) | _hover(axis, one, unit, stacked, is_first=number == 0)
-            for number, one in enumerate(series)
-        ],
+        "data": traces,
         "layout": {
             "barmode": "stack",
             "hovermode": "x unified",
@@ -91,15 +98,9 @@ def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit) ->
             "autosize": True,
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
             "xaxis": _time_axis(axis),
-            "yaxis": _value_axis(unit, max(stacked, default=0)),
+            "yaxis": _value_axis(unit, highest),
         },
     }
-
-
-def _draw(shape: Shape, buckets: int) -> Callable[[Axis, Series], Figure]:
-    if shape == Shape.AREA:
-        return _area
-    return _stacked_area if buckets > DENSE else _bars
 
 
 def _bars(axis: Axis, series: Series) -> Figure:
@@ -107,8 +108,13 @@ def _bars(axis: Axis, series: Series) -> Figure:
     return {"type": "bar", "width": widths if len(set(widths)) > 1 else widths[0], **_points(axis, series)}
 
 
-def _area(axis: Axis, series: Series) -> Figure:
-    return {"type": "scatter", "mode": "lines", "line": {"width": 2}, "fill": "tozeroy", **_points(axis, series)}
+def _line(axis: Axis, series: Series) -> Figure:
+    mode = "lines+markers" if len(axis.places) <= FEW else "lines"
+    return {"type": "scatter", "mode": mode, "line": {"width": 2}, "marker": {"size": 5}, **_points(axis, series)}
+
+
+def _ghost(axis: Axis, series: Series) -> Figure:
+    return {"type": "scatter", "mode": "lines", "line": {"width": 1.5, "dash": "dot"}, **_points(axis, series)}
 
 
 def _stacked_area(axis: Axis, series: Series) -> Figure:
@@ -116,10 +122,14 @@ def _stacked_area(axis: Axis, series: Series) -> Figure:
 
 
 def _points(axis: Axis, series: Series) -> Figure:
-    return {"x": list(axis.places), "y": list(series.values), "name": series.name, "meta": {"role": series.role}}
+    points = {"x": list(axis.places), "y": list(series.values), "name": series.name, "meta": {"role": series.role}}
+    return points | ({"visible": False} if series.is_hidden else {})
 
 
-def _hover(axis: Axis, series: Series, unit: Unit, stacked: list[Number], is_first: bool) -> Figure:
+DRAWN = {Shape.BARS: _bars, Shape.LINES: _line, Shape.STACK: _stacked_area}
+
+
+def _hover(axis: Axis, series: Series, unit: Unit, heights: Sequence[Number], is_first: bool) -> Figure:
     """The exact value as text; series that add nothing to a bucket are left out of its box, unless there is no other.
 
     Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
@@ -133,7 +143,7 @@ def _hover(axis: Axis, series: Series, unit: Unit, stacked: list[Number], is_fir
         "hovertext": [f"{as_text(name)}  {text}" for text in texts],
         "hoverinfo": [
             "text" if value or not_known or (is_first and not whole) else "none"
-            for value, not_known, whole in zip(series.values, unpriced, stacked, strict=True)
+            for value, not_known, whole in zip(series.values, unpriced, heights, strict=True)
         ],
     }
 
@@ -144,7 +154,7 @@ def as_text(name: str) -> str:
 
 
 def _time_axis(axis: Axis) -> Figure:
-    half = (HOUR if axis.is_hourly else DAY) / 2
+    half = max(HOUR if axis.is_hourly else DAY, min(axis.widths[0], axis.widths[-1])) / 2
     first, last = (datetime.fromisoformat(place) for place in (axis.places[0], axis.places[-1]))
     return {
         "type": "date",
@@ -172,6 +182,7 @@ def _value_axis(unit: Unit, highest: Number) -> Figure:
         "zeroline": False,
         "nticks": 5,
         "tickprefix": unit.prefix,
+        "ticksuffix": unit.suffix,
         "ticklabelstandoff": 6,
     }
     if highest == 0:
@@ -179,6 +190,8 @@ def _value_axis(unit: Unit, highest: Number) -> Figure:
     if highest >= 1000:
         return axis | {"exponentformat": "B"}
     steps = {"dtick": 1} if unit is COUNT and highest < 5 else {}
+    if unit is PERCENT:
+        return axis | ({"range": [0, 100], "dtick": 25} if highest > 60 else {})
     return axis | steps | {"tickformat": f",.{_decimals(unit, highest)}f"}
 
 

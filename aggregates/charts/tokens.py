@@ -1,7 +1,8 @@
 """Tokens over time: input that was paid in full, input read from a cache, and output."""
 
-from aggregates.charts.chart import Chart, over_time, values
-from aggregates.charts.figures import COUNT, Series, Shape
+from aggregates.charts.chart import TotalsChart, values
+from aggregates.charts.figures import Series
+from aggregates.shown import COUNT
 from aggregates.sources import Answer
 
 
@@ -13,4 +14,4 @@ def series(answer: Answer) -> list[Series]:
     ]
 
 
-CHART = Chart("tokens", "Tokens", COUNT, Shape.BARS, over_time, series)
+CHART = TotalsChart("tokens", "Tokens", COUNT, series)

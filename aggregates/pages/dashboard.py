@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from aggregates.charts import CHARTS
-from aggregates.charts.chart import Drawn, draw
+from aggregates.charts.chart import Drawn
 from aggregates.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.pages import tables, unpriced
@@ -16,7 +16,7 @@ from aggregates.pages.tiles import TILES, Tile, compared
 from aggregates.provenance import differing, provenance
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.sources import read, snapshot
 
 PATIENCE = 15  # seconds that a question may take; a reader waits no longer, and the database has others to serve
 
@@ -37,23 +37,26 @@ class Dashboard:
 
 def load(selection: Selection) -> Dashboard:
     """Collect the queries of every part, read them at once, and hand each part its answers."""
-    main, before = selection.over_time(), selection.before.in_all()
-    charts = [chart.query(selection) for chart in CHARTS]
+    main, before = selection.over_time(), selection.compared.in_all()
+    charts = [query for chart in CHARTS for query in chart.queries(selection)]
     top = {name: tables.query_of(name, selection) for name in TABLES}
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
-        answers = read([main, before, by_model, *charts, *top.values()], refused, seconds=PATIENCE)
-        if main in refused:
-            raise refused[main]
+        with snapshot():
+            answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
+            if main in refused:
+                raise refused[main]
+            totals = answers[main].totals
+            if totals.unpriced_calls:
+                answers |= read([by_model], refused, seconds=PATIENCE)
     except QueryError as error:
         return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now())
-    totals = answers[main].totals
     return Dashboard(
         selection=selection,
         totals=totals,
         tiles=tuple(compared(tile, totals, answers.get(before)) for tile in TILES),
-        charts=tuple(draw(chart, selection, answers) for chart in CHARTS if chart.query(selection) in answers),
+        charts=tuple(chart.draw(selection, answers) for chart in CHARTS if chart.queries(selection)[0] in answers),
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=differing(answers[main], answers.values()),

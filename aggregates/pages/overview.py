@@ -5,7 +5,7 @@ from datetime import date
 
 from aggregates import formats, platform
 from aggregates.charts.axes import axis_of_days
-from aggregates.charts.figures import COST, Figure, Series, Shape, figure_of
+from aggregates.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.formats import plural
 from aggregates.measures import Sums
 from aggregates.models import Organization
@@ -13,6 +13,7 @@ from aggregates.pages.tables import Line, lines_of
 from aggregates.pages.tiles import TILES, Tile
 from aggregates.platform import PlatformAnswer, PlatformQuery
 from aggregates.ranges import Range
+from aggregates.shown import COST
 from aggregates.sources import snapshot
 from aggregates.wallclock import when
 

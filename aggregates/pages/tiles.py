@@ -30,6 +30,11 @@ class Tile:
     before: str
     remark: str = ""
 
+    @property
+    def measure(self) -> str:
+        """The shown measure that charts what the tile sums up."""
+        return "cache_share" if self.name == "cache" else self.name
+
 
 def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") -> Change:
     """The change in percent; “new” where there was nothing before."""

@@ -1,5 +1,7 @@
 """Template tags and filters of the usage pages."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,9 +11,18 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from aggregates import formats, health, money
-from aggregates.charts.figures import Figure, FigureEncoder
-from aggregates.forms import query_string, with_filter
+from aggregates.charts.figures import Figure, FigureEncoder, Series
+from aggregates.forms import (
+    CONTROLS,
+    excluding,
+    parameters_beside_range,
+    query_string,
+    range_parameters,
+    with_filter,
+    without,
+)
 from aggregates.selection import Selection
+from aggregates.shown import Unit
 from aggregates.wallclock import abbreviation, day_words
 
 register = template.Library()
@@ -35,6 +46,12 @@ def figure(drawn: Figure, element_id: str) -> SafeString:
 
 
 @register.simple_tag
+def total_of(one: Series, unit: Unit) -> str:
+    """What a series comes to over all buckets."""
+    return one.total_text(unit)
+
+
+@register.simple_tag
 def site_problems() -> tuple[health.Problem, ...]:
     """What staff should know of: what is wrong with the site now."""
     return health.problems()
@@ -52,9 +69,49 @@ def link_with(selection: Selection, name: str, value: str) -> str:
 
 
 @register.simple_tag
-def link_without(selection: Selection, name: str) -> str:
+def link_without(selection: Selection, name: str, value: str) -> str:
     """The same view without that filter."""
-    return query_string(with_filter(selection, name, None)) or "?"
+    return query_string(without(selection, name, value)) or "?"
+
+
+@register.simple_tag
+def link_excluding(selection: Selection, name: str, *values: str) -> str:
+    """The same view of calls with other values."""
+    return query_string(excluding(selection, name, values)) or "?"
+
+
+@register.simple_tag
+def link_to_others(selection: Selection, name: str, keys: Sequence[str | None]) -> str:
+    """The same view of what is shown as Other."""
+    return query_string(excluding(selection, name, [key for key in keys if key is not None])) or "?"
+
+
+@register.simple_tag
+def link_measuring(selection: Selection, measure: str) -> str:
+    """The same view of another measure."""
+    return query_string(replace(selection, measure=measure, hidden=())) or "?"
+
+
+@register.simple_tag
+def link_unfiltered(selection: Selection) -> str:
+    return query_string(replace(selection, filters=(), excluded=(), hidden=())) or "?"
+
+
+@register.inclusion_tag("aggregates/_hidden_inputs.html")
+def hidden_inputs(selection: Selection, *, controlled: bool) -> dict[str, list[tuple[str, str]]]:
+    """The view's parameters as inputs of a form; without those that have controls, if they are in the form."""
+    parameters: dict[str, str | list[str]] = {}
+    parameters |= {} if controlled else range_parameters(selection.range)
+    for name, value in parameters_beside_range(selection).items():
+        if not (controlled and name in CONTROLS):
+            parameters[name] = value
+    return {
+        "inputs": [
+            (name, each)
+            for name, value in parameters.items()
+            for each in ([value] if isinstance(value, str) else value)
+        ]
+    }
 
 
 @register.filter

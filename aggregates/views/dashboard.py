@@ -2,19 +2,24 @@
 
 from datetime import timedelta
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates import days, ranges
 from aggregates.access import membership_for, organizations_of
-from aggregates.dimensions import DIMENSIONS
-from aggregates.forms import DashboardForm, query_string
+from aggregates.dimensions import BY_NAME, DIMENSIONS
+from aggregates.forms import DashboardForm, query_string, with_filter
 from aggregates.models import Organization, Role
 from aggregates.pages import dashboard as reading
+from aggregates.queries import QueryError
 from aggregates.ranges import LENGTHS, Range
 from aggregates.selection import Selection
+from aggregates.shown import MEASURES
+from aggregates.sources import read
 from aggregates.views.gate import PageRequest, page
+
+MAX_VALUES = 30  # that are proposed
 
 
 @page
@@ -23,7 +28,13 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     organization = membership.organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
-    context = {"organization": organization, "form": form, "dashboard": loaded, "dimensions": DIMENSIONS}
+    context = {
+        "organization": organization,
+        "form": form,
+        "dashboard": loaded,
+        "dimensions": DIMENSIONS,
+        "measures": MEASURES,
+    }
     context["manages"] = membership.role == Role.ADMIN
     if not loaded.totals.calls and not loaded.refusal:
         context["latest"] = latest_range(organization)
@@ -33,6 +44,26 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
             response["HX-Push-Url"] = request.path + query_string(loaded.selection)
         return response
     return render(request, "aggregates/dashboard.html", context | {"organizations": organizations_of(request.user)})
+
+
+@page
+def values(request: PageRequest, slug: str) -> HttpResponse:
+    """What the dimension that is about to be filtered by has been: the highest that contain the text typed so far."""
+    organization = membership_for(request.user, slug).organization
+    place = request.GET.get("add", "").removeprefix("not_")
+    if place not in BY_NAME:
+        return HttpResponseBadRequest(f"add: expected one of {', '.join(BY_NAME)}.", content_type="text/plain")
+    parameters = request.GET.copy()
+    parameters.pop("add")
+    form = DashboardForm(parameters, organization=organization, now=timezone.now())
+    query = with_filter(form.selection, place, None).in_all(by=place)
+    try:
+        keys = read([query], seconds=reading.PATIENCE)[query].keys
+    except QueryError:
+        keys = ()
+    typed = request.GET.get("value", "").casefold()
+    found = [key for key in keys if key and typed in key.casefold()][:MAX_VALUES]
+    return render(request, "aggregates/_values.html", {"values": found})
 
 
 def latest_range(organization: Organization) -> Selection | None:

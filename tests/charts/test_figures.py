@@ -8,7 +8,8 @@ import plotly.graph_objects
 import pytest
 
 from aggregates.charts.axes import Axis, axis_of_days
-from aggregates.charts.figures import COST, COUNT, FigureEncoder, Series, Shape, Unit, figure_of
+from aggregates.charts.figures import FigureEncoder, Series, Shape, figure_of
+from aggregates.shown import COST, COUNT, Unit
 
 
 def axis(number: int) -> Axis:

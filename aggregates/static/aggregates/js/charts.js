@@ -11,7 +11,7 @@ function token(name) {
 function themedTrace(trace) {
   const color = token(trace.meta.role);
   if (trace.type === "bar") return { ...trace, marker: { color, line: { width: 0 } } };
-  return { ...trace, line: { ...trace.line, color }, fillcolor: trace.stackgroup ? color : `${color}1f` };
+  return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
 function themedLayout(layout) {
@@ -29,7 +29,15 @@ function themedLayout(layout) {
 
 function drawChart(element) {
   const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
-  return Plotly.react(element, figure.data.map(themedTrace), themedLayout(figure.layout), CHART_CONFIG);
+  document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`).forEach((button, number) => {
+    figure.data[number].visible = button.getAttribute("aria-pressed") === "true";
+  });
+  const drawing = Plotly.react(element, figure.data.map(themedTrace), themedLayout(figure.layout), CHART_CONFIG);
+  if (!element.dataset.listens) {
+    element.dataset.listens = "yes";
+    element.on("plotly_click", (detail) => element.dispatchEvent(new CustomEvent("chart:click", { bubbles: true, detail })));
+  }
+  return drawing;
 }
 
 function drawCharts() {
