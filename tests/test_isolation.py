@@ -27,6 +27,7 @@ ADDRESSES = {
     "login/": ("200", "302 /", "302 /"),
     "logout/": ("405", "405", "405"),
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/changes/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
     "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),

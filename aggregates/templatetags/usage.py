@@ -21,6 +21,7 @@ from aggregates.forms import (
     with_filter,
     without,
 )
+from aggregates.pages.telling import signed
 from aggregates.selection import Selection
 from aggregates.shown import Unit
 from aggregates.wallclock import abbreviation, day_words
@@ -32,6 +33,7 @@ register.filter("count", formats.count)
 register.filter("compact", formats.compact)
 register.filter("cost", formats.cost)
 register.filter("money", money.shown)
+register.filter("signed", signed)
 
 
 @register.filter

@@ -1,0 +1,67 @@
+"""All that the page about a change of the cost shows, read in one snapshot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aggregates import formats
+from aggregates.bridge import Bridge, bridge
+from aggregates.cells import Cell, of_cells, read_cells
+from aggregates.days import INSTANT
+from aggregates.pages import waterfall
+from aggregates.pages.dashboard import PATIENCE
+from aggregates.pages.drivers import Drivers, drivers_of
+from aggregates.pages.telling import Step, steps_of, told
+from aggregates.pages.waterfall import Waterfall
+from aggregates.pricing.price_list import PriceList
+from aggregates.queries import QueryError
+from aggregates.selection import Selection
+from aggregates.sources import snapshot
+
+DRIVERS: dict[str, Callable[[Cell], str]] = {"operation": lambda cell: cell.operation, "model": lambda cell: cell.model}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`refusal` says why there is nothing else; without calls in both ranges there is no waterfall."""
+
+    selection: Selection
+    refusal: str = ""
+    bridge: Bridge | None = None
+    sentence: str = ""
+    steps: tuple[Step, ...] = ()
+    waterfall: Waterfall | None = None
+    drivers: tuple[Drivers, ...] = ()
+    unpriced: str = ""
+
+
+def load(selection: Selection) -> Changes:
+    now, before = of_cells(selection.in_all()), of_cells(selection.compared.in_all())
+    try:
+        with snapshot():
+            cells = read_cells([now, before], seconds=PATIENCE)
+            prices = PriceList(selection.organization, before.end - INSTANT)
+    except QueryError as error:
+        return Changes(selection, refusal=str(error))
+    found = bridge(cells[before], cells[now], prices.rates)
+    is_both = bool(found.before.calls and found.now.calls)
+    return Changes(
+        selection=selection,
+        bridge=found,
+        sentence=told(found) if is_both else "",
+        steps=steps_of(found),
+        waterfall=waterfall.of(found) if is_both else None,
+        drivers=tuple(drivers_of(name, cells[before], cells[now], key) for name, key in DRIVERS.items()),
+        unpriced=_unpriced(found),
+    )
+
+
+def _unpriced(found: Bridge) -> str:
+    """What calls without a price cost is not known, and not in any of the numbers."""
+    now, before = found.now.unpriced_calls, found.before.unpriced_calls
+    if not (now or before):
+        return ""
+    have = "has" if now + before == 1 else "have"
+    return (
+        f"{formats.plural(now, 'call')} of this range and {formats.count(before)} of the one before {have} no price: "
+        "what they cost is not known, and not in these numbers."
+    )

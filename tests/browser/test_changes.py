@@ -1,0 +1,87 @@
+"""The cost bridge in a real browser: what is drawn, and moving on from it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from aggregates.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Organization
+from tests.browser.test_dashboard import OpenPage, log_in, wait_until_drawn
+from tests.fixtures import make_member, make_organization
+
+BARS = """() => document.getElementById("chart-bridge").data.filter((trace) => trace.type === "bar")
+    .flatMap((trace) => trace.y.map((name, number) => [name, trace.meta.role, trace.base[number], trace.x[number]]))"""
+URL = "/o/acme/changes/?range=7d"
+
+
+@pytest.fixture
+def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+    """Three calls last week and five this week, with an operation that is new and one that is gone."""
+    organization = make_organization("acme")
+    make_member("alice@example.com", organization)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0)
+    week, week_before = (today - timedelta(days=ago) for ago in (2, 9))
+    calls = [
+        *[call(week_before.isoformat(), operation="chat", cost="2", input_tokens=10) for _ in range(2)],
+        *[call(week.isoformat(), operation="chat", cost="2", input_tokens=10) for _ in range(4)],
+        call(week_before.isoformat(), operation="classify", cost="3"),
+        call(week.isoformat(), operation="translate", cost="1"),
+    ]
+    record(organization, calls)
+    return organization
+
+
+def opened(open_page: OpenPage, url: str = URL, **options: object) -> Page:
+    page = open_page(**options)
+    log_in(page)
+    page.goto(url)
+    wait_until_drawn(page, 1)
+    return page
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 800}}])
+def test_the_waterfall_is_drawn(open_page: OpenPage, usage: Organization, options: dict) -> None:
+    page = opened(open_page, **options)
+
+    bars = {name: tuple(rest) for name, *rest in page.evaluate(BARS)}
+    assert bars["Before"] == ("ghost", 0, 7)
+    assert bars["Volume"] == ("up", 7, 4)
+    assert bars["New operations"] == ("up", 11, 1)
+    assert bars["Gone operations"] == ("down", 9, 3)
+    assert bars["Now"] == ("ghost", 0, 9)
+    expect(page.locator(".sentence")).to_have_text(
+        "Cost rose by $2.00 (28.6%) to $9.00: mostly more calls of chat (+$4.00) and new operations (translate) "
+        "(+$1.00); operations that are gone saved $3.00."
+    )
+    assert page.locator("#chart-bridge .bars path").count() == len(bars)
+    fills = page.locator("#chart-bridge .bars path").evaluate_all("paths => paths.map((path) => path.style.fill)")
+    assert len(set(fills)) == 3
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_another_range_replaces_the_waterfall_and_back_brings_it_again(
+    open_page: OpenPage, usage: Organization
+) -> None:
+    page = opened(open_page)
+
+    page.locator("#compare").select_option("year")
+    expect(page.get_by_role("heading", name="Nothing to compare with")).to_be_visible()
+    assert "compare=year" in page.url
+    page.go_back()
+    expect(page.locator(".sentence")).to_contain_text("Cost rose by $2.00")
+    wait_until_drawn(page, 1)
+    page.locator("#compare").select_option("before")
+    wait_until_drawn(page, 1)
+    expect(page.locator("#chart-bridge")).to_be_visible()
+
+
+def test_a_driver_leads_to_its_calls_on_the_dashboard(open_page: OpenPage, usage: Organization) -> None:
+    page = opened(open_page)
+
+    page.get_by_role("link", name="classify").click()
+
+    page.wait_for_url("**/o/acme/?range=7d&operation=classify")
+    expect(page.get_by_role("heading", name="AI usage")).to_be_visible()
