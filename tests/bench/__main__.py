@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import busy_day, memory, pages
+from tests.bench import busy_day, memory, pages, sending
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
         "--calls", type=whole, nargs="+", default=[1_000_000, 10_000_000], help="of a year (default: 1 M and 10 M)"
     )
     parser.add_argument("--day", type=whole, default=1_000_000, help="calls of the busy day (default: 1 M)")
+    parser.add_argument("--send", type=whole, default=200_000, help="calls sent to the web server (default: 200,000)")
     return parser.parse_args()
 
 
@@ -65,6 +66,8 @@ def main() -> None:
         sections = [Section("A busy day", "plain SQL", tuple(busy_day.lines(Path(folder), asked.day)))]
         tell("Measuring memory ...")
         sections.append(Section("Memory at its peak", "a tenth", tuple(memory.lines(Path(folder), asked.day))))
+    tell(f"Sending {asked.send:,} calls to the web server ...")
+    sections.append(Section("Sending", "plain SQL", tuple(sending.lines(asked.send))))
     today = min(TODAY, min(asked.calls) // 10)
     sizes = [filled(calls, today) for calls in sorted(asked.calls)]
     sections += [year(made) for made in sizes]

@@ -1,0 +1,221 @@
+"""Sending: clients post batches to the web server while somebody looks at the dashboard, beside plain SQL.
+
+Every call that was acknowledged has to be in the log exactly once at the end, whatever had to be sent again.
+"""
+
+import http.client
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Sum
+from django.test import Client
+
+from aggregates import keys
+from aggregates.calls import FIELDS
+from aggregates.ingest.recording import COLUMNS
+from aggregates.load.amounts import Load
+from aggregates.load.calls import Tenant, calls_of
+from aggregates.models import Membership, Organization, Role, UsageLog, User
+from tests.bench import table
+from tests.bench.databases import BASE, make
+from tests.bench.measuring import execute, seconds
+from tests.bench.table import Line, at_most
+
+BATCH = 1_000
+CLIENTS = 8
+AT_MOST = 600  # seconds, for all of it
+RETRIED = {429, 503}
+COPIED = ", ".join(("organization_id", *COLUMNS))
+
+
+@dataclass
+class Sent:
+    """What the clients saw; times in seconds."""
+
+    calls: int
+    cost: Decimal
+    took: float = 0
+    accepted: int = 0
+    duplicates: int = 0
+    again: int = 0
+    pages: list[float] = field(default_factory=list)
+
+
+def lines(calls: int) -> list[Line]:
+    make("bench_sending")
+    organization = Organization.objects.create(slug="sending", name="Sending")
+    sent = send(organization, calls)
+    check(organization, sent)
+    rate = f"{sent.calls / sent.took:,.0f} calls/s"
+    what = f"record {calls:,} calls sent in batches of {BATCH:,} over {CLIENTS} connections, {rate}"
+    looked = f"the dashboard meanwhile, {len(sent.pages):,} times: the median, and the slowest"
+    return [
+        at_most(what, sent.took, seconds_of_plain_sql(organization)),
+        Line(looked, table.time(statistics.median(sent.pages)), table.time(max(sent.pages))),
+    ]
+
+
+def send(organization: Organization, calls: int) -> Sent:
+    """Start the web server as in production, and send it so many calls; raises if it does anything but take them."""
+    bodies, cost = bodies_of(calls)
+    sent = Sent(calls, cost)
+    _, secret = keys.create(organization, "bench", None)
+    cookie = logged_in(organization)
+    give_up, done = time.monotonic() + AT_MOST, threading.Event()
+    with server() as port, ThreadPoolExecutor(CLIENTS + 1) as pool:
+        looking = pool.submit(look, port, f"/o/{organization.slug}/", cookie, done, sent)
+        start = time.perf_counter()
+        try:
+            clients = [
+                pool.submit(post, port, secret.text, bodies[number::CLIENTS], give_up) for number in range(CLIENTS)
+            ]
+            for client in clients:
+                accepted, duplicates, again = client.result()
+                sent.accepted += accepted
+                sent.duplicates += duplicates
+                sent.again += again
+            sent.took = time.perf_counter() - start
+        finally:
+            done.set()
+        looking.result()
+    return sent
+
+
+def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
+    """Batches of JSON of calls of the last hour, and what all of them cost."""
+    now = datetime.now(UTC)
+    drawn = (
+        call
+        for chunk in calls_of(Tenant(0, Load(calls, now.date(), now.date(), now)), now.date(), calls)
+        for call in chunk
+    )
+    rows: list[dict[str, Any]] = []
+    for number, call in enumerate(drawn):
+        row = dict(zip(FIELDS, call, strict=True))
+        row |= {"request_id": f"sent-{number}", "timestamp": now - number * timedelta(hours=1) / calls}
+        rows.append(row)
+    cost = sum((Decimal(row["cost"]) for row in rows if row["cost"] is not None), Decimal(0))
+    batches = (rows[start : start + BATCH] for start in range(0, calls, BATCH))
+    return [json.dumps(batch, default=str).encode() for batch in batches], cost
+
+
+def logged_in(organization: Organization) -> str:
+    """The cookie of a member."""
+    member = User.objects.create_user(email="bench@example.com")
+    Membership.objects.create(user=member, organization=organization, role=Role.ADMIN)
+    client = Client()
+    client.force_login(member)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """The web server with its own configuration of production, on a free port, until the end of the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+        "PORT": str(port),
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi"]
+    process = subprocess.Popen(command, cwd=BASE, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(port: int) -> None:
+    give_up = time.monotonic() + 30
+    while True:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < give_up, "the web server did not start within 30 s"
+        time.sleep(0.1)
+
+
+def post(port: int, secret: str, bodies: list[bytes], give_up: float) -> tuple[int, int, int]:
+    """Send these over one connection, what is refused for now again and again: accepted, duplicates, and how often."""
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    accepted = duplicates = again = 0
+    for body in bodies:
+        while True:
+            assert time.monotonic() < give_up, f"it took more than {AT_MOST} s"
+            client.request("POST", "/api/v1/usage", body, headers)
+            response = client.getresponse()
+            answer = json.loads(response.read())
+            if response.status not in RETRIED:
+                break
+            again += 1
+            time.sleep(float(response.headers["Retry-After"]))
+        assert response.status == 200 and not answer["rejected"], (response.status, answer)
+        accepted += answer["accepted"]
+        duplicates += answer["duplicate"]
+    client.close()
+    return accepted, duplicates, again
+
+
+def look(port: int, path: str, cookie: str, done: threading.Event, sent: Sent) -> None:
+    """Load the page one time after the other until all is sent, at least once."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    while not sent.pages or not done.is_set():
+        start = time.perf_counter()
+        client.request("GET", path, headers={"Cookie": cookie})
+        response = client.getresponse()
+        response.read()
+        assert response.status == 200, response.status
+        sent.pages.append(time.perf_counter() - start)
+    client.close()
+
+
+def check(organization: Organization, sent: Sent) -> None:
+    """Whether every acknowledged call is in the log, exactly once."""
+    log = UsageLog.objects.filter(organization=organization)
+    logged = log.aggregate(calls=Count("pk"), ids=Count("request_id", distinct=True), cost=Sum("cost"))
+    assert sent.accepted + sent.duplicates == sent.calls, sent
+    assert logged == {"calls": sent.calls, "ids": sent.calls, "cost": sent.cost}, (logged, sent)
+
+
+def seconds_of_plain_sql(organization: Organization) -> float:
+    """For the same rows in the same batches: COPY into a scratch table, then INSERT ... ON CONFLICT into a log."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE plain_log (LIKE aggregates_usagelog INCLUDING ALL)")
+        cursor.execute("CREATE UNIQUE INDEX ON plain_log (organization_id, request_id)")
+        rows = f"SELECT {COPIED} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"
+        with cursor.copy(f"COPY ({rows}) TO STDOUT") as out:
+            finished = b"".join(map(bytes, out)).splitlines(keepends=True)
+    took = seconds(lambda: record_plainly(finished))
+    assert execute("SELECT count(*) FROM plain_log") == [(len(finished),)]
+    execute("DROP TABLE plain_log")
+    return took
+
+
+def record_plainly(finished: list[bytes]) -> None:
+    scratch = f"CREATE TEMPORARY TABLE scratch ON COMMIT DROP AS SELECT {COPIED} FROM plain_log LIMIT 0"
+    for start in range(0, len(finished), BATCH):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(scratch)
+            with cursor.copy(f"COPY scratch ({COPIED}) FROM STDIN") as copy:
+                copy.write(b"".join(finished[start : start + BATCH]))
+            cursor.execute(f"INSERT INTO plain_log ({COPIED}) SELECT {COPIED} FROM scratch ON CONFLICT DO NOTHING")
