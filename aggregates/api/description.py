@@ -20,6 +20,12 @@ def api(request: HttpRequest) -> HttpResponse:
     described = document()
     address = request.build_absolute_uri(reverse("record-usage"))
     examples = described["paths"]["/api/v1/usage"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    others = [
+        (method.upper(), request.build_absolute_uri(path), operation)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+        if operation is not described["paths"]["/api/v1/usage"]["post"]
+    ]
     context = {
         "api": described,
         "operation": described["paths"]["/api/v1/usage"]["post"],
@@ -27,6 +33,7 @@ def api(request: HttpRequest) -> HttpResponse:
         "outcome": described["components"]["schemas"]["Outcome"],
         "schemes": described["components"]["securitySchemes"].values(),
         "address": address,
+        "others": others,
         "example": json.dumps(examples["one"]["value"], indent=2),
         "answer": json.dumps(
             described["paths"]["/api/v1/usage"]["post"]["responses"]["200"]["content"]["application/json"]["example"],

@@ -80,6 +80,7 @@ def test_each_field_of_litellm_that_is_said_to_be_read_is_known_to_the_reader() 
 
 def test_the_page_shows_all_of_it_to_everybody(client: Client) -> None:
     page = client.get("/api/").content.decode()
+    assert all(f"http://testserver{path}" in page for path in openapi.document()["paths"])
     for name in (*FIELDS, *openapi.OUTCOME["properties"], *OPERATION["responses"]):
         assert f"<code>{name}</code>" in page
     assert "http://testserver/api/v1/usage" in page
