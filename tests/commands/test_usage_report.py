@@ -175,6 +175,27 @@ def test_the_table_is_aligned_and_says_where_its_numbers_come_from(used, call):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "calls"),
+    [
+        (("--filter", "user=alice", "user=bob"), 3),
+        (("--filter", "user=alice", "--filter", "user=bob", "--exclude", "model=b"), 1),
+        (("--exclude", "user=alice", "user="), 1),
+    ],
+)
+def test_several_values_may_be_kept_and_left_out(used, arguments, calls):
+    for source in ("auto", "log"):
+        assert report_json(*WIDE, *arguments, "--source", source)["totals"]["calls"] == calls
+
+
+def test_groups_are_in_the_order_asked_for(used):
+    def keys(*arguments: str) -> list[str]:
+        return [row["key"] for row in report_json(*WIDE, "--bucket", "total", "--by", "model", *arguments)["rows"]]
+
+    assert keys() == ["gpt-5", "b", "a"]
+    assert keys("--rank", "calls") == ["b", "gpt-5", "a"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--from", "2025-11-03", "--to", "2025-11-02"), "The range ends before it begins."),
@@ -183,7 +204,8 @@ def test_the_table_is_aligned_and_says_where_its_numbers_come_from(used, call):
         ((*WIDE, "--by", "weather"), "Unknown dimension “weather”"),
         ((*WIDE, "--filter", "weather=fine"), "Unknown dimension “weather”"),
         ((*WIDE, "--filter", "user"), "expected DIMENSION=VALUE, got “user”"),
-        ((*WIDE, "--filter", "user=a", "--filter", "user=b"), "--filter takes one value for user"),
+        ((*WIDE, "--exclude", "weather=fine"), "Unknown dimension “weather”"),
+        ((*WIDE, "--rank", "colour"), "invalid choice: 'colour'"),
         ((*WIDE, "--source", "aggregates"), "Not all days are rolled up: 2025-11-01, 2025-11-02, 2025-11-03."),
         ((*WIDE, "--bucket", "hour", "--source", "aggregates"), "Daily aggregates know no hours"),
         ((*WIDE, "--organization", "nobody"), "There is no organization “nobody”. There is: acme."),

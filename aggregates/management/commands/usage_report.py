@@ -8,6 +8,7 @@ from aggregates import reports
 from aggregates.dimensions import BY_NAME
 from aggregates.formats import plural
 from aggregates.management.arguments import condition, find_organization, iso_date
+from aggregates.measures import RANKS
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 from aggregates.sources import Answer, read
 
@@ -15,7 +16,7 @@ FORMATS = {"table": reports.as_table, "json": reports.as_json, "csv": reports.as
 
 
 class Command(BaseCommand):
-    help = "Show what an organization used: calls, cost and tokens, by day, hour or in total."
+    help = "Show what an organization used: calls, cost and tokens, by hour, day, week, month or in total."
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = ", ".join(BY_NAME)
@@ -36,8 +37,19 @@ class Command(BaseCommand):
             nargs="+",
             action="extend",
             default=[],
-            help="only calls with this value; may be repeated for other dimensions",
+            help="only calls with this value; with several of one dimension, calls with any of them",
         )
+        parser.add_argument(
+            "--exclude",
+            dest="excluded",
+            metavar="DIMENSION=VALUE",
+            type=condition,
+            nargs="+",
+            action="extend",
+            default=[],
+            help="without calls that have this value",
+        )
+        parser.add_argument("--rank", choices=RANKS, default="cost", help="what groups are ordered by (default: cost)")
         parser.add_argument(
             "--source",
             choices=[*Source],
@@ -62,9 +74,6 @@ class Command(BaseCommand):
             )
 
     def answer(self, organization: str, filters: list[tuple[str, str]], **options: Any) -> Answer:
-        filtered = [name for name, _ in filters]
-        if twice := [name for name in filtered if filtered.count(name) > 1]:
-            raise CommandError(f"--filter takes one value for {twice[0]}: no call has two.")
         try:
             query = UsageQuery.for_dates(
                 find_organization(organization),
@@ -73,6 +82,8 @@ class Command(BaseCommand):
                 bucket=Bucket(options["bucket"]),
                 by=options["by"],
                 filters=tuple(filters),
+                excluded=tuple(options["excluded"]),
+                rank=options["rank"],
                 source=Source(options["source"]),
             )
             return read([query])[query]
