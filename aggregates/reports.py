@@ -41,12 +41,29 @@ def as_json(answer: Answer) -> str:
 
 def as_csv(answer: Answer) -> str:
     """The rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
+    return written("key", ((start_of(answer, row), row.key, *measured(row.sums).values()) for row in answer.rows))
+
+
+def as_spreadsheet(answer: Answer) -> str:
+    """The rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a formula."""
+    by = answer.query.by
+    rows = (
+        (start_of(answer, row), shown_cell(row.key) if by else "", *measured(row.sums).values()) for row in answer.rows
+    )
+    return written(by or "key", rows)
+
+
+def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("start", "key", *COLUMNS))
-    for row in answer.rows:
-        writer.writerow((start_of(answer, row), row.key, *measured(row.sums).values()))
+    writer.writerow(("start", key, *COLUMNS))
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def shown_cell(key: str | None) -> str:
+    text = named(key)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def formula_keys(answer: Answer) -> list[str]:

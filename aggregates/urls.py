@@ -9,6 +9,7 @@ from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
 from aggregates.views.changes import changes
 from aggregates.views.dashboard import dashboard, values
+from aggregates.views.exports import usage_csv
 from aggregates.views.home import home
 from aggregates.views.keys import key_list, revoke_key, rotate_key
 from aggregates.views.platform import platform
@@ -27,6 +28,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
+    path("o/<slug:slug>/usage.csv", usage_csv, name="usage-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
