@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from aggregates import ranges
 from aggregates.calls import MAX_TEXT_BYTES
 from aggregates.dimensions import BY_NAME
-from aggregates.models import Organization, PriceOverride, User
+from aggregates.models import Kind, Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICES
 from aggregates.pricing.overrides import set_price
 from aggregates.ranges import Range
@@ -270,6 +270,11 @@ class KeyForm(forms.Form):
     """What people say about a new API key."""
 
     name = forms.CharField(max_length=100)
+    kind = forms.ChoiceField(choices=Kind.choices, required=False, error_messages=CHOICES)
+
+    @property
+    def chosen_kind(self) -> Kind:
+        return Kind(self.cleaned_data["kind"] or Kind.RECORD)
 
 
 class PriceForm(forms.Form):

@@ -21,8 +21,14 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begi
 
 def as_json(answer: Answer) -> str:
     """All of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
+    document = {**about(answer), "totals": measured(answer.totals), "rows": rows_of(answer)}
+    return json.dumps(document, indent=2)
+
+
+def about(answer: Answer) -> dict[str, object]:
+    """Whose usage it is, of which days, and where it was read."""
     query, plan = answer.query, answer.plan
-    document = {
+    return {
         "organization": query.organization.slug,
         "time_zone": query.zone,
         "from": query.first.isoformat(),
@@ -33,10 +39,11 @@ def as_json(answer: Answer) -> str:
             "empty_days": len(plan.empty_days),
             "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
         },
-        "totals": measured(answer.totals),
-        "rows": [{"start": start_of(answer, row), "key": row.key, **measured(row.sums)} for row in answer.rows],
     }
-    return json.dumps(document, indent=2)
+
+
+def rows_of(answer: Answer) -> list[dict[str, object]]:
+    return [{"start": start_of(answer, row), "key": row.key, **measured(row.sums)} for row in answer.rows]
 
 
 def as_csv(answer: Answer) -> str:

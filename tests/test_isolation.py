@@ -20,7 +20,7 @@ LOG_IN = "302 /login/"
 ADDRESSES = {
     "api/": ("200", "200", "200"),
     "api/v1/openapi.json": ("200", "200", "200"),
-    "api/v1/usage": ("405", "405", "405"),
+    "api/v1/usage": ("401", "401", "401"),
     "api/v1/litellm": ("405", "405", "405"),
     "v1/traces": ("405", "405", "405"),
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),

@@ -29,6 +29,15 @@ def test_an_admin_makes_a_key_and_sees_it_once(client: Client, alice: User, acme
     assert "checkout &lt;b&gt;" in again
 
 
+def test_a_key_may_be_one_to_read_with(client: Client, alice: User, acme: Organization) -> None:
+    client.force_login(alice)
+    page = client.post(URL, {"name": "report", "kind": "read"}).content.decode()
+    (text,) = set(SECRET.findall(page))
+    assert access.key_for(text, Kind.READ).name == "report"
+    assert 'curl "http://testserver/api/v1/usage?range=7d"' in page
+    assert "There is no choice" in client.post(URL, {"name": "x", "kind": "write"}).content.decode()
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101])
 def test_a_key_needs_a_name(client: Client, alice: User, name: str) -> None:
     client.force_login(alice)

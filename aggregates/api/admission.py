@@ -30,7 +30,7 @@ def admit(request: HttpRequest, kind: Kind) -> ApiKey:
     except NoAccess:
         raise Refused(
             HTTPStatus.UNAUTHORIZED,
-            "Expected an API key that is in use, as in “Authorization: Bearer usage_…”.",
+            f"Expected an API key that may {kind.label.lower()} and is in use, as in “Authorization: Bearer usage_…”.",
             {"WWW-Authenticate": 'Bearer realm="usage"'},
         ) from None
     _count(key)

@@ -27,15 +27,15 @@ Refusal = Callable[[HttpRequest, Refused], HttpResponse]
 logger = logging.getLogger(__name__)
 
 
-def endpoint(kind: Kind, refusal: Refusal = problem) -> Callable[[Work], View]:
-    """A view for POSTs with a key of this kind. What raises Refused in it is answered by `refusal`."""
+def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Callable[[Work], View]:
+    """A view for requests of this method with a key of this kind; Refused, raised in it, is answered by `refusal`."""
 
     def decorate(work: Work) -> View:
         @csrf_exempt
         @wraps(work)
         def view(request: HttpRequest) -> HttpResponse:
             try:
-                return _answer(request, kind, work)
+                return _answer(request, kind, method, work)
             except Refused as refused:
                 discard(request)
                 return refusal(request, refused)
@@ -45,9 +45,9 @@ def endpoint(kind: Kind, refusal: Refusal = problem) -> Callable[[Work], View]:
     return decorate
 
 
-def _answer(request: HttpRequest, kind: Kind, work: Work) -> HttpResponse:
-    if request.method != "POST":
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Expected POST.", {"Allow": "POST"})
+def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpResponse:
+    if request.method != method:
+        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
     try:
         with bounded():
             key = admit(request, kind)

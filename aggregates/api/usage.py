@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.endpoint import endpoint
+from aggregates.api.reading import read_usage
 from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.calls import CHECKS, Call, InvalidCall, parse_call
@@ -15,8 +17,17 @@ from aggregates.formats import excerpt
 from aggregates.models import ApiKey, Kind
 
 
+@csrf_exempt
+def usage(request: HttpRequest) -> HttpResponse:
+    """The address of both: to read calls' sums with GET, to record calls with POST."""
+    response = (read_usage if request.method == "GET" else record_usage)(request)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response["Allow"] = "GET, POST"
+    return response
+
+
 @endpoint(Kind.RECORD)
-def usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
+def record_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Rows that are calls are recorded though others are not; where none is one, that is an error."""
     outcome = record_rows(key.organization, _taken(rows_of(request)))
     return JsonResponse(answer(outcome), status=status_of(outcome))

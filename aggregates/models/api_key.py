@@ -11,6 +11,7 @@ HASH = "^[0-9a-f]{64}$"
 
 class Kind(models.TextChoices):
     RECORD = "record", "Record calls"
+    READ = "read", "Read usage"
 
 
 class ApiKey(models.Model):

@@ -22,7 +22,8 @@ def key_list(request: PageRequest, slug: str) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _show(request, organization, form)
-    return _show(request, organization, KeyForm(), *keys.create(organization, form.cleaned_data["name"], request.user))
+    made = keys.create(organization, form.cleaned_data["name"], request.user, form.chosen_kind)
+    return _show(request, organization, KeyForm(), *made)
 
 
 @action

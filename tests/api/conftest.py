@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from aggregates import keys
-from aggregates.models import Organization
+from aggregates.models import Kind, Organization
 
 URL = "/api/v1/usage"
 
@@ -16,6 +16,11 @@ URL = "/api/v1/usage"
 @pytest.fixture
 def secret(acme: Organization) -> str:
     return keys.create(acme, "web", None)[1].text
+
+
+@pytest.fixture
+def read_secret(acme: Organization) -> str:
+    return keys.create(acme, "report", None, Kind.READ)[1].text
 
 
 class Sender:

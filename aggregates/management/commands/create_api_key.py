@@ -1,4 +1,4 @@
-"""`manage.py create_api_key`: a key with which a client may record calls."""
+"""`manage.py create_api_key`: a key with which a client may record calls, or read what they come to."""
 
 from typing import Any
 
@@ -7,20 +7,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from aggregates import keys
 from aggregates.forms import KeyForm
 from aggregates.management.arguments import find_organization
+from aggregates.models import Kind
 
 
 class Command(BaseCommand):
     help = "Create an API key of an organization and print it, alone on standard output: it is shown this once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("organization", metavar="SLUG", help="whose calls are recorded with it")
+        parser.add_argument("organization", metavar="SLUG", help="whose usage it is about")
         parser.add_argument("--name", required=True, help="who uses it, such as “checkout service”")
+        parser.add_argument("--scope", choices=Kind.values, default=Kind.RECORD.value, help="default: record")
 
     def handle(self, *args: Any, **options: Any) -> None:
         organization = find_organization(options["organization"])
-        form = KeyForm({"name": options["name"]})
+        form = KeyForm({"name": options["name"], "kind": options["scope"]})
         if not form.is_valid():
             raise CommandError(f"name: {form.errors['name'][0]}")
-        key, made = keys.create(organization, form.cleaned_data["name"], created_by=None)
+        key, made = keys.create(organization, form.cleaned_data["name"], None, form.chosen_kind)
         self.stdout.write(made.text)
         self.stderr.write(f"This is the key “{key.name}” of {organization.name}. Keep it: it is not shown again.")
