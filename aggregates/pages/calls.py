@@ -1,7 +1,7 @@
 """All that the list of calls shows, read in one snapshot."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -129,8 +129,8 @@ def _summary(sums: Sums | None, status: str) -> str:
 
 
 def _line(call: UsageLog, zone: str) -> Line:
-    local = call.timestamp.astimezone(ZoneInfo(zone))
-    moment = f"{local.isoformat(sep=' ')} {abbreviation(local)}, {call.timestamp.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
+    moment = ", ".join(local_words(call.timestamp, each) for each in both)
     return Line(call, f"{local:%H:%M:%S}", moment, cost_of(call.cost))
 
 

@@ -79,7 +79,7 @@ def test_the_list_is_walked_and_a_call_opened(open_page: OpenPage, usage: Organi
 
     assert walked == list(UsageLog.objects.order_by("-timestamp", "-id").values_list("id", flat=True))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.locator("[data-call]").first.locator(".operation").click()
+    page.locator("[data-call]").first.click()
     page.wait_for_url("**/calls/*/**")
     expect(page.get_by_text("exactly $0.250000000000")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
