@@ -32,13 +32,6 @@ def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
     return (
         Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS))),
         Section(
-            "What it cost",
-            (
-                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly ${call.cost}"),
-                Detail("Where the cost is from", source),
-            ),
-        ),
-        Section(
             "Tokens",
             (
                 Detail("Input", formats.count(call.input_tokens), "cached and written to a cache included"),
@@ -47,6 +40,13 @@ def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
                 Detail("of these for an hour", formats.count(call.cache_write_1h_tokens)),
                 Detail("Output", formats.count(call.output_tokens), "reasoning included"),
                 Detail("Reasoning", formats.count(call.reasoning_tokens)),
+            ),
+        ),
+        Section(
+            "What it cost",
+            (
+                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly ${call.cost}"),
+                Detail("Where the cost is from", source),
             ),
         ),
         Section(
