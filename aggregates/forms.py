@@ -1,7 +1,7 @@
 """The one place where a page's state is read from its URL, and written back to it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,13 +10,27 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from aggregates import ranges
-from aggregates.calls import MAX_TEXT_BYTES
+from aggregates.calls import MAX_TEXT_BYTES, parse_time
+from aggregates.days import Span
 from aggregates.dimensions import BY_NAME
+from aggregates.listing import KINDS, Beyond, Place
 from aggregates.models import Kind, Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICES
 from aggregates.pricing.overrides import set_price
 from aggregates.ranges import Range
-from aggregates.selection import AUTO, BARS, BEFORE, BUCKETS, CHARTS, DEFAULT_BY, NO_BREAKDOWN, YEAR, Pairs, Selection
+from aggregates.selection import (
+    AUTO,
+    BARS,
+    BEFORE,
+    BUCKETS,
+    CHARTS,
+    DEFAULT_BY,
+    NO_BREAKDOWN,
+    YEAR,
+    CallSelection,
+    Pairs,
+    Selection,
+)
 from aggregates.shown import SHOWN
 
 LATEST = date(2999, 12, 31)
@@ -76,11 +90,12 @@ class RangeForm(forms.Form):
     @property
     def chosen(self) -> Range:
         """The range asked for; the default one where the form has errors."""
-        if not self.is_valid():
-            return self.default
-        name = self.cleaned_data["range"] or ranges.DEFAULT
+        return self._range_of(self.cleaned_data) if self.is_valid() else self.default
+
+    def _range_of(self, cleaned: Mapping[str, Any]) -> Range:
+        name = cleaned["range"] or ranges.DEFAULT
         if name == "custom":
-            return ranges.of_days(name, self.cleaned_data["from"], self.cleaned_data["to"], self.zone)
+            return ranges.of_days(name, cleaned["from"], cleaned["to"], self.zone)
         return ranges.preset(name, self.now, self.zone)
 
     @property
@@ -168,6 +183,65 @@ class DashboardForm(RangeForm):
         )
 
 
+class Instant(forms.Field):
+    def to_python(self, value: str | None) -> datetime | None:
+        try:
+            return parse_time(value) if value else None
+        except ValueError as error:
+            raise ValidationError(f"{str(error).capitalize()}.") from None
+
+
+class ListPlace(forms.Field):
+    def to_python(self, value: str | None) -> Place | None:
+        try:
+            return Place.parse(value) if value else None
+        except ValueError as error:
+            raise ValidationError(f"{str(error).capitalize()}.") from None
+
+
+class CallsForm(DashboardForm):
+    """And which of the calls to list: `status`, `since` and `until` for a part of the range, and where the page begins:
+    `before` or `after` a place in the list, which are older or newer calls.
+    """
+
+    def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
+        super().__init__(data, organization=organization, now=now)
+        self.fields["status"] = _choice(name for name in KINDS if name)
+        self.fields |= {"since": Instant(required=False), "until": Instant(required=False)}
+        self.fields |= {"before": ListPlace(required=False), "after": ListPlace(required=False)}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if cleaned.get("before") and cleaned.get("after"):
+            self.add_error("after", "Expected either this or “before”.")
+        if bool(since) != bool(until) and not self.errors:
+            self.add_error("until" if since else "since", "Expected a time here, too: a part of a range has both.")
+        elif since and until and not self.errors:
+            span = self._range_of(cleaned).span
+            if not span.start <= since < until <= span.end:
+                self.add_error("since", "Expected a part of the range.")
+        return cleaned
+
+    @property
+    def selection(self) -> CallSelection:
+        chosen = super().selection
+        given = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+        if not self.is_valid():
+            return CallSelection(**given)
+        since, until = self.cleaned_data["since"], self.cleaned_data["until"]
+        part = Span(since, until) if since and until else None
+        return CallSelection(**given, status=self.cleaned_data["status"], part=part)
+
+    @property
+    def beyond(self) -> Beyond | None:
+        """Where the page begins, unless with the newest call."""
+        if not self.is_valid():
+            return None
+        before, after = self.cleaned_data["before"], self.cleaned_data["after"]
+        return Beyond(before) if before else Beyond(after, is_older=False) if after else None
+
+
 def _choice(names: Iterable[str]) -> forms.ChoiceField:
     return forms.ChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
 
@@ -223,7 +297,19 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
             parameters[f"{prefix}{name}"] = [value for given, value in pairs if given == name]
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
+    if isinstance(selection, CallSelection):
+        parameters |= _parameters_of_calls(selection)
     return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
+
+
+def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
+    status = {"status": selection.status} if selection.status else {}
+    part = selection.part
+    return status | ({"since": _iso(part.start), "until": _iso(part.end)} if part else {})
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 def written(parameters: Mapping[str, str | list[str]]) -> str:

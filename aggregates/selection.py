@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from aggregates.days import Span
 from aggregates.models import Organization
 from aggregates.queries import Bucket, UsageQuery
 from aggregates.ranges import Range
@@ -87,3 +88,20 @@ class Selection:
             excluded=self.excluded,
             rank=rank if by else "cost",
         )
+
+
+@dataclass(frozen=True)
+class CallSelection(Selection):
+    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all."""
+
+    status: str = ""
+    part: Span | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.part or self.range.span
+
+    @property
+    def by_day(self) -> UsageQuery:
+        """How many there are on each day."""
+        return replace(self.in_all(), start=self.span.start, end=self.span.end, bucket=Bucket.DAY)

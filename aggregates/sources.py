@@ -88,12 +88,13 @@ def read(
     Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
     too, if one takes the database longer than so many seconds.
     """
-    with _for_at_most(seconds):
+    with for_at_most(seconds, "Adding this up from the log"):
         return _read(dict.fromkeys(queries), refused)
 
 
 @contextmanager
-def _for_at_most(seconds: int | None) -> Iterator[None]:
+def for_at_most(seconds: int | None, doing: str) -> Iterator[None]:
+    """A snapshot in which no statement takes longer: instead, QueryError says that doing so does."""
     if seconds is None:
         yield
         return
@@ -105,8 +106,7 @@ def _for_at_most(seconds: int | None) -> Iterator[None]:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
         raise QueryError(
-            f"Adding this up from the log takes more than {plural(seconds, 'second')}: "
-            "ask for fewer days, or for less at once."
+            f"{doing} takes more than {plural(seconds, 'second')}: ask for fewer days, or for less at once."
         ) from None
 
 

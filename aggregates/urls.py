@@ -7,6 +7,7 @@ from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
+from aggregates.views.calls import call, call_list, calls_csv
 from aggregates.views.changes import changes
 from aggregates.views.dashboard import dashboard, values
 from aggregates.views.exports import usage_csv
@@ -28,6 +29,9 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
+    path("o/<slug:slug>/calls/", call_list, name="calls"),
+    path("o/<slug:slug>/calls/<int:number>/", call, name="call"),
+    path("o/<slug:slug>/calls.csv", calls_csv, name="calls-csv"),
     path("o/<slug:slug>/usage.csv", usage_csv, name="usage-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),

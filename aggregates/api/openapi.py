@@ -235,7 +235,7 @@ def _read_usage() -> Schema:
         _parameter("range", "Which days, in the organization's time zone; 30d unless said.", enum=list(ranges.NAMES)),
         _parameter("from", "The first day of a custom range.", type="string", format="date"),
         _parameter("to", "Its last day, included.", type="string", format="date"),
-        _parameter("bucket", "What rows are cut by: auto is hours for 24h, and days.", enum=list(BUCKETS)),
+        _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
         _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
         *(
             _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)

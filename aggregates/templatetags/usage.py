@@ -10,7 +10,8 @@ from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
-from aggregates import formats, health, money
+from aggregates import days, formats, health, money
+from aggregates.charts.chart import Drawn
 from aggregates.charts.figures import Figure, FigureEncoder, Series
 from aggregates.forms import (
     CONTROLS,
@@ -22,7 +23,8 @@ from aggregates.forms import (
     without,
 )
 from aggregates.pages.telling import signed
-from aggregates.selection import Selection
+from aggregates.ranges import of_days
+from aggregates.selection import CallSelection, Selection
 from aggregates.shown import Unit
 from aggregates.wallclock import abbreviation, day_words
 
@@ -86,6 +88,48 @@ def link_excluding(selection: Selection, name: str, *values: str) -> str:
 def link_to_others(selection: Selection, name: str, keys: Sequence[str | None]) -> str:
     """The same view of what is shown as Other."""
     return query_string(excluding(selection, name, [key for key in keys if key is not None])) or "?"
+
+
+@register.simple_tag
+def link_to_kind(selection: CallSelection, status: str) -> str:
+    """The same range of calls of another kind."""
+    return query_string(replace(selection, status=status)) or "?"
+
+
+@register.simple_tag
+def link_to_whole_range(selection: CallSelection) -> str:
+    return query_string(replace(selection, part=None)) or "?"
+
+
+@register.simple_tag
+def link_beyond(selection: CallSelection, name: str, place: object) -> str:
+    """The page of the list that ends `before` a place, or begins `after` it."""
+    query = query_string(selection)
+    return f"{query}{'&' if query else '?'}{name}={place}"
+
+
+@register.simple_tag
+def calls_of_points(selection: Selection, drawn: Drawn) -> SafeString | str:
+    """Where the calls of each point of the chart are listed; nothing while there is a group to look into first."""
+    if selection.by and [(selection.by, key) for key in drawn.keys] != [
+        pair for pair in selection.filters if pair[0] == selection.by
+    ]:
+        return ""
+    query = selection.over_time()
+    ends = (*query.buckets[1:], query.end)
+    found = [_calls_within(selection, days.Span(*bounds)) for bounds in zip(query.buckets, ends, strict=True)]
+    return json_script([query_string(each) for each in found], "calls-of-points")
+
+
+def _calls_within(selection: Selection, span: days.Span) -> CallSelection:
+    """Calls of these days, or of a part of them."""
+    zone = selection.range.zone
+    first, last = days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)
+    dates = of_days("custom", first, last, zone)
+    part = None if dates.span == span else span
+    return CallSelection(
+        selection.organization, dates, filters=selection.filters, excluded=selection.excluded, part=part
+    )
 
 
 @register.simple_tag

@@ -71,7 +71,7 @@ def test_it_is_what_the_log_says(client: Client, db: None, call: Callable[..., C
 
 def test_what_an_answer_says(client: Client, acme: Organization, read_secret: str, call: Callable[..., Call]) -> None:
     record(acme, [call("2025-07-01T12:00Z", cost="0.1", user_id="alice")])
-    answer = get(client, read_secret, "range=custom&from=2025-07-01&to=2025-07-02&by=user").json()
+    answer = get(client, read_secret, "range=custom&from=2025-07-01&to=2025-07-02&by=user&bucket=day").json()
     assert {name: answer[name] for name in ("organization", "time_zone", "from", "to", "bucket", "by", "next")} == {
         "organization": "acme",
         "time_zone": "UTC",

@@ -57,6 +57,13 @@ document.addEventListener("dblclick", (event) => {
 });
 
 document.addEventListener("chart:click", (event) => {
+  if (event.target.id !== "chart-explore") return;
+  const addresses = document.getElementById("calls-of-points");
+  if (addresses) {
+    const point = event.detail.points.find(({ data }) => data.meta.role !== "ghost");
+    if (point) location.assign(event.target.dataset.calls + JSON.parse(addresses.textContent)[point.pointNumber]);
+    return;
+  }
   const number = pointedAt(event.target, event.detail.points, event.detail.event);
   legendButtons()[number]?.closest("li").querySelector("a.group-name")?.click();
 });
