@@ -1,8 +1,11 @@
 """What a page is asked to show, as a value: made by its form, and turned into queries by tiles, charts and tables."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from aggregates.days import Span
+from aggregates.dimensions import BY_NAME
 from aggregates.models import Organization
 from aggregates.queries import Bucket, UsageQuery
 from aggregates.ranges import Range
@@ -16,6 +19,14 @@ BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
+
+CONTROLS = {
+    "measure": tuple(SHOWN),
+    "by": (*BY_NAME, NO_BREAKDOWN),
+    "bucket": BUCKETS,
+    "chart": CHARTS,
+    "compare": (BEFORE, YEAR),
+}  # what can be chosen besides range and filters
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -75,6 +86,34 @@ class Selection:
         """The same of the range that it is compared with: the one before, or a year earlier."""
         return replace(self, range=self.range.year_before if self.compare == YEAR else self.range.before)
 
+    def with_filter(self, name: str, value: str | None) -> Self:
+        """The selection with this value as the only one of its dimension, or with `None` without any; others stay."""
+        kept = [pair for pair in self.filters if pair[0] != name]
+        filters = _in_order([*kept, *([(name, value)] if value is not None else [])])
+        excluded = tuple(pair for pair in self.excluded if pair[0] != name)
+        return replace(self, filters=filters, excluded=excluded, hidden=())
+
+    def keeping(self, name: str, value: str) -> Self:
+        """The selection with this value among those kept of its dimension."""
+        pairs = dict.fromkeys([*self.filters, (name, value)])
+        excluded = tuple(pair for pair in self.excluded if pair != (name, value))
+        return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
+
+    def excluding(self, name: str, values: Sequence[str]) -> Self:
+        """The selection without calls that have these values."""
+        filters = tuple(pair for pair in self.filters if pair[0] != name or pair[1] not in values)
+        pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
+        return replace(self, filters=filters, excluded=_in_order(pairs), hidden=())
+
+    def without(self, name: str, value: str) -> Self:
+        """The selection with this value neither kept nor left out."""
+        pair = (name, value)
+        return replace(
+            self,
+            filters=tuple(each for each in self.filters if each != pair),
+            excluded=tuple(each for each in self.excluded if each != pair),
+        )
+
     def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
         span, rank = self.range.span, self.shown.rank
         return UsageQuery(
@@ -88,6 +127,10 @@ class Selection:
             excluded=self.excluded,
             rank=rank if by else "cost",
         )
+
+
+def _in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    return tuple(sorted(pairs, key=lambda pair: list(BY_NAME).index(pair[0])))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ import pytest
 from django.http import QueryDict
 
 from aggregates import ranges
-from aggregates.forms import DashboardForm, RangeForm, query_string, with_filter
+from aggregates.addresses import query_string
+from aggregates.forms.dashboard import DashboardForm
+from aggregates.forms.ranges import RangeForm
 from aggregates.models import Organization
 from aggregates.selection import Selection
 
@@ -123,12 +125,12 @@ def test_controls_keep_what_was_typed_beside_what_is_wrong() -> None:
 
 
 def test_filters_are_set_replaced_and_removed_and_keep_one_order() -> None:
-    both = with_filter(with_filter(DEFAULT, "user", "bob"), "model", "gpt-5")
+    both = DEFAULT.with_filter("user", "bob").with_filter("model", "gpt-5")
 
     assert both.filters == (("model", "gpt-5"), ("user", "bob"))
-    assert with_filter(both, "user", "alice").filters == (("model", "gpt-5"), ("user", "alice"))
-    assert with_filter(both, "user", None).filters == (("model", "gpt-5"),)
-    assert with_filter(DEFAULT, "user", "").filters == (("user", ""),)
+    assert both.with_filter("user", "alice").filters == (("model", "gpt-5"), ("user", "alice"))
+    assert both.with_filter("user", None).filters == (("model", "gpt-5"),)
+    assert DEFAULT.with_filter("user", "").filters == (("user", ""),)
 
 
 def test_a_filter_may_keep_several_values_and_leave_out_others() -> None:

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from aggregates.api.openapi import document
+from aggregates.api.openapi.document import document
 
 
 @require_safe

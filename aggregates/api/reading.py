@@ -1,5 +1,6 @@
 """GET /api/v1/usage: what the dashboard shows, for programs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +12,7 @@ from django.utils import timezone
 from aggregates import reports
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import Refused
-from aggregates.forms import DashboardForm
+from aggregates.forms.dashboard import DashboardForm
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.sources import read, snapshot
@@ -76,8 +77,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
 
 def _part(query: UsageQuery, starts: tuple[datetime, ...], first: int, until: int) -> UsageQuery:
     end = starts[until] if until < len(starts) else query.end
-    given = {name: getattr(query, name) for name in query.__dataclass_fields__}
-    return UsageQuery(**given | {"start": max(starts[first], query.start), "end": end})
+    return replace(query, start=max(starts[first], query.start), end=end)
 
 
 def _written(start: datetime) -> str:

@@ -11,20 +11,12 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from aggregates import days, formats, health, money
+from aggregates.addresses import flat, parameters_beside_range, query_string, range_parameters
 from aggregates.charts.chart import Drawn
 from aggregates.charts.figures import Figure, FigureEncoder, Series
-from aggregates.forms import (
-    CONTROLS,
-    excluding,
-    parameters_beside_range,
-    query_string,
-    range_parameters,
-    with_filter,
-    without,
-)
 from aggregates.pages.telling import signed
 from aggregates.ranges import of_days
-from aggregates.selection import CallSelection, Selection
+from aggregates.selection import CONTROLS, CallSelection, Selection
 from aggregates.shown import Unit
 from aggregates.wallclock import abbreviation, day_words
 
@@ -69,25 +61,25 @@ def link_to(selection: Selection) -> str:
 @register.simple_tag
 def link_with(selection: Selection, name: str, value: str) -> str:
     """The same view, of calls with this value only."""
-    return query_string(with_filter(selection, name, value)) or "?"
+    return query_string(selection.with_filter(name, value)) or "?"
 
 
 @register.simple_tag
 def link_without(selection: Selection, name: str, value: str) -> str:
     """The same view without that filter."""
-    return query_string(without(selection, name, value)) or "?"
+    return query_string(selection.without(name, value)) or "?"
 
 
 @register.simple_tag
 def link_excluding(selection: Selection, name: str, *values: str) -> str:
     """The same view of calls with other values."""
-    return query_string(excluding(selection, name, values)) or "?"
+    return query_string(selection.excluding(name, values)) or "?"
 
 
 @register.simple_tag
 def link_to_others(selection: Selection, name: str, keys: Sequence[str | None]) -> str:
     """The same view of what is shown as Other."""
-    return query_string(excluding(selection, name, [key for key in keys if key is not None])) or "?"
+    return query_string(selection.excluding(name, [key for key in keys if key is not None])) or "?"
 
 
 @register.simple_tag
@@ -151,13 +143,7 @@ def hidden_inputs(selection: Selection, *, controlled: bool) -> dict[str, list[t
     for name, value in parameters_beside_range(selection).items():
         if not (controlled and name in CONTROLS):
             parameters[name] = value
-    return {
-        "inputs": [
-            (name, each)
-            for name, value in parameters.items()
-            for each in ([value] if isinstance(value, str) else value)
-        ]
-    }
+    return {"inputs": flat(parameters)}
 
 
 @register.filter

@@ -7,14 +7,16 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.access import membership_for, organization_for, organizations_of
+from aggregates.addresses import flat, parameters_beside_range, query_string
 from aggregates.dimensions import DIMENSIONS
 from aggregates.exporting import as_csv
-from aggregates.forms import CallsForm, parameters_beside_range, query_string
+from aggregates.forms.calls import CallsForm
 from aggregates.listing import KINDS
 from aggregates.models import Role, UsageLog
 from aggregates.pages.call import sections_of
 from aggregates.pages.calls import kept_of, load, part_words
 from aggregates.selection import CallSelection
+from aggregates.views.answering import answer
 from aggregates.views.gate import PageRequest, page
 
 
@@ -26,25 +28,21 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     loaded = load(form.selection, form.beyond)
     selection = loaded.selection
     context = {
-        "organization": organization,
-        "form": form,
         "calls": loaded,
         "kinds": KINDS.values(),
         "dimensions": DIMENSIONS,
-        "manages": membership.role == Role.ADMIN,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
-        "kept": _kept(selection),
+        "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
         "elsewhere": replace(selection, status="", part=None),
     }
-    if request.htmx:
-        response = render(request, "aggregates/_calls.html", context)
-        if not form.errors:
-            page_of = {name: request.GET[name] for name in ("before", "after") if request.GET.get(name)}
-            query = query_string(selection)
-            more = "&".join(f"{name}={place}" for name, place in page_of.items())
-            response["HX-Push-Url"] = request.path + query + (f"{'&' if query else '?'}{more}" if more else "")
-        return response
-    return render(request, "aggregates/calls.html", context | {"organizations": organizations_of(request.user)})
+    return answer(request, "calls", membership, form, context, _address(selection, request))
+
+
+def _address(selection: CallSelection, request: PageRequest) -> str:
+    """With the place in the list where the page begins."""
+    query = query_string(selection)
+    places = [f"{name}={request.GET[name]}" for name in ("before", "after") if request.GET.get(name)]
+    return f"{query}{'&' if query else '?'}{'&'.join(places)}" if places else query
 
 
 @page
@@ -82,13 +80,3 @@ def calls_csv(request: PageRequest, slug: str) -> HttpResponseBadRequest | Strea
     name = f"{organization.slug}-calls-{selection.range.first}-{selection.range.last}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def _kept(selection: CallSelection) -> list[tuple[str, str]]:
-    """What the controls of the page do not show and keep in the address all the same."""
-    parameters = parameters_beside_range(replace(selection, part=None))
-    return [
-        (name, value)
-        for name, values in parameters.items()
-        for value in ([values] if isinstance(values, str) else values)
-    ]

@@ -1,22 +1,25 @@
 """An organization's dashboard: one view for the page and for the fragment that replaces its content."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates import days, ranges
-from aggregates.access import membership_for, organizations_of
+from aggregates.access import membership_for
+from aggregates.addresses import query_string
 from aggregates.dimensions import BY_NAME, DIMENSIONS
-from aggregates.forms import DashboardForm, query_string, with_filter
-from aggregates.models import Organization, Role
+from aggregates.forms.dashboard import DashboardForm
+from aggregates.models import Organization
 from aggregates.pages import dashboard as reading
 from aggregates.queries import QueryError
 from aggregates.ranges import LENGTHS, Range
 from aggregates.selection import Selection
 from aggregates.shown import MEASURES
 from aggregates.sources import read
+from aggregates.views.answering import answer
 from aggregates.views.gate import PageRequest, page
 
 MAX_VALUES = 30  # that are proposed
@@ -28,22 +31,10 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     organization = membership.organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
-    context = {
-        "organization": organization,
-        "form": form,
-        "dashboard": loaded,
-        "dimensions": DIMENSIONS,
-        "measures": MEASURES,
-    }
-    context["manages"] = membership.role == Role.ADMIN
+    context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
     if not loaded.totals.calls and not loaded.refusal:
         context["latest"] = latest_range(organization)
-    if request.htmx:
-        response = render(request, "aggregates/_dashboard.html", context)
-        if not form.errors:
-            response["HX-Push-Url"] = request.path + query_string(loaded.selection)
-        return response
-    return render(request, "aggregates/dashboard.html", context | {"organizations": organizations_of(request.user)})
+    return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
 
 
 @page
@@ -56,7 +47,7 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
     parameters = request.GET.copy()
     parameters.pop("add")
     form = DashboardForm(parameters, organization=organization, now=timezone.now())
-    query = with_filter(form.selection, place, None).in_all(by=place)
+    query = form.selection.with_filter(place, None).in_all(by=place)
     try:
         keys = read([query], seconds=reading.PATIENCE)[query].keys
     except QueryError:

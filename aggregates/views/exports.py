@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from aggregates import reports
 from aggregates.access import membership_for
-from aggregates.forms import DashboardForm
+from aggregates.forms.dashboard import DashboardForm
 from aggregates.pages.dashboard import PATIENCE
 from aggregates.queries import QueryError
 from aggregates.sources import read

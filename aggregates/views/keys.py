@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from aggregates import keys
 from aggregates.access import administered_by, organizations_of
-from aggregates.forms import KeyForm
+from aggregates.forms.keys import KeyForm
 from aggregates.models import ApiKey, Organization
 from aggregates.secret import Secret
 from aggregates.views.gate import PageRequest, action, form_page

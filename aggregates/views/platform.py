@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from aggregates import ranges
 from aggregates.access import check_staff, organizations_of
-from aggregates.forms import RangeForm, range_query
+from aggregates.addresses import range_query
+from aggregates.forms.ranges import RangeForm
 from aggregates.pages import overview
 from aggregates.platform import furthest_zone
 from aggregates.views.gate import PageRequest, page

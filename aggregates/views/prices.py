@@ -6,7 +6,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from aggregates.access import administered_by, organizations_of
-from aggregates.forms import PriceForm, RangeForm
+from aggregates.forms.prices import PriceForm
+from aggregates.forms.ranges import RangeForm
 from aggregates.models import PriceOverride
 from aggregates.pages.comparison import MAX_CALLS, compare
 from aggregates.pricing import overrides

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from aggregates import keys
 from aggregates.calls import Call
-from aggregates.forms import DashboardForm
+from aggregates.forms.dashboard import DashboardForm
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
 from aggregates.queries import Source

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis import Case, SerializationContext
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from aggregates.api.openapi import document
+from aggregates.api.openapi.document import document
 from tests.api.test_server import port
 
 __all__ = ["port"]

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from aggregates.calls import Call
 from aggregates.charts import explore
-from aggregates.forms import DashboardForm
+from aggregates.forms.dashboard import DashboardForm
 from aggregates.ingest import record
 from aggregates.models import Organization
 from aggregates.queries import Source

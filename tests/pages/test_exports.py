@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from aggregates.calls import Call
-from aggregates.forms import DashboardForm
+from aggregates.forms.dashboard import DashboardForm
 from aggregates.ingest import record
 from aggregates.models import Organization, User
 from aggregates.queries import Source

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from aggregates.forms import PriceForm
+from aggregates.forms.prices import PriceForm
 from aggregates.ingest import Recorded, record
 from aggregates.models import PriceOverride, UsageLog
 from aggregates.pricing import Pricer

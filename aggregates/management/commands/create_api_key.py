@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from aggregates import keys
-from aggregates.forms import KeyForm
+from aggregates.forms.keys import KeyForm
 from aggregates.management.arguments import find_organization
 from aggregates.models import Kind
 

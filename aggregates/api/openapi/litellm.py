@@ -1,8 +1,9 @@
-"""LiteLLM's way in, for the OpenAPI document: the fields of its events that are read."""
+"""LiteLLM's way in: the fields of its events that are read, and the answers."""
 
-from typing import Any
-
-Schema = dict[str, Any]
+from aggregates.api.litellm import MAX_EVENT
+from aggregates.api.openapi.recording import EXAMPLE_ANSWER, OUTCOME, outcome
+from aggregates.api.openapi.shared import NUMBER, REFUSALS, Schema, refusal
+from aggregates.api.rows import DOCUMENT, LINES, MAX_ROWS
 
 TEXT: Schema = {"type": ["string", "null"]}
 COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
@@ -93,3 +94,39 @@ EXAMPLE_FAILURE: Schema = {
     "prompt_tokens": 0,
     "completion_tokens": 0,
 }
+LEFT_OUT: Schema = {"left_out": NUMBER | {"description": "Events that are no calls to a model."}}
+LITELLM_OUTCOME: Schema = OUTCOME | {
+    "description": "As for calls of our own words: accepted + duplicate + rejected + left_out is the number of events.",
+    "required": [*OUTCOME["required"], *LEFT_OUT],
+    "properties": OUTCOME["properties"] | LEFT_OUT,
+}
+
+
+def record_litellm() -> Schema:
+    event = {"$ref": "#/components/schemas/LiteLLMEvent"}
+    batch = {"type": "array", "items": event, "maxItems": MAX_ROWS}
+    examples = {
+        "many": {"summary": "Several events, as is its default", "value": [EXAMPLE_EVENT, EXAMPLE_FAILURE]},
+        "one": {"summary": "One event", "value": EXAMPLE_EVENT},
+    }
+    nothing = {**EXAMPLE_ANSWER, "accepted": 0, "duplicate": 0, "conflicts": [], "left_out": 0}
+    return {
+        "operationId": "recordLiteLLM",
+        "summary": "Record events of LiteLLM's generic API logger",
+        "description": f"An array of up to {MAX_ROWS:,} events, one a line, or one; each at most {MAX_EVENT:,} "
+        "characters. Each is checked by itself. Sent again, they count once.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                DOCUMENT[0]: {"schema": {"oneOf": [event, batch]}, "examples": examples},
+                LINES[0]: {"schema": event, "examples": {"line": {"summary": "A line", "value": EXAMPLE_FAILURE}}},
+            },
+        },
+        "responses": {
+            "200": outcome(
+                "The calls among the events are in the log.", EXAMPLE_ANSWER | {"left_out": 0}, "LiteLLMOutcome"
+            ),
+            "422": outcome("None of the events is a call; nothing was recorded.", nothing, "LiteLLMOutcome"),
+            **{status: refusal(*told) for status, told in REFUSALS.items()},
+        },
+    }

@@ -1,0 +1,1 @@
+"""How the API describes itself: an address each, and the document of all."""

@@ -1,0 +1,45 @@
+"""The API in OpenAPI 3.1: what is written here is what the code holds, limits and fields included."""
+
+from functools import cache
+
+from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
+from aggregates.api.openapi.reading import USAGE, read_usage
+from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
+from aggregates.api.openapi.shared import PROBLEM, Schema
+from aggregates.api.otlp.description import EXPORT_TRACES
+
+
+@cache
+def document() -> Schema:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Usage",
+            "version": "1",
+            "summary": "Send calls to AI models, and read what they cost.",
+            "description": "An API key belongs to one organization, and can either record for it or read its usage. "
+            "An organization's admins make keys on its page “API keys”.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}, {"basic": []}, {"header": []}],
+        "paths": {
+            "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
+            "/api/v1/litellm": {"post": record_litellm()},
+            "/v1/traces": {"post": EXPORT_TRACES},
+        },
+        "components": {
+            "schemas": {
+                "Call": CALL,
+                "Outcome": OUTCOME,
+                "Usage": USAGE,
+                "LiteLLMEvent": EVENT,
+                "LiteLLMOutcome": LITELLM_OUTCOME,
+                "Problem": PROBLEM,
+            },
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The key."},
+                "basic": {"type": "http", "scheme": "basic", "description": "Any user, and the key as password."},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key."},
+            },
+        },
+    }

@@ -1,0 +1,78 @@
+"""Reading what calls come to."""
+
+from typing import Any
+
+from aggregates import ranges
+from aggregates.api.openapi.shared import NUMBER, REFUSALS, RETRY, Schema, refusal
+from aggregates.api.problems import RETRY_AFTER
+from aggregates.api.reading import MAX_LIMIT
+from aggregates.dimensions import BY_NAME
+from aggregates.reports import COLUMNS
+from aggregates.selection import BUCKETS, NO_BREAKDOWN
+
+DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
+MEASURED: Schema = {name: DECIMAL if name == "cost" or "rate" in name else NUMBER for name in COLUMNS}
+ROW: Schema = {
+    "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
+    "key": {"type": ["string", "null"], "description": "The group; empty where it is not known."},
+} | MEASURED
+DATE: Schema = {"type": "string", "format": "date"}
+ABOUT: Schema = {
+    "organization": {"type": "string"},
+    "time_zone": {"type": "string"},
+    "from": DATE,
+    "to": DATE,
+    "bucket": {"type": "string"},
+    "by": {"type": ["string", "null"]},
+    "source": {"type": "object", "description": "How many days were read where, for the totals."},
+    "totals": {"type": "object", "required": list(MEASURED), "properties": MEASURED},
+    "rows": {"type": "array", "items": {"type": "object", "required": list(ROW), "properties": ROW}},
+    "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
+}
+USAGE: Schema = {"type": "object", "required": list(ABOUT), "additionalProperties": False, "properties": ABOUT}
+
+
+def _parameter(name: str, description: str, **schema: Any) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def read_usage() -> Schema:
+    texts: Schema = {"type": "array", "items": {"type": "string"}}
+    parameters = [
+        _parameter("range", "Which days, in the organization's time zone; 30d unless said.", enum=list(ranges.NAMES)),
+        _parameter("from", "The first day of a custom range.", type="string", format="date"),
+        _parameter("to", "Its last day, included.", type="string", format="date"),
+        _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
+        _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
+        *(
+            _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)
+            for name in BY_NAME
+        ),
+        *(_parameter(f"not_{name}", f"Without calls of this {name}, or of several.", **texts) for name in BY_NAME),
+        _parameter("limit", "How many rows at most.", type="integer", minimum=1, maximum=MAX_LIMIT, default=MAX_LIMIT),
+        _parameter("cursor", "The `next` of the answer before.", type="string", maxLength=40),
+    ]
+    refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
+        "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
+        "422": (
+            "It cannot be answered: of days that are no longer kept, or it takes too long. The answer says why.",
+            {},
+        ),
+        "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
+    }
+    return {
+        "operationId": "readUsage",
+        "summary": "Read what calls come to",
+        "description": "Sums by bucket and group, with the parameters of the dashboard's address, which may be copied: "
+        "those that only say how to draw are ignored. A page holds whole buckets, as many as fit in the limit for "
+        "certain, and at least one; `next` is null on the last. Each page is as of its own moment, and its totals are "
+        "those of the whole range. Costs and rates are strings, exact to the last digit.",
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": "The sums over the log at this moment.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Usage"}}},
+            },
+            **{status: refusal(*told) for status, told in refusals.items()},
+        },
+    }
