@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, User
 from aggregates.rollup import roll_up
+from aggregates.selection import CHARTS
+from aggregates.shown import SHOWN
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -113,6 +116,15 @@ def test_what_is_wrong_with_the_address_is_on_the_page(as_alice: Client, usage: 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query: str, headers: dict[str, str]) -> None:
     text(as_alice, f"{URL}?{query}", **headers)
+
+
+@pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
+def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
+    """Neither where the range that it is compared with has usage, nor where that has none either."""
+    for measure, chart, compare, by in product(SHOWN, CHARTS, ("before", "year"), ("user", "none")):
+        query = f"?range=custom&from={day}&to={day}&measure={measure}&chart={chart}&compare={compare}&by={by}"
+        text(as_alice, f"{URL}{query}&operation=nothing")
+        text(as_alice, URL + query)
 
 
 def test_a_filter_is_a_chip_that_removes_it(as_alice: Client, usage: Organization) -> None:

@@ -81,6 +81,7 @@ def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, gh
     """Series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
     columns = [tuple(filter(None, values)) for values in zip(*(one.values for one in series), strict=True)]
     heights = [max(values, default=0) if shape == Shape.LINES else sum(values) for values in columns]
+    heights = heights or [0 for _ in axis.places]
     highest = max([*heights, *(filter(None, ghost.values) if ghost else ())], default=0)
     draw = _stacked_area if shape == Shape.BARS and len(axis.places) > DENSE else DRAWN[shape]
     traces = [
