@@ -8,7 +8,7 @@ from typing import Any
 from aggregates import days, formats
 from aggregates.charts import palette
 from aggregates.charts.axes import axis_of
-from aggregates.charts.chart import Answers, Drawn, describe, values
+from aggregates.charts.chart import NOTHING, Answers, Drawn, describe, values
 from aggregates.charts.figures import Series, Shape, figure_of
 from aggregates.measures import Sums
 from aggregates.money import EXACT
@@ -98,17 +98,27 @@ def _percent(part: Number, whole: Number) -> Decimal:
 
 
 def _ghost(selection: Selection, before: Answer, number: int) -> Series:
-    """All of the compared range, bucket beside bucket; as many as the range has, with their own dates in the texts."""
-    numbers = values(before, selection.shown.of)
+    """All of the compared range, bucket beside bucket, with their own dates in the texts.
+
+    Where it has more of them than the range, such as months that it only begins or ends in, the last holds the rest.
+    """
+    found = {row.start: row.sums for row in before.rows}
+    sums = [found.get(start, NOTHING) for start in before.query.buckets]
+    has_rest = len(sums) > number
+    if has_rest:
+        sums = [*sums[: number - 1], sum(sums[number - 1 :], NOTHING)]
+    numbers: tuple[Number | None, ...] = tuple(map(selection.shown.of, sums))
     if selection.form == CUMULATIVE:
         numbers = _added_up(numbers)
-    numbers = (*numbers, *(None,) * number)[:number]
+    numbers = (*numbers, *(None,) * (number - len(numbers)))
     starts = before.query.buckets[:number]
     unit = selection.shown.unit
     texts = [
         "–" if value is None else f"{unit.text(value)} · {_when(before, start)}"
         for value, start in zip(numbers, starts, strict=False)
     ]
+    if has_rest:
+        texts[-1] += " and after"
     texts += ["–"] * (number - len(texts))
     name = "Year before" if selection.compare == "year" else "Before"
     return Series(name, "ghost", numbers, own_texts=tuple(texts), whole=selection.shown.of(before.totals))
