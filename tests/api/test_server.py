@@ -3,10 +3,7 @@
 import gzip
 import http.client
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +13,7 @@ from django.db import connection
 
 from aggregates.api import body
 from aggregates.models import UsageLog
-from tests.processes import BASE, wait_until
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeRow = Callable[..., dict[str, Any]]
@@ -31,28 +28,11 @@ run()
 """
 
 
-def is_up(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture
 def port(transactional_db: None) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    settings = {
-        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
-        "TEST_DATABASE": connection.settings_dict["NAME"],
-        "PORT": str(port),
-    }
-    server = subprocess.Popen([sys.executable, "-c", SERVE], cwd=BASE, env={**os.environ, **settings})
-    try:
-        wait_until(lambda: is_up(port), "the server is up")
+    database = str(connection.settings_dict["NAME"])
+    with serving("-c", SERVE, DJANGO_SETTINGS_MODULE="tests.process_settings", TEST_DATABASE=database) as port:
         yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 @pytest.fixture

@@ -5,16 +5,11 @@ Every call that was acknowledged has to be in the log exactly once at the end, w
 
 import http.client
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,9 +27,10 @@ from aggregates.load.amounts import Load
 from aggregates.load.calls import Tenant, calls_of
 from aggregates.models import Membership, Organization, Role, UsageLog, User
 from tests.bench import table
-from tests.bench.databases import BASE, make
+from tests.bench.databases import make
 from tests.bench.measuring import execute, seconds
 from tests.bench.table import Line, at_most
+from tests.serving import serving
 
 BATCH = 1_000
 CLIENTS = 8
@@ -123,35 +119,9 @@ def logged_in(organization: Organization) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-@contextmanager
-def server() -> Iterator[int]:
-    """The web server with its own configuration of production, on a free port, until the end of the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
-        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        "PORT": str(port),
-    }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi"]
-    process = subprocess.Popen(command, cwd=BASE, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def wait_for(port: int) -> None:
-    give_up = time.monotonic() + 30
-    while True:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < give_up, "the web server did not start within 30 s"
-        time.sleep(0.1)
+def server() -> AbstractContextManager[int]:
+    database = str(connection.settings_dict["NAME"])
+    return serving(DJANGO_SETTINGS_MODULE="tests.process_settings", TEST_DATABASE=database)
 
 
 def post(port: int, secret: str, bodies: list[bytes], give_up: float) -> tuple[int, int, int]:
