@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test lint bench prove
+.PHONY: help install run test lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
@@ -13,6 +13,7 @@ help:
 	@echo "make test     run the tests"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
+	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
 	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it"
 
 install: .venv/installed
@@ -39,6 +40,9 @@ prove: .venv/installed-dev
 
 bench: .venv/installed-dev
 	@.venv/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND))
+
+screenshots: .venv/installed-dev
+	@.venv/bin/python -m tests.screenshots $(if $(README),--readme)
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'

@@ -1,15 +1,12 @@
 """The dashboard in a real browser: charts are drawn from the log's numbers, and every control works."""
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
 from aggregates import ranges
@@ -336,24 +333,3 @@ def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organizatio
     chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
     ((_, values),) = expected(Selection(usage, chosen, by=None))["explore"]
     assert trace["y"] == trace["calculated"] == values
-
-
-def test_the_screenshot_for_the_readme(
-    open_page: OpenPage, request: pytest.FixtureRequest, transactional_db: None, tmp_path: Path
-) -> None:
-    """With USAGESITE_SCREENSHOT the one to keep, of demo data, is written to that file."""
-    kept = os.environ.get("USAGESITE_SCREENSHOT")
-    if kept:
-        call_command("demo", verbosity=0)
-        make_member("alice@example.com", Organization.objects.get(slug="brightdesk"))
-    else:
-        request.getfixturevalue("usage")
-    target = Path(kept or tmp_path / "screenshot.png")
-    page = open_page(viewport={"width": 1280, "height": 1180})
-    log_in(page)
-    page.goto(f"{page.url}?range=90d")
-    wait_until_drawn(page)
-    page.screenshot(path=target)
-
-    assert target.read_bytes().startswith(b"\x89PNG")
-    assert target.stat().st_size > 30_000
