@@ -5,11 +5,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import busy_day, memory, pages, sending
+from tests.bench import browsing, busy_day, memory, pages, sending
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
 from tests.bench.table import Line, Section, printed, time
+from tests.conftest import find_browser
 
 PAGE_GOALS = {30: 50.0, 365: 300.0}  # times faster than plain SQL, at the largest size
 GROWTH = 1.3  # times as long at the largest size as at the smallest
@@ -77,6 +78,12 @@ def main() -> None:
         small, large = sizes[0], sizes[-1]
         line = pages.growth_line(small, large, GROWTH)
         sections.append(Section("Growth", f"at {small.calls:,}", (line,)))
+    if find_browser():
+        tell("Looking at the dashboard in Chromium ...")
+        title = f"In a browser, at {sizes[-1].calls:,} calls"
+        sections.append(Section(title, "an empty view", tuple(browsing.lines(sizes[-1]))))
+    else:
+        tell("No Chromium was found: what pages cost in a browser was not measured.")
     print(f"\n{machine}\n\n{printed(sections)}")
 
 
