@@ -7,10 +7,10 @@ from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
-from aggregates.views.calls import call, call_list, calls_csv
+from aggregates.views.calls import call, call_list
 from aggregates.views.changes import changes
 from aggregates.views.dashboard import dashboard, values
-from aggregates.views.exports import usage_csv
+from aggregates.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
 from aggregates.views.home import home
 from aggregates.views.keys import key_list, revoke_key, rotate_key
 from aggregates.views.platform import platform
@@ -33,6 +33,8 @@ urlpatterns = [
     path("o/<slug:slug>/calls/<int:number>/", call, name="call"),
     path("o/<slug:slug>/calls.csv", calls_csv, name="calls-csv"),
     path("o/<slug:slug>/usage.csv", usage_csv, name="usage-csv"),
+    path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
+    path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),

@@ -31,6 +31,8 @@ ADDRESSES = {
     "o/<slug:slug>/calls/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/calls/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/calls.csv": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/focus.csv": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/usage.xlsx": (LOG_IN, "404", "200"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
     "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),

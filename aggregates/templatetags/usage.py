@@ -35,6 +35,12 @@ def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
 
 
+@register.filter
+def exact(amount: Decimal) -> str:
+    """Every digit, with thousands set apart."""
+    return f"{amount:,f}"
+
+
 @register.simple_tag
 def figure(drawn: Figure, element_id: str) -> SafeString:
     """The figure's JSON, where the page's script finds it."""

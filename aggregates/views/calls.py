@@ -1,20 +1,19 @@
-"""An organization's calls: the list, one of them, and all as a file."""
+"""An organization's calls: the list, and one of them."""
 
 from dataclasses import replace
 
-from django.http import Http404, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates.access import membership_for, organization_for, organizations_of
+from aggregates.access import membership_for, organizations_of
 from aggregates.addresses import flat, parameters_beside_range, query_string
 from aggregates.dimensions import DIMENSIONS
-from aggregates.exporting import as_csv
 from aggregates.forms.calls import CallsForm
 from aggregates.listing import KINDS
 from aggregates.models import Role, UsageLog
 from aggregates.pages.call import sections_of
-from aggregates.pages.calls import kept_of, load, part_words
+from aggregates.pages.calls import load, part_words
 from aggregates.selection import CallSelection
 from aggregates.views.answering import answer
 from aggregates.views.gate import PageRequest, page
@@ -62,21 +61,3 @@ def call(request: PageRequest, slug: str, number: int) -> HttpResponse:
         "organizations": organizations_of(request.user),
     }
     return render(request, "aggregates/call.html", context)
-
-
-@page
-def calls_csv(request: PageRequest, slug: str) -> HttpResponseBadRequest | StreamingHttpResponse:
-    """Refused where some of the calls are no longer kept: a file that lacks them would look whole."""
-    organization = organization_for(request.user, slug)
-    form = CallsForm(request.GET, organization=organization, now=timezone.now())
-    selection = form.selection
-    problems = "".join(f"{name}: {message}\n" for name, message in form.problems)
-    if kept_of(selection, organization.log_from) != selection.span:
-        problems += f"from: the calls of days before {organization.log_from} are no longer kept.\n"
-    if problems:
-        return HttpResponseBadRequest(problems, content_type="text/plain; charset=utf-8")
-    rows = as_csv(selection.by_day, KINDS[selection.status], selection.span)
-    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    name = f"{organization.slug}-calls-{selection.range.first}-{selection.range.last}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response

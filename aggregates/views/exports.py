@@ -1,19 +1,28 @@
-"""What the dashboard shows, as a file."""
+"""What pages show, as files."""
 
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from aggregates import reports
 from aggregates.access import membership_for
+from aggregates.exports import calls, focus
+from aggregates.exports.workbook import as_xlsx
+from aggregates.forms.calls import CallsForm
 from aggregates.forms.dashboard import DashboardForm
-from aggregates.pages.dashboard import PATIENCE
-from aggregates.queries import QueryError
-from aggregates.sources import read
+from aggregates.forms.ranges import RangeForm
+from aggregates.pages.calls import kept_of
+from aggregates.pages.dashboard import PATIENCE, load
+from aggregates.queries import QueryError, UsageQuery
+from aggregates.selection import CallSelection, Selection
+from aggregates.sources import read, snapshot
 from aggregates.views.gate import PageRequest, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @page
@@ -21,17 +30,79 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     """Every measure by the step and the groups of the dashboard at the same address; it adds up to the same totals."""
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
-    if form.errors:
-        return _refused("\n".join(f"{field}: {problem}" for field, problem in form.problems))
-    selection = form.selection
-    query = selection.over_time(selection.by, GROUPS if selection.by else None)
+    query = _rows_of(form.selection)
     try:
-        answer = read([query], seconds=PATIENCE)[query]
+        answer = None if form.errors else read([query], seconds=PATIENCE)[query]
     except QueryError as error:
         return _refused(str(error))
-    name = f"{organization.slug}-{selection.range.first}-{selection.range.last}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(reports.as_spreadsheet(answer), content_type="text/csv; charset=utf-8", headers=headers)
+    if answer is None:
+        return _refused(_told(form))
+    return HttpResponse(
+        reports.as_spreadsheet(answer), content_type=CSV, headers=_named(form.selection, "usage", "csv")
+    )
+
+
+@page
+def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
+    """The dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
+    rows, before = _rows_of(form.selection), form.selection.compared.in_all()
+    unanswered: dict[UsageQuery, QueryError] = {}
+    try:
+        with snapshot():
+            loaded = load(form.selection)
+            answers = read([rows, before], unanswered, seconds=PATIENCE)
+    except QueryError as error:
+        return _refused(str(error))
+    if rows in unanswered:
+        return _refused(str(unanswered[rows]))
+    if not loaded.provenance:
+        return _refused(loaded.refusal)
+    workbook = as_xlsx(loaded, answers[rows], answers.get(before))
+    return HttpResponse(workbook, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
+
+
+@page
+def focus_csv(request: PageRequest, slug: str) -> HttpResponseBase:
+    """The calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
+    return _streamed(request, slug, "focus", focus.as_csv)
+
+
+@page
+def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
+    """The calls of the list at the same address."""
+    return _streamed(request, slug, "calls", calls.as_csv)
+
+
+def _streamed(
+    request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
+) -> HttpResponseBase:
+    """Refused where some of the calls are no longer kept: a file that lacks them would look whole."""
+    organization = membership_for(request.user, slug).organization
+    form = CallsForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
+    selection = form.selection
+    if kept_of(selection, organization.log_from) != selection.span:
+        return _refused(f"from: the calls of days before {organization.log_from} are no longer kept.")
+    return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
+
+
+def _rows_of(selection: Selection) -> UsageQuery:
+    return selection.over_time(selection.by, GROUPS if selection.by else None)
+
+
+def _named(selection: Selection, what: str, ending: str) -> dict[str, str]:
+    chosen = selection.range
+    name = f"{selection.organization.slug}-{what}-{chosen.first}-{chosen.last}.{ending}"
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _told(form: RangeForm) -> str:
+    return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
 
 
 def _refused(reason: str) -> HttpResponse:

@@ -32,9 +32,13 @@ function drawChart(element) {
   document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`).forEach((button, number) => {
     figure.data[number].visible = button.getAttribute("aria-pressed") === "true";
   });
-  const drawing = Plotly.react(element, figure.data.map(themedTrace), themedLayout(figure.layout), CHART_CONFIG);
-  if (!element.dataset.listens) {
-    element.dataset.listens = "yes";
+  const layout = themedLayout(figure.layout);
+  if (document.documentElement.classList.contains("paper")) {
+    Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
+  }
+  const drawing = Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
+  if (!element.listens) {
+    element.listens = true;
     element.on("plotly_click", (detail) => element.dispatchEvent(new CustomEvent("chart:click", { bubbles: true, detail })));
   }
   return drawing;
@@ -45,7 +49,10 @@ function drawCharts() {
 }
 
 function forgetCharts() {
-  document.querySelectorAll(".chart").forEach((element) => Plotly.purge(element));
+  document.querySelectorAll(".chart").forEach((element) => {
+    Plotly.purge(element);
+    element.listens = false;
+  });
 }
 
 drawCharts(); // deferred: the document is there

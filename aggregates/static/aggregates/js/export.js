@@ -1,0 +1,61 @@
+// The chart as an image file, and the page on paper.
+"use strict";
+
+const IMAGE = { width: 1200, height: 640 };
+
+// Plotly reads names as its small HTML.
+function plain(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+// As on the page, with what stands around it there: title, legend and a ground.
+function pictured(element, title) {
+  const layout = {
+    ...element.layout,
+    ...IMAGE,
+    autosize: false,
+    title: { text: plain(title), x: 0.02, xanchor: "left", font: { size: 17 } },
+    showlegend: true,
+    legend: { orientation: "h", y: -0.12, traceorder: "normal" },
+    margin: { l: 16, r: 24, t: 64, b: 16 },
+    paper_bgcolor: token("surface"),
+    plot_bgcolor: token("surface"),
+  };
+  return { data: element.data.map((trace) => ({ ...trace, name: plain(trace.name) })), layout };
+}
+
+// Plotly's own way to PNG loads a blob, which the Content-Security-Policy forbids.
+async function asPng(drawing) {
+  const image = Object.assign(new Image(), { src: drawing });
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * IMAGE.width, height: 2 * IMAGE.height });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL("image/png");
+}
+
+async function saveChart(menu, format) {
+  const figure = pictured(document.getElementById("chart-explore"), menu.dataset.title);
+  const drawing = await Plotly.toImage(figure, { ...IMAGE, format: "svg" });
+  const href = format === "png" ? await asPng(drawing) : drawing;
+  Object.assign(document.createElement("a"), { href, download: `${menu.dataset.file}.${format}` }).click();
+}
+
+document.addEventListener("click", (event) => {
+  const item = event.target.closest(".export-menu button, .export-menu a");
+  if (!item) return;
+  const menu = item.closest(".export-menu");
+  menu.open = false;
+  if (item.dataset.saveChart) saveChart(menu, item.dataset.saveChart);
+  if ("print" in item.dataset) print();
+});
+
+// Paper is light, and narrower than the screen.
+addEventListener("beforeprint", () => {
+  document.documentElement.classList.add("paper");
+  drawCharts();
+});
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("paper");
+  forgetCharts();
+  drawCharts();
+});

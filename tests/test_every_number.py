@@ -1,0 +1,256 @@
+"""Every way to see a number, for a table of views: pages, files and the API say what the log adds up to."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from aggregates import keys
+from aggregates.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Kind, Organization
+from aggregates.reports import SUMMED
+from aggregates.rollup import roll_up
+from tests.fixtures import make_member, make_organization
+from tests.history import some_calls
+
+Numbers = dict[str, Decimal]
+# First and last day, in days ago; what to see of them; values to keep, and to leave out.
+VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
+    (2, 0, {"by": "model"}, [], []),
+    (2, 1, {"by": "user", "bucket": "hour"}, ["operation=chat"], []),
+    (29, 0, {"by": "user", "compare": "before"}, [], []),
+    (40, 3, {"by": "operation", "bucket": "week", "compare": "before"}, ["user=alice", "user=bob", "user="], []),
+    (90, 0, {"by": "none", "measure": "calls"}, [], ["model=model-1", "model=model-2"]),
+    (60, 0, {"by": "subject"}, ["user=alice", "operation=chat"], ["provider=openai"]),
+    (200, 0, {"by": "model", "bucket": "month", "measure": "tokens", "compare": "before"}, ["project="], []),
+    (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
+]
+CHARTED = {"cost": ["cost"], "calls": ["calls"], "tokens": ["input_tokens", "output_tokens"], "errors": ["errors"]}
+
+
+class View:
+    """One of VIEWS as an organization's pages, files and API show it, and as the log adds it up."""
+
+    def __init__(self, client: Client, organization: Organization, secret: str, view: Any, today: date) -> None:
+        self.client, self.slug, self.secret = client, organization.slug, secret
+        first, last, self.shown, self.kept, self.left_out = view
+        self.first, self.last = today - timedelta(days=first), today - timedelta(days=last)
+        self.measure = CHARTED[self.shown.get("measure", "cost")]
+        self.is_cumulative = self.shown.get("chart") == "cumulative"
+        dates = {"range": "custom", "from": self.first, "to": self.last}
+        values = [pair.split("=") for pair in self.kept]
+        values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
+        self.query = urlencode([*dates.items(), *self.shown.items(), *values])
+        self.now = self.logged(self.first, self.last)
+        self.before = self.logged(*self.dates_before())
+
+    def logged(self, first: date, last: date) -> Numbers:
+        out = io.StringIO()
+        options = ["--organization", self.slug, "--from", str(first), "--to", str(last), "--bucket", "total"]
+        options += ["--filter", *self.kept] if self.kept else []
+        options += ["--exclude", *self.left_out] if self.left_out else []
+        call_command("usage_report", *options, "--source", "log", "--format", "json", stdout=out)
+        return {name: Decimal(value) for name, value in json.loads(out.getvalue())["totals"].items()}
+
+    def dates_before(self) -> tuple[date, date]:
+        """The days that it is compared with: as many just before, or a year earlier."""
+        if self.shown.get("compare") == "year":
+            return self.first.replace(year=self.first.year - 1), self.last.replace(year=self.last.year - 1)
+        length = self.last - self.first + timedelta(days=1)
+        return self.first - length, self.last - length
+
+    def get(self, path: str) -> bytes:
+        response = self.client.get(f"/o/{self.slug}/{path}?{self.query}")
+        assert response.status_code == 200, response.getvalue()
+        return response.getvalue()
+
+    def rows(self, path: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.get(path).decode())))
+
+    def pages_of_api(self) -> Iterable[dict[str, Any]]:
+        address, cursor = f"/api/v1/usage?{self.query}&limit=400", ""
+        while cursor is not None:
+            page = self.client.get(
+                f"{address}&cursor={cursor}" if cursor else address, headers={"Authorization": f"Bearer {self.secret}"}
+            ).json()
+            yield page
+            cursor = page["next"]
+
+
+def tokens_of(log: Numbers) -> Decimal:
+    return log["input_tokens"] + log["output_tokens"]
+
+
+def charted(log: Numbers, names: Iterable[str]) -> Decimal:
+    return sum((log[name] for name in names), Decimal(0))
+
+
+def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
+    rows = list(rows)
+    return {name: sum((Decimal(row[name] or 0) for row in rows), Decimal(0)) for name in names}
+
+
+def number(text: str) -> Decimal:
+    return Decimal(re.sub("[^0-9.]", "", text))
+
+
+def as_spreadsheets_hold_it(amount: Decimal | float) -> str:
+    """To 15 digits."""
+    return f"{float(amount):.15g}"
+
+
+def check_tiles(view: View) -> None:
+    log = view.now
+    titles = re.findall(r'<p class="tile-value" title="([^"]*)">', view.get("").decode())
+    cost, calls, tokens, cached = titles
+    assert (number(cost), number(calls), number(tokens)) == (log["cost"], log["calls"], tokens_of(log))
+    assert [number(part) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
+
+
+def check_charts(view: View) -> None:
+    page = view.get("").decode()
+    measures = {"explore": view.measure, "calls": CHARTED["calls"], "tokens": CHARTED["tokens"]}
+    for name, measure in measures.items():
+        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
+        traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
+        is_cumulative = name == "explore" and view.is_cumulative
+        drawn = [trace["y"] for trace in traces if trace["meta"]["role"] != "ghost"]
+        counted = [value for values in drawn for value in (values[-1:] if is_cumulative else values)]
+        assert sum(counted) == charted(view.now, measure), name
+        if name == "explore" and "compare" in view.shown:
+            ghost = [value for value in traces[-1]["y"] if value is not None]
+            assert (ghost[-1] if is_cumulative else sum(ghost)) == charted(view.before, measure)
+
+
+def check_tables(view: View) -> None:
+    log = view.now
+    tables = re.findall(r'<section class="card card-table".*?</section>', view.get("").decode(), re.S)
+    assert len(tables) == 4
+    for table in tables:
+        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
+        *groups, total = [[number(title) for title in titles] for titles in lines if titles]
+        assert total == [log["cost"], log["calls"], tokens_of(log)]
+        assert [sum(column) for column in zip(*groups, strict=True)] == total
+
+
+def check_other_pages(view: View) -> None:
+    titles = re.findall(r'<tr class="whole">.*?title="([^"]*)"', view.get("changes/").decode())
+    assert [number(title) for title in titles] == [view.before["cost"], view.now["cost"]]
+    (totals,) = re.findall(r'<p class="call-totals">(.*?)</p>', view.get("calls/").decode())
+    (count,) = re.findall(r"<b>([0-9,]+)</b> call", totals)
+    cost, tokens = re.findall(r'title="([^"]*)"', totals)
+    assert (number(count), number(cost), number(tokens)) == (
+        view.now["calls"],
+        view.now["cost"],
+        tokens_of(view.now),
+    )
+
+
+def check_sums(view: View) -> None:
+    assert summed(view.rows("usage.csv"), SUMMED) == {name: view.now[name] for name in SUMMED}
+
+
+def check_calls(view: View) -> None:
+    log, calls = view.now, view.rows("calls.csv")
+    names = ("cost", "input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+    assert summed(calls, names) == {name: log[name] for name in names}
+    counts = len(calls), sum(row["status"] == "error" for row in calls), sum(row["cost"] == "" for row in calls)
+    assert counts == (log["calls"], log["errors"], log["unpriced_calls"])
+
+
+def check_focus(view: View) -> None:
+    log = view.now
+    columns = {name: f"x_{name.title().replace('_', '')}" for name in SUMMED if name != "cost"}
+    costs = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+    quantities = ("ConsumedQuantity", "PricingQuantity")
+    sums = summed(view.rows("focus.csv"), (*costs, *quantities, *columns.values()))
+    assert {sums[name] for name in costs} == {log["cost"]}
+    assert {sums[name] for name in quantities} == {tokens_of(log)}
+    assert {name: sums[column] for name, column in columns.items()} == {name: log[name] for name in columns}
+
+
+def check_workbook(view: View) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(view.get("usage.xlsx")))
+    totals = {line[0]: line[1:] for line in book["Totals"].iter_rows(values_only=True)}
+    for name in view.now:
+        now, exactly_now, before, exactly_before = totals[name.replace("_", " ").capitalize()]
+        for held, exactly, log in ((now, exactly_now, view.now), (before, exactly_before, view.before)):
+            assert Decimal(exactly) == log[name]
+            assert as_spreadsheets_hold_it(held) == as_spreadsheets_hold_it(log[name])
+    wholes = [as_spreadsheets_hold_it(each) for each in (view.now["cost"], view.now["calls"], tokens_of(view.now))]
+    for name in ("operations", "models", "users", "subjects"):
+        *groups, total = [row[1:4] for row in book[f"Top {name}"].iter_rows(values_only=True, min_row=2)]
+        assert [as_spreadsheets_hold_it(each) for each in total] == wholes
+        for column, whole in zip(zip(*groups, strict=True), total, strict=True):
+            assert added_up(column) == rounded(whole)
+    chart = list(book.worksheets[1].iter_rows(values_only=True))
+    assert added_up(chart[-1][1:]) == rounded(charted(view.now, view.measure))
+    header, *rows = book["Rows"].iter_rows(values_only=True)
+    for name in SUMMED:
+        column = header.index(name.replace("_", " ").capitalize())
+        assert added_up(row[column] for row in rows) == rounded(view.now[name]), name
+
+
+def rounded(amount: Any) -> Decimal:
+    return round(Decimal(str(amount)), 9)
+
+
+def added_up(held: Iterable[Any]) -> Decimal:
+    return rounded(sum(Decimal(str(value)) for value in held))
+
+
+def check_api(view: View) -> None:
+    pages = list(view.pages_of_api())
+    for page in pages:
+        assert {name: Decimal(value) for name, value in page["totals"].items()} == view.now
+    rows = [row for page in pages for row in page["rows"]]
+    assert summed(rows, SUMMED) == {name: view.now[name] for name in SUMMED}
+
+
+CHECKS: tuple[Callable[[View], None], ...] = (
+    check_tiles,
+    check_charts,
+    check_tables,
+    check_other_pages,
+    check_sums,
+    check_calls,
+    check_focus,
+    check_workbook,
+    check_api,
+)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Kolkata"])
+def test_every_number_is_the_sum_over_the_log(client: Client, db: None, call: Callable[..., Call], zone: str) -> None:
+    acme = make_organization("acme", zone)
+    client.force_login(make_member("alice@example.com", acme))
+    secret = keys.create(acme, "report", None, Kind.READ)[1].text
+    now = datetime.now(UTC)
+    today = now.astimezone(ZoneInfo(zone)).date()
+    record(acme, some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900))
+    record(acme, some_calls(call, now - timedelta(days=50), now, 900))
+    record(acme, some_calls(call, now - timedelta(days=3), now, 100))
+    for rolled in (False, True):
+        if rolled:
+            roll_up()
+        for described in VIEWS:
+            view = View(client, acme, secret, described, today)
+            assert view.now["calls"] > 0, described
+            for check in CHECKS:
+                try:
+                    check(view)
+                except Exception as error:
+                    error.add_note(f"{check.__name__}, {'rolled up' if rolled else 'not rolled up'}: {described}")
+                    raise
