@@ -1,0 +1,116 @@
+"""No page has a barrier that axe-core can find, in light and dark, wide and narrow."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from aggregates import keys
+from aggregates.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
+from tests.browser.conftest import Watch
+from tests.browser.test_dashboard import PASSWORD, OpenPage, wait_until_drawn
+from tests.fixtures import make_organization
+from tests.history import some_calls
+
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+WIDTHS = (1440, 390)
+PLACES = {  # each with the number of its charts
+    "/": 0,
+    "/o/acme/": 3,
+    "/o/acme/?range=7d&operation=chat&not_user=bob&compare=before": 3,
+    "/o/acme/?range=custom&from=2025-01-02&to=2025-01-01": 3,
+    "/o/empty/": 0,
+    "/o/acme/changes/": 1,
+    "/o/acme/calls/": 0,
+    "/o/acme/calls/{call}/": 0,
+    "/o/acme/keys/": 0,
+    "/o/acme/prices/": 0,
+    "/o/acme/prices/comparison/": 0,
+    "/platform/": 1,
+    "/api/": 0,
+    "/nowhere/": 0,
+}
+
+
+@pytest.fixture
+def usage(transactional_db: None, staff: User, call: Callable[..., Call]) -> Organization:
+    """Two months of usage, keys and a price; and one who sees every page of it, and of an organization without any."""
+    acme, empty = make_organization("acme"), make_organization("empty")
+    for organization in (acme, empty):
+        Membership.objects.create(user=staff, organization=organization, role=Role.ADMIN)
+    for number in range(2):
+        key, _ = keys.create(acme, f"service {number}", staff)
+    keys.revoke(acme, key.pk)
+    PriceOverride.objects.create(organization=acme, pattern="model-*", input=3, output=15, created_by=staff)
+    now = datetime.now(UTC)
+    record(acme, some_calls(call, now - timedelta(days=60), now, 300))
+    return acme
+
+
+def barriers(page: Page, within: str) -> list[str]:
+    options = {"runOnly": TAGS, "resultTypes": ["violations"]}
+    found: list[dict[str, Any]] = Axe().run(page, within, options).response["violations"]
+    return [
+        f"{page.url} at {page.viewport_size}: {rule['id']}: {node['target']}: {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+def at_each_width(page: Page, number_of_charts: int = 0, within: str = "html") -> list[str]:
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if number_of_charts:
+            wait_until_drawn(page, number_of_charts)
+        found += barriers(page, within)
+    return found
+
+
+def log_in(page: Page, staff: User) -> None:
+    page.get_by_label("E-mail address").fill(staff.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Your organizations").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_barriers(
+    open_page: OpenPage, watch: Watch, usage: Organization, staff: User, scheme: str
+) -> None:
+    watch.forgiven = ("Failed to load resource",)  # the page that is not there
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    page.goto("/login/")
+    found = at_each_width(page)
+    log_in(page, staff)
+    for place, number_of_charts in PLACES.items():
+        page.goto(place.format(call=UsageLog.objects.latest("id").pk))
+        found += at_each_width(page, number_of_charts)
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_opens_has_no_barriers(open_page: OpenPage, usage: Organization, staff: User, scheme: str) -> None:
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    page.goto("/login/")
+    log_in(page, staff)
+    page.goto("/o/acme/")
+    wait_until_drawn(page)
+    found = []
+    for summary in page.locator("summary").all():
+        summary.click()
+        found += at_each_width(page, within="details[open]")
+        summary.click()
+    page.goto("/o/acme/keys/")
+    page.get_by_label("Name").fill("checkout")
+    page.get_by_role("button", name="Create key").click()
+    page.get_by_role("heading", name="copy the key now").wait_for()
+    found += at_each_width(page)
+
+    assert not found, "\n".join(found)
