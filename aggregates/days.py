@@ -27,6 +27,8 @@ class Span:
         return self.start < self.end
 
     def clipped(self, other: "Span") -> "Span":
+        if other.start <= self.start and self.end <= other.end:
+            return self
         return Span(max(self.start, other.start), min(self.end, other.end))
 
 
@@ -77,6 +79,7 @@ def week_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+@lru_cache(maxsize=20_000)
 def month_of(day: date) -> date:
     """The first day of its month."""
     return day.replace(day=1)

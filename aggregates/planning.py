@@ -95,6 +95,10 @@ def _planned(query: UsageQuery, known: Known, from_log: bool) -> Plan:
             continue
         head = state.head_of(whole) if state else None
         clean = whole.end <= known.now and (state is None or head == whole)
+        if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
+            rolled_through = day
+            aggregate.append(day)
+            continue
         if unbroken := unbroken and clean:
             rolled_through = day
         if clean and state is None and not from_log:

@@ -292,13 +292,16 @@ def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:
         return f"{statement} SELECT bucket, NULL, {sums} FROM part GROUP BY 1 ORDER BY 1", parameters
     height = " + ".join(f"sum({name})" for name in RANKS[query.rank])
     shown = "rank <= %s" if query.top else "true"
-    return (
-        f"""{statement}, ranked AS (
-            SELECT key, row_number() OVER (
-                ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C"
-            ) AS rank
-            FROM part GROUP BY key
+    rank = f'row_number() OVER (ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C") AS rank'
+    if query.bucket == Bucket.TOTAL:  # one row a key: its sums are ranked as they are
+        return (
+            f"""{statement}, whole AS (SELECT key, {sums}, {rank} FROM part GROUP BY key)
+            SELECT 1, CASE WHEN {shown} THEN key END, {sums} FROM whole GROUP BY 2 ORDER BY min(rank)
+            """,
+            [*parameters, *([query.top] if query.top else [])],
         )
+    return (
+        f"""{statement}, ranked AS (SELECT key, {rank} FROM part GROUP BY key)
         SELECT bucket, CASE WHEN {shown} THEN key END, {sums}
         FROM part JOIN ranked USING (key) GROUP BY 1, 2 ORDER BY 1, min(rank)
         """,
