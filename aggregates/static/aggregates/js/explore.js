@@ -20,6 +20,7 @@ function rememberHidden(buttons) {
     controls.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   });
   history.replaceState(history.state, "", address);
+  rememberAddress();
 }
 
 function press(button, only) {
