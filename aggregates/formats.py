@@ -42,6 +42,11 @@ def cost(sums: Sums) -> str:
     return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else money.shown(sums.cost)
 
 
+def exact_cost(sums: Sums) -> str:
+    """The same with every digit."""
+    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else f"${sums.cost:,f}"
+
+
 def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 

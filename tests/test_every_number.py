@@ -53,6 +53,7 @@ class View:
         values = [pair.split("=") for pair in self.kept]
         values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
         self.query = urlencode([*dates.items(), *self.shown.items(), *values])
+        self.got: dict[str, bytes] = {}
         self.now = self.logged(self.first, self.last)
         self.before = self.logged(*self.dates_before())
 
@@ -72,9 +73,12 @@ class View:
         return self.first - length, self.last - length
 
     def get(self, path: str) -> bytes:
+        if path in self.got:
+            return self.got[path]
         response = self.client.get(f"/o/{self.slug}/{path}?{self.query}")
-        assert response.status_code == 200, response.getvalue()
-        return response.getvalue()
+        assert response.status_code == 200, path
+        self.got[path] = response.getvalue()
+        return self.got[path]
 
     def rows(self, path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.get(path).decode())))
@@ -103,7 +107,7 @@ def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
 
 
 def number(text: str) -> Decimal:
-    return Decimal(re.sub("[^0-9.]", "", text))
+    return Decimal(re.sub("[^0-9.]", "", text) or 0)  # “no price” adds nothing
 
 
 def as_spreadsheets_hold_it(amount: Decimal | float) -> str:

@@ -126,7 +126,7 @@ def test_calls_without_price_are_counted_and_named_and_never_shown_as_nothing(cl
     assert f'href="{URL}"' in page
     only = text_of(client.get(reverse("dashboard", args=["acme"]) + "?range=custom&from=2025-07-03&to=2025-07-03"))
     assert "50.0% of calls have no price: o9-x." in only
-    assert '<td class="number">no price</td>' in only
+    assert '<td class="number" title="no price">no price</td>' in only
     filtered = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY.replace("01", "03", 1) + "&model=o9-x"))
     assert "100.0% of calls have no price: o9-x." in filtered
     assert '<p class="tile-value" title="no price">no price</p>' in filtered

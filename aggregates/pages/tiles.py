@@ -64,8 +64,7 @@ def cost(now: Sums, before: Sums) -> Tile:
     remark = f"{formats.plural(now.unpriced_calls, 'call')} without price" if now.unpriced_calls else ""
     known = now.unpriced_calls < now.calls or not now.calls
     change = relative(now.cost, before.cost, more_is="bad") if known else Change("none", "–")
-    exact = f"${now.cost:,f}" if known else formats.cost(now)
-    return Tile("cost", "Cost", formats.cost(now), exact, change, formats.cost(before), remark)
+    return Tile("cost", "Cost", formats.cost(now), formats.exact_cost(now), change, formats.cost(before), remark)
 
 
 def calls(now: Sums, before: Sums) -> Tile:

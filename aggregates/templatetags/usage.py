@@ -26,6 +26,7 @@ register.filter("named", formats.named)
 register.filter("count", formats.count)
 register.filter("compact", formats.compact)
 register.filter("cost", formats.cost)
+register.filter("exact_cost", formats.exact_cost)
 register.filter("money", money.shown)
 register.filter("signed", signed)
 
@@ -33,12 +34,6 @@ register.filter("signed", signed)
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
-
-
-@register.filter
-def exact(amount: Decimal) -> str:
-    """Every digit, with thousands set apart."""
-    return f"{amount:,f}"
 
 
 @register.simple_tag
