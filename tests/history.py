@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aggregates.calls import Call
 
@@ -10,15 +10,17 @@ MODELS = [f"model-{number}" for number in range(12)]
 USERS = ["alice", "bob", "", *(f"user-{number}" for number in range(15))]
 
 
-def some_calls(call: Callable[..., Call], first: datetime, last: datetime, number: int = 150) -> list[Call]:
-    """Calls spread over [first, last)."""
+def some_calls(
+    call: Callable[..., Call], first: datetime, last: datetime, number: int = 150, every: int = 1
+) -> list[Call]:
+    """Calls spread over [first, last); or only over every so manieth day of it, which are rolled up sooner."""
     chance = random.Random(11)
     calls = []
     for _ in range(number):
         tokens = chance.randrange(9000)
         calls.append(
             call(
-                (first + (last - first) * chance.random()).isoformat(),
+                (first + _on_every(every, (last - first) * chance.random())).isoformat(),
                 model=chance.choice(MODELS),
                 operation=chance.choice(["chat", "search", ""]),
                 provider=chance.choice(["openai", "anthropic"]),
@@ -33,3 +35,8 @@ def some_calls(call: Callable[..., Call], first: datetime, last: datetime, numbe
             )
         )
     return calls
+
+
+def _on_every(nth: int, elapsed: timedelta) -> timedelta:
+    """The same time of the day, on the nth day that came before it, or on itself."""
+    return elapsed - timedelta(days=elapsed.days % nth)

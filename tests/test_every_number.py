@@ -243,7 +243,7 @@ def test_every_number_is_the_sum_over_the_log(client: Client, db: None, call: Ca
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
     now = datetime.now(UTC)
     today = now.astimezone(ZoneInfo(zone)).date()
-    record(acme, some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900))
+    record(acme, some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5))
     record(acme, some_calls(call, now - timedelta(days=50), now, 900))
     record(acme, some_calls(call, now - timedelta(days=3), now, 100))
     for rolled in (False, True):

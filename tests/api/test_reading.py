@@ -52,7 +52,7 @@ def test_it_is_what_the_log_says(client: Client, db: None, call: Callable[..., C
     acme = make_organization("acme", zone)
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
     now = datetime.now(UTC)
-    record(acme, some_calls(call, now - timedelta(days=200), now, 300))
+    record(acme, some_calls(call, now - timedelta(days=200), now, 300, every=3))
     roll_up()
     for view in VIEWS:
         read_pages = pages(client, secret, f"{view}&limit={limit}")

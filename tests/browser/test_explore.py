@@ -31,7 +31,7 @@ def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
     organization = make_organization("acme", ZONE)
     make_member("alice@example.com", organization)
     now = datetime.now(UTC)
-    record(organization, some_calls(call, now - timedelta(days=440), now - timedelta(days=35), 400))
+    record(organization, some_calls(call, now - timedelta(days=440), now - timedelta(days=35), 400, every=9))
     record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
     roll_up()
     record(organization, some_calls(call, now - timedelta(days=1), now, 40))

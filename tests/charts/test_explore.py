@@ -26,7 +26,7 @@ QUARTER = ranges.of_days("custom", date(2025, 4, 1), date(2025, 6, 30), "UTC")
 
 @pytest.fixture
 def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
-    record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700))
+    record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700, every=5))
     roll_up()
     return acme
 
