@@ -21,6 +21,7 @@ from aggregates.sources import read, snapshot
 from aggregates.views.gate import PageRequest, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
+MAX_ROWS = 50_000  # of a workbook, which is made in memory
 CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -61,6 +62,8 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
         return _refused(str(unanswered[rows]))
     if not loaded.provenance:
         return _refused(loaded.refusal)
+    if (found := len(answers[rows].rows)) > MAX_ROWS:
+        return _refused(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {found:,}: take a longer step.")
     workbook = as_xlsx(loaded, answers[rows], answers.get(before))
     return HttpResponse(workbook, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 

@@ -13,6 +13,7 @@ from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, Role, User
 from aggregates.rollup import roll_up
+from aggregates.views import exports
 from tests.fixtures import make_organization
 
 
@@ -131,6 +132,19 @@ def test_a_days_calls_of_one_kind_are_a_row_of_focus(
     }
     assert list(first) == sorted(first, key=lambda name: (name.startswith("x_"), name))
     assert (first["x_Calls"], second["x_Calls"], second["ChargePeriodStart"]) == ("2", "1", "2025-07-02T18:15:00Z")
+
+
+def test_a_workbook_is_no_larger_than_memory_is_for(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    record(acme, [call(f"2025-07-0{day}T10:00Z") for day in (1, 2, 3)])
+    monkeypatch.setattr(exports, "MAX_ROWS", 2)
+    address = "/o/acme/usage.xlsx?range=custom&from=2025-07-01&to=2025-07-03&bucket="
+    assert client.get(f"{address}month").status_code == 200
+    response = client.get(f"{address}day")
+    assert response.status_code == 400
+    assert response.content.decode().startswith("bucket: Expected at most 2 rows in a workbook, got 3")
 
 
 def test_a_workbook_runs_nothing(client: Client, alice: User, acme: Organization, call: Callable[..., Call]) -> None:
