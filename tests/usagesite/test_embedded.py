@@ -110,6 +110,7 @@ def test_a_user_that_comes_while_it_stops_gets_a_new_one(site: Site) -> None:
     remember(site)
     newcomers = [site.user() for _ in range(2)]
     os.kill(site.keeper(), signal.SIGTERM)
+    wait_until(lambda: not site.place.keeper.read_text(), "its keeper begins to stop it")  # until then it serves
     for user in newcomers:
         assert user.ask("SELECT word FROM kept") == "kept"
 
