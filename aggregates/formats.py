@@ -1,18 +1,22 @@
-"""Numbers for people."""
+"""Numbers for people, as they are used to writing them."""
 
 from decimal import Decimal
 
-from aggregates import money
+from aggregates import locales, money
 from aggregates.measures import Sums, rate
+from aggregates.wallclock import NARROW_SPACE
 
-NARROW_SPACE = "\u202f"  # does not break
 NO_PRICE = "no price"
 SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 
 
 def count(number: int) -> str:
     """Every digit: 1,234,567."""
-    return f"{number:,}"
+    return locales.current().number(f"{number:,}")
+
+
+def decimal(number: Decimal, places: int) -> str:
+    return locales.current().number(f"{number:,.{places}f}")
 
 
 def compact(number: int) -> str:
@@ -21,7 +25,7 @@ def compact(number: int) -> str:
         if number >= scale:
             scaled = Decimal(number) / scale
             places = max(0, 2 - scaled.adjusted())
-            return f"{scaled:,.{places}f}{NARROW_SPACE}{letter}"
+            return decimal(scaled, places) + NARROW_SPACE + letter
     return count(number)
 
 
@@ -30,11 +34,16 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     if not whole:
         return "–"
     share = Decimal(part) / Decimal(whole) * 100
-    return "<0.1%" if 0 < share < Decimal("0.05") else f"{share:.1f}%"
+    return f"<{of_hundred(Decimal('0.1'))}" if 0 < share < Decimal("0.05") else of_hundred(share)
 
 
 def share_of_tokens(part: int, whole: int) -> str:
-    return f"{rate(part, whole) * 100:.1f}%" if whole else "–"
+    return of_hundred(rate(part, whole) * 100) if whole else "–"
+
+
+def of_hundred(share: Decimal, places: int = 1) -> str:
+    """A share in percent: 12.3%."""
+    return locales.current().percent(f"{share:,.{places}f}")
 
 
 def cost(sums: Sums) -> str:
@@ -44,11 +53,11 @@ def cost(sums: Sums) -> str:
 
 def exact_cost(sums: Sums) -> str:
     """The same with every digit."""
-    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else f"${sums.cost:,f}"
+    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else money.exact(sums.cost)
 
 
 def plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def named(key: str | None) -> str:

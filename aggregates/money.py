@@ -2,6 +2,8 @@
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from aggregates import locales
+
 STORED = Decimal("1e-12")
 # Room for the sum over a log of any size; the default 28 digits are not enough for large totals.
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -14,8 +16,12 @@ def stored(amount: Decimal) -> Decimal:
 
 def shown(amount: Decimal) -> str:
     """For people: cents from one dollar up, and below it enough decimals to show three significant digits."""
-    sign, size = ("-" if amount < 0 else ""), amount.copy_abs()  # abs() would round to 28 digits
-    if size >= 1 or size == 0:
-        return f"{sign}${size.quantize(Decimal('0.01'), context=EXACT):,}"
-    places = min(12, 2 - size.adjusted())
-    return f"{sign}${size.quantize(Decimal(1).scaleb(-places), context=EXACT):f}"
+    size = amount.copy_abs()  # abs() would round to 28 digits
+    places = 2 if size >= 1 or size == 0 else min(12, 2 - size.adjusted())
+    rounded = size.quantize(Decimal(1).scaleb(-places), context=EXACT)
+    return locales.current().amount(f"{'-' if amount < 0 else ''}{rounded:,f}")
+
+
+def exact(amount: Decimal) -> str:
+    """For people, with every digit."""
+    return locales.current().amount(f"{amount:,f}")

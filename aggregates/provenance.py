@@ -8,7 +8,7 @@ from aggregates import days
 from aggregates.formats import plural
 from aggregates.planning import Plan
 from aggregates.sources import Answer
-from aggregates.wallclock import when
+from aggregates.wallclock import clock, when
 
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
@@ -41,7 +41,7 @@ def _head(plan: Plan, today: date, zone: str) -> str:
     rest = next((start for start in starts if start.date() == today), None)
     if not rest or today not in plan.head_days:
         return ""
-    return f"{' ' if plan.log_days == (today,) else ', today '}since {rest:%H:%M}"
+    return f"{' ' if plan.log_days == (today,) else ', today '}since {clock(rest)}"
 
 
 def differing(main: Answer, others: Iterable[Answer]) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from aggregates import days
 from aggregates.days import Span
 from aggregates.dimensions import BY_NAME, Grain, grain_for
+from aggregates.formats import count
 from aggregates.measures import RANKS
 from aggregates.models import Organization
 
@@ -79,7 +80,7 @@ class UsageQuery:
             raise QueryError("The range ends before it begins.")
         limit = MAX_HOURLY_DAYS if self.bucket == Bucket.HOUR else MAX_DAYS
         if self.end - self.start > timedelta(days=limit + 1):
-            raise QueryError(f"The range is too long: at most {limit:,} days by {self.bucket}.")
+            raise QueryError(f"The range is too long: at most {count(limit)} days by {self.bucket}.")
         for name in self.dimensions:
             if name not in BY_NAME:
                 raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates import days
 from aggregates.days import DAY, Span
-from aggregates.wallclock import day_words
+from aggregates.wallclock import clock, day_words, span_words
 
 NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months", "custom": "Custom"}
 DEFAULT = "30d"
@@ -59,15 +59,8 @@ class Range:
         """The dates it covers, for people."""
         if self.name == "24h":
             start, end = (instant.astimezone(ZoneInfo(self.zone)) for instant in (self.span.start, self.span.end))
-            return f"{day_words(start.date())} {start:%H:%M} – {day_words(end.date())} {end:%H:%M}"
-        if self.first == self.last:
-            return day_words(self.first)
-        start_words = day_words(self.first)
-        if self.first.year == self.last.year:
-            start_words = start_words.removesuffix(f" {self.first.year}")
-            if self.first.month == self.last.month:
-                start_words = str(self.first.day)
-        return f"{start_words} – {day_words(self.last)}"
+            return f"{day_words(start.date())} {clock(start)} – {day_words(end.date())} {clock(end)}"
+        return span_words(self.first, self.last)
 
 
 def of_days(name: str, first: date, last: date, zone: str) -> Range:

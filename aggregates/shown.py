@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from aggregates import formats, money
+from aggregates import formats, locales, money
 from aggregates.measures import Sums
 from aggregates.money import EXACT
 
@@ -17,13 +17,12 @@ class Unit:
     """How values are written: in full for people, and what stands before and after them on an axis."""
 
     text: Callable[[Any], str]
-    prefix: str = ""
-    suffix: str = ""
+    around: Callable[[], tuple[str, str]]
 
 
-COST = Unit(money.shown, "$")
-COUNT = Unit(formats.count)
-PERCENT = Unit(lambda share: f"{share:.1f}%", suffix="%")
+COST = Unit(money.shown, lambda: locales.current().dollars)
+COUNT = Unit(formats.count, lambda: ("", ""))
+PERCENT = Unit(formats.of_hundred, lambda: locales.current().percents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,36 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from aggregates import days
+from aggregates import days, locales
 from aggregates.days import DAY
+
+NARROW_SPACE = "\u202f"  # does not break
 
 
 def day_words(day: date) -> str:
     """As in “5 Jul 2025”."""
-    return f"{day.day} {day:%b %Y}"
+    return f"{day:%b} {day.day}, {day.year}" if locales.current().month_first else f"{day.day} {day:%b} {day.year}"
+
+
+def span_words(first: date, last: date) -> str:
+    """Days from first to last, with what they share said once: “27 Aug – 3 Sep 2025”, “1 – 5 Jul 2025”."""
+    words = day_words(last)
+    if first == last:
+        return words
+    if first.year != last.year:
+        return f"{day_words(first)} – {words}"
+    same_month = first.month == last.month
+    if locales.current().month_first:
+        return f"{first:%b} {first.day} – {last.day if same_month else f'{last:%b} {last.day}'}, {last.year}"
+    return f"{first.day if same_month else f'{first.day} {first:%b}'} – {words}"
+
+
+def clock(local: datetime, *, seconds: bool = False) -> str:
+    """As in “14:05” or “2:05 PM”."""
+    rest = f"{local:%M:%S}" if seconds else f"{local:%M}"
+    if not locales.current().twelve_hours:
+        return f"{local:%H}:{rest}"
+    return f"{local.hour % 12 or 12}:{rest}{NARROW_SPACE}{'PM' if local.hour >= 12 else 'AM'}"
 
 
 def when(instant: datetime, zone: str, as_of: datetime) -> str:
@@ -17,7 +40,7 @@ def when(instant: datetime, zone: str, as_of: datetime) -> str:
     local = instant.astimezone(ZoneInfo(zone))
     day, today = days.date_of(instant, zone), days.date_of(as_of, zone)
     named = {today: "today", today - DAY: "yesterday"}.get(day, day_words(day))
-    return f"{named} {local:%H:%M} {abbreviation(local)}"
+    return f"{named} {clock(local)} {abbreviation(local)}"
 
 
 def abbreviation(local: datetime) -> str:

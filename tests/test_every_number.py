@@ -37,14 +37,17 @@ VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
     (200, 0, {"by": "model", "bucket": "month", "measure": "tokens", "compare": "before"}, ["project="], []),
     (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
 ]
+DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
 CHARTED = {"cost": ["cost"], "calls": ["calls"], "tokens": ["input_tokens", "output_tokens"], "errors": ["errors"]}
 
 
 class View:
     """One of VIEWS as an organization's pages, files and API show it, and as the log adds it up."""
 
-    def __init__(self, client: Client, organization: Organization, secret: str, view: Any, today: date) -> None:
-        self.client, self.slug, self.secret = client, organization.slug, secret
+    def __init__(
+        self, client: Client, organization: Organization, secret: str, view: Any, today: date, language: str
+    ) -> None:
+        self.client, self.slug, self.secret, self.language = client, organization.slug, secret, language
         first, last, self.shown, self.kept, self.left_out = view
         self.first, self.last = today - timedelta(days=first), today - timedelta(days=last)
         self.measure = CHARTED[self.shown.get("measure", "cost")]
@@ -75,7 +78,7 @@ class View:
     def get(self, path: str) -> bytes:
         if path in self.got:
             return self.got[path]
-        response = self.client.get(f"/o/{self.slug}/{path}?{self.query}")
+        response = self.client.get(f"/o/{self.slug}/{path}?{self.query}", headers={"Accept-Language": self.language})
         assert response.status_code == 200, path
         self.got[path] = response.getvalue()
         return self.got[path]
@@ -106,8 +109,10 @@ def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
     return {name: sum((Decimal(row[name] or 0) for row in rows), Decimal(0)) for name in names}
 
 
-def number(text: str) -> Decimal:
-    return Decimal(re.sub("[^0-9.]", "", text) or 0)  # “no price” adds nothing
+def number(text: str, view: View) -> Decimal:
+    """As the reader writes it; “no price” adds nothing."""
+    decimal = DECIMALS[view.language]
+    return Decimal(re.sub(f"[^0-9{decimal}]", "", text).replace(decimal, ".") or 0)
 
 
 def as_spreadsheets_hold_it(amount: Decimal | float) -> str:
@@ -119,8 +124,8 @@ def check_tiles(view: View) -> None:
     log = view.now
     titles = re.findall(r'<p class="tile-value" title="([^"]*)">', view.get("").decode())
     cost, calls, tokens, cached = titles
-    assert (number(cost), number(calls), number(tokens)) == (log["cost"], log["calls"], tokens_of(log))
-    assert [number(part) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
+    assert [number(each, view) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
+    assert [number(part, view) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
 
 
 def check_charts(view: View) -> None:
@@ -144,22 +149,19 @@ def check_tables(view: View) -> None:
     assert len(tables) == 4
     for table in tables:
         lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
-        *groups, total = [[number(title) for title in titles] for titles in lines if titles]
+        *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
         assert total == [log["cost"], log["calls"], tokens_of(log)]
         assert [sum(column) for column in zip(*groups, strict=True)] == total
 
 
 def check_other_pages(view: View) -> None:
     titles = re.findall(r'<tr class="whole">.*?title="([^"]*)"', view.get("changes/").decode())
-    assert [number(title) for title in titles] == [view.before["cost"], view.now["cost"]]
+    assert [number(title, view) for title in titles] == [view.before["cost"], view.now["cost"]]
     (totals,) = re.findall(r'<p class="call-totals">(.*?)</p>', view.get("calls/").decode())
-    (count,) = re.findall(r"<b>([0-9,]+)</b> call", totals)
+    (count,) = re.findall(r"<b>([0-9.,]+)</b> call", totals)
     cost, tokens = re.findall(r'title="([^"]*)"', totals)
-    assert (number(count), number(cost), number(tokens)) == (
-        view.now["calls"],
-        view.now["cost"],
-        tokens_of(view.now),
-    )
+    found = [number(each, view) for each in (count, cost, tokens)]
+    assert found == [view.now["calls"], view.now["cost"], tokens_of(view.now)]
 
 
 def check_sums(view: View) -> None:
@@ -236,8 +238,12 @@ CHECKS: tuple[Callable[[View], None], ...] = (
 )
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Kolkata"])
-def test_every_number_is_the_sum_over_the_log(client: Client, db: None, call: Callable[..., Call], zone: str) -> None:
+@pytest.mark.parametrize(
+    ("zone", "language"), [("UTC", "en-GB"), ("America/Los_Angeles", "de-DE"), ("Asia/Kolkata", "en-IN")]
+)
+def test_every_number_is_the_sum_over_the_log(
+    client: Client, db: None, call: Callable[..., Call], zone: str, language: str
+) -> None:
     acme = make_organization("acme", zone)
     client.force_login(make_member("alice@example.com", acme))
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
@@ -250,7 +256,7 @@ def test_every_number_is_the_sum_over_the_log(client: Client, db: None, call: Ca
         if rolled:
             roll_up()
         for described in VIEWS:
-            view = View(client, acme, secret, described, today)
+            view = View(client, acme, secret, described, today, language)
             assert view.now["calls"] > 0, described
             for check in CHECKS:
                 try:

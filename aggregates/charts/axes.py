@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.days import DAY, HOUR
 from aggregates.queries import Bucket, UsageQuery
-from aggregates.wallclock import abbreviation
+from aggregates.wallclock import abbreviation, clock, day_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class Axis:
     widths: tuple[timedelta, ...]
     notes: tuple[str, ...]
     is_hourly: bool
+
+    @property
+    def times(self) -> list[str]:
+        """The places in words."""
+        if not self.is_hourly:
+            return [day_words(date.fromisoformat(place)) for place in self.places]
+        moments = map(datetime.fromisoformat, self.places)
+        return [f"{day_words(moment.date())}, {clock(moment)}" for moment in moments]
 
 
 def axis_of(query: UsageQuery) -> Axis:
@@ -42,15 +50,15 @@ def axis_of_days(dates: Sequence[date]) -> Axis:
 
 
 def axis_of_hours(instants: Sequence[datetime], zone: str) -> Axis:
-    clocks = [instant.astimezone(ZoneInfo(zone)) for instant in instants]
-    shown = [clock.replace(tzinfo=None) for clock in clocks]
+    locals_ = [instant.astimezone(ZoneInfo(zone)) for instant in instants]
+    shown = [local.replace(tzinfo=None) for local in locals_]
     places = _in_order(shown)
     ends = [*places[1:], places[-1] + HOUR]
     widths = tuple(min(HOUR, end - place) for place, end in zip(places, ends, strict=True))
-    repeated = {clock for clock in shown if shown.count(clock) > 1}
+    repeated = {local for local in shown if shown.count(local) > 1}
     notes = tuple(
-        f"{clock:%H:%M} {abbreviation(clock)}" if place != own or own in repeated else ""
-        for clock, own, place in zip(clocks, shown, places, strict=True)
+        f"{clock(local)} {abbreviation(local)}" if place != own or own in repeated else ""
+        for local, own, place in zip(locals_, shown, places, strict=True)
     )
     return Axis(tuple(place.isoformat(timespec="seconds") for place in places), widths, notes, is_hourly=True)
 
@@ -59,12 +67,12 @@ def _in_order(clocks: Sequence[datetime]) -> list[datetime]:
     """The wall clocks, with those that do not advance spread evenly before the next one that does."""
     places: list[datetime] = []
     waiting = 0
-    for clock in clocks:
-        if places and clock <= places[-1]:
+    for local in clocks:
+        if places and local <= places[-1]:
             waiting += 1
             continue
-        places += _between(places[-1], clock, waiting) if waiting else []
-        places.append(clock)
+        places += _between(places[-1], local, waiting) if waiting else []
+        places.append(local)
         waiting = 0
     return places + (_between(places[-1], places[-1] + HOUR, waiting) if waiting else [])
 

@@ -16,7 +16,7 @@ from aggregates.queries import Bucket, UsageQuery
 from aggregates.selection import BARS, CUMULATIVE, LINES, SHARE, Selection
 from aggregates.shown import COST, PERCENT, Number
 from aggregates.sources import Answer
-from aggregates.wallclock import day_words
+from aggregates.wallclock import clock, day_words
 
 TOP = 8
 SHAPES = {BARS: Shape.BARS, LINES: Shape.LINES, CUMULATIVE: Shape.STACK, SHARE: Shape.BARS}
@@ -127,4 +127,4 @@ def _ghost(selection: Selection, before: Answer, number: int) -> Series:
 def _when(answer: Answer, start: Any) -> str:
     local = answer.query.local(start)
     words = day_words(days.date_of(start, answer.query.zone))
-    return f"{words}, {local:%H:%M}" if answer.query.bucket == Bucket.HOUR else words
+    return f"{words}, {clock(local)}" if answer.query.bucket == Bucket.HOUR else words

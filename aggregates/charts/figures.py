@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from aggregates import formats
+from aggregates import formats, locales
 from aggregates.charts.axes import Axis
 from aggregates.days import DAY, HOUR
 from aggregates.shown import COUNT, PERCENT, Number, Unit
@@ -92,6 +92,8 @@ def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, gh
     return {
         "data": traces,
         "layout": {
+            "meta": {"times": axis.times},
+            "separators": separators(),
             "barmode": "stack",
             "hovermode": "x unified",
             "dragmode": False,
@@ -155,15 +157,18 @@ def as_text(name: str) -> str:
 
 
 def _time_axis(axis: Axis) -> Figure:
+    locale = locales.current()
+    day, year = ("%b %-d", ", %Y") if locale.month_first else ("%-d %b", " %Y")
+    hour = "%-I:%M %p" if locale.twelve_hours else "%H:%M"
     half = max(HOUR if axis.is_hourly else DAY, min(axis.widths[0], axis.widths[-1])) / 2
     first, last = (datetime.fromisoformat(place) for place in (axis.places[0], axis.places[-1]))
     return {
         "type": "date",
         "range": [(first - half).isoformat(), (last + half).isoformat()],
-        "unifiedhovertitle": {"text": "%{x|%a %-d %b, %H:%M}" if axis.is_hourly else "%{x|%a %-d %b %Y}"},
+        "unifiedhovertitle": {"text": f"%{{x|%a {day}, {hour}}}" if axis.is_hourly else f"%{{x|%a {day}{year}}}"},
         "tickformatstops": [
-            {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%a %-d %b"},
-            {"dtickrange": [86_400_000, 2_419_199_999], "value": "%-d %b"},
+            {"dtickrange": [None, 86_399_999], "value": f"{hour}\n%a {day}"},
+            {"dtickrange": [86_400_000, 2_419_199_999], "value": day},
             {"dtickrange": ["M1", None], "value": "%b\n%Y"},
         ],
         "showgrid": False,
@@ -175,15 +180,22 @@ def _time_axis(axis: Axis) -> Figure:
     }
 
 
+def separators() -> str:
+    """As Plotly takes them: what stands before decimals, and between thousands."""
+    locale = locales.current()
+    return locale.decimal + locale.group
+
+
 def _value_axis(unit: Unit, highest: Number) -> Figure:
+    before, after = unit.around()
     axis = {
         "rangemode": "tozero",
         "fixedrange": True,
         "automargin": True,
         "zeroline": False,
         "nticks": 5,
-        "tickprefix": unit.prefix,
-        "ticksuffix": unit.suffix,
+        "tickprefix": before,
+        "ticksuffix": after,
         "ticklabelstandoff": 6,
     }
     if highest == 0:

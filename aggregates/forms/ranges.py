@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from aggregates import ranges
+from aggregates.formats import count
 from aggregates.forms.fields import CHOICES, DATE
 from aggregates.ranges import Range
 
@@ -46,7 +47,7 @@ class RangeForm(forms.Form):
         if first and last and first > last:
             self.add_error("to", f"Expected a date not before {first}, where the range begins.")
         elif first and last and (last - first).days >= ranges.MAX_DAYS:
-            self.add_error("from", f"A range may have at most {ranges.MAX_DAYS:,} days.")
+            self.add_error("from", f"A range may have at most {count(ranges.MAX_DAYS)} days.")
         elif first and last and not ranges.of_days("custom", first, last, self.zone).span:
             self.add_error("from", f"{first} never was in {self.zone}: its clocks skipped that day.")
 

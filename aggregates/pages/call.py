@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aggregates import formats
+from aggregates import formats, money
 from aggregates.dimensions import DIMENSIONS, Dimension
 from aggregates.models import UsageLog
 from aggregates.pages.calls import cost_of, local_words
@@ -27,7 +27,7 @@ class Section:
 
 def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
     """Times on the zone's wall clock, and in UTC."""
-    hit = f"{call.cache_hit_rate * 100:.2f}% of the input" if call.input_tokens else ""
+    hit = f"{formats.of_hundred(call.cache_hit_rate * 100, 2)} of the input" if call.input_tokens else ""
     source = call.get_cost_source_display()
     return (
         Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS))),
@@ -45,7 +45,7 @@ def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
         Section(
             "What it cost",
             (
-                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly ${call.cost}"),
+                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.exact(call.cost)}"),
                 Detail("Where the cost is from", source),
             ),
         ),

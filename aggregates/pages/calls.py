@@ -16,7 +16,7 @@ from aggregates.provenance import provenance
 from aggregates.queries import QueryError
 from aggregates.selection import CallSelection
 from aggregates.sources import Answer, for_at_most, read, snapshot
-from aggregates.wallclock import abbreviation, day_words
+from aggregates.wallclock import abbreviation, clock, day_words
 
 PAGE = 50
 
@@ -131,7 +131,7 @@ def _summary(sums: Sums | None, status: str) -> str:
 def _line(call: UsageLog, zone: str) -> Line:
     local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
     moment = ", ".join(local_words(call.timestamp, each) for each in both)
-    return Line(call, f"{local:%H:%M:%S}", moment, cost_of(call.cost))
+    return Line(call, clock(local, seconds=True), moment, cost_of(call.cost))
 
 
 def cost_of(cost: Decimal | None) -> str:
@@ -147,5 +147,5 @@ def local_words(instant: datetime, zone: str) -> str:
 def part_words(span: Span, zone: str) -> str:
     """A part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
     start, end = (instant.astimezone(ZoneInfo(zone)) for instant in (span.start, span.end))
-    last = f"{end:%H:%M}" if start.date() == end.date() else f"{day_words(end.date())} {end:%H:%M}"
-    return f"{day_words(start.date())} {start:%H:%M} – {last} {abbreviation(end)}"
+    last = clock(end) if start.date() == end.date() else f"{day_words(end.date())} {clock(end)}"
+    return f"{day_words(start.date())} {clock(start)} – {last} {abbreviation(end)}"

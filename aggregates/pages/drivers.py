@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aggregates import formats
 from aggregates.cells import Cell, Cells
 from aggregates.dimensions import BY_NAME, Dimension
 from aggregates.measures import Sums
@@ -33,7 +34,7 @@ class Driver:
     @property
     def share(self) -> str:
         """Beyond 100% and below 0 where others go the other way."""
-        return f"{self.difference / self.whole * 100:.1f}%" if self.whole else "–"
+        return formats.of_hundred(self.difference / self.whole * 100) if self.whole else "–"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") 
         return Change("new", "new") if now else Change("none", "–")
     percent = (Decimal(now) - Decimal(before)) / Decimal(before) * 100
     places = 1 if abs(percent) < 100 else 0
-    return _change(percent, f"{abs(percent):,.{places}f}%", more_is)
+    return _change(percent, places, formats.of_hundred(abs(percent), places), more_is)
 
 
 def in_points(now: Sums, before: Sums, more_is: str = "plain") -> Change:
@@ -50,11 +50,11 @@ def in_points(now: Sums, before: Sums, more_is: str = "plain") -> Change:
     if not now.input_tokens or not before.input_tokens:
         return Change("none", "–")
     points = (now.cache_hit_rate - before.cache_hit_rate) * 100
-    return _change(points, f"{abs(points):.1f} pp", more_is)
+    return _change(points, 1, f"{formats.decimal(abs(points), 1)} pp", more_is)
 
 
-def _change(amount: Decimal, text: str, more_is: str) -> Change:
-    if not Decimal(text.rstrip("% p").replace(",", "")):  # nothing to see at the decimals that are shown
+def _change(amount: Decimal, places: int, text: str, more_is: str) -> Change:
+    if not round(amount, places):  # nothing to see at the decimals that are shown
         return Change("same", text)
     less_is = {"good": "bad", "bad": "good"}.get(more_is, "plain")
     return Change("up", text, more_is) if amount > 0 else Change("down", text, less_is)

@@ -10,9 +10,10 @@ from itertools import accumulate, pairwise
 
 from aggregates import money
 from aggregates.bridge import Bridge
-from aggregates.charts.figures import Figure, as_text
+from aggregates.charts.figures import Figure, as_text, separators
 from aggregates.money import EXACT
 from aggregates.pages.telling import Step, steps_of
+from aggregates.shown import COST
 
 BEFORE, NOW = "Before", "Now"
 UP, DOWN, WHOLE = "up", "down", "ghost"
@@ -111,7 +112,9 @@ def _links(bars: list[Bar]) -> Figure:
 
 def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
     span = EXACT.subtract(highest, lowest) or Decimal(1)
+    before, after = COST.around()
     return {
+        "separators": separators(),
         "barmode": "overlay",
         "hovermode": "closest",
         "dragmode": False,
@@ -125,7 +128,8 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
             "zeroline": False,
             "showgrid": False,
             "nticks": 5,
-            "tickprefix": "$",
+            "tickprefix": before,
+            "ticksuffix": after,
         }
         | ({"exponentformat": "B"} if highest >= 10_000 else {}),
         "yaxis": {

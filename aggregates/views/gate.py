@@ -12,6 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from aggregates import locales
 from aggregates.access import NoAccess
 from aggregates.models import User
 
@@ -46,11 +47,12 @@ def _checked(view: View) -> View:
         if not request.user.is_authenticated:
             return _to_login(request)
         try:
-            return view(request, *args, **kwargs)
+            with locales.read_by(request.headers.get("Accept-Language", "")):
+                return view(request, *args, **kwargs)
         except NoAccess:
             raise Http404 from None
 
-    return never_cache(vary_on_headers("HX-Request")(checked))
+    return never_cache(vary_on_headers("HX-Request", "Accept-Language")(checked))
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

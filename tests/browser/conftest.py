@@ -82,7 +82,7 @@ def open_page(
     contexts = list[BrowserContext]()
 
     def open_one(**options: Any) -> Page:
-        options = {"viewport": {"width": 1440, "height": 900}, "base_url": live_server.url} | options
+        options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": live_server.url} | options
         context = chromium.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(10_000)

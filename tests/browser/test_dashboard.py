@@ -18,6 +18,7 @@ from aggregates.queries import Source
 from aggregates.rollup import roll_up
 from aggregates.selection import Selection
 from aggregates.sources import read
+from aggregates.wallclock import day_words
 from tests.browser.conftest import Watch
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
@@ -303,10 +304,32 @@ def test_a_charts_numbers_are_a_table_away(open_page: OpenPage, usage: Organizat
     rows = [row.split("\t") for row in card.locator("tbody tr").all_inner_texts()]
     chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
     (_, ok), (_, errors) = expected(Selection(usage, chosen))["calls"]
-    assert [row[0] for row in rows] == [str(chosen.first + timedelta(days=number)) for number in range(30)]
+    assert [row[0] for row in rows] == [day_words(chosen.first + timedelta(days=number)) for number in range(30)]
     assert [[float(value) for value in row[1:]] for row in rows] == [
         list(pair) for pair in zip(ok, errors, strict=True)
     ]
+
+
+def test_readers_see_numbers_and_dates_as_they_write_them(open_page: OpenPage, usage: Organization) -> None:
+    german, american = open_page(locale="de-DE"), open_page(locale="en-US")
+    for page in (german, american):
+        log_in(page)
+        wait_until_drawn(page)
+        page.goto("/o/acme/?range=24h")
+        wait_until_drawn(page)
+
+    for page, separators, cost, tick, hour in (
+        (german, ",.", r"[\d.]+,\d\d\xa0\$", r"[\d.,]+\xa0\$", r"\d\d:00.*"),
+        (american, ".,", r"\$[\d,]+\.\d\d", r"\$[\d.,]+", r"\d+:00 [AP]M.*"),
+    ):
+        expect(page.locator(".tile-value").first).to_have_text(re.compile(f"^{cost}$"))
+        assert page.evaluate("document.getElementById('chart-explore')._fullLayout.separators") == separators
+        for axis, pattern in (("y", tick), ("x", hour)):
+            texts = page.locator(f"#chart-explore .{axis}tick text").all_text_contents()
+            assert texts
+            assert [text for text in texts if not re.fullmatch(pattern, text)] == []
+    expect(german.locator(".view-dates")).to_have_text(re.compile(r"\d+ \w{3} 20\d\d \d\d:00 – .*"))
+    expect(american.locator(".view-dates")).to_have_text(re.compile(r"\w{3} \d+, 20\d\d \d+:00\s[AP]M – .*"))
 
 
 def test_without_javascript_everything_but_the_charts_works(open_page: OpenPage, usage: Organization) -> None:

@@ -13,9 +13,9 @@ function tableOf(figure) {
   const body = table.createTBody();
   cell(head, "th", "Time");
   figure.data.forEach((trace) => cell(head, "th", trace.name));
-  figure.data[0].x.forEach((place, number) => {
+  figure.layout.meta.times.forEach((time, number) => {
     const row = body.insertRow();
-    cell(row, "th", place.replace("T", " ").replace(/:00$/, ""));
+    cell(row, "th", time);
     figure.data.forEach((trace) => cell(row, "td", trace.customdata[number]));
   });
   return table;
