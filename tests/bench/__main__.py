@@ -5,7 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import browsing, busy_day, memory, pages, sending
+from aggregates.pages import calls
+from tests.bench import browsing, busy_day, listing, memory, pages, sending
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
@@ -78,6 +79,8 @@ def main() -> None:
         small, large = sizes[0], sizes[-1]
         line = pages.growth_line(small, large, GROWTH)
         sections.append(Section("Growth", f"at {small.calls:,}", (line,)))
+    title = f"{calls.PAGE} calls of 365 days, at {sizes[-1].calls:,} calls, and their totals"
+    sections.append(Section(title, "plain SQL", tuple(listing.lines(sizes[-1]))))
     if find_browser():
         tell("Looking at the dashboard in Chromium ...")
         title = f"In a browser, at {sizes[-1].calls:,} calls"

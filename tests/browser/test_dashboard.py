@@ -256,7 +256,7 @@ def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organizati
         for width in (390, 768, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 844})
             page.wait_for_load_state("networkidle")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, query
+            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)  # once redrawn
 
 
 def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Organization) -> None:
