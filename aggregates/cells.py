@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import OperationalError, connection
 from psycopg.errors import QueryCanceled
 
-from aggregates import days
 from aggregates.dimensions import BY_NAME
 from aggregates.measures import MEASURES, Sums
+from aggregates.pieces import pieces
 from aggregates.planning import Plan
 from aggregates.queries import Bucket, QueryError, UsageQuery
-from aggregates.sources import OF_AGGREGATES, OF_CALLS, SQL, conditions, read, snapshot
+from aggregates.sources import read, snapshot
 
 
 class Cell(NamedTuple):
@@ -24,7 +24,7 @@ class Cell(NamedTuple):
 
 
 Cells = dict[Cell, Sums]
-COLUMNS = ", ".join(BY_NAME[name].column for name in Cell._fields)
+COLUMNS = [BY_NAME[name].column for name in Cell._fields]
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,17 @@ def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery,
 
 
 def _cells(query: CellQuery, plan: Plan) -> Cells:
-    parts = [*_monthly(query, plan), *_daily(query, plan), *_logged(query, plan)]
+    parts = [piece.select(query, COLUMNS, summed=False) for piece in pieces(plan)]
     if not parts:
         return {}
+    keys = ", ".join(COLUMNS)
     names = ", ".join(f"sum({each.name}){'' if each.is_decimal else '::bigint'}" for each in MEASURES)
     union = " UNION ALL ".join(f"({statement})" for statement, _ in parts)
     with connection.cursor() as cursor:
         try:
             cursor.execute(
-                f"WITH part ({COLUMNS}, {', '.join(each.name for each in MEASURES)}) AS ({union}) "
-                f"SELECT {COLUMNS}, {names} FROM part GROUP BY {COLUMNS} ORDER BY {COLUMNS}",
+                f"WITH part ({keys}, {', '.join(each.name for each in MEASURES)}) AS ({union}) "
+                f"SELECT {keys}, {names} FROM part GROUP BY {keys} ORDER BY {keys}",
                 [value for _, values in parts for value in values],
             )
         except OperationalError as error:
@@ -71,35 +72,3 @@ def _cells(query: CellQuery, plan: Plan) -> Cells:
                 raise
             raise QueryError("Adding this up from the log takes too long: ask for fewer days.") from None
         return {Cell(operation, provider, model): Sums(*sums) for operation, provider, model, *sums in cursor}
-
-
-def _monthly(query: CellQuery, plan: Plan) -> list[SQL]:
-    if not plan.months or plan.grain is None:
-        return []
-    where = "grain = %s AND month = ANY(%s)"
-    return [_part(query, "aggregates_monthlybreakdown", OF_AGGREGATES, where, [plan.grain.name, list(plan.months)])]
-
-
-def _daily(query: CellQuery, plan: Plan) -> list[SQL]:
-    months = set(plan.months)
-    dates = [day for day in (*plan.aggregate_days, *plan.head_days) if days.month_of(day) not in months]
-    if not dates or plan.grain is None:
-        return []
-    where = "grain = %s AND date = ANY(%s)"
-    return [_part(query, "aggregates_dailybreakdown", OF_AGGREGATES, where, [plan.grain.name, dates])]
-
-
-def _logged(query: CellQuery, plan: Plan) -> list[SQL]:
-    if not plan.log_spans:
-        return []
-    spans = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
-    bounds = [bound for span in plan.log_spans for bound in (span.start, span.end)]
-    return [_part(query, "aggregates_usagelog", OF_CALLS, f"({spans})", bounds)]
-
-
-def _part(query: CellQuery, table: str, sums: str, where: str, parameters: list[Any]) -> SQL:
-    kept, values = conditions(query)
-    return (
-        f"SELECT {COLUMNS}, {sums} FROM {table} WHERE organization_id = %s AND {where}{kept} GROUP BY {COLUMNS}",
-        [query.organization.pk, *parameters, *values],
-    )

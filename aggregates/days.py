@@ -89,3 +89,8 @@ def month_of(day: date) -> date:
 def dates_of_month(month: date) -> tuple[date, ...]:
     """Every date of the month that begins with this day."""
     return tuple(dates(month, month.replace(day=monthrange(month.year, month.month)[1])))
+
+
+@lru_cache(maxsize=4000)
+def dates_of_week(monday: date) -> tuple[date, ...]:
+    return tuple(dates(monday, monday + 6 * DAY))

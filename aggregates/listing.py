@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from aggregates.days import INSTANT, Span
 from aggregates.measures import Sums
 from aggregates.models import UsageLog
+from aggregates.pieces import SQL, conditions
 from aggregates.queries import UsageQuery
-from aggregates.sources import SQL, Answer, conditions
+from aggregates.sources import Answer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLACE = re.compile(r"(\d{1,17})-(\d{1,18})", re.ASCII)

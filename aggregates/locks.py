@@ -18,7 +18,7 @@ class Lock(IntEnum):
     ROLL = 74_004  # by date: whoever rolls it up
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
     CORRECTIONS = 74_006  # whoever corrects calls that were recorded
-    MONTH = 74_007  # by month: shared by whoever changes its daily aggregates, exclusive for summing them
+    PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
     REPORTS = 74_008  # by organization: whoever records what instrumentations report
 
 

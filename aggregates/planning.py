@@ -1,14 +1,16 @@
 """Where a query's numbers come from: the log, the aggregates, or both, decided day by day, without a database."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 
 from django.conf import settings
 
 from aggregates import days
 from aggregates.days import Span
-from aggregates.dimensions import TOTALS, Grain
+from aggregates.dimensions import Grain
+from aggregates.periods import UNITS, Period, Unit
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
 
@@ -34,8 +36,8 @@ class DayState:
 class Plan:
     """Which days are read where. Days on which nothing was recorded need no reading.
 
-    Of `head_days`, which are among log_days, the first part is read from the aggregates. The days of `months` are among
-    the other two, and are read from the month's sums.
+    Of `head_days`, which are among log_days, the first part is read from the aggregates. `periods` are weeks and months
+    all days of which are among the other two: they are read from their sums, and `daily_days` day by day.
     """
 
     grain: Grain | None
@@ -46,19 +48,23 @@ class Plan:
     empty_days: tuple[date, ...]
     rolled_at: datetime | None  # the latest roll-up among aggregate_days
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
-    months: tuple[date, ...] = ()
+    periods: tuple[Period, ...]
+    daily_days: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
-    their aggregates alone, and the months whose sums are those of their daily aggregates."""
+    their aggregates alone, and the weeks and months whose sums are those of their daily aggregates.
+
+    It is as of `now`, or of any moment up to then.
+    """
 
     states: Mapping[date, DayState]
     now: datetime
     log_from: date | None = None
-    months: Collection[date] = ()
-    plans: dict[tuple[datetime, datetime, str, bool], Plan] = field(default_factory=dict)  # those of one span are alike
+    periods: Collection[Period] = ()
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)  # those of one span are alike
 
 
 def choose_source(query: UsageQuery, known: Known) -> Plan:
@@ -70,16 +76,23 @@ def choose_source(query: UsageQuery, known: Known) -> Plan:
     from_log = _reads_log(query, known.states)
     if known.log_from and query.first < known.log_from:
         _check_aggregates_answer(query, known.states, known.log_from)
-    key = (query.start, query.end, query.zone, from_log)
-    plan = known.plans.get(key) or known.plans.setdefault(key, _planned(query, known, from_log))
+    units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
+    key = (query.start, query.end, query.zone, from_log, units)
+    plan = known.plans.get(key) or known.plans.setdefault(key, _planned(query, known, from_log, units))
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
-    whole = query.bucket == Bucket.TOTAL and query.grain not in (None, TOTALS) and not from_log
-    return replace(plan, grain=query.grain, months=_whole_months(plan, known) if whole else ())
+    return replace(plan, grain=query.grain)
 
 
-def _planned(query: UsageQuery, known: Known, from_log: bool) -> Plan:
-    """Where each day of the query's span is read; the same for every grain."""
+@cache
+def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
+    """The units of which every period falls into one bucket, and has sums of that grain; the longest first."""
+    within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: ("week",)}.get(bucket, ())
+    return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
+
+
+def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[Unit]) -> Plan:
+    """Where each day of the query's span is read; the same for every grain that has sums of these units."""
     log_from = known.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
@@ -111,6 +124,8 @@ def _planned(query: UsageQuery, known: Known, from_log: bool) -> Plan:
         else:
             log.append(day)
             spans.append(span)
+    periods = _periods({*aggregate, *empty}, known, units) if units else ()
+    in_periods = {day for period in periods for day in period.dates}
     return Plan(
         grain=None,
         aggregate_days=tuple(aggregate),
@@ -120,13 +135,22 @@ def _planned(query: UsageQuery, known: Known, from_log: bool) -> Plan:
         empty_days=tuple(empty),
         rolled_at=max((rolled for day in aggregate if (rolled := known.states[day].rolled_at)), default=None),
         rolled_through=rolled_through,
+        periods=periods,
+        daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
     )
 
 
-def _whole_months(plan: Plan, known: Known) -> tuple[date, ...]:
-    """The months that can be read as such: all their days are in the range, and none needs the log."""
-    unlogged = {*plan.aggregate_days, *plan.empty_days} if known.months else set()
-    return tuple(month for month in sorted(known.months) if unlogged.issuperset(days.dates_of_month(month)))
+def _periods(unlogged: Set[date], known: Known, units: Iterable[Unit]) -> tuple[Period, ...]:
+    """The periods that can be read as such: all their days are in the range, none needs the log, and none is in another
+    one that is read, too."""
+    left = set(unlogged)
+    chosen: list[Period] = []
+    for unit in units:
+        for period in sorted(period for period in known.periods if period.unit == unit.name):
+            if left.issuperset(period.dates):
+                left.difference_update(period.dates)
+                chosen.append(period)
+    return tuple(chosen)
 
 
 def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:

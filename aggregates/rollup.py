@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from aggregates import monthly
+from aggregates import period_sums
 from aggregates.days import Span
 from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
@@ -80,8 +80,8 @@ def roll_up(
 
     With `open_days` also the days that are not over, up to OPEN_LAG ago. `only` keeps it to these organizations,
     `dates` to these days. Every date is sealed and rolled for all its organizations at once, in transactions of its
-    own, so whatever interrupts it, the days before stay done; then the months that are over. An error ends the run,
-    unless `on_error` takes it, with the date or the month's first; then the later ones have their turn.
+    own, so whatever interrupts it, the days before stay done; then the weeks and months that are over. An error ends
+    the run, unless `on_error` takes it, with the date or the period's first; then the later ones have their turn.
     """
     organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
     summary = Summary()
@@ -98,13 +98,13 @@ def roll_up(
             continue
         summary.add(rolled)
         on_day(day)
-    for month in monthly.missing(organizations):
+    for period in period_sums.missing(organizations):
         try:
-            monthly.add_up(month, organizations)
+            period_sums.add_up(period, organizations)
         except Exception as error:
             if on_error is None:
                 raise
-            on_error(month, error)
+            on_error(period.first, error)
     return summary
 
 
@@ -190,7 +190,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         if not works:
             return Summary()
         summed = _sum_log({pk: work.span for pk, work in works.items()})
-        monthly.forget(day, works)
+        period_sums.forget(day, works)
         _clear(day, [pk for pk, work in works.items() if work.afresh])
         rows = _write(day) if summed else 0
         cursor.execute(
@@ -305,6 +305,7 @@ def _write(day: date) -> int:
             added = ", ".join(f"{column} = {target.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
             cursor.execute(
                 f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} "
+                "ORDER BY organization_id "  # what is read together lies together
                 f"ON CONFLICT ({target.keys}) DO UPDATE SET {added}",
                 {"day": day},
             )

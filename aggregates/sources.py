@@ -3,26 +3,24 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from bisect import bisect, bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from itertools import groupby
-from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from aggregates import days
 from aggregates.days import Span
-from aggregates.dimensions import BY_NAME, TOTALS
+from aggregates.dimensions import BY_NAME
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, RANKS, Sums
 from aggregates.models import Organization
 from aggregates.partitions import HOLD_LOG
+from aggregates.periods import Period
+from aggregates.pieces import SQL, Piece, pieces
 from aggregates.planning import DayState, Known, Plan, choose_source
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
@@ -115,9 +113,9 @@ def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | 
         if not wanted:
             return {}
         (organization,) = {query.organization for query in wanted}
-        zone, log_from = _as_of_now(organization)
         first, last = min(query.first for query in wanted), max(query.last for query in wanted)
-        known = Known(_states(organization, first, last), now, log_from, _summed_months(organization, first, last))
+        zone, log_from, periods = _as_of_now(organization, first, last)
+        known = _known(_states(organization, first, last), _quarter(now), log_from, periods)
         answers = {}
         for query in wanted:
             try:
@@ -131,12 +129,26 @@ def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | 
         return answers
 
 
-def _as_of_now(organization: Organization) -> tuple[str, date | None]:
-    """The organization's time zone, and the first day whose calls are kept, as the snapshot has them."""
+def _quarter(now: datetime) -> datetime:
+    """The quarter of an hour that has begun: when days end, everywhere."""
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _as_of_now(organization: Organization, first: date, last: date) -> tuple[str, date | None, tuple[Period, ...]]:
+    """The organization's time zone, the first day whose calls are kept, and the periods from first to last that are
+    summed, as the snapshot has them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT time_zone, log_from FROM aggregates_organization WHERE id = %s", [organization.pk])
-        zone, log_from = cursor.fetchone()
-        return zone, log_from
+        cursor.execute(
+            """
+            SELECT time_zone, log_from, unit, first FROM aggregates_organization AS organization
+            LEFT JOIN aggregates_usageperiod ON organization_id = organization.id AND first BETWEEN %s AND %s
+            WHERE organization.id = %s ORDER BY unit, first
+            """,
+            [first, last, organization.pk],
+        )
+        rows = cursor.fetchall()
+    zone, log_from, *_ = rows[0]
+    return zone, log_from, tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
 
 
 def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
@@ -144,21 +156,30 @@ def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
     return query if query.zone == zone else replace(query, source=Source.LOG)
 
 
-def _states(organization: Organization, first: date, last: date) -> dict[date, DayState]:
+Recorded = tuple[date, int, int | None, int, bool, int]
+
+
+def _states(organization: Organization, first: date, last: date) -> tuple[Recorded, ...]:
+    """What there is to know of each day: its start, what it is rolled through and when, in microseconds since 1970;
+    whether it is stale, and its calls that are rolled up."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT date, {", ".join(map(_epoch, ("starts_at", "rolled_through", "rolled_at")))},
-                   mark.date IS NOT NULL, COALESCE(total_calls, 0)
+                   date IN (SELECT date FROM aggregates_staleday WHERE organization_id = %s), COALESCE(total_calls, 0)
             FROM aggregates_usageday AS day
             LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
-            LEFT JOIN (SELECT DISTINCT organization_id, date FROM aggregates_staleday) AS mark
-                USING (organization_id, date)
             WHERE organization_id = %s AND date BETWEEN %s AND %s
             """,
-            [organization.pk, first, last],
+            [organization.pk, organization.pk, first, last],
         )
-        return {day: _state(*known) for day, *known in cursor.fetchall()}
+        return tuple(cursor.fetchall())
+
+
+@lru_cache(maxsize=16)  # pages ask about the same days again and again, and mostly nothing has happened to them
+def _known(recorded: tuple[Recorded, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]) -> Known:
+    """With all that is planned from it, so `now` had better be the same for a while."""
+    return Known({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
 
 
 @lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
@@ -177,17 +198,8 @@ def _instant(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def _summed_months(organization: Organization, first: date, last: date) -> list[date]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT month FROM aggregates_usagemonth WHERE organization_id = %s AND month BETWEEN %s AND %s",
-            [organization.pk, first, last],
-        )
-        return [month for (month,) in cursor.fetchall()]
-
-
 def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
-    parts = [*_monthly_part(query, plan), *_daily_parts(query, plan), *_log_part(query, plan)]
+    parts = [_part(query, piece) for piece in pieces(plan)]
     rows: tuple[Row, ...] = ()
     if parts:
         statement, parameters = _combined(query, parts)
@@ -197,86 +209,11 @@ def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
     return Answer(query, rows, plan, now)
 
 
-SQL = tuple[str, list[Any]]
-OF_AGGREGATES = ", ".join(f"sum({measure.column})" for measure in MEASURES)
-OF_CALLS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
-
-
-def _monthly_part(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
-    """Sums by key over whole months."""
-    if plan.months and plan.grain is not None:
-        where = "organization_id = %s AND grain = %s AND month = ANY(%s)"
-        parameters = [query.organization.pk, plan.grain.name, list(plan.months)]
-        yield _part(query, "aggregates_monthlybreakdown", "1", [], OF_AGGREGATES, where, parameters)
-
-
-def _daily_parts(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
-    """Sums by bucket and key over the daily aggregates: in one go, or before, between and after months."""
-    if plan.grain is None:
-        return
-    months = set(plan.months)
-    daily = sorted(day for day in (*plan.aggregate_days, *plan.head_days) if days.month_of(day) not in months)
-    heads, dates = set(plan.head_days), query.bucket_dates
-    elsewhere = [day for day in plan.log_days if day not in heads]
-    for _, days_of_run in groupby(daily, key=lambda day: bisect(plan.months, day)):
-        run = list(days_of_run)
-        number, bounds = _bucket_number(query, "date", dates, run[0], run[-1] + days.DAY, "date")
-        where = "organization_id = %s AND date BETWEEN %s AND %s"
-        parameters: list[Any] = [query.organization.pk, run[0], run[-1]]
-        if plan.grain != TOTALS:
-            where += " AND grain = %s"
-            parameters.append(plan.grain.name)
-        if between := [day for day in elsewhere if run[0] < day < run[-1]]:
-            where += " AND date <> ALL(%s)"
-            parameters.append(between)
-        table = "aggregates_dailyaggregate" if plan.grain == TOTALS else "aggregates_dailybreakdown"
-        yield _part(query, table, number, bounds, OF_AGGREGATES, where, parameters)
-
-
-def _log_part(query: UsageQuery, plan: Plan) -> Iterator[SQL]:
-    """Sums by bucket and key over the log."""
-    if plan.log_spans:
-        spans = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
-        where = f"organization_id = %s AND ({spans})"
-        parameters = [query.organization.pk, *(bound for span in plan.log_spans for bound in (span.start, span.end))]
-        first, until = plan.log_spans[0].start, plan.log_spans[-1].end
-        number, bounds = _bucket_number(query, "timestamp", query.buckets, first, until, "timestamptz")
-        yield _part(query, "aggregates_usagelog", number, bounds, OF_CALLS, where, parameters)
-
-
-def _bucket_number(query: UsageQuery, column: str, starts: Sequence[Any], first: Any, until: Any, type_: str) -> SQL:
-    """The number, from 1, of the bucket that a row from `first` to before `until` falls into."""
-    if query.bucket == Bucket.TOTAL:
-        return "1", []
-    before, end = bisect(starts, first) - 1, bisect_left(starts, until)
-    if (
-        query.bucket == Bucket.DAY and type_ == "date" and starts[-1] - starts[0] == (len(starts) - 1) * days.DAY
-    ):  # no zone skipped one of them
-        return f"{column} - %s + 1", [starts[0]]
-    return f"{before} + width_bucket({column}, %s::{type_}[])", [list(starts[before:end])]
-
-
-def _part(
-    query: UsageQuery, table: str, number: str, bounds: list[Any], sums: str, where: str, parameters: list[Any]
-) -> SQL:
+def _part(query: UsageQuery, piece: Piece) -> SQL:
+    """A piece by bucket and key. Where it is read once to rank the keys, and again for their buckets, it is summed."""
+    number, bounds = piece.bucket_number(query)
     key = BY_NAME[query.by].column if query.by else "NULL::text"
-    kept, values = conditions(query)
-    return f"SELECT {number}, {key}, {sums} FROM {table} WHERE {where}{kept} GROUP BY 1, 2", [
-        *bounds,
-        *parameters,
-        *values,
-    ]
-
-
-def conditions(query: UsageQuery) -> SQL:
-    """The query's filters, as conditions on the log or on breakdowns: each begins with AND."""
-    clauses, parameters = "", list[Any]()
-    for pairs, one, several in ((query.filters, "= %s", "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
-        for name in dict.fromkeys(name for name, _ in pairs):
-            values = [value for given, value in pairs if given == name]
-            clauses += f" AND {BY_NAME[name].column} {several if values[1:] else one}"
-            parameters.append(values if values[1:] else values[0])
-    return clauses, parameters
+    return piece.select(query, [number, key], bounds, summed=bool(query.by) and query.bucket != Bucket.TOTAL)
 
 
 def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:

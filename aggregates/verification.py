@@ -10,11 +10,12 @@ from datetime import date, datetime
 from django.db import connection, transaction
 from django.db.models import F, Q
 
-from aggregates import days, monthly, rollup
+from aggregates import days, period_sums, rollup
 from aggregates.days import DAY
 from aggregates.formats import plural
 from aggregates.ingest.touching import ensure_days, lock_zone
 from aggregates.models import Organization, UsageDay
+from aggregates.periods import Period, periods_of
 from aggregates.sources import snapshot
 from aggregates.states import comparable
 
@@ -66,8 +67,8 @@ def choose(number: int) -> list[date]:
 def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day: None) -> Verified:
     """Compare these days of all organizations, and see to calls whose day is not known; what differs is repaired.
 
-    Days that are not rolled up or stale are left out: their numbers come from the log. Then the months of these days
-    are compared with their days.
+    Days that are not rolled up or stale are left out: their numbers come from the log. Then the weeks and
+    months of these days are compared with their days.
     """
     slugs = dict(Organization.objects.values_list("pk", "slug"))
     done = Verified()
@@ -79,19 +80,19 @@ def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day:
         for organization, what in _differing(day, slugs).items():
             done.differences.append(_repair(organization, slugs, day, what))
         on_day(day)
-    for month in sorted({days.month_of(day) for day in dates}):
-        for organization in monthly.verify(month, slugs):
-            done.differences.append(_sum_again(organization, slugs, month))
+    for period in sorted({period for day in dates for period in periods_of(day)}):
+        for organization in period_sums.verify(period, slugs):
+            done.differences.append(_sum_again(organization, slugs, period))
     return done
 
 
-def _sum_again(organization: int, slugs: dict[int, str], month: date) -> Difference:
+def _sum_again(organization: int, slugs: dict[int, str], period: Period) -> Difference:
     with transaction.atomic():
-        monthly.forget(month, [organization])
-    monthly.add_up(month, [organization])
-    repaired = organization not in monthly.verify(month, [organization])
-    difference = Difference(slugs[organization], month, "the sums of the month", repaired)
-    logger.error("Monthly aggregates differed from the daily ones: %s.", difference)
+        period_sums.forget(period.first, [organization])
+    period_sums.add_up(period, [organization])
+    repaired = organization not in period_sums.verify(period, [organization])
+    difference = Difference(slugs[organization], period.first, f"the sums of the {period.unit}", repaired)
+    logger.error("Sums of a period differed from those of its days: %s.", difference)
     return difference
 
 

@@ -92,7 +92,7 @@ def test_cells_are_groups_of_the_log(usage: Organization, settings: Any) -> None
     expected = {Cell(*names): (calls, cost or Decimal(0)) for *names, calls, cost in logged}
     assert {cell: (sums.calls, sums.cost) for cell, sums in cells.items()} == expected
     plan = read([query])[query].plan
-    assert plan.months and plan.aggregate_days and plan.log_days
+    assert plan.periods and plan.daily_days and plan.log_days
 
 
 def test_what_is_no_longer_kept_is_refused(usage: Organization) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from aggregates import days
 from aggregates.models import Organization
+from aggregates.periods import Period
 from aggregates.planning import DayState, Known, Plan, choose_source
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
@@ -23,6 +24,10 @@ def ago(number: int) -> date:
 
 def clean(day: date, stale: bool = False) -> DayState:
     return DayState(days.span_of(day, ORGANIZATION.time_zone), ROLLED, stale, 10)
+
+
+def periods(chosen: Plan) -> list[tuple[str, str]]:
+    return [(period.unit, str(period.first)) for period in chosen.periods]
 
 
 def plan(length: int, states: dict[date, DayState], until: date = TODAY, **rest: Any) -> Plan:
@@ -140,3 +145,49 @@ def test_insisting_on_aggregates_that_cannot_answer_is_refused(rest: dict[str, A
     with pytest.raises(QueryError) as refused:
         plan(30, all_clean(30), source=Source.AGGREGATES, **rest)
     assert str(refused.value) == message
+
+
+SUMMED = (
+    *(Period("month", date(2025, month, 1)) for month in (2, 3)),
+    *(Period("week", date(2025, 2, 24) + number * timedelta(days=7)) for number in range(3)),
+)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "by", "whole", "daily"),
+    [
+        # February; of March two weeks, but not the one that began in February.
+        (Bucket.TOTAL, "user", [("month", "2025-02-01"), ("week", "2025-03-03"), ("week", "2025-03-10")], 9),
+        (Bucket.WEEK, "user", [("week", "2025-02-24"), ("week", "2025-03-03"), ("week", "2025-03-10")], 30),
+        (Bucket.MONTH, "user", [("month", "2025-02-01")], 23),
+        (Bucket.DAY, "user", [], 51),
+        (Bucket.TOTAL, "subject", [("month", "2025-02-01")], 23),  # which are not summed by week
+        (Bucket.TOTAL, None, [], 51),  # one row a day already
+    ],
+)
+def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
+    bucket: Bucket, by: str | None, whole: list[tuple[str, str]], daily: int
+) -> None:
+    query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=bucket, by=by)
+    chosen = choose_source(query, Known(all_clean(60), NOW, None, SUMMED))
+    assert periods(chosen) == whole
+    assert len(chosen.daily_days) == daily
+    read_whole = {day for period in chosen.periods for day in period.dates}
+    assert read_whole | {*chosen.daily_days} == {*chosen.aggregate_days, *chosen.head_days}
+    assert read_whole.isdisjoint(chosen.daily_days)
+
+
+def test_a_period_with_a_day_that_is_not_clean_is_read_by_day() -> None:
+    query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user")
+    late = date(2025, 3, 4)
+    chosen = choose_source(query, Known(all_clean(60) | {late: clean(late, stale=True)}, NOW, None, SUMMED))
+    assert periods(chosen) == [("month", "2025-02-01"), ("week", "2025-03-10")]
+    assert late in chosen.log_days
+
+
+def test_the_log_needs_no_periods() -> None:
+    query = UsageQuery.for_dates(
+        ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user", source=Source.LOG
+    )
+    chosen = choose_source(query, Known(all_clean(60), NOW, None, SUMMED))
+    assert (chosen.periods, chosen.daily_days) == ((), ())

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from aggregates.calls import FIELDS
 from aggregates.exports.streaming import copied
 from aggregates.listing import KINDS, TABLE
+from aggregates.pieces import conditions
 from aggregates.selection import CallSelection
-from aggregates.sources import conditions
 
 WRITTEN = {"timestamp": """to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS timestamp"""}
 COLUMNS = ", ".join(WRITTEN.get(field, field) for field in FIELDS)

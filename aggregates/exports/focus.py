@@ -14,9 +14,9 @@ from aggregates.dimensions import DIMENSIONS
 from aggregates.exports.streaming import copied
 from aggregates.listing import KINDS, TABLE
 from aggregates.measures import MEASURES
+from aggregates.pieces import conditions
 from aggregates.queries import UsageQuery
 from aggregates.selection import CallSelection
-from aggregates.sources import conditions
 
 KEYS = ", ".join(dimension.column for dimension in DIMENSIONS)
 SUMS = ", ".join(f"sum({measure.of_call}) AS {measure.name}" for measure in MEASURES)

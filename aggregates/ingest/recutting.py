@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from django.db import connection, transaction
 
-from aggregates import days, monthly
+from aggregates import days, period_sums
 from aggregates.days import INSTANT, Span
 from aggregates.ingest.touching import insert_days
 from aggregates.locks import Lock, take, waiting_at_most
@@ -74,7 +74,7 @@ def _cut(known: Iterable[tuple[date, datetime, datetime]], zone: str) -> dict[da
 def _forget(organization: Organization, gone: set[date]) -> None:
     """Delete the aggregates of dates that the zone skipped."""
     for day in gone:
-        monthly.forget(day, [organization.pk])
+        period_sums.forget(day, [organization.pk])
     with connection.cursor() as cursor:
         for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown") if gone else ():
             cursor.execute(

@@ -1,6 +1,6 @@
 """The tables."""
 
-from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, MonthlyBreakdown, StaleDay, UsageDay, UsageMonth
+from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, PeriodBreakdown, StaleDay, UsageDay, UsagePeriod
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.log import Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
@@ -15,7 +15,7 @@ __all__ = [
     "Job",
     "Kind",
     "Membership",
-    "MonthlyBreakdown",
+    "PeriodBreakdown",
     "Organization",
     "Outcome",
     "PriceOverride",
@@ -26,7 +26,7 @@ __all__ = [
     "StaleDay",
     "Status",
     "UsageDay",
-    "UsageMonth",
+    "UsagePeriod",
     "UsageLog",
     "User",
 ]

@@ -83,38 +83,40 @@ class DailyBreakdown(Breakdown):
         return f"{self.organization} {self.date} by {self.grain}"
 
 
-class MonthlyBreakdown(Breakdown):
-    """The sums of an organization's daily breakdowns of a month; they are that only while there is a UsageMonth."""
+class PeriodBreakdown(Breakdown):
+    """The sums of an organization's daily breakdowns of a week or month; they are that while there is a UsagePeriod."""
 
-    month = models.DateField()
+    unit = models.TextField()
+    first = models.DateField()
 
     class Meta(Breakdown.Meta):
         constraints = [
             *Totals.Meta.constraints,
             models.UniqueConstraint(
-                fields=["organization", "grain", "month", *DIMENSION_FIELDS], name="monthly_breakdown_once"
+                fields=["organization", "grain", "unit", "first", *DIMENSION_FIELDS], name="period_breakdown_once"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.organization} {self.month:%Y-%m} by {self.grain}"
+        return f"{self.organization} {self.unit} of {self.first} by {self.grain}"
 
 
-class UsageMonth(models.Model):
-    """A month, by its first day, whose monthly breakdowns are the sums of its daily ones.
+class UsagePeriod(models.Model):
+    """A week or month, by its first day, whose breakdowns are the sums of its daily ones.
 
     Whoever changes one of those deletes this in the same transaction.
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
-    month = models.DateField()
+    unit = models.TextField(choices=[("week", "week"), ("month", "month")])
+    first = models.DateField()
     summed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["organization", "month"], name="usage_month_once")]
+        constraints = [models.UniqueConstraint(fields=["organization", "unit", "first"], name="usage_period_once")]
 
     def __str__(self) -> str:
-        return f"{self.organization} {self.month:%Y-%m}"
+        return f"{self.organization} {self.unit} of {self.first}"
 
 
 class UsageDay(models.Model):

@@ -76,8 +76,8 @@ def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, 
     return execute(sql, params, many, context)
 
 
-def _months_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "DELETE FROM aggregates_usagemonth" in sql:
+def _periods_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "DELETE FROM aggregates_usageperiod" in sql:
         return execute("SELECT 1", None, many, context)
     return execute(sql, params, many, context)
 
@@ -94,5 +94,5 @@ MUTANTS = (
     Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
     Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
     ROLLERS_DO_NOT_WAIT,
-    Mutant("rolling a day up leaves the sums of its month as they are", _months_are_not_forgotten),
+    Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
 )

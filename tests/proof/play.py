@@ -37,6 +37,7 @@ SEEN = (
     "comparisons that read aggregates",
     "comparisons that read aggregates and the log",
     "comparisons that read a month as a whole",
+    "comparisons that read a week as a whole",
     "comparisons that read the first part of an open day from aggregates",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from aggregates import days, monthly, rollup, sources
+from aggregates import days, period_sums, rollup, sources
 from aggregates import platform as whole_platform
 from aggregates.measures import MEASURES, Sums
-from aggregates.models import Organization, UsageDay, UsageMonth
+from aggregates.models import Organization, UsageDay, UsagePeriod
+from aggregates.periods import Period
 from aggregates.platform import PlatformQuery
 from tests.proof import plain
 from tests.proof.questions import broad_question, kind_of, random_question
@@ -57,8 +58,8 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
             if answer.plan.aggregate_days:
                 tally.count("comparisons that read aggregates")
-            if answer.plan.months:
-                tally.count("comparisons that read a month as a whole")
+            for unit in {period.unit for period in answer.plan.periods}:
+                tally.count(f"comparisons that read a {unit} as a whole")
             if answer.plan.head_days:
                 tally.count("comparisons that read the first part of an open day from aggregates")
             if answer.plan.aggregate_days and answer.plan.log_days:
@@ -101,8 +102,9 @@ def compare_everything(scene: Scene, tally: Tally) -> None:
     for day in UsageDay.objects.values_list("date", flat=True).distinct().order_by("date"):
         mismatches = rollup.verify(day, organizations)
         tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
-    for month in UsageMonth.objects.values_list("month", flat=True).distinct().order_by("month"):
-        tally.compare("a month, in the end", got=monthly.verify(month, organizations), expected={}, about=month)
+    for period in {Period(*found) for found in UsagePeriod.objects.values_list("unit", "first")}:
+        found = period_sums.verify(period, organizations)
+        tally.compare("a week or month, in the end", got=found, expected={}, about=period)
     tally.compare(
         "acknowledged calls are in the log, once, and no others",
         got=sorted(plain.acknowledged()),

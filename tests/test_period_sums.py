@@ -1,20 +1,21 @@
-"""Months summed from their days, and read only where they equal the log."""
+"""Weeks and months summed from their days, and read only where they equal the log."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from aggregates import days, monthly, verification
+from aggregates import days, period_sums, verification
 from aggregates.calls import parse_call
-from aggregates.dimensions import GRAINS
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria, Delete, correct
 from aggregates.ingest.recutting import change_time_zone
-from aggregates.models import DailyBreakdown, MonthlyBreakdown, Organization, UsageMonth
-from aggregates.queries import Bucket, UsageQuery
+from aggregates.models import DailyBreakdown, Organization, PeriodBreakdown, UsagePeriod
+from aggregates.periods import UNITS, Period
+from aggregates.queries import Bucket, Source, UsageQuery
 from aggregates.retention import drop_month
-from aggregates.rollup import roll_up
+from aggregates.rollup import roll, roll_up
 from aggregates.sources import Answer, read
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
@@ -46,6 +47,11 @@ def acme(db: None) -> Organization:
     return organization
 
 
+def months(answer: Answer) -> tuple[date, ...]:
+    """Those that were read as such."""
+    return tuple(period.first for period in answer.plan.periods if period.unit == "month")
+
+
 def by_user(organization: Organization, first: date = FIRST, last: date = LAST) -> Answer:
     """The answer of the planner, which equals that of the log."""
     assert_equal_to_log(organization, first, last)
@@ -54,15 +60,15 @@ def by_user(organization: Organization, first: date = FIRST, last: date = LAST) 
 
 
 def test_whole_months_are_read_as_such_and_the_rest_by_day(acme: Organization) -> None:
-    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
-    assert MonthlyBreakdown.objects.filter(month=MARCH, grain="user").count() == len(USERS)
+    assert months(by_user(acme)) == (FEBRUARY, MARCH)
+    assert PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user").count() == len(USERS)
     DailyBreakdown.objects.filter(date__range=(FEBRUARY, MARCH - days.DAY)).delete()
     query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by="user")
     assert read([query])[query].totals.calls == 3 * len([*days.dates(FIRST, LAST)]), "the days' rows are not needed"
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "months"),
+    ("first", "last", "expected"),
     [
         (FEBRUARY, date(2025, 2, 28), (FEBRUARY,)),
         (FEBRUARY, date(2025, 2, 27), ()),
@@ -71,41 +77,41 @@ def test_whole_months_are_read_as_such_and_the_rest_by_day(acme: Organization) -
     ],
 )
 def test_a_month_that_the_range_cuts_is_read_by_day(
-    acme: Organization, first: date, last: date, months: tuple[date, ...]
+    acme: Organization, first: date, last: date, expected: tuple[date, ...]
 ) -> None:
-    UsageMonth.objects.exclude(month__in=(FEBRUARY, MARCH)).delete()
-    assert by_user(acme, first, last).plan.months == months
+    UsagePeriod.objects.exclude(first__in=(FEBRUARY, MARCH)).delete()
+    assert months(by_user(acme, first, last)) == expected
 
 
 def test_days_are_not_drawn_from_months(acme: Organization) -> None:
     query = UsageQuery.for_dates(acme, FIRST, LAST, by="user")
-    assert read([query])[query].plan.months == ()
+    assert read([query])[query].plan.periods == ()
 
 
 def test_a_late_call_counts_at_once_and_its_month_is_summed_again(acme: Organization) -> None:
     call("2025-02-10T12:00Z", "dora")
-    assert by_user(acme).plan.months == (MARCH,)
+    assert months(by_user(acme)) == (MARCH,)
     assert "dora" in by_user(acme).keys
     roll_up()
-    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
-    assert MonthlyBreakdown.objects.get(month=FEBRUARY, grain="user", user_id="dora").total_calls == 1
+    assert months(by_user(acme)) == (FEBRUARY, MARCH)
+    assert PeriodBreakdown.objects.get(unit="month", first=FEBRUARY, grain="user", user_id="dora").total_calls == 1
 
 
 def test_a_group_that_is_no_more_vanishes_from_its_month(acme: Organization) -> None:
     correct(acme, Criteria(filters=(("user", "bob"),)), Delete())
-    assert by_user(acme).plan.months == ()
+    assert months(by_user(acme)) == ()
     roll_up()
-    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
-    assert not MonthlyBreakdown.objects.filter(user_id="bob").exists()
+    assert months(by_user(acme)) == (FEBRUARY, MARCH)
+    assert not PeriodBreakdown.objects.filter(user_id="bob").exists()
 
 
 def test_a_change_of_time_zone_takes_months_out_of_use_until_their_days_are_rolled_up(acme: Organization) -> None:
     call("2025-02-01T06:00Z")  # still January in Los Angeles
     roll_up()
     change_time_zone(acme, "Asia/Kolkata")
-    assert by_user(acme).plan.months == ()
+    assert months(by_user(acme)) == ()
     roll_up()
-    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+    assert months(by_user(acme)) == (FEBRUARY, MARCH)
 
 
 def test_months_whose_calls_are_no_longer_kept_stay(acme: Organization) -> None:
@@ -117,7 +123,7 @@ def test_months_whose_calls_are_no_longer_kept_stay(acme: Organization) -> None:
         drop_month(month)
     after = read([query])[query]
     assert after.rows == before.rows
-    assert after.plan.months == (FEBRUARY, MARCH)
+    assert months(after) == (FEBRUARY, MARCH)
 
 
 def test_months_that_are_not_over_are_not_summed(db: None) -> None:
@@ -127,21 +133,53 @@ def test_months_that_are_not_over_are_not_summed(db: None) -> None:
     for timestamp in (now - timedelta(hours=1), now - timedelta(days=70)):
         call(timestamp.isoformat())
     roll_up(open_days=True)
-    assert set(UsageMonth.objects.values_list("organization", "month")) == {
-        (organization.pk, days.month_of(long_ago)),
+    assert set(UsagePeriod.objects.values_list("organization", "unit", "first")) == {
+        (organization.pk, "month", days.month_of(long_ago)),
+        (organization.pk, "week", days.week_of(long_ago)),
     }
 
 
 def test_what_a_month_differs_in_is_found_and_repaired(acme: Organization) -> None:
-    MonthlyBreakdown.objects.filter(month=MARCH, grain="user", user_id="bob").update(total_cost=5)
-    MonthlyBreakdown.objects.filter(month=MARCH, grain="user", user_id="alice").delete()
-    assert monthly.verify(MARCH, [acme.pk]) == {acme.pk: 3}
+    PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="bob").update(total_cost=5)
+    PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="alice").delete()
+    assert period_sums.verify(Period("month", MARCH), [acme.pk]) == {acme.pk: 3}
     found = verification.verify([date(2025, 3, 5)])
     assert [str(difference) for difference in found.differences] == [
         "acme 2025-03-01: the sums of the month; rolled up again, and equal now"
     ]
-    assert by_user(acme).plan.months == (FEBRUARY, MARCH)
+    assert months(by_user(acme)) == (FEBRUARY, MARCH)
 
 
-def test_every_grain_is_summed(acme: Organization) -> None:
-    assert set(MonthlyBreakdown.objects.values_list("grain", flat=True)) == {grain.name for grain in GRAINS}
+def test_every_grain_of_a_unit_is_summed(acme: Organization) -> None:
+    for unit in UNITS:
+        summed = PeriodBreakdown.objects.filter(unit=unit.name).values_list("grain", flat=True)
+        assert set(summed) == {grain.name for grain in unit.grains}
+
+
+def test_weeks_are_read_as_such_where_no_month_is(acme: Organization) -> None:
+    answer = by_user(acme)
+    weeks = [period.first for period in answer.plan.periods if period.unit == "week"]
+    assert weeks == [date(2025, 1, 20)]  # the others of the ends reach into a month that is read as such
+    DailyBreakdown.objects.filter(date__range=(weeks[0], weeks[0] + timedelta(days=6))).delete()
+    assert read([answer.query])[answer.query].totals == answer.totals, "the days' rows are not needed"
+
+
+@pytest.mark.parametrize("bucket", [Bucket.WEEK, Bucket.MONTH])
+def test_buckets_of_weeks_and_months_are_read_from_their_sums(acme: Organization, bucket: Bucket) -> None:
+    call("2025-03-12T12:00Z", "dora")
+    query = UsageQuery.for_dates(acme, FIRST + days.DAY, LAST, bucket=bucket, by="user")
+    answer, logged = (read([each])[each] for each in (query, replace(query, source=Source.LOG)))
+    assert answer.rows == logged.rows
+    assert {period.unit for period in answer.plan.periods} == {bucket.value}
+    cut = {days.week_of(FIRST), days.month_of(FIRST), days.week_of(date(2025, 3, 12)), MARCH}
+    assert cut.isdisjoint(period.first for period in answer.plan.periods)
+
+
+def test_a_late_call_takes_its_week_and_its_month_out_of_use(acme: Organization) -> None:
+    everything = UsagePeriod.objects.count()
+    call("2025-02-10T12:00Z")
+    roll_up(dates=[])  # sums nothing that is not missing
+    assert UsagePeriod.objects.count() == everything
+    with transaction.atomic():
+        roll(date(2025, 2, 10), [acme.pk])
+    assert everything - UsagePeriod.objects.count() == 2
