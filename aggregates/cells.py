@@ -12,7 +12,7 @@ from aggregates.measures import MEASURES, Sums
 from aggregates.pieces import pieces
 from aggregates.planning import Plan
 from aggregates.queries import Bucket, QueryError, UsageQuery
-from aggregates.sources import read, snapshot
+from aggregates.sources import Answer, read, snapshot
 
 
 class Cell(NamedTuple):
@@ -24,6 +24,16 @@ class Cell(NamedTuple):
 
 
 Cells = dict[Cell, Sums]
+
+
+@dataclass(frozen=True)
+class CellAnswer:
+    """The cells with calls, and the answer that they add up to."""
+
+    cells: Cells
+    answer: Answer
+
+
 COLUMNS = [BY_NAME[name].column for name in Cell._fields]
 
 
@@ -42,15 +52,19 @@ def of_cells(query: UsageQuery) -> CellQuery:
     return CellQuery(**given | {"bucket": Bucket.TOTAL, "by": None, "top": None})
 
 
-def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery, Cells]:
-    """The cells with calls for each query, all in one snapshot; together they come to what `read` gives.
+def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery, CellAnswer]:
+    """The cells for each query, all in one snapshot; together they come to what `read` gives.
 
     Raises QueryError for a query that cannot be answered, or if one takes the database longer than so many seconds.
     """
     with snapshot():
         # Its plans say where the cells are; what it reads is small, and adds up to the same.
         answers = read(queries, seconds=seconds)
-        return {query: _cells(query, answers[query].plan) for query in answers if isinstance(query, CellQuery)}
+        return {
+            query: CellAnswer(_cells(query, answer.plan), answer)
+            for query, answer in answers.items()
+            if isinstance(query, CellQuery)
+        }
 
 
 def _cells(query: CellQuery, plan: Plan) -> Cells:

@@ -48,8 +48,8 @@ class Plan:
     empty_days: tuple[date, ...]
     rolled_at: datetime | None  # the latest roll-up among aggregate_days
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
-    periods: tuple[Period, ...]
-    daily_days: tuple[date, ...]
+    periods: tuple[Period, ...] = ()
+    daily_days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

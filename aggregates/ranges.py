@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates import days
 from aggregates.days import DAY, Span
-from aggregates.wallclock import clock, day_words, span_words
+from aggregates.wallclock import moment_words, span_words
 
 NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months", "custom": "Custom"}
 DEFAULT = "30d"
@@ -59,7 +59,7 @@ class Range:
         """The dates it covers, for people."""
         if self.name == "24h":
             start, end = (instant.astimezone(ZoneInfo(self.zone)) for instant in (self.span.start, self.span.end))
-            return f"{day_words(start.date())} {clock(start)} – {day_words(end.date())} {clock(end)}"
+            return f"{moment_words(start)} – {moment_words(end)}"
         return span_words(self.first, self.last)
 
 

@@ -14,6 +14,16 @@ def day_words(day: date) -> str:
     return f"{day:%b} {day.day}, {day.year}" if locales.current().month_first else f"{day.day} {day:%b} {day.year}"
 
 
+def moment_words(local: datetime) -> str:
+    """As in “5 Jul 2025 14:05” or “Jul 5, 2025, 2:05 PM”."""
+    return f"{day_words(local.date())}{',' if locales.current().month_first else ''} {clock(local)}"
+
+
+def weekday_words(day: date) -> str:
+    """As in “Saturday 5 Jul 2025” or “Saturday, Jul 5, 2025”."""
+    return f"{day:%A}{',' if locales.current().month_first else ''} {day_words(day)}"
+
+
 def span_words(first: date, last: date) -> str:
     """Days from first to last, with what they share said once: “27 Aug – 3 Sep 2025”, “1 – 5 Jul 2025”."""
     words = day_words(last)
@@ -39,8 +49,8 @@ def when(instant: datetime, zone: str, as_of: datetime) -> str:
     """As in “today 01:00 UTC” or “3 Jul 2025 01:00 UTC”."""
     local = instant.astimezone(ZoneInfo(zone))
     day, today = days.date_of(instant, zone), days.date_of(as_of, zone)
-    named = {today: "today", today - DAY: "yesterday"}.get(day, day_words(day))
-    return f"{named} {clock(local)} {abbreviation(local)}"
+    named = {today: "today", today - DAY: "yesterday"}.get(day)
+    return f"{f'{named} {clock(local)}' if named else moment_words(local)} {abbreviation(local)}"
 
 
 def abbreviation(local: datetime) -> str:

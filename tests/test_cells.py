@@ -71,13 +71,14 @@ def test_totals_are_those_of_the_log(usage: Organization, settings: Any, live_da
 def check_totals(asked: Selection) -> None:
     queries = [asked.in_all(), asked.compared.in_all()]
 
-    cells = read_cells([of_cells(query) for query in queries], seconds=60)
+    answers = read_cells([of_cells(query) for query in queries], seconds=60)
+    cells = {query: found.cells for query, found in answers.items()}
 
     logged = read([replace(query, source=Source.LOG) for query in queries])
     sums = [sum(cells[of_cells(query)].values(), Sums()) for query in queries]
     assert sums == [logged[replace(query, source=Source.LOG)].totals for query in queries]
     by_log = [of_cells(replace(query, source=Source.LOG)) for query in queries]
-    assert list(read_cells(by_log, seconds=60).values()) == list(cells.values())
+    assert [found.cells for found in read_cells(by_log, seconds=60).values()] == list(cells.values())
     now, before = (cells[of_cells(query)] for query in queries)
     assert total(bridge(before, now, lambda provider, model: None).totals.values()) == sums[0].cost - sums[1].cost
 
@@ -86,7 +87,7 @@ def test_cells_are_groups_of_the_log(usage: Organization, settings: Any) -> None
     settings.LIVE_DAYS = 0
     query = of_cells(selection(usage, date(2025, 1, 1), date(2025, 12, 31)).in_all())
 
-    cells = read_cells([query], seconds=60)[query]
+    cells = read_cells([query], seconds=60)[query].cells
 
     logged = UsageLog.objects.values_list("operation", "provider", "model").annotate(Count("pk"), Sum("cost"))
     expected = {Cell(*names): (calls, cost or Decimal(0)) for *names, calls, cost in logged}

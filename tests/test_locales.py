@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from aggregates import formats, locales, money
-from aggregates.wallclock import clock, day_words, span_words
+from aggregates.wallclock import clock, day_words, moment_words, span_words, weekday_words
 
 NIGHT = datetime(2025, 7, 5, 0, 7, tzinfo=UTC)
 AFTERNOON = datetime(2025, 7, 5, 14, 5, 9, tzinfo=UTC)
@@ -95,6 +95,13 @@ def test_spans_say_once_what_they_share(first: date, last: date, day_first: str,
     assert span_words(first, last) == day_first
     with locales.read_by("en-US"):
         assert span_words(first, last) == month_first
+
+
+def test_moments_and_weekdays_follow_the_order_of_dates() -> None:
+    assert (moment_words(AFTERNOON), weekday_words(AFTERNOON.date())) == ("5 Jul 2025 14:05", "Saturday 5 Jul 2025")
+    with locales.read_by("en-US"):
+        assert moment_words(AFTERNOON).replace("\u202f", " ") == "Jul 5, 2025, 2:05 PM"
+        assert weekday_words(AFTERNOON.date()) == "Saturday, Jul 5, 2025"
 
 
 def test_twelve_hours_know_noon_and_midnight() -> None:

@@ -159,7 +159,7 @@ def as_text(name: str) -> str:
 def _time_axis(axis: Axis) -> Figure:
     locale = locales.current()
     day, year = ("%b %-d", ", %Y") if locale.month_first else ("%-d %b", " %Y")
-    hour = "%-I:%M %p" if locale.twelve_hours else "%H:%M"
+    hour, tick = ("%-I:%M %p", "%-I %p") if locale.twelve_hours else ("%H:%M", "%H:%M")
     half = max(HOUR if axis.is_hourly else DAY, min(axis.widths[0], axis.widths[-1])) / 2
     first, last = (datetime.fromisoformat(place) for place in (axis.places[0], axis.places[-1]))
     return {
@@ -167,7 +167,7 @@ def _time_axis(axis: Axis) -> Figure:
         "range": [(first - half).isoformat(), (last + half).isoformat()],
         "unifiedhovertitle": {"text": f"%{{x|%a {day}, {hour}}}" if axis.is_hourly else f"%{{x|%a {day}{year}}}"},
         "tickformatstops": [
-            {"dtickrange": [None, 86_399_999], "value": f"{hour}\n%a {day}"},
+            {"dtickrange": [None, 86_399_999], "value": f"{tick}\n%a {day}"},
             {"dtickrange": [86_400_000, 2_419_199_999], "value": day},
             {"dtickrange": ["M1", None], "value": "%b\n%Y"},
         ],

@@ -17,7 +17,7 @@ from aggregates.ingest import record
 from aggregates.models import Membership, Organization, Role, User
 
 EMAIL = "admin@example.com"
-LATE_USER = "dana"  # whose calls of the last days arrive late, from a laptop that was offline
+LATE_USER = "charlie"  # whose calls of the last days arrive late, from a laptop that was offline
 LATE_DAYS = range(2, 6)  # days ago
 OnDay = Callable[[date], None]
 

@@ -4,7 +4,7 @@ from aggregates.demo.story import Batch, Model, Operation, Story
 
 OFFICE = (0, 0, 0, 0, 0, 0, 1, 3, 8, 14, 15, 13, 8, 12, 15, 14, 10, 5, 2, 1, 1, 0, 0, 0)
 EVENING = (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7, 7, 7, 8, 9, 11, 14, 16, 17, 15, 11, 7)
-PEOPLE = ("alice", "bob", "charlie", "dana", "erin", "frank", "grace", "heidi")
+PEOPLE = ("alice", "bob", "charlie")
 
 
 def users(kind: str, number: int) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ ANALYTICS = Story(
     growth=2.2,
     weekend=0.12,
     hours=OFFICE,
-    users=users("analyst", 25),
+    users=users("analyst", 30),
     subject="document",
     subjects=240,
     operations=(

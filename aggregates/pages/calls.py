@@ -16,7 +16,7 @@ from aggregates.provenance import provenance
 from aggregates.queries import QueryError
 from aggregates.selection import CallSelection
 from aggregates.sources import Answer, for_at_most, read, snapshot
-from aggregates.wallclock import abbreviation, clock, day_words
+from aggregates.wallclock import abbreviation, clock, moment_words, weekday_words
 
 PAGE = 50
 
@@ -113,7 +113,7 @@ def _by_day(listed: list[UsageLog], selection: CallSelection, counted: dict[date
     zone = selection.organization.time_zone
     return tuple(
         Day(
-            f"{day:%A} {day_words(day)}",
+            weekday_words(day),
             _summary(counted.get(day), selection.status),
             tuple(_line(call, zone) for call in calls),
         )
@@ -147,5 +147,5 @@ def local_words(instant: datetime, zone: str) -> str:
 def part_words(span: Span, zone: str) -> str:
     """A part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
     start, end = (instant.astimezone(ZoneInfo(zone)) for instant in (span.start, span.end))
-    last = clock(end) if start.date() == end.date() else f"{day_words(end.date())} {clock(end)}"
-    return f"{day_words(start.date())} {clock(start)} – {last} {abbreviation(end)}"
+    last = clock(end) if start.date() == end.date() else moment_words(end)
+    return f"{moment_words(start)} – {last} {abbreviation(end)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from aggregates import formats
 from aggregates.bridge import Bridge, bridge
@@ -13,6 +14,7 @@ from aggregates.pages.drivers import Drivers, drivers_of
 from aggregates.pages.telling import Step, steps_of, told
 from aggregates.pages.waterfall import Waterfall
 from aggregates.pricing.price_list import PriceList
+from aggregates.provenance import provenance
 from aggregates.queries import QueryError
 from aggregates.selection import Selection
 from aggregates.sources import snapshot
@@ -32,16 +34,19 @@ class Changes:
     waterfall: Waterfall | None = None
     drivers: tuple[Drivers, ...] = ()
     unpriced: str = ""
+    provenance: str = ""
+    as_of: datetime | None = None
 
 
 def load(selection: Selection) -> Changes:
     now, before = of_cells(selection.in_all()), of_cells(selection.compared.in_all())
     try:
         with snapshot():
-            cells = read_cells([now, before], seconds=PATIENCE)
+            answers = read_cells([now, before], seconds=PATIENCE)
             prices = PriceList(selection.organization, before.end - INSTANT)
     except QueryError as error:
         return Changes(selection, refusal=str(error))
+    cells, answer = {query: found.cells for query, found in answers.items()}, answers[now].answer
     found = bridge(cells[before], cells[now], prices.rates)
     is_both = bool(found.before.calls and found.now.calls)
     return Changes(
@@ -52,6 +57,8 @@ def load(selection: Selection) -> Changes:
         waterfall=waterfall.of(found) if is_both else None,
         drivers=tuple(drivers_of(name, cells[before], cells[now], key) for name, key in DRIVERS.items()),
         unpriced=_unpriced(found),
+        provenance=provenance(answer.plan, now.zone, answer.as_of),
+        as_of=answer.as_of,
     )
 
 

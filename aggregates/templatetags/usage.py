@@ -18,7 +18,7 @@ from aggregates.pages.telling import signed
 from aggregates.ranges import of_days
 from aggregates.selection import CONTROLS, CallSelection, Selection
 from aggregates.shown import Unit
-from aggregates.wallclock import abbreviation, clock, day_words
+from aggregates.wallclock import abbreviation, day_words, moment_words
 
 register = template.Library()
 
@@ -158,7 +158,7 @@ def plain(number: Decimal) -> str:
 def moment(instant: datetime, zone: str) -> str:
     """A moment on the zone's wall clock: “23 Nov 2026 14:05 UTC”."""
     local = instant.astimezone(ZoneInfo(zone))
-    return f"{day_words(local.date())} {clock(local)} {abbreviation(local)}"
+    return f"{moment_words(local)} {abbreviation(local)}"
 
 
 register.simple_tag(day_words, name="day")

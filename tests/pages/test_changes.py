@@ -18,6 +18,7 @@ from aggregates.money import EXACT
 from aggregates.pages.drivers import drivers_of
 from aggregates.pricing.overrides import set_price
 from aggregates.pricing.price_list import PriceList
+from aggregates.rollup import roll_up
 from tests.history import some_calls
 
 URL = "/o/acme/changes/"
@@ -51,6 +52,13 @@ def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organizati
     assert re.findall(r'data-step="(\w+)"', page) == ["volume", "mix", "tokens", "cache", "price", "new"]
     assert 'aria-label="From $20.00 before to $31.50 now: Volume +$10.00, Model mix $0.00, ' in page
     assert 'href="/o/acme/?range=custom&from=2025-07-01&to=2025-07-31&operation=chat"' in page
+
+
+def test_it_says_where_its_numbers_come_from(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, some_calls(call, datetime(2025, 5, 31, tzinfo=UTC), datetime(2025, 8, 1, tzinfo=UTC), 300))
+    assert "Live from the log. As of" in " ".join(text(as_bob, URL + JULY).split())
+    roll_up()
+    assert "31 days from daily aggregates, rolled up today" in text(as_bob, URL + JULY)
 
 
 def test_the_amounts_on_the_page_add_up(as_bob: Client, acme: Organization, call: MakeCall) -> None:
