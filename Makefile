@@ -44,11 +44,12 @@ bench: .venv/installed-dev
 screenshots: .venv/installed-dev
 	@.venv/bin/python -m tests.screenshots $(if $(README),--readme)
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv ..."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --requirement requirements.txt
+	@.venv/bin/npm ci --silent --no-audit --no-fund
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt

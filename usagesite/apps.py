@@ -4,5 +4,5 @@ from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
 class StaticFiles(StaticFilesConfig):
-    # Of the plotly package only plotly.min.js is served.
-    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "widgetbundle.js", "datasets", "*.json"]
+    # Of what npm installed only scripts are served.
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "package.json", "LICENSE", "README.md"]

@@ -2,7 +2,6 @@
 
 import os
 import zoneinfo
-from importlib.resources import files
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -91,11 +90,11 @@ USE_I18N = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-# plotly.js comes with the plotly package; usagesite.apps.StaticFiles leaves out what else lies beside it.
-STATICFILES_DIRS = [("plotly", files("plotly") / "package_data")]
+STATICFILES_DIRS = [("plotly", BASE_DIR / "node_modules" / "plotly.js-basic-dist-min")]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "usagesite.compression.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
 CONTENT_SECURITY_POLICY = {

@@ -3,4 +3,4 @@
 from tests.process_settings import *  # noqa: F403
 from tests.process_settings import STORAGES
 
-STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "usagesite.compression.StaticFilesStorage"}}
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}

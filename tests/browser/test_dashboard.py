@@ -280,13 +280,13 @@ def test_charts_have_their_room_before_they_are_drawn(open_page: OpenPage, usage
     page = open_page()
     log_in(page)
     page.route(
-        "**/plotly.min.js",
+        "**/plotly-basic.min.js",
         lambda route: route.fulfill(body="Element.prototype.on = () => {}; var Plotly = {react() {}, purge() {}};"),
     )
     page.goto("/o/acme/")
     page.wait_for_load_state("networkidle")
     before = page.evaluate("document.querySelector('.provenance').getBoundingClientRect().top")
-    page.unroute("**/plotly.min.js")
+    page.unroute("**/plotly-basic.min.js")
     page.goto("/o/acme/")
     wait_until_drawn(page)
 

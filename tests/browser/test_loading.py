@@ -51,10 +51,10 @@ def test_nothing_moves(open_page: OpenPage, usage: Organization, width: int) -> 
 
 def test_bars_stand_in_for_a_chart_until_it_is_drawn(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(color_scheme="dark")
-    page.route("**/plotly.min.js", lambda route: route.fulfill(body=NEVER_DRAWN))
+    page.route("**/plotly-basic.min.js", lambda route: route.fulfill(body=NEVER_DRAWN))
     log_in(page)
     assert all(chart.evaluate(STANDS_IN) for chart in page.locator(".chart").all())
-    page.unroute("**/plotly.min.js")
+    page.unroute("**/plotly-basic.min.js")
     page.goto("/o/acme/")
     wait_until_drawn(page)
 
