@@ -99,7 +99,7 @@ def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, gh
             "dragmode": False,
             "showlegend": False,
             "autosize": True,
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "margin": {"l": _room(unit, highest), "r": 20, "t": 8, "b": 44},
             "xaxis": _time_axis(axis),
             "yaxis": _value_axis(unit, highest),
         },
@@ -173,7 +173,7 @@ def _time_axis(axis: Axis) -> Figure:
         ],
         "showgrid": False,
         "fixedrange": True,
-        "automargin": True,
+        "tickangle": 0,
         "ticks": "outside",
         "ticklen": 4,
         "nticks": 9,
@@ -191,7 +191,6 @@ def _value_axis(unit: Unit, highest: Number) -> Figure:
     axis = {
         "rangemode": "tozero",
         "fixedrange": True,
-        "automargin": True,
         "zeroline": False,
         "nticks": 5,
         "tickprefix": before,
@@ -206,6 +205,12 @@ def _value_axis(unit: Unit, highest: Number) -> Figure:
     if unit is PERCENT:
         return axis | ({"range": [0, 100], "dtick": 25} if highest > 60 else {})
     return axis | steps | {"tickformat": f",.{_decimals(unit, highest)}f"}
+
+
+def _room(unit: Unit, highest: Number) -> int:
+    """Pixels for the value axis's labels. Having Plotly measure them (automargin) takes as long as drawing the rest."""
+    longest = "0.5M" if highest >= 1000 else f"{highest:,.{_decimals(unit, highest)}f}"
+    return 18 + 7 * len("".join(unit.around()) + longest)
 
 
 def _decimals(unit: Unit, highest: Number) -> int:

@@ -28,12 +28,14 @@ LAST_DRAWN = """() => {
   const charts = [...document.querySelectorAll('.chart')];
   return charts.length && charts.every((chart) => chart.querySelector('.xaxislayer-above')) && performance.now();
 }"""
-REDRAW = """(id) => new Promise((done) => {
+REDRAW = """(control) => new Promise((done) => {
   const start = performance.now();
   const drawn = () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
   document.addEventListener('htmx:afterSettle', drawn, { once: true });
-  document.getElementById(id).click();
+  document.querySelector(control).click();
 })"""
+FILTER, UNFILTER = ".groups .group-name", ".chip"
+RANGES = ("#range-7d", "#range-90d", "#range-30d")
 
 
 def lines(filled: Filled) -> list[Line]:
@@ -54,17 +56,14 @@ def _of_browser(port: int, path: str, cookie: str) -> list[Line]:
     with sync_playwright() as playwright:
         flags = ["--headless", "--no-sandbox", "--disable-gpu"]
         chromium = playwright.chromium.launch(executable_path=find_browser(), args=flags)
-        cold, redrawn, weights = list[float](), list[float](), list[int]()
-        for _ in range(TIMES):
-            seconds, again, weight = _visit(chromium, f"http://127.0.0.1:{port}{path}", cookie)
-            cold.append(seconds)
-            redrawn.append(again)
-            weights.append(weight)
+        visits = [_visit(chromium, f"http://127.0.0.1:{port}{path}", cookie) for _ in range(TIMES)]
         chromium.close()
-    weight = statistics.median(weights) / 1000
+    cold, filtered, ranged, weight = (statistics.median(measured) for measured in zip(*visits, strict=True))
+    weight /= 1000
     return [
-        _within("a first visit, to the last chart drawn", statistics.median(cold), COLD),
-        _within("a change of the range, to the last chart drawn", statistics.median(redrawn), REDRAWN),
+        _within("a first visit, to the last chart drawn", cold, COLD),
+        _within("a filter put in or taken out, to the last chart drawn", filtered, REDRAWN),
+        Line("another range (7, 90, 30 days), to the last chart drawn", table.time(ranged)),
         Line(
             "what the first visit loads, compressed, plotly.js with it",
             f"{weight:,.0f} kB",
@@ -73,8 +72,9 @@ def _of_browser(port: int, path: str, cookie: str) -> list[Line]:
     ]
 
 
-def _visit(chromium: Browser, address: str, cookie: str) -> tuple[float, float, int]:
-    """Seconds until the last chart is drawn, and redrawn, and the bytes that came over the wire, in a new browser."""
+def _visit(chromium: Browser, address: str, cookie: str) -> tuple[float, float, float, float]:
+    """Seconds until the last chart is drawn, and redrawn for another filter and another range, and the bytes that came
+    over the wire, in a new browser."""
     name, _, value = cookie.partition("=")
     context = chromium.new_context(viewport=WIDE)
     context.add_cookies([{"name": name, "value": value, "url": address}])
@@ -83,9 +83,10 @@ def _visit(chromium: Browser, address: str, cookie: str) -> tuple[float, float, 
     page.goto(address)
     cold = page.wait_for_function(LAST_DRAWN).json_value()
     weight = sum(received)
-    redrawn = statistics.median(page.evaluate(REDRAW, f"range-{name}") for name in ("7d", "90d", "30d"))
+    filtered = statistics.median(page.evaluate(REDRAW, control) for control in (FILTER, UNFILTER, FILTER, UNFILTER))
+    ranged = statistics.median(page.evaluate(REDRAW, control) for control in RANGES)
     context.close()
-    return cold / 1000, redrawn / 1000, weight
+    return cold / 1000, filtered / 1000, ranged / 1000, weight
 
 
 def _counted(page: Page) -> list[float]:

@@ -36,8 +36,8 @@ DRAWN = """name => {
     const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
     return {
       name: trace.name,
-      y: trace.y,
-      calculated: points.map((point) => trace.type === "bar" ? point.s : (point.s ?? point.y)),
+      y: trace.type === "bar" ? trace.y.map((value) => value ?? 0) : trace.y, // what adds nothing has no bar
+      calculated: points.map((point) => trace.type === "bar" ? point.s || 0 : (point.s ?? point.y)),
       hover: trace.customdata,
       painted: Math.max(...painted.map((path) => path.getBBox().height)),
     };

@@ -8,13 +8,20 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
+// Nothing, where there is nothing to see or to hover over: an empty bar takes as long to draw as any other.
+function heightOf({ hoverinfo }) {
+  return (value, number) => (value === 0 && hoverinfo[number] === "none" ? null : value);
+}
+
 function themedTrace(trace) {
   const color = token(trace.meta.role);
-  if (trace.type === "bar") return { ...trace, marker: { color, line: { width: 0 } } };
+  if (trace.type === "bar") return { ...trace, y: trace.y.map(heightOf(trace)), marker: { color, line: { width: 0 } } };
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
-function themedLayout(layout) {
+const ROOM = 64; // pixels for each label of the time axis
+
+function themedLayout(layout, width) {
   const quiet = { color: token("text-soft"), size: 12 };
   return {
     ...layout,
@@ -22,7 +29,7 @@ function themedLayout(layout) {
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: token("font"), color: token("text"), size: 12 },
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { color: token("text"), size: 12 } },
-    xaxis: { ...layout.xaxis, tickfont: quiet, tickcolor: token("line-strong"), spikethickness: 1, spikedash: "solid" },
+    xaxis: { ...layout.xaxis, nticks: Math.max(2, Math.min(layout.xaxis.nticks, Math.floor(width / ROOM))), tickfont: quiet, tickcolor: token("line-strong"), spikethickness: 1, spikedash: "solid" },
     yaxis: { ...layout.yaxis, tickfont: quiet, gridcolor: token("grid") },
   };
 }
@@ -32,7 +39,7 @@ function drawChart(element) {
   document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`).forEach((button, number) => {
     figure.data[number].visible = button.getAttribute("aria-pressed") === "true";
   });
-  const layout = themedLayout(figure.layout);
+  const layout = themedLayout(figure.layout, element.clientWidth);
   if (document.documentElement.classList.contains("paper")) {
     Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
   }
@@ -57,5 +64,11 @@ function forgetCharts() {
 
 drawCharts(); // deferred: the document is there
 darkTheme.addEventListener("change", drawCharts);
+
+let resized;
+addEventListener("resize", () => {
+  cancelAnimationFrame(resized);
+  resized = requestAnimationFrame(drawCharts); // other widths have room for other labels
+});
 document.addEventListener("htmx:beforeSwap", forgetCharts);
 document.addEventListener("htmx:afterSettle", drawCharts);
