@@ -46,14 +46,18 @@ def of_hundred(share: Decimal, places: int = 1) -> str:
     return locales.current().percent(f"{share:,.{places}f}")
 
 
+def has_no_price(sums: Sums) -> bool:
+    return bool(sums.calls) and sums.unpriced_calls == sums.calls
+
+
 def cost(sums: Sums) -> str:
     """In US dollars; in words where no call has a price: that is not $0."""
-    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else money.shown(sums.cost)
+    return NO_PRICE if has_no_price(sums) else money.shown(sums.cost)
 
 
 def exact_cost(sums: Sums) -> str:
     """The same with every digit."""
-    return NO_PRICE if sums.calls and sums.unpriced_calls == sums.calls else money.exact(sums.cost)
+    return NO_PRICE if has_no_price(sums) else money.exact(sums.cost)
 
 
 def plural(number: int, noun: str) -> str:

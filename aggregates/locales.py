@@ -35,19 +35,24 @@ class Locale:
     twelve_hours: bool = False
 
     def number(self, text: str) -> str:
-        """The digits of “1,234,567.89” as they are written here."""
-        whole, point, decimals = text.partition(".")
-        if self.lakhs:
-            whole = _in_lakhs(whole)
-        return whole.replace(",", self.group) + (self.decimal + decimals if point else "")
+        """“-1,234,567.89” as it is written here."""
+        return self._within(text, ("", ""))
 
     def amount(self, text: str) -> str:
         """“-1,234.50” as US dollars."""
-        sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-        return f"{sign}{self.dollars[0]}{self.number(digits)}{self.dollars[1]}"
+        return self._within(text, self.dollars)
 
     def percent(self, text: str) -> str:
-        return f"{self.percents[0]}{self.number(text)}{self.percents[1]}"
+        return self._within(text, self.percents)
+
+    def _within(self, text: str, around: tuple[str, str]) -> str:
+        """The sign comes first, whatever else stands before the digits."""
+        sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+        whole, point, decimals = digits.partition(".")
+        if self.lakhs:
+            whole = _in_lakhs(whole)
+        written = whole.replace(",", self.group) + (self.decimal + decimals if point else "")
+        return f"{sign}{around[0]}{written}{around[1]}"
 
 
 def _in_lakhs(whole: str) -> str:

@@ -74,10 +74,15 @@ def _missing(unit: str, organizations: Ids) -> list[Period]:
         return [Period(unit, first) for (first,) in cursor.fetchall()]
 
 
-def add_up(period: Period, organizations: Ids) -> None:
-    """Sum the period for those of the organizations for which it is not summed."""
+def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
+    """Sum the period for those of the organizations for which it is not summed; for all of them `afresh`."""
     with transaction.atomic(), connection.cursor() as cursor:
         take(Lock.PERIOD, period.number)  # in its own statement: the next ones must see what was committed before
+        if afresh:
+            cursor.execute(
+                "DELETE FROM aggregates_usageperiod WHERE organization_id = ANY(%s) AND unit = %s AND first = %s",
+                [list(organizations), period.unit, period.first],
+            )
         cursor.execute(
             """
             SELECT DISTINCT organization_id FROM aggregates_usageday AS day

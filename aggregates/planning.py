@@ -13,6 +13,8 @@ from aggregates.dimensions import Grain
 from aggregates.periods import UNITS, Period, Unit
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
+MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
+
 
 @dataclass(frozen=True, slots=True)
 class DayState:
@@ -57,14 +59,14 @@ class Known:
     """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
     their aggregates alone, and the weeks and months whose sums are those of their daily aggregates.
 
-    It is as of `now`, or of any moment up to then.
+    It is as of `now`, or of any moment up to then. Plans of one span are alike: a few are kept.
     """
 
     states: Mapping[date, DayState]
     now: datetime
     log_from: date | None = None
     periods: Collection[Period] = ()
-    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)  # those of one span are alike
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
 
 
 def choose_source(query: UsageQuery, known: Known) -> Plan:
@@ -78,7 +80,11 @@ def choose_source(query: UsageQuery, known: Known) -> Plan:
         _check_aggregates_answer(query, known.states, known.log_from)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
     key = (query.start, query.end, query.zone, from_log, units)
-    plan = known.plans.get(key) or known.plans.setdefault(key, _planned(query, known, from_log, units))
+    plan = known.plans.get(key)
+    if plan is None:
+        if len(known.plans) >= MOST_PLANS:
+            known.plans.clear()
+        plan = known.plans[key] = _planned(query, known, from_log, units)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
     return replace(plan, grain=query.grain)

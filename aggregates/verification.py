@@ -87,9 +87,7 @@ def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day:
 
 
 def _sum_again(organization: int, slugs: dict[int, str], period: Period) -> Difference:
-    with transaction.atomic():
-        period_sums.forget(period.first, [organization])
-    period_sums.add_up(period, [organization])
+    period_sums.add_up(period, [organization], afresh=True)
     repaired = organization not in period_sums.verify(period, [organization])
     difference = Difference(slugs[organization], period.first, f"the sums of the {period.unit}", repaired)
     logger.error("Sums of a period differed from those of its days: %s.", difference)

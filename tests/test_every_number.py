@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from aggregates import keys
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.reports import SUMMED
+from aggregates.reports import SUMMED, shown_key
 from aggregates.rollup import roll_up
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
@@ -38,6 +39,10 @@ VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
     (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
 ]
 DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
+FIELDS = {"user": "user_id", "subject": "subject_id"} | {
+    name: name for name in ("operation", "provider", "model", "project")
+}
+TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 CHARTED = {"cost": ["cost"], "calls": ["calls"], "tokens": ["input_tokens", "output_tokens"], "errors": ["errors"]}
 
 
@@ -48,6 +53,7 @@ class View:
         self, client: Client, organization: Organization, secret: str, view: Any, today: date, language: str
     ) -> None:
         self.client, self.slug, self.secret, self.language = client, organization.slug, secret, language
+        self.zone = organization.time_zone
         first, last, self.shown, self.kept, self.left_out = view
         self.first, self.last = today - timedelta(days=first), today - timedelta(days=last)
         self.measure = CHARTED[self.shown.get("measure", "cost")]
@@ -61,17 +67,44 @@ class View:
         self.before = self.logged(*self.dates_before())
 
     def logged(self, first: date, last: date) -> Numbers:
+        totals = self.report(first, last, "--bucket", "total")["totals"]
+        return {name: Decimal(value) for name, value in totals.items()}
+
+    def report(self, first: date, last: date, *options: str) -> dict[str, Any]:
+        """What the log says."""
         out = io.StringIO()
-        options = ["--organization", self.slug, "--from", str(first), "--to", str(last), "--bucket", "total"]
-        options += ["--filter", *self.kept] if self.kept else []
-        options += ["--exclude", *self.left_out] if self.left_out else []
-        call_command("usage_report", *options, "--source", "log", "--format", "json", stdout=out)
-        return {name: Decimal(value) for name, value in json.loads(out.getvalue())["totals"].items()}
+        asked = ["--organization", self.slug, "--from", str(first), "--to", str(last), *options]
+        asked += ["--filter", *self.kept] if self.kept else []
+        asked += ["--exclude", *self.left_out] if self.left_out else []
+        call_command("usage_report", *asked, "--source", "log", "--format", "json", stdout=out)
+        report: dict[str, Any] = json.loads(out.getvalue())
+        return report
+
+    def by_hand(self, recorded: Iterable[Call], first: date, last: date) -> Numbers:
+        """What was recorded, added up without any of the site's code."""
+
+        def matches(call: Call) -> bool:
+            kept: dict[str, set[str]] = defaultdict(set)
+            for pair in self.kept:
+                kept[pair.split("=")[0]].add(pair.split("=")[1])
+            return all(getattr(call, FIELDS[name]) in values for name, values in kept.items()) and not any(
+                getattr(call, FIELDS[name]) == value for name, value in (pair.split("=") for pair in self.left_out)
+            )
+
+        zone = ZoneInfo(self.zone)
+        calls = [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
+        return {
+            "calls": Decimal(len(calls)),
+            "errors": Decimal(sum(call.status == "error" for call in calls)),
+            "unpriced_calls": Decimal(sum(call.cost is None for call in calls)),
+            "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
+            **{name: Decimal(sum(getattr(call, name) for call in calls)) for name in TOKENS},
+        }
 
     def dates_before(self) -> tuple[date, date]:
         """The days that it is compared with: as many just before, or a year earlier."""
         if self.shown.get("compare") == "year":
-            return self.first.replace(year=self.first.year - 1), self.last.replace(year=self.last.year - 1)
+            return year_before(self.first), year_before(self.last)
         length = self.last - self.first + timedelta(days=1)
         return self.first - length, self.last - length
 
@@ -96,12 +129,16 @@ class View:
             cursor = page["next"]
 
 
+def year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=min(day.day, 28) if day.month == 2 else day.day)
+
+
 def tokens_of(log: Numbers) -> Decimal:
     return log["input_tokens"] + log["output_tokens"]
 
 
-def charted(log: Numbers, names: Iterable[str]) -> Decimal:
-    return sum((log[name] for name in names), Decimal(0))
+def charted(log: Mapping[str, Any], names: Iterable[str]) -> Decimal:
+    return sum((Decimal(log[name]) for name in names), Decimal(0))
 
 
 def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
@@ -112,7 +149,7 @@ def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
 def number(text: str, view: View) -> Decimal:
     """As the reader writes it; “no price” adds nothing."""
     decimal = DECIMALS[view.language]
-    return Decimal(re.sub(f"[^0-9{decimal}]", "", text).replace(decimal, ".") or 0)
+    return Decimal(re.sub(f"[^0-9{decimal}-]", "", text).replace(decimal, ".") or 0)
 
 
 def as_spreadsheets_hold_it(amount: Decimal | float) -> str:
@@ -193,20 +230,54 @@ def check_workbook(view: View) -> None:
     for name in view.now:
         now, exactly_now, before, exactly_before = totals[name.replace("_", " ").capitalize()]
         for held, exactly, log in ((now, exactly_now, view.now), (before, exactly_before, view.before)):
+            assert isinstance(exactly, str)
             assert Decimal(exactly) == log[name]
             assert as_spreadsheets_hold_it(held) == as_spreadsheets_hold_it(log[name])
     wholes = [as_spreadsheets_hold_it(each) for each in (view.now["cost"], view.now["calls"], tokens_of(view.now))]
     for name in ("operations", "models", "users", "subjects"):
         *groups, total = [row[1:4] for row in book[f"Top {name}"].iter_rows(values_only=True, min_row=2)]
         assert [as_spreadsheets_hold_it(each) for each in total] == wholes
+        *shares, of_all = [row[4] for row in book[f"Top {name}"].iter_rows(values_only=True, min_row=2)]
+        costs = [100 * amount(group[0]) / view.now["cost"] for group in groups]
+        assert [rounded(share) for share in (*shares, of_all)] == [*map(rounded, costs), 100]
         for column, whole in zip(zip(*groups, strict=True), total, strict=True):
             assert added_up(column) == rounded(whole)
-    chart = list(book.worksheets[1].iter_rows(values_only=True))
-    assert added_up(chart[-1][1:]) == rounded(charted(view.now, view.measure))
+    (bucket, *names), *steps, whole = book.worksheets[1].iter_rows(values_only=True)
+    assert added_up(whole[1:]) == rounded(charted(view.now, view.measure))
+    by = [] if view.shown["by"] == "none" else ["--by", view.shown["by"]]
+    report = view.report(view.first, view.last, "--bucket", bucket.lower(), *by)["rows"]
+    drawn = {
+        (str(start)[:19], name): rounded(amount(height))
+        for start, *heights in steps
+        for name, height in zip(names, heights, strict=True)
+    }
+    logged: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in report:
+        group = shown_key(row["key"]) if by else names[0]
+        logged[cell_of(row["start"], bucket), group if group in names else "Other"] += charted(row, view.measure)
+    assert {place: height for place, height in drawn.items() if height} == {
+        place: rounded(height) for place, height in logged.items() if rounded(height)
+    }
     header, *rows = book["Rows"].iter_rows(values_only=True)
-    for name in SUMMED:
-        column = header.index(name.replace("_", " ").capitalize())
-        assert added_up(row[column] for row in rows) == rounded(view.now[name]), name
+    columns = [header.index(name.replace("_", " ").capitalize()) for name in SUMMED]
+    keys = 2 if by else 1
+    assert sorted((str(row[0])[:19], *row[1:keys], *(rounded(row[at]) for at in columns)) for row in rows) == sorted(
+        (
+            cell_of(row["start"], bucket),
+            *([shown_key(row["key"])] if by else []),
+            *(rounded(row[name]) for name in SUMMED),
+        )
+        for row in report
+    )
+
+
+def cell_of(start: str, bucket: str) -> str:
+    """How a time reads in a sheet: hours as text with their offset, days as dates."""
+    return start[:19] if bucket == "Hour" else f"{start[:10]} 00:00:00"
+
+
+def amount(cell: Any) -> Decimal:
+    return Decimal(0) if cell in (None, "no price") else Decimal(str(cell))
 
 
 def rounded(amount: Any) -> Decimal:
@@ -214,7 +285,7 @@ def rounded(amount: Any) -> Decimal:
 
 
 def added_up(held: Iterable[Any]) -> Decimal:
-    return rounded(sum(Decimal(str(value)) for value in held))
+    return rounded(sum((amount(value) for value in held), Decimal(0)))
 
 
 def check_api(view: View) -> None:
@@ -249,15 +320,20 @@ def test_every_number_is_the_sum_over_the_log(
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
     now = datetime.now(UTC)
     today = now.astimezone(ZoneInfo(zone)).date()
-    record(acme, some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5))
-    record(acme, some_calls(call, now - timedelta(days=50), now, 900))
-    record(acme, some_calls(call, now - timedelta(days=3), now, 100))
+    recorded = [
+        *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5),
+        *some_calls(call, now - timedelta(days=50), now, 900),
+        *some_calls(call, now - timedelta(days=3), now, 100),
+    ]
+    record(acme, recorded)
     for rolled in (False, True):
         if rolled:
             roll_up()
         for described in VIEWS:
             view = View(client, acme, secret, described, today, language)
             assert view.now["calls"] > 0, described
+            by_hand = view.by_hand(recorded, view.first, view.last)
+            assert by_hand == {name: view.now[name] for name in by_hand}, described
             for check in CHECKS:
                 try:
                     check(view)

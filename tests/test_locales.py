@@ -82,6 +82,14 @@ def test_lakhs(digits: str, written: str) -> None:
         assert formats.count(int(digits)) == written
 
 
+@pytest.mark.parametrize("language", ["hi-IN", "tr", "eu", "de", "fr", "de-CH", "en-US"])
+@pytest.mark.parametrize("size", [1, 123, 1234, 12345, 123456, 1234567])
+def test_the_sign_comes_first(language: str, size: int) -> None:
+    with locales.read_by(language):
+        for write in (formats.count, formats.of_hundred, money.shown):
+            assert write(Decimal(-size)) == f"-{write(Decimal(size))}"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "day_first", "month_first"),
     [

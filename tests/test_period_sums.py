@@ -142,11 +142,15 @@ def test_months_that_are_not_over_are_not_summed(db: None) -> None:
 def test_what_a_month_differs_in_is_found_and_repaired(acme: Organization) -> None:
     PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="bob").update(total_cost=5)
     PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="alice").delete()
+    PeriodBreakdown.objects.filter(unit="week", first=date(2025, 3, 3), grain="user", user_id="bob").delete()
+    everything = UsagePeriod.objects.count()
     assert period_sums.verify(Period("month", MARCH), [acme.pk]) == {acme.pk: 3}
     found = verification.verify([date(2025, 3, 5)])
     assert [str(difference) for difference in found.differences] == [
-        "acme 2025-03-01: the sums of the month; rolled up again, and equal now"
+        "acme 2025-03-01: the sums of the month; rolled up again, and equal now",
+        "acme 2025-03-03: the sums of the week; rolled up again, and equal now",
     ]
+    assert UsagePeriod.objects.count() == everything
     assert months(by_user(acme)) == (FEBRUARY, MARCH)
 
 

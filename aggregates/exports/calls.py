@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.calls import FIELDS
-from aggregates.exports.streaming import copied
-from aggregates.listing import KINDS, TABLE
-from aggregates.pieces import conditions
+from aggregates.exports.streaming import calls_within, copied
 from aggregates.selection import CallSelection
 
 WRITTEN = {"timestamp": """to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS timestamp"""}
@@ -14,11 +12,5 @@ COLUMNS = ", ".join(WRITTEN.get(field, field) for field in FIELDS)
 
 def as_csv(selection: CallSelection) -> Iterator[bytes]:
     """The calls, oldest first; times in UTC."""
-    query = selection.by_day
-    where, values = conditions(query)
-    statement = (
-        f"SELECT {COLUMNS} FROM {TABLE} AS call WHERE organization_id = %s "
-        f"AND call.timestamp >= %s AND call.timestamp < %s{where}{KINDS[selection.status].condition} "
-        "ORDER BY call.timestamp, call.id"
-    )
-    return copied(statement, [query.organization.pk, query.start, query.end, *values])
+    calls, values = calls_within(selection, selection.by_day.span)
+    return copied(selection, [(f"SELECT {COLUMNS} {calls} ORDER BY call.timestamp, call.id", values)])

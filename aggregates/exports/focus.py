@@ -5,17 +5,14 @@ FOCUS asks for and a log of calls does not know is empty: unit prices (a call ha
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
-from typing import Any
+from itertools import groupby
 
 from aggregates import days
 from aggregates.days import Span
 from aggregates.dimensions import DIMENSIONS
-from aggregates.exports.streaming import copied
-from aggregates.listing import KINDS, TABLE
+from aggregates.exports.streaming import calls_within, copied
 from aggregates.measures import MEASURES
-from aggregates.pieces import conditions
-from aggregates.queries import UsageQuery
+from aggregates.pieces import SQL
 from aggregates.selection import CallSelection
 
 KEYS = ", ".join(dimension.column for dimension in DIMENSIONS)
@@ -35,8 +32,8 @@ def _time(column: str) -> str:
 # Each column with its SQL over a row of sums, in FOCUS's order, which is the alphabet's; those of ours begin with x_.
 COLUMNS = {
     "BilledCost": "cost",
-    "BillingAccountId": "%(account)s::text",
-    "BillingAccountName": "%(name)s::text",
+    "BillingAccountId": "billed.account",
+    "BillingAccountName": "billed.name",
     "BillingAccountType": "'Organization'",
     "BillingCurrency": "'USD'",
     "BillingPeriodEnd": _time("month_end"),
@@ -90,44 +87,34 @@ SELECTED = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
 
 
 def as_csv(selection: CallSelection) -> Iterator[bytes]:
-    """Days in order; charge and billing periods are the organization's days and months, their bounds in UTC."""
-    query = selection.by_day
-    where, values = conditions(query)
-    named = {f"value{number}": value for number, value in enumerate(values)}
-    for name in named:
-        where = where.replace("%s", f"%({name})s", 1)
-    spans = [span for _, span in query.days]
-    months = [_month_of(day, query) for day, _ in query.days]
-    statement = f"""
-        SELECT {SELECTED} FROM (
-            SELECT width_bucket(timestamp, %(day_starts)s::timestamptz[]) AS number, {KEYS}, {SUMS}
-            FROM {TABLE} WHERE organization_id = %(organization)s AND timestamp >= %(start)s AND timestamp < %(end)s
-                {where}{KINDS[selection.status].condition}
-            GROUP BY 1, {KEYS}
-        ) AS usage JOIN unnest(
-            %(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[],
-            %(month_starts)s::timestamptz[], %(month_ends)s::timestamptz[]
-        ) WITH ORDINALITY AS period (day_start, day_end, month_start, month_end, number) USING (number)
-        ORDER BY number, {KEYS}
+    """Days in order; charge and billing periods are the organization's days and months, their bounds in UTC.
+
+    It is asked for month by month, so that the first rows come soon however long the range is.
     """
-    parameters: dict[str, Any] = named | {
-        "account": query.organization.slug,
-        "name": query.organization.name,
-        "organization": query.organization.pk,
-        "start": query.start,
-        "end": query.end,
-        "day_starts": [span.start for span in spans],
-        "day_ends": [span.end for span in spans],
-        "month_starts": [month.start for month in months],
-        "month_ends": [month.end for month in months],
-    }
-    return copied(statement, parameters)
+    return copied(selection, _statements(selection))
 
 
-def _month_of(day: date, query: UsageQuery) -> Span:
-    first = days.month_of(day)
-    return Span(_midnight(first, query), _midnight(days.month_of(first + 31 * days.DAY), query))
-
-
-def _midnight(day: date, query: UsageQuery) -> datetime:
-    return days.midnight(day, query.zone)
+def _statements(selection: CallSelection) -> Iterator[SQL]:
+    organization, zone = selection.organization, selection.organization.time_zone
+    for month, its_days in groupby(selection.by_day.days, key=lambda each: days.month_of(each[0])):
+        spans = [span for _, span in its_days]
+        following = days.month_of(month + 31 * days.DAY)
+        calls, values = calls_within(selection, Span(spans[0].start, spans[-1].end))
+        starts = [span.start for span in spans]
+        yield (
+            f"""
+            SELECT {SELECTED} FROM (
+                SELECT width_bucket(timestamp, %s::timestamptz[]) AS number, {KEYS}, {SUMS} {calls} GROUP BY 1, {KEYS}
+            ) AS usage
+            JOIN unnest(%s::timestamptz[], %s::timestamptz[])
+                WITH ORDINALITY AS day (day_start, day_end, number) USING (number)
+            CROSS JOIN (
+                SELECT %s::text, %s::text, %s::timestamptz, %s::timestamptz
+            ) AS billed (account, name, month_start, month_end)
+            ORDER BY number, {KEYS}
+            """,
+            [
+                *(starts, *values, starts, [span.end for span in spans]),
+                *(organization.slug, organization.name, days.midnight(month, zone), days.midnight(following, zone)),
+            ],
+        )

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from aggregates import formats, reports
 from aggregates.charts.chart import Drawn
+from aggregates.charts.figures import Series
 from aggregates.measures import Sums
 from aggregates.pages.dashboard import Dashboard
-from aggregates.pages.tables import Table
+from aggregates.pages.tables import Table, share_of
 from aggregates.queries import Bucket
 from aggregates.selection import Selection
 from aggregates.shown import COST, PERCENT, Unit
@@ -26,8 +27,15 @@ from aggregates.sources import Answer
 MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
 RATE = "0.00000000"
 # Texts stay texts, whatever they begin with.
-PLAIN = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+PLAIN = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 WIDEST = 60  # characters
+
+
+class Shaped(NamedTuple):
+    """A number with a format of its own."""
+
+    value: Any
+    shape: str
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,11 @@ class Sheet:
     bold: int = 0
 
 
-def as_xlsx(dashboard: Dashboard, rows: Answer, before: Answer | None) -> bytes:
-    """`rows` are by the dashboard's step and groups; `before` is what its tiles compare with, if that is known."""
+def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
+    """`rows` are by the dashboard's step and groups."""
     file = BytesIO()
     with Workbook(file, PLAIN) as book:
-        _write(book, _totals(dashboard, before))
+        _write(book, _totals(dashboard))
         for drawn in dashboard.charts:
             _write(book, _chart(dashboard.selection, drawn))
         for table in dashboard.tables:
@@ -54,17 +62,18 @@ def as_xlsx(dashboard: Dashboard, rows: Answer, before: Answer | None) -> bytes:
     return file.getvalue()
 
 
-def _totals(dashboard: Dashboard, before: Answer | None) -> Sheet:
-    now, earlier = reports.measured(dashboard.totals), reports.measured(before.totals) if before else {}
+def _totals(dashboard: Dashboard) -> Sheet:
+    found = [reports.measured(dashboard.totals)]
+    found += [reports.measured(dashboard.before.totals)] if dashboard.before else []
     lines = [
-        (_in_words(name), _number(now[name]), str(now[name]), _number(earlier.get(name)), earlier.get(name))
+        (_in_words(name), *(cell for sums in found for cell in (_shaped(name, sums[name]), str(sums[name]))))
         for name in reports.COLUMNS
     ]
     about = [(name, text) for name, text in _about(dashboard) if text]
     return Sheet(
         "Totals",
         ("Measure", "Value", "Exactly", "Before", "Exactly before"),
-        ("", RATE, "", RATE, ""),
+        ("", "", "", "", ""),
         [*lines, (), *about],
     )
 
@@ -85,16 +94,29 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
 def _chart(selection: Selection, drawn: Drawn) -> Sheet:
     query = selection.over_time()
     starts = [_start(query.local(start).isoformat(), query.bucket) for start in query.buckets]
-    columns = [one.values for one in drawn.series]
+    columns = [_values(one) for one in drawn.series]
     explored = f" by {selection.by}" if selection.by else " over time"
     by = explored if drawn.name == "explore" else ""
     return Sheet(
         f"{drawn.title}{by}",
         (query.bucket.value.capitalize(), *(one.name for one in drawn.series)),
         (DAY, *(_shape(drawn.unit) for _ in columns)),
-        [*zip(starts, *columns, strict=True), ("Total", *(one.total for one in drawn.series))],
+        [
+            *zip(starts, *columns, strict=True),
+            ("Total", *map(_whole, drawn.series)),
+        ],
         bold=1,
     )
+
+
+def _values(one: Series) -> Sequence[Any]:
+    """With “no price” where no call of a bucket has one: that is not 0."""
+    unpriced = one.unpriced or (False,) * len(one.values)
+    return [formats.NO_PRICE if unknown else value for value, unknown in zip(one.values, unpriced, strict=True)]
+
+
+def _whole(one: Series) -> Any:
+    return formats.NO_PRICE if one.is_unpriced else one.total
 
 
 def _table(table: Table) -> Sheet:
@@ -103,13 +125,14 @@ def _table(table: Table) -> Sheet:
         f"Top {table.dimension.plural}",
         (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", "Share"),
         ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), Decimal(100))],
+        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total))],
         bold=1,
     )
 
 
 def _columns(sums: Sums) -> tuple[Any, ...]:
-    return sums.cost, sums.calls, sums.tokens
+    cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
+    return cost, sums.calls, sums.tokens
 
 
 def _rows(answer: Answer) -> Sheet:
@@ -122,7 +145,7 @@ def _rows(answer: Answer) -> Sheet:
         )
         for row in answer.rows
     ]
-    shapes = [MONEY if name == "cost" else RATE if "rate" in name else COUNT for name in reports.COLUMNS]
+    shapes = [_shape_of(name) for name in reports.COLUMNS]
     header = (answer.query.bucket.value.capitalize(), *((by.capitalize(),) if by else ()))
     return Sheet(
         "Rows",
@@ -141,29 +164,45 @@ def _in_words(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+def _shape_of(name: str) -> str:
+    return MONEY if name == "cost" else RATE if "rate" in name else COUNT
+
+
+def _shaped(name: str, value: int | str) -> Shaped:
+    return Shaped(_number(value), _shape_of(name))
+
+
 def _shape(unit: Unit) -> str:
     return MONEY if unit is COST else SHARE if unit is PERCENT else COUNT
 
 
-def _number(value: int | str | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
+def _number(value: int | str) -> Decimal:
+    return Decimal(value)
 
 
 def _write(book: Workbook, sheet: Sheet) -> None:
+    """Row by row, so that what was written needs no memory."""
     page: Worksheet = book.add_worksheet(sheet.name[:31])
-    page.write_row(0, 0, sheet.header, book.add_format({"bold": True, "bottom": 1}))
+    for column, title in enumerate(sheet.header):
+        texts = [_text(line[column]) for line in sheet.lines if column < len(line)]
+        page.set_column(column, column, min(max(map(len, [title, *texts])), WIDEST) + 2)
     page.freeze_panes(1, 1)
+    page.write_row(0, 0, sheet.header, book.add_format({"bold": True, "bottom": 1}))
+    looks = {bold: _looks(book, sheet, {"bold": True, "top": 1} if bold else {}) for bold in (False, True)}
     first_bold = len(sheet.lines) - sheet.bold
-    for column, shape in enumerate(sheet.shapes):
-        plain = book.add_format({"num_format": shape} if shape else {})
-        bold = book.add_format({"bold": True, "top": 1} | ({"num_format": shape} if shape else {}))
-        widest = len(sheet.header[column])
-        for number, line in enumerate(sheet.lines):
-            value = line[column] if column < len(line) else None
-            if value is not None:
-                _write_cell(page, number + 1, column, value, bold if number >= first_bold else plain)
-                widest = max(widest, len(_text(value)))
-        page.set_column(column, column, min(widest, WIDEST) + 2)
+    for number, line in enumerate(sheet.lines):
+        for column, value in enumerate(line):
+            held, shape = value if isinstance(value, Shaped) else (value, sheet.shapes[column])
+            if held is not None:
+                _write_cell(page, number + 1, column, held, looks[number >= first_bold][shape])
+
+
+def _looks(book: Workbook, sheet: Sheet, common: dict[str, Any]) -> dict[str, Any]:
+    """The format of each shape that the sheet has."""
+    own = {cell.shape for line in sheet.lines for cell in line if isinstance(cell, Shaped)}
+    return {
+        shape: book.add_format(common | ({"num_format": shape} if shape else {})) for shape in {*sheet.shapes, *own}
+    }
 
 
 def _write_cell(page: Worksheet, row: int, column: int, value: Any, shape: Any) -> None:
@@ -175,5 +214,6 @@ def _write_cell(page: Worksheet, row: int, column: int, value: Any, shape: Any) 
         page.write_number(row, column, value, shape)
 
 
-def _text(value: Any) -> str:
-    return f"{value:,.6f}" if isinstance(value, Decimal) else str(value)
+def _text(cell: Any) -> str:
+    value = cell.value if isinstance(cell, Shaped) else cell
+    return f"{value:,.6f}" if isinstance(value, Decimal) else "" if value is None else str(value)

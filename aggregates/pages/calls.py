@@ -60,7 +60,7 @@ def load(selection: CallSelection, beyond: Beyond | None = None) -> Calls:
     """The page of the list that begins beyond a place, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""
     with snapshot() as as_of:
-        log_from = _log_from(selection.organization)
+        log_from = log_from_of(selection.organization)
         kept = kept_of(selection, log_from)
         answer: Answer | None = None
         try:
@@ -104,7 +104,8 @@ def kept_of(selection: CallSelection, log_from: date | None) -> Span:
     return Span(max(start, selection.span.start), selection.span.end)
 
 
-def _log_from(organization: Organization) -> date | None:
+def log_from_of(organization: Organization) -> date | None:
+    """The first day whose calls are kept, as it is now, or in the snapshot that this is asked in."""
     found: date | None = Organization.objects.values_list("log_from", flat=True).get(pk=organization.pk)
     return found
 

@@ -16,7 +16,7 @@ from aggregates.pages.tiles import TILES, Tile, compared
 from aggregates.provenance import differing, provenance
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
-from aggregates.sources import read, snapshot
+from aggregates.sources import Answer, read, snapshot
 
 PATIENCE = 15  # seconds that a question may take; a reader waits no longer, and the database has others to serve
 
@@ -31,8 +31,10 @@ class Dashboard:
     provenance: str
     reads_more_of_log: bool  # some breakdown is one that no aggregate holds
     unpriced: str  # how many calls have no price, and of which models
-    refusal: str  # why all of it, or some breakdowns, cannot be answered any more
+    refusal: str  # why all of it, or some breakdowns, cannot be answered
     as_of: datetime
+    before: Answer | None = None  # what its tiles compare with, if that is known
+    failed: bool = False  # there is nothing but a refusal
 
 
 def load(selection: Selection) -> Dashboard:
@@ -51,7 +53,7 @@ def load(selection: Selection) -> Dashboard:
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
     except QueryError as error:
-        return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now())
+        return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now(), failed=True)
     return Dashboard(
         selection=selection,
         totals=totals,
@@ -63,6 +65,7 @@ def load(selection: Selection) -> Dashboard:
         unpriced=unpriced.told(totals, answers.get(by_model)),
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
+        before=answers.get(before),
     )
 
 

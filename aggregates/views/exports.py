@@ -6,14 +6,14 @@ from http import HTTPStatus
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
-from aggregates import reports
+from aggregates import locales, reports
 from aggregates.access import membership_for
 from aggregates.exports import calls, focus
+from aggregates.exports.streaming import check_kept
 from aggregates.exports.workbook import as_xlsx
 from aggregates.forms.calls import CallsForm
 from aggregates.forms.dashboard import DashboardForm
 from aggregates.forms.ranges import RangeForm
-from aggregates.pages.calls import kept_of
 from aggregates.pages.dashboard import PATIENCE, load
 from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import CallSelection, Selection
@@ -21,7 +21,7 @@ from aggregates.sources import read, snapshot
 from aggregates.views.gate import PageRequest, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
-MAX_ROWS = 50_000  # of a workbook, which is made in memory
+MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -31,13 +31,13 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     """Every measure by the step and the groups of the dashboard at the same address; it adds up to the same totals."""
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
     query = _rows_of(form.selection)
     try:
-        answer = None if form.errors else read([query], seconds=PATIENCE)[query]
+        answer = read([query], seconds=PATIENCE)[query]
     except QueryError as error:
         return _refused(str(error))
-    if answer is None:
-        return _refused(_told(form))
     return HttpResponse(
         reports.as_spreadsheet(answer), content_type=CSV, headers=_named(form.selection, "usage", "csv")
     )
@@ -50,22 +50,18 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return _refused(_told(form))
-    rows, before = _rows_of(form.selection), form.selection.compared.in_all()
-    unanswered: dict[UsageQuery, QueryError] = {}
+    rows = _rows_of(form.selection)
     try:
-        with snapshot():
+        with locales.read_by(""), snapshot():  # a file says the same to every reader
             loaded = load(form.selection)
-            answers = read([rows, before], unanswered, seconds=PATIENCE)
+            if loaded.failed:
+                raise QueryError(loaded.refusal)
+            answer = read([rows], seconds=PATIENCE)[rows]
     except QueryError as error:
         return _refused(str(error))
-    if rows in unanswered:
-        return _refused(str(unanswered[rows]))
-    if not loaded.provenance:
-        return _refused(loaded.refusal)
-    if (found := len(answers[rows].rows)) > MAX_ROWS:
+    if (found := len(answer.rows)) > MAX_ROWS:
         return _refused(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {found:,}: take a longer step.")
-    workbook = as_xlsx(loaded, answers[rows], answers.get(before))
-    return HttpResponse(workbook, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
+    return HttpResponse(as_xlsx(loaded, answer), content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
 @page
@@ -83,14 +79,15 @@ def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
 def _streamed(
     request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
 ) -> HttpResponseBase:
-    """Refused where some of the calls are no longer kept: a file that lacks them would look whole."""
     organization = membership_for(request.user, slug).organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return _refused(_told(form))
     selection = form.selection
-    if kept_of(selection, organization.log_from) != selection.span:
-        return _refused(f"from: the calls of days before {organization.log_from} are no longer kept.")
+    try:
+        check_kept(selection)
+    except QueryError as error:
+        return _refused(str(error))
     return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
 
 

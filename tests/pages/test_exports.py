@@ -2,7 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -10,11 +13,16 @@ from django.test import Client
 from django.utils import timezone
 
 from aggregates.calls import Call
+from aggregates.exports import calls, focus
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, Role, User
+from aggregates.queries import QueryError
+from aggregates.ranges import of_days
 from aggregates.rollup import roll_up
+from aggregates.selection import CallSelection
 from aggregates.views import exports
 from tests.fixtures import make_organization
+from tests.history import some_calls
 
 
 def test_groups_are_named_as_on_the_page_and_never_formulas(
@@ -157,3 +165,71 @@ def test_a_workbook_runs_nothing(client: Client, alice: User, acme: Organization
     assert {cell.value for cell in cells} == set(names)
     assert {cell.data_type for cell in cells} == {"s"}
     assert not any(cell.hyperlink for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("status=error", lambda row: row["status"] == "error"),
+        ("status=unpriced&user=alice", lambda row: row["cost"] == "" and row["user_id"] == "alice"),
+        (
+            "since=2025-07-02T06:00:00Z&until=2025-07-03T18:30:00Z",
+            lambda row: "2025-07-02T06:00" <= row["timestamp"] < "2025-07-03T18:30",
+        ),
+    ],
+)
+def test_files_of_calls_hold_those_of_the_list(
+    client: Client,
+    alice: User,
+    acme: Organization,
+    call: Callable[..., Call],
+    asked: str,
+    kept: Callable[[dict[str, str]], bool],
+) -> None:
+    client.force_login(alice)
+    record(acme, some_calls(call, datetime(2025, 6, 29, tzinfo=UTC), datetime(2025, 8, 3, tzinfo=UTC), 400))
+
+    def rows(file: str, query: str) -> list[dict[str, str]]:
+        dates = "range=custom&from=2025-06-29&to=2025-08-02"
+        response = client.get(f"/o/acme/{file}?{dates}&{query}")
+        return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+
+    expected = list(filter(kept, rows("calls.csv", "")))
+    assert 0 < len(expected) < 400
+    assert rows("calls.csv", asked) == expected
+    charges = rows("focus.csv", asked)
+    assert sum(int(row["x_Calls"]) for row in charges) == len(expected)
+    cost = sum(Decimal(row["cost"] or 0) for row in expected)
+    assert sum(Decimal(row["BilledCost"]) for row in charges) == cost
+    days = [row["ChargePeriodStart"] for row in charges]
+    assert days == sorted(days)
+    assert {day[:10] for day in days} == {row["timestamp"][:10] for row in expected}
+
+
+@pytest.mark.parametrize("as_csv", [calls.as_csv, focus.as_csv])
+def test_a_file_that_would_lack_dropped_calls_breaks_off(
+    acme: Organization, call: Callable[..., Call], as_csv: Callable[[CallSelection], Iterator[bytes]]
+) -> None:
+    record(acme, [call("2025-07-01T10:00Z"), call("2025-08-01T10:00Z")])
+    whole = CallSelection(acme, of_days("custom", date(2025, 7, 1), date(2025, 8, 31), "UTC"))
+    stream = as_csv(whole)
+    Organization.objects.filter(pk=acme.pk).update(log_from=date(2025, 8, 1))  # after the request was judged
+    with pytest.raises(QueryError, match="the calls of days before 2025-08-01 are no longer kept"):
+        next(stream)
+
+
+def test_what_has_no_price_is_not_free_in_a_workbook(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call]
+) -> None:
+    client.force_login(alice)
+    record(acme, [call(timezone.now().isoformat(), model="o9", cost=None), call(timezone.now().isoformat(), cost=2)])
+    response = client.get("/o/acme/usage.xlsx?range=7d&by=model&bucket=day", headers={"Accept-Language": "de-DE"})
+    book = openpyxl.load_workbook(io.BytesIO(response.content))
+
+    lines = {line[0]: line[1:] for line in book["Top models"].iter_rows(values_only=True)}
+    assert (lines["o9"][0], lines["Total"][0]) == ("no price", 2)
+    header, *_, last, total = book["Cost by model"].iter_rows(values_only=True)
+    place = header.index("o9")
+    assert (last[place], total[place]) == ("no price", "no price")
+    (dates,) = (line[1] for line in book["Totals"].iter_rows(values_only=True) if line[0] == "Range")
+    assert re.match(r"\d+ (\w{3} (20\d\d )?)?– \d+ \w{3} 20\d\d, days in UTC$", dates), "the same for every reader"
