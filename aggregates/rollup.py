@@ -192,7 +192,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         summed = _sum_log({pk: work.span for pk, work in works.items()})
         period_sums.forget(day, works)
         _clear(day, [pk for pk, work in works.items() if work.afresh])
-        rows = _write(day) if summed else 0
+        rows = _write(day, several=len(works) > 1) if summed else 0
         cursor.execute(
             "DELETE FROM aggregates_staleday WHERE id = ANY(%s)",
             [[mark for work in works.values() for mark in work.marks]],
@@ -296,16 +296,19 @@ def _clear(day: date, organizations: list[int]) -> None:
             cursor.execute(f"DELETE FROM {table} WHERE organization_id = ANY(%s) AND date = %s", [organizations, day])
 
 
-def _write(day: date) -> int:
-    """Add what was summed to the day's aggregates; how many rows that wrote."""
+def _write(day: date, *, several: bool) -> int:
+    """Add what was summed to the day's aggregates; how many rows that wrote.
+
+    Those of each of `several` organizations lie together, as they are read together.
+    """
+    order = "ORDER BY organization_id" if several else ""
     written = 0
     with connection.cursor() as cursor:
         for grain in (TOTALS, *GRAINS):
             target = _target(grain)
             added = ", ".join(f"{column} = {target.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
             cursor.execute(
-                f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} "
-                "ORDER BY organization_id "  # what is read together lies together
+                f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} {order} "
                 f"ON CONFLICT ({target.keys}) DO UPDATE SET {added}",
                 {"day": day},
             )

@@ -1,0 +1,115 @@
+"""The demo's organizations, and a coding assistant's calls, in a real browser: pages show what the log holds."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from aggregates import formats, ranges
+from aggregates.models import Organization, UsageLog
+from aggregates.queries import Source, UsageQuery
+from aggregates.rollup import roll_up
+from aggregates.selection import Selection
+from aggregates.sources import read
+from tests.browser.test_dashboard import assert_charts_show, log_in, wait_until_drawn
+from tests.fixtures import make_member, make_organization
+
+OpenPage = Callable[..., Page]
+FIRST, LAST = date(2025, 4, 1), date(2025, 5, 31)
+
+
+@pytest.fixture
+def visitor(open_page: OpenPage, transactional_db: None, settings: Any, tmp_path: Path) -> Page:
+    """The admin of the demo, logged in."""
+    settings.DATA_DIR = tmp_path
+    call_command("demo", stdout=StringIO())
+    email, password = (line.split(": ")[1] for line in (tmp_path / "demo-login").read_text().splitlines())
+    page = open_page()
+    page.goto("/login/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(lambda url: "login" not in url)
+    return page
+
+
+def whole(organization: Organization, first: date, last: date) -> Any:
+    query = UsageQuery.for_dates(organization, first, last, source=Source.LOG)
+    return read([query])[query].totals
+
+
+def test_the_demo_shows_what_its_log_holds(visitor: Page) -> None:
+    for organization in Organization.objects.order_by("slug"):
+        for name, by in (("12m", "model"), ("30d", "user"), ("24h", "operation")):
+            visitor.goto(f"/o/{organization.slug}/?range={name}&by={by}")
+            wait_until_drawn(visitor)
+            chosen = ranges.preset(name, datetime.now(UTC), organization.time_zone)
+            assert_charts_show(visitor, Selection(organization, chosen, by))
+
+        chosen = ranges.preset("30d", datetime.now(UTC), organization.time_zone)
+        now, before = (whole(organization, each.first, each.last) for each in (chosen, chosen.before))
+        visitor.goto(f"/o/{organization.slug}/changes/")
+        expect(visitor.locator(".sentence")).to_contain_text(f"to {formats.cost(now)}")
+        told = visitor.locator(".steps .whole .number").evaluate_all("cells => cells.map(cell => cell.title)")
+        assert told == [formats.exact_cost(before), formats.exact_cost(now)]
+        visitor.goto(f"/o/{organization.slug}/calls/")
+        expect(visitor.locator(".call-totals b").first).to_have_text(formats.count(now.calls))
+
+
+@pytest.fixture
+def assistant(transactional_db: None, tmp_path: Path) -> Organization:
+    """Two months of a coding assistant: no operations, users that are not known, and one call that cost a fortune."""
+    began = datetime(2025, 4, 1, 9, tzinfo=UTC)
+    lines = [
+        {
+            "event": "message_send",
+            "time": int((began + timedelta(hours=7 * number)).timestamp()),
+            "user_id": None if number % 5 == 0 else f"machine-{number % 3}",
+            "properties": {
+                "main_model": ("claude-3-7-sonnet-20250219", "gpt-4o", "o3-mini")[number % 3],
+                "prompt_tokens": 10_000 + number,
+                "completion_tokens": 33,
+                "cost": 9990.01 if number == 123 else 0.0321 + number / 10_000,
+            },
+        }
+        for number in range(200)
+    ]
+    file = tmp_path / "analytics.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    organization = make_organization("acme", "America/Los_Angeles")
+    make_member("alice@example.com", organization)
+    call_command("import_usage", str(file), "--organization", "acme", "--preset", "aider", stdout=StringIO())
+    roll_up()
+    return organization
+
+
+def test_a_call_that_cost_a_fortune_is_found_from_the_chart(open_page: OpenPage, assistant: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    range_ = ranges.of_days("custom", FIRST, LAST, assistant.time_zone)
+    page.goto(f"/o/acme/?range=custom&from={FIRST}&to={LAST}&by=model")
+    wait_until_drawn(page)
+    assert_charts_show(page, Selection(assistant, range_))
+    expect(page.locator(".tile-value").first).to_have_attribute(
+        "title", formats.exact_cost(whole(assistant, FIRST, LAST))
+    )
+
+    dearest = UsageLog.objects.order_by("-cost").first()
+    assert dearest
+    page.locator(".groups .group-name", has_text=dearest.model).first.click()
+    page.wait_for_url("**&model=*")
+    wait_until_drawn(page)
+    bars = page.locator("#chart-explore .bars path").all()
+    boxes = [box for bar in bars if (box := bar.bounding_box())]
+    highest = max(boxes, key=lambda box: box["height"])
+    page.mouse.click(highest["x"] + highest["width"] / 2, highest["y"] + highest["height"] / 2)
+    page.wait_for_url("**/calls/**")
+    page.locator("tr.call", has_text="$9,990.01").locator("a").first.click()
+    page.wait_for_url(f"**/calls/{dearest.pk}/**")
+    expect(page.locator("main")).to_contain_text("exactly $9,990.010000000000")
