@@ -105,9 +105,8 @@ def link_beyond(selection: CallSelection, name: str, place: object) -> str:
 @register.simple_tag
 def calls_of_points(selection: Selection, drawn: Drawn) -> SafeString | str:
     """Where the calls of each point of the chart are listed; nothing while there is a group to look into first."""
-    if selection.by and [(selection.by, key) for key in drawn.keys] != [
-        pair for pair in selection.filters if pair[0] == selection.by
-    ]:
+    kept = [value for name, value in selection.filters if name == selection.by]
+    if selection.by and (len(drawn.keys) != 1 or drawn.keys != kept):
         return ""
     query = selection.over_time()
     ends = (*query.buckets[1:], query.end)

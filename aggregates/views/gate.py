@@ -56,6 +56,13 @@ def _checked(view: View) -> View:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """A fragment request takes the whole page there: a log-in form within the dashboard would be of no use."""
-    response = redirect_to_login(request.get_full_path())
-    return HttpResponseClientRedirect(response.url) if request.headers.get("HX-Request") else response
+    """A fragment request takes the whole page there: a log-in form within the dashboard would be of no use.
+
+    From there the visitor comes back to a page: what only suggests values is none.
+    """
+    htmx = HtmxDetails(request)
+    wanted = request.get_full_path()
+    if htmx and not htmx.boosted:
+        wanted = htmx.current_url_abs_path or wanted
+    response = redirect_to_login(wanted)
+    return HttpResponseClientRedirect(response.url) if htmx else response

@@ -31,7 +31,7 @@ def many(acme, other, staff, call, client):
             ),
         )
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE aggregates_usagelog")
+        cursor.execute("ANALYZE aggregates_usagelog, aggregates_organization")
     client.force_login(staff)
     return acme
 

@@ -34,12 +34,19 @@ function themedLayout(layout, width) {
   };
 }
 
+// Of a part the axis may be much shorter than of the whole, whose decimals and steps would not tell its ticks apart.
+function fitAxis(layout) {
+  layout.yaxis = { exponentformat: "none", ...layout.yaxis, tickformat: "", dtick: null };
+  layout.margin = { ...layout.margin, l: Math.max(layout.margin.l, 76) };
+}
+
 function drawChart(element) {
   const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
   document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`).forEach((button, number) => {
     figure.data[number].visible = button.getAttribute("aria-pressed") === "true";
   });
   const layout = themedLayout(figure.layout, element.clientWidth);
+  if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout);
   if (document.documentElement.classList.contains("paper")) {
     Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
   }
@@ -66,9 +73,12 @@ drawCharts(); // deferred: the document is there
 darkTheme.addEventListener("change", drawCharts);
 
 let resized;
+let width = innerWidth;
 addEventListener("resize", () => {
+  if (width === innerWidth) return; // a phone's address bar comes and goes
+  width = innerWidth;
   cancelAnimationFrame(resized);
   resized = requestAnimationFrame(drawCharts); // other widths have room for other labels
 });
-document.addEventListener("htmx:beforeSwap", forgetCharts);
-document.addEventListener("htmx:afterSettle", drawCharts);
+document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "view" && forgetCharts());
+document.addEventListener("htmx:afterSettle", (event) => event.target.id === "view" && drawCharts());

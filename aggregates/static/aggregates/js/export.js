@@ -3,9 +3,9 @@
 
 const IMAGE = { width: 1200, height: 640 };
 
-// Plotly reads names as its small HTML.
+// Plotly reads names as its small HTML, and as templates.
 function plain(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return text.replaceAll("%{", "%\u200b{").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 // As on the page, with what stands around it there: title, legend and a ground.
@@ -17,7 +17,8 @@ function pictured(element, title) {
     title: { text: plain(title), x: 0.02, xanchor: "left", font: { size: 17 } },
     showlegend: true,
     legend: { orientation: "h", y: -0.12, traceorder: "normal" },
-    margin: { l: 16, r: 24, t: 64, b: 16 },
+    margin: { ...element.layout.margin, t: 64, b: 16 },
+    xaxis: { ...element.layout.xaxis, automargin: true },
     paper_bgcolor: token("surface"),
     plot_bgcolor: token("surface"),
   };
@@ -34,7 +35,9 @@ async function asPng(drawing) {
 }
 
 async function saveChart(menu, format) {
-  const figure = pictured(document.getElementById("chart-explore"), menu.dataset.title);
+  const chart = document.getElementById("chart-explore");
+  if (!chart) return; // the page says why
+  const figure = pictured(chart, menu.dataset.title);
   const drawing = await Plotly.toImage(figure, { ...IMAGE, format: "svg" });
   const href = format === "png" ? await asPng(drawing) : drawing;
   Object.assign(document.createElement("a"), { href, download: `${menu.dataset.file}.${format}` }).click();

@@ -5,12 +5,37 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 });
 
-// Where a fragment cannot be had, the browser shows why: by going there.
-function goThere(event) {
-  location.assign(event.detail.pathInfo.finalRequestPath);
+function isOfView({ detail }) {
+  return detail.target?.id === "view"; // not what only suggests values
 }
-document.addEventListener("htmx:responseError", goThere);
-document.addEventListener("htmx:sendError", goThere);
+
+// Where the site refuses a fragment, the browser shows why: by going there.
+document.addEventListener("htmx:responseError", (event) => {
+  if (isOfView(event)) location.assign(event.detail.pathInfo.finalRequestPath);
+});
+
+// Where it does not answer at all, what was there stays, with a word about it.
+function tellNoAnswer(event) {
+  if (!isOfView(event)) return;
+  document.getElementById("no-answer")?.remove();
+  const told = Object.assign(document.createElement("div"), { id: "no-answer", className: "problems" });
+  told.setAttribute("role", "alert");
+  const again = Object.assign(document.createElement("a"), { href: event.detail.pathInfo.finalRequestPath, textContent: "Try again" });
+  const line = document.createElement("p");
+  line.append("The site does not answer: what you see is as it was before. ", again);
+  told.append(line);
+  document.querySelector("#view .view-head").after(told);
+}
+document.addEventListener("htmx:sendError", tellNoAnswer);
+document.addEventListener("htmx:timeout", tellNoAnswer);
+
+// Who came by keyboard goes on at the heading of what is new, if what had the focus is gone.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id !== "view" || document.activeElement !== document.body) return;
+  const heading = event.target.querySelector("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+});
 
 // Going back or forth reads the page again. In haste the browser may give that up halfway, or be at another address than
 // the page by the time its scripts run: then it is read once more.
@@ -42,7 +67,9 @@ document.addEventListener("htmx:pushedIntoHistory", rememberAddress);
 // An open menu closes when one clicks elsewhere or presses Escape.
 function closeMenus(except) {
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
-    if (menu !== except) menu.open = false;
+    if (menu === except) return;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
   });
 }
 document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
