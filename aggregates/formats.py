@@ -7,6 +7,7 @@ from aggregates.measures import Sums, rate
 from aggregates.wallclock import NARROW_SPACE
 
 NO_PRICE = "no price"
+LEAST_SHARE = Decimal("0.1")  # percent, the smallest that is told apart
 SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 
 
@@ -30,11 +31,13 @@ def compact(number: int) -> str:
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
-    """A share: 12.3%, and “<0.1%” rather than a zero that is none."""
+    """A share: 12.3%, and “<0.1%” rather than a zero that is none; “>-0.1%” on the other side of it."""
     if not whole:
         return "–"
     share = Decimal(part) / Decimal(whole) * 100
-    return f"<{of_hundred(Decimal('0.1'))}" if 0 < share < Decimal("0.05") else of_hundred(share)
+    if share and abs(share) < LEAST_SHARE / 2:
+        return f"<{of_hundred(LEAST_SHARE)}" if share > 0 else f">{of_hundred(-LEAST_SHARE)}"
+    return of_hundred(share)
 
 
 def share_of_tokens(part: int, whole: int) -> str:

@@ -31,6 +31,8 @@ def test_compact_numbers_keep_three_digits(number: int, shown: str) -> None:
         (1, 8, "12.5%"),
         (0, 8, "0.0%"),
         (1, 100_000, "<0.1%"),
+        (-1, 100_000, ">-0.1%"),
+        (-1, 8, "-12.5%"),
         (8, 8, "100.0%"),
         (0, 0, "–"),
         (Decimal(1), Decimal(3), "33.3%"),

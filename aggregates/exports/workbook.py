@@ -123,9 +123,9 @@ def _table(table: Table) -> Sheet:
     lines = [(formats.named(line.key), *_columns(line.sums), line.share) for line in table.lines]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", "Share"),
+        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole}"),
         ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total))],
+        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.rank))],
         bold=1,
     )
 

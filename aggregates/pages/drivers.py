@@ -34,7 +34,7 @@ class Driver:
     @property
     def share(self) -> str:
         """Beyond 100% and below 0 where others go the other way."""
-        return formats.of_hundred(self.difference / self.whole * 100) if self.whole else "–"
+        return formats.percent(self.difference, self.whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aggregates.dimensions import BY_NAME, Dimension
-from aggregates.measures import Sums
+from aggregates.measures import RANKS, Sums
 from aggregates.queries import UsageQuery
 from aggregates.selection import Selection
 from aggregates.sources import Answer
@@ -15,7 +15,7 @@ TABLES = ("operation", "model", "user", "subject")  # the dimensions that have a
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group: its value ('' unknown, None all others), sums, and share of the whole in percent."""
+    """One group: its value ('' unknown, None all others), sums, and share in percent of what groups are ranked by."""
 
     key: str | None
     sums: Sums
@@ -27,6 +27,12 @@ class Table:
     dimension: Dimension
     lines: tuple[Line, ...]
     total: Sums
+    rank: str
+
+    @property
+    def whole(self) -> str:
+        """What shares are of, in words."""
+        return self.rank.replace("_", " ")
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:
@@ -34,16 +40,19 @@ def query_of(name: str, selection: Selection) -> UsageQuery:
 
 
 def table_of(name: str, answer: Answer) -> Table:
-    total = answer.totals
-    return Table(BY_NAME[name], lines_of([(row.key, row.sums) for row in answer.rows], total), total)
+    total, rank = answer.totals, answer.query.rank
+    lines = lines_of([(row.key, row.sums) for row in answer.rows], total, rank)
+    return Table(BY_NAME[name], lines, total, rank)
 
 
-def lines_of(groups: list[tuple[str | None, Sums]], total: Sums) -> tuple[Line, ...]:
-    """Shares are of the cost; of the calls where nothing has a price."""
+def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, rank: str = "cost") -> tuple[Line, ...]:
     ordered = sorted(groups, key=lambda group: group[0] is None)
-    return tuple(Line(key, sums, share_of(sums, total)) for key, sums in ordered)
+    return tuple(Line(key, sums, share_of(sums, total, rank)) for key, sums in ordered)
 
 
-def share_of(sums: Sums, total: Sums) -> Decimal:
-    part, whole = (sums.cost, total.cost) if total.cost else (Decimal(sums.calls), Decimal(total.calls))
+def share_of(sums: Sums, total: Sums, rank: str) -> Decimal:
+    """In percent; of the calls where nothing has a price."""
+    part, whole = (Decimal(sum(getattr(of, name) for name in RANKS[rank])) for of in (sums, total))
+    if rank == "cost" and not whole:
+        part, whole = Decimal(sums.calls), Decimal(total.calls)
     return part / whole * 100 if whole else Decimal(0)

@@ -1,5 +1,6 @@
 """Template tags and filters of the usage pages."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -7,8 +8,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.html import json_script
-from django.utils.safestring import SafeString
+from django.utils.html import escape, json_script
+from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import days, formats, health, money
 from aggregates.addresses import flat, parameters_beside_range, query_string, range_parameters
@@ -19,6 +20,8 @@ from aggregates.ranges import of_days
 from aggregates.selection import CONTROLS, CallSelection, Selection
 from aggregates.shown import Unit
 from aggregates.wallclock import abbreviation, day_words, moment_words
+
+BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
 
 register = template.Library()
 
@@ -35,6 +38,12 @@ register.filter("signed", signed)
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
+
+
+@register.filter
+def in_lines(key: str | None) -> SafeString:
+    """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
+    return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
 
 
 @register.simple_tag

@@ -374,3 +374,20 @@ def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organizatio
     chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
     ((_, values),) = expected(Selection(usage, chosen, by=None))["explore"]
     assert trace["y"] == trace["calculated"] == values
+
+
+def test_names_that_differ_at_their_ends_can_be_told_apart(
+    open_page: OpenPage, transactional_db: None, call: Callable[..., Call]
+) -> None:
+    organization = make_organization("acme")
+    make_member("alice@example.com", organization)
+    models = ["gemini/gemini-2.5-pro-preview-03-25", "gemini/gemini-2.5-pro-preview-05-06", "<b>bold</b>/of_anybody's"]
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(organization, [call(now.isoformat(), model=model, cost=f"{3 - n}") for n, model in enumerate(models)])
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    for names in (page.locator(".groups a.group-name"), page.locator("[aria-labelledby=table-model] tbody a")):
+        assert names.all_text_contents() == models
+        cut = "names => names.some((n) => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight)"
+        assert not names.evaluate_all(cut)

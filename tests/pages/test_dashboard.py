@@ -1,12 +1,16 @@
 """The dashboard's data as a whole."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from aggregates import ranges
+from aggregates.calls import Call
+from aggregates.ingest import record
 from aggregates.models import Organization
 from aggregates.pages import dashboard
 from aggregates.selection import Selection
@@ -28,3 +32,26 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
         "Adding this up from the log takes more than 1 second: ask for fewer days, or for less at once."
     )
     assert not loaded.tables
+
+
+@pytest.mark.parametrize(
+    ("measure", "shares"),
+    [
+        ("cost", {"gpt-5": 90, "o3": 10}),
+        ("calls", {"o3": 75, "gpt-5": 25}),
+        ("tokens", {"o3": 60, "gpt-5": 40}),
+        ("errors", {"gpt-5": 0, "o3": 0}),
+        ("cost_per_call", {"gpt-5": 90, "o3": 10}),
+        ("cache_share", {"o3": 60, "gpt-5": 40}),
+    ],
+)
+def test_shares_are_of_what_groups_are_ranked_by(
+    acme: Organization, call: Callable[..., Call], measure: str, shares: dict[str, int]
+) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(acme, [call(now.isoformat(), model="gpt-5", cost="9", input_tokens=40)])
+    record(acme, [call(now.isoformat(), model="o3", cost=cost, input_tokens=20) for cost in ("0.5", "0.25", "0.25")])
+    loaded = dashboard.load(Selection(acme, ranges.preset("24h", datetime.now(UTC), acme.time_zone), measure=measure))
+    by_model = next(table for table in loaded.tables if table.dimension.name == "model")
+    assert {line.key: line.share for line in by_model.lines} == {key: Decimal(share) for key, share in shares.items()}
+    assert [line.key for line in by_model.lines] == list(shares)
