@@ -234,12 +234,18 @@ def check_workbook(view: View) -> None:
             assert Decimal(exactly) == log[name]
             assert as_spreadsheets_hold_it(held) == as_spreadsheets_hold_it(log[name])
     wholes = [as_spreadsheets_hold_it(each) for each in (view.now["cost"], view.now["calls"], tokens_of(view.now))]
-    for name in ("operations", "models", "users", "subjects"):
-        *groups, total = [row[1:4] for row in book[f"Top {name}"].iter_rows(values_only=True, min_row=2)]
+    for name in ("operation", "model", "user", "subject"):
+        *lines, whole = book[f"Top {name}s"].iter_rows(values_only=True, min_row=2)
+        groups, total = [line[1:4] for line in lines], whole[1:4]
         assert [as_spreadsheets_hold_it(each) for each in total] == wholes
-        *shares, of_all = [row[4] for row in book[f"Top {name}"].iter_rows(values_only=True, min_row=2)]
-        costs = [100 * amount(group[0]) / view.now["cost"] for group in groups]
-        assert [rounded(share) for share in (*shares, of_all)] == [*map(rounded, costs), 100]
+        of_log = {
+            row["key"]: row for row in view.report(view.first, view.last, "--bucket", "total", "--by", name)["rows"]
+        }
+        parts = {shown_key(key): charted(row, view.measure) for key, row in of_log.items()}
+        parts["Other"] = sum(parts.values()) - sum(parts.get(line[0], 0) for line in lines)
+        shares = {line[0]: rounded(line[4]) for line in lines}
+        assert shares == {key: rounded(100 * parts[key] / charted(view.now, view.measure)) for key in shares}
+        assert rounded(whole[4]) == 100
         for column, whole in zip(zip(*groups, strict=True), total, strict=True):
             assert added_up(column) == rounded(whole)
     (bucket, *names), *steps, whole = book.worksheets[1].iter_rows(values_only=True)
