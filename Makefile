@@ -25,7 +25,7 @@ run: .venv/installed
 	@exec .venv/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
 
 test: .venv/installed-dev
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check

@@ -10,7 +10,6 @@ from hypothesis import settings
 pytest_plugins = ["tests.fixtures"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-left_out = pytest.StashKey[int]()
 
 # Made-up examples: the same few every time, so that a test that fails has something to do with what was changed; and
 # many new ones with --hypothesis-profile=prove.
@@ -36,18 +35,20 @@ def browser_path() -> str:
     return path
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave browser tests out, and say so, where there is no Chromium; on a build server that is an error."""
-    browser_tests = [item for item in items if item.get_closest_marker("browser")]
-    if not browser_tests or find_browser():
-        return
-    if os.environ.get("CI") == "true":
+def pytest_configure(config: pytest.Config) -> None:
+    """On a build server there should be a Chromium."""
+    if os.environ.get("CI") == "true" and not find_browser():
         raise pytest.UsageError("The browser tests need Chromium, and a build server should have it.")
-    config.stash[left_out] = len(browser_tests)
-    config.hook.pytest_deselected(items=browser_tests)
-    items[:] = [item for item in items if item not in browser_tests]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if number := config.stash.get(left_out, 0):
-        terminalreporter.write_line(f"No Chromium was found: {number} browser tests were left out.", yellow=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave browser tests out where there is none."""
+    browser_tests = [item for item in items if item.get_closest_marker("browser")]
+    if browser_tests and not find_browser():
+        config.hook.pytest_deselected(items=browser_tests)
+        items[:] = [item for item in items if item not in browser_tests]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not find_browser():
+        terminalreporter.write_line("No Chromium was found: the browser tests were left out.", yellow=True)
