@@ -78,10 +78,11 @@ def test_another_range_replaces_the_waterfall_and_back_brings_it_again(
     expect(page.locator("#chart-bridge")).to_be_visible()
 
 
-def test_a_driver_leads_to_its_calls_on_the_dashboard(open_page: OpenPage, usage: Organization) -> None:
+@pytest.mark.parametrize("place", ["th a", ".number"])
+def test_a_driver_leads_to_its_calls_on_the_dashboard(open_page: OpenPage, usage: Organization, place: str) -> None:
     page = opened(open_page)
 
-    page.get_by_role("link", name="classify").click()
+    page.locator(".card-drivers tr", has_text="classify").locator(place).first.click()
 
     page.wait_for_url("**/o/acme/?range=7d&operation=classify")
     expect(page.get_by_role("heading", name="AI usage")).to_be_visible()

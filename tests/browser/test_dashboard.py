@@ -391,3 +391,26 @@ def test_names_that_differ_at_their_ends_can_be_told_apart(
         assert names.all_text_contents() == models
         cut = "names => names.some((n) => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight)"
         assert not names.evaluate_all(cut)
+
+
+def test_a_row_leads_where_its_name_does(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto("/o/acme/?range=90d")
+    wait_until_drawn(page)
+    table = page.locator(".card-table", has=page.locator("#table-operation"))
+    row = table.locator("tbody tr", has=page.get_by_role("link", name="chat"))
+    expect(row).to_have_css("cursor", "pointer")
+    row.locator("td").nth(1).click(modifiers=["Control"])
+    page.evaluate("row => getSelection().selectAllChildren(row)", row.element_handle())
+    row.locator("td").nth(1).dispatch_event("click")
+    others = page.locator(".card-table tr.other, .card-table tfoot tr")
+    for other in others.all():
+        expect(other).to_have_css("cursor", "auto")
+        other.locator("td").nth(1).click()
+    assert page.url.endswith("/o/acme/?range=90d")
+
+    row.locator("td").nth(1).click()
+    page.wait_for_url("**/o/acme/?range=90d&operation=chat")
+    wait_until_drawn(page)
+    expect(page.locator(".chip")).to_contain_text("operation chat")
