@@ -414,3 +414,13 @@ def test_a_row_leads_where_its_name_does(open_page: OpenPage, usage: Organizatio
     page.wait_for_url("**/o/acme/?range=90d&operation=chat")
     wait_until_drawn(page)
     expect(page.locator(".chip")).to_contain_text("operation chat")
+
+
+def test_only_a_chart_that_a_click_leads_on_from_has_the_pointer(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    for name in NAMES:
+        plot = page.locator(f"#chart-{name} .nsewdrag").first
+        plot.hover()
+        expect(plot).to_have_css("cursor", "pointer" if name == "explore" else "default")
