@@ -424,3 +424,18 @@ def test_only_a_chart_that_a_click_leads_on_from_has_the_pointer(open_page: Open
         plot = page.locator(f"#chart-{name} .nsewdrag").first
         plot.hover()
         expect(plot).to_have_css("cursor", "pointer" if name == "explore" else "default")
+
+
+def test_open_numbers_stay_open_and_are_the_new_ones(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.locator(".card-calls").get_by_text("Numbers").click()
+    expect(page.locator(".card-calls .chart-numbers tbody tr")).to_have_count(30)
+    choose(page, "7 days")
+
+    expect(page.locator(".card-calls .chart-numbers tbody tr")).to_have_count(7 * 24)
+    expect(page.locator(".chart-numbers[open]")).to_have_count(1)
+    page.locator(".card-calls").get_by_text("Numbers").click()
+    choose(page, "90 days")
+    expect(page.locator(".chart-numbers[open]")).to_have_count(0)

@@ -21,13 +21,23 @@ function tableOf(figure) {
   return table;
 }
 
+function fillIn(details) {
+  const figure = JSON.parse(document.getElementById(details.dataset.figure).textContent);
+  details.querySelector(".chart-numbers-table").replaceChildren(tableOf(figure));
+}
+
 document.addEventListener(
   "toggle",
-  (event) => {
-    const details = event.target;
-    if (!details.matches(".chart-numbers") || !details.open) return;
-    const figure = JSON.parse(document.getElementById(details.dataset.figure).textContent);
-    details.querySelector(".chart-numbers-table").replaceChildren(tableOf(figure));
-  },
+  (event) => event.target.matches(".chart-numbers[open]") && fillIn(event.target),
   true, // toggle does not bubble
 );
+
+// What was open stays open, with the new numbers.
+let opened = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "view") opened = [...document.querySelectorAll(".chart-numbers[open]")].map(({ dataset }) => dataset.figure);
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "view") return;
+  event.target.querySelectorAll(".chart-numbers").forEach((details) => (details.open = opened.includes(details.dataset.figure)));
+});
