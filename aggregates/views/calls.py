@@ -10,7 +10,7 @@ from aggregates.access import membership_for, organizations_of
 from aggregates.addresses import flat, parameters_beside_range, query_string
 from aggregates.dimensions import DIMENSIONS
 from aggregates.forms.calls import CallsForm
-from aggregates.listing import KINDS
+from aggregates.listing import KINDS, Beyond
 from aggregates.models import Role, UsageLog
 from aggregates.pages.call import sections_of
 from aggregates.pages.calls import load, part_words
@@ -26,22 +26,25 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     loaded = load(form.selection, form.beyond)
     selection = loaded.selection
+    here = _address(selection, form.beyond)
     context = {
         "calls": loaded,
+        "here": here,
         "kinds": KINDS.values(),
         "dimensions": DIMENSIONS,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
         "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
         "elsewhere": replace(selection, status="", part=None),
     }
-    return answer(request, "calls", membership, form, context, _address(selection, request))
+    return answer(request, "calls", membership, form, context, here)
 
 
-def _address(selection: CallSelection, request: PageRequest) -> str:
+def _address(selection: CallSelection, beyond: Beyond | None) -> str:
     """With the place in the list where the page begins."""
     query = query_string(selection)
-    places = [f"{name}={request.GET[name]}" for name in ("before", "after") if request.GET.get(name)]
-    return f"{query}{'&' if query else '?'}{'&'.join(places)}" if places else query
+    if beyond is None:
+        return query
+    return f"{query}{'&' if query else '?'}{'before' if beyond.is_older else 'after'}={beyond.place}"
 
 
 @page

@@ -96,3 +96,18 @@ def test_errors_alone_and_a_download(open_page: OpenPage, usage: Organization) -
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     assert len(download.value.path().read_text().splitlines()) == 2
+
+
+def test_a_call_leads_back_to_its_page_of_the_list(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto("/o/acme/calls/?range=7d&operation=chat")
+    newest = page.evaluate(NUMBERS)[0]
+    page.get_by_role("link", name="Older").click()
+    page.wait_for_function(f"() => document.querySelector('[data-call]')?.dataset.call != {newest}")
+    listed = page.evaluate(NUMBERS)
+    page.locator("[data-call]").nth(7).click()
+    page.get_by_role("link", name="← Calls").click()
+
+    page.wait_for_url("**/o/acme/calls/?range=7d&operation=chat&before=*")
+    assert page.evaluate(NUMBERS) == listed
