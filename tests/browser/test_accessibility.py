@@ -1,12 +1,13 @@
 """No page has a barrier that axe-core can find: in light on a wide screen, in dark on a narrow one."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from aggregates import keys
 from aggregates.calls import Call
@@ -108,3 +109,28 @@ def test_what_opens_has_no_barriers(
     found += barriers(page)
 
     assert not found, "\n".join(found)
+
+
+def test_what_a_choice_changes_is_announced(open_page: OpenPage, usage: Organization, staff: User) -> None:
+    page = open_page()
+    page.goto("/login/")
+    log_in(page, staff)
+    page.goto("/o/acme/")
+    wait_until_drawn(page)
+    announcement = page.locator("body > [role=status]")
+    expect(announcement).to_have_text("")
+    held = list[Route]()
+    page.route("**/o/acme/?range=90d**", lambda route: held.append(route))
+    page.get_by_label("90 days", exact=True).click()
+    expect(page.locator("#view")).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect(page.locator("#range-90d")).to_be_checked()
+    wait_until_drawn(page)
+
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    described = page.locator(".card-explore .chart-frame").get_attribute("aria-label")
+    assert described
+    expect(announcement).to_have_text(described)
+    page.goto("/o/acme/calls/")
+    page.get_by_role("link", name="Errors").click()
+    expect(announcement).to_have_text(re.compile(r"^Calls, .* – .*, times in UTC$"))

@@ -9,6 +9,16 @@ function isOfView({ detail }) {
   return detail.target?.id === "view"; // not what only suggests values
 }
 
+// Who listens to the page hears that it is at work, and then what is new on it.
+document.addEventListener("htmx:beforeRequest", (event) => isOfView(event) && event.detail.target.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => isOfView(event) && event.detail.target.removeAttribute("aria-busy"));
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target.id !== "view") return;
+  const described = target.querySelector(".card-explore .chart-frame")?.getAttribute("aria-label");
+  const named = [...target.querySelectorAll("h1, .view-dates")].map((each) => each.innerText).join(", ");
+  document.getElementById("announcement").textContent = described ?? named;
+});
+
 // Where the site refuses a fragment, the browser shows why: by going there.
 document.addEventListener("htmx:responseError", (event) => {
   if (isOfView(event)) location.assign(event.detail.pathInfo.finalRequestPath);
