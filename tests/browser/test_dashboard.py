@@ -244,6 +244,8 @@ def test_custom_dates_appear_when_asked_for_and_errors_beside_them(open_page: Op
     wait_until_drawn(page)
 
 
+WIDER = """all => all.filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth)
+    .map((each) => each.outerHTML)"""
 WIDE = ("", "?range=12m", "?range=custom&from=2025-11-01&to=2025-11-05", "?range=custom", "?range=24h&user=alice")
 
 
@@ -257,6 +259,32 @@ def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organizati
             page.set_viewport_size({"width": width, "height": 844})
             page.wait_for_load_state("networkidle")
             page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)  # once redrawn
+
+
+@pytest.mark.parametrize(
+    ("cost", "calls", "shown"),
+    [
+        ("987654.32", 1, "$987,654.32"),
+        ("617283945.06", 2, "$1,234,567,890.12"),
+        ("999999999.99", 20, "$19,999,999,999.80"),
+    ],
+)
+def test_a_fortune_is_within_its_tile_in_one_line(
+    open_page: OpenPage, transactional_db: None, call: Callable[..., Call], cost: str, calls: int, shown: str
+) -> None:
+    organization = make_organization("acme")
+    make_member("alice@example.com", organization)
+    moments = [datetime.now(UTC) - timedelta(days=ago) for ago in (1, 40)]
+    record(organization, [call(moment.isoformat(), cost=cost) for moment in moments for _ in range(calls)])
+    page = open_page()
+    log_in(page)
+    for width in (320, 390, 1000, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        value = page.locator(".tile-value").first
+        expect(value).to_have_text(shown)
+        assert page.locator(".tile, .tile *:not(.hidden)").evaluate_all(WIDER) == []
+        assert value.evaluate("each => each.clientHeight < 1.8 * parseFloat(getComputedStyle(each).fontSize)")
+        assert value.evaluate("each => parseFloat(getComputedStyle(each).fontSize)") > 9
 
 
 def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Organization) -> None:
