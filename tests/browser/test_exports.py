@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
 from aggregates.models import Organization
@@ -12,6 +13,10 @@ from tests.browser.test_dashboard import log_in, usage, wait_until_drawn
 __all__ = ["usage"]
 OpenPage = Callable[..., Page]
 WEEK = "/o/acme/?range=custom&from=2025-10-30&to=2025-11-05&by=user&measure=calls"
+OUTSIDE = """texts => texts.filter((text) => {
+  const box = text.getBoundingClientRect();
+  return box.left < 0 || box.top < 0 || box.right > 1200 || box.bottom > 640;
+}).map((text) => text.textContent)"""
 
 
 def download(page: Page, item: str) -> tuple[str, bytes]:
@@ -79,3 +84,18 @@ def test_on_paper_it_is_light_and_fits_whatever_the_screen_is(open_page: OpenPag
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     wait_until_drawn(page)
     assert page.locator("#chart-explore .main-svg").first.bounding_box() == on_screen
+
+
+@pytest.mark.parametrize("query", ["", "?range=24h&measure=calls", "?range=12m&measure=tokens&by=user"])
+def test_all_words_of_a_saved_chart_are_within_it(open_page: OpenPage, usage: Organization, query: str) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto(f"/o/acme/{query}")
+    wait_until_drawn(page)
+    _, content = download(page, "Chart (SVG)")
+    viewer = open_page()
+    viewer.set_content(f"<body style='margin: 0'>{content.decode()}")
+
+    assert viewer.locator(".xtick text").count() > 1
+    assert viewer.locator(".ytick text").count() > 1
+    assert viewer.locator("text").evaluate_all(OUTSIDE) == []
