@@ -156,6 +156,26 @@ def test_a_click_on_a_bar_looks_into_its_group_and_the_trail_leads_back(
     page.wait_for_url(lambda url: "&user=" not in url and "?user=" not in url)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_two_groups_that_are_kept_a_click_looks_into_its_own(
+    open_page: OpenPage, usage: Organization, number: int
+) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto("/o/acme/?by=model&range=90d&bucket=month&model=model-1&model=model-2&measure=calls")
+    wait_until_drawn(page)
+    name = list(in_browser(page))[number]
+    bar = page.locator("#chart-explore .bars .points").nth(number).locator("path").last.bounding_box()
+    assert bar
+
+    page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+
+    page.wait_for_url(lambda url: url.count("&model=") == 1)
+    wait_until_drawn(page)
+    assert state(page)["model"] == [name]
+    assert list(in_browser(page)) == [name]
+
+
 def test_a_group_can_be_left_out_and_other_looked_into(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
     log_in(page)
