@@ -68,7 +68,7 @@ def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery,
 
 
 def _cells(query: CellQuery, plan: Plan) -> Cells:
-    parts = [piece.select(query, COLUMNS, summed=False) for piece in pieces(plan)]
+    parts = [piece.select(query, COLUMNS) for piece in pieces(plan)]
     if not parts:
         return {}
     keys = ", ".join(COLUMNS)

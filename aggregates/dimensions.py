@@ -22,6 +22,7 @@ DIMENSIONS = (
     Dimension("project", "project", "projects"),
 )
 BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
+LONG_TAIL = "subject"  # of which there are many, most of them seen for a short time
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from aggregates import days
-from aggregates.dimensions import GRAINS, Grain
+from aggregates.dimensions import GRAINS, LONG_TAIL, Grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Unit:
     grains: tuple[Grain, ...]
 
 
-# Longest first. Of subjects most come up in one week only: summing these by week would save no row.
+# Longest first. Of a long tail most come up in one week only: summing these by week would save no row.
 UNITS = (
     Unit("month", days.month_of, days.dates_of_month, GRAINS),
     Unit(
-        "week", days.week_of, days.dates_of_week, tuple(grain for grain in GRAINS if "subject" not in grain.dimensions)
+        "week", days.week_of, days.dates_of_week, tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions)
     ),
 )
 BY_NAME = {unit.name: unit for unit in UNITS}

@@ -16,7 +16,6 @@ from aggregates.queries import Bucket, UsageQuery
 SQL = tuple[str, list[Any]]
 LOG = "aggregates_usagelog"
 KEPT = ", ".join(measure.column for measure in MEASURES)
-SUMMED = ", ".join(f"sum({m.column}){'' if m.is_decimal else '::bigint'}" for m in MEASURES)
 OF_CALLS = ", ".join(f"sum({m.of_call}){'' if m.is_decimal else '::bigint'}" for m in MEASURES)
 
 
@@ -35,18 +34,16 @@ class Piece:
     def is_log(self) -> bool:
         return self.table == LOG
 
-    def select(self, query: UsageQuery, keys: Sequence[str], bounds: Sequence[Any] = (), *, summed: bool) -> SQL:
+    def select(self, query: UsageQuery, keys: Sequence[str], bounds: Sequence[Any] = ()) -> SQL:
         """The measures of the query's calls among these rows, beside `keys`, expressions whose values are `bounds`.
 
-        Rows of aggregates are sums as they are: adding them up by these keys can be left to who reads this once. Those
-        of the log are always `summed`.
+        Those of the log are added up by these keys. Rows of aggregates are sums as they are, and left so.
         """
         kept, values = conditions(query)
-        measures = OF_CALLS if self.is_log else SUMMED if summed else KEPT
         grouped = ", ".join(str(number) for number in range(1, len(keys) + 1))
         return (
-            f"SELECT {', '.join(keys)}, {measures} FROM {self.table} WHERE organization_id = %s AND {self.where}{kept}"
-            + (f" GROUP BY {grouped}" if summed or self.is_log else ""),
+            f"SELECT {', '.join(keys)}, {OF_CALLS if self.is_log else KEPT} FROM {self.table}"
+            f" WHERE organization_id = %s AND {self.where}{kept}" + (f" GROUP BY {grouped}" if self.is_log else ""),
             [*bounds, query.organization.pk, *self.parameters, *values],
         )
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from aggregates.days import Span
-from aggregates.dimensions import BY_NAME
+from aggregates.dimensions import BY_NAME, LONG_TAIL
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, RANKS, Sums
 from aggregates.models import Organization
@@ -25,6 +26,8 @@ from aggregates.planning import DayState, Known, Plan, choose_source
 from aggregates.queries import Bucket, QueryError, Source, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAMES = ", ".join(measure.name for measure in MEASURES)
+SUMS = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
 
 # Ten times the default: to add up the aggregates of a long tail in parallel takes twice as long as alone, since the
 # database does not see that there are nearly as many groups as rows, most of which each worker makes and hands over.
@@ -203,48 +206,56 @@ def _instant(microseconds: int) -> datetime:
 
 
 def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
-    parts = [_part(query, piece) for piece in pieces(plan)]
     rows: tuple[Row, ...] = ()
-    if parts:
-        statement, parameters = _combined(query, parts)
+    if found := list(pieces(plan)):
+        statement, parameters = _combined(query, found)
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             rows = tuple(Row(query.buckets[number - 1], key, Sums(*sums)) for number, key, *sums in cursor.fetchall())
     return Answer(query, rows, plan, now)
 
 
-def _part(query: UsageQuery, piece: Piece) -> SQL:
-    """A piece by bucket and key. Where it is read once to rank the keys, and again for their buckets, it is summed."""
-    number, bounds = piece.bucket_number(query)
-    key = BY_NAME[query.by].column if query.by else "NULL::text"
-    return piece.select(query, [number, key], bounds, summed=bool(query.by) and query.bucket != Bucket.TOTAL)
-
-
-def _combined(query: UsageQuery, parts: list[SQL]) -> SQL:
-    """One statement over the parts: added up, ranked over the whole range, and with `top` the rest as Other."""
-    names = ", ".join(measure.name for measure in MEASURES)
-    sums = ", ".join(
-        f"sum({measure.name}){'' if measure.is_decimal else '::bigint'} AS {measure.name}" for measure in MEASURES
-    )
-    union = " UNION ALL ".join(f"({statement})" for statement, _ in parts)
-    parameters = [parameter for _, given in parts for parameter in given]
-    statement = f"WITH part (bucket, key, {names}) AS ({union})"
+def _combined(query: UsageQuery, found: Iterable[Piece]) -> SQL:
+    """One statement over the pieces: added up, ranked over the whole range, and with `top` the rest as Other."""
+    part, parameters = _part(query, found)
     if not query.by:
-        return f"{statement} SELECT bucket, NULL, {sums} FROM part GROUP BY 1 ORDER BY 1", parameters
+        return f"{part} SELECT bucket, NULL, {SUMS} FROM part GROUP BY 1 ORDER BY 1", parameters
     height = " + ".join(f"sum({name})" for name in RANKS[query.rank])
-    shown = "rank <= %s" if query.top else "true"
-    rank = f'row_number() OVER (ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C") AS rank'
-    if query.bucket == Bucket.TOTAL:  # one row a key: its sums are ranked as they are
+    by_rank = f'ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C"'
+    if query.bucket == Bucket.TOTAL and not (query.top and query.by == LONG_TAIL):
+        shown = "rank <= %s" if query.top else "true"
         return (
-            f"""{statement}, whole AS (SELECT key, {sums}, {rank} FROM part GROUP BY key)
-            SELECT 1, CASE WHEN {shown} THEN key END, {sums} FROM whole GROUP BY 2 ORDER BY min(rank)
+            f"""{part}, whole AS (SELECT key, {SUMS}, row_number() OVER ({by_rank}) AS rank FROM part GROUP BY key)
+            SELECT 1, CASE WHEN {shown} THEN key END, {SUMS} FROM whole GROUP BY 2 ORDER BY min(rank)
             """,
             [*parameters, *([query.top] if query.top else [])],
         )
+    # What is shown is found first, by the little that ranks it, and then added up: there may be nearly as many groups,
+    # or groups and buckets, as rows, and the sums of each would be made in vain.
     return (
-        f"""{statement}, ranked AS (SELECT key, {rank} FROM part GROUP BY key)
-        SELECT bucket, CASE WHEN {shown} THEN key END, {sums}
-        FROM part JOIN ranked USING (key) GROUP BY 1, 2 ORDER BY 1, min(rank)
+        f"""{part}, shown AS (
+            SELECT key, rank FROM unnest(ARRAY(SELECT key FROM part GROUP BY key {by_rank} LIMIT %s))
+            WITH ORDINALITY AS shown (key, rank)
+        )
+        SELECT bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
+        GROUP BY bucket, shown.key, rank ORDER BY bucket, rank
         """,
-        [*parameters, *([query.top] if query.top else [])],
+        [*parameters, query.top],
     )
+
+
+def _part(query: UsageQuery, found: Iterable[Piece]) -> SQL:
+    """The pieces as the rows of `part`, by bucket and key. The log is read once, however often these are."""
+    key = BY_NAME[query.by].column if query.by else "NULL::text"
+    logged, aggregated = "", list[str]()
+    of_log, of_aggregates = list[Any](), list[Any]()
+    for piece in found:
+        number, bounds = piece.bucket_number(query)
+        statement, parameters = piece.select(query, [number, key], bounds)
+        if piece.is_log:
+            logged, of_log = f"logged (bucket, key, {NAMES}) AS MATERIALIZED ({statement}), ", parameters
+        else:
+            aggregated.append(f"({statement})")
+            of_aggregates += parameters
+    union = " UNION ALL ".join([*aggregated, *(["SELECT * FROM logged"] if logged else [])])
+    return f"WITH {logged}part (bucket, key, {NAMES}) AS NOT MATERIALIZED ({union})", [*of_log, *of_aggregates]
