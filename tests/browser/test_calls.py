@@ -47,6 +47,23 @@ def test_a_point_without_groups_leads_to_its_calls(open_page: OpenPage, usage: O
     expect(page.locator(".call-totals")).to_contain_text("119 calls")
 
 
+def test_a_point_leads_to_its_calls_by_keyboard_too(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto("/o/acme/?by=none&measure=calls&operation=chat")
+    wait_until_drawn(page)
+    page.locator(".card-explore .chart-numbers summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".card-calls .chart-numbers th a")).to_have_count(0)
+
+    page.locator(".card-explore .chart-numbers tr", has_text="119").get_by_role("link").focus()
+    page.keyboard.press("Enter")
+
+    day = DAY.date()
+    page.wait_for_url(f"**/o/acme/calls/?range=custom&from={day}&to={day}&operation=chat")
+    expect(page.locator(".call-totals")).to_contain_text("119 calls")
+
+
 def test_an_hour_of_the_only_group_leads_to_its_calls(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
     log_in(page)

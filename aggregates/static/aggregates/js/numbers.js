@@ -1,29 +1,35 @@
 // The numbers behind a chart as a table, made when somebody opens it.
 "use strict";
 
-function cell(row, tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
+function cell(row, content, scope) {
+  const element = document.createElement(scope ? "th" : "td");
+  if (scope) element.scope = scope;
+  element.append(content);
   row.append(element);
 }
 
-function tableOf(figure) {
+function tableOf(figure, timeOf) {
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
-  cell(head, "th", "Time");
-  figure.data.forEach((trace) => cell(head, "th", trace.name));
+  cell(head, "Time", "col");
+  figure.data.forEach((trace) => cell(head, trace.name, "col"));
   figure.layout.meta.times.forEach((time, number) => {
     const row = body.insertRow();
-    cell(row, "th", time);
-    figure.data.forEach((trace) => cell(row, "td", trace.customdata[number]));
+    cell(row, timeOf(time, number), "row");
+    figure.data.forEach((trace) => cell(row, trace.customdata[number]));
   });
   return table;
 }
 
+// Where a click on the chart leads to calls, so does the time in its table.
 function fillIn(details) {
   const figure = JSON.parse(document.getElementById(details.dataset.figure).textContent);
-  details.querySelector(".chart-numbers-table").replaceChildren(tableOf(figure));
+  const calls = details.parentElement.querySelector("[data-calls]")?.dataset.calls;
+  const addresses = calls && document.getElementById("calls-of-points");
+  const queries = addresses ? JSON.parse(addresses.textContent) : [];
+  const timeOf = (time, number) => (queries[number] ? Object.assign(document.createElement("a"), { href: calls + queries[number], textContent: time }) : time);
+  details.querySelector(".chart-numbers-table").replaceChildren(tableOf(figure, timeOf));
 }
 
 document.addEventListener(
