@@ -35,9 +35,9 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     if not whole:
         return "–"
     share = Decimal(part) / Decimal(whole) * 100
-    if share and abs(share) < LEAST_SHARE / 2:
+    if share and abs(share) <= LEAST_SHARE / 2:
         return f"<{of_hundred(LEAST_SHARE)}" if share > 0 else f">{of_hundred(-LEAST_SHARE)}"
-    return of_hundred(share)
+    return of_hundred(share or Decimal(0))  # of a negative whole, none would be -0
 
 
 def share_of_tokens(part: int, whole: int) -> str:

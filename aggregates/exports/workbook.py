@@ -123,9 +123,9 @@ def _table(table: Table) -> Sheet:
     lines = [(formats.named(line.key), *_columns(line.sums), line.share) for line in table.lines]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole}"),
+        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}"),
         ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.rank))],
+        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.whole))],
         bold=1,
     )
 

@@ -9,7 +9,7 @@ from aggregates.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.formats import plural
 from aggregates.measures import Sums
 from aggregates.models import Organization
-from aggregates.pages.tables import Line, lines_of
+from aggregates.pages.tables import Line, lines_of, whole_of
 from aggregates.pages.tiles import TILES, Tile
 from aggregates.platform import PlatformAnswer, PlatformQuery
 from aggregates.ranges import Range
@@ -26,6 +26,7 @@ class Overview:
     tiles: tuple[Tile, ...]
     figure: Figure
     lines: tuple[tuple[Organization | None, Line], ...]  # None is all the others
+    whole: str  # what shares are of
     provenance: str
     description: str
 
@@ -34,11 +35,13 @@ def load(chosen: Range) -> Overview:
     with snapshot():
         answer = platform.read(PlatformQuery(chosen.first, chosen.last))
         before = platform.read(PlatformQuery(chosen.before.first, chosen.before.last))
+    whole = whole_of(answer.totals, "cost")
     return Overview(
         answer,
         tuple(tile(answer.totals, before.totals) for tile in TILES),
         _figure(answer),
-        _lines(answer),
+        _lines(answer, whole),
+        whole,
         provenance(answer),
         f"Cost by day, {chosen.words}: {formats.cost(answer.totals)}.",
     )
@@ -50,13 +53,13 @@ def _figure(answer: PlatformAnswer) -> Figure:
     return figure_of(axis_of_days(dates), [Series("Cost", "series-1", values)], Shape.BARS, COST)
 
 
-def _lines(answer: PlatformAnswer) -> tuple[tuple[Organization | None, Line], ...]:
+def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[Organization | None, Line], ...]:
     top, rest = answer.by_organization[:TOP], answer.by_organization[TOP:]
     organizations = Organization.objects.in_bulk([pk for pk, _ in top])
     groups: list[tuple[str | None, Sums]] = [(str(pk), sums) for pk, sums in top]
     if rest:
         groups.append((None, sum((sums for _, sums in rest), Sums())))
-    lines = lines_of(groups, answer.totals)
+    lines = lines_of(groups, answer.totals, whole)
     return tuple((organizations[int(line.key)] if line.key is not None else None, line) for line in lines)
 
 

@@ -15,7 +15,7 @@ TABLES = ("operation", "model", "user", "subject")  # the dimensions that have a
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group: its value ('' unknown, None all others), sums, and share in percent of what groups are ranked by."""
+    """One group: its value ('' unknown, None all others), sums, and share in percent of what shares are of."""
 
     key: str | None
     sums: Sums
@@ -27,12 +27,11 @@ class Table:
     dimension: Dimension
     lines: tuple[Line, ...]
     total: Sums
-    rank: str
+    whole: str  # what shares are of, one of RANKS
 
     @property
-    def whole(self) -> str:
-        """What shares are of, in words."""
-        return self.rank.replace("_", " ")
+    def whole_in_words(self) -> str:
+        return self.whole.replace("_", " ")
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:
@@ -40,19 +39,22 @@ def query_of(name: str, selection: Selection) -> UsageQuery:
 
 
 def table_of(name: str, answer: Answer) -> Table:
-    total, rank = answer.totals, answer.query.rank
-    lines = lines_of([(row.key, row.sums) for row in answer.rows], total, rank)
-    return Table(BY_NAME[name], lines, total, rank)
+    whole = whole_of(answer.totals, answer.query.rank)
+    lines = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole)
+    return Table(BY_NAME[name], lines, answer.totals, whole)
 
 
-def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, rank: str = "cost") -> tuple[Line, ...]:
+def whole_of(total: Sums, rank: str) -> str:
+    """What shares are of: what groups are ranked by, but the calls where nothing costs anything."""
+    return "calls" if rank == "cost" and not total.cost else rank
+
+
+def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> tuple[Line, ...]:
     ordered = sorted(groups, key=lambda group: group[0] is None)
-    return tuple(Line(key, sums, share_of(sums, total, rank)) for key, sums in ordered)
+    return tuple(Line(key, sums, share_of(sums, total, whole)) for key, sums in ordered)
 
 
-def share_of(sums: Sums, total: Sums, rank: str) -> Decimal:
-    """In percent; of the calls where nothing has a price."""
-    part, whole = (Decimal(sum(getattr(of, name) for name in RANKS[rank])) for of in (sums, total))
-    if rank == "cost" and not whole:
-        part, whole = Decimal(sums.calls), Decimal(total.calls)
-    return part / whole * 100 if whole else Decimal(0)
+def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
+    """In percent; 0 where there is nothing to have a share of."""
+    part, of = (Decimal(sum(getattr(some, name) for name in RANKS[whole])) for some in (sums, total))
+    return part / of * 100 if of else Decimal(0)

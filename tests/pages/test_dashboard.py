@@ -55,3 +55,12 @@ def test_shares_are_of_what_groups_are_ranked_by(
     by_model = next(table for table in loaded.tables if table.dimension.name == "model")
     assert {line.key: line.share for line in by_model.lines} == {key: Decimal(share) for key, share in shares.items()}
     assert [line.key for line in by_model.lines] == list(shares)
+
+
+def test_shares_are_of_calls_where_nothing_costs_anything(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(acme, [call(now.isoformat(), model=model, cost="0") for model in ("gpt-5", "gpt-5", "gpt-5", "o3")])
+    loaded = dashboard.load(Selection(acme, ranges.preset("24h", datetime.now(UTC), acme.time_zone)))
+    by_model = next(table for table in loaded.tables if table.dimension.name == "model")
+    assert by_model.whole == "calls"
+    assert [(line.key, line.share) for line in by_model.lines] == [("gpt-5", 75), ("o3", 25)]
