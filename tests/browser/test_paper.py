@@ -26,7 +26,10 @@ TITLES = {
     "prices/comparison/": "Reported and computed cost of Acme",
 }
 CONTROLS = ".site-header, .tabs, .back, .export, .button, input, .view select:not(h2 select)"
-CUT = """cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)"""
+LONG = "summarise-the-conversation-for-whoever-takes-over-" * 4
+CUT = """cells => cells
+  .filter((cell) => cell.scrollWidth > cell.clientWidth || cell.scrollHeight > cell.clientHeight)
+  .map((cell) => cell.innerText)"""
 
 
 @pytest.fixture
@@ -35,6 +38,7 @@ def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
     alice = make_member("alice@example.com", organization)
     now = datetime.now(UTC)
     record(organization, some_calls(call, now - timedelta(days=60), now, 300))
+    record(organization, [call((now - timedelta(days=1)).isoformat(), operation=LONG, model=LONG, cost="9000")])
     record(organization, [call((now - timedelta(days=1)).isoformat(), operation="translate", cost="70")])
     PriceOverride.objects.create(
         organization=organization, pattern="a-model-with-a-rather-long-name-*", input=3, output=15, created_by=alice
@@ -74,3 +78,16 @@ def test_the_names_of_drivers_are_whole(open_page: OpenPage, usage: Organization
 
     assert page.locator(".card-drivers tbody th").count() > 3
     assert page.locator(".card-drivers th, .card-drivers td").evaluate_all(CUT) == []
+
+
+def test_long_names_are_whole(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(viewport={"width": WIDTH, "height": 900})
+    log_in(page)
+    page.goto("/o/acme/")
+    wait_until_drawn(page)
+    names = page.locator(".card-table tbody th a, .group-name").filter(has_text="summarise")
+    expect(names).to_have_count(3)
+    assert len(names.evaluate_all(CUT)) == 2  # in the tables: the list beside the chart has room
+    put_on_paper(page)
+
+    assert names.evaluate_all(CUT) == []

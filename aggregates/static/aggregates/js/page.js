@@ -10,13 +10,22 @@ function isOfView({ detail }) {
 }
 
 // Who listens to the page hears that it is at work, and then what is new on it.
-document.addEventListener("htmx:beforeRequest", (event) => isOfView(event) && event.detail.target.setAttribute("aria-busy", "true"));
+const NEWS = "h1, .view-dates, .sentence, .call-totals, .note h2, .problems:not(.remark) p";
+
+function announce(words) {
+  document.getElementById("announcement").textContent = words;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!isOfView(event)) return;
+  event.detail.target.setAttribute("aria-busy", "true");
+  announce(""); // so that the same words are news again
+});
 document.addEventListener("htmx:afterRequest", (event) => isOfView(event) && event.detail.target.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.id !== "view") return;
   const described = target.querySelector(".card-explore .chart-frame")?.getAttribute("aria-label");
-  const named = [...target.querySelectorAll("h1, .view-dates")].map((each) => each.innerText).join(", ");
-  document.getElementById("announcement").textContent = described ?? named;
+  announce(described ?? [...target.querySelectorAll(NEWS)].map((each) => each.innerText).join(", "));
 });
 
 // Where the site refuses a fragment, the browser shows why: by going there.
