@@ -240,7 +240,7 @@ def _combined(query: UsageQuery, found: Iterable[Piece]) -> SQL:
         SELECT bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
         GROUP BY bucket, shown.key, rank ORDER BY bucket, rank
         """,
-        [*parameters, query.top],
+        [*parameters, query.top or None],
     )
 
 

@@ -36,7 +36,7 @@ def browser_path() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """On a build server there should be a Chromium."""
+    """On a build server there should be a Chromium, whatever tests are chosen."""
     if os.environ.get("CI") == "true" and not find_browser():
         raise pytest.UsageError("The browser tests need Chromium, and a build server should have it.")
 
