@@ -192,7 +192,8 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         summed = _sum_log({pk: work.span for pk, work in works.items()})
         period_sums.forget(day, works)
         _clear(day, [pk for pk, work in works.items() if work.afresh])
-        rows = _write(day, several=len(works) > 1) if summed else 0
+        added = not all(work.afresh for work in works.values())
+        rows = _write(day, several=len(works) > 1, added=added) if summed else 0
         cursor.execute(
             "DELETE FROM aggregates_staleday WHERE id = ANY(%s)",
             [[mark for work in works.values() for mark in work.marks]],
@@ -259,20 +260,26 @@ def _sum_log(spans: Mapping[int, Span]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """The table that keeps a grain; its columns, and those of them that tell its rows apart."""
 
     table: str
     keys: str
     columns: str
 
+    @property
+    def adding(self) -> str:
+        """ON CONFLICT clause of an INSERT that adds to the rows which are there."""
+        sums = ", ".join(f"{column} = {self.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
+        return f"ON CONFLICT ({self.keys}) DO UPDATE SET {sums}"
 
-def _target(grain: Grain) -> _Target:
+
+def target_of(grain: Grain) -> Target:
     if grain == TOTALS:
         table, keys = "aggregates_dailyaggregate", ["organization_id", "date"]
     else:
         table, keys = "aggregates_dailybreakdown", ["organization_id", "date", "grain", *DIMENSION_COLUMNS]
-    return _Target(table, ", ".join(keys), ", ".join([*keys, *SUM_COLUMNS]))
+    return Target(table, ", ".join(keys), ", ".join([*keys, *SUM_COLUMNS]))
 
 
 def _rows_of(grain: Grain) -> str:
@@ -296,8 +303,8 @@ def _clear(day: date, organizations: list[int]) -> None:
             cursor.execute(f"DELETE FROM {table} WHERE organization_id = ANY(%s) AND date = %s", [organizations, day])
 
 
-def _write(day: date, *, several: bool) -> int:
-    """Add what was summed to the day's aggregates; how many rows that wrote.
+def _write(day: date, *, several: bool, added: bool) -> int:
+    """Write what was summed to the day's aggregates, `added` to what is there; how many rows that wrote.
 
     Those of each of `several` organizations lie together, as they are read together.
     """
@@ -305,11 +312,10 @@ def _write(day: date, *, several: bool) -> int:
     written = 0
     with connection.cursor() as cursor:
         for grain in (TOTALS, *GRAINS):
-            target = _target(grain)
-            added = ", ".join(f"{column} = {target.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
+            target = target_of(grain)
             cursor.execute(
                 f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} {order} "
-                f"ON CONFLICT ({target.keys}) DO UPDATE SET {added}",
+                f"{target.adding if added else ''}",
                 {"day": day},
             )
             written += cursor.rowcount
@@ -346,7 +352,7 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
 
 def _differences(day: date, organizations: list[int], grain: Grain) -> list[tuple[int, int]]:
     """Organizations where the aggregates differ from what was summed, each with in how many rows."""
-    target = _target(grain)
+    target = target_of(grain)
     condition = "organization_id = ANY(%(organizations)s) AND date = %(day)s"
     if grain != TOTALS:
         condition += f" AND grain = '{grain.name}'"

@@ -288,7 +288,7 @@ def test_a_roll_up_that_breaks_leaves_everything_as_it_was(
     roll_up()
     before = tables()
 
-    def broken(day: date, *, several: bool) -> int:
+    def broken(day: date, *, several: bool, added: bool) -> int:
         DailyBreakdown.objects.all().delete()
         raise OperationalError("disk full")
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from aggregates.dimensions import GRAINS, TOTALS
 from aggregates.locks import Lock
+from aggregates.rollup import target_of
 
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
@@ -67,6 +69,9 @@ def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: boo
 def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
         return execute("SELECT 1", None, many, context)
+    for target in (target_of(TOTALS), target_of(GRAINS[0])):
+        if f"INSERT INTO {target.table}" in sql and "ON CONFLICT" not in sql:
+            sql += target.adding  # else a constraint stops the second who writes the same day
     return execute(sql, params, many, context)
 
 
