@@ -38,10 +38,10 @@ def run_on_terminal(*arguments: str, answers: tuple[tuple[str, str], ...] = ()) 
         if asked and shown.endswith(asked[0][0]):
             os.write(ours, asked.pop(0)[1].encode() + b"\n")
     os.close(ours)
-    return process.wait(timeout=20), shown
+    return process.wait(timeout=60), shown
 
 
-def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 30) -> None:
+def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"

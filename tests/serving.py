@@ -27,7 +27,7 @@ def serving(*program: str, **environment: str) -> Iterator[int]:
         yield port
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=60)
 
 
 def is_up(port: int) -> bool:

@@ -177,7 +177,7 @@ def test_two_who_migrate_at_once_make_no_doubles():
         second = another.submit(migrate)
         with pytest.raises(TimeoutError):
             second.result(timeout=0.5)  # it waits until the first has committed
-        transaction.on_commit(lambda: second.result(timeout=10))
+        transaction.on_commit(lambda: second.result(timeout=60))
 
     assert planned() == EXPECTED
 

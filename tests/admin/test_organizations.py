@@ -94,7 +94,7 @@ def test_while_somebody_records_for_long_the_zone_stays(acme, as_staff, call, mo
     with transaction.atomic():
         record(acme, [call("2025-03-01T10:00Z")])
         thread.start()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert "The time zone stays: usage is being recorded just now." in pages[0].content.decode()
     acme.refresh_from_db()
     assert acme.time_zone == "UTC"

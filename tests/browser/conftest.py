@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import call_command
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+PATIENCE = 60_000  # milliseconds; a machine may be slow, and what is so at once costs none of them
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -33,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def playwright() -> Iterator[Playwright]:
     # Playwright keeps an event loop running in this thread, which Django takes for a reason not to use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         yield started
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
@@ -85,7 +87,7 @@ def open_page(
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": live_server.url} | options
         context = chromium.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         watch.over(page)
         return page

@@ -44,7 +44,7 @@ class Cluster:
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def start_cluster(tmp_path: Path) -> Iterator[Callable[[], Cluster]]:
     for cluster in clusters:
         if cluster.process.poll() is None:
             cluster.process.send_signal(signal.SIGTERM)
-            cluster.process.wait(timeout=20)
+            cluster.process.wait(timeout=60)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 def import_file(file: Path) -> str:
     process = start("import_usage", str(file), "--organization", "acme", stdout=subprocess.PIPE)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     return said
 
@@ -35,7 +35,7 @@ def test_an_import_is_killed_half_way(acme: Organization, file: Path) -> None:
         process = start("import_usage", str(file), "--organization", "acme")
         wait_until(lambda: marks.waiting() == 1, "its calls are written, and not committed")
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     assert not UsageLog.objects.exists() and not UsageDay.objects.exists()
     assert f"{CALLS} new, 0 already there" in import_file(file)
     roll_up()

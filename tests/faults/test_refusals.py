@@ -43,7 +43,7 @@ def recorded(transactional_db: None, acme: Organization, call: Callable[..., Cal
 
 def run(*arguments: str) -> tuple[int, str]:
     process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, complained = process.communicate(timeout=30)
+    _, complained = process.communicate(timeout=60)
     return process.returncode, complained
 
 

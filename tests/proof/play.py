@@ -167,7 +167,7 @@ def play_mutant(mutant: Mutant, seed: int) -> Tally:
     return play(
         Round(
             seed=seed,
-            seconds=60,
+            seconds=240,
             comparisons=0,
             seconds_a_day=1.5,
             organizations=2,

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_whoever_writes_rolls_and_breaks_off_every_answer_is_the_sum_over_the_log() -> None:
-    tally = play(Round(seed=1, seconds=60, comparisons=500))
+    tally = play(Round(seed=1, seconds=240, comparisons=500))
     assert tally.differences == 0, "\n".join(tally.shown)
     assert not_done(tally) == []
 

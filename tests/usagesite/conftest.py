@@ -76,11 +76,11 @@ class User:
         """End as a command does."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
 
 class Site:
@@ -131,7 +131,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 20) -> None:
+def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"

@@ -72,7 +72,7 @@ def test_runs_on_for_a_fork_whose_parent_has_ended(site: Site) -> None:
     user = site.user()
     started = user.ask(STARTED)
     user.tell("fork")
-    user.process.wait(timeout=10)
+    user.process.wait(timeout=60)
     time.sleep(3)
     assert user.ask(STARTED) == started
 

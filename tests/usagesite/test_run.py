@@ -69,7 +69,7 @@ def pair(migrated: Path, port: int) -> Iterator[Pair]:
     pair = Pair(migrated, port)
     yield pair
     pair.honcho.terminate()
-    pair.honcho.wait(timeout=10)
+    pair.honcho.wait(timeout=60)
 
 
 def test_it_says_its_address_and_answers_there(pair: Pair, port: int) -> None:
@@ -99,7 +99,7 @@ def is_alive(group: int) -> bool:
 )
 def test_however_it_ends_nothing_is_left(pair: Pair, migrated: Path, end: Callable[[Pair], None]) -> None:
     end(pair)
-    pair.honcho.wait(timeout=10)
+    pair.honcho.wait(timeout=60)
     assert "sending SIGKILL" not in pair.output()
     wait_until(lambda: not any(is_alive(group) for group in pair.pids().values()), "their processes have ended")
     Site(migrated).wait_for_stop()

@@ -192,7 +192,7 @@ def at_once(transactional_db: None, secret: str) -> Iterator[Any]:
         barrier = Barrier(len(spans))
 
         def one(made: Made) -> None:
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=60)
             Exporter(Client(), secret)(made)
             connection.close()
 
