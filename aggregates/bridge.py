@@ -64,7 +64,7 @@ def bridge(before: Cells, now: Cells, rates: RatesOf) -> Bridge:
     for cell in sorted({*before, *now}):
         pairs.setdefault(cell.operation, []).append(Pair(cell, before.get(cell, NOTHING), now.get(cell, NOTHING)))
     steps = {operation: _steps(of_operation, rates) for operation, of_operation in pairs.items()}
-    return Bridge(sum(before.values(), NOTHING), sum(now.values(), NOTHING), steps)
+    return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
 
 
 def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:

@@ -1,7 +1,10 @@
 """What is summed: each measure, how one call counts towards it, and where aggregates keep its sum."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from operator import attrgetter
+from typing import Any
 
 from aggregates.money import EXACT
 
@@ -52,6 +55,9 @@ def rate(part: Decimal | int, whole: int) -> Decimal:
     return EXACT.divide(Decimal(part), Decimal(whole)).quantize(RATE_PLACES, context=EXACT)
 
 
+_EACH = attrgetter(*(measure.name for measure in MEASURES))
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """The exact sum of every measure over some calls, one field per entry of MEASURES; cost in US dollars."""
@@ -67,9 +73,15 @@ class Sums:
     reasoning_tokens: int = 0
     cache_hit_rates: Decimal = Decimal(0)
 
-    def __add__(self, other: "Sums") -> "Sums":
+    @classmethod
+    def of(cls, parts: Iterable["Sums"]) -> "Sums":
+        """All of them added up."""
         with localcontext(EXACT):
-            return Sums(*(getattr(self, m.name) + getattr(other, m.name) for m in MEASURES))
+            columns: Iterable[Any] = zip(*map(_EACH, parts), strict=True)
+            return cls(*[sum(column) for column in columns])
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums.of((self, other))
 
     @property
     def cache_hit_rate(self) -> Decimal:

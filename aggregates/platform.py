@@ -44,7 +44,7 @@ class PlatformAnswer:
 
     @cached_property
     def totals(self) -> Sums:
-        return sum(self.by_date.values(), Sums())
+        return Sums.of(self.by_date.values())
 
 
 def furthest_zone(now: datetime) -> str:

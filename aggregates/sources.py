@@ -54,14 +54,15 @@ class Answer:
 
     @cached_property
     def totals(self) -> Sums:
-        return sum((row.sums for row in self.rows), Sums())
+        return Sums.of(row.sums for row in self.rows)
 
     @cached_property
     def keys(self) -> tuple[str | None, ...]:
         """The groups as the query ranks them over the whole range: highest first, Other last."""
-        sums: dict[str | None, Sums] = {}
+        parts: dict[str | None, list[Sums]] = {}
         for row in self.rows:
-            sums[row.key] = sums.get(row.key, Sums()) + row.sums
+            parts.setdefault(row.key, []).append(row.sums)
+        sums = {key: Sums.of(of_key) for key, of_key in parts.items()}
 
         def rank(key: str | None) -> tuple[bool, Decimal | int, Decimal, int, str]:
             of_key = sums[key]

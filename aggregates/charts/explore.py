@@ -65,7 +65,7 @@ def _series(selection: Selection, answer: Answer, key: str | None, name: str, ro
     unpriced: tuple[bool | None, ...] = ()
     if shown.unit is COST:  # and where that is not known
         unpriced = values(answer, lambda sums: sums.unpriced_calls == sums.calls if sums.calls else None, key)
-    whole = sum((row.sums for row in answer.rows if row.key == key), Sums())
+    whole = Sums.of(row.sums for row in answer.rows if row.key == key)
     return Series(
         name, role, values(answer, shown.of, key), key, unpriced, shown.of(whole), is_hidden=key in selection.hidden
     )
@@ -106,7 +106,7 @@ def _ghost(selection: Selection, before: Answer, number: int) -> Series:
     sums = [found.get(start, NOTHING) for start in before.query.buckets]
     has_rest = len(sums) > number
     if has_rest:
-        sums = [*sums[: number - 1], sum(sums[number - 1 :], NOTHING)]
+        sums = [*sums[: number - 1], Sums.of(sums[number - 1 :])]
     numbers: tuple[Number | None, ...] = tuple(map(selection.shown.of, sums))
     if selection.form == CUMULATIVE:
         numbers = _added_up(numbers)

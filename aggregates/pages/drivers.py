@@ -47,13 +47,13 @@ class Drivers:
 def drivers_of(name: str, before: Cells, now: Cells, key_of: Callable[[Cell], str]) -> Drivers:
     """All values that have calls in either; those beyond the first in one line, so that they add up."""
     then, since = _by_key(before, key_of), _by_key(now, key_of)
-    of_all = Driver(None, sum(then.values(), Sums()), sum(since.values(), Sums()), Decimal(0))
+    of_all = Driver(None, Sums.of(then.values()), Sums.of(since.values()), Decimal(0))
     whole = of_all.difference
     lines = [Driver(key, then.get(key, Sums()), since.get(key, Sums()), whole) for key in {*then, *since}]
     lines.sort(key=lambda line: (-line.difference.copy_abs(), -line.now.cost, line.key or ""))
     first, others = lines[:TOP], lines[TOP:]
     if others:
-        sums = [sum((getattr(line, part) for line in others), Sums()) for part in ("before", "now")]
+        sums = [Sums.of(getattr(line, part) for line in others) for part in ("before", "now")]
         first.append(Driver(None, sums[0], sums[1], whole))
     return Drivers(BY_NAME[name], tuple(first), Driver(None, of_all.before, of_all.now, whole))
 

@@ -58,7 +58,7 @@ def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[Organization | Non
     organizations = Organization.objects.in_bulk([pk for pk, _ in top])
     groups: list[tuple[str | None, Sums]] = [(str(pk), sums) for pk, sums in top]
     if rest:
-        groups.append((None, sum((sums for _, sums in rest), Sums())))
+        groups.append((None, Sums.of(sums for _, sums in rest)))
     lines = lines_of(groups, answer.totals, whole)
     return tuple((organizations[int(line.key)] if line.key is not None else None, line) for line in lines)
 
