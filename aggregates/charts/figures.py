@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from itertools import chain
 from typing import Any
 
 from aggregates import formats, locales
@@ -224,21 +223,10 @@ class FigureEncoder(json.JSONEncoder):
     """Writes a Decimal as a number with all of its digits: nothing on our side rounds it."""
 
     def encode(self, o: Any) -> str:
-        return "".join(self._parts(o))
-
-    def _parts(self, value: Any) -> Any:
-        if isinstance(value, Decimal):
-            return [format(value, "f")]
-        if isinstance(value, dict):
-            members = (chain([json.dumps(key), ":"], self._parts(member)) for key, member in value.items())
-            return chain("{", _with_commas(members), "}")
-        if isinstance(value, (list, tuple)):
-            return chain("[", _with_commas(self._parts(member) for member in value), "]")
-        return [super().encode(value)]
-
-
-def _with_commas(items: Any) -> Any:
-    for number, item in enumerate(items):
-        if number:
-            yield ","
-        yield from item
+        if isinstance(o, Decimal):
+            return format(o, "f")
+        if isinstance(o, dict):
+            return f"{{{','.join(f'{json.dumps(key)}:{self.encode(member)}' for key, member in o.items())}}}"
+        if isinstance(o, (list, tuple)):
+            return f"[{','.join(map(self.encode, o))}]"
+        return super().encode(o)
