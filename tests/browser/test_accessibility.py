@@ -13,6 +13,7 @@ from aggregates import keys
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
+from aggregates.rollup import roll_up
 from tests.browser.conftest import Watch
 from tests.browser.test_dashboard import PASSWORD, OpenPage, wait_until_drawn
 from tests.fixtures import make_organization
@@ -123,7 +124,9 @@ def test_what_a_choice_changes_is_announced(open_page: OpenPage, usage: Organiza
     page.route("**/o/acme/?range=90d**", lambda route: held.append(route))
     page.get_by_label("90 days", exact=True).click()
     expect(page.locator("#view")).to_have_attribute("aria-busy", "true")
-    while not held:
+    for _ in range(500):
+        if held:
+            break
         page.wait_for_timeout(20)
     held[0].continue_()
     expect(page.locator("#range-90d")).to_be_checked()
@@ -138,6 +141,25 @@ def test_what_a_choice_changes_is_announced(open_page: OpenPage, usage: Organiza
     expect(announcement).to_have_text(re.compile(r"^Calls, .* – .*, times in UTC, \d+ calls? with errors"))
     page.get_by_role("link", name="All", exact=True).click()
     expect(announcement).to_have_text(re.compile(r"^Calls, .* – .*, times in UTC, \d+ calls? ·"))
+
     page.goto("/o/acme/changes/")
     page.get_by_label("90 days", exact=True).click()
     expect(announcement).to_have_text(re.compile(r"^Why did it change\?, .*, days in UTC, "))
+
+
+def test_what_is_left_out_is_announced_with_what_is_there(
+    open_page: OpenPage, usage: Organization, staff: User
+) -> None:
+    roll_up()
+    Organization.objects.filter(pk=usage.pk).update(log_from=datetime.now(UTC).date())  # as if the log began today
+    page = open_page()
+    page.goto("/login/")
+    log_in(page, staff)
+    page.goto("/o/acme/?by=user&not_user=bob&not_subject=player-1")
+    wait_until_drawn(page, 1)
+    page.get_by_label("90 days", exact=True).click()
+    expect(page.locator("#range-90d")).to_be_checked()
+    wait_until_drawn(page, 1)
+    described = page.locator(".card-explore .chart-frame").get_attribute("aria-label")
+    left_out = page.locator(".problems", has_text="Some breakdowns are left out.").inner_text()
+    expect(page.locator("body > [role=status]")).to_have_text(f"{described}, {left_out}")

@@ -52,9 +52,11 @@ def test_a_point_leads_to_its_calls_by_keyboard_too(open_page: OpenPage, usage: 
     log_in(page)
     page.goto("/o/acme/?by=none&measure=calls&operation=chat")
     wait_until_drawn(page)
+    page.locator(".card-calls .chart-numbers summary").click()
+    expect(page.locator(".card-calls .chart-numbers tr", has_text="119")).to_have_count(1)
+    expect(page.locator(".card-calls .chart-numbers th a")).to_have_count(0)
     page.locator(".card-explore .chart-numbers summary").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".card-calls .chart-numbers th a")).to_have_count(0)
 
     page.locator(".card-explore .chart-numbers tr", has_text="119").get_by_role("link").focus()
     page.keyboard.press("Enter")

@@ -10,7 +10,8 @@ function isOfView({ detail }) {
 }
 
 // Who listens to the page hears that it is at work, and then what is new on it.
-const NEWS = "h1, .view-dates, .sentence, .call-totals, .note h2, .problems:not(.remark) p";
+const NEWS = "h1, .view-dates, .sentence, .call-totals, .note h2";
+const REFUSALS = ".problems:not(.remark, [role=alert]) p"; // alerts announce themselves
 
 function announce(words) {
   document.getElementById("announcement").textContent = words;
@@ -25,7 +26,8 @@ document.addEventListener("htmx:afterRequest", (event) => isOfView(event) && eve
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.id !== "view") return;
   const described = target.querySelector(".card-explore .chart-frame")?.getAttribute("aria-label");
-  announce(described ?? [...target.querySelectorAll(NEWS)].map((each) => each.innerText).join(", "));
+  const words = (selector) => [...target.querySelectorAll(selector)].map((each) => each.innerText);
+  announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
 });
 
 // Where the site refuses a fragment, the browser shows why: by going there.
