@@ -120,6 +120,25 @@ def test_a_call_that_is_late_on_the_open_day_has_it_read_from_the_log_until_it_i
     assert (row.total_calls, row.total_errors) == (2, 0)
 
 
+def test_one_organization_is_summed_afresh_and_another_added_to_at_once(midday: Midday) -> None:
+    other = make_organization("other", midday.organization.time_zone)
+    midday.record(midday.at(hours=3))
+    record(other, [midday.call(midday.at(hours=3).isoformat(), cost="5", user_id="bob")])
+    roll_up(open_days=True)
+    midday.record(midday.at(hours=1))  # late
+    UsageDay.objects.filter(organization=other).update(
+        rolled_through=midday.at(hours=2), sealed_through=midday.at(hours=2)
+    )
+    record(other, [midday.call(midday.at(minutes=90).isoformat(), cost="7", user_id="bob")])
+    assert StaleDay.objects.get().organization == midday.organization
+
+    assert roll_up(open_days=True).open_days == 2
+
+    assert not StaleDay.objects.exists()
+    assert verify(midday.today, [midday.organization.pk, other.pk]) == []
+    assert DailyAggregate.objects.get(organization=other).total_cost == 12
+
+
 def test_a_day_that_ends_is_rolled_on_to_its_end(midday: Midday, monkeypatch: pytest.MonkeyPatch) -> None:
     midday.record(midday.at(hours=3), midday.at(minutes=1))
     roll_up(open_days=True)

@@ -108,6 +108,16 @@ def test_the_table_adds_up_to_the_total(organizations: list[Organization], call:
     assert sum((line.sums for _, line in loaded.lines), Sums()) == loaded.answer.totals
     assert sum(loaded.figure["data"][0]["y"]) == loaded.answer.totals.cost
     assert loaded.answer.totals.cost > 120
+    assert loaded.whole == "cost"
+
+
+def test_shares_are_of_calls_where_nothing_costs_anything(db: None, call: Callable[..., Call]) -> None:
+    for slug, number in (("acme", 3), ("other", 1)):
+        record(make_organization(slug), [call("2025-03-01T12:00Z", cost="0") for _ in range(number)])
+    loaded = overview.load(ranges.of_days("custom", FIRST, LAST, "UTC"))
+
+    assert loaded.whole == "calls"
+    assert [(str(organization), line.share) for organization, line in loaded.lines] == [("Acme", 75), ("Other", 25)]
 
 
 def test_the_furthest_zone_is_one_where_the_date_is_the_latest(db: None) -> None:

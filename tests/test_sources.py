@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -225,6 +226,25 @@ def test_one_call_more_is_in_the_next_answer(ago: int, acme: Organization, call:
     after = read([query])[query]
     assert after.totals.cost - before.totals.cost == Decimal("1.5")
     assert "brand-new" in after.keys
+
+
+@pytest.mark.parametrize("source", [Source.AGGREGATES, Source.LOG])
+def test_of_a_long_tail_the_highest_come_first_by_name_where_they_are_alike_and_others_last(
+    acme: Organization, call: MakeCall, source: Source
+) -> None:
+    costs = {"": "4", "a": "2", "B": "2", "b": "1", "c": "9", "d": "0.5"}
+    for day in ("2025-03-01", "2025-03-02"):
+        record(acme, [call(f"{day}T10:00Z", subject_id=subject, cost=cost) for subject, cost in costs.items()])
+    roll_up()
+    query = UsageQuery.for_dates(
+        acme, date(2025, 3, 1), date(2025, 3, 2), bucket=Bucket.TOTAL, by="subject", source=source
+    )
+
+    for top, shown, others in ((3, ["c", "", "B"], 7), (4, ["c", "", "B", "a"], 3), (None, [*"c", "", *"Babd"], 0)):
+        asked = replace(query, top=top)
+        rows = read([asked])[asked].rows
+        costs_shown = [(key, 2 * Decimal(costs[key])) for key in shown]
+        assert [(row.key, row.sums.cost) for row in rows] == costs_shown + ([(None, others)] if others else [])
 
 
 def test_answers_of_one_request_are_of_one_moment(transactional_db: None, call: MakeCall) -> None:
