@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -37,6 +38,7 @@ def playwright() -> Iterator[Playwright]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         yield started
+        connections.close_all()  # Django keeps those that are opened beside the loop apart, and finds them only here
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
