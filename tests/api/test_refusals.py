@@ -213,6 +213,7 @@ def test_a_bomb_is_cut_off_early(send: Sender, pack: Callable[[bytes], bytes], c
         ("gzip", gzip.compress(CALL)[:-8] + bytes(8), "damaged"),
         ("gzip", gzip.compress(b"") * 2_000, "members"),
     ],
+    ids=["cut", "no gzip", "no deflate", "not gzip", "not deflate", "and more", "wrong checksum", "members"],
 )
 def test_broken_compression_is_refused(send: Sender, encoding: str, sent: bytes, said: str) -> None:
     refused(send.raw(sent, Content_Encoding=encoding), 400, said)
