@@ -34,15 +34,17 @@ class Piece:
     def is_log(self) -> bool:
         return self.table == LOG
 
-    def select(self, query: UsageQuery, keys: Sequence[str], bounds: Sequence[Any] = ()) -> SQL:
+    def select(self, query: UsageQuery, keys: Sequence[str], bounds: Sequence[Any] = (), beside: str = "") -> SQL:
         """The measures of the query's calls among these rows, beside `keys`, expressions whose values are `bounds`.
+
+        `beside` joins something without parameters to each row.
 
         Those of the log are added up by these keys. Rows of aggregates are sums as they are, and left so.
         """
         kept, values = conditions(query)
         grouped = ", ".join(str(number) for number in range(1, len(keys) + 1))
         return (
-            f"SELECT {', '.join(keys)}, {OF_CALLS if self.is_log else KEPT} FROM {self.table}"
+            f"SELECT {', '.join(keys)}, {OF_CALLS if self.is_log else KEPT} FROM {self.table} {beside}"
             f" WHERE organization_id = %s AND {self.where}{kept}" + (f" GROUP BY {grouped}" if self.is_log else ""),
             [*bounds, query.organization.pk, *self.parameters, *values],
         )

@@ -3,31 +3,28 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from aggregates.days import Span
-from aggregates.dimensions import BY_NAME, LONG_TAIL
 from aggregates.formats import plural
-from aggregates.measures import MEASURES, RANKS, Sums
+from aggregates.measures import RANKS, Sums
 from aggregates.models import Organization
 from aggregates.partitions import HOLD_LOG
 from aggregates.periods import Period
-from aggregates.pieces import SQL, Piece, pieces
+from aggregates.pieces import pieces
 from aggregates.planning import DayState, Known, Plan, choose_source
-from aggregates.queries import Bucket, QueryError, Source, UsageQuery
+from aggregates.queries import QueryError, Source, UsageQuery
+from aggregates.statements import breakdowns, is_breakdown, over_time, together
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NAMES = ", ".join(measure.name for measure in MEASURES)
-SUMS = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
 
 # Ten times the default: to add up the aggregates of a long tail in parallel takes twice as long as alone, since the
 # database does not see that there are nearly as many groups as rows, most of which each worker makes and hands over.
@@ -124,17 +121,15 @@ def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | 
         first, last = min(query.first for query in wanted), max(query.last for query in wanted)
         zone, log_from, periods = _as_of_now(organization, first, last)
         known = _known(_states(organization, first, last), _quarter(now), log_from, periods)
-        answers = {}
+        plans = {}
         for query in wanted:
             try:
-                plan = choose_source(_as_cut_now(query, zone), known)
+                plans[query] = choose_source(_as_cut_now(query, zone), known)
             except QueryError as error:
                 if refused is None:
                     raise
                 refused[query] = error
-            else:
-                answers[query] = _answer(query, plan, now)
-        return answers
+        return _answers(plans, now)
 
 
 def _quarter(now: datetime) -> datetime:
@@ -206,57 +201,23 @@ def _instant(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def _answer(query: UsageQuery, plan: Plan, now: datetime) -> Answer:
-    rows: tuple[Row, ...] = ()
-    if found := list(pieces(plan)):
-        statement, parameters = _combined(query, found)
+def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:
+    rows = dict[UsageQuery, tuple[Row, ...]]()
+    for queries in together(plans):
+        rows |= _rows(queries, plans)
+    return {query: Answer(query, rows[query], plan, now) for query, plan in plans.items()}
+
+
+def _rows(queries: Sequence[UsageQuery], plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, tuple[Row, ...]]:
+    """Of each of the queries, which are either breakdowns or one alone."""
+    rows: dict[UsageQuery, list[Row]] = {query: [] for query in queries}
+    found = [list(pieces(plans[query])) for query in queries]
+    if found[0]:
+        are_breakdowns = is_breakdown(queries[0])
+        statement, parameters = breakdowns(queries, found) if are_breakdowns else over_time(queries[0], found[0])
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            rows = tuple(Row(query.buckets[number - 1], key, Sums(*sums)) for number, key, *sums in cursor.fetchall())
-    return Answer(query, rows, plan, now)
-
-
-def _combined(query: UsageQuery, found: Iterable[Piece]) -> SQL:
-    """One statement over the pieces: added up, ranked over the whole range, and with `top` the rest as Other."""
-    part, parameters = _part(query, found)
-    if not query.by:
-        return f"{part} SELECT bucket, NULL, {SUMS} FROM part GROUP BY 1 ORDER BY 1", parameters
-    height = " + ".join(f"sum({name})" for name in RANKS[query.rank])
-    by_rank = f'ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C"'
-    if query.bucket == Bucket.TOTAL and not (query.top and query.by == LONG_TAIL):
-        shown = "rank <= %s" if query.top else "true"
-        return (
-            f"""{part}, whole AS (SELECT key, {SUMS}, row_number() OVER ({by_rank}) AS rank FROM part GROUP BY key)
-            SELECT 1, CASE WHEN {shown} THEN key END, {SUMS} FROM whole GROUP BY 2 ORDER BY min(rank)
-            """,
-            [*parameters, *([query.top] if query.top else [])],
-        )
-    # What is shown is found first, by the little that ranks it, and then added up: there may be nearly as many groups,
-    # or groups and buckets, as rows, and the sums of each would be made in vain.
-    return (
-        f"""{part}, shown AS (
-            SELECT key, rank FROM unnest(ARRAY(SELECT key FROM part GROUP BY key {by_rank} LIMIT %s))
-            WITH ORDINALITY AS shown (key, rank)
-        )
-        SELECT bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
-        GROUP BY bucket, shown.key, rank ORDER BY bucket, rank
-        """,
-        [*parameters, query.top or None],
-    )
-
-
-def _part(query: UsageQuery, found: Iterable[Piece]) -> SQL:
-    """The pieces as the rows of `part`, by bucket and key. The log is read once, however often these are."""
-    key = BY_NAME[query.by].column if query.by else "NULL::text"
-    logged, aggregated = "", list[str]()
-    of_log, of_aggregates = list[Any](), list[Any]()
-    for piece in found:
-        number, bounds = piece.bucket_number(query)
-        statement, parameters = piece.select(query, [number, key], bounds)
-        if piece.is_log:
-            logged, of_log = f"logged (bucket, key, {NAMES}) AS MATERIALIZED ({statement}), ", parameters
-        else:
-            aggregated.append(f"({statement})")
-            of_aggregates += parameters
-    union = " UNION ALL ".join([*aggregated, *(["SELECT * FROM logged"] if logged else [])])
-    return f"WITH {logged}part (bucket, key, {NAMES}) AS NOT MATERIALIZED ({union})", [*of_log, *of_aggregates]
+            for number, key, *sums in cursor.fetchall():
+                query, bucket = (queries[number - 1], 1) if are_breakdowns else (queries[0], number)
+                rows[query].append(Row(query.buckets[bucket - 1], key, Sums(*sums)))
+    return {query: tuple(of_query) for query, of_query in rows.items()}

@@ -199,10 +199,10 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
         for question in QUESTIONS
         if question.get("bucket") != Bucket.HOUR and len(question.get("filters", ())) < 2 and "excluded" not in question
     ]
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
-        answers = read(queries)
+    answers = dict[UsageQuery, Answer]()
+    with CaptureQueriesContext(connection) as captured:
+        for query in queries:
+            answers |= read([query])
     assert all(answer.plan.log_days == () for answer in answers.values())
     plans = []
     with connection.cursor() as cursor:
@@ -213,6 +213,41 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
     assert len(plans) > len(queries)
     assert not any("usagelog" in plan for plan in plans)
     assert sum("aggregates_daily" in plan or "aggregates_period" in plan for plan in plans) >= len(queries)
+
+
+@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 6), (Source.LOG, 5)])  # not all have sums of weeks
+def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
+    source: Source, statements: int, acme: Organization, call: MakeCall
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
+    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+    roll_up()
+    record(acme, [call("2025-03-07T10:00Z", model="late", user_id="late", cost="0.5")])  # in a week that is not summed
+
+    queries = [
+        UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, source=source, by=name, **rest)
+        for rest in (
+            {"top": 2},
+            {"filters": (("user", "alice"), ("user", "late")), "excluded": (("model", "o9"),)},
+            {"filters": (("user", "bob"),), "rank": "calls", "top": 1},
+        )
+        for name in BY_NAME
+    ]
+    with CaptureQueriesContext(connection) as captured:
+        answers = read(queries)
+
+    assert list(answers) == queries
+    for query, answer in answers.items():
+        assert answer.rows == read([query])[query].rows
+        expected = {key: sums for (_, key), sums in by_hand(answer).items()}
+        groups = {row.key: row.sums for row in answer.rows}
+        others = groups.pop(None, None)
+        assert groups.items() <= expected.items()
+        assert len(groups) == min(query.top or len(expected), len(expected))
+        assert (others is None) == (len(groups) == len(expected))
+        assert answer.totals == Sums.of(expected.values())
+    asked = [each["sql"] for each in captured.captured_queries if each["sql"].startswith("WITH")]
+    assert len(asked) == statements
 
 
 @pytest.mark.parametrize("ago", [0, 1, 12, 200])

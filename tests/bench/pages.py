@@ -1,9 +1,8 @@
 """What a page needs, read as the pages read it, beside plain SQL over the log."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TypeVar
 
 from aggregates import days, rollup
 from aggregates.dimensions import BY_NAME, LONG_TAIL
@@ -22,7 +21,6 @@ BREAKDOWNS = ("model", "operation", "user")
 COLUMNS = {name: BY_NAME[name].column for name in (*BREAKDOWNS, LONG_TAIL)}  # the last is measured beside it
 TOP = 10
 TIMES, PLAIN_TIMES = 5, 4
-T = TypeVar("T")
 SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
 IN_UNDER = 5  # ms of the database for the total of a year
 
@@ -63,13 +61,18 @@ def plain_statements(selection: Selection) -> dict[str, str]:
 
 
 def page_seconds(filled: Filled, number: int) -> float:
-    """For all that makes up the page data, asked at once."""
-    asked = page_of(questions(last_days(filled, number)))
-    return median(lambda: read(asked), TIMES)
+    asked = questions(last_days(filled, number))
+    return median(lambda: read_page(asked), TIMES)
 
 
-def page_of(parts: dict[str, T]) -> list[T]:
-    return [part for name, part in parts.items() if name != f"by {LONG_TAIL}"]
+def read_page(asked: dict[str, UsageQuery]) -> None:
+    """All that makes up the page data, asked at once; the totals are added up from the series, as the page does."""
+    series = asked["series by day"]
+    assert read([series, *(asked[f"by {name}"] for name in BREAKDOWNS)])[series].totals.calls
+
+
+def page_of(statements: dict[str, str]) -> list[str]:
+    return [statement for name, statement in statements.items() if name != f"by {LONG_TAIL}"]
 
 
 def check(filled: Filled, number: int) -> None:
@@ -97,19 +100,19 @@ def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[L
     """The page data as a whole, and then each part of it, and a breakdown with a long tail."""
     selection = last_days(filled, number)
     asked, statements = questions(selection), plain_statements(selection)
-    yield beside(f"page data, {number} days", page_of(asked), page_of(statements), goal)
+    yield beside(f"page data, {number} days", lambda: read_page(asked), page_of(statements), goal)
     for name, query in asked.items():
         part = f"- {name}{' (not part of it)' if name == f'by {LONG_TAIL}' else ''}"
-        yield beside(part, [query], [statements[name]], None)
+        yield beside(part, lambda: read([query]), [statements[name]], None)  # noqa: B023 (called at once)
 
 
-def beside(what: str, queries: list[UsageQuery], statements: list[str], goal: float | None) -> Line:
+def beside(what: str, action: Callable[[], object], statements: list[str], goal: float | None) -> Line:
     """Both in turns, so that what else the machine does meets both alike."""
     ours, plain = list[float](), list[float]()
     for _ in range(PLAIN_TIMES):
         plain.append(seconds(lambda: execute(*statements)))
-        read(queries)  # what reading so much of the log put out of the memory comes back
-        ours += [seconds(lambda: read(queries)) for _ in range(TIMES)]
+        action()  # what reading so much of the log put out of the memory comes back
+        ours += [seconds(action) for _ in range(TIMES)]
     return faster(what, statistics.median(ours), statistics.median(plain), goal)
 
 
