@@ -24,6 +24,7 @@ from tests.bench.table import Line, at_most
 DAY = date(2025, 3, 4)
 TIMES = 5
 AT_MOST = 1.2  # times as long as plain SQL, for rolling up
+GOALS_FROM = 1_000_000  # calls: a smaller day is for trying
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = ", ".join(measure.column for measure in MEASURES)
 SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
@@ -56,9 +57,10 @@ def lines(folder: Path, calls: int) -> list[Line]:
     execute("ANALYZE")
     rolls = [(seconds(lambda: roll_up(only=[one.pk])), seconds(lambda: roll_plainly(one))) for one in made]  # noqa: B023
     execute("DROP TABLE plain_log, plain_aggregate, plain_breakdown")
+    goal = AT_MOST if calls >= GOALS_FROM else None
     return [
         beside(f"import a file of {calls:,} calls, beside COPY of finished rows", imports, None),
-        beside(f"roll up a day of {calls:,} calls, beside INSERT ... SELECT ... GROUP BY", rolls, AT_MOST),
+        beside(f"roll up a day of {calls:,} calls, beside INSERT ... SELECT ... GROUP BY", rolls, goal),
     ]
 
 
