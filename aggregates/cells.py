@@ -8,11 +8,12 @@ from django.db import OperationalError, connection
 from psycopg.errors import QueryCanceled
 
 from aggregates.dimensions import BY_NAME
-from aggregates.measures import MEASURES, Sums
+from aggregates.measures import Sums
 from aggregates.pieces import pieces
 from aggregates.planning import Plan
 from aggregates.queries import Bucket, QueryError, UsageQuery
 from aggregates.sources import Answer, read, snapshot
+from aggregates.statements import NAMES, SUMS
 
 
 class Cell(NamedTuple):
@@ -72,13 +73,12 @@ def _cells(query: CellQuery, plan: Plan) -> Cells:
     if not parts:
         return {}
     keys = ", ".join(COLUMNS)
-    names = ", ".join(f"sum({each.name}){'' if each.is_decimal else '::bigint'}" for each in MEASURES)
     union = " UNION ALL ".join(f"({statement})" for statement, _ in parts)
     with connection.cursor() as cursor:
         try:
             cursor.execute(
-                f"WITH part ({keys}, {', '.join(each.name for each in MEASURES)}) AS ({union}) "
-                f"SELECT {keys}, {names} FROM part GROUP BY {keys} ORDER BY {keys}",
+                f"WITH part ({keys}, {NAMES}) AS ({union}) "
+                f"SELECT {keys}, {SUMS} FROM part GROUP BY {keys} ORDER BY {keys}",
                 [value for _, values in parts for value in values],
             )
         except OperationalError as error:

@@ -37,9 +37,8 @@ class Piece:
     def select(self, query: UsageQuery, keys: Sequence[str], bounds: Sequence[Any] = (), beside: str = "") -> SQL:
         """The measures of the query's calls among these rows, beside `keys`, expressions whose values are `bounds`.
 
-        `beside` joins something without parameters to each row.
-
-        Those of the log are added up by these keys. Rows of aggregates are sums as they are, and left so.
+        Those of the log are added up by these keys. Rows of aggregates are sums as they are, and left so. `beside` is
+        what to join to each row.
         """
         kept, values = conditions(query)
         grouped = ", ".join(str(number) for number in range(1, len(keys) + 1))

@@ -3,7 +3,7 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +22,7 @@ from aggregates.periods import Period
 from aggregates.pieces import pieces
 from aggregates.planning import DayState, Known, Plan, choose_source
 from aggregates.queries import QueryError, Source, UsageQuery
-from aggregates.statements import breakdowns, is_breakdown, over_time, together
+from aggregates.statements import statement_for, together
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,7 +89,7 @@ def read(
     """Answer queries about one organization, all in one snapshot.
 
     Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
-    too, if one takes the database longer than so many seconds.
+    too, if a statement, which may answer several, takes longer than so many seconds.
     """
     with for_at_most(seconds, "Adding this up from the log"):
         return _read(dict.fromkeys(queries), refused)
@@ -202,22 +202,14 @@ def _instant(microseconds: int) -> datetime:
 
 
 def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:
-    rows = dict[UsageQuery, tuple[Row, ...]]()
+    rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
     for queries in together(plans):
-        rows |= _rows(queries, plans)
-    return {query: Answer(query, rows[query], plan, now) for query, plan in plans.items()}
-
-
-def _rows(queries: Sequence[UsageQuery], plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, tuple[Row, ...]]:
-    """Of each of the queries, which are either breakdowns or one alone."""
-    rows: dict[UsageQuery, list[Row]] = {query: [] for query in queries}
-    found = [list(pieces(plans[query])) for query in queries]
-    if found[0]:
-        are_breakdowns = is_breakdown(queries[0])
-        statement, parameters = breakdowns(queries, found) if are_breakdowns else over_time(queries[0], found[0])
+        found = [list(pieces(plans[query])) for query in queries]
+        if not found[0]:
+            continue  # nor has any other of them any
         with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            for number, key, *sums in cursor.fetchall():
-                query, bucket = (queries[number - 1], 1) if are_breakdowns else (queries[0], number)
+            cursor.execute(*statement_for(queries, found))
+            for number, bucket, key, *sums in cursor.fetchall():
+                query = queries[number - 1]
                 rows[query].append(Row(query.buckets[bucket - 1], key, Sums(*sums)))
-    return {query: tuple(of_query) for query, of_query in rows.items()}
+    return {query: Answer(query, tuple(rows[query]), plan, now) for query, plan in plans.items()}

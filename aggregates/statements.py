@@ -1,4 +1,4 @@
-"""One SQL statement for each query, or for several that are alike, over the pieces that their plans come to."""
+"""The SQL statements that answer queries, over the pieces that their plans come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,24 +15,31 @@ SUMS = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}
 
 
 def together(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
-    """Those that one statement answers: breakdowns of the same calls that are read from the same days."""
+    """Those that one statement answers: breakdowns that differ in nothing but the dimension, and are read from the same
+    days and periods."""
     groups = dict[object, list[UsageQuery]]()
     for query, plan in plans.items():
-        alike = (replace(query, by=None), replace(plan, grain=None)) if is_breakdown(query) else query
+        alike = (replace(query, by=None), replace(plan, grain=None)) if _is_breakdown(query) else query
         groups.setdefault(alike, []).append(query)
     return groups.values()
 
 
-def is_breakdown(query: UsageQuery) -> bool:
-    """Of the whole range, by a dimension; and all its groups are few enough to be summed before they are ranked."""
-    return query.bucket == Bucket.TOTAL and query.by is not None and not (query.top and query.by == LONG_TAIL)
+def statement_for(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
+    """One statement for queries that go together, over the pieces of each. Its rows are the number of a query and that
+    of its bucket, both from 1, the key of a group, and the sums: groups in the order in which the query ranks them."""
+    return _breakdowns(queries, found) if _is_breakdown(queries[0]) else _alone(queries[0], found[0])
 
 
-def breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
-    """One statement over the pieces of all: for each, by its number, groups added up and ranked, with `top` the rest as
-    Other. The log is read once for all of them."""
+def _is_breakdown(query: UsageQuery) -> bool:
+    """By a dimension, over the whole range; unless only the first of a long tail are wanted: most sums would be made in
+    vain."""
+    return query.bucket == Bucket.TOTAL and bool(query.by) and not (query.top and query.by == LONG_TAIL)
+
+
+def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
+    """For each query its groups added up and ranked, with `top` the rest as Other. The log is read once for all."""
     one = queries[0]
-    columns = [BY_NAME[query.by or ""].column for query in queries]
+    columns = [BY_NAME[query.by].column for query in queries if query.by]
     parts = [
         piece.select(query, [str(number), column])
         for number, (query, column, of_query) in enumerate(zip(queries, columns, found, strict=True), start=1)
@@ -41,9 +48,8 @@ def breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) 
     ]
     for logged in (piece for piece in found[0] if piece.is_log):
         keys = ", ".join(f"({number}, {column})" for number, column in enumerate(columns, start=1))
-        parts.append(
-            logged.select(one, ["number", "key"], beside=f"CROSS JOIN LATERAL (VALUES {keys}) AS by (number, key)")
-        )
+        every = f"CROSS JOIN LATERAL (VALUES {keys}) AS every (number, key)"
+        parts.append(logged.select(one, ["number", "key"], beside=every))
     shown = "rank <= %s" if one.top else "true"
     return (
         f"""WITH part (number, key, {NAMES}) AS ({" UNION ALL ".join(f"({statement})" for statement, _ in parts)}),
@@ -51,17 +57,17 @@ def breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) 
             SELECT number, key, {SUMS}, row_number() OVER (PARTITION BY number {_by_rank(one)}) AS rank
             FROM part GROUP BY number, key
         )
-        SELECT number, CASE WHEN {shown} THEN key END, {SUMS} FROM whole GROUP BY 1, 2 ORDER BY 1, min(rank)
+        SELECT number, 1, CASE WHEN {shown} THEN key END, {SUMS} FROM whole GROUP BY 1, 3 ORDER BY 1, min(rank)
         """,
         [*(value for _, values in parts for value in values), *([one.top] if one.top else [])],
     )
 
 
-def over_time(query: UsageQuery, found: Iterable[Piece]) -> SQL:
-    """One statement over the pieces, by bucket: groups ranked over the whole range, with `top` the rest as Other."""
+def _alone(query: UsageQuery, found: Iterable[Piece]) -> SQL:
+    """Any other query: by bucket, with groups ranked over the whole range, and with `top` the rest as Other."""
     part, parameters = _part(query, found)
     if not query.by:
-        return f"{part} SELECT bucket, NULL, {SUMS} FROM part GROUP BY 1 ORDER BY 1", parameters
+        return f"{part} SELECT 1, bucket, NULL, {SUMS} FROM part GROUP BY 2 ORDER BY 2", parameters
     # What is shown is found first, by the little that ranks it, and then added up: there may be nearly as many groups,
     # or groups and buckets, as rows, and the sums of each would be made in vain.
     return (
@@ -69,7 +75,7 @@ def over_time(query: UsageQuery, found: Iterable[Piece]) -> SQL:
             SELECT key, rank FROM unnest(ARRAY(SELECT key FROM part GROUP BY key {_by_rank(query)} LIMIT %s))
             WITH ORDINALITY AS shown (key, rank)
         )
-        SELECT bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
+        SELECT 1, bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
         GROUP BY bucket, shown.key, rank ORDER BY bucket, rank
         """,
         [*parameters, query.top or None],

@@ -18,11 +18,13 @@ from aggregates.load.calls import Tenant, calls_of
 from aggregates.measures import MEASURES
 from aggregates.models import Organization
 from aggregates.rollup import roll_up
+from tests.bench.databases import make_plain
 from tests.bench.measuring import execute, seconds
 from tests.bench.table import Line, at_most
 
 DAY = date(2025, 3, 4)
 TIMES = 5
+TABLES = ("usagelog", "dailyaggregate", "dailybreakdown")
 AT_MOST = 1.2  # times as long as plain SQL, for rolling up
 GOALS_FROM = 1_000_000  # calls: a smaller day is for trying
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
@@ -45,18 +47,14 @@ def lines(folder: Path, calls: int) -> list[Line]:
     """Each is done for several organizations, so that each time is the first, and the two sides take turns."""
     file = folder / "calls.csv"
     write_file(file, calls)
-    execute("CREATE TABLE plain_log (LIKE aggregates_usagelog INCLUDING ALL)")
-    execute("CREATE UNIQUE INDEX ON plain_log (organization_id, request_id)")
-    execute("CREATE TABLE plain_aggregate (LIKE aggregates_dailyaggregate INCLUDING ALL)")
-    execute("CREATE TABLE plain_breakdown (LIKE aggregates_dailybreakdown INCLUDING ALL)")
-    for table in ("plain_log", "plain_aggregate", "plain_breakdown"):  # LIKE leaves these out
-        reference = "FOREIGN KEY (organization_id) REFERENCES aggregates_organization DEFERRABLE INITIALLY DEFERRED"
-        execute(f"ALTER TABLE {table} ADD {reference}")
+    for table in TABLES:
+        make_plain(table)
+    execute("CREATE UNIQUE INDEX ON plain_usagelog (organization_id, request_id)")
     made = [Organization.objects.create(slug=f"busy-{run}", name=f"Busy {run}") for run in range(TIMES)]
     imports = [(seconds(lambda: import_file(file, one)), copied(folder, one)) for one in made]  # noqa: B023
     execute("ANALYZE")
     rolls = [(seconds(lambda: roll_up(only=[one.pk])), seconds(lambda: roll_plainly(one))) for one in made]  # noqa: B023
-    execute("DROP TABLE plain_log, plain_aggregate, plain_breakdown")
+    execute(f"DROP TABLE {', '.join(f'plain_{table}' for table in TABLES)}")
     goal = AT_MOST if calls >= GOALS_FROM else None
     return [
         beside(f"import a file of {calls:,} calls, beside COPY of finished rows", imports, None),
@@ -74,7 +72,7 @@ def import_file(path: Path, organization: Organization) -> None:
 
 
 def copied(folder: Path, organization: Organization) -> float:
-    """Seconds for COPY of the organization's finished rows into a table with the log's indexes and checks."""
+    """Seconds for COPY of the organization's finished rows into a table like the log."""
     finished = folder / "finished.copy"
     columns = ", ".join(("organization_id", *COLUMNS))
     rows = f"SELECT {columns} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"
@@ -83,7 +81,7 @@ def copied(folder: Path, organization: Organization) -> float:
             file.write(piece)
 
     def copy_in() -> None:
-        copying = f"COPY plain_log ({columns}) FROM STDIN"
+        copying = f"COPY plain_usagelog ({columns}) FROM STDIN"
         with (
             transaction.atomic(),
             connection.cursor() as cursor,
@@ -106,11 +104,11 @@ def plain_statement(grain: Grain, organization: Organization) -> str:
     if grain != TOTALS:
         keys |= {"grain": f"'{grain.name}'"}
         keys |= {column: column if column in grain.columns else "''" for column in DIMENSION_COLUMNS}
-    table, sequence = ("aggregate", "dailyaggregate") if grain == TOTALS else ("breakdown", "dailybreakdown")
+    table = "dailyaggregate" if grain == TOTALS else "dailybreakdown"
     span = days.span_of(DAY, organization.time_zone)
     return (
         f"INSERT INTO plain_{table} (id, {', '.join(keys)}, {SUM_COLUMNS}) "
-        f"SELECT nextval('aggregates_{sequence}_id_seq'), {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
+        f"SELECT nextval('aggregates_{table}_id_seq'), {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
         f"WHERE organization_id = {organization.pk} AND timestamp >= '{span.start}' AND timestamp < '{span.end}' "
         f"GROUP BY {', '.join(('organization_id', *grain.columns))}"
     )

@@ -3,15 +3,16 @@
 import statistics
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from aggregates import days, rollup
 from aggregates.dimensions import BY_NAME, LONG_TAIL
-from aggregates.measures import MEASURES
+from aggregates.measures import MEASURES, Sums
 from aggregates.pages import dashboard
 from aggregates.queries import UsageQuery
 from aggregates.ranges import of_days
 from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.sources import Answer, read
 from tests.bench.databases import use
 from tests.bench.filling import Filled
 from tests.bench.measuring import DatabaseTime, database_time, execute, median, seconds
@@ -65,10 +66,11 @@ def page_seconds(filled: Filled, number: int) -> float:
     return median(lambda: read_page(asked), TIMES)
 
 
-def read_page(asked: dict[str, UsageQuery]) -> None:
+def read_page(asked: dict[str, UsageQuery]) -> tuple[Sums, dict[UsageQuery, Answer]]:
     """All that makes up the page data, asked at once; the totals are added up from the series, as the page does."""
     series = asked["series by day"]
-    assert read([series, *(asked[f"by {name}"] for name in BREAKDOWNS)])[series].totals.calls
+    answers = read([series, *(asked[f"by {name}"] for name in BREAKDOWNS)])
+    return answers[series].totals, answers
 
 
 def page_of(statements: dict[str, str]) -> list[str]:
@@ -78,10 +80,18 @@ def page_of(statements: dict[str, str]) -> list[str]:
 def check(filled: Filled, number: int) -> None:
     """What is fast should be right, too."""
     selection = last_days(filled, number)
-    query = selection.in_all()
-    totals = read([query])[query].totals
-    (row,) = execute(plain_statements(selection)["totals"])
-    assert row == tuple(getattr(totals, measure.name) for measure in MEASURES), (row, totals)
+    asked, statements = questions(selection), plain_statements(selection)
+    totals, answers = read_page(asked)
+    (row,) = execute(statements["totals"])
+    assert row == values(totals), (row, totals)
+    for name in BREAKDOWNS:
+        groups = {row.key: values(row.sums) for row in answers[asked[f"by {name}"]].rows}
+        for key, *sums in execute(statements[f"by {name}"])[:TOP]:
+            assert groups[key] == tuple(sums), (key, sums)
+
+
+def values(sums: Sums) -> tuple[Decimal | int, ...]:
+    return tuple(getattr(sums, measure.name) for measure in MEASURES)
 
 
 def lines(filled: Filled, goals: dict[int, float]) -> list[Line]:
@@ -108,6 +118,7 @@ def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[L
 
 def beside(what: str, action: Callable[[], object], statements: list[str], goal: float | None) -> Line:
     """Both in turns, so that what else the machine does meets both alike."""
+    execute(*statements)
     ours, plain = list[float](), list[float]()
     for _ in range(PLAIN_TIMES):
         plain.append(seconds(lambda: execute(*statements)))

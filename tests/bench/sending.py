@@ -27,7 +27,7 @@ from aggregates.load.amounts import Load
 from aggregates.load.calls import Tenant, calls_of
 from aggregates.models import Membership, Organization, Role, UsageLog, User
 from tests.bench import table
-from tests.bench.databases import make
+from tests.bench.databases import make, make_plain
 from tests.bench.measuring import execute, seconds
 from tests.bench.table import Line, at_most
 from tests.serving import serving
@@ -170,22 +170,22 @@ def check(organization: Organization, sent: Sent) -> None:
 def seconds_of_plain_sql(organization: Organization) -> float:
     """For the same rows in the same batches: COPY into a scratch table, then INSERT ... ON CONFLICT into a log."""
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE plain_log (LIKE aggregates_usagelog INCLUDING ALL)")
-        cursor.execute("CREATE UNIQUE INDEX ON plain_log (organization_id, request_id)")
+        make_plain("usagelog")
+        cursor.execute("CREATE UNIQUE INDEX ON plain_usagelog (organization_id, request_id)")
         rows = f"SELECT {COPIED} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"
         with cursor.copy(f"COPY ({rows}) TO STDOUT") as out:
             finished = b"".join(map(bytes, out)).splitlines(keepends=True)
     took = seconds(lambda: record_plainly(finished))
-    assert execute("SELECT count(*) FROM plain_log") == [(len(finished),)]
-    execute("DROP TABLE plain_log")
+    assert execute("SELECT count(*) FROM plain_usagelog") == [(len(finished),)]
+    execute("DROP TABLE plain_usagelog")
     return took
 
 
 def record_plainly(finished: list[bytes]) -> None:
-    scratch = f"CREATE TEMPORARY TABLE scratch ON COMMIT DROP AS SELECT {COPIED} FROM plain_log LIMIT 0"
+    scratch = f"CREATE TEMPORARY TABLE scratch ON COMMIT DROP AS SELECT {COPIED} FROM plain_usagelog LIMIT 0"
     for start in range(0, len(finished), BATCH):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(scratch)
             with cursor.copy(f"COPY scratch ({COPIED}) FROM STDIN") as copy:
                 copy.write(b"".join(finished[start : start + BATCH]))
-            cursor.execute(f"INSERT INTO plain_log ({COPIED}) SELECT {COPIED} FROM scratch ON CONFLICT DO NOTHING")
+            cursor.execute(f"INSERT INTO plain_usagelog ({COPIED}) SELECT {COPIED} FROM scratch ON CONFLICT DO NOTHING")

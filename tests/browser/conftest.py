@@ -12,7 +12,7 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-PATIENCE = 60_000  # milliseconds; a machine may be slow, and what is so at once costs none of them
+PATIENCE = 60_000  # milliseconds; a machine may be slow, and waiting ends as soon as there is no more reason to
 FLAGS = (
     "--headless",
     "--no-sandbox",

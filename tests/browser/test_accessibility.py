@@ -14,7 +14,7 @@ from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
 from aggregates.rollup import roll_up
-from tests.browser.conftest import Watch
+from tests.browser.conftest import PATIENCE, Watch
 from tests.browser.test_dashboard import PASSWORD, OpenPage, wait_until_drawn
 from tests.fixtures import make_organization
 from tests.history import some_calls
@@ -124,10 +124,11 @@ def test_what_a_choice_changes_is_announced(open_page: OpenPage, usage: Organiza
     page.route("**/o/acme/?range=90d**", lambda route: held.append(route))
     page.get_by_label("90 days", exact=True).click()
     expect(page.locator("#view")).to_have_attribute("aria-busy", "true")
-    for _ in range(500):
+    for _ in range(PATIENCE // 20):
         if held:
             break
         page.wait_for_timeout(20)
+    assert held, "the request was not made"
     held[0].continue_()
     expect(page.locator("#range-90d")).to_be_checked()
     wait_until_drawn(page)

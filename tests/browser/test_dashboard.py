@@ -172,6 +172,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     page.wait_for_url("**/?range=7d&by=user")
     expect(page.locator(".chip")).to_have_count(0)
     assert page.evaluate("window.untouched")  # all of that without loading a page
+    assert page.evaluate("sessionStorage.getItem('htmx-history-cache')") is None  # nor keeping copies of it
     page.evaluate("history.go(-4)")
     expect(page.locator(".view-dates")).to_have_text(first or "")
     wait_until_drawn(page)

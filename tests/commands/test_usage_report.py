@@ -91,6 +91,7 @@ def test_the_whole_document(used):
     [
         (("--bucket", "day"), [("2025-11-01", None, 1), ("2025-11-02", None, 3), ("2025-11-03", None, 1)]),
         (("--bucket", "total"), [("2025-10-01", None, 5)]),
+        (("--bucket", "total", "--by", ""), [("2025-10-01", None, 5)]),
         (
             ("--bucket", "total", "--by", "user"),
             [("2025-10-01", "", 2), ("2025-10-01", "alice", 2), ("2025-10-01", "bob", 1)],

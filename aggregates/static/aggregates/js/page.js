@@ -11,7 +11,7 @@ function isOfView({ detail }) {
 
 // Who listens to the page hears that it is at work, and then what is new on it.
 const NEWS = "h1, .view-dates, .sentence, .call-totals, .note h2";
-const REFUSALS = ".problems:not(.remark, [role=alert]) p"; // alerts announce themselves
+const REFUSALS = "[data-announced] p"; // and what cannot be answered
 
 function announce(words) {
   document.getElementById("announcement").textContent = words;
