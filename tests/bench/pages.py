@@ -138,7 +138,8 @@ def year_total_line(filled: Filled) -> Line:
     spent = year_total(filled)
     part = f"{spent.of_log:.2f} ms for {spent.log_rows:,.0f} calls"
     goal = Goal(f"< {IN_UNDER} ms", spent.total < IN_UNDER)
-    return Line(f"total of 365 days, {filled.today:,} calls today", f"{spent.total:.2f} ms", part, "", goal)
+    what = f"total of 365 days, {filled.calls:,} calls, {filled.today:,} of them today"
+    return Line(what, f"{spent.total:.2f} ms", part, "", goal)
 
 
 def growth_line(small: Filled, large: Filled, most: float) -> Line:
