@@ -135,7 +135,7 @@ def ask(organization: Organization, **question: Any) -> dict[Source, Answer]:
 
 
 def total(answers: list[Answer]) -> Sums:
-    return sum((answer.totals for answer in answers), Sums())
+    return Sums.of(answer.totals for answer in answers)
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ SEEN = (
     "comparisons that read a month as a whole",
     "comparisons that read a week as a whole",
     "comparisons that read the first part of an open day from aggregates",
+    "comparisons of breakdowns that one statement answered",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",
 )

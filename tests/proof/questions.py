@@ -1,6 +1,7 @@
 """Random questions, and what kind of question each is."""
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregates import days
@@ -48,6 +49,13 @@ def broad_question(chance: random.Random, organization: Organization, now: datet
     today = days.date_of(now, organization.time_zone)
     bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), chance.choice((None, *BY_NAME))
     return UsageQuery.for_dates(organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by)
+
+
+def relatives(chance: random.Random, question: UsageQuery) -> list[UsageQuery]:
+    """Breakdowns of the same calls, which one statement may answer, as those of a page."""
+    if question.bucket != Bucket.TOTAL or not question.by:
+        return []
+    return [replace(question, by=name) for name in chance.sample(list(BY_NAME), 2)]
 
 
 def kind_of(question: UsageQuery) -> str:

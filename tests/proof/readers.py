@@ -14,8 +14,9 @@ from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization, UsageDay, UsagePeriod
 from aggregates.periods import Period
 from aggregates.platform import PlatformQuery
+from aggregates.statements import together
 from tests.proof import plain
-from tests.proof.questions import broad_question, kind_of, random_question
+from tests.proof.questions import broad_question, kind_of, random_question, relatives
 from tests.proof.scene import PAST, Scene
 from tests.proof.tally import Tally
 
@@ -50,7 +51,10 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
         now = scene.clock.now()
         questions = [broad_question(chance, organization, now)]
         questions += [random_question(chance, organization, now) for _ in range(TOGETHER - 1)]
+        questions += [relative for question in questions for relative in relatives(chance, question)]
         answers = sources.read(questions)
+        for alike in together({question: answer.plan for question, answer in answers.items()}):
+            tally.count("comparisons of breakdowns that one statement answered", len(alike) if alike[1:] else 0)
         for question in dict.fromkeys(questions):
             answer = answers[question]
             expected = plain.sums_of(question)
