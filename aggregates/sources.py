@@ -206,7 +206,7 @@ def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, A
     for queries in together(plans):
         found = [list(pieces(plans[query])) for query in queries]
         if not found[0]:
-            continue  # nor has any other of them any
+            continue  # without usage, for all of them
         with connection.cursor() as cursor:
             cursor.execute(*statement_for(queries, found))
             for number, bucket, key, *sums in cursor.fetchall():
