@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from aggregates import days, rollup
+from aggregates import day_sums, days
 from aggregates.days import DAY, INSTANT, Span
 from aggregates.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
 from aggregates.models import Organization, StaleDay, UsageDay
@@ -58,7 +58,7 @@ def drop_month(month: date) -> None:
     touched = list(days.dates(month - DAY, following + DAY))  # in whichever zone
     organizations = list(Organization.objects.values_list("pk", flat=True))
     for day in touched:  # first, and without holding anybody up
-        if differing := rollup.verify(day, organizations):
+        if differing := day_sums.verify(day, organizations):
             raise CannotDrop(f"{month:%Y-%m} stays: {differing[0].date} differs from its log. Roll it up again.")
     with transaction.atomic(), waiting_at_most(PATIENCE):
         take_shared(Lock.ZONES)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from django.db import connection, transaction
 from django.db.models import F, Q
 
-from aggregates import days, period_sums, rollup
+from aggregates import day_sums, days, period_sums, rollup
 from aggregates.days import DAY
 from aggregates.formats import plural
 from aggregates.ingest.touching import ensure_days, lock_zone
@@ -97,7 +97,7 @@ def _sum_again(organization: int, slugs: dict[int, str], period: Period) -> Diff
 def _differing(day: date, organizations: Collection[int]) -> dict[int, str]:
     """Where the day differs, in words, by organization."""
     grains: dict[int, list[str]] = defaultdict(list)
-    for mismatch in rollup.verify(day, organizations):
+    for mismatch in day_sums.verify(day, organizations):
         grains[mismatch.organization_id].append(f"{mismatch.grain} in {plural(mismatch.rows, 'row')}")
     return {organization: ", ".join(words) for organization, words in grains.items()}
 

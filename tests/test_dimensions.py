@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
+from aggregates.day_sums import DIMENSION_COLUMNS
 from aggregates.dimensions import BY_NAME, DIMENSIONS, GRAINS, grain_for
 from aggregates.models import DailyBreakdown, UsageLog
-from aggregates.rollup import DIMENSION_COLUMNS
 
 
 def test_every_dimension_is_a_column_of_the_log_and_of_the_breakdowns() -> None:

@@ -9,12 +9,13 @@ from django.db import connection, transaction
 
 from aggregates import days, platform, rollup
 from aggregates.calls import Call
+from aggregates.day_sums import verify
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization, StaleDay, UsageDay
 from aggregates.planning import Plan
 from aggregates.platform import PlatformQuery
 from aggregates.queries import Source, UsageQuery
-from aggregates.rollup import roll_up, verify
+from aggregates.rollup import roll_up
 from aggregates.sources import read
 from tests.fixtures import make_organization
 

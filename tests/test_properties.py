@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from aggregates import days, platform, rollup
 from aggregates.calls import parse_call
+from aggregates.day_sums import verify
 from aggregates.dimensions import BY_NAME
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
@@ -22,7 +23,7 @@ from aggregates.measures import Sums
 from aggregates.models import Organization
 from aggregates.platform import PlatformQuery
 from aggregates.queries import Bucket, Source, UsageQuery
-from aggregates.rollup import roll_up, verify
+from aggregates.rollup import roll_up
 from aggregates.sources import Answer, read
 from tests.fixtures import make_organization
 

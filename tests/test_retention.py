@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from django.db import connection
 
-from aggregates import retention, rollup, tasks
+from aggregates import day_sums, retention, rollup, tasks
 from aggregates.calls import InvalidCall
 from aggregates.ingest import keeper_of, record
 from aggregates.ingest.correcting import Criteria, Delete, correct
@@ -288,7 +288,7 @@ def test_a_month_is_not_dropped_from_under_a_snapshot(call, monkeypatch, reading
             (answer,) = read([UsageQuery.for_dates(acme, FIRST, LAST, source=Source.LOG)]).values()
             assert answer.totals.calls == 1
         else:
-            assert rollup.verify(date(2025, 2, 10), [acme.pk]) == []
+            assert day_sums.verify(date(2025, 2, 10), [acme.pk]) == []
     assert dropped[0].months == []
     assert date(2025, 2, 1) in drop_months(2).months
 

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 
-from aggregates import rollup, runs
+from aggregates import day_sums, rollup, runs
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.formats import plural
 from aggregates.measures import MEASURES, Sums
@@ -74,7 +74,7 @@ class DayAdmin(ReadOnlyAdmin):
     def compare_with_log(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
         clean = sum(comparable(ids, day).count() for day, ids in chosen.items())
-        found = [mismatch for day, ids in sorted(chosen.items()) for mismatch in rollup.verify(day, ids)]
+        found = [mismatch for day, ids in sorted(chosen.items()) for mismatch in day_sums.verify(day, ids)]
         if found:
             report(request, found)
         elif clean:
@@ -96,7 +96,7 @@ class DayAdmin(ReadOnlyAdmin):
         return organizations
 
 
-def report(request: HttpRequest, found: Iterable[rollup.Mismatch]) -> None:
+def report(request: HttpRequest, found: Iterable[day_sums.Mismatch]) -> None:
     """One message for each day that differs, with its grains."""
     grains: dict[tuple[date, int], list[str]] = defaultdict(list)
     for mismatch in found:

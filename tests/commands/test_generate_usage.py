@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from aggregates import rollup
+from aggregates import day_sums, rollup
 from aggregates.models import Organization, UsageLog
 from aggregates.queries import Bucket, UsageQuery
 from aggregates.sources import read
@@ -67,7 +67,7 @@ def test_what_it_makes_is_rolled_up_like_any_other_usage():
 
     yesterday = rollup.now().date() - timedelta(days=1)
     for organization in Organization.objects.all():
-        assert rollup.verify(yesterday, [organization.pk]) == []
+        assert day_sums.verify(yesterday, [organization.pk]) == []
         query = UsageQuery.for_dates(organization, yesterday - timedelta(days=18), yesterday, bucket=Bucket.TOTAL)
         answer = read([query])[query]
         assert (

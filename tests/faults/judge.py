@@ -14,7 +14,7 @@ if __name__ == "__main__":
 
 from django.db.models import F, Max, Min  # noqa: E402
 
-from aggregates import days, rollup, sources  # noqa: E402
+from aggregates import day_sums, days, rollup, sources  # noqa: E402
 from aggregates.dimensions import BY_NAME  # noqa: E402
 from aggregates.models import Organization, UsageDay, UsageLog  # noqa: E402
 from aggregates.queries import Bucket, UsageQuery  # noqa: E402
@@ -34,7 +34,7 @@ def judge() -> list[str]:
         expected, got = ({day: sums for day, sums in table.items() if day[0] in over} for table in tables)
         tally.compare("days", got=got, expected=expected, about=organization)
         for day in over:
-            tally.compare("grains", got=rollup.verify(day, [organization.pk]), expected=[], about=day)
+            tally.compare("grains", got=day_sums.verify(day, [organization.pk]), expected=[], about=day)
         compare_answers(organization, tally)
     return [*tally.shown, *(f"{day} is over, and not clean" for day in left)]
 

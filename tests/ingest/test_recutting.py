@@ -8,13 +8,14 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from aggregates import days
+from aggregates.day_sums import verify
 from aggregates.days import Span
 from aggregates.ingest import record, recutting
 from aggregates.ingest.recutting import CannotRecut, change_time_zone, recut_moved
 from aggregates.locks import Busy
 from aggregates.models import DailyAggregate, Organization, StaleDay, UsageDay
 from aggregates.queries import Source, UsageQuery
-from aggregates.rollup import roll_up, verify
+from aggregates.rollup import roll_up
 from aggregates.sources import read
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization

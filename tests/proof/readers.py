@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from aggregates import days, period_sums, rollup, sources
+from aggregates import day_sums, days, period_sums, sources
 from aggregates import platform as whole_platform
 from aggregates.measures import MEASURES, Sums
 from aggregates.models import Organization, UsageDay, UsagePeriod
@@ -93,7 +93,7 @@ def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
 def verify_day(scene: Scene, chance: random.Random, tally: Tally) -> None:
     """Every grain of a clean day, in all organizations."""
     day = days.date_of(scene.clock.now(), "UTC") - timedelta(days=chance.choice((0, 1, 2, chance.randrange(PAST.days))))
-    mismatches = rollup.verify(day, [organization.pk for organization in scene.organizations])
+    mismatches = day_sums.verify(day, [organization.pk for organization in scene.organizations])
     tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
 
 
@@ -104,7 +104,7 @@ def compare_everything(scene: Scene, tally: Tally) -> None:
         tally.compare("a day's aggregates, in the end", got=stored(organization), expected=logged, about=organization)
     organizations = [organization.pk for organization in scene.organizations]
     for day in UsageDay.objects.values_list("date", flat=True).distinct().order_by("date"):
-        mismatches = rollup.verify(day, organizations)
+        mismatches = day_sums.verify(day, organizations)
         tally.compare("a day's aggregates at every grain", got=mismatches, expected=[], about=day)
     for period in {Period(*found) for found in UsagePeriod.objects.values_list("unit", "first")}:
         found = period_sums.verify(period, organizations)

@@ -10,7 +10,7 @@ from django.db import Error
 from django.db.models import QuerySet
 from tqdm import tqdm
 
-from aggregates import days, rollup, runs
+from aggregates import day_sums, days, rollup, runs
 from aggregates.formats import plural
 from aggregates.management.arguments import find_organization, iso_date
 from aggregates.models import Job, Organization, RollUpRun, UsageDay
@@ -115,12 +115,12 @@ class Command(BaseCommand):
             )
 
     def verify(self, run: RollUpRun, parts: list[Part], slugs: dict[int, str]) -> None:
-        mismatches: list[rollup.Mismatch] = []
+        mismatches: list[day_sums.Mismatch] = []
         compared = 0
         for part in parts:
             for day in tqdm(part.dates(State.CLEAN), unit=" days", leave=False, disable=None):
                 compared += comparable(part.organizations, day).count()
-                mismatches += rollup.verify(day, part.organizations)
+                mismatches += day_sums.verify(day, part.organizations)
         differing = {(found.organization_id, found.date) for found in mismatches}
         run.compared, run.mismatches = compared, len(differing)
         lines = [
