@@ -17,7 +17,7 @@ from aggregates.locks import Lock, day_number
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup import roll_up
 from tests.api.test_ailing_database import somebody_else
-from tests.ingest.test_recording import DAY
+from tests.ingest.conftest import DAY
 from tests.processes import BASE
 
 WHEN = "2025-03-01T12:00:00Z"

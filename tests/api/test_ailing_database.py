@@ -14,8 +14,9 @@ from aggregates.api import endpoint
 from aggregates.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
-from tests.ingest.test_recording import DAY, in_a_thread
+from tests.ingest.conftest import DAY
 from tests.processes import wait_until
+from tests.threads import in_a_thread
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
