@@ -252,16 +252,20 @@ def wrapped(data: bytes, *fields: int) -> bytes:
     return data
 
 
-BOMBS = {
-    "a request of nothing": (PROTOBUF, b"\x0a\x00" * 15_000_000),
-    "zeros": (PROTOBUF, bytes(100_000_000)),
-    "spans of nothing": (PROTOBUF, wrapped(b"\x12\x00" * 15_000_000, 2, 1)),
-    "attributes of nothing": (PROTOBUF, wrapped(b"\x4a\x00" * 15_000_000, 2, 2, 1)),
-    "events of nothing": (PROTOBUF, wrapped(b"\x5a\x00" * 15_000_000, 2, 2, 1)),
-    "a value of values": (PROTOBUF, wrapped(b"\x0a\x07user.id\x12" + wrapped(b"\x0a\x00" * 14_000_000, 5), 9, 2, 2, 1)),
-    "objects": (JSON, b'{"a":[' + b"{}," * 4_000_000 + b"{}]}"),
-    "numbers": (JSON, b'{"a":[' + b"0," * 6_000_000 + b"0]}"),
-    "a text": (JSON, b'{"a":"' + b"x" * 100_000_000 + b'"}'),
+# Made when they are asked for: together they are hundreds of megabytes.
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "a request of nothing": (PROTOBUF, lambda: b"\x0a\x00" * 15_000_000),
+    "zeros": (PROTOBUF, lambda: bytes(100_000_000)),
+    "spans of nothing": (PROTOBUF, lambda: wrapped(b"\x12\x00" * 15_000_000, 2, 1)),
+    "attributes of nothing": (PROTOBUF, lambda: wrapped(b"\x4a\x00" * 15_000_000, 2, 2, 1)),
+    "events of nothing": (PROTOBUF, lambda: wrapped(b"\x5a\x00" * 15_000_000, 2, 2, 1)),
+    "a value of values": (
+        PROTOBUF,
+        lambda: wrapped(b"\x0a\x07user.id\x12" + wrapped(b"\x0a\x00" * 14_000_000, 5), 9, 2, 2, 1),
+    ),
+    "objects": (JSON, lambda: b'{"a":[' + b"{}," * 4_000_000 + b"{}]}"),
+    "numbers": (JSON, lambda: b'{"a":[' + b"0," * 6_000_000 + b"0]}"),
+    "a text": (JSON, lambda: b'{"a":"' + b"x" * 100_000_000 + b'"}'),
 }
 
 
@@ -271,8 +275,8 @@ def test_a_small_body_that_holds_a_huge_one_takes_little_memory(
 ) -> None:
     for module in (wire, otlp_json):
         monkeypatch.setattr(module, "MAX_VALUES", 50_000)  # counting memory is slow
-    content_type, sent = BOMBS[name]
-    packed = gzip.compress(sent, 1)
+    content_type, make = BOMBS[name]
+    packed = gzip.compress(make(), 1)
     tracemalloc.start()
     response = export.raw(packed, content_type, Content_Encoding="gzip")
     _, peak = tracemalloc.get_traced_memory()
