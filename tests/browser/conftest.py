@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,21 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from aggregates.calls import Call
+from aggregates.charts import CHARTS
+from aggregates.ingest import record
+from aggregates.models import Organization
+from aggregates.queries import Source
+from aggregates.rollup import roll_up
+from aggregates.selection import Selection
+from aggregates.sources import read
+from tests.fixtures import make_member, make_organization
+from tests.history import some_calls
+
+OpenPage = Callable[..., Page]
+LOS_ANGELES = "America/Los_Angeles"
+PASSWORD = "correct horse"
+NAMES = [chart.name for chart in CHARTS]
 PATIENCE = 60_000  # milliseconds; a machine may be slow, and waiting ends as soon as there is no more reason to
 FLAGS = (
     "--headless",
@@ -23,6 +39,22 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
+DRAWN = """name => {
+  const chart = document.getElementById(`chart-${name}`);
+  return chart.calcdata.map((points, number) => {
+    const trace = chart.data[number];
+    const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
+    return {
+      name: trace.name,
+      y: trace.type === "bar" ? trace.y.map((value) => value ?? 0) : trace.y, // what adds nothing has no bar
+      calculated: points.map((point) => trace.type === "bar" ? point.s || 0 : (point.s ?? point.y)),
+      hover: trace.customdata,
+      painted: Math.max(...painted.map((path) => path.getBBox().height)),
+    };
+  });
+}"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,3 +131,58 @@ def open_page(
         context.close()
     assert watch.complaints == []
     assert watch.hosts <= {urlsplit(live_server.url).netloc}
+
+
+@pytest.fixture
+def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+    """Five weeks of usage up to now and around the day of 25 hours, in Los Angeles; rolled up but for the last day."""
+    organization = make_organization("acme", LOS_ANGELES)
+    make_member("alice@example.com", organization)
+    now = datetime.now(UTC)
+    record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
+    record(organization, some_calls(call, datetime(2025, 10, 30, tzinfo=UTC), datetime(2025, 11, 6, tzinfo=UTC), 300))
+    roll_up()
+    record(organization, some_calls(call, now - timedelta(days=1), now, 40))
+    return organization
+
+
+def log_in(page: Page, email: str = "alice@example.com") -> None:
+    page.goto("/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/o/**")
+
+
+def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
+    page.wait_for_function(
+        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number", arg=number
+    )
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+
+
+def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:
+    """The series of each chart, from the log."""
+    asked = [query for chart in CHARTS for query in chart.queries(selection)]
+    from_log = read([replace(query, source=Source.LOG) for query in asked])
+    answers = {query: from_log[replace(query, source=Source.LOG)] for query in asked}
+    return {
+        chart.name: [
+            (one.name, [float(value) for value in one.values]) for one in chart.draw(selection, answers).series
+        ]
+        for chart in CHARTS
+    }
+
+
+def assert_charts_show(page: Page, selection: Selection) -> None:
+    for name, series in expected(selection).items():
+        drawn: list[dict[str, Any]] = page.evaluate(DRAWN, name)
+        assert [(trace["name"], trace["y"]) for trace in drawn] == series
+        assert [(trace["name"], trace["calculated"]) for trace in drawn] == series
+        assert max(trace["painted"] for trace in drawn) > 50
+
+
+def choose(page: Page, label: str) -> None:
+    with page.expect_response(lambda response: "hx-request" in response.request.headers):
+        page.get_by_label(label, exact=True).click()
+    wait_until_drawn(page)

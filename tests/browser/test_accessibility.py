@@ -14,8 +14,7 @@ from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
 from aggregates.rollup import roll_up
-from tests.browser.conftest import PATIENCE, Watch
-from tests.browser.test_dashboard import PASSWORD, OpenPage, wait_until_drawn
+from tests.browser.conftest import PASSWORD, PATIENCE, OpenPage, Watch, wait_until_drawn
 from tests.fixtures import make_organization
 from tests.history import some_calls
 

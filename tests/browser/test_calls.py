@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from tests.browser.test_dashboard import OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 DAY = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)

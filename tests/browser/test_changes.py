@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
-from tests.browser.test_dashboard import OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 BARS = """() => document.getElementById("chart-bridge").data.filter((trace) => trace.type === "bar")

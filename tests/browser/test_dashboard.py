@@ -1,103 +1,27 @@
 """The dashboard in a real browser: charts are drawn from the log's numbers, and every control works."""
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from aggregates import ranges
-from aggregates.calls import Call
-from aggregates.charts import CHARTS
-from aggregates.ingest import record
 from aggregates.models import Organization, User
-from aggregates.queries import Source
-from aggregates.rollup import roll_up
 from aggregates.selection import Selection
-from aggregates.sources import read
 from aggregates.wallclock import day_words
-from tests.browser.conftest import Watch
-from tests.fixtures import make_member, make_organization
-from tests.history import some_calls
-
-OpenPage = Callable[..., Page]
-LOS_ANGELES = "America/Los_Angeles"
-PASSWORD = "correct horse"
-NAMES = [chart.name for chart in CHARTS]
-
-# What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
-DRAWN = """name => {
-  const chart = document.getElementById(`chart-${name}`);
-  return chart.calcdata.map((points, number) => {
-    const trace = chart.data[number];
-    const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
-    return {
-      name: trace.name,
-      y: trace.type === "bar" ? trace.y.map((value) => value ?? 0) : trace.y, // what adds nothing has no bar
-      calculated: points.map((point) => trace.type === "bar" ? point.s || 0 : (point.s ?? point.y)),
-      hover: trace.customdata,
-      painted: Math.max(...painted.map((path) => path.getBBox().height)),
-    };
-  });
-}"""
-
-
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
-    """Five weeks of usage up to now and around the day of 25 hours, in Los Angeles; rolled up but for the last day."""
-    organization = make_organization("acme", LOS_ANGELES)
-    make_member("alice@example.com", organization)
-    now = datetime.now(UTC)
-    record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
-    record(organization, some_calls(call, datetime(2025, 10, 30, tzinfo=UTC), datetime(2025, 11, 6, tzinfo=UTC), 300))
-    roll_up()
-    record(organization, some_calls(call, now - timedelta(days=1), now, 40))
-    return organization
-
-
-def log_in(page: Page, email: str = "alice@example.com") -> None:
-    page.goto("/")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/o/**")
-
-
-def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
-    page.wait_for_function(
-        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number", arg=number
-    )
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
-
-
-def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:
-    """The series of each chart, from the log."""
-    asked = [query for chart in CHARTS for query in chart.queries(selection)]
-    from_log = read([replace(query, source=Source.LOG) for query in asked])
-    answers = {query: from_log[replace(query, source=Source.LOG)] for query in asked}
-    return {
-        chart.name: [
-            (one.name, [float(value) for value in one.values]) for one in chart.draw(selection, answers).series
-        ]
-        for chart in CHARTS
-    }
-
-
-def assert_charts_show(page: Page, selection: Selection) -> None:
-    for name, series in expected(selection).items():
-        drawn: list[dict[str, Any]] = page.evaluate(DRAWN, name)
-        assert [(trace["name"], trace["y"]) for trace in drawn] == series
-        assert [(trace["name"], trace["calculated"]) for trace in drawn] == series
-        assert max(trace["painted"] for trace in drawn) > 50
-
-
-def choose(page: Page, label: str) -> None:
-    with page.expect_response(lambda response: "hx-request" in response.request.headers):
-        page.get_by_label(label, exact=True).click()
-    wait_until_drawn(page)
+from tests.browser.conftest import (
+    DRAWN,
+    LOS_ANGELES,
+    NAMES,
+    PASSWORD,
+    OpenPage,
+    Watch,
+    assert_charts_show,
+    choose,
+    expected,
+    log_in,
+    wait_until_drawn,
+)
 
 
 def test_every_chart_is_drawn_from_the_numbers_of_the_log(open_page: OpenPage, usage: Organization) -> None:
@@ -245,66 +169,6 @@ def test_custom_dates_appear_when_asked_for_and_errors_beside_them(open_page: Op
     wait_until_drawn(page)
 
 
-WIDER = """all => all.filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth)
-    .map((each) => each.outerHTML)"""
-WIDE = ("", "?range=12m", "?range=custom&from=2025-11-01&to=2025-11-05", "?range=custom", "?range=24h&user=alice")
-
-
-def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organization, call: Callable[..., Call]) -> None:
-    record(usage, [call(datetime.now(UTC).isoformat(), model="provider/a-model-with-a-long-name" * 7, cost="12345678")])
-    page = open_page(viewport={"width": 390, "height": 844})
-    log_in(page)
-    for query in WIDE:
-        page.goto(f"/o/acme/{query}")
-        for width in (390, 768, 1024, 1440):
-            page.set_viewport_size({"width": width, "height": 844})
-            page.wait_for_load_state("networkidle")
-            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)  # once redrawn
-
-
-@pytest.mark.parametrize(
-    ("cost", "calls", "shown"),
-    [
-        ("987654.32", 1, "$987,654.32"),
-        ("617283945.06", 2, "$1,234,567,890.12"),
-        ("999999999.99", 20, "$19,999,999,999.80"),
-    ],
-)
-def test_a_fortune_is_within_its_tile_in_one_line(
-    open_page: OpenPage, transactional_db: None, call: Callable[..., Call], cost: str, calls: int, shown: str
-) -> None:
-    organization = make_organization("acme")
-    make_member("alice@example.com", organization)
-    moments = [datetime.now(UTC) - timedelta(days=ago) for ago in (1, 40)]
-    record(organization, [call(moment.isoformat(), cost=cost) for moment in moments for _ in range(calls)])
-    page = open_page()
-    log_in(page)
-    for width in (320, 390, 1000, 1440):
-        page.set_viewport_size({"width": width, "height": 900})
-        value = page.locator(".tile-value").first
-        expect(value).to_have_text(shown)
-        assert page.locator(".tile, .tile *:not(.hidden)").evaluate_all(WIDER) == []
-        assert value.evaluate("each => each.clientHeight < 1.8 * parseFloat(getComputedStyle(each).fontSize)")
-        assert value.evaluate("each => parseFloat(getComputedStyle(each).fontSize)") > 9
-
-
-def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Organization) -> None:
-    page = open_page(color_scheme="light")
-    log_in(page)
-    wait_until_drawn(page)
-    light = page.evaluate("document.getElementById('chart-explore').data[0].marker.color")
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "light => document.getElementById('chart-explore').data[0].marker.color !== light", arg=light
-    )
-    expect(page.locator("body")).to_have_css("background-color", "rgb(14, 15, 19)")
-
-    page.set_viewport_size({"width": 500, "height": 900})
-    page.wait_for_function(
-        "() => document.querySelector('#chart-explore .main-svg').getBoundingClientRect().width < 500"
-    )
-
-
 def test_charts_have_their_room_before_they_are_drawn(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
     log_in(page)
@@ -403,23 +267,6 @@ def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organizatio
     chosen = ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)
     ((_, values),) = expected(Selection(usage, chosen, by=None))["explore"]
     assert trace["y"] == trace["calculated"] == values
-
-
-def test_names_that_differ_at_their_ends_can_be_told_apart(
-    open_page: OpenPage, transactional_db: None, call: Callable[..., Call]
-) -> None:
-    organization = make_organization("acme")
-    make_member("alice@example.com", organization)
-    models = ["gemini/gemini-2.5-pro-preview-03-25", "gemini/gemini-2.5-pro-preview-05-06", "<b>bold</b>/of_anybody's"]
-    now = datetime.now(UTC) - timedelta(minutes=5)
-    record(organization, [call(now.isoformat(), model=model, cost=f"{3 - n}") for n, model in enumerate(models)])
-    page = open_page()
-    log_in(page)
-    wait_until_drawn(page)
-    for names in (page.locator(".groups a.group-name"), page.locator("[aria-labelledby=table-model] tbody a")):
-        assert names.all_text_contents() == models
-        cut = "names => names.some((n) => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight)"
-        assert not names.evaluate_all(cut)
 
 
 def test_a_row_leads_where_its_name_does(open_page: OpenPage, usage: Organization) -> None:

@@ -18,7 +18,7 @@ from aggregates.models import Organization
 from aggregates.queries import Source
 from aggregates.rollup import roll_up
 from aggregates.sources import read
-from tests.browser.test_dashboard import DRAWN, OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import DRAWN, OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 

@@ -1,17 +1,14 @@
 """The dashboard as files and on paper, from its menu in a real browser."""
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from aggregates.models import Organization
-from tests.browser.test_dashboard import log_in, usage, wait_until_drawn
+from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 
-__all__ = ["usage"]
-OpenPage = Callable[..., Page]
 WEEK = "/o/acme/?range=custom&from=2025-10-30&to=2025-11-05&by=user&measure=calls"
 OUTSIDE = """texts => texts.filter((text) => {
   const box = text.getBoundingClientRect();

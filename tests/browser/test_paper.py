@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from aggregates.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, PriceOverride, UsageLog
-from tests.browser.test_dashboard import OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 

@@ -17,7 +17,7 @@ from aggregates.queries import Source, UsageQuery
 from aggregates.rollup import roll_up
 from aggregates.selection import Selection
 from aggregates.sources import read
-from tests.browser.test_dashboard import assert_charts_show, log_in, wait_until_drawn
+from tests.browser.conftest import assert_charts_show, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 OpenPage = Callable[..., Page]
