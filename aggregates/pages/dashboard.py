@@ -18,7 +18,7 @@ from aggregates.queries import QueryError, UsageQuery
 from aggregates.selection import Selection
 from aggregates.sources import Answer, read, snapshot
 
-PATIENCE = 15  # seconds that a statement may take; a reader waits no longer, and the database has others to serve
+PATIENCE = 15  # seconds that a statement may take: a reader waits for several, and the database has others to serve
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,6 @@ def lines(folder: Path, calls: int) -> list[Line]:
     write_file(file, calls)
     for table in TABLES:
         make_plain(table)
-    execute("CREATE UNIQUE INDEX ON plain_usagelog (organization_id, request_id)")
     made = [Organization.objects.create(slug=f"busy-{run}", name=f"Busy {run}") for run in range(TIMES)]
     imports = [(seconds(lambda: import_file(file, one)), copied(folder, one)) for one in made]  # noqa: B023
     execute("ANALYZE")

@@ -32,6 +32,8 @@ def make_plain(name: str) -> None:
             f"ALTER TABLE plain_{name} ADD FOREIGN KEY (organization_id) "
             "REFERENCES aggregates_organization DEFERRABLE INITIALLY DEFERRED"
         )
+        if name == "usagelog":  # of which each partition has an index of its own
+            cursor.execute("CREATE UNIQUE INDEX ON plain_usagelog (organization_id, request_id)")
 
 
 def size() -> str:

@@ -8,9 +8,9 @@ from aggregates.pages import calls
 from aggregates.selection import CallSelection
 from tests.bench.databases import use
 from tests.bench.filling import Filled
-from tests.bench.measuring import execute, median
-from tests.bench.pages import PLAIN_TIMES, SUMS, TIMES, last_days
-from tests.bench.table import Line, faster
+from tests.bench.measuring import execute
+from tests.bench.pages import SUMS, beside, last_days
+from tests.bench.table import Line
 
 
 def lines(filled: Filled) -> Iterator[Line]:
@@ -36,8 +36,7 @@ def _line(what: str, selection: CallSelection, offset: int = 0) -> Line:
     beyond = _just_before(where, offset)
     listed = [line.call.pk for day in calls.load(selection, beyond).days for line in day.lines]
     assert listed == [row[0] for row in execute(page.replace("*", "id", 1))], what
-    plain = median(lambda: execute(f"SELECT {SUMS} {where}", page), PLAIN_TIMES)
-    return faster(what, median(lambda: calls.load(selection, beyond), TIMES), plain)
+    return beside(what, lambda: calls.load(selection, beyond), [f"SELECT {SUMS} {where}", page], None)
 
 
 def _just_before(where: str, offset: int) -> Beyond | None:

@@ -138,7 +138,7 @@ def year_total_line(filled: Filled) -> Line:
     spent = year_total(filled)
     part = f"{spent.of_log:.2f} ms for {spent.log_rows:,.0f} calls"
     goal = Goal(f"< {IN_UNDER} ms", spent.total < IN_UNDER)
-    what = f"total of 365 days, {filled.calls:,} calls, {filled.today:,} of them today"
+    what = f"total of 365 days, {filled.its_calls:,} calls, {filled.today:,} of them today"
     return Line(what, f"{spent.total:.2f} ms", part, "", goal)
 
 
