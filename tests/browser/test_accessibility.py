@@ -162,4 +162,12 @@ def test_what_is_left_out_is_announced_with_what_is_there(
     wait_until_drawn(page, 1)
     described = page.locator(".card-explore .chart-frame").get_attribute("aria-label")
     left_out = page.locator(".problems", has_text="Some breakdowns are left out.").inner_text()
-    expect(page.locator("body > [role=status]")).to_have_text(f"{described}, {left_out}")
+    announcement = page.locator("body > [role=status]")
+    expect(announcement).to_have_text(f"{described}, {left_out}")
+
+    says = {"calls": ", The calls of days before .*, Without totals. The calls ", "changes": ", The calls "}
+    for path, said in says.items():
+        page.goto(f"/o/acme/{path}/?not_user=bob&not_subject=player-1&not_model=model-1")
+        page.get_by_label("90 days", exact=True).click()
+        expect(page.locator("#range-90d")).to_be_checked()
+        expect(announcement).to_have_text(re.compile(said))
