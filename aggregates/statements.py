@@ -38,11 +38,11 @@ def _is_breakdown(query: UsageQuery) -> bool:
 
 def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
     """For each query its groups added up and ranked, with `top` the rest as Other. The log is read once for all."""
-    one = queries[0]
+    one = queries[0]  # they differ in their dimension alone
     columns = [BY_NAME[query.by].column for query in queries if query.by]
     parts = [
-        piece.select(query, [str(number), column])
-        for number, (query, column, of_query) in enumerate(zip(queries, columns, found, strict=True), start=1)
+        piece.select(one, [str(number), column])
+        for number, (column, of_query) in enumerate(zip(columns, found, strict=True), start=1)
         for piece in of_query
         if not piece.is_log
     ]

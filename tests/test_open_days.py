@@ -132,10 +132,14 @@ def test_one_organization_is_summed_afresh_and_another_added_to_at_once(midday: 
     )
     record(other, [midday.call(midday.at(minutes=90).isoformat(), cost="7", user_id="bob")])
     assert StaleDay.objects.get().organization == midday.organization
+    DailyAggregate.objects.update(total_errors=7)  # stays where only what is new is added
 
     assert roll_up(open_days=True).open_days == 2
 
     assert not StaleDay.objects.exists()
+    errors = dict(DailyAggregate.objects.values_list("organization__slug", "total_errors"))
+    assert errors == {midday.organization.slug: 0, "other": 7}
+    DailyAggregate.objects.update(total_errors=0)
     assert verify(midday.today, [midday.organization.pk, other.pk]) == []
     assert DailyAggregate.objects.get(organization=other).total_cost == 12
 

@@ -215,6 +215,10 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
     assert sum("aggregates_daily" in plan or "aggregates_period" in plan for plan in plans) >= len(queries)
 
 
+def height(query: UsageQuery, sums: Sums) -> Decimal:
+    return Decimal(sum(getattr(sums, name) for name in RANKS[query.rank]))
+
+
 @pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
 def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
     source: Source, statements: int, acme: Organization, call: MakeCall
@@ -245,6 +249,8 @@ def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone
         groups = {row.key: row.sums for row in answer.rows}
         others = groups.pop(None, None)
         assert groups.items() <= expected.items()
+        highest = sorted((height(query, sums) for sums in expected.values()), reverse=True)
+        assert [height(query, sums) for sums in groups.values()] == highest[: query.top]
         assert len(groups) == min(query.top or len(expected), len(expected))
         assert (others is None) == (len(groups) == len(expected))
         assert answer.totals == Sums.of(expected.values())
