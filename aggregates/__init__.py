@@ -11,6 +11,8 @@ def record(organization: "Organization | str", *, raise_errors: bool = False, **
 
     Whether the log holds it. Whatever goes wrong is logged, and raised only if asked for.
     """
-    from aggregates import in_process  # only now: it needs the tables, which Django has not loaded when it imports us
+    from aggregates.ingest import (
+        in_process,  # only now: it needs the tables, which Django has not loaded when it imports us
+    )
 
     return in_process.record(organization, fields, raise_errors=raise_errors)

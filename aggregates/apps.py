@@ -9,9 +9,9 @@ class AggregatesConfig(AppConfig):
     verbose_name = "Usage"
 
     def ready(self) -> None:
-        from aggregates.checks import register_checks
-        from aggregates.partitions import prepare
-        from aggregates.schedules import ensure_schedules
+        from aggregates.db.partitions import prepare
+        from aggregates.ops.checks import register_checks
+        from aggregates.ops.schedules import ensure_schedules
 
         register_checks()
         post_migrate.connect(prepare, sender=self, dispatch_uid="partitions")

@@ -7,14 +7,14 @@ from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
-from aggregates.views.calls import call, call_list
-from aggregates.views.changes import changes
-from aggregates.views.dashboard import dashboard, values
-from aggregates.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
-from aggregates.views.home import home
-from aggregates.views.keys import key_list, revoke_key, rotate_key
-from aggregates.views.platform import platform
-from aggregates.views.prices import comparison, price_list, remove_price
+from aggregates.web.views.calls import call, call_list
+from aggregates.web.views.changes import changes
+from aggregates.web.views.dashboard import dashboard, values
+from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
+from aggregates.web.views.home import home
+from aggregates.web.views.keys import key_list, revoke_key, rotate_key
+from aggregates.web.views.platform import platform
+from aggregates.web.views.prices import comparison, price_list, remove_price
 
 log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
 

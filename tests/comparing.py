@@ -3,8 +3,8 @@
 from datetime import date
 
 from aggregates.models import Organization
-from aggregates.queries import Bucket, Source, UsageQuery
-from aggregates.sources import Answer, read
+from aggregates.query.runner import Answer, read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
 
 WAYS: tuple[dict, ...] = (
     {},

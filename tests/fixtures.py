@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aggregates.calls import Call, parse_call
+from aggregates.domain.calls import Call, parse_call
 from aggregates.models import Membership, Organization, Role, User
 
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 
 MODELS = [f"model-{number}" for number in range(12)]
 USERS = ["alice", "bob", "", *(f"user-{number}" for number in range(15))]

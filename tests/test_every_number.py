@@ -17,12 +17,12 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from aggregates import keys
-from aggregates.calls import Call
+from aggregates.accounts import keys
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.reports import SUMMED, shown_key
-from aggregates.rollup import roll_up
+from aggregates.query.reports import SUMMED, shown_key
+from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 

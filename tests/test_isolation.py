@@ -8,12 +8,12 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_q.models import Schedule
 
-from aggregates import rollup
-from aggregates.calls import Call
+from aggregates.db import clock
+from aggregates.db.partitions import ensure_months_ahead
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, User
-from aggregates.partitions import ensure_months_ahead
-from aggregates.views import probes
+from aggregates.web.views import probes
 
 LOG_IN = "302 /login/"
 # Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
@@ -91,8 +91,8 @@ def test_every_probe_is_in_the_table() -> None:
 def test_probes_do_not_ask_who_it_is(
     client: Client, request: pytest.FixtureRequest, db: None, path: str, who: str
 ) -> None:
-    Schedule.objects.update(next_run=rollup.now())
-    ensure_months_ahead(rollup.now())
+    Schedule.objects.update(next_run=clock.now())
+    ensure_months_ahead(clock.now())
     if who != "nobody":
         client.force_login(request.getfixturevalue(who))
 

@@ -12,19 +12,22 @@ from django.db import transaction
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from aggregates import days, platform, rollup
-from aggregates.calls import parse_call
-from aggregates.day_sums import verify
-from aggregates.dimensions import BY_NAME
+from aggregates.db import clock
+from aggregates.domain import days
+from aggregates.domain.calls import parse_call
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
-from aggregates.ingest.recutting import change_time_zone
-from aggregates.measures import Sums
 from aggregates.models import Organization
-from aggregates.platform import PlatformQuery
-from aggregates.queries import Bucket, Source, UsageQuery
-from aggregates.rollup import roll_up
-from aggregates.sources import Answer, read
+from aggregates.query import platform
+from aggregates.query.platform import PlatformQuery
+from aggregates.query.runner import Answer, read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
+from aggregates.rollup import protocol
+from aggregates.rollup.day_sums import verify
+from aggregates.rollup.protocol import roll_up
+from aggregates.rollup.recutting import change_time_zone
 from tests.fixtures import make_organization
 
 LENGTH = 10  # days up to today that most of the histories play in, and one more
@@ -40,7 +43,7 @@ class Recording:
     calls: tuple[tuple[int, dict[str, Any]], ...]
 
     def happen(self, organization: Organization) -> None:
-        now = rollup.now()
+        now = clock.now()
         record(
             organization,
             [
@@ -57,7 +60,7 @@ class RollingUp:
     only_some: bool
 
     def happen(self, organization: Organization) -> None:
-        today = rollup.now().date()
+        today = clock.now().date()
         some = {today - timedelta(days=ago) for ago in range(0, LENGTH, 2)} if self.only_some else None
         roll_up(force=self.force, open_days=self.open_days, dates=some)
 
@@ -115,7 +118,7 @@ def played(history: list[Any], zone: str) -> Iterator[Organization]:
     """An organization after the history; afterwards nothing of it is left."""
     with transaction.atomic():
         organization = make_organization("played", zone)
-        record(make_organization("stranger"), [parse_call({"timestamp": rollup.now().isoformat(), "model": "o9"})])
+        record(make_organization("stranger"), [parse_call({"timestamp": clock.now().isoformat(), "model": "o9"})])
         for step in history:
             step.happen(organization)
         yield organization
@@ -124,7 +127,7 @@ def played(history: list[Any], zone: str) -> Iterator[Organization]:
 
 def ask(organization: Organization, **question: Any) -> dict[Source, Answer]:
     """The question over all days of the histories, from wherever, and from the log."""
-    today = days.date_of(rollup.now(), organization.time_zone)
+    today = days.date_of(clock.now(), organization.time_zone)
     queries = {
         source: UsageQuery.for_dates(
             organization, today - timedelta(days=MONTHS + 2), today + timedelta(days=2), source=source, **question
@@ -142,7 +145,7 @@ def total(answers: list[Answer]) -> Sums:
 @pytest.fixture(autouse=True)
 def no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open days are rolled up to now, so that histories of minutes have something to roll up."""
-    monkeypatch.setattr(rollup, "OPEN_LAG", timedelta(0))
+    monkeypatch.setattr(protocol, "OPEN_LAG", timedelta(0))
 
 
 @pytest.mark.django_db

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 
 from aggregates.admin.calls import BY_ORGANIZATION
 from aggregates.admin.readonly import LargeTableAdmin
-from aggregates.dimensions import GRAINS, Grain
-from aggregates.measures import MEASURES
+from aggregates.domain.dimensions import GRAINS, Grain
+from aggregates.domain.measures import MEASURES
 from aggregates.models import DailyBreakdown
 
 

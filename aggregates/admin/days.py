@@ -10,12 +10,12 @@ from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 
-from aggregates import day_sums, rollup, runs
 from aggregates.admin.readonly import ReadOnlyAdmin
-from aggregates.formats import plural
-from aggregates.measures import MEASURES, Sums
+from aggregates.db.day_states import STATE, State, comparable
+from aggregates.domain.formats import plural
+from aggregates.domain.measures import MEASURES, Sums
 from aggregates.models import DailyAggregate, Job, StaleDay, UsageDay
-from aggregates.states import STATE, State, comparable
+from aggregates.rollup import day_sums, protocol, runs
 
 MOST_DAYS = 400  # in one request
 MOST_LINES = 20
@@ -58,7 +58,7 @@ class DayAdmin(ReadOnlyAdmin):
     def roll_up_again(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
         with runs.recorded(Job.ADMIN) as run:
-            done = [rollup.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
+            done = [protocol.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
             for summary in done:
                 runs.note(run, summary)
         rolled, rows = run.days, run.rows

@@ -6,9 +6,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from aggregates.ingest.recutting import CannotRecut, change_time_zone
-from aggregates.locks import Busy
+from aggregates.db.locks import Busy
 from aggregates.models import Membership, Organization, UsageDay
+from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
 
 def has_usage(organization: Organization) -> bool:

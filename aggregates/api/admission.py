@@ -9,8 +9,8 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
-from aggregates import keys
-from aggregates.access import NoAccess, key_for
+from aggregates.accounts import keys
+from aggregates.accounts.access import NoAccess, key_for
 from aggregates.api.problems import Refused
 from aggregates.models import ApiKey, Kind
 

@@ -8,8 +8,8 @@ from aggregates.api.endpoint import endpoint
 from aggregates.api.recording import Rejection, Taken, record_rows
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.api.usage import answer, status_of
-from aggregates.calls import InvalidCall, parse_call
-from aggregates.dialects import litellm as dialect
+from aggregates.domain.calls import InvalidCall, parse_call
+from aggregates.ingest.dialects import litellm as dialect
 from aggregates.models import ApiKey, Kind
 
 MAX_EVENT = 2_000_000  # characters: they come with the messages, which are discarded

@@ -9,13 +9,13 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils import timezone
 
-from aggregates import reports
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import Refused
-from aggregates.forms.dashboard import DashboardForm
 from aggregates.models import ApiKey, Kind, Organization
-from aggregates.queries import QueryError, UsageQuery
-from aggregates.sources import read, snapshot
+from aggregates.query import reports
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.runner import read, snapshot
+from aggregates.query.usage_query import QueryError, UsageQuery
 
 MAX_LIMIT = 1_000
 SECONDS = 15  # that a question may take

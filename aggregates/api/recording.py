@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aggregates import ingest
 from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
-from aggregates.calls import FIELDS, Call, InvalidCall
+from aggregates.domain.calls import FIELDS, Call, InvalidCall
 from aggregates.models import Organization
 
 

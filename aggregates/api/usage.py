@@ -12,8 +12,8 @@ from aggregates.api.endpoint import endpoint
 from aggregates.api.reading import read_usage
 from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
 from aggregates.api.rows import BadRow, Row, rows_of
-from aggregates.calls import CHECKS, Call, InvalidCall, parse_call
-from aggregates.formats import excerpt
+from aggregates.domain.calls import CHECKS, Call, InvalidCall, parse_call
+from aggregates.domain.formats import excerpt
 from aggregates.models import ApiKey, Kind
 
 

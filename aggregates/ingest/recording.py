@@ -9,14 +9,14 @@ from uuid import uuid4
 
 from django.db import connection, transaction
 
-from aggregates.calls import EPOCH, Call
-from aggregates.ingest.reporting import NO_REPORT, Replaced, Report, settle
-from aggregates.ingest.standing import KEY, standing
-from aggregates.ingest.touching import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
-from aggregates.locks import Lock, take
+from aggregates.db.locks import Lock, take
+from aggregates.db.partitions import ensure_partitions
+from aggregates.domain.calls import EPOCH, Call
+from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
+from aggregates.ingest.deduplication import NO_REPORT, Replaced, Report, settle
+from aggregates.ingest.existing import KEY, standing
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
-from aggregates.partitions import ensure_partitions
 from aggregates.pricing import Pricer
 
 # Columns of the log that a call fills, in the order of `_row`.
@@ -90,7 +90,8 @@ def record(
     and hold no call twice.
 
     With `reports`, one for each call by its request_id, the calls are what instrumentations say of them: see
-    aggregates.ingest.reporting. Such a batch holds no call twice, either; calls that take others' place are not new.
+    aggregates.ingest.deduplication. Such a batch holds no call twice, either; calls that take others' place are not
+    new.
 
     An exception out of `calls` leaves nothing of the batch behind. Two batches that hold the same calls at different
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.

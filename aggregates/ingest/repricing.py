@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from aggregates.calls import FIELDS, Call
+from aggregates.db.locks import Lock, take
+from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition
-from aggregates.ingest.touching import Calendar, lock_days, lock_zone, mark
-from aggregates.locks import Lock, take
+from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
-from aggregates.sources import snapshot
+from aggregates.query.runner import snapshot
 
 COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE)  # what is priced anew unless more is asked for
 BATCH = 5_000  # calls in memory at a time

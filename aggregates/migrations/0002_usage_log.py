@@ -10,7 +10,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 # Django has no partitioned tables. A primary key would have to hold the timestamp too, so there is none: `id` is
-# unique by its sequence. aggregates.partitions makes the months' partitions, each with a unique index of
+# unique by its sequence. aggregates.db.partitions makes the months' partitions, each with a unique index of
 # (organization_id, request_id).
 CREATE = """
 CREATE SEQUENCE aggregates_usagelog_id_seq AS bigint CACHE 100;

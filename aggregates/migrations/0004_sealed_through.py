@@ -8,7 +8,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import F, Q
 
-from aggregates import days
+from aggregates.domain import days
 
 ADDED = ("starts_at", "ends_at", "sealed_through", "rolled_through")
 

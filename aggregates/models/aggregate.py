@@ -6,7 +6,7 @@ from aggregates.models.organization import Organization
 
 
 class Totals(models.Model):
-    """The sums of all measures over some calls; aggregates.measures says how each comes from the log."""
+    """The sums of all measures over some calls; aggregates.domain.measures says how each comes from the log."""
 
     total_calls = models.BigIntegerField("calls")
     total_errors = models.BigIntegerField("errors")

@@ -15,7 +15,7 @@ class Kind(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A key of one organization. Of its secret only a hash is kept; see aggregates.secret."""
+    """A key of one organization. Of its secret only a hash is kept; see aggregates.domain.secret."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)

@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
 
-from aggregates.calls import MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
+from aggregates.domain.calls import MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
 from aggregates.models.organization import Organization
 
 TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")

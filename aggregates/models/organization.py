@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
-from aggregates.days import zone_names
+from aggregates.domain.days import zone_names
 
 
 class UserManager(BaseUserManager["User"]):

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from aggregates.calls import MAX_TEXT_BYTES
+from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.models.organization import Organization, User
 
 MAX_PRICE = 100_000  # US dollars per million tokens: keeps the cost of any call within what the log takes

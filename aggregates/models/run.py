@@ -21,7 +21,10 @@ class Outcome(models.TextChoices):
 
 
 class RollUpRun(models.Model):
-    """A run; without an end it is still going on, or its process was killed. Written by aggregates.runs alone."""
+    """A run; without an end it is still going on, or its process was killed.
+
+    Written by aggregates.rollup.runs alone.
+    """
 
     job = models.TextField(choices=Job)
     started_at = models.DateTimeField(db_index=True)

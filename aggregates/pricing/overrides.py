@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from django.db.models import F, QuerySet
 
-from aggregates import days
+from aggregates.domain import days
+from aggregates.domain.money import EXACT
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import PRICES
-from aggregates.money import EXACT
 from aggregates.pricing.rates import Rates, Tariff
 
 MILLIONTH = Decimal("1e-6")

@@ -4,7 +4,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing.overrides import Override, overrides_of

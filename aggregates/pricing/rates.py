@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aggregates import money
-from aggregates.calls import Call
-from aggregates.money import EXACT
+from aggregates.domain import money
+from aggregates.domain.calls import Call
+from aggregates.domain.money import EXACT
 
 ZERO = Decimal(0)
 

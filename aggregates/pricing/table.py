@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from aggregates.money import EXACT
+from aggregates.domain.money import EXACT
 from aggregates.pricing.rates import ZERO, Rates, Tariff
 
 if TYPE_CHECKING:

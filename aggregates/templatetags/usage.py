@@ -11,15 +11,16 @@ from django import template
 from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 
-from aggregates import days, formats, health, money
-from aggregates.addresses import flat, parameters_beside_range, query_string, range_parameters
-from aggregates.charts.chart import Drawn
-from aggregates.charts.figures import Figure, FigureEncoder, Series
-from aggregates.pages.telling import signed
-from aggregates.ranges import of_days
-from aggregates.selection import CONTROLS, CallSelection, Selection
-from aggregates.shown import Unit
-from aggregates.wallclock import abbreviation, day_words, moment_words
+from aggregates.domain import days, formats, money
+from aggregates.domain.ranges import of_days
+from aggregates.domain.wallclock import abbreviation, day_words, moment_words
+from aggregates.ops import health
+from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
+from aggregates.query.display_measures import Unit
+from aggregates.query.selection import CONTROLS, CallSelection, Selection
+from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.figures import Figure, FigureEncoder, Series
+from aggregates.web.pages.telling import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
 

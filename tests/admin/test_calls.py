@@ -8,10 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from aggregates.admin import readonly
-from aggregates.dimensions import GRAINS
+from aggregates.domain.dimensions import GRAINS
 from aggregates.ingest import record
 from aggregates.models import DailyBreakdown, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 
 CALLS = "/admin/aggregates/usagelog/"
 BREAKDOWNS = "/admin/aggregates/dailybreakdown/"

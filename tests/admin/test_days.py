@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from aggregates.admin import days
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, UsageDay, User
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 
 AGGREGATES, RECORDED = "/admin/aggregates/dailyaggregate/", "/admin/aggregates/usageday/"
 
@@ -110,7 +110,7 @@ def test_stale_and_unrolled_days_become_clean(rolled, client):
 
 
 def test_a_day_that_is_not_over_is_left_out(acme, staff, call, client):
-    from aggregates.rollup import now
+    from aggregates.rollup.protocol import now
 
     client.force_login(staff)
     record(acme, [call(now().isoformat())])

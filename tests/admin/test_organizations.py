@@ -6,9 +6,10 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from aggregates.ingest import record, recutting
+from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Membership, Organization, UsageDay
-from aggregates.rollup import roll_up
+from aggregates.rollup import recutting
+from aggregates.rollup.protocol import roll_up
 
 LIST = "/admin/aggregates/organization/"
 

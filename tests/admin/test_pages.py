@@ -8,9 +8,10 @@ from django.urls import reverse
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from aggregates import rollup, tasks
+from aggregates.db import clock
 from aggregates.ingest import record
 from aggregates.models import User
+from aggregates.ops import tasks
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MADE_BY_HAND = {"Group", "Organization", "Schedule", "User"}
@@ -35,7 +36,7 @@ def filled(acme, alice, staff, call, django_user_model):
     Group.objects.create(name="operators")
     record(acme, [call("2025-03-01T10:00Z", cost="1.5", user_id="u")])
     tasks.nightly()
-    times = {"started": rollup.now(), "stopped": rollup.now()}
+    times = {"started": clock.now(), "stopped": clock.now()}
     Task.objects.create(id="1" * 32, name="one", func="f", success=True, result="2 days, 22 rows", **times)
     Task.objects.create(id="2" * 32, name="two", func="f", success=False, result="ValueError", **times)
     Schedule.objects.filter(name="nightly").update(task="1" * 32)

@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 from django_q.models import Schedule
 
-from aggregates import rollup, tasks
+from aggregates.db import clock
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Job, RollUpRun
+from aggregates.ops import tasks
 
 RUNS = "/admin/aggregates/rolluprun/"
 DIFFERED = "1 day found to differ from the log in the last 7 days"
@@ -18,7 +19,7 @@ DIFFERED = "1 day found to differ from the log in the last 7 days"
 def site(acme, staff, call, client):
     record(acme, [call("2025-03-01T10:00Z"), call("2025-03-02T10:00Z")])
     tasks.nightly()
-    Schedule.objects.update(next_run=rollup.now())
+    Schedule.objects.update(next_run=clock.now())
     client.force_login(staff)
     return acme
 
@@ -39,7 +40,7 @@ def cells(page) -> list[list[object]]:
 
 
 def test_the_newest_run_comes_first_with_what_became_of_it(differed, client):
-    started = rollup.now()
+    started = clock.now()
     RollUpRun.objects.create(job=Job.REPAIR, started_at=started, finished_at=started, error="x" * 200)
     RollUpRun.objects.create(job=Job.REPAIR, started_at=started + timedelta(seconds=1))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from aggregates import keys
+from aggregates.accounts import keys
 from aggregates.models import Kind, Organization
 
 URL = "/api/v1/usage"

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from aggregates.api import endpoint
-from aggregates.locks import Lock, day_number
+from aggregates.db.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY

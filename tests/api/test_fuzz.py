@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from aggregates.api.rows import document_rows, line_rows
-from aggregates.calls import FIELDS
+from aggregates.domain.calls import FIELDS
 from aggregates.models import UsageLog
 from tests.api.conftest import Sender
 

@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 from aggregates.api.openapi.document import document
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME
 from aggregates.api.openapi.recording import EXAMPLE_ANSWER, EXAMPLE_CALL, FIELD_SCHEMAS, OUTCOME
-from aggregates.calls import CHECKS, FIELDS
-from aggregates.dialects import litellm
+from aggregates.domain.calls import CHECKS, FIELDS
+from aggregates.ingest.dialects import litellm
 from aggregates.models import UsageLog
 from tests.api.conftest import Sender
 

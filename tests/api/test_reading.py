@@ -11,15 +11,15 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from aggregates import keys
-from aggregates.calls import Call
-from aggregates.forms.dashboard import DashboardForm
+from aggregates.accounts import keys
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.queries import Source
-from aggregates.reports import SUMMED, measured, rows_of
-from aggregates.rollup import roll_up
-from aggregates.sources import read
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.reports import SUMMED, measured, rows_of
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Source
+from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
 from tests.history import some_calls
 

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from aggregates import keys
+from aggregates.accounts import keys
 from aggregates.api import body, rows
 from aggregates.models import ApiKey, Organization, RequestCount, UsageLog
 from tests.api.conftest import URL, Sender

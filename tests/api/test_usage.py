@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aggregates import keys
-from aggregates.calls import FIELDS
+from aggregates.accounts import keys
+from aggregates.domain.calls import FIELDS
 from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.conftest import Sender
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aggregates.pages import calls
+from aggregates.web.pages import calls
 from tests.bench import browsing, busy_day, listing, memory, pages, sending
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill

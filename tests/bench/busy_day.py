@@ -9,15 +9,15 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from aggregates import days
-from aggregates.calls import FIELDS
-from aggregates.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
+from aggregates.domain import days
+from aggregates.domain.calls import FIELDS
+from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
+from aggregates.domain.measures import MEASURES
 from aggregates.ingest.recording import COLUMNS
-from aggregates.load.amounts import Load
-from aggregates.load.calls import Tenant, calls_of
-from aggregates.measures import MEASURES
 from aggregates.models import Organization
-from aggregates.rollup import roll_up
+from aggregates.ops.load.amounts import Load
+from aggregates.ops.load.calls import Tenant, calls_of
+from aggregates.rollup.protocol import roll_up
 from tests.bench.databases import make_plain
 from tests.bench.measuring import execute, seconds
 from tests.bench.table import Line, at_most

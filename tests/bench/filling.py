@@ -4,17 +4,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from aggregates import days, load, rollup
-from aggregates.calls import Call
+from aggregates.db import clock
+from aggregates.domain import days
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.load.amounts import Load
-from aggregates.load.calls import Tenant, calls_of
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization
+from aggregates.ops import load
+from aggregates.ops.load.amounts import Load
+from aggregates.ops.load.calls import Tenant, calls_of
+from aggregates.rollup import protocol
 from tests.bench.databases import make, size
 from tests.bench.measuring import execute, seconds
 
 # What of an open day is in the log alone just before the next repair, which comes every five minutes.
-UNROLLED = rollup.OPEN_LAG + timedelta(minutes=5)
+UNROLLED = protocol.OPEN_LAG + timedelta(minutes=5)
 AFTERNOON = 14  # o'clock, where the organizations are
 
 
@@ -43,13 +46,13 @@ def fill(calls: int, today: int) -> Filled:
     """`today` is how many calls the biggest organization has so far today."""
     name = f"bench_{calls}"
     make(name)
-    now = rollup.now() - rollup.OPEN_LAG
+    now = clock.now() - protocol.OPEN_LAG
     zone = zone_of_afternoon(now)
     latest = today * UNROLLED // (now - days.midnight(days.date_of(now, zone), zone))
     last = days.date_of(now, zone)
     wanted = Load(calls - latest, last - timedelta(days=364), last, now, today=today - latest, zone=zone)
     recording = seconds(lambda: load.generate(wanted))
-    rolling = seconds(lambda: rollup.roll_up(open_days=True))
+    rolling = seconds(lambda: protocol.roll_up(open_days=True))
     biggest = Organization.objects.get(slug=load.slug_of(0))
     record(biggest, latest_calls(wanted, latest))
     execute("ANALYZE")
@@ -68,7 +71,7 @@ def fill(calls: int, today: int) -> Filled:
 
 def latest_calls(load: Load, number: int) -> list[Call]:
     """Of the last minutes: they are not rolled up yet."""
-    start, step = rollup.now() - rollup.OPEN_LAG, rollup.OPEN_LAG / (number + 1)
+    start, step = clock.now() - protocol.OPEN_LAG, protocol.OPEN_LAG / (number + 1)
     tenant = Tenant(0, replace(load, seed=load.seed + 1))
     drawn = chain.from_iterable(calls_of(tenant, load.last, number))
     return [call._replace(timestamp=start + count * step) for count, call in enumerate(drawn, start=1)]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from aggregates.listing import Beyond, Place
 from aggregates.models import UsageLog
-from aggregates.pages import calls
-from aggregates.selection import CallSelection
+from aggregates.query.listing import Beyond, Place
+from aggregates.query.selection import CallSelection
+from aggregates.web.pages import calls
 from tests.bench.databases import use
 from tests.bench.filling import Filled
 from tests.bench.measuring import execute

@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from aggregates import days, rollup
-from aggregates.dimensions import BY_NAME, LONG_TAIL
-from aggregates.measures import MEASURES, Sums
-from aggregates.pages import dashboard
-from aggregates.queries import UsageQuery
-from aggregates.ranges import of_days
-from aggregates.selection import Selection
-from aggregates.sources import Answer, read
+from aggregates.db import clock
+from aggregates.domain import days
+from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
+from aggregates.domain.measures import MEASURES, Sums
+from aggregates.domain.ranges import of_days
+from aggregates.query.runner import Answer, read
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import UsageQuery
+from aggregates.web.pages import dashboard
 from tests.bench.databases import use
 from tests.bench.filling import Filled
 from tests.bench.measuring import DatabaseTime, database_time, execute, median, seconds
@@ -29,7 +30,7 @@ IN_UNDER = 5  # ms of the database for the total of a year
 def last_days(filled: Filled, number: int) -> Selection:
     """So many days up to today, today included."""
     zone = filled.biggest.time_zone
-    today = days.date_of(rollup.now(), zone)
+    today = days.date_of(clock.now(), zone)
     return Selection(filled.biggest, of_days("custom", today - timedelta(days=number - 1), today, zone))
 
 

@@ -20,12 +20,12 @@ from django.db import connection, transaction
 from django.db.models import Count, Sum
 from django.test import Client
 
-from aggregates import keys
-from aggregates.calls import FIELDS
+from aggregates.accounts import keys
+from aggregates.domain.calls import FIELDS
 from aggregates.ingest.recording import COLUMNS
-from aggregates.load.amounts import Load
-from aggregates.load.calls import Tenant, calls_of
 from aggregates.models import Membership, Organization, Role, UsageLog, User
+from aggregates.ops.load.amounts import Load
+from aggregates.ops.load.calls import Tenant, calls_of
 from tests.bench import table
 from tests.bench.databases import make, make_plain
 from tests.bench.measuring import execute, seconds

@@ -13,14 +13,14 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from aggregates.calls import Call
-from aggregates.charts import CHARTS
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
-from aggregates.queries import Source
-from aggregates.rollup import roll_up
-from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.query.runner import read
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import Source
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.charts import CHARTS
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 

@@ -9,11 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
-from aggregates import keys
-from aggregates.calls import Call
+from aggregates.accounts import keys
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, PATIENCE, OpenPage, Watch, wait_until_drawn
 from tests.fixtures import make_organization
 from tests.history import some_calls

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from playwright.sync_api import expect
 
-from aggregates import ranges
+from aggregates.domain import ranges
+from aggregates.domain.wallclock import day_words
 from aggregates.models import Organization, User
-from aggregates.selection import Selection
-from aggregates.wallclock import day_words
+from aggregates.query.selection import Selection
 from tests.browser.conftest import (
     DRAWN,
     LOS_ANGELES,

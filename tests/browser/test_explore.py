@@ -10,14 +10,14 @@ from django.http import QueryDict
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from aggregates.calls import Call
-from aggregates.charts import explore
-from aggregates.forms.dashboard import DashboardForm
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
-from aggregates.queries import Source
-from aggregates.rollup import roll_up
-from aggregates.sources import read
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Source
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.charts import explore
 from tests.browser.conftest import DRAWN, OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls

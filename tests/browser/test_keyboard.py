@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
 from tests.browser.conftest import OpenPage, log_in, wait_until_drawn

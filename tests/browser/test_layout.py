@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
 from tests.browser.conftest import (

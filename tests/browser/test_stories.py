@@ -11,12 +11,12 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
-from aggregates import formats, ranges
+from aggregates.domain import formats, ranges
 from aggregates.models import Organization, UsageLog
-from aggregates.queries import Source, UsageQuery
-from aggregates.rollup import roll_up
-from aggregates.selection import Selection
-from aggregates.sources import read
+from aggregates.query.runner import read
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import Source, UsageQuery
+from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import assert_charts_show, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 

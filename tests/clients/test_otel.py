@@ -11,7 +11,7 @@ from django.core.signals import request_started
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from aggregates import keys
+from aggregates.accounts import keys
 from aggregates.models import Organization, UsageLog, User
 from tests.clients import model
 from tests.clients.environments import HERE, python_of

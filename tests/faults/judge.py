@@ -14,10 +14,15 @@ if __name__ == "__main__":
 
 from django.db.models import F, Max, Min  # noqa: E402
 
-from aggregates import day_sums, days, rollup, sources  # noqa: E402
-from aggregates.dimensions import BY_NAME  # noqa: E402
+from aggregates.db import clock
+from aggregates.domain import days  # noqa: E402
+from aggregates.domain.dimensions import BY_NAME  # noqa: E402
 from aggregates.models import Organization, UsageDay, UsageLog  # noqa: E402
-from aggregates.queries import Bucket, UsageQuery  # noqa: E402
+from aggregates.query import runner  # noqa: E402
+from aggregates.query.usage_query import Bucket, UsageQuery  # noqa: E402
+from aggregates.rollup import (
+    day_sums,  # noqa: E402
+)
 from tests.proof import plain  # noqa: E402
 from tests.proof.readers import stored, values  # noqa: E402
 from tests.proof.tally import Tally  # noqa: E402
@@ -26,7 +31,7 @@ from tests.proof.tally import Tally  # noqa: E402
 def judge() -> list[str]:
     """What is wrong, in words: days that are over and not clean, and differences from the log."""
     tally = Tally()
-    now = rollup.now()
+    now = clock.now()
     left = UsageDay.objects.filter(ends_at__lte=now).exclude(rolled_through=F("ends_at"))
     for organization in Organization.objects.all():
         over = set(UsageDay.objects.filter(organization=organization, ends_at__lte=now).values_list("date", flat=True))
@@ -45,14 +50,14 @@ def compare_answers(organization: Organization, tally: Tally) -> None:
     bounds = calls.aggregate(first=Min("timestamp"), last=Max("timestamp"))
     if not bounds["first"]:
         return
-    with sources.snapshot():
+    with runner.snapshot():
         first, last = (days.date_of(bounds[name], organization.time_zone) for name in ("first", "last"))
         questions = [
             UsageQuery.for_dates(organization, first - 10 * days.DAY, last, bucket=bucket, by=by)
             for bucket in (Bucket.DAY, Bucket.TOTAL)
             for by in (None, *BY_NAME)
         ]
-        for question, answer in sources.read(questions).items():
+        for question, answer in runner.read(questions).items():
             got = {(row.start, row.key): values(row.sums) for row in answer.rows}
             tally.compare("answers", got=got, expected=plain.sums_of(question), about=question)
 

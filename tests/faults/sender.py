@@ -16,7 +16,7 @@ django.setup()
 
 from django.db import Error, connection  # noqa: E402
 
-from aggregates.calls import Call  # noqa: E402
+from aggregates.domain.calls import Call  # noqa: E402
 from aggregates.ingest import record  # noqa: E402
 from aggregates.models import Organization  # noqa: E402
 from tests.proof.scene import make_call  # noqa: E402

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.tasks import async_task
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization
 from tests.faults.holding import Held, database_under_test, held

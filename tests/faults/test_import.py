@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 from tests.faults.holding import database_under_test, held
 from tests.faults.judge import judge
 from tests.processes import start, wait_until

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 from tests.faults.conftest import FILE_LIMIT, OwnSite
 from tests.faults.judge import judge
 from tests.processes import start

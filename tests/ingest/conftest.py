@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.models import StaleDay, UsageDay, UsageLog
 
 MakeCall = Callable[..., Call]

@@ -7,11 +7,11 @@ from threading import Thread
 import pytest
 from django.db import connection, transaction
 
-from aggregates.day_sums import verify
 from aggregates.ingest import Recorded, record
 from aggregates.ingest.correcting import Change, Criteria, Delete, Prices, Unprice, correct, preview
 from aggregates.models import StaleDay, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.day_sums import verify
+from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
 

@@ -9,11 +9,11 @@ from weakref import WeakSet
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from aggregates import rollup
-from aggregates.calls import FIELDS, Call
+from aggregates.db import clock
+from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest import Recorded, record
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
-from aggregates.rollup import roll_up, seal
+from aggregates.rollup.protocol import roll_up, seal
 from tests.fixtures import make_organization
 from tests.ingest.conftest import DAY, MakeCall, days_and_marks, log
 
@@ -45,7 +45,7 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
     assert row.timestamp == datetime(2025, 3, 1, 6, 30, 0, 123456, tzinfo=UTC)
     assert row.cost_source == "reported"
     assert row.cache_hit_rate == Decimal("0.33333333")
-    assert abs((rollup.now() - row.received_at).total_seconds()) < 60
+    assert abs((clock.now() - row.received_at).total_seconds()) < 60
 
 
 def test_what_is_not_given_is_unknown(acme: Organization, call: MakeCall) -> None:

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from aggregates.day_sums import verify
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Change, Criteria, Prices, correct
 from aggregates.ingest.repricing import COMPUTED, preview, reprice
 from aggregates.models import PriceOverride, StaleDay, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.day_sums import verify
+from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
 

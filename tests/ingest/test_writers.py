@@ -7,11 +7,11 @@ from threading import Barrier, Event
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from aggregates import rollup
-from aggregates.calls import Call
+from aggregates.domain.calls import Call
 from aggregates.ingest import Recorded, record
 from aggregates.models import Organization, UsageDay, UsageLog
-from aggregates.rollup import seal
+from aggregates.rollup import protocol
+from aggregates.rollup.protocol import seal
 from tests.fixtures import make_organization
 from tests.ingest.conftest import DAY, MakeCall, days_and_marks, log
 from tests.threads import in_a_thread
@@ -85,7 +85,7 @@ def test_a_writer_whose_rival_gives_up_records_the_call(call: MakeCall) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_sealing_waits_for_a_writer_and_later_ones_leave_marks(call: MakeCall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollup, "SEAL_TIMEOUT", "30s")
+    monkeypatch.setattr(protocol, "SEAL_TIMEOUT", "30s")
     acme = make_organization("acme")
     record(acme, [call("2025-03-01T09:00Z")])
     sealed_at_commit: list[bool] = []

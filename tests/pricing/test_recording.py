@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from aggregates.forms.prices import PriceForm
 from aggregates.ingest import Recorded, record
 from aggregates.models import PriceOverride, UsageLog
 from aggregates.pricing import Pricer
 from aggregates.pricing.overrides import expression
+from aggregates.web.forms.prices import PriceForm
 from tests.fixtures import make_organization
 
 TOKENS = {"input_tokens": 1_000_000, "cached_tokens": 400_000, "cache_write_tokens": 300_000, "output_tokens": 1000}

@@ -9,8 +9,8 @@ from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregates import money
-from aggregates.calls import Call, parse_call
+from aggregates.domain import money
+from aggregates.domain.calls import Call, parse_call
 from aggregates.pricing.table import find, tariff_of
 
 

@@ -5,12 +5,12 @@ import time
 from datetime import timedelta
 from decimal import Decimal
 
-from aggregates import days
+from aggregates.db.locks import Busy
+from aggregates.domain import days
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
-from aggregates.ingest.recutting import change_time_zone
-from aggregates.locks import Busy
 from aggregates.models import Organization
+from aggregates.rollup.recutting import change_time_zone
 from tests.proof.scene import VALUES, ZONES, Scene
 from tests.proof.tally import Tally
 from tests.proof.writers import await_burst, batch

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from aggregates.day_sums import target_of
-from aggregates.dimensions import GRAINS, TOTALS
-from aggregates.locks import Lock
+from aggregates.db.locks import Lock
+from aggregates.domain.dimensions import GRAINS, TOTALS
+from aggregates.rollup.day_sums import target_of
 
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from aggregates.queries import UsageQuery
+from aggregates.query.usage_query import UsageQuery
 
 SUMS = """
     count(*), count(*) FILTER (WHERE status = 'error'), count(*) - count(cost), coalesce(sum(cost), 0),

@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 
-from aggregates import days, rollup
+from aggregates.domain import days
 from aggregates.models import UsageDay
+from aggregates.rollup import protocol
 from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
 from tests.proof.mutants import Mutant
@@ -159,7 +160,7 @@ def converge(scene: Scene, clock: Clock, tally: Tally) -> None:
     for organization in scene.organizations:
         organization.refresh_from_db()  # it may have moved
     with fast_clock(clock.now() + timedelta(days=3), seconds_a_day=86400):
-        rollup.roll_up()
+        protocol.roll_up()
         compare_everything(scene, tally)
 
 

@@ -4,11 +4,11 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aggregates import days
-from aggregates.dimensions import BY_NAME
-from aggregates.measures import RANKS
+from aggregates.domain import days
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.measures import RANKS
 from aggregates.models import Organization
-from aggregates.queries import Bucket, UsageQuery
+from aggregates.query.usage_query import Bucket, UsageQuery
 from tests.proof.scene import PAST, START, VALUES
 
 FILTERS = (0, 0, 1, 1, 2, 3)

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from aggregates import days, rollup, tasks
-from aggregates.runs import DatesFailed
+from aggregates.domain import days
+from aggregates.ops import tasks
+from aggregates.rollup import protocol
+from aggregates.rollup.runs import DatesFailed
 from tests.proof.scene import Scene
 from tests.proof.tally import Tally
 
@@ -25,12 +27,12 @@ def nightly(scene: Scene, chance: random.Random) -> object:
 
 
 def some_organizations(scene: Scene, chance: random.Random) -> object:
-    return rollup.roll_up(only=[organization.pk for organization in chance.sample(scene.organizations, 2)])
+    return protocol.roll_up(only=[organization.pk for organization in chance.sample(scene.organizations, 2)])
 
 
 def recent_days_again(scene: Scene, chance: random.Random) -> object:
     today = days.date_of(scene.clock.now(), "UTC")
-    return rollup.roll_up(
+    return protocol.roll_up(
         dates={today - timedelta(days=chance.randrange(-1, 5)) for _ in range(2)}, force=True, open_days=True
     )
 

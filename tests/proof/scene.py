@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Lock
 
-from aggregates import days
-from aggregates.calls import Call
+from aggregates.domain import days
+from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
-from aggregates.rollup import roll_up
+from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
 from tests.proof.clock import Clock
 

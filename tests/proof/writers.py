@@ -8,8 +8,9 @@ from datetime import timedelta
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from aggregates import days, ingest
-from aggregates.calls import Call
+from aggregates import ingest
+from aggregates.domain import days
+from aggregates.domain.calls import Call
 from aggregates.models import Organization
 from tests.proof.scene import TIMES, Scene, make_call
 from tests.proof.tally import Tally

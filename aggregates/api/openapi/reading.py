@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aggregates import ranges
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, RETRY, Schema, refusal
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.reading import MAX_LIMIT
-from aggregates.dimensions import BY_NAME
-from aggregates.reports import COLUMNS
-from aggregates.selection import BUCKETS, NO_BREAKDOWN
+from aggregates.domain import ranges
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.query.reports import COLUMNS
+from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 MEASURED: Schema = {name: DECIMAL if name == "cost" or "rate" in name else NUMBER for name in COLUMNS}

@@ -2,7 +2,7 @@
 
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, Schema, refusal
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
-from aggregates.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
+from aggregates.domain.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
 
 TEXT: Schema = {"type": ["string", "null"], "maxLength": MAX_TEXT_BYTES}
 COUNT: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_COUNT}

@@ -7,7 +7,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from aggregates.api.otlp.spans import Batch, Seen
 from aggregates.api.recording import Rejection
-from aggregates.calls import Call, InvalidCall
+from aggregates.domain.calls import Call, InvalidCall
 from aggregates.ingest import Report
 
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aggregates.api.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
-from aggregates.calls import EPOCH, Call, InvalidCall, check_count, parse_call
+from aggregates.domain.calls import EPOCH, Call, InvalidCall, check_count, parse_call
 from aggregates.ingest import span_name
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes

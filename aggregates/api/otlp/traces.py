@@ -14,7 +14,7 @@ from aggregates.api.otlp import answers, json, wire
 from aggregates.api.otlp.reports import Told, told_by
 from aggregates.api.problems import Refused, unavailable
 from aggregates.api.recording import Rejection
-from aggregates.calls import InvalidCall
+from aggregates.domain.calls import InvalidCall
 from aggregates.models import ApiKey, Kind, Organization
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much

@@ -10,11 +10,13 @@ from django.db import Error
 from django.db.models import QuerySet
 from tqdm import tqdm
 
-from aggregates import day_sums, days, rollup, runs
-from aggregates.formats import plural
+from aggregates.db import clock
+from aggregates.db.day_states import State, Stated, comparable, recorded_days
+from aggregates.domain import days
+from aggregates.domain.formats import plural
 from aggregates.management.arguments import find_organization, iso_date
 from aggregates.models import Job, Organization, RollUpRun, UsageDay
-from aggregates.states import State, Stated, comparable, recorded_days
+from aggregates.rollup import day_sums, protocol, runs
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -60,7 +62,7 @@ class Command(BaseCommand):
         organizations = [find_organization(slug)] if slug else list(Organization.objects.order_by("slug"))
         if not organizations:
             raise CommandError("There is no organization yet: create_organization makes one.")
-        now = rollup.now()
+        now = clock.now()
         if span:
             self.say_not_over(organizations, span[1], now)
         parts = parts_of(organizations, span, now)
@@ -93,7 +95,7 @@ class Command(BaseCommand):
         known: Counter[str] = sum((part.states() for part in parts), Counter())
         states = [State.STALE, State.NOT_ROLLED, *([State.CLEAN] if force else [])]
         work = [(part, part.dates(*states)) for part in parts]
-        done = rollup.Summary()
+        done = protocol.Summary()
         with tqdm(
             total=sum(len(dates) for _, dates in work),
             unit=" days",
@@ -105,7 +107,7 @@ class Command(BaseCommand):
                 bar.update()
 
             for part, dates in work:
-                done.add(rollup.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick))
+                done.add(protocol.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick))
         runs.note(run, done)
         self.stdout.write(closing_line(done, known, force))
         if done.busy:
@@ -168,7 +170,7 @@ def parts_of(organizations: list[Organization], span: tuple[date, date] | None, 
     return [parts[day] for day in sorted(parts)]
 
 
-def closing_line(done: rollup.Summary, known: Counter[str], force: bool) -> str:
+def closing_line(done: protocol.Summary, known: Counter[str], force: bool) -> str:
     already = 0 if force else known[State.CLEAN]
     again = f"{plural(already, 'day')} already rolled up (--force rolls up again)"
     if done.days:

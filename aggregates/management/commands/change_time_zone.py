@@ -5,12 +5,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from aggregates import rollup
-from aggregates.formats import plural
-from aggregates.ingest.recutting import CannotRecut, change_time_zone
-from aggregates.locks import Busy
+from aggregates.db.locks import Busy
+from aggregates.domain.formats import plural
 from aggregates.management.arguments import find_organization
 from aggregates.models.organization import validate_time_zone
+from aggregates.rollup import protocol
+from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
 
 class Command(BaseCommand):
@@ -32,5 +32,5 @@ class Command(BaseCommand):
         except Busy:
             raise CommandError("Usage is being recorded or rolled up just now. Try again in a minute.") from None
         self.stdout.write(f"{organization.name} now reports in {time_zone}. Every page shows that already.")
-        done = rollup.roll_up(only=[organization.pk])
+        done = protocol.roll_up(only=[organization.pk])
         self.stdout.write(f"Rolled up {plural(done.days, 'day')}, {plural(done.rows, 'row')} written.")

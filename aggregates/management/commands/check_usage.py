@@ -7,11 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from aggregates import health, runs, verification
-from aggregates.formats import plural
-from aggregates.health import Backlog, Health, LastRun, Work
+from aggregates.domain.formats import plural
+from aggregates.domain.wallclock import day_words, when
 from aggregates.models import Job
-from aggregates.wallclock import day_words, when
+from aggregates.ops import health
+from aggregates.ops.health import Backlog, Health, LastRun, Work
+from aggregates.rollup import runs, verification
 
 DEFAULT_DAYS = verification.NEWEST + 3
 

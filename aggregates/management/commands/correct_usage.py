@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from aggregates import money
-from aggregates.calls import InvalidCall
-from aggregates.dimensions import BY_NAME
-from aggregates.formats import plural
+from aggregates.domain import money
+from aggregates.domain.calls import InvalidCall
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.formats import plural
 from aggregates.ingest.correcting import (
     PRICE_PLACES,
     Change,
@@ -25,7 +25,7 @@ from aggregates.ingest.correcting import (
 )
 from aggregates.management.arguments import condition, find_organization, iso_date
 from aggregates.models.log import CostSource, Status
-from aggregates.reports import aligned
+from aggregates.query.reports import aligned
 
 KINDS = ("input", "cached", "cache_write", "output")
 MOST = 100_000  # US dollars per million tokens: keeps the cost of any call within what the log takes

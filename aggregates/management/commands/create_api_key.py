@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from aggregates import keys
-from aggregates.forms.keys import KeyForm
+from aggregates.accounts import keys
 from aggregates.management.arguments import find_organization
 from aggregates.models import Kind
+from aggregates.web.forms.keys import KeyForm
 
 
 class Command(BaseCommand):

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from aggregates import days, rollup
-from aggregates.demo import Login, first_day, make_demo, read_login
-from aggregates.demo.cast import STORIES
+from aggregates.db import clock
+from aggregates.domain import days
 from aggregates.models import Organization
+from aggregates.ops.demo import Login, first_day, make_demo, read_login
+from aggregates.ops.demo.cast import STORIES
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
             if login and login.works():
                 self.show(login)
             return
-        now = rollup.now()
+        now = clock.now()
         told = (now.date() - first_day(now)) // days.DAY + 1
         # Each story's days are told, and then each date is rolled up.
         with tqdm(total=told * (len(STORIES) + 1), unit=" days", desc="Demo data", leave=False, disable=None) as bar:

@@ -8,11 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from aggregates import load, rollup
-from aggregates.days import date_of, zone_names
-from aggregates.formats import plural
-from aggregates.load.amounts import Load, LoadError
+from aggregates.db import clock
+from aggregates.domain.days import date_of, zone_names
+from aggregates.domain.formats import plural
 from aggregates.management.arguments import iso_date
+from aggregates.ops import load
+from aggregates.ops.load.amounts import Load, LoadError
 
 MOST_CALLS = 1_000_000_000
 MOST_DAYS = 3660
@@ -84,7 +85,7 @@ class Command(BaseCommand):
 
 
 def wanted_load(calls: int, days: int, **options: Any) -> Load:
-    now, zone = rollup.now(), options["time_zone"]
+    now, zone = clock.now(), options["time_zone"]
     last = options["until"] or date_of(now, zone)
     amounts = {name: options[name] for name in ("organizations", "users", "subjects", "seed", "today")}
     try:

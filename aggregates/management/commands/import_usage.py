@@ -11,13 +11,13 @@ from django.db import Error, transaction
 from tqdm import tqdm
 
 from aggregates import ingest
-from aggregates.calls import Call, InvalidCall, parse_time
-from aggregates.formats import plural
-from aggregates.importing import saved
-from aggregates.importing.calls_of_file import FileCalls, RowRejected
-from aggregates.importing.files import UnreadableFile, UsageFile, open_usage_file
-from aggregates.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
-from aggregates.importing.presets import PRESETS
+from aggregates.domain.calls import Call, InvalidCall, parse_time
+from aggregates.domain.formats import plural
+from aggregates.ingest.importing import saved
+from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
+from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
+from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
+from aggregates.ingest.importing.presets import PRESETS
 from aggregates.management.arguments import find_organization
 from aggregates.models import Organization, SavedPreset
 

@@ -5,16 +5,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from aggregates import money
-from aggregates.calls import InvalidCall
-from aggregates.dimensions import BY_NAME
-from aggregates.formats import plural
+from aggregates.domain import money
+from aggregates.domain.calls import InvalidCall
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.formats import plural
 from aggregates.ingest.correcting import Change
 from aggregates.ingest.repricing import COMPUTED, Repriced, preview, reprice
 from aggregates.management.arguments import condition, find_organization, iso_date
 from aggregates.management.commands.correct_usage import criteria_of
 from aggregates.models.log import CostSource
-from aggregates.reports import aligned
+from aggregates.query.reports import aligned
 
 MORE = tuple(source.value for source in CostSource if source not in COMPUTED)
 

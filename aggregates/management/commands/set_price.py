@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from aggregates.forms.prices import PriceForm
 from aggregates.management.arguments import find_organization
 from aggregates.models.price import PRICES
 from aggregates.pricing import overrides
+from aggregates.web.forms.prices import PriceForm
 
 
 class Command(BaseCommand):

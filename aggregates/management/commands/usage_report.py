@@ -4,13 +4,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from aggregates import reports
-from aggregates.dimensions import BY_NAME
-from aggregates.formats import plural
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.formats import plural
+from aggregates.domain.measures import RANKS
 from aggregates.management.arguments import condition, find_organization, iso_date
-from aggregates.measures import RANKS
-from aggregates.queries import Bucket, QueryError, Source, UsageQuery
-from aggregates.sources import Answer, read
+from aggregates.query import reports
+from aggregates.query.runner import Answer, read
+from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 
 FORMATS = {"table": reports.as_table, "json": reports.as_json, "csv": reports.as_csv}
 

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from aggregates import keys
-from aggregates.day_sums import verify
+from aggregates.accounts import keys
 from aggregates.models import Organization, StaleDay, UsageLog
-from aggregates.rollup import roll_up
+from aggregates.rollup.day_sums import verify
+from aggregates.rollup.protocol import roll_up
 from tests.api.conftest import Sender
 from tests.api.otlp.conftest import CHAT, SDK, Exporter, Made, span
 from tests.comparing import assert_equal_to_log

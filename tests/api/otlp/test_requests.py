@@ -21,7 +21,7 @@ from aggregates import ingest
 from aggregates.api import body
 from aggregates.api.otlp import json as otlp_json
 from aggregates.api.otlp import traces, wire
-from aggregates.calls import InvalidCall
+from aggregates.domain.calls import InvalidCall
 from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, URL, Exporter, as_json, attribute, request_of, span
 

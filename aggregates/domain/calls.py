@@ -1,0 +1,194 @@
+"""A call as the log takes it: the one typed form that every way in produces, every field checked."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from aggregates.domain import money
+from aggregates.domain.measures import rate
+
+MAX_TEXT_BYTES = 256  # of each text, as UTF-8: keeps index entries within PostgreSQL's limit
+MAX_COUNT = 1_000_000_000  # tokens of a kind in one call: keeps the sum over any log within a bigint
+MAX_COST = 1_000_000_000  # US dollars for one call
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(days=1)  # how far ahead of ours a sender's clock may be
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_NUMBER = re.compile(r"-?\d{1,20}(\.\d*)?")
+MILLISECONDS_FROM = 100_000_000_000  # epoch numbers from here on: as seconds this is the year 5138
+STATUSES = {"ok": "ok", "success": "ok", "error": "error", "failure": "error"}
+
+
+class InvalidCall(ValueError):
+    """A row that is no call: the first field that is wrong, and what was expected."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+def parse_time(value: object) -> datetime:
+    """An instant from ISO 8601 text (UTC if it names no zone), or from epoch seconds or milliseconds.
+
+    Digits below a microsecond are cut off. Raises ValueError.
+    """
+    text = str(value).strip()
+    try:
+        if EPOCH_NUMBER.fullmatch(text) or isinstance(value, Decimal):
+            number = Decimal(text)
+            if abs(number) >= MILLISECONDS_FROM * 1000:
+                raise ValueError
+            seconds = number / 1000 if abs(number) >= MILLISECONDS_FROM else number
+            return EPOCH + timedelta(microseconds=int(seconds * 1_000_000))
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, ArithmeticError):
+        raise ValueError("expected a time: ISO 8601, or epoch seconds or milliseconds") from None
+
+
+def check_time(value: object) -> datetime:
+    instant = value if isinstance(value, datetime) and value.tzinfo is UTC else parse_time(value)
+    if instant < EARLIEST:
+        raise ValueError(f"expected a time from the year {EARLIEST.year} on, got {instant:%Y-%m-%d %H:%M} UTC")
+    if instant > datetime.now(UTC) + CLOCK_SKEW:
+        raise ValueError(f"expected a time that is not in the future, got {instant:%Y-%m-%d %H:%M} UTC")
+    return instant
+
+
+def check_text(value: object) -> str:
+    if not isinstance(value, (str, int, Decimal)) or isinstance(value, bool):
+        raise ValueError("expected text")
+    text = str(value).strip()
+    try:
+        size = len(text) if text.isascii() else len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError("expected text in UTF-8") from None
+    if size > MAX_TEXT_BYTES:
+        raise ValueError(f"expected at most {MAX_TEXT_BYTES} bytes of text, got {size:,}")
+    if "\0" in text:
+        raise ValueError("expected text without NUL characters")
+    return text
+
+
+def check_name(value: object) -> str:
+    text = check_text(value)
+    if not text:
+        raise ValueError("expected a value")
+    return text
+
+
+def check_count(value: object) -> int:
+    plain = isinstance(value, str) and len(value) <= 10 and value.isascii() and value.isdigit()
+    number = int(str(value)) if plain else _number(value)  # nearly all are plain digits, and those go fast
+    if number is None or not 0 <= number <= MAX_COUNT or number != int(number):
+        raise ValueError(f"expected a whole number from 0 to {MAX_COUNT:,}")
+    return int(number)
+
+
+def check_cost(value: object) -> Decimal:
+    amount = _number(value)
+    if amount is not None and 0 <= amount < MAX_COST:
+        amount = money.stored(amount)
+        if amount < MAX_COST:  # rounding may have taken it there
+            return amount
+    raise ValueError(f"expected an amount of US dollars from 0 to below {MAX_COST:,}")
+
+
+def _number(value: object) -> Decimal | None:
+    """The exact number that a value stands for; None if it is not a finite one."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def check_status(value: object) -> str:
+    status = STATUSES.get(str(value).strip().lower())
+    if status is None:
+        raise ValueError("expected ok or error")
+    return status
+
+
+class Call(NamedTuple):
+    """One request to a model, every field checked: `parse_call` makes it.
+
+    Token counts follow OpenTelemetry's GenAI convention: parts are within their whole.
+    """
+
+    timestamp: datetime
+    model: str
+    request_id: str = ""
+    operation: str = ""
+    provider: str = ""
+    user_id: str = ""
+    subject_id: str = ""
+    project: str = ""
+    status: str = "ok"
+    latency_ms: int | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: Decimal | None = None
+
+    @property
+    def cache_hit_rate(self) -> Decimal:
+        return rate(self.cached_tokens, self.input_tokens)
+
+
+FIELDS = Call._fields
+REQUIRED = tuple(field for field in FIELDS if field not in Call._field_defaults)
+
+# How a given value becomes the field's: each raises ValueError with what was expected.
+CHECKS: Mapping[str, Callable[[object], object]] = {
+    "timestamp": check_time,
+    "model": check_name,
+    "request_id": check_text,
+    "operation": check_text,
+    "provider": check_text,
+    "user_id": check_text,
+    "subject_id": check_text,
+    "project": check_text,
+    "status": check_status,
+    "latency_ms": check_count,
+    "input_tokens": check_count,
+    "cached_tokens": check_count,
+    "cache_write_tokens": check_count,
+    "cache_write_1h_tokens": check_count,
+    "output_tokens": check_count,
+    "reasoning_tokens": check_count,
+    "cost": check_cost,
+}
+
+
+def parse_call(fields: Mapping[str, object]) -> Call:
+    """A call from its fields by name; raises InvalidCall. null and '' mean the same as leaving the field out."""
+    checked = {}
+    for name, value in fields.items():
+        if value is None or value == "":
+            continue
+        if name not in CHECKS:
+            raise InvalidCall(name, "there is no such field")
+        try:
+            checked[name] = CHECKS[name](value)
+        except ValueError as error:
+            raise InvalidCall(name, str(error)) from None
+    for name in REQUIRED:
+        if name not in checked:
+            raise InvalidCall(name, "expected a value")
+    call = Call(**checked)  # type: ignore[arg-type]  # CHECKS gives each field its type
+    if call.cached_tokens + call.cache_write_tokens > call.input_tokens:
+        raise InvalidCall("", "expected cached_tokens + cache_write_tokens to be within input_tokens")
+    if call.cache_write_1h_tokens > call.cache_write_tokens:
+        raise InvalidCall("", "expected cache_write_1h_tokens to be within cache_write_tokens")
+    if call.reasoning_tokens > call.output_tokens:
+        raise InvalidCall("", "expected reasoning_tokens to be within output_tokens")
+    return call

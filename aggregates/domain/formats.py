@@ -1,0 +1,80 @@
+"""Numbers for people, as they are used to writing them."""
+
+from decimal import Decimal
+
+from aggregates.domain import locales, money
+from aggregates.domain.measures import Sums, rate
+from aggregates.domain.wallclock import NARROW_SPACE
+
+NO_PRICE = "no price"
+LEAST_SHARE = Decimal("0.1")  # percent, the smallest that is told apart
+SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
+
+
+def count(number: int) -> str:
+    """Every digit: 1,234,567."""
+    return locales.current().number(f"{number:,}")
+
+
+def decimal(number: Decimal, places: int) -> str:
+    return locales.current().number(f"{number:,.{places}f}")
+
+
+def compact(number: int) -> str:
+    """Every digit below a million, three of them from there on: 3.40 M."""
+    for scale, letter in SCALES:
+        if number >= scale:
+            scaled = Decimal(number) / scale
+            places = max(0, 2 - scaled.adjusted())
+            return decimal(scaled, places) + NARROW_SPACE + letter
+    return count(number)
+
+
+def percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """A share: 12.3%, and “<0.1%” rather than a zero that is none; “>-0.1%” on the other side of it."""
+    if not whole:
+        return "–"
+    share = Decimal(part) / Decimal(whole) * 100
+    if share and abs(share) <= LEAST_SHARE / 2:
+        return f"<{of_hundred(LEAST_SHARE)}" if share > 0 else f">{of_hundred(-LEAST_SHARE)}"
+    return of_hundred(share or Decimal(0))  # of a negative whole, none would be -0
+
+
+def share_of_tokens(part: int, whole: int) -> str:
+    return of_hundred(rate(part, whole) * 100) if whole else "–"
+
+
+def of_hundred(share: Decimal, places: int = 1) -> str:
+    """A share in percent: 12.3%."""
+    return locales.current().percent(f"{share:,.{places}f}")
+
+
+def has_no_price(sums: Sums) -> bool:
+    return bool(sums.calls) and sums.unpriced_calls == sums.calls
+
+
+def cost(sums: Sums) -> str:
+    """In US dollars; in words where no call has a price: that is not $0."""
+    return NO_PRICE if has_no_price(sums) else money.shown(sums.cost)
+
+
+def exact_cost(sums: Sums) -> str:
+    """The same with every digit."""
+    return NO_PRICE if has_no_price(sums) else money.exact(sums.cost)
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def named(key: str | None) -> str:
+    """A group of a breakdown: its value, or what stands for an unknown one or for all others."""
+    if key is None:
+        return "Other"
+    return key or "(not set)"
+
+
+def excerpt(text: str, longest: int = 60) -> str:
+    """The beginning of somebody's text, safe to show and to log."""
+    start = text[:longest]
+    return (start if start.isprintable() else ascii(start)[1:-1]) + ("…" if len(text) > longest else "")

@@ -1,0 +1,103 @@
+"""What is summed: each measure, how one call counts towards it, and where aggregates keep its sum."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from operator import attrgetter
+from typing import Any
+
+from aggregates.domain.money import EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A sum over calls.
+
+    `of_call` is the SQL expression over a row of the log that one call adds (never NULL),
+    `column` the aggregates' column that holds its sum, `is_decimal` whether sums are Decimal and not int.
+    """
+
+    name: str
+    of_call: str
+    column: str
+    is_decimal: bool = False
+
+
+MEASURES = (
+    Measure("calls", "1", "total_calls"),
+    Measure("errors", "CASE WHEN status = 'error' THEN 1 ELSE 0 END", "total_errors"),
+    Measure("unpriced_calls", "CASE WHEN cost IS NULL THEN 1 ELSE 0 END", "total_unpriced_calls"),
+    Measure("cost", "COALESCE(cost, 0)", "total_cost", is_decimal=True),
+    Measure("input_tokens", "input_tokens", "total_input_tokens"),
+    Measure("cached_tokens", "cached_tokens", "total_cached_tokens"),
+    Measure("cache_write_tokens", "cache_write_tokens", "total_cache_write_tokens"),
+    Measure("output_tokens", "output_tokens", "total_output_tokens"),
+    Measure("reasoning_tokens", "reasoning_tokens", "total_reasoning_tokens"),
+    Measure("cache_hit_rates", "cache_hit_rate", "total_cache_hit_rate", is_decimal=True),
+)
+
+# What groups can be ranked by, and the measures that are added up for that.
+RANKS = {
+    "cost": ("cost",),
+    "calls": ("calls",),
+    "tokens": ("input_tokens", "output_tokens"),
+    "errors": ("errors",),
+    "input_tokens": ("input_tokens",),
+}
+
+RATE_PLACES = Decimal("1e-8")
+
+
+def rate(part: Decimal | int, whole: int) -> Decimal:
+    """part / whole, rounded half-even to 8 decimals; 0 where whole is 0."""
+    if part == 0 or whole == 0:
+        return Decimal("0E-8")
+    return EXACT.divide(Decimal(part), Decimal(whole)).quantize(RATE_PLACES, context=EXACT)
+
+
+_EACH = attrgetter(*(measure.name for measure in MEASURES))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The exact sum of every measure over some calls, one field per entry of MEASURES; cost in US dollars."""
+
+    calls: int = 0
+    errors: int = 0
+    unpriced_calls: int = 0
+    cost: Decimal = Decimal(0)
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_hit_rates: Decimal = Decimal(0)
+
+    @classmethod
+    def of(cls, parts: Iterable["Sums"]) -> "Sums":
+        """All of them added up."""
+        with localcontext(EXACT):
+            columns: Iterable[Any] = zip(*map(_EACH, parts), strict=True)
+            return cls(*[sum(column) for column in columns])
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums.of((self, other))
+
+    @property
+    def cache_hit_rate(self) -> Decimal:
+        """Share of the input tokens that came from a cache: weighted by tokens."""
+        return rate(self.cached_tokens, self.input_tokens)
+
+    @property
+    def avg_cache_hit_rate(self) -> Decimal:
+        """Mean of the calls' own cache hit rates: every call weighs the same."""
+        return rate(self.cache_hit_rates, self.calls)
+
+    @property
+    def uncached_input_tokens(self) -> int:
+        return self.input_tokens - self.cached_tokens
+
+    @property
+    def tokens(self) -> int:
+        """Input (with its cached part) and output (with its reasoning part)."""
+        return self.input_tokens + self.output_tokens

@@ -1,0 +1,48 @@
+"""What a foreign row holds: values by their paths, counts, and objects that may be written as text."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from aggregates.domain.calls import InvalidCall, check_count
+
+Fields = dict[str, object]
+# The fields of each call that a row tells of: of none if it is of another kind. Raises InvalidCall.
+Reader = Callable[[Mapping[str, Any]], Iterable[Fields]]
+
+
+def given(row: Mapping[str, Any], *paths: str) -> Any:
+    """The first value that is given at one of these dotted paths, None if there is none; raises InvalidCall."""
+    for path in paths:
+        found: Any = row
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if found is None or found == "":
+            continue
+        if isinstance(found, (dict, list)):
+            raise InvalidCall(path, "expected a single value")
+        return found
+    return None
+
+
+def count(row: Mapping[str, Any], *paths: str) -> int:
+    """The first count at one of these paths, 0 if none is given; raises InvalidCall."""
+    for path in paths:
+        value = given(row, path)
+        if value is not None:
+            try:
+                return check_count(value)
+            except ValueError as error:
+                raise InvalidCall(path, str(error)) from None
+    return 0
+
+
+def opened(value: object) -> Mapping[str, Any]:
+    """An object, also one that is written as text, as exports of tables have it; an empty one for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}

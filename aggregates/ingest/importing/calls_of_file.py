@@ -1,0 +1,121 @@
+"""The calls in a usage file, read by a mapping."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from aggregates.domain.calls import Call, InvalidCall, parse_call
+from aggregates.ingest.dialects.rows import Fields
+from aggregates.ingest.importing.dialect_rows import DialectRows
+from aggregates.ingest.importing.files import Rejection, UsageFile
+from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
+
+MAX_KEPT = 20  # rejections that are kept to be shown; of the others only their number
+
+
+class RowRejected(Exception):
+    """A row is no call; the message says on which line and why."""
+
+
+class FileCalls:
+    """Iterates over the calls once, and then tells about the rows.
+
+    A row that is no call raises RowRejected, or with `skip_rejected` is counted. Raises UnreadableFile, too, and at
+    once MappingError if the mapping does not fit the file.
+    """
+
+    def __init__(
+        self,
+        file: UsageFile,
+        mapping: FieldMapping,
+        *,
+        check: Callable[[Call], None] = lambda call: None,
+        skip_rejected: bool = False,
+    ) -> None:
+        self._file = file
+        self._start = mapping.start
+        self._check = check  # raises InvalidCall for one that is not wanted
+        self._skip_rejected = skip_rejected
+        self._in_pieces = mapping.in_pieces
+        self._dialect = mapping.reader is not None
+        self._source = _source(mapping, file.columns)
+        self.rows = 0
+        self.left_out = 0  # rows of a kind that the mapping does not want
+        self.pieces = 0  # rows that say less about a call than another one
+        self.rejected = 0
+        self.rejections: list[Rejection] = []  # the first of them
+
+    @property
+    def unused(self) -> list[str]:
+        """Columns, or JSON paths that some row had, which no field came from."""
+        unused: list[str] = self._source.unused
+        return unused
+
+    @property
+    def never_found(self) -> list[str]:
+        """Mapped JSON paths that no row had."""
+        never_found: list[str] = self._source.never_found
+        return never_found
+
+    def __iter__(self) -> Iterator[Call]:
+        return self._whole(self._calls()) if self._in_pieces else self._calls()
+
+    def _calls(self) -> Iterator[Call]:
+        start = self._start
+        fields_of: Callable[[Any], Iterable[Fields]] = self._source.fields if self._dialect else self._at_most_one
+        for line, row in self._file.rows(self._reject_line):
+            self.rows += 1
+            calls = 0
+            try:
+                for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
+                    if start:
+                        fields["timestamp"] = _after(start, fields.get("timestamp"))
+                    call = parse_call(fields)
+                    self._check(call)
+                    yield call
+            except InvalidCall as invalid:
+                self._reject(Rejection(line, str(invalid)))
+            else:
+                self.left_out += not calls
+
+    def _at_most_one(self, row: Any) -> tuple[Fields, ...]:
+        fields: Fields | None = self._source.fields(row)
+        return () if fields is None else (fields,)
+
+    def _whole(self, pieces: Iterator[Call]) -> Iterator[Call]:
+        """Of pieces with the same request_id the one with the most output, the first of several."""
+        longest: dict[str, Call] = {}
+        for piece in pieces:
+            known = longest.setdefault(piece.request_id, piece)
+            if not piece.request_id:
+                yield piece
+            elif known is not piece:
+                self.pieces += 1
+                if piece.output_tokens > known.output_tokens:
+                    longest[piece.request_id] = piece
+        longest.pop("", None)
+        yield from longest.values()
+
+    def _reject_line(self, rejection: Rejection) -> None:
+        self.rows += 1
+        self._reject(rejection)
+
+    def _reject(self, rejection: Rejection) -> None:
+        if not self._skip_rejected:
+            raise RowRejected(str(rejection))
+        self.rejected += 1
+        if len(self.rejections) < MAX_KEPT:
+            self.rejections.append(rejection)
+
+
+def _source(mapping: FieldMapping, columns: tuple[str, ...] | None) -> Any:
+    if mapping.reader:
+        return DialectRows(mapping.reader, mapping, columns)
+    return Keys(mapping) if columns is None else Columns(mapping, columns)
+
+
+def _after(start: datetime, seconds: object) -> datetime | None:
+    try:
+        return None if seconds in (None, "") else after(start, seconds)
+    except ValueError as error:
+        raise InvalidCall("timestamp", str(error)) from None

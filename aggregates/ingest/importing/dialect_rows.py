@@ -1,0 +1,38 @@
+"""Fields out of rows of a dialect: what its reader makes of them, and on top what was mapped and set."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aggregates.ingest.dialects.rows import Fields, Reader
+from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, find, quoted
+
+
+class DialectRows:
+    """Of objects, or of the records of a CSV file with these columns."""
+
+    def __init__(self, reader: Reader, mapping: FieldMapping, columns: Sequence[str] | None) -> None:
+        self._reader = reader
+        self._mapping = mapping
+        self._columns = columns
+        self._not_found = dict.fromkeys(mapping.paths.values())
+        self.unused: list[str] = []  # a dialect has its own reasons
+        for column in self._not_found if columns is not None else ():
+            if column not in (columns or ()):
+                named = ", ".join(map(quoted, columns or ()))
+                raise MappingError(f"there is no column {quoted(column)}; the columns are: {named}")
+
+    @property
+    def never_found(self) -> list[str]:
+        return list(self._not_found)
+
+    def fields(self, row: Any) -> Iterator[Fields]:
+        """Of each call that the row tells of; raises InvalidCall."""
+        named: dict[str, Any] = row if self._columns is None else dict(zip(self._columns, row, strict=True))
+        mapped: Fields = dict(self._mapping.values)
+        for name, path in self._mapping.paths.items():
+            value = find(named, path)
+            if value is not MISSING:
+                mapped[name] = value
+                self._not_found.pop(path, None)
+        for fields in self._reader(named):
+            yield {**fields, **mapped}

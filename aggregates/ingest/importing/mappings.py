@@ -1,0 +1,172 @@
+"""Mappings: which field of a call comes from where in the rows of somebody's file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED
+from aggregates.domain.formats import excerpt
+from aggregates.ingest.dialects.rows import Fields, Reader
+
+MAX_SHOWN = 50  # names of unused keys: a file may have new ones in every row
+MISSING = object()
+
+
+class MappingError(Exception):
+    """A mapping that makes no sense, or does not fit the file."""
+
+
+class Only(NamedTuple):
+    """The rows that are calls: those where this path has this value."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Where fields come from: `paths` by CSV column or JSON path, `values` the same for every row.
+
+    Other fields come from the column or key of their own name, unless `own_names` is false, or from what the `reader`
+    of a dialect makes of the row. With `start`, timestamps are seconds from then. With `in_pieces`, rows of the same
+    request_id are pieces of one call, and the one with the most output tokens is the call.
+    """
+
+    paths: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    own_names: bool = True
+    start: datetime | None = None
+    only: Only | None = None
+    reader: Reader | None = None
+    in_pieces: bool = False
+
+    def overridden(self, paths: Mapping[str, str], values: Mapping[str, str], start: datetime | None) -> "FieldMapping":
+        """This mapping, with these fields from elsewhere; raises MappingError."""
+        for name in (*paths, *values):
+            if name not in FIELDS:
+                raise MappingError(f"there is no field “{name}”; the fields are: {', '.join(FIELDS)}")
+            if name in paths and name in values:
+                raise MappingError(f"{name} is both mapped and set")
+        for name, value in values.items():
+            _check_value(name, value, start)
+        return replace(
+            self,
+            paths={**{name: path for name, path in self.paths.items() if name not in values}, **paths},
+            values={**{name: value for name, value in self.values.items() if name not in paths}, **values},
+            start=start or self.start,
+        )
+
+    def of_own_name(self) -> list[str]:
+        return [name for name in FIELDS if name not in self.paths and name not in self.values and self.own_names]
+
+
+def _check_value(name: str, value: str, start: datetime | None) -> None:
+    try:
+        if not value and name in REQUIRED:
+            raise ValueError("expected a value")
+        if name == "timestamp" and start:
+            after(start, value)
+        elif value:
+            CHECKS[name](value)
+    except ValueError as error:
+        raise MappingError(f"{name}: {error}") from None
+
+
+def after(start: datetime, seconds: object) -> datetime:
+    """The instant so many seconds after start; raises ValueError."""
+    try:
+        return start + timedelta(microseconds=int(Decimal(str(seconds).strip()) * 1_000_000))
+    except (ValueError, ArithmeticError):
+        raise ValueError("expected a number of seconds after --start") from None
+
+
+class Columns:
+    """Fields out of the records of a CSV file with these columns."""
+
+    def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
+        self._mapping = mapping
+        paths = {**{name: name for name in mapping.of_own_name() if name in columns}, **mapping.paths}
+        used = [*paths.values(), *([mapping.only.path] if mapping.only else [])]
+        named = ", ".join(map(quoted, columns))
+        for column in used:
+            if column not in columns:
+                raise MappingError(f"there is no column {quoted(column)}; the columns are: {named}")
+        for name in REQUIRED:
+            if name not in paths and name not in mapping.values:
+                raise MappingError(
+                    f"no column is called {name}: say which it is with --map {name}=COLUMN"
+                    f"{' or --set model=NAME' if name == 'model' else ''}; the columns are: {named}"
+                )
+        self._sources = [(name, columns.index(paths[name])) for name in FIELDS if name in paths]
+        self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None
+        self.unused = [column for column in columns if column not in used]
+        self.never_found: list[str] = []
+
+    def fields(self, row: list[str]) -> Fields | None:
+        """None if the row is of a kind that is left out."""
+        if self._only and row[self._only[0]] != self._only[1]:
+            return None
+        return {**self._mapping.values, **{name: row[index] for name, index in self._sources}}
+
+
+class Keys:
+    """Fields out of the objects of a JSONL file; what is in them and not used is noted on the way."""
+
+    def __init__(self, mapping: FieldMapping) -> None:
+        self._mapping = mapping
+        self._paths = {**{name: name for name in mapping.of_own_name()}, **mapping.paths}
+        self._not_found = dict.fromkeys(mapping.paths.values())
+        self._used = {*self._paths.values(), *([mapping.only.path] if mapping.only else [])}
+        self._nested = {path[:end] for path in self._used for end in range(len(path)) if path[end] == "."}
+        self._unused: dict[str, None] = {}
+
+    @property
+    def unused(self) -> list[str]:
+        return list(self._unused)
+
+    @property
+    def never_found(self) -> list[str]:
+        return list(self._not_found)
+
+    def fields(self, row: dict[str, Any]) -> Fields | None:
+        """None if the row is of a kind that is left out."""
+        only = self._mapping.only
+        if only and find(row, only.path) != only.value:
+            return None
+        self._note_unused(row, "")
+        fields: Fields = dict(self._mapping.values)
+        for name, path in self._paths.items():
+            value = find(row, path)
+            if value is not MISSING:
+                fields[name] = value
+                self._not_found.pop(path, None)
+        return fields
+
+    def _note_unused(self, row: dict[str, Any], prefix: str) -> None:
+        for key, value in row.items():
+            path = prefix + key
+            if path in self._used:
+                continue
+            if path in self._nested and isinstance(value, dict):
+                self._note_unused(value, f"{path}.")
+            elif len(self._unused) <= MAX_SHOWN:  # one more tells that there are more
+                self._unused[path] = None
+
+
+def find(row: dict[str, Any], path: str) -> object:
+    """What a path leads to, MISSING if nowhere. Dots lead into objects, but OpenTelemetry's keys have dots themselves:
+    what remains of a path is first tried as a key.
+    """
+    if path in row:
+        found: object = row[path]
+        return found
+    head, _, rest = path.partition(".")
+    inner = row.get(head)
+    return find(inner, rest) if rest and isinstance(inner, dict) else MISSING
+
+
+def quoted(name: str) -> str:
+    """A name out of somebody's file, safe to show on a terminal."""
+    return f"“{excerpt(name)}”"

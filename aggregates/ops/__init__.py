@@ -1,0 +1,1 @@
+"""Running it: tasks, health, metrics, checks, demo."""

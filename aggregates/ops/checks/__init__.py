@@ -1,0 +1,15 @@
+"""Django system checks: what an operator gets wrong easily, explained by `manage.py check`."""
+
+from django.core.checks import Tags, register
+
+from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
+from aggregates.ops.checks.database import DATABASE
+
+
+def register_checks() -> None:
+    for check in CONFIGURATION:
+        register(check)
+    for check in DEPLOYMENT:
+        register(check, deploy=True)
+    for check in DATABASE:
+        register(check, Tags.database)

@@ -1,0 +1,141 @@
+"""Settings that are wrong whatever the database holds; some only where others reach the site (`--deploy`)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+
+SHORTEST_TOKEN = 32
+HERE = {"localhost", "127.0.0.1", "[::1]"}
+OF_ONE_PROCESS = ("locmem.LocMemCache", "dummy.DummyCache")
+Check = Callable[..., Iterable[CheckMessage]]
+
+
+def task_cluster(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    cluster: dict[str, Any] = settings.Q_CLUSTER
+    found: list[CheckMessage] = []
+    timeout, retry = cluster.get("timeout"), cluster.get("retry", 60)  # django-q2's own default
+    if not timeout or retry <= timeout:
+        found.append(
+            Error(
+                f"Q_CLUSTER: retry ({retry}) is not above timeout ({timeout}).",
+                hint="A roll-up that runs for longer than retry is started again beside itself. "
+                "Set both, in seconds, and retry above timeout.",
+                id="aggregates.E001",
+            )
+        )
+    if cluster.get("orm") != "default":
+        found.append(
+            Error(
+                "Q_CLUSTER: the queue is not in the site's database.",
+                hint='Set "orm": "default", so that a task and its schedule commit together.',
+                id="aggregates.E002",
+            )
+        )
+    return found
+
+
+def metrics_token(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if 0 < len(settings.METRICS_TOKEN) < SHORTEST_TOKEN:
+        hint = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        return [
+            Error(f"METRICS_TOKEN has less than {SHORTEST_TOKEN} characters.", hint=hint, id="aggregates.E003"),
+        ]
+    return []
+
+
+def exact_transactions(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    database = settings.DATABASES["default"]
+    found: list[CheckMessage] = []
+    if database.get("ATOMIC_REQUESTS"):
+        found.append(
+            Error(
+                "DATABASES: ATOMIC_REQUESTS is on.",
+                hint="Each page reads in a transaction of its own, in which all its numbers are as of one moment.",
+                id="aggregates.E004",
+            )
+        )
+    if database.get("OPTIONS", {}).get("pool"):
+        found.append(
+            Error(
+                "DATABASES: OPTIONS has a connection pool.",
+                hint="The task cluster forks, and the connections of a pool do not survive that.",
+                id="aggregates.E005",
+            )
+        )
+    return found
+
+
+def first_of_middleware(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if next(iter(settings.MIDDLEWARE), "") == "aggregates.web.views.probes.Probes":
+        return []
+    return [
+        Warning(
+            "MIDDLEWARE does not begin with aggregates.web.views.probes.Probes.",
+            hint="Without it there is no /healthz, /readyz and /metrics; after others, ALLOWED_HOSTS and the redirect "
+            "to HTTPS answer probes before it does.",
+            id="aggregates.W001",
+        )
+    ]
+
+
+def cache_of_sessions(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """The site itself keeps nothing in a cache; sessions kept there are lost between processes."""
+    if not settings.SESSION_ENGINE.endswith(".cache"):
+        return []
+    backend = settings.CACHES[settings.SESSION_CACHE_ALIAS]["BACKEND"]
+    if not backend.endswith(OF_ONE_PROCESS):
+        return []
+    return [
+        Warning(
+            "Sessions are kept in the memory of one process, and the site runs in several.",
+            hint="People would be logged out at every other request. Leave SESSION_ENGINE at its default, the "
+            "database, or set CACHES to a cache that the processes share.",
+            id="aggregates.W002",
+        )
+    ]
+
+
+def reach(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    hosts: set[str] = set(settings.ALLOWED_HOSTS)
+    found: list[CheckMessage] = []
+    if hosts <= HERE:
+        found.append(
+            Warning(
+                "ALLOWED_HOSTS: the site answers to this machine only.",
+                hint="Set it to the name that people use, such as usage.example.com.",
+                id="aggregates.W003",
+            )
+        )
+    if "*" in hosts:
+        found.append(
+            Warning(
+                "ALLOWED_HOSTS: the site answers to any name.",
+                hint="Name the hosts: links in the site's answers are made from the name that a request gives.",
+                id="aggregates.W004",
+            )
+        )
+    return found
+
+
+def database_of_its_own(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if "EMBEDDED" not in settings.DATABASES["default"]:
+        return []
+    return [
+        Warning(
+            "DATABASE_URL is not set: the log is in the embedded PostgreSQL, which nothing backs up.",
+            hint="Set DATABASE_URL to a PostgreSQL that is backed up, or back up USAGESITE_DATA (docs/settings.md).",
+            id="aggregates.W005",
+        )
+    ]
+
+
+CONFIGURATION: tuple[Check, ...] = (
+    task_cluster,
+    metrics_token,
+    exact_transactions,
+    first_of_middleware,
+    cache_of_sessions,
+)
+DEPLOYMENT: tuple[Check, ...] = (reach, database_of_its_own)

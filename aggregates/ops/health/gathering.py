@@ -1,0 +1,102 @@
+"""Reading the state of the site from its database, in one snapshot and with few statements."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
+from django_q.models import Schedule
+
+from aggregates.db.day_states import not_rolled
+from aggregates.db.partitions import missing_months_ahead
+from aggregates.models import RollUpRun, StaleDay, UsageLog
+from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
+from aggregates.query.runner import snapshot
+
+ANSWER_WITHIN = "5s"  # a probe that waits for longer has its answer
+MISMATCHES_SHOWN = timedelta(days=7)
+PROBED = 1000  # newest days that are not rolled up: since when each has waited
+
+
+def gather() -> Health:
+    """Never raises because of the database: that it does not answer is part of the state."""
+    try:
+        with snapshot() as now:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN}'")
+            pending = pending_migrations()
+            return Health(now, True, pending, None if pending else _work(now))
+    except (OperationalError, InterfaceError):
+        return Health(datetime.now(UTC), False)
+
+
+def pending_migrations() -> tuple[str, ...]:
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return tuple(f"{migration.app_label}.{migration.name}" for migration, _ in plan)
+
+
+def _work(now: datetime) -> Work:
+    return Work(
+        missing_partitions=tuple(missing_months_ahead(now)),
+        unrolled=_unrolled(),
+        stale=_stale(),
+        due=_due(),
+        last_runs=_last_runs(),
+        mismatches=RollUpRun.objects.filter(started_at__gte=now - MISMATCHES_SHOWN).aggregate(
+            found=Sum("mismatches", default=0)
+        )["found"],
+    )
+
+
+def _unrolled() -> Backlog:
+    """Open days are none of the backlog."""
+    counted = not_rolled().aggregate(days=Count("*"), oldest=Min("date"))
+    return Backlog(**counted, since=_waiting_since() if counted["days"] else None)
+
+
+def _waiting_since() -> datetime | None:
+    """Since when the longest waiting of the newest of them has waited: since its end, or since it was recorded.
+
+    A day that was imported just now has not waited since it ended. Its first call tells when that was.
+    """
+    first_call = UsageLog.objects.filter(
+        organization=OuterRef("organization"), timestamp__gte=OuterRef("starts_at"), timestamp__lt=OuterRef("ends_at")
+    ).order_by("timestamp")
+    newest = not_rolled().annotate(received_at=Subquery(first_call.values("received_at")[:1])).order_by("-date")
+    waits = newest.values_list("ends_at", "received_at")[:PROBED]
+    return min((max(ends_at, received_at or ends_at) for ends_at, received_at in waits), default=None)
+
+
+def _stale() -> Backlog:
+    marked = StaleDay.objects.order_by().values("organization", "date").annotate(first_mark=Min("marked_at"))
+    return Backlog(**marked.aggregate(days=Count("*"), oldest=Min("date"), since=Min("first_mark")))
+
+
+def _due() -> tuple[Due, ...]:
+    """Our tasks that are scheduled to run again."""
+    ours = Schedule.objects.filter(func__startswith="aggregates.").exclude(repeats=0).order_by("name")
+    return tuple(Due(name, next_run) for name, next_run in ours.values_list("name", "next_run") if next_run)
+
+
+def _last_runs() -> tuple[LastRun, ...]:
+    succeeded = dict(
+        RollUpRun.objects.filter(error="", finished_at__isnull=False)
+        .order_by()
+        .values_list("job")
+        .annotate(Max("finished_at"))
+    )
+    return tuple(
+        LastRun(
+            job=run.job,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            failed=bool(run.error),
+            days=run.days,
+            rows=run.rows,
+            compared=run.compared,
+            mismatches=run.mismatches,
+            succeeded_at=succeeded.get(run.job),
+        )
+        for run in RollUpRun.objects.order_by("job", "-started_at").distinct("job")
+    )

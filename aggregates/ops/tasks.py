@@ -1,0 +1,73 @@
+"""What the task cluster runs: rolling up every night, and again where calls came late.
+
+Neither task takes a date: both find their work in the database, so one run makes up for any number that were missed.
+"""
+
+from datetime import date
+
+from django.conf import settings
+
+from aggregates.db import clock
+from aggregates.db.locks import Busy
+from aggregates.db.partitions import ensure_months_ahead
+from aggregates.domain.formats import plural
+from aggregates.models import Job, RollUpRun
+from aggregates.rollup import protocol, retention, runs, verification
+from aggregates.rollup.recutting import recut_moved
+
+COMPARED = verification.NEWEST + 3  # dates compared with the log every night
+
+
+def nightly() -> str:
+    """Roll up every closed day that is not clean, make the partitions of the months to come, and compare with the log.
+
+    A date that fails does not keep the others from being done; the task then fails at its end.
+    """
+    with runs.recorded(Job.NIGHTLY) as run:
+        failures = runs.Failures()
+        words = [*recut(), roll_up(run, failures)]  # first: making partitions may have to wait for a long import
+        if made := ensure_months_ahead(clock.now()):
+            words.append(f"{plural(len(made), 'partition')} made")
+        verified = verification.verify(verification.choose(COMPARED))
+        runs.note_verified(run, verified)
+        if verified.differences:
+            words.append(f"{plural(len(verified.differences), 'day')} differed from the log")
+        words += drop_old_months()
+        runs.prune()
+        failures.raise_any()
+    return "; ".join(words)
+
+
+def repair() -> str:
+    """Roll up what has closed or become stale since, and of the open days what was recorded since."""
+    with runs.recorded(Job.REPAIR) as run:
+        failures = runs.Failures()
+        words = roll_up(run, failures)
+        failures.raise_any()
+    return words
+
+
+def recut() -> list[str]:
+    """Whose days were cut anew because the rules of their time zone changed."""
+    try:
+        moved = recut_moved()
+    except Busy:
+        return ["days of a time zone that changed could not be cut anew: usage is being recorded"]
+    return [f"days of {', '.join(organization.slug for organization in moved)} cut anew"] if moved else []
+
+
+def drop_old_months() -> list[str]:
+    """Which months of the log were dropped, if calls are not kept for ever, and which could not be."""
+    if not settings.KEEP_MONTHS:
+        return []
+    dropped = retention.drop_months(settings.KEEP_MONTHS, clock.now())
+    named = ", ".join(f"{month:%Y-%m}" for month in dropped.months)
+    return [f"calls of {named} dropped"] * bool(dropped.months) + [dropped.refusal] * bool(dropped.refusal)
+
+
+def roll_up(run: RollUpRun, failures: runs.Failures) -> str:
+    """What was done, for the list of runs in the admin."""
+    done = protocol.roll_up(open_days=True, on_error=failures)
+    runs.note(run, done)
+    summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"
+    return f"{summary}; busy: {', '.join(map(date.isoformat, done.busy))}" if done.busy else summary

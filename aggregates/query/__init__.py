@@ -1,0 +1,1 @@
+"""From a question to rows: selection, query, planner, scans, statements, runner, answer."""

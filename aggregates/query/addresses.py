@@ -1,0 +1,71 @@
+"""The state of a page as the query of its URL; aggregates.query.forms reads it back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+from aggregates.domain import ranges
+from aggregates.domain.ranges import Range
+from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, Selection
+
+DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
+
+
+def range_parameters(chosen: Range) -> dict[str, str]:
+    """The URL parameters that choose this range again; none for the default one."""
+    if chosen.name == "custom":
+        return {"range": "custom", "from": str(chosen.first), "to": str(chosen.last)}
+    return {} if chosen.name == ranges.DEFAULT else {"range": chosen.name}
+
+
+def range_query(chosen: Range) -> str:
+    """The URL query that chooses this range: with its “?”, or nothing for the default one."""
+    return written(range_parameters(chosen))
+
+
+def query_string(selection: Selection) -> str:
+    """The URL query that a form reads this selection from: with its “?”, or nothing for the default view."""
+    return written(range_parameters(selection.range) | parameters_beside_range(selection))
+
+
+def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
+    """The URL parameters that say what to see of a range, without those that are as by default."""
+    chosen: dict[str, str] = {
+        "measure": selection.measure,
+        "by": selection.by or NO_BREAKDOWN,
+        "bucket": selection.bucket,
+        "chart": selection.chart,
+        "compare": selection.compare,
+    }
+    parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+    for prefix, pairs in (("", selection.filters), ("not_", selection.excluded)):
+        for name in dict.fromkeys(name for name, _ in pairs):
+            parameters[f"{prefix}{name}"] = [value for given, value in pairs if given == name]
+    if hidden := [key for key in selection.hidden if key is not None]:
+        parameters["hide"] = hidden
+    if isinstance(selection, CallSelection):
+        parameters |= _parameters_of_calls(selection)
+    return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
+
+
+def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
+    status = {"status": selection.status} if selection.status else {}
+    part = selection.part
+    return status | ({"since": _iso(part.start), "until": _iso(part.end)} if part else {})
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def flat(parameters: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
+    """As pairs, for the hidden inputs of a form."""
+    return [
+        (name, value)
+        for name, values in parameters.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+
+
+def written(parameters: Mapping[str, str | list[str]]) -> str:
+    return f"?{urlencode(parameters, doseq=True)}" if parameters else ""

@@ -1,0 +1,59 @@
+"""What pages let one look at: numbers taken from sums, some of them ratios that cannot be added up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from aggregates.domain import formats, locales, money
+from aggregates.domain.measures import Sums
+from aggregates.domain.money import EXACT
+
+Number = Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How values are written: in full for people, and what stands before and after them on an axis."""
+
+    text: Callable[[Any], str]
+    around: Callable[[], tuple[str, str]]
+
+
+COST = Unit(money.shown, lambda: locales.current().dollars)
+COUNT = Unit(formats.count, lambda: ("", ""))
+PERCENT = Unit(formats.of_hundred, lambda: locales.current().percents)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMeasure:
+    """`of` gives the number, None where it is not defined; groups are ranked by `rank`, one of measures.RANKS."""
+
+    name: str
+    label: str
+    unit: Unit
+    of: Callable[[Sums], Number | None]
+    rank: str
+    is_additive: bool = True
+
+
+def cost_per_call(sums: Sums) -> Decimal | None:
+    """US dollars a call, over the calls that have a price; None if none has."""
+    priced = sums.calls - sums.unpriced_calls
+    return EXACT.divide(sums.cost, Decimal(priced)) if priced else None
+
+
+def cache_share(sums: Sums) -> Decimal | None:
+    """Percent of the input tokens that came from a cache; None without input."""
+    return sums.cache_hit_rate * 100 if sums.input_tokens else None
+
+
+MEASURES = (
+    ShownMeasure("cost", "Cost", COST, lambda sums: sums.cost, "cost"),
+    ShownMeasure("calls", "Calls", COUNT, lambda sums: sums.calls, "calls"),
+    ShownMeasure("tokens", "Tokens", COUNT, lambda sums: sums.tokens, "tokens"),
+    ShownMeasure("errors", "Errors", COUNT, lambda sums: sums.errors, "errors"),
+    ShownMeasure("cost_per_call", "Cost per call", COST, cost_per_call, "cost", is_additive=False),
+    ShownMeasure("cache_share", "Cache share", PERCENT, cache_share, "input_tokens", is_additive=False),
+)
+SHOWN = {measure.name: measure for measure in MEASURES}

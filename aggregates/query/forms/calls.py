@@ -1,0 +1,56 @@
+"""The state of the list of calls, read from its address."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from aggregates.domain.days import Span
+from aggregates.models import Organization
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.forms.fields import Instant, ListPlace, choice_of
+from aggregates.query.listing import KINDS, Beyond
+from aggregates.query.selection import CallSelection
+
+
+class CallsForm(DashboardForm):
+    """And which of the calls to list: `status`, `since` and `until` for a part of the range, and where the page begins:
+    `before` or `after` a place in the list, which are older or newer calls.
+    """
+
+    def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
+        super().__init__(data, organization=organization, now=now)
+        self.fields["status"] = choice_of(name for name in KINDS if name)
+        self.fields |= {"since": Instant(required=False), "until": Instant(required=False)}
+        self.fields |= {"before": ListPlace(required=False), "after": ListPlace(required=False)}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if cleaned.get("before") and cleaned.get("after"):
+            self.add_error("after", "Expected either this or “before”.")
+        if bool(since) != bool(until) and not self.errors:
+            self.add_error("until" if since else "since", "Expected a time here, too: a part of a range has both.")
+        elif since and until and not self.errors:
+            span = self._range_of(cleaned).span
+            if not span.start <= since < until <= span.end:
+                self.add_error("since", "Expected a part of the range.")
+        return cleaned
+
+    @property
+    def selection(self) -> CallSelection:
+        chosen = super().selection
+        given = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+        if not self.is_valid():
+            return CallSelection(**given)
+        since, until = self.cleaned_data["since"], self.cleaned_data["until"]
+        part = Span(since, until) if since and until else None
+        return CallSelection(**given, status=self.cleaned_data["status"], part=part)
+
+    @property
+    def beyond(self) -> Beyond | None:
+        """Where the page begins, unless with the newest call."""
+        if not self.is_valid():
+            return None
+        before, after = self.cleaned_data["before"], self.cleaned_data["after"]
+        return Beyond(before) if before else Beyond(after, is_older=False) if after else None

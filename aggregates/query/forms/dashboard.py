@@ -1,0 +1,74 @@
+"""The state of the dashboard, read from its address; aggregates.query.addresses writes it back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.models import Organization
+from aggregates.query.forms.fields import Values, check_text, choice_of
+from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.selection import (
+    AUTO,
+    BARS,
+    CONTROLS,
+    DEFAULT_BY,
+    NO_BREAKDOWN,
+    Selection,
+)
+
+PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
+
+
+class DashboardForm(RangeForm):
+    """The range, what to see of it and how (`measure`, `by`, `bucket`, `chart`, `compare`), and what to keep.
+
+    A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
+    and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
+    the rest. `add` is where one more filter is put (a dimension's name, or `not_` and its name), and `value` its value.
+    """
+
+    def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
+        super().__init__(data, zone=organization.time_zone, now=now)
+        self.organization = organization
+        for name, choices in CONTROLS.items():
+            self.fields[name] = choice_of(choices)
+        for name in BY_NAME:
+            self.fields[name] = Values(required=False)
+            self.fields[f"not_{name}"] = Values(required=False)
+        for name, field in {
+            "add": choice_of(PLACES),
+            "value": forms.CharField(required=False, strip=False, validators=[check_text]),
+        }.items():
+            self.fields[name] = field
+        self.fields["hide"] = Values(required=False)
+        self.fields["hide_other"] = forms.BooleanField(required=False)
+
+    @property
+    def selection(self) -> Selection:
+        """What to show; the default view where the form has errors."""
+        if not self.is_valid():
+            return Selection(self.organization, self.default)
+        chosen, place, value = self._chosen, self.cleaned_data["add"], self.cleaned_data["value"]
+        if place.startswith("not_"):
+            return chosen.excluding(place.removeprefix("not_"), [value])
+        return chosen.keeping(place, value) if place else chosen
+
+    @property
+    def _chosen(self) -> Selection:
+        data = self.cleaned_data
+        by = data["by"] or DEFAULT_BY
+        return Selection(
+            self.organization,
+            self.chosen,
+            by=None if by == NO_BREAKDOWN else by,
+            filters=tuple((name, value) for name in BY_NAME for value in data[name]),
+            excluded=tuple((name, value) for name in BY_NAME for value in data[f"not_{name}"]),
+            measure=data["measure"] or "cost",
+            bucket=data["bucket"] or AUTO,
+            chart=data["chart"] or BARS,
+            compare=data["compare"],
+            hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
+        )

@@ -1,0 +1,60 @@
+"""Fields that several forms have, and what they say when something is wrong."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
+from aggregates.query.listing import Place
+
+MAX_VALUES = 100  # of one dimension, in a filter
+DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
+CHOICES = {"invalid_choice": "There is no choice “%(value)s”."}
+
+
+def choice_of(names: Iterable[str]) -> forms.ChoiceField:
+    return forms.ChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
+
+
+class Values(forms.Field):
+    """Any number of texts under one name; those that came, each once."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: list[str] | None) -> list[str]:
+        return list(dict.fromkeys(value or ()))
+
+    def validate(self, value: list[str]) -> None:
+        if len(value) > MAX_VALUES:
+            raise ValidationError(f"Expected at most {MAX_VALUES} values.")
+        for text in value:
+            check_text(text)
+
+
+class Instant(forms.Field):
+    def to_python(self, value: str | None) -> datetime | None:
+        try:
+            return parse_time(value) if value else None
+        except ValueError as error:
+            raise ValidationError(f"{str(error).capitalize()}.") from None
+
+
+class ListPlace(forms.Field):
+    def to_python(self, value: str | None) -> Place | None:
+        try:
+            return Place.parse(value) if value else None
+        except ValueError as error:
+            raise ValidationError(f"{str(error).capitalize()}.") from None
+
+
+def check_text(text: str) -> None:
+    if "\0" in text:
+        raise ValidationError("Null characters are not allowed.")
+    check_size(text)
+
+
+def check_size(text: str) -> None:
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise ValidationError(f"Expected at most {MAX_TEXT_BYTES} bytes of text.")

@@ -1,0 +1,207 @@
+"""Where a query's numbers come from: the log, the aggregates, or both, decided day by day, without a database."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cache
+
+from django.conf import settings
+
+from aggregates.domain import days
+from aggregates.domain.days import Span
+from aggregates.domain.dimensions import Grain
+from aggregates.domain.periods import UNITS, Period, Unit
+from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
+
+MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """What is known of a day on which calls were recorded.
+
+    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many.
+    """
+
+    rolled: Span | None
+    rolled_at: datetime | None
+    stale: bool
+    calls: int = 0
+
+    def head_of(self, day: Span) -> Span | None:
+        """The part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
+        usable = self.rolled and not self.stale and self.rolled.start == day.start and self.rolled.end <= day.end
+        return self.rolled if usable else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which days are read where. Days on which nothing was recorded need no reading.
+
+    Of `head_days`, which are among log_days, the first part is read from the aggregates. `periods` are weeks and months
+    all days of which are among the other two: they are read from their sums, and `daily_days` day by day.
+    """
+
+    grain: Grain | None
+    aggregate_days: tuple[date, ...]
+    head_days: tuple[date, ...]
+    log_days: tuple[date, ...]
+    log_spans: tuple[Span, ...]
+    empty_days: tuple[date, ...]
+    rolled_at: datetime | None  # the latest roll-up among aggregate_days
+    rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
+    periods: tuple[Period, ...] = ()
+    daily_days: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
+    their aggregates alone, and the weeks and months whose sums are those of their daily aggregates.
+
+    It is as of `now`, or of any moment up to then. Plans of one span are alike: a few are kept.
+    """
+
+    states: Mapping[date, DayState]
+    now: datetime
+    log_from: date | None = None
+    periods: Collection[Period] = ()
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+
+
+def choose_source(query: UsageQuery, known: Known) -> Plan:
+    """Decide, day by day, where the query is answered from.
+
+    Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
+    there are none.
+    """
+    from_log = _reads_log(query, known.states)
+    if known.log_from and query.first < known.log_from:
+        _check_aggregates_answer(query, known.states, known.log_from)
+    units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
+    key = (query.start, query.end, query.zone, from_log, units)
+    plan = known.plans.get(key)
+    if plan is None:
+        if len(known.plans) >= MOST_PLANS:
+            known.plans.clear()
+        plan = known.plans[key] = _planned(query, known, from_log, units)
+    if query.source == Source.AGGREGATES and plan.log_days:
+        _refuse(query, plan.log_days)
+    return replace(plan, grain=query.grain)
+
+
+@cache
+def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
+    """The units of which every period falls into one bucket, and has sums of that grain; the longest first."""
+    within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: ("week",)}.get(bucket, ())
+    return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
+
+
+def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[Unit]) -> Plan:
+    """Where each day of the query's span is read; the same for every grain that has sums of these units."""
+    log_from = known.log_from or date.min
+    aggregate: list[date] = []
+    heads: list[date] = []
+    log: list[date] = []
+    empty: list[date] = []
+    spans: list[Span] = []
+    rolled_through, unbroken = None, True
+    for day, span in query.days:
+        whole, state = days.span_of(day, query.zone), known.states.get(day)
+        if day < log_from:
+            (aggregate if state else empty).append(day)
+            rolled_through = day if unbroken else rolled_through
+            continue
+        head = state.head_of(whole) if state else None
+        clean = whole.end <= known.now and (state is None or head == whole)
+        if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
+            rolled_through = day
+            aggregate.append(day)
+            continue
+        if unbroken := unbroken and clean:
+            rolled_through = day
+        if clean and state is None and not from_log:
+            empty.append(day)
+        elif head and head == head.clipped(span) and not from_log:
+            rest = Span(head.end, span.end)
+            (heads if rest else aggregate).append(day)
+            log += [day] if rest else []
+            spans += [rest] if rest else []
+        else:
+            log.append(day)
+            spans.append(span)
+    periods = _periods({*aggregate, *empty}, known, units) if units else ()
+    in_periods = {day for period in periods for day in period.dates}
+    return Plan(
+        grain=None,
+        aggregate_days=tuple(aggregate),
+        head_days=tuple(heads),
+        log_days=tuple(log),
+        log_spans=tuple(_joined(spans)),
+        empty_days=tuple(empty),
+        rolled_at=max((rolled for day in aggregate if (rolled := known.states[day].rolled_at)), default=None),
+        rolled_through=rolled_through,
+        periods=periods,
+        daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
+    )
+
+
+def _periods(unlogged: Set[date], known: Known, units: Iterable[Unit]) -> tuple[Period, ...]:
+    """The periods that can be read as such: all their days are in the range, none needs the log, and none is in another
+    one that is read, too."""
+    left = set(unlogged)
+    chosen: list[Period] = []
+    for unit in units:
+        for period in sorted(period for period in known.periods if period.unit == unit.name):
+            if left.issuperset(period.dates):
+                left.difference_update(period.dates)
+                chosen.append(period)
+    return tuple(chosen)
+
+
+def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
+    """Whether all days are read from the log: detail that no aggregate has, or a range so short that it is no work."""
+    if query.source == Source.LOG or query.bucket == Bucket.HOUR or query.grain is None:
+        return True
+    if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
+        return False
+    return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
+
+
+def _check_aggregates_answer(query: UsageQuery, states: Mapping[date, DayState], log_from: date) -> None:
+    """Raises QueryError if the query asks of days before log_from what their aggregates do not hold."""
+    asked = [(day, span) for day, span in query.days if day < log_from and day in states]
+    if not asked:
+        return
+    if query.source == Source.LOG:
+        reason = "the log cannot answer: leave the source to us"
+    elif query.bucket == Bucket.HOUR or any(span != days.span_of(day, query.zone) for day, span in asked):
+        reason = "daily aggregates know no hours: ask by day"
+    elif query.grain is None:
+        reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
+    else:
+        return
+    raise QueryError(f"The calls of days before {log_from} are no longer kept, and {reason}.")
+
+
+def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
+    if query.bucket == Bucket.HOUR:
+        raise QueryError("Daily aggregates know no hours: ask by day, or leave the source to us.")
+    if query.grain is None:
+        raise QueryError(f"No daily aggregate holds {' with '.join(query.dimensions)}: leave the source to us.")
+    listed = ", ".join(map(str, missing[:5])) + (" and others" if len(missing) > 5 else "")
+    raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans in order, with those that touch made one."""
+    held: Span | None = None
+    for span in spans:
+        if held and held.end == span.start:
+            held = Span(held.start, span.end)
+        else:
+            if held:
+                yield held
+            held = span
+    if held:
+        yield held

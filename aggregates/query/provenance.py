@@ -1,0 +1,51 @@
+"""The line on every page that says where its numbers come from, and as of when."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from aggregates.domain import days
+from aggregates.domain.formats import plural
+from aggregates.domain.wallclock import clock, when
+from aggregates.query.planner import Plan
+from aggregates.query.runner import Answer
+
+
+def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
+    """Which days were read where, in natural words."""
+    today = days.date_of(as_of, zone)
+    if not plan.aggregate_days and not plan.empty_days:
+        return "Live from the log."
+    parts = []
+    if plan.aggregate_days and plan.rolled_at:
+        counted = plural(len(plan.aggregate_days), "day")
+        parts.append(f"{counted} from daily aggregates, rolled up {when(plan.rolled_at, zone, as_of)}")
+    if plan.log_days:
+        parts.append(f"{_named_days(plan.log_days, today)} live from the log{_head(plan, today, zone)}")
+    if plan.empty_days:
+        parts.append(f"{plural(len(plan.empty_days), 'day')} without usage")
+    line = "; ".join(parts)
+    return f"{line[0].upper()}{line[1:]}."
+
+
+def _named_days(read: Iterable[date], today: date) -> str:
+    """“today”, “3 days”, “3 days and today”."""
+    others = sum(1 for day in read if day != today)
+    words = ([plural(others, "day")] if others else []) + (["today"] if today in read else [])
+    return " and ".join(words)
+
+
+def _head(plan: Plan, today: date, zone: str) -> str:
+    """Up to when today is read from the aggregates, if it is."""
+    starts = (span.start.astimezone(ZoneInfo(zone)) for span in plan.log_spans)
+    rest = next((start for start in starts if start.date() == today), None)
+    if not rest or today not in plan.head_days:
+        return ""
+    return f"{' ' if plan.log_days == (today,) else ', today '}since {clock(rest)}"
+
+
+def differing(main: Answer, others: Iterable[Answer]) -> bool:
+    """Whether any other answer about the same span had to read more of the log."""
+    return any(
+        set(other.plan.log_days) > set(main.plan.log_days) for other in others if other.query.span == main.query.span
+    )

@@ -1,0 +1,125 @@
+"""An answer as text: JSON, CSV, or a table for people."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+
+from aggregates.domain import days, money
+from aggregates.domain.formats import named
+from aggregates.domain.measures import MEASURES, Sums
+from aggregates.query.provenance import provenance
+from aggregates.query.runner import Answer, Row
+from aggregates.query.usage_query import Bucket
+
+# The sum of the calls' own rates means nothing to a reader; their mean does.
+SUMMED = tuple(measure.name for measure in MEASURES if measure.name != "cache_hit_rates")
+COLUMNS = (*SUMMED, "cache_hit_rate", "avg_cache_hit_rate")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begins so for a formula
+
+
+def as_json(answer: Answer) -> str:
+    """All of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
+    document = {**about(answer), "totals": measured(answer.totals), "rows": rows_of(answer)}
+    return json.dumps(document, indent=2)
+
+
+def about(answer: Answer) -> dict[str, object]:
+    """Whose usage it is, of which days, and where it was read."""
+    query, plan = answer.query, answer.plan
+    return {
+        "organization": query.organization.slug,
+        "time_zone": query.zone,
+        "from": query.first.isoformat(),
+        "to": query.last.isoformat(),
+        "source": {
+            "log_days": len(plan.log_days),
+            "aggregate_days": len(plan.aggregate_days),
+            "empty_days": len(plan.empty_days),
+            "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
+        },
+    }
+
+
+def rows_of(answer: Answer) -> list[dict[str, object]]:
+    return [{"start": start_of(answer, row), "key": row.key, **measured(row.sums)} for row in answer.rows]
+
+
+def as_csv(answer: Answer) -> str:
+    """The rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
+    return written("key", ((start_of(answer, row), row.key, *measured(row.sums).values()) for row in answer.rows))
+
+
+def as_spreadsheet(answer: Answer) -> str:
+    """The rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a formula."""
+    by = answer.query.by
+    rows = (
+        (start_of(answer, row), shown_cell(row.key) if by else "", *measured(row.sums).values()) for row in answer.rows
+    )
+    return written(by or "key", rows)
+
+
+def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("start", key, *COLUMNS))
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def shown_cell(key: str | None) -> str:
+    text = named(key)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def formula_keys(answer: Answer) -> list[str]:
+    return [key for key in answer.keys if key and key.startswith(FORMULA)]
+
+
+def as_table(answer: Answer) -> str:
+    """Aligned columns, a line of totals, and a line that says where the numbers come from."""
+    by = answer.query.by
+    label = ["start", *([by] if by else [])]
+    lines = [[*label, *COLUMNS]]
+    for row in answer.rows:
+        lines.append([start_of(answer, row), *([shown_key(row.key)] if by else []), *grouped(row.sums)])
+    lines.append(["total", *([""] if by else []), *grouped(answer.totals)])
+    source = provenance(answer.plan, answer.query.zone, answer.as_of)
+    return f"{aligned(lines, left=len(label))}\n\n{source}\n"
+
+
+def aligned(lines: list[list[str]], left: int) -> str:
+    """Cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def cells(line: list[str]) -> Iterable[str]:
+        for number, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            yield cell.ljust(width) if number < left else cell.rjust(width)
+
+    return "\n".join("  ".join(cells(line)).rstrip() for line in lines)
+
+
+def start_of(answer: Answer, row: Row) -> str:
+    """The row's local date; for hours its local time with the offset, so that the two of a repeated hour differ."""
+    if answer.query.bucket == Bucket.HOUR:
+        return answer.query.local(row.start).isoformat()
+    return days.date_of(row.start, answer.query.zone).isoformat()
+
+
+def measured(sums: Sums) -> dict[str, int | str]:
+    return {name: exact(getattr(sums, name)) for name in COLUMNS} | {"cost": exact(money.stored(sums.cost))}
+
+
+def exact(value: int | Decimal) -> int | str:
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def grouped(sums: Sums) -> list[str]:
+    """For people: as exact, with thousands set apart."""
+    return [f"{Decimal(value):,f}" for value in measured(sums).values()]
+
+
+def shown_key(key: str | None) -> str:
+    """For a terminal: what does not print is escaped, so that no key can move the cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in named(key))

@@ -1,0 +1,215 @@
+"""Reading the answers to queries, each from where it was planned.
+
+The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, lru_cache
+
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
+
+from aggregates.db.partitions import HOLD_LOG
+from aggregates.domain.days import Span
+from aggregates.domain.formats import plural
+from aggregates.domain.measures import RANKS, Sums
+from aggregates.domain.periods import Period
+from aggregates.models import Organization
+from aggregates.query.planner import DayState, Known, Plan, choose_source
+from aggregates.query.scans import pieces
+from aggregates.query.statements import statement_for, together
+from aggregates.query.usage_query import QueryError, Source, UsageQuery
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Ten times the default: to add up the aggregates of a long tail in parallel takes twice as long as alone, since the
+# database does not see that there are nearly as many groups as rows, most of which each worker makes and hands over.
+ALONE = "SET LOCAL parallel_setup_cost = 10000"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The sums of one bucket and group. `key` is the group's value, '' if unknown; None is Other, or no breakdown."""
+
+    start: datetime
+    key: str | None
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows with usage, by bucket and then by rank over the whole range, and where they came from, as of when."""
+
+    query: UsageQuery
+    rows: tuple[Row, ...]
+    plan: Plan
+    as_of: datetime
+
+    @cached_property
+    def totals(self) -> Sums:
+        return Sums.of(row.sums for row in self.rows)
+
+    @cached_property
+    def keys(self) -> tuple[str | None, ...]:
+        """The groups as the query ranks them over the whole range: highest first, Other last."""
+        parts: dict[str | None, list[Sums]] = {}
+        for row in self.rows:
+            parts.setdefault(row.key, []).append(row.sums)
+        sums = {key: Sums.of(of_key) for key, of_key in parts.items()}
+
+        def rank(key: str | None) -> tuple[bool, Decimal | int, Decimal, int, str]:
+            of_key = sums[key]
+            height = sum(getattr(of_key, name) for name in RANKS[self.query.rank])
+            return key is None, -height if height else 0, of_key.cost.copy_negate(), -of_key.calls, key or ""
+
+        return tuple(sorted(sums, key=rank))
+
+
+@contextmanager
+def snapshot() -> Iterator[datetime]:
+    """A read-only transaction in which everything is as of one moment; gives that moment, by the database's clock.
+
+    Within a transaction that is open already, it is the caller's.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if outermost:
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ALONE}; {HOLD_LOG}")
+        cursor.execute("SELECT statement_timestamp()")
+        yield cursor.fetchone()[0]
+
+
+def read(
+    queries: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None = None, *, seconds: int | None = None
+) -> dict[UsageQuery, Answer]:
+    """Answer queries about one organization, all in one snapshot.
+
+    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
+    too, if a statement, which may answer several, takes longer than so many seconds.
+    """
+    with for_at_most(seconds, "Adding this up from the log"):
+        return _read(dict.fromkeys(queries), refused)
+
+
+@contextmanager
+def for_at_most(seconds: int | None, doing: str) -> Iterator[None]:
+    """A snapshot in which no statement takes longer: instead, QueryError says that doing so does."""
+    if seconds is None:
+        yield
+        return
+    try:
+        with snapshot(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
+            yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise QueryError(
+            f"{doing} takes more than {plural(seconds, 'second')}: ask for fewer days, or for less at once."
+        ) from None
+
+
+def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None) -> dict[UsageQuery, Answer]:
+    with snapshot() as now:
+        if not wanted:
+            return {}
+        (organization,) = {query.organization for query in wanted}
+        first, last = min(query.first for query in wanted), max(query.last for query in wanted)
+        zone, log_from, periods = _as_of_now(organization, first, last)
+        known = _known(_states(organization, first, last), _quarter(now), log_from, periods)
+        plans = {}
+        for query in wanted:
+            try:
+                plans[query] = choose_source(_as_cut_now(query, zone), known)
+            except QueryError as error:
+                if refused is None:
+                    raise
+                refused[query] = error
+        return _answers(plans, now)
+
+
+def _quarter(now: datetime) -> datetime:
+    """The quarter of an hour that has begun: when days end, everywhere."""
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _as_of_now(organization: Organization, first: date, last: date) -> tuple[str, date | None, tuple[Period, ...]]:
+    """The organization's time zone, the first day whose calls are kept, and the periods from first to last that are
+    summed, as the snapshot has them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT time_zone, log_from, unit, first FROM aggregates_organization AS organization
+            LEFT JOIN aggregates_usageperiod ON organization_id = organization.id AND first BETWEEN %s AND %s
+            WHERE organization.id = %s ORDER BY unit, first
+            """,
+            [first, last, organization.pk],
+        )
+        rows = cursor.fetchall()
+    zone, log_from, *_ = rows[0]
+    return zone, log_from, tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
+
+
+def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
+    """A query that was cut in a time zone which has changed since can only be answered from the log."""
+    return query if query.zone == zone else replace(query, source=Source.LOG)
+
+
+Recorded = tuple[date, int, int | None, int, bool, int]
+
+
+def _states(organization: Organization, first: date, last: date) -> tuple[Recorded, ...]:
+    """What there is to know of each day: its start, what it is rolled through and when, in microseconds since 1970;
+    whether it is stale, and its calls that are rolled up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT date, {", ".join(map(_epoch, ("starts_at", "rolled_through", "rolled_at")))},
+                   date IN (SELECT date FROM aggregates_staleday WHERE organization_id = %s), COALESCE(total_calls, 0)
+            FROM aggregates_usageday AS day
+            LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
+            WHERE organization_id = %s AND date BETWEEN %s AND %s
+            """,
+            [organization.pk, organization.pk, first, last],
+        )
+        return tuple(cursor.fetchall())
+
+
+@lru_cache(maxsize=16)  # pages ask about the same days again and again, and mostly nothing has happened to them
+def _known(recorded: tuple[Recorded, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]) -> Known:
+    """With all that is planned from it, so `now` had better be the same for a while."""
+    return Known({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
+
+
+@lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
+def _state(start: int, end: int | None, at: int, stale: bool, calls: int) -> DayState:
+    if end is None:
+        return DayState(None, None, stale, calls)
+    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
+
+
+def _epoch(column: str) -> str:
+    """Microseconds since 1970: a number is read much faster than a timestamp, and there are three for every day."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _instant(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:
+    rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
+    for queries in together(plans):
+        found = [list(pieces(plans[query])) for query in queries]
+        if not found[0]:
+            continue  # without usage, for all of them
+        with connection.cursor() as cursor:
+            cursor.execute(*statement_for(queries, found))
+            for number, bucket, key, *sums in cursor.fetchall():
+                query = queries[number - 1]
+                rows[query].append(Row(query.buckets[bucket - 1], key, Sums(*sums)))
+    return {query: Answer(query, tuple(rows[query]), plan, now) for query, plan in plans.items()}

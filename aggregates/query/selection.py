@@ -1,0 +1,150 @@
+"""What a page is asked to show, as a value: made by its form, and turned into queries by tiles, charts and tables."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from aggregates.domain.days import Span
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.ranges import Range
+from aggregates.models import Organization
+from aggregates.query.display_measures import SHOWN, ShownMeasure
+from aggregates.query.usage_query import Bucket, UsageQuery
+
+DEFAULT_BY = "model"
+NO_BREAKDOWN = "none"
+AUTO = "auto"
+BUCKETS = (AUTO, "hour", "day", "week", "month")
+BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
+CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
+BEFORE, YEAR = "before", "year"
+MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
+
+CONTROLS = {
+    "measure": tuple(SHOWN),
+    "by": (*BY_NAME, NO_BREAKDOWN),
+    "bucket": BUCKETS,
+    "chart": CHARTS,
+    "compare": (BEFORE, YEAR),
+}  # what can be chosen besides range and filters
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A range of an organization's usage, what to see of it, and how.
+
+    `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
+    None for Other. What was chosen and is not possible gives way: no hours over months, no shares of a ratio.
+    """
+
+    organization: Organization
+    range: Range
+    by: str | None = DEFAULT_BY
+    filters: Pairs = ()
+    excluded: Pairs = ()
+    measure: str = "cost"
+    bucket: str = AUTO
+    chart: str = BARS
+    compare: str = ""
+    hidden: tuple[str | None, ...] = ()
+
+    @property
+    def shown(self) -> ShownMeasure:
+        return SHOWN[self.measure]
+
+    @property
+    def can_be_hourly(self) -> bool:
+        """A short range can, as long as its calls are kept."""
+        log_from = self.organization.log_from
+        return self.range.length <= MAX_HOURLY_DAYS and not (log_from and self.range.first < log_from)
+
+    @property
+    def step(self) -> Bucket:
+        """What it is drawn by: unless chosen, hours for a short range, and days."""
+        hourly = self.bucket == "hour" or (self.bucket == AUTO and self.range.is_hourly)
+        if hourly:
+            return Bucket.HOUR if self.can_be_hourly else Bucket.DAY
+        return Bucket.DAY if self.bucket == AUTO else Bucket(self.bucket)
+
+    @property
+    def form(self) -> str:
+        """The form of its chart: ratios cannot be stacked, so they are lines."""
+        return self.chart if self.shown.is_additive else LINES
+
+    def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
+        """By the step that it is drawn by."""
+        return self._query(self.step, by, top)
+
+    def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
+        """Over the whole range."""
+        return self._query(Bucket.TOTAL, by, top)
+
+    @property
+    def compared(self) -> "Selection":
+        """The same of the range that it is compared with: the one before, or a year earlier."""
+        return replace(self, range=self.range.year_before if self.compare == YEAR else self.range.before)
+
+    def with_filter(self, name: str, value: str | None) -> Self:
+        """The selection with this value as the only one of its dimension, or with `None` without any; others stay."""
+        kept = [pair for pair in self.filters if pair[0] != name]
+        filters = _in_order([*kept, *([(name, value)] if value is not None else [])])
+        excluded = tuple(pair for pair in self.excluded if pair[0] != name)
+        return replace(self, filters=filters, excluded=excluded, hidden=())
+
+    def keeping(self, name: str, value: str) -> Self:
+        """The selection with this value among those kept of its dimension."""
+        pairs = dict.fromkeys([*self.filters, (name, value)])
+        excluded = tuple(pair for pair in self.excluded if pair != (name, value))
+        return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
+
+    def excluding(self, name: str, values: Sequence[str]) -> Self:
+        """The selection without calls that have these values."""
+        filters = tuple(pair for pair in self.filters if pair[0] != name or pair[1] not in values)
+        pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
+        return replace(self, filters=filters, excluded=_in_order(pairs), hidden=())
+
+    def without(self, name: str, value: str) -> Self:
+        """The selection with this value neither kept nor left out."""
+        pair = (name, value)
+        return replace(
+            self,
+            filters=tuple(each for each in self.filters if each != pair),
+            excluded=tuple(each for each in self.excluded if each != pair),
+        )
+
+    def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
+        span, rank = self.range.span, self.shown.rank
+        return UsageQuery(
+            self.organization,
+            span.start,
+            span.end,
+            bucket,
+            by,
+            self.filters,
+            top,
+            excluded=self.excluded,
+            rank=rank if by else "cost",
+        )
+
+
+def _in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    return tuple(sorted(pairs, key=lambda pair: list(BY_NAME).index(pair[0])))
+
+
+@dataclass(frozen=True)
+class CallSelection(Selection):
+    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all."""
+
+    status: str = ""
+    part: Span | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.part or self.range.span
+
+    @property
+    def by_day(self) -> UsageQuery:
+        """How many there are on each day."""
+        return replace(self.in_all(), start=self.span.start, end=self.span.end, bucket=Bucket.DAY)

@@ -1,0 +1,151 @@
+"""A question about usage, as a value that travels from form, command or page to the rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
+
+from aggregates.domain import days
+from aggregates.domain.days import Span
+from aggregates.domain.dimensions import BY_NAME, Grain, grain_for
+from aggregates.domain.formats import count
+from aggregates.domain.measures import RANKS
+from aggregates.models import Organization
+
+MAX_DAYS = 3660
+MAX_HOURLY_DAYS = 1100
+
+
+class QueryError(ValueError):
+    """A question that cannot be answered as it was put."""
+
+
+class Bucket(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class Source(StrEnum):
+    """Where the answer may come from; AUTO lets the planner choose, and the numbers are the same."""
+
+    AUTO = "auto"
+    LOG = "log"
+    AGGREGATES = "aggregates"
+
+
+BEGINNINGS: dict[Bucket, Callable[[date], date]] = {
+    Bucket.DAY: lambda day: day,
+    Bucket.WEEK: days.week_of,
+    Bucket.MONTH: days.month_of,
+}
+
+
+@lru_cache(maxsize=100)  # a page asks several questions about the same days
+def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, Span], ...]:
+    """The days from start to before end, each with its part of that."""
+    first, last = days.date_of(start, zone), days.date_of(end - days.INSTANT, zone)
+    spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
+    return tuple((day, span) for day, span in spans if span)
+
+
+@dataclass(frozen=True)
+class UsageQuery:
+    """Sums of all measures over an organization's calls from `start` to before `end`.
+
+    In buckets of the organization's local hours, days, weeks (from Monday) or months, those at the ends cut to the
+    range, or one for all; `by` a dimension, or not broken down. `filters` and `excluded` are dimensions with values:
+    only calls with one of the values given for each dimension, and with none of those excluded. Groups are ranked over
+    the whole range by `rank`, then cost, then calls, then name; with `top`, those beyond the first so many are added up
+    under the key None, "Other".
+    """
+
+    organization: Organization
+    start: datetime
+    end: datetime
+    bucket: Bucket = Bucket.DAY
+    by: str | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    top: int | None = None
+    source: Source = Source.AUTO
+    excluded: tuple[tuple[str, str], ...] = ()
+    rank: str = "cost"
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise QueryError("The range ends before it begins.")
+        limit = MAX_HOURLY_DAYS if self.bucket == Bucket.HOUR else MAX_DAYS
+        if self.end - self.start > timedelta(days=limit + 1):
+            raise QueryError(f"The range is too long: at most {count(limit)} days by {self.bucket}.")
+        for name in self.dimensions:
+            if name not in BY_NAME:
+                raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
+        if self.rank not in RANKS:
+            raise QueryError(f"Unknown rank “{self.rank}”: expected one of {', '.join(RANKS)}.")
+
+    @classmethod
+    def for_dates(cls, organization: Organization, first: date, last: date, **rest: object) -> "UsageQuery":
+        """For whole days, first to last, both included."""
+        zone = organization.time_zone
+        return cls(organization, days.midnight(first, zone), days.midnight(last + days.DAY, zone), **rest)  # type: ignore[arg-type]
+
+    @property
+    def zone(self) -> str:
+        return self.organization.time_zone
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def first(self) -> date:
+        return days.date_of(self.start, self.zone)
+
+    @property
+    def last(self) -> date:
+        return days.date_of(self.end - days.INSTANT, self.zone)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Every dimension that the query filters or groups by."""
+        names = (*((self.by,) if self.by else ()), *(name for name, _ in (*self.filters, *self.excluded)))
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def grain(self) -> Grain | None:
+        """The grain of the daily aggregates that can answer this; None if there is none."""
+        return grain_for(self.dimensions)
+
+    @cached_property
+    def days(self) -> tuple[tuple[date, Span], ...]:
+        """The days of the range, each with the part of it that the range covers."""
+        return days_within(self.start, self.end, self.zone)
+
+    @cached_property
+    def buckets(self) -> tuple[datetime, ...]:
+        """The instants at which the range's buckets begin."""
+        if self.bucket == Bucket.TOTAL:
+            return (self.start,)
+        if self.bucket != Bucket.HOUR:
+            starts = dict(self.days)
+            return tuple(starts[day].start for day in self.bucket_dates)
+        hours = (hour for day, _ in self.days for hour in days.hours_of(day, self.zone))
+        return tuple(hour for hour in hours if self.start <= hour < self.end)
+
+    @cached_property
+    def bucket_dates(self) -> tuple[date, ...]:
+        """The first day of each bucket, where buckets are made of days."""
+        begins = BEGINNINGS.get(self.bucket)
+        if not begins:
+            return ()
+        first_days: dict[date, date] = {}
+        for day, _ in self.days:
+            first_days.setdefault(begins(day), day)
+        return tuple(first_days.values())
+
+    def local(self, instant: datetime) -> datetime:
+        return instant.astimezone(ZoneInfo(self.zone))

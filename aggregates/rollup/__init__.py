@@ -1,0 +1,1 @@
+"""Days into aggregates, and the proof that they are right."""

@@ -1,0 +1,102 @@
+"""Cutting an organization's days anew, when its time zone changes or the zone itself does.
+
+Only the rows that know the days change, in an instant: all of them then count as not rolled up and are read from the
+log, until the task cluster has rolled them up in their new cut.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+from django.db import connection, transaction
+
+from aggregates.db.locks import Lock, take, waiting_at_most
+from aggregates.domain import days
+from aggregates.domain.days import INSTANT, Span
+from aggregates.ingest.day_locks import insert_days
+from aggregates.models import Organization, StaleDay, UsageDay
+from aggregates.rollup import period_sums
+
+PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
+
+
+class CannotRecut(Exception):
+    """The log no longer holds all that would have to be summed again."""
+
+
+def change_time_zone(organization: Organization, zone: str) -> None:
+    """Cut the organization's days in another time zone, while calls keep coming in.
+
+    Raises Busy if others are recording or rolling up for long, and CannotRecut if the organization has days whose calls
+    are no longer in the log.
+    """
+    with _alone_with_zones(organization):
+        kept_from, recorded = organization.log_from, UsageDay.objects.filter(organization=organization)
+        if zone != organization.time_zone and kept_from and recorded.filter(date__lt=kept_from).exists():
+            raise CannotRecut(
+                f"The time zone stays {organization.time_zone}: the calls of days before {kept_from} are no longer "
+                "kept, so their aggregates cannot be cut anew."
+            )
+        organization.time_zone = zone
+        organization.save(update_fields=["time_zone"])
+        _recut(organization)
+
+
+@contextmanager
+def _alone_with_zones(organization: Organization) -> Iterator[None]:
+    with transaction.atomic():
+        with waiting_at_most(PATIENCE):
+            take(Lock.ZONES)
+        organization.refresh_from_db()
+        yield
+
+
+def _recut(organization: Organization) -> None:
+    since = organization.log_from or date.min
+    recorded = UsageDay.objects.filter(organization=organization, date__gte=since)
+    known = list(recorded.values_list("date", "starts_at", "ends_at"))
+    StaleDay.objects.filter(organization=organization, date__gte=since).delete()
+    recorded.delete()
+    cut = {day: span for day, span in _cut(known, organization.time_zone).items() if day >= since}
+    insert_days(organization, cut)
+    _forget(organization, {day for day, _, _ in known} - cut.keys())
+
+
+def _cut(known: Iterable[tuple[date, datetime, datetime]], zone: str) -> dict[date, Span]:
+    """The days of the zone that may hold a call of a day known so far. Their dates stay, so that their aggregates are
+    replaced when they are rolled up, and until then left out."""
+    dates: set[date] = set()
+    for day, starts_at, ends_at in known:
+        dates |= {day, *days.dates(days.date_of(starts_at, zone), days.date_of(ends_at - INSTANT, zone))}
+    spans = {day: days.span_of(day, zone) for day in sorted(dates)}
+    return {day: span for day, span in spans.items() if span}
+
+
+def _forget(organization: Organization, gone: set[date]) -> None:
+    """Delete the aggregates of dates that the zone skipped."""
+    for day in gone:
+        period_sums.forget(day, [organization.pk])
+    with connection.cursor() as cursor:
+        for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown") if gone else ():
+            cursor.execute(
+                f"DELETE FROM {table} WHERE organization_id = %s AND date = ANY(%s)", [organization.pk, [*gone]]
+            )
+
+
+def recut_moved() -> list[Organization]:
+    """Cut the days anew of organizations whose time zone has changed its rules since; which they are.
+
+    Until then such days are read from the log.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT time_zone, date, starts_at, ends_at FROM aggregates_usageday AS day "
+            "JOIN aggregates_organization AS organization ON organization.id = organization_id "
+            "WHERE log_from IS NULL OR date >= log_from"
+        )
+        moved = {zone for zone, day, *span in cursor.fetchall() if days.span_of(day, zone) != Span(*span)}
+    organizations = list(Organization.objects.filter(time_zone__in=moved))
+    for organization in organizations:
+        with _alone_with_zones(organization):  # the zone that it has by now
+            _recut(organization)
+    return organizations

@@ -1,0 +1,1 @@
+"""What people see: views, pages, charts, files to download."""

@@ -1,0 +1,16 @@
+"""Calls over time: those that went well, and those that failed."""
+
+from aggregates.query.display_measures import COUNT
+from aggregates.query.runner import Answer
+from aggregates.web.charts.chart import TotalsChart, values
+from aggregates.web.charts.figures import Series
+
+
+def series(answer: Answer) -> list[Series]:
+    return [
+        Series("OK", "series-1", values(answer, lambda sums: sums.calls - sums.errors)),
+        Series("Errors", "error", values(answer, lambda sums: sums.errors)),
+    ]
+
+
+CHART = TotalsChart("calls", "Calls", COUNT, series)

@@ -1,0 +1,76 @@
+"""What a chart is: it names the queries that it needs, and is drawn from their answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aggregates.domain.measures import Sums
+from aggregates.query.display_measures import Unit
+from aggregates.query.runner import Answer
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import UsageQuery
+from aggregates.web.charts.axes import axis_of
+from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
+
+NOTHING = Sums()
+Answers = Mapping[UsageQuery, Answer]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart with its numbers."""
+
+    name: str
+    title: str
+    unit: Unit
+    series: tuple[Series, ...]
+    figure: Figure
+    description: str
+
+    @property
+    def keys(self) -> list[str | None]:
+        return [one.key for one in self.series]
+
+
+class Chart(Protocol):
+    """`queries` asks for one row per bucket and group, in the first of them for what is drawn; it must be answered."""
+
+    @property
+    def name(self) -> str: ...
+
+    def queries(self, selection: Selection) -> tuple[UsageQuery, ...]: ...
+
+    def draw(self, selection: Selection, answers: Answers) -> Drawn: ...
+
+
+@dataclass(frozen=True)
+class TotalsChart:
+    """A chart of usage over time that is not broken down by a dimension."""
+
+    name: str
+    title: str
+    unit: Unit
+    series: Callable[[Answer], list[Series]]
+
+    def queries(self, selection: Selection) -> tuple[UsageQuery, ...]:
+        return (selection.over_time(),)
+
+    def draw(self, selection: Selection, answers: Answers) -> Drawn:
+        answer = answers[selection.over_time()]
+        series = tuple(self.series(answer))
+        figure = figure_of(axis_of(answer.query), series, Shape.BARS, self.unit)
+        return Drawn(
+            self.name, self.title, self.unit, series, figure, describe(self.title, selection, series, self.unit)
+        )
+
+
+def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:
+    """A group's measure for every bucket, as of no calls where there was no usage."""
+    found = {row.start: row.sums for row in answer.rows if row.key == key}
+    return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
+
+
+def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:
+    """The chart in a sentence, for those who do not see it."""
+    parts = ", ".join(f"{one.name} {one.total_text(unit)}" for one in series)
+    return f"{title} by {selection.step}, {selection.range.words}: {parts or 'nothing'}."

@@ -1,0 +1,46 @@
+"""Which colour a group gets: the same over filters and pages, whatever else is shown with it.
+
+The groups that cost most in the year up to the range have the colours in their order; of two that would have the same
+one, the greater keeps it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from zlib import crc32
+
+from aggregates.domain import days
+from aggregates.query.runner import Answer
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import Bucket, UsageQuery
+
+COLOURS = 8
+RANKED = 64
+
+
+def query(selection: Selection) -> UsageQuery:
+    """What its groups cost in the months of a year up to the last day, which may still be under way."""
+    last, zone = selection.range.last, selection.organization.time_zone
+    end = days.midnight(last, zone)
+    start = days.midnight(year_of_months(last), zone)
+    whole = replace(selection, filters=(), excluded=(), measure="cost").in_all(by=selection.by, top=RANKED)
+    return replace(whole, start=start, end=end, bucket=Bucket.TOTAL)
+
+
+def year_of_months(last: date) -> date:
+    """The first day of the month eleven months before; a month more on the first day of one, which adds nothing."""
+    month = days.month_of(last - days.DAY)
+    return date(month.year - 1, month.month % 12 + 1, 1) if month.month < 12 else date(month.year, 1, 1)
+
+
+def roles(keys: Sequence[str | None], ranked: Answer | None) -> dict[str | None, str]:
+    """Each group's colour by its role in the style sheet."""
+    order = [key for key in ranked.keys if key is not None] if ranked else []
+    preferred = {key: number % COLOURS for number, key in enumerate(order)}
+    named = [key for key in keys if key is not None]
+    taken: dict[int, str] = {}
+    for key in [*(key for key in order if key in named), *(key for key in named if key not in preferred)]:
+        first = preferred.get(key, crc32(key.encode()) % COLOURS)
+        slot = next((first + step) % COLOURS for step in range(COLOURS) if (first + step) % COLOURS not in taken)
+        taken[slot] = key
+    return {key: f"series-{slot + 1}" for slot, key in taken.items()} | {None: "other"}

@@ -1,0 +1,160 @@
+"""The cost bridge: what a change of the cost is made of, step by step, adding up to the last digit.
+
+docs/cost-bridge.md defines the steps. Each is the difference of two totals of an operation, where one more thing is as
+it is now and all that comes after it as it was before. Only these totals are rounded, to the 12 decimals of a cost, so
+that the steps of every operation add up to its difference. Between them all is computed with fractions, exactly.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from aggregates.domain.measures import Sums
+from aggregates.domain.money import EXACT, stored
+from aggregates.pricing.rates import Rates
+from aggregates.query.cost_groups import Cell, Cells
+
+NOTHING = Sums()
+ZERO, NONE = Decimal(0), Fraction(0)
+RatesOf = Callable[[str, str], Rates | None]
+
+# In the order in which before is turned into now.
+CHAIN = ("volume", "mix", "tokens", "cache", "price")
+STEPS = (*CHAIN, "new", "gone", "priced")
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """From `before` to `now`: for every operation with calls in either, the US dollars of each of STEPS."""
+
+    before: Sums
+    now: Sums
+    steps: Mapping[str, Mapping[str, Decimal]]  # by operation, then by step
+
+    @property
+    def difference(self) -> Decimal:
+        return EXACT.subtract(self.now.cost, self.before.cost)
+
+    def total(self, step: str) -> Decimal:
+        return total(of_operation[step] for of_operation in self.steps.values())
+
+    @property
+    def totals(self) -> dict[str, Decimal]:
+        return {step: self.total(step) for step in STEPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The calls of one cell then and now."""
+
+    cell: Cell
+    before: Sums
+    now: Sums
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its costs can be compared: not if it has calls in both, but a price in only one of them."""
+        return not (self.before.calls and self.now.calls) or bool(priced(self.before)) == bool(priced(self.now))
+
+
+def bridge(before: Cells, now: Cells, rates: RatesOf) -> Bridge:
+    """`rates` gives the list prices of a provider's model as they were before, None where there are none."""
+    pairs: dict[str, list[Pair]] = {}
+    for cell in sorted({*before, *now}):
+        pairs.setdefault(cell.operation, []).append(Pair(cell, before.get(cell, NOTHING), now.get(cell, NOTHING)))
+    steps = {operation: _steps(of_operation, rates) for operation, of_operation in pairs.items()}
+    return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
+
+
+def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
+    """The steps of one operation."""
+    steps = dict.fromkeys(STEPS, ZERO)
+    if not any(pair.before.calls for pair in pairs):
+        return steps | {"new": total(pair.now.cost for pair in pairs)}
+    if not any(pair.now.calls for pair in pairs):
+        return steps | {"gone": total(pair.before.cost.copy_negate() for pair in pairs)}
+    told = [pair for pair in pairs if pair.is_told]
+    others = [pair for pair in pairs if not pair.is_told]
+    levels = [total(pair.before.cost for pair in told), *map(_rounded, _levels(told, rates))]
+    levels.append(total(pair.now.cost for pair in told))
+    for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):
+        steps[name] = EXACT.subtract(after, level)
+    steps["priced"] = total(EXACT.subtract(pair.now.cost, pair.before.cost) for pair in others)
+    return steps
+
+
+def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
+    """What the operation would cost after each link of the chain but the last."""
+    calls_before, calls_now = (sum(map(priced, sums)) for sums in ([p.before for p in pairs], [p.now for p in pairs]))
+    cost = sum((Fraction(pair.before.cost) for pair in pairs), NONE)
+    yield cost * calls_now / calls_before if calls_before else NONE
+    staying = [(pair, _per_call(pair.before)) for pair in pairs if priced(pair.before) and priced(pair.now)]
+    arrived = sum((Fraction(pair.now.cost) for pair in pairs if not priced(pair.before)), NONE)
+    yield arrived + sum((each * priced(pair.now) for pair, each in staying), NONE)
+    factors = [
+        (each * priced(pair.now), _factors(pair, rates(pair.cell.provider, pair.cell.model))) for pair, each in staying
+    ]
+    yield arrived + sum((level * tokens for level, (tokens, _) in factors), NONE)
+    yield arrived + sum((level * both for level, (_, both) in factors), NONE)
+
+
+def _factors(pair: Pair, rates: Rates | None) -> tuple[Fraction, Fraction]:
+    """How much a call's tokens are worth now by the old list, as multiples of before: with the shares of cached and
+    written input as they were, and as they are."""
+    before, now = _amounts(pair.before), _amounts(pair.now)
+    prices = _prices(rates) if rates else None
+    if prices is None or any(
+        price is None and (old or new) for price, old, new in zip(prices, before, now, strict=True)
+    ):
+        return _of_any_token(pair)
+    fee = Fraction(rates.call) if rates else NONE
+
+    def worth(amounts: Iterable[Fraction]) -> Fraction:
+        return fee + sum((Fraction(price or 0) * each for price, each in zip(prices, amounts, strict=True)), NONE)
+
+    whole = worth(before)
+    if not whole:
+        return _of_any_token(pair)
+    inputs_before, inputs_now = sum(before[:3]), sum(now[:3])
+    shared = [each * inputs_now / inputs_before for each in before[:3]] if inputs_before else now[:3]
+    return worth([*shared, *now[3:]]) / whole, worth(now) / whole
+
+
+def _of_any_token(pair: Pair) -> tuple[Fraction, Fraction]:
+    """Without a list, every token counts the same, and nothing can be said of a cache."""
+    before, now = (Fraction(sums.tokens, sums.calls) for sums in (pair.before, pair.now))
+    factor = now / before if before else Fraction(1)
+    return factor, factor
+
+
+def _amounts(sums: Sums) -> list[Fraction]:
+    """Tokens a call: plain, cached and written input, plain and reasoning output."""
+    plain = sums.input_tokens - sums.cached_tokens - sums.cache_write_tokens
+    output = sums.output_tokens - sums.reasoning_tokens
+    amounts = (plain, sums.cached_tokens, sums.cache_write_tokens, output, sums.reasoning_tokens)
+    return [Fraction(each, sums.calls) for each in amounts]
+
+
+def _prices(rates: Rates) -> tuple[Decimal | None, ...]:
+    return rates.input, rates.cached, rates.cache_write, rates.output, rates.reasoning
+
+
+def priced(sums: Sums) -> int:
+    """How many of the calls have a price."""
+    return sums.calls - sums.unpriced_calls
+
+
+def _per_call(sums: Sums) -> Fraction:
+    return Fraction(sums.cost) / priced(sums)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    result = ZERO
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result
+
+
+def _rounded(amount: Fraction) -> Decimal:
+    return stored(EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator)))

@@ -1,0 +1,220 @@
+"""The dashboard as a workbook: its totals, a sheet for every chart and table, and every row behind them.
+
+A spreadsheet's numbers are binary and hold 15 digits; the totals stand beside theirs as text, exactly.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from aggregates.domain import formats
+from aggregates.domain.measures import Sums
+from aggregates.query import reports
+from aggregates.query.display_measures import COST, PERCENT, Unit
+from aggregates.query.runner import Answer
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import Bucket
+from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.figures import Series
+from aggregates.web.pages.dashboard import Dashboard
+from aggregates.web.pages.tables import Table, share_of
+
+MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
+RATE = "0.00000000"
+# Texts stay texts, whatever they begin with.
+PLAIN = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+WIDEST = 60  # characters
+
+
+class Shaped(NamedTuple):
+    """A number with a format of its own."""
+
+    value: Any
+    shape: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Lines under a header; `shapes` are the number formats of its columns, and the last lines may be in bold."""
+
+    name: str
+    header: Sequence[str]
+    shapes: Sequence[str]
+    lines: Sequence[Sequence[Any]]
+    bold: int = 0
+
+
+def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
+    """`rows` are by the dashboard's step and groups."""
+    file = BytesIO()
+    with Workbook(file, PLAIN) as book:
+        _write(book, _totals(dashboard))
+        for drawn in dashboard.charts:
+            _write(book, _chart(dashboard.selection, drawn))
+        for table in dashboard.tables:
+            _write(book, _table(table))
+        _write(book, _rows(rows))
+    return file.getvalue()
+
+
+def _totals(dashboard: Dashboard) -> Sheet:
+    found = [reports.measured(dashboard.totals)]
+    found += [reports.measured(dashboard.before.totals)] if dashboard.before else []
+    lines = [
+        (_in_words(name), *(cell for sums in found for cell in (_shaped(name, sums[name]), str(sums[name]))))
+        for name in reports.COLUMNS
+    ]
+    about = [(name, text) for name, text in _about(dashboard) if text]
+    return Sheet(
+        "Totals",
+        ("Measure", "Value", "Exactly", "Before", "Exactly before"),
+        ("", "", "", "", ""),
+        [*lines, (), *about],
+    )
+
+
+def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
+    selection = dashboard.selection
+    zone = selection.organization.time_zone
+    yield "Organization", selection.organization.name
+    yield "Range", f"{selection.range.words}, days in {zone}"
+    yield "Before", selection.compared.range.words
+    yield from (("Only", f"{name} {formats.named(value)}") for name, value in selection.filters)
+    yield from (("Without", f"{name} {formats.named(value)}") for name, value in selection.excluded)
+    yield "Source", dashboard.provenance
+    yield "As of", f"{dashboard.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    yield "Left out", dashboard.refusal
+
+
+def _chart(selection: Selection, drawn: Drawn) -> Sheet:
+    query = selection.over_time()
+    starts = [_start(query.local(start).isoformat(), query.bucket) for start in query.buckets]
+    columns = [_values(one) for one in drawn.series]
+    explored = f" by {selection.by}" if selection.by else " over time"
+    by = explored if drawn.name == "explore" else ""
+    return Sheet(
+        f"{drawn.title}{by}",
+        (query.bucket.value.capitalize(), *(one.name for one in drawn.series)),
+        (DAY, *(_shape(drawn.unit) for _ in columns)),
+        [
+            *zip(starts, *columns, strict=True),
+            ("Total", *map(_whole, drawn.series)),
+        ],
+        bold=1,
+    )
+
+
+def _values(one: Series) -> Sequence[Any]:
+    """With “no price” where no call of a bucket has one: that is not 0."""
+    unpriced = one.unpriced or (False,) * len(one.values)
+    return [formats.NO_PRICE if unknown else value for value, unknown in zip(one.values, unpriced, strict=True)]
+
+
+def _whole(one: Series) -> Any:
+    return formats.NO_PRICE if one.is_unpriced else one.total
+
+
+def _table(table: Table) -> Sheet:
+    lines = [(formats.named(line.key), *_columns(line.sums), line.share) for line in table.lines]
+    return Sheet(
+        f"Top {table.dimension.plural}",
+        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}"),
+        ("", MONEY, COUNT, COUNT, SHARE),
+        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.whole))],
+        bold=1,
+    )
+
+
+def _columns(sums: Sums) -> tuple[Any, ...]:
+    cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
+    return cost, sums.calls, sums.tokens
+
+
+def _rows(answer: Answer) -> Sheet:
+    by = answer.query.by
+    lines = [
+        (
+            _start(reports.start_of(answer, row), answer.query.bucket),
+            *((formats.named(row.key),) if by else ()),
+            *map(_number, reports.measured(row.sums).values()),
+        )
+        for row in answer.rows
+    ]
+    shapes = [_shape_of(name) for name in reports.COLUMNS]
+    header = (answer.query.bucket.value.capitalize(), *((by.capitalize(),) if by else ()))
+    return Sheet(
+        "Rows",
+        (*header, *map(_in_words, reports.COLUMNS)),
+        (DAY, *(("",) if by else ()), *shapes),
+        lines,
+    )
+
+
+def _start(iso: str, bucket: Bucket) -> date | str:
+    """Hours as text with their offset, so that the two of a repeated hour differ."""
+    return iso if bucket == Bucket.HOUR else date.fromisoformat(iso[:10])
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _shape_of(name: str) -> str:
+    return MONEY if name == "cost" else RATE if "rate" in name else COUNT
+
+
+def _shaped(name: str, value: int | str) -> Shaped:
+    return Shaped(_number(value), _shape_of(name))
+
+
+def _shape(unit: Unit) -> str:
+    return MONEY if unit is COST else SHARE if unit is PERCENT else COUNT
+
+
+def _number(value: int | str) -> Decimal:
+    return Decimal(value)
+
+
+def _write(book: Workbook, sheet: Sheet) -> None:
+    """Row by row, so that what was written needs no memory."""
+    page: Worksheet = book.add_worksheet(sheet.name[:31])
+    for column, title in enumerate(sheet.header):
+        texts = [_text(line[column]) for line in sheet.lines if column < len(line)]
+        page.set_column(column, column, min(max(map(len, [title, *texts])), WIDEST) + 2)
+    page.freeze_panes(1, 1)
+    page.write_row(0, 0, sheet.header, book.add_format({"bold": True, "bottom": 1}))
+    looks = {bold: _looks(book, sheet, {"bold": True, "top": 1} if bold else {}) for bold in (False, True)}
+    first_bold = len(sheet.lines) - sheet.bold
+    for number, line in enumerate(sheet.lines):
+        for column, value in enumerate(line):
+            held, shape = value if isinstance(value, Shaped) else (value, sheet.shapes[column])
+            if held is not None:
+                _write_cell(page, number + 1, column, held, looks[number >= first_bold][shape])
+
+
+def _looks(book: Workbook, sheet: Sheet, common: dict[str, Any]) -> dict[str, Any]:
+    """The format of each shape that the sheet has."""
+    own = {cell.shape for line in sheet.lines for cell in line if isinstance(cell, Shaped)}
+    return {
+        shape: book.add_format(common | ({"num_format": shape} if shape else {})) for shape in {*sheet.shapes, *own}
+    }
+
+
+def _write_cell(page: Worksheet, row: int, column: int, value: Any, shape: Any) -> None:
+    if isinstance(value, str):
+        page.write_string(row, column, value, shape)
+    elif isinstance(value, date):
+        page.write_datetime(row, column, value, shape)
+    else:
+        page.write_number(row, column, value, shape)
+
+
+def _text(cell: Any) -> str:
+    value = cell.value if isinstance(cell, Shaped) else cell
+    return f"{value:,.6f}" if isinstance(value, Decimal) else "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Forms of pages that change something."""

@@ -1,0 +1,58 @@
+"""A price of an organization's own."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django import forms
+
+from aggregates.domain import ranges
+from aggregates.domain.calls import MAX_TEXT_BYTES
+from aggregates.models import Organization, PriceOverride, User
+from aggregates.models.price import MAX_PRICE, PRICES
+from aggregates.pricing.overrides import set_price
+from aggregates.query.forms.fields import DATE, check_size
+
+LATEST = date(2999, 12, 31)
+
+
+class PriceForm(forms.Form):
+    """What people say about a price of their organization's own."""
+
+    pattern = forms.CharField(label="model", max_length=MAX_TEXT_BYTES, validators=[check_size])
+    first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+    last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        for name in PRICES:
+            self.fields[name] = forms.DecimalField(
+                label=name.replace("_", " ").replace("1h", "for 1 hour"),
+                required=name in ("input", "output"),
+                min_value=0,
+                max_value=MAX_PRICE,
+                max_digits=12,
+                decimal_places=6,
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("first"), cleaned.get("last")
+        for name, day in (("first", first), ("last", last)):
+            if day and not ranges.EARLIEST <= day <= LATEST:
+                self.add_error(name, f"Expected a date from {ranges.EARLIEST} to {LATEST}.")
+        if first and last and last < first:
+            self.add_error("last", f"Expected a date not before {first}, where it begins.")
+        return cleaned
+
+    def save_for(self, organization: Organization, created_by: User | None) -> PriceOverride:
+        """Set the price; one for the same model from the same day is replaced."""
+        data = self.cleaned_data
+        return set_price(organization, data["pattern"], data["first"], data["last"], data, created_by)
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Each wrong field, as it is called on the page, with what is wrong with it."""
+        return [
+            (str(self.fields[name].label), str(message)) for name, found in self.errors.items() for message in found
+        ]

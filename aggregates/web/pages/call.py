@@ -1,0 +1,76 @@
+"""One call, every field of it, in words."""
+
+from dataclasses import dataclass
+
+from aggregates.domain import formats, money
+from aggregates.domain.dimensions import DIMENSIONS, Dimension
+from aggregates.models import UsageLog
+from aggregates.web.pages.calls import cost_of, local_words
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """`dimension` is what the list can be filtered by, to this call's `value`."""
+
+    label: str
+    text: str
+    note: str = ""
+    dimension: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    details: tuple[Detail, ...]
+
+
+def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
+    """Times on the zone's wall clock, and in UTC."""
+    hit = f"{formats.of_hundred(call.cache_hit_rate * 100, 2)} of the input" if call.input_tokens else ""
+    source = call.get_cost_source_display()
+    return (
+        Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS))),
+        Section(
+            "Tokens",
+            (
+                Detail("Input", formats.count(call.input_tokens), "cached and written to a cache included"),
+                Detail("Cached", formats.count(call.cached_tokens), hit),
+                Detail("Written to a cache", formats.count(call.cache_write_tokens)),
+                Detail("of these for an hour", formats.count(call.cache_write_1h_tokens)),
+                Detail("Output", formats.count(call.output_tokens), "reasoning included"),
+                Detail("Reasoning", formats.count(call.reasoning_tokens)),
+            ),
+        ),
+        Section(
+            "What it cost",
+            (
+                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.exact(call.cost)}"),
+                Detail("Where the cost is from", source),
+            ),
+        ),
+        Section(
+            "How it was recorded",
+            (
+                Detail("Request id", call.request_id),
+                Detail("Received", local_words(call.received_at, zone), local_words(call.received_at, "UTC")),
+                Detail("Span around it", call.parent_span or "–"),
+                Detail("Provisional", "yes: the vendor's own report replaces it" if call.provisional else "no"),
+                Detail("Number in the log", str(call.pk)),
+            ),
+        ),
+    )
+
+
+def _times(call: UsageLog, zone: str) -> tuple[Detail, ...]:
+    took = "–" if call.latency_ms is None else f"{formats.count(call.latency_ms)} ms"
+    return (
+        Detail("Time", local_words(call.timestamp, zone), local_words(call.timestamp, "UTC")),
+        Detail("Status", call.get_status_display()),
+        Detail("Took", took),
+    )
+
+
+def _dimension(dimension: Dimension, call: UsageLog) -> Detail:
+    value = getattr(call, dimension.column)
+    return Detail(dimension.name.capitalize(), formats.named(value), "", dimension.name, value)

@@ -1,0 +1,152 @@
+"""All that the list of calls shows, read in one snapshot."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from aggregates.domain import days, formats, money
+from aggregates.domain.days import Span
+from aggregates.domain.measures import Sums
+from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
+from aggregates.models import Organization, UsageLog
+from aggregates.query.listing import KINDS, Beyond, Place, find, spans_with
+from aggregates.query.provenance import provenance
+from aggregates.query.runner import Answer, for_at_most, read, snapshot
+from aggregates.query.selection import CallSelection
+from aggregates.query.usage_query import QueryError
+from aggregates.web.pages.dashboard import PATIENCE
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    call: UsageLog
+    time: str
+    moment: str
+    cost: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """The calls of a day that are on the page; `summary` tells of all of its calls in the range, where known."""
+
+    words: str
+    summary: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """`unknown` says why there are no totals, `refusal` why there is no list; `gone` are calls no longer kept."""
+
+    selection: CallSelection
+    kept: Span
+    days: tuple[Day, ...] = ()
+    count: int | None = None
+    totals: Sums | None = None  # where the list is of calls of all kinds
+    newer: Place | None = None
+    older: Place | None = None
+    log_from: date | None = None
+    gone: int = 0
+    unknown: str = ""
+    refusal: str = ""
+    provenance: str = ""
+
+
+def load(selection: CallSelection, beyond: Beyond | None = None) -> Calls:
+    """The page of the list that begins beyond a place, or the first."""
+    query, kind, unknown = selection.by_day, KINDS[selection.status], ""
+    with snapshot() as as_of:
+        log_from = log_from_of(selection.organization)
+        kept = kept_of(selection, log_from)
+        answer: Answer | None = None
+        try:
+            answer = read([query], seconds=PATIENCE)[query]
+        except QueryError as error:
+            unknown = str(error)
+        spans = spans_with(answer, kind) if answer else [(kept, 0)]
+        spans = [(clipped, calls) for span, calls in spans if (clipped := span.clipped(kept))]
+        try:
+            with for_at_most(PATIENCE, "Finding these calls in the log"):
+                found = find(query, kind, spans, beyond, PAGE + 1)
+                if beyond and not beyond.is_older and len(found) <= PAGE:
+                    beyond = None  # those are newest of all: the first page shows them, and fills up
+                    found = find(query, kind, spans, None, PAGE + 1)
+        except QueryError as error:
+            return Calls(selection, kept, unknown=unknown, refusal=str(error))
+    has_more = len(found) > PAGE
+    is_upwards = bool(beyond and not beyond.is_older)
+    listed = (found[1:] if is_upwards else found[:PAGE]) if has_more else found
+    counted = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
+    return Calls(
+        selection,
+        kept,
+        days=_by_day(listed, selection, counted),
+        count=kind.count(answer.totals) if answer else None,
+        totals=answer.totals if answer and not selection.status else None,
+        newer=Place.of(listed[0]) if listed and beyond else None,
+        older=Place.of(listed[-1]) if listed and (has_more or is_upwards) else None,
+        log_from=log_from if kept != selection.span else None,
+        gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
+        unknown=unknown,
+        provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
+    )
+
+
+def kept_of(selection: CallSelection, log_from: date | None) -> Span:
+    """The part of the selection's span whose calls are kept; it may be empty."""
+    if log_from is None:
+        return selection.span
+    start = days.midnight(log_from, selection.organization.time_zone)
+    return Span(max(start, selection.span.start), selection.span.end)
+
+
+def log_from_of(organization: Organization) -> date | None:
+    """The first day whose calls are kept, as it is now, or in the snapshot that this is asked in."""
+    found: date | None = Organization.objects.values_list("log_from", flat=True).get(pk=organization.pk)
+    return found
+
+
+def _by_day(listed: list[UsageLog], selection: CallSelection, counted: dict[date, Sums]) -> tuple[Day, ...]:
+    zone = selection.organization.time_zone
+    return tuple(
+        Day(
+            weekday_words(day),
+            _summary(counted.get(day), selection.status),
+            tuple(_line(call, zone) for call in calls),
+        )
+        for day, calls in groupby(listed, key=lambda call: days.date_of(call.timestamp, zone))
+    )
+
+
+def _summary(sums: Sums | None, status: str) -> str:
+    if sums is None:
+        return ""
+    counted = formats.plural(KINDS[status].count(sums), "call")
+    return counted if status else f"{counted}, {formats.cost(sums)}"
+
+
+def _line(call: UsageLog, zone: str) -> Line:
+    local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
+    moment = ", ".join(local_words(call.timestamp, each) for each in both)
+    return Line(call, clock(local, seconds=True), moment, cost_of(call.cost))
+
+
+def cost_of(cost: Decimal | None) -> str:
+    return formats.NO_PRICE if cost is None else money.shown(cost)
+
+
+def local_words(instant: datetime, zone: str) -> str:
+    """With all digits: as in “2025-07-01 14:00:00.5 CEST”."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {abbreviation(local)}"
+
+
+def part_words(span: Span, zone: str) -> str:
+    """A part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
+    start, end = (instant.astimezone(ZoneInfo(zone)) for instant in (span.start, span.end))
+    last = clock(end) if start.date() == end.date() else moment_words(end)
+    return f"{moment_words(start)} – {last} {abbreviation(end)}"

@@ -1,0 +1,60 @@
+"""The tables of the dashboard: who and what used most, with all the others in one row, so that they add up."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aggregates.domain.dimensions import BY_NAME, Dimension
+from aggregates.domain.measures import RANKS, Sums
+from aggregates.query.runner import Answer
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import UsageQuery
+
+TOP = 10
+TABLES = ("operation", "model", "user", "subject")  # the dimensions that have a table
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group: its value ('' unknown, None all others), sums, and share in percent of what shares are of."""
+
+    key: str | None
+    sums: Sums
+    share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    dimension: Dimension
+    lines: tuple[Line, ...]
+    total: Sums
+    whole: str  # what shares are of, one of RANKS
+
+    @property
+    def whole_in_words(self) -> str:
+        return self.whole.replace("_", " ")
+
+
+def query_of(name: str, selection: Selection) -> UsageQuery:
+    return selection.in_all(by=name, top=TOP)
+
+
+def table_of(name: str, answer: Answer) -> Table:
+    whole = whole_of(answer.totals, answer.query.rank)
+    lines = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole)
+    return Table(BY_NAME[name], lines, answer.totals, whole)
+
+
+def whole_of(total: Sums, rank: str) -> str:
+    """What shares are of: what groups are ranked by, but the calls where nothing costs anything."""
+    return "calls" if rank == "cost" and not total.cost else rank
+
+
+def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> tuple[Line, ...]:
+    ordered = sorted(groups, key=lambda group: group[0] is None)
+    return tuple(Line(key, sums, share_of(sums, total, whole)) for key, sums in ordered)
+
+
+def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
+    """In percent; 0 where there is nothing to have a share of."""
+    part, of = (Decimal(sum(getattr(some, name) for name in RANKS[whole])) for some in (sums, total))
+    return part / of * 100 if of else Decimal(0)

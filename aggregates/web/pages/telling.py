@@ -1,0 +1,123 @@
+"""The cost bridge in words: what each step means, and the sentence that says the most important of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aggregates.domain import formats, money
+from aggregates.domain.money import EXACT
+from aggregates.web.cost_bridge import CHAIN, STEPS, Bridge
+
+MOST = 2  # reasons that the sentence names
+LEAST = Decimal("0.1")  # of the largest reason: a smaller one is not worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A step's name and meaning; and as a reason, where costs rise and where they fall, with where it happens."""
+
+    label: str
+    meaning: str
+    up: str
+    down: str
+    place: str = " in {}"
+
+
+WORDS = {
+    "volume": Words(
+        "Volume", "more or fewer calls, at the cost per call of before", "more calls", "fewer calls", " of {}"
+    ),
+    "mix": Words(
+        "Model mix",
+        "other models within an operation, at their cost per call",
+        "a dearer model mix",
+        "a cheaper model mix",
+    ),
+    "tokens": Words(
+        "Tokens per call", "longer or shorter input and output", "more tokens per call", "fewer tokens per call"
+    ),
+    "cache": Words(
+        "Caching", "another share of the input from a cache, or written to one", "less caching", "more caching"
+    ),
+    "price": Words("Price per token", "what the same tokens cost", "higher prices", "lower prices"),
+    "new": Words("New operations", "without any call before", "new operations", "", " ({})"),
+    "gone": Words("Gone operations", "without any call now", "", "operations that are gone", " ({})"),
+    "priced": Words(
+        "Prices known",
+        "models whose calls had no price in one of the ranges",
+        "prices known only now",
+        "prices no longer known",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    name: str
+    label: str
+    meaning: str
+    amount: Decimal
+    largest: tuple[tuple[str, Decimal], ...]  # the operations that it comes from most
+
+    @property
+    def text(self) -> str:
+        return signed(self.amount)
+
+
+def steps_of(found: Bridge) -> tuple[Step, ...]:
+    """Those of the chain always; the others where there is something to tell."""
+    totals = found.totals
+    return tuple(
+        Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(found, name))
+        for name in STEPS
+        if totals[name] or name in CHAIN
+    )
+
+
+def _largest(found: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
+    amounts = [(operation, steps[step]) for operation, steps in found.steps.items() if steps[step]]
+    return tuple(sorted(amounts, key=lambda each: (-abs(each[1]), each[0]))[:3])
+
+
+def told(found: Bridge) -> str:
+    """“Cost rose by $123.45 (12.3%) to $1,127.10: mostly more calls of chat (+$80.20); more caching saved $12.00.”"""
+    if not found.difference:
+        sentence = f"Cost stayed at {money.shown(found.now.cost)}"
+        return f"{sentence}." if not any(found.totals.values()) else f"{sentence}: what changed made up for each other."
+    rose = found.difference > 0
+    size = money.shown(found.difference.copy_abs())
+    share = f" ({formats.percent(found.difference.copy_abs(), found.before.cost)})" if found.before.cost else ""
+    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.shown(found.now.cost)}"
+    reasons = " and ".join(_reasons(found, rose))
+    against = _against(found, rose)
+    return f"{start}: mostly {reasons}{f'; {against}' if against else ''}."
+
+
+def _reasons(found: Bridge, rose: bool) -> Iterator[str]:
+    """The largest amounts of one step in one operation that go the way of the whole."""
+    amounts = [
+        (amount, step, operation)
+        for operation, steps in found.steps.items()
+        for step, amount in steps.items()
+        if (amount > 0) == rose and amount
+    ]
+    amounts.sort(key=lambda each: (-abs(each[0]), STEPS.index(each[1]), each[2]))
+    for amount, step, operation in amounts[:MOST]:
+        if amount.copy_abs() >= EXACT.multiply(amounts[0][0].copy_abs(), LEAST):
+            words = WORDS[step]
+            place = words.place.format(formats.excerpt(operation)) if operation else ""
+            yield f"{words.up if rose else words.down}{place} ({signed(amount)})"
+
+
+def _against(found: Bridge, rose: bool) -> str:
+    """The largest step, over all operations, that goes the other way."""
+    against = [(amount, step) for step, amount in found.totals.items() if (amount < 0) == rose and amount]
+    if not against:
+        return ""
+    amount, step = max(against, key=lambda each: (abs(each[0]), -STEPS.index(each[1])))
+    words = WORDS[step]
+    return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.shown(amount.copy_abs())}"
+
+
+def signed(amount: Decimal) -> str:
+    return f"+{money.shown(amount)}" if amount > 0 else money.shown(amount)

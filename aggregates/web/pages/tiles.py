@@ -1,0 +1,104 @@
+"""The tiles at the top of the dashboard: what was used, and how that compares with the range before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from aggregates.domain import formats
+from aggregates.domain.measures import Sums
+from aggregates.query.runner import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`direction` is up, down, same, new or none; `tone` is good, bad or plain."""
+
+    direction: str
+    text: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number as shown, the same with all digits, its change, and a remark where something needs attention."""
+
+    name: str
+    label: str
+    value: str
+    exact: str
+    change: Change
+    before: str
+    remark: str = ""
+
+    @property
+    def measure(self) -> str:
+        """The shown measure that charts what the tile sums up."""
+        return "cache_share" if self.name == "cache" else self.name
+
+
+def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") -> Change:
+    """The change in percent; “new” where there was nothing before."""
+    if not before:
+        return Change("new", "new") if now else Change("none", "–")
+    percent = (Decimal(now) - Decimal(before)) / Decimal(before) * 100
+    places = 1 if abs(percent) < 100 else 0
+    return _change(percent, places, formats.of_hundred(abs(percent), places), more_is)
+
+
+def in_points(now: Sums, before: Sums, more_is: str = "plain") -> Change:
+    """The change of the cache share, in percentage points; “–” where either range has no input."""
+    if not now.input_tokens or not before.input_tokens:
+        return Change("none", "–")
+    points = (now.cache_hit_rate - before.cache_hit_rate) * 100
+    return _change(points, 1, f"{formats.decimal(abs(points), 1)} pp", more_is)
+
+
+def _change(amount: Decimal, places: int, text: str, more_is: str) -> Change:
+    if not round(amount, places):  # nothing to see at the decimals that are shown
+        return Change("same", text)
+    less_is = {"good": "bad", "bad": "good"}.get(more_is, "plain")
+    return Change("up", text, more_is) if amount > 0 else Change("down", text, less_is)
+
+
+def cost(now: Sums, before: Sums) -> Tile:
+    remark = f"{formats.plural(now.unpriced_calls, 'call')} without price" if now.unpriced_calls else ""
+    known = now.unpriced_calls < now.calls or not now.calls
+    change = relative(now.cost, before.cost, more_is="bad") if known else Change("none", "–")
+    return Tile("cost", "Cost", formats.cost(now), formats.exact_cost(now), change, formats.cost(before), remark)
+
+
+def calls(now: Sums, before: Sums) -> Tile:
+    failed = formats.plural(now.errors, "error")
+    remark = f"{failed} ({formats.percent(now.errors, now.calls)})" if now.errors else ""
+    return _counted("calls", "Calls", now.calls, before.calls, remark)
+
+
+def tokens(now: Sums, before: Sums) -> Tile:
+    return _counted("tokens", "Tokens", now.tokens, before.tokens)
+
+
+def _counted(name: str, label: str, now: int, before: int, remark: str = "") -> Tile:
+    exact = f"{formats.count(now)} {label.lower()}"
+    return Tile(name, label, formats.compact(now), exact, relative(now, before), formats.compact(before), remark)
+
+
+def cache_share(now: Sums, before: Sums) -> Tile:
+    exact = f"{formats.count(now.cached_tokens)} of {formats.count(now.input_tokens)} input tokens"
+    return Tile(
+        "cache",
+        "Cache share",
+        formats.share_of_tokens(now.cached_tokens, now.input_tokens),
+        exact,
+        in_points(now, before, more_is="good"),
+        formats.share_of_tokens(before.cached_tokens, before.input_tokens),
+    )
+
+
+def compared(tile: Callable[[Sums, Sums], Tile], now: Sums, before: Answer | None) -> Tile:
+    """The tile; without a change where the range before cannot be answered any more."""
+    if before:
+        return tile(now, before.totals)
+    return replace(tile(now, now), change=Change("none", "–"), before="–")
+
+
+TILES: tuple[Callable[[Sums, Sums], Tile], ...] = (cost, calls, tokens, cache_share)

@@ -1,0 +1,31 @@
+"""What the dashboard says of calls that have no price."""
+
+from aggregates.domain import formats
+from aggregates.domain.measures import Sums
+from aggregates.query.runner import Answer
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import UsageQuery
+
+NAMED = 5  # models
+
+
+def query_of(selection: Selection) -> UsageQuery:
+    return selection.in_all(by="model")
+
+
+def told(totals: Sums, by_model: Answer | None) -> str:
+    """“2.1% of calls have no price: o9-experimental.” Nothing where all have one; no models where none can be told."""
+    if not totals.unpriced_calls:
+        return ""
+    share = f"{formats.percent(totals.unpriced_calls, totals.calls)} of calls have no price"
+    names = _models(by_model) if by_model else []
+    if not names:
+        return f"{share}."
+    listed, others = ", ".join(formats.excerpt(name) for name in names[:NAMED]), len(names) - NAMED
+    return f"{share}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{share}: {listed}."
+
+
+def _models(by_model: Answer) -> list[str]:
+    """Those with calls without a price, most of them first."""
+    rows = [row for row in by_model.rows if row.sums.unpriced_calls]
+    return [row.key or "" for row in sorted(rows, key=lambda row: (-row.sums.unpriced_calls, row.key or ""))]

@@ -1,0 +1,66 @@
+"""An organization's calls: the list, and one of them."""
+
+from dataclasses import replace
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from aggregates.accounts.access import membership_for, organizations_of
+from aggregates.domain.dimensions import DIMENSIONS
+from aggregates.models import Role, UsageLog
+from aggregates.query.addresses import flat, parameters_beside_range, query_string
+from aggregates.query.forms.calls import CallsForm
+from aggregates.query.listing import KINDS, Beyond
+from aggregates.query.selection import CallSelection
+from aggregates.web.pages.call import sections_of
+from aggregates.web.pages.calls import load, part_words
+from aggregates.web.views.answering import answer
+from aggregates.web.views.gate import PageRequest, page
+
+
+@page
+def call_list(request: PageRequest, slug: str) -> HttpResponse:
+    membership = membership_for(request.user, slug)
+    organization = membership.organization
+    form = CallsForm(request.GET, organization=organization, now=timezone.now())
+    loaded = load(form.selection, form.beyond)
+    selection = loaded.selection
+    here = _address(selection, form.beyond)
+    context = {
+        "calls": loaded,
+        "here": here,
+        "kinds": KINDS.values(),
+        "dimensions": DIMENSIONS,
+        "part": part_words(selection.part, organization.time_zone) if selection.part else "",
+        "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
+        "elsewhere": replace(selection, status="", part=None),
+    }
+    return answer(request, "calls", membership, form, context, here)
+
+
+def _address(selection: CallSelection, beyond: Beyond | None) -> str:
+    """With the place in the list where the page begins."""
+    query = query_string(selection)
+    if beyond is None:
+        return query
+    return f"{query}{'&' if query else '?'}{'before' if beyond.is_older else 'after'}={beyond.place}"
+
+
+@page
+def call(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    membership = membership_for(request.user, slug)
+    organization = membership.organization
+    found = UsageLog.objects.filter(organization=organization, id=number).first()
+    if found is None:
+        raise Http404
+    context = {
+        "organization": organization,
+        "call": found,
+        "sections": sections_of(found, organization.time_zone),
+        "selection": CallsForm(request.GET, organization=organization, now=timezone.now()).selection,
+        "back": request.GET.urlencode(),
+        "manages": membership.role == Role.ADMIN,
+        "organizations": organizations_of(request.user),
+    }
+    return render(request, "aggregates/call.html", context)

@@ -1,0 +1,68 @@
+"""An organization's dashboard: one view for the page and for the fragment that replaces its content."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.utils import timezone
+
+from aggregates.accounts.access import membership_for
+from aggregates.domain import days, ranges
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
+from aggregates.domain.ranges import LENGTHS, Range
+from aggregates.models import Organization
+from aggregates.query.addresses import query_string
+from aggregates.query.display_measures import MEASURES
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.runner import read
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import QueryError
+from aggregates.web.pages import dashboard as reading
+from aggregates.web.views.answering import answer
+from aggregates.web.views.gate import PageRequest, page
+
+MAX_VALUES = 30  # that are proposed
+
+
+@page
+def dashboard(request: PageRequest, slug: str) -> HttpResponse:
+    membership = membership_for(request.user, slug)
+    organization = membership.organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    loaded = reading.load(form.selection)
+    context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
+    if not loaded.totals.calls and not loaded.refusal:
+        context["latest"] = latest_range(organization)
+    return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
+
+
+@page
+def values(request: PageRequest, slug: str) -> HttpResponse:
+    """What the dimension that is about to be filtered by has been: the highest that contain the text typed so far."""
+    organization = membership_for(request.user, slug).organization
+    place = request.GET.get("add", "").removeprefix("not_")
+    if place not in BY_NAME:
+        return HttpResponseBadRequest(f"add: expected one of {', '.join(BY_NAME)}.", content_type="text/plain")
+    parameters = request.GET.copy()
+    parameters.pop("add")
+    form = DashboardForm(parameters, organization=organization, now=timezone.now())
+    query = form.selection.with_filter(place, None).in_all(by=place)
+    try:
+        keys = read([query], seconds=reading.PATIENCE)[query].keys
+    except QueryError:
+        keys = ()
+    typed = request.GET.get("value", "").casefold()
+    found = [key for key in keys if key and typed in key.casefold()][:MAX_VALUES]
+    return render(request, "aggregates/_values.html", {"values": found})
+
+
+def latest_range(organization: Organization) -> Selection | None:
+    """The 30 days up to the last day with usage; None for an organization that has none yet."""
+    day = reading.latest_day(organization)
+    if day is None:
+        return None
+    day = min(day, days.date_of(timezone.now(), organization.time_zone))  # a sender's clock may be ahead
+    first = day - timedelta(days=LENGTHS["30d"] - 1)
+    chosen: Range = ranges.of_days("custom", max(first, ranges.EARLIEST), day, organization.time_zone)
+    return Selection(organization, chosen)

@@ -1,0 +1,110 @@
+"""What pages show, as files."""
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
+
+from aggregates.accounts.access import membership_for
+from aggregates.domain import locales
+from aggregates.query import reports
+from aggregates.query.forms.calls import CallsForm
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.runner import read, snapshot
+from aggregates.query.selection import CallSelection, Selection
+from aggregates.query.usage_query import QueryError, UsageQuery
+from aggregates.web.exports import calls, focus
+from aggregates.web.exports.streaming import check_kept
+from aggregates.web.exports.workbook import as_xlsx
+from aggregates.web.pages.dashboard import PATIENCE, load
+from aggregates.web.views.gate import PageRequest, page
+
+GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
+MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@page
+def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
+    """Every measure by the step and the groups of the dashboard at the same address; it adds up to the same totals."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
+    query = _rows_of(form.selection)
+    try:
+        answer = read([query], seconds=PATIENCE)[query]
+    except QueryError as error:
+        return _refused(str(error))
+    return HttpResponse(
+        reports.as_spreadsheet(answer), content_type=CSV, headers=_named(form.selection, "usage", "csv")
+    )
+
+
+@page
+def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
+    """The dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
+    rows = _rows_of(form.selection)
+    try:
+        with locales.read_by(""), snapshot():  # a file says the same to every reader
+            loaded = load(form.selection)
+            if loaded.failed:
+                raise QueryError(loaded.refusal)
+            answer = read([rows], seconds=PATIENCE)[rows]
+    except QueryError as error:
+        return _refused(str(error))
+    if (found := len(answer.rows)) > MAX_ROWS:
+        return _refused(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {found:,}: take a longer step.")
+    return HttpResponse(as_xlsx(loaded, answer), content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
+
+
+@page
+def focus_csv(request: PageRequest, slug: str) -> HttpResponseBase:
+    """The calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
+    return _streamed(request, slug, "focus", focus.as_csv)
+
+
+@page
+def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
+    """The calls of the list at the same address."""
+    return _streamed(request, slug, "calls", calls.as_csv)
+
+
+def _streamed(
+    request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
+) -> HttpResponseBase:
+    organization = membership_for(request.user, slug).organization
+    form = CallsForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_told(form))
+    selection = form.selection
+    try:
+        check_kept(selection)
+    except QueryError as error:
+        return _refused(str(error))
+    return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
+
+
+def _rows_of(selection: Selection) -> UsageQuery:
+    return selection.over_time(selection.by, GROUPS if selection.by else None)
+
+
+def _named(selection: Selection, what: str, ending: str) -> dict[str, str]:
+    chosen = selection.range
+    name = f"{selection.organization.slug}-{what}-{chosen.first}-{chosen.last}.{ending}"
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _told(form: RangeForm) -> str:
+    return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
+
+
+def _refused(reason: str) -> HttpResponse:
+    return HttpResponse(f"{reason}\n", status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")

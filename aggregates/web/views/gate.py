@@ -1,0 +1,68 @@
+"""The one place where a page's visitor is checked, and where having no access becomes a 404."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from aggregates.accounts.access import NoAccess
+from aggregates.domain import locales
+from aggregates.models import User
+
+View = Callable[..., HttpResponseBase]
+
+
+class PageRequest(HttpRequest):
+    """A request as pages get it: from somebody who is logged in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def page(view: View) -> View:
+    """A page for people who are logged in. It is never kept in a cache: its numbers are those of now."""
+    return require_safe(_checked(view))
+
+
+def form_page(view: View) -> View:
+    """A page with a form that is sent to its own address."""
+    return require_http_methods(["GET", "HEAD", "POST"])(_checked(view))
+
+
+def action(view: View) -> View:
+    """What a form sets off; no page by itself."""
+    return require_POST(_checked(view))
+
+
+def _checked(view: View) -> View:
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return _to_login(request)
+        try:
+            with locales.read_by(request.headers.get("Accept-Language", "")):
+                return view(request, *args, **kwargs)
+        except NoAccess:
+            raise Http404 from None
+
+    return never_cache(vary_on_headers("HX-Request", "Accept-Language")(checked))
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """A fragment request takes the whole page there: a log-in form within the dashboard would be of no use.
+
+    From there the visitor comes back to a page: what only suggests values is none.
+    """
+    htmx = HtmxDetails(request)
+    wanted = request.get_full_path()
+    if htmx and not htmx.boosted:
+        wanted = htmx.current_url_abs_path or wanted
+    response = redirect_to_login(wanted)
+    return HttpResponseClientRedirect(response.url) if htmx else response

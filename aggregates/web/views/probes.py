@@ -1,0 +1,82 @@
+"""What monitors ask: whether the process lives, whether the site is ready, and its metrics."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+# Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.
+from aggregates.ops import health, metrics
+
+# Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
+THIS_MACHINE = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.ASCII | re.IGNORECASE)
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    found = health.problems()
+    ready = health.is_ready(found)
+    checks = {check: not any(problem.check == check for problem in found) for check in health.CHECKS}
+    words = [{"check": problem.check, "unready": problem.unready, "problem": problem.words} for problem in found]
+    return JsonResponse({"ready": ready, "checks": checks, "problems": words}, status=200 if ready else 503)
+
+
+@require_safe
+@never_cache
+def scrape(request: HttpRequest) -> HttpResponse:
+    """For whoever holds METRICS_TOKEN, and for processes of this machine."""
+    if not (has_token(request) or is_of_this_machine(request)):
+        answer = HttpResponse("A token is needed: METRICS_TOKEN.\n", status=401, content_type="text/plain")
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    body, content_type = metrics.exposition(request.headers.get("Accept", ""))
+    return HttpResponse(body, content_type=content_type)
+
+
+def has_token(request: HttpRequest) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    expected = settings.METRICS_TOKEN
+    return bool(expected) and scheme.lower() == "bearer" and constant_time_compare(given.strip(), expected)
+
+
+def is_of_this_machine(request: HttpRequest) -> bool:
+    """Whether the request came straight from a process of this machine, and not through a proxy on it.
+
+    A proxy says so in a header, or hands on the name under which the site is known elsewhere. One that does neither
+    is none that people could log in through: their browser's Origin would not fit the host.
+    """
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a socket's peer has no address
+        return False
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    return peer.is_loopback and THIS_MACHINE.fullmatch(request.META.get("HTTP_HOST", "")) is not None
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": scrape}
+
+
+class Probes:
+    """First of all middleware: no host name, redirect to TLS, session or log-in is between a probe and its answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path_info, self.get_response)(request)

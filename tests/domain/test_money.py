@@ -1,0 +1,38 @@
+"""Where money is rounded."""
+
+from decimal import Decimal
+
+import pytest
+
+from aggregates.domain import money
+
+
+@pytest.mark.parametrize(
+    ("amount", "stored"),
+    [
+        ("0.0123", "0.012300000000"),
+        ("0.0000000000005", "0.000000000000"),  # half goes to the even neighbour
+        ("0.0000000000015", "0.000000000002"),
+        ("999999999.999999999999", "999999999.999999999999"),
+        ("1E-30", "0.000000000000"),
+    ],
+)
+def test_the_log_keeps_twelve_decimals_half_even(amount: str, stored: str) -> None:
+    assert str(f"{money.stored(Decimal(amount)):f}") == stored
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "$0.00"),
+        ("10182.700381636", "$10,182.70"),
+        ("1", "$1.00"),
+        ("0.995", "$0.995"),
+        ("0.01234567", "$0.0123"),
+        ("0.000000123456", "$0.000000123"),
+        ("-12.345", "-$12.34"),
+        ("123456789012345678901234567890.12", "$123,456,789,012,345,678,901,234,567,890.12"),
+    ],
+)
+def test_people_see_cents_or_three_significant_digits(amount: str, shown: str) -> None:
+    assert money.shown(Decimal(amount)) == shown

@@ -1,0 +1,210 @@
+"""Rows out of files: what is read, with its line, and what is said about what cannot be."""
+
+import gzip
+import tracemalloc
+from decimal import Decimal
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregates.ingest.importing.files import MAX_LINE, Rejection, UnreadableFile, open_usage_file
+
+Read = tuple[tuple[str, ...] | None, list[tuple[int, Any]], list[str]]
+LONG = b"x" * (MAX_LINE + 1)
+DEEP = b"[" * 100_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "usage"
+
+
+def read(path: Path, content: bytes) -> Read:
+    """Columns, rows and rejections of a file with this content."""
+    path.write_bytes(content)
+    rejections: list[Rejection] = []
+    with open_usage_file(str(path)) as file:
+        rows = list(file.rows(rejections.append))
+    return file.columns, rows, [str(rejection) for rejection in rejections]
+
+
+def never(rejection: Rejection) -> None:
+    pytest.fail(str(rejection))
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "rows"),
+    [
+        (b"a,b\n1,2\n3,4\n", ("a", "b"), [(2, ["1", "2"]), (3, ["3", "4"])]),
+        (b"a,b\r\n1,2\r\n3,4", ("a", "b"), [(2, ["1", "2"]), (3, ["3", "4"])]),
+        (b"a,b\r1,2\r3,4", ("a", "b"), [(2, ["1", "2"]), (3, ["3", "4"])]),
+        (b"\xef\xbb\xbfa,b\n1,2\n", ("a", "b"), [(2, ["1", "2"])]),
+        (b" a , b\n 1,2 \n", ("a", "b"), [(2, [" 1", "2 "])]),
+        (b'a,b\n"1\nand\r\nmore",2\n3,"4, ""5"""\n', ("a", "b"), [(2, ["1\nand\r\nmore", "2"]), (5, ["3", '4, "5"'])]),
+        (b'"a\nb",c\n1,2\n', ("a\nb", "c"), [(3, ["1", "2"])]),
+        (b"\n \n\na,b\n\n1,2\n \n\r\n3,4\n\n", ("a", "b"), [(6, ["1", "2"]), (9, ["3", "4"])]),
+        (b"a,b\n", ("a", "b"), []),
+        (b"a,b", ("a", "b"), []),
+        (b"a,,\n1,2,3\n,,\n", ("a", "", ""), [(2, ["1", "2", "3"]), (3, ["", "", ""])]),
+        (b"a\n1\n\n2\n", ("a",), [(2, ["1"]), (4, ["2"])]),
+        (b"a,b\n\xff,2\n", ("a", "b"), [(2, ["\udcff", "2"])]),
+        (b"a,b\n1\x00,2\n", ("a", "b"), [(2, ["1\0", "2"])]),
+        ("a,b\n1\u20282,\u00a0\n".encode(), ("a", "b"), [(2, ["1\u20282", "\u00a0"])]),
+        (b"a,b\n" + b"x" * 200_000 + b",2\n", ("a", "b"), [(2, ["x" * 200_000, "2"])]),
+        (b'{"a": 1}\n{"b": {"c": null}}\n', None, [(1, {"a": 1}), (2, {"b": {"c": None}})]),
+        (b'{"a": 1}\r\n{"a": 2}', None, [(1, {"a": 1}), (2, {"a": 2})]),
+        (b'\xef\xbb\xbf \n\n  {"a": 1}\n \n{"a": 2}\n\n', None, [(3, {"a": 1}), (5, {"a": 2})]),
+        (b'{"a": "\xff"}\n', None, [(1, {"a": "\udcff"})]),
+        (b'{"a": "\\u0000"}\n', None, [(1, {"a": "\0"})]),
+        (b'{"a": 1, "a": 2}\n{}\n', None, [(1, {"a": 2}), (2, {})]),
+    ],
+    ids=count(),
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_rows_come_with_the_line_that_they_start_on(
+    path: Path, content: bytes, columns: tuple[str, ...] | None, rows: list[Any], compressed: bool
+) -> None:
+    assert read(path, gzip.compress(content) if compressed else content) == (columns, rows, [])
+
+
+def test_gzip_data_may_have_several_parts(path: Path) -> None:
+    parts = gzip.compress(b"a,b\n1,2\n3,") + gzip.compress(b"4\n")
+    assert read(path, parts)[1] == [(2, ["1", "2"]), (3, ["3", "4"])]
+
+
+def test_fractions_in_json_are_exactly_what_was_written(path: Path) -> None:
+    row = read(path, b'{"cost": 0.10000000000000000001, "small": 1e-7, "whole": 12345678901234567890}')[1][0][1]
+    assert row == {
+        "cost": Decimal("0.10000000000000000001"),
+        "small": Decimal("1E-7"),
+        "whole": 12345678901234567890,
+    }
+    assert [type(value) for value in row.values()] == [Decimal, Decimal, int]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\n \r\n\n", "the file is empty"),
+        (gzip.compress(b""), "the file is empty"),
+        (b'\n[{"a": 1}]', "line 2: expected one JSON object a line, not an array of them"),
+        (
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+        ),
+        (b"PK\x03\x04\x14\0\0\0", "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
+        ("a,b\n1,2\n".encode("utf-16"), "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
+        (
+            "a,größe\n1,2\n".encode("latin-1"),
+            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+        ),
+        (b"\na,b, a\n1,2,3\n", "line 2: expected column names that differ, got “a” twice"),
+        (b'"a,b\n1,2\n', "line 1: expected a CSV header: unexpected end of data"),
+        (LONG, "line 1: expected at most 10,000,000 characters"),
+        (b"a,b\n1,2\n" + LONG, "line 3: expected at most 10,000,000 characters"),
+        (b'{"a": 1}\n\n{"a": "' + LONG, "line 3: expected at most 10,000,000 characters"),
+        (b"\x1f\x8bnonsense", "after line 0: the gzip data is damaged"),
+        (b"\x1f", "after line 0: the gzip data is damaged"),
+        (b"\x1fa,b\n1,2\n", "after line 0: the gzip data is damaged"),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], "after line 2: the gzip data ends too early"),
+        (gzip.compress(b"a,b\n1,2\n")[:-8] + b"\0" * 8, "after line 2: the gzip data is damaged"),
+        (gzip.compress(b"a,b\n1,2\n") + b"more", "after line 2: the gzip data is damaged"),
+        (gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 20, "after line 0: the gzip data is damaged"),
+    ],
+    ids=count(),
+)
+def test_files_that_cannot_be_read(path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        read(path, content)
+    assert str(caught.value) == message
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    for path, message in [(tmp_path / "missing", "No such file or directory"), (tmp_path, "Is a directory")]:
+        with pytest.raises(UnreadableFile) as caught, open_usage_file(str(path)):
+            pass
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("content", "rejections"),
+    [
+        (b"a,b\n1\n3,4\n5,6,7\n", ["line 2: expected 2 columns, got 1", "line 4: expected 2 columns, got 3"]),
+        (b'a,b\n"x"y,2\n3,4\n', ["line 2: expected CSV: ',' expected after '\"'"]),
+        (b'a,b\n3,4\n1,"2\n3,4\n', ["line 3: expected CSV: unexpected end of data"]),
+        (b'{"a": 1}\nnonsense\n', ["line 2: expected JSON: Expecting value at character 1"]),
+        (b'{"a": 1}\n{"a": 2\n', ["line 2: expected JSON: Expecting ',' delimiter at character 9"]),
+        (b'{"a": 1}\n{"a": 2} {"a": 3}\n', ["line 2: expected JSON: Extra data at character 10"]),
+        (b'{"a": 1}\n{"a": "\0"}\n', ["line 2: expected JSON: Invalid control character at at character 8"]),
+        (b'{"a": 1}\n[1]\n\n2\nnull\n"x"\n', [f"line {n}: expected a JSON object" for n in (2, 4, 5, 6)]),
+        (
+            b'{"a": 1}\n{"a": NaN}\n{"a": -Infinity}\n{"a": ' + b"9" * 5000 + b'}\n{"a": 1e9999999999999999999999}\n',
+            [f"line {n}: expected JSON without NaN, Infinity and numbers of thousands of digits" for n in (2, 3, 4, 5)],
+        ),
+        (b'{"a": 1}\n{"a": ' + DEEP + b"\n", ["line 2: expected JSON with less nesting"]),
+    ],
+    ids=count(),
+)
+def test_what_is_no_row_is_rejected_and_the_rest_read(path: Path, content: bytes, rejections: list[str]) -> None:
+    _, rows, rejected = read(path, content)
+    assert rejected == rejections
+    assert len(rows) == 1
+
+
+def test_a_field_that_goes_on_and_on_is_rejected(path: Path) -> None:
+    _, rows, rejected = read(path, b'a,b\n1,2\n1,"' + (b"x" * 999_999 + b"\n") * 11)
+    assert rows == [(2, ["1", "2"])]
+    assert rejected[0] == "line 3: expected CSV: field larger than field limit (10000000)"
+
+
+def test_reading_ends_when_a_rejection_is_not_borne(path: Path) -> None:
+    def reject(rejection: Rejection) -> None:
+        raise ZeroDivisionError(str(rejection))
+
+    path.write_bytes(b"a,b\n1,2\n3\n5,6\n")
+    seen: list[tuple[int, Any]] = []
+    with open_usage_file(str(path)) as file, pytest.raises(ZeroDivisionError, match="line 3"):
+        seen += file.rows(reject)
+    assert seen == [(2, ["1", "2"])]
+
+
+def test_rows_before_damage_are_read_first(path: Path) -> None:
+    content = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(50_000))
+    path.write_bytes(gzip.compress(content)[:-1000])
+    seen = 0
+    with open_usage_file(str(path)) as file, pytest.raises(UnreadableFile) as caught:
+        for line, _ in file.rows(never):
+            seen = line
+    assert seen > 40_000
+    assert str(caught.value) == f"after line {seen}: the gzip data ends too early"
+
+
+def test_position_moves_through_the_size(path: Path) -> None:
+    content = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(50_000)))
+    path.write_bytes(content)
+    with open_usage_file(str(path)) as file:
+        positions = [file.position() for _ in file.rows(never)]
+        assert file.size == len(content)
+        assert 0 < positions[0] < positions[25_000] < positions[-1]
+        assert positions[-1] == file.position() == len(content)
+
+
+@pytest.mark.parametrize(("start", "row"), [(b"a,b\n", b"%d,%0100d\n"), (b"", b'{"a": %d, "b": "%0100d"}\n')])
+def test_memory_does_not_grow_with_the_file(path: Path, start: bytes, row: bytes) -> None:
+    content = BytesIO()
+    with gzip.GzipFile(fileobj=content, mode="wb", compresslevel=1) as packed:
+        packed.write(start)
+        for number in range(100_000):
+            packed.write(row % (number, number))
+    path.write_bytes(content.getvalue())
+    tracemalloc.start()
+    try:
+        with open_usage_file(str(path)) as file:
+            assert sum(line > 0 for line, _ in file.rows(never)) == 100_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000  # of a text of more than ten
+    finally:
+        tracemalloc.stop()

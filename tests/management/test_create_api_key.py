@@ -1,0 +1,31 @@
+"""create_api_key prints a key, alone on standard output, so that a script can take it."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from aggregates.accounts.access import key_for
+from aggregates.models import ApiKey, Kind, Organization
+
+
+def test_it_prints_a_key_that_works(acme: Organization) -> None:
+    out, err = StringIO(), StringIO()
+    call_command("create_api_key", "acme", name="nightly", stdout=out, stderr=err)
+    key = key_for(out.getvalue().removesuffix("\n"), Kind.RECORD)
+    assert (key.organization, key.name, key.created_by) == (acme, "nightly", None)
+    assert "This is the key “nightly” of Acme." in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "said"),
+    [
+        ("nowhere", "x", "There is no organization “nowhere”. There is: acme."),
+        ("acme", " ", "name: This field is required."),
+        ("acme", "x" * 101, "name: Ensure this value has at most 100 characters"),
+    ],
+)
+def test_what_is_wrong_is_said(acme: Organization, slug: str, name: str, said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("create_api_key", slug, name=name)
+    assert not ApiKey.objects.exists()

@@ -1,0 +1,205 @@
+"""The demo tells the same story at every run, has something on every chart, and never touches a site in use."""
+
+from collections import Counter, defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from io import StringIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+
+from aggregates.db import clock
+from aggregates.domain import days
+from aggregates.domain.calls import Call
+from aggregates.models import DailyAggregate, Organization, Role, StaleDay, UsageLog, User
+from aggregates.ops import demo
+from aggregates.ops.demo.cast import ANALYTICS, GAMES, STORIES, SUPPORT
+from aggregates.ops.demo.story import LENGTH, Story, calls_of
+
+BEGAN = date(2025, 3, 1)
+DAYS = [BEGAN + timedelta(days=number) for number in range(LENGTH.days)]
+
+
+@lru_cache
+def told(story: Story) -> dict[date, list[Call]]:
+    return {day: list(calls_of(story, day, BEGAN)) for day in DAYS}
+
+
+def costs(story: Story) -> dict[date, Decimal]:
+    return {day: sum((call.cost or Decimal(0) for call in calls), Decimal(0)) for day, calls in told(story).items()}
+
+
+def months(story: Story) -> list[list[Call]]:
+    """The first and the last 30 days."""
+    return [[call for day in part for call in told(story)[day]] for part in (DAYS[:30], DAYS[-30:])]
+
+
+@pytest.fixture
+def data_folder(settings, tmp_path) -> Path:
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+def run_demo() -> str:
+    out = StringIO()
+    call_command("demo", stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
+def test_a_day_is_told_the_same_every_time(story):
+    assert list(calls_of(story, DAYS[77], BEGAN)) == told(story)[DAYS[77]]
+    assert told(story)[DAYS[77]] != told(story)[DAYS[78]]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
+def test_calls_lie_within_their_local_day_and_have_ids_of_their_own(story):
+    zone = ZoneInfo(story.time_zone)
+    assert all(call.timestamp.astimezone(zone).date() == day for day, calls in told(story).items() for call in calls)
+    ids = Counter(call.request_id for calls in told(story).values() for call in calls)
+    assert set(ids.values()) == {1}
+    assert "" not in ids
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
+def test_usage_grows_and_fails_now_and_then(story):
+    first, last = months(story)
+    assert len(last) > 1.5 * len(first)
+    assert len({call.user_id for call in last}) > len({call.user_id for call in first})
+    failed = [call for calls in told(story).values() for call in calls if call.status == "error"]
+    assert 0.008 < len(failed) / sum(map(len, told(story).values())) < 0.03
+    assert {call.input_tokens == 0 for call in failed} == {True, False}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
+def test_every_dimension_has_several_values(story):
+    calls = [call for calls in told(story).values() for call in calls]
+    for field, least in {
+        "operation": 3,
+        "provider": 2,
+        "model": 4,
+        "user_id": 30,
+        "subject_id": 200,
+        "project": 2,
+    }.items():
+        assert len({getattr(call, field) for call in calls}) >= least, field
+
+
+@pytest.mark.parametrize("story", [SUPPORT, ANALYTICS], ids=lambda story: story.slug)
+def test_offices_rest_at_weekends_and_at_night(story):
+    by_weekday = Counter(dict.fromkeys(range(7), 0))
+    by_hour: Counter[int] = Counter()
+    for day, calls in told(story).items():
+        by_weekday[day.weekday()] += len(calls)
+        by_hour.update(call.timestamp.astimezone(ZoneInfo(story.time_zone)).hour for call in calls)
+    assert max(by_weekday[5], by_weekday[6]) < min(by_weekday[day] for day in range(5)) / 3
+    assert by_hour[10] > 20 * (by_hour[23] + 1)
+
+
+@pytest.mark.parametrize(
+    ("story", "older", "newer"),
+    [
+        (SUPPORT, "claude-sonnet-4", "claude-sonnet-4-5"),
+        (GAMES, "gpt-4o", "gpt-5-mini"),
+        (ANALYTICS, "gpt-4o", "gpt-5"),
+    ],
+    ids=lambda value: getattr(value, "slug", value),
+)
+def test_an_older_model_gives_way_to_a_newer_one(story, older, newer):
+    first, last = ({call.model for call in month} for month in months(story))
+    assert (older in first, newer in first) == (True, story is ANALYTICS and newer in first)
+    assert (older in last, newer in last) == (False, True)
+
+
+def test_half_way_prompts_begin_to_be_cached():
+    hits = defaultdict(int)
+    for day, calls in told(SUPPORT).items():
+        hits[day >= BEGAN + LENGTH / 2] += sum(call.cached_tokens for call in calls)
+    assert hits[False] == 0
+    assert hits[True] / sum(call.input_tokens for day in DAYS[198:] for call in told(SUPPORT)[day]) > 0.5
+    assert sum(call.cache_write_tokens for call in months(SUPPORT)[1]) > 0
+
+
+def test_the_spike_in_cost_has_a_cause():
+    spent = costs(ANALYTICS)
+    *_, first, second = sorted(spent, key=lambda day: spent[day])
+    assert abs(first - second) == timedelta(days=1)
+    usual = sorted(spent.values())[len(spent) // 2]
+    assert spent[first] > 8 * usual
+    by_operation: dict[str, Decimal] = defaultdict(Decimal)
+    for call in told(ANALYTICS)[first]:
+        by_operation[call.operation] += call.cost or 0
+    assert by_operation["contract-backfill"] > spent[first] * Decimal("0.9")
+
+
+def test_one_morning_many_calls_failed():
+    errors = {day: sum(call.status == "error" for call in calls) for day, calls in told(SUPPORT).items()}
+    *_, usual_most, most = sorted(errors.values())
+    assert most > 2 * usual_most
+
+
+def test_the_calls_of_one_model_have_no_price():
+    unpriced = {call.model for calls in told(GAMES).values() for call in calls if call.cost is None}
+    assert unpriced == {"llama-3.3-70b"}
+
+
+def test_an_empty_site_is_filled_up_to_now(db, data_folder, client):
+    said = run_demo()
+
+    slugs = [story.slug for story in STORIES]
+    assert list(Organization.objects.order_by("slug").values_list("slug", flat=True)) == sorted(slugs)
+    assert 60_000 <= UsageLog.objects.count() <= 120_000
+    newest = UsageLog.objects.order_by("-timestamp").first()
+    assert newest and timedelta(0) <= clock.now() - newest.timestamp < timedelta(hours=12)
+    # Rolled up, but for the calls that came late.
+    late = {mark.date: days.date_of(clock.now(), mark.organization.time_zone) for mark in StaleDay.objects.all()}
+    assert late
+    assert all(2 <= (today - day).days <= 6 for day, today in late.items())
+    dates = DailyAggregate.objects.values_list("date", flat=True)
+    assert min(dates) == demo.first_day(clock.now())
+    out = StringIO()
+    call_command("aggregate_day", "--from", str(max(late)), "--to", str(max(late)), "--verify", stdout=out)
+    assert "Compared" in out.getvalue()
+
+    login_file = data_folder / "demo-login"
+    assert login_file.stat().st_mode & 0o777 == 0o600
+    email, password = (line.split(": ")[1] for line in login_file.read_text().splitlines())
+    assert f"E-mail: {email}\nPassword: {password}\n" in said
+    assert client.login(username=email, password=password)
+    user = User.objects.get(email=email)
+    assert (user.is_staff, user.is_superuser) == (True, True)
+    assert {(m.organization.slug, m.role) for m in user.memberships.all()} == {(slug, Role.ADMIN) for slug in slugs}
+
+
+def test_a_site_in_use_stays_as_it_is(acme, data_folder):
+    assert run_demo() == "There are organizations already: no demo data was made.\n"
+
+    assert list(Organization.objects.all()) == [acme]
+    assert not UsageLog.objects.exists()
+    assert not User.objects.exists()
+    assert list(data_folder.iterdir()) == []
+
+
+def test_the_login_is_shown_again_as_long_as_it_works(acme, data_folder):
+    login = demo.Login("admin@example.com", "some password")
+    demo.write_login(data_folder / "demo-login", login)
+    user = User.objects.create_superuser(login.email, login.password)
+    assert "E-mail: admin@example.com\nPassword: some password\n" in run_demo()
+
+    user.set_password("another one")
+    user.save()
+    assert "assword" not in run_demo()
+
+
+def test_a_run_that_fails_leaves_nothing(transactional_db, data_folder):
+    (data_folder / "demo-login").mkdir()  # so that the login cannot be written
+
+    with pytest.raises(OSError, match="demo-login"):
+        run_demo()
+
+    assert not Organization.objects.exists()
+    assert not User.objects.exists()
+    assert not UsageLog.objects.exists()

@@ -1,0 +1,171 @@
+"""The form: a page's state is read from its URL and written back; what is wrong is named, and replaced by defaults."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.http import QueryDict
+
+from aggregates.domain import ranges
+from aggregates.models import Organization
+from aggregates.query.addresses import query_string
+from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.selection import Selection
+
+NOW = datetime(2025, 7, 30, 12, 20, tzinfo=UTC)
+ACME = Organization(pk=1, slug="acme", name="Acme", time_zone="America/Los_Angeles")
+DEFAULT = Selection(ACME, ranges.preset("30d", NOW, ACME.time_zone))
+
+
+def form_of(query: str) -> DashboardForm:
+    return DashboardForm(QueryDict(query), organization=ACME, now=NOW)
+
+
+def test_an_empty_query_is_the_last_30_days_by_model() -> None:
+    form = form_of("")
+
+    assert form.selection == DEFAULT
+    assert not form.errors
+    assert (DEFAULT.by, DEFAULT.filters, DEFAULT.range.length) == ("model", (), 30)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?range=24h",
+        "?range=7d&by=user",
+        "?range=12m",
+        "?range=custom&from=2025-01-01&to=2025-03-31&by=project",
+        "?model=gpt-5",
+        "?operation=chat&user=",
+        "?measure=tokens&by=none&bucket=week&chart=cumulative&compare=year",
+        "?model=gpt-5&model=o9&not_user=&not_user=bob&hide=gpt-5&hide_other=1",
+        "?range=90d&user=a%26b%3Dc%C3%A9+%3Cb%3E&subject=+padded+",
+    ],
+)
+def test_a_selection_written_as_a_query_reads_back_the_same(query: str) -> None:
+    form = form_of(query.removeprefix("?"))
+
+    assert not form.errors
+    assert query_string(form.selection) == query
+    assert form_of(query_string(form.selection).removeprefix("?")).selection == form.selection
+
+
+def test_a_filter_that_is_there_but_empty_keeps_what_is_unknown() -> None:
+    assert form_of("user=").selection.filters == (("user", ""),)
+    assert form_of("").selection.filters == ()
+
+
+def test_custom_dates_are_both_included() -> None:
+    chosen = form_of("range=custom&from=2025-03-09&to=2025-03-09").selection.range
+
+    assert (chosen.first, chosen.last) == (date(2025, 3, 9), date(2025, 3, 9))
+    assert chosen.span.end - chosen.span.start == timedelta(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("range=5d", "range", "There is no choice “5d”."),
+        ("by=colour", "by", "There is no choice “colour”."),
+        ("range=custom&to=2025-07-01", "from", "A custom range needs this date."),
+        ("range=custom&from=2025-07-01", "to", "A custom range needs this date."),
+        ("range=custom&from=2025-13-01&to=2025-07-01", "from", "Expected a date, YYYY-MM-DD."),
+        ("range=custom&from=01.07.2025&to=2025-07-01", "from", "Expected a date, YYYY-MM-DD."),
+        (
+            "range=custom&from=2025-07-02&to=2025-07-01",
+            "to",
+            "Expected a date not before 2025-07-02, where the range begins.",
+        ),
+        (
+            "range=custom&from=0001-01-01&to=2025-07-01",
+            "from",
+            "Expected a date from 2000-01-01 to 2025-07-30, got 0001-01-01.",
+        ),
+        (
+            "range=custom&from=2025-07-01&to=9999-12-31",
+            "to",
+            "Expected a date from 2000-01-01 to 2025-07-30, got 9999-12-31.",
+        ),
+        ("range=custom&from=2001-01-01&to=2025-07-01", "from", "A range may have at most 3,660 days."),
+        ("measure=joy", "measure", "There is no choice “joy”."),
+        ("bucket=year", "bucket", "There is no choice “year”."),
+        ("chart=pie", "chart", "There is no choice “pie”."),
+        ("compare=never", "compare", "There is no choice “never”."),
+        ("add=colour&value=red", "add", "There is no choice “colour”."),
+        ("&".join(f"model={number}" for number in range(101)), "model", "Expected at most 100 values."),
+        (f"not_model={'x' * 257}", "not_model", "Expected at most 256 bytes of text."),
+        (f"model={'x' * 257}", "model", "Expected at most 256 bytes of text."),
+        ("user=a%00b", "user", "Null characters are not allowed."),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_default_view_shown(query: str, field: str, message: str) -> None:
+    form = form_of(query)
+
+    assert form.problems == [(field, message)]
+    assert form.selection == DEFAULT
+
+
+def test_dates_that_are_not_asked_for_are_not_looked_at() -> None:
+    """The controls always send them."""
+    assert form_of("range=7d&from=2025-07-02&to=2025-07-01").errors == {}
+
+
+def test_controls_show_what_was_chosen_with_dates_filled_in() -> None:
+    assert form_of("range=7d").shown == {"range": "7d", "from": "2025-07-24", "to": "2025-07-30"}
+
+
+def test_controls_keep_what_was_typed_beside_what_is_wrong() -> None:
+    shown = form_of("range=custom&from=2025-13-01&to=2025-01-05").shown
+    swapped = form_of("range=custom&from=2025-02-01&to=2025-01-05").shown
+
+    assert shown == {"range": "custom", "from": "", "to": "2025-01-05"}
+    assert swapped == {"range": "custom", "from": "2025-02-01", "to": "2025-01-05"}
+
+
+def test_filters_are_set_replaced_and_removed_and_keep_one_order() -> None:
+    both = DEFAULT.with_filter("user", "bob").with_filter("model", "gpt-5")
+
+    assert both.filters == (("model", "gpt-5"), ("user", "bob"))
+    assert both.with_filter("user", "alice").filters == (("model", "gpt-5"), ("user", "alice"))
+    assert both.with_filter("user", None).filters == (("model", "gpt-5"),)
+    assert DEFAULT.with_filter("user", "").filters == (("user", ""),)
+
+
+def test_a_filter_may_keep_several_values_and_leave_out_others() -> None:
+    selection = form_of("model=gpt-5&model=o9&model=o9&not_user=bob").selection
+
+    assert selection.filters == (("model", "gpt-5"), ("model", "o9"))
+    assert selection.excluded == (("user", "bob"),)
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("add=model&value=o9", "?model=o9"),
+        ("model=gpt-5&add=model&value=o9", "?model=gpt-5&model=o9"),
+        ("add=not_model&value=o9", "?not_model=o9"),
+        ("model=o9&add=not_model&value=o9", "?not_model=o9"),
+        ("not_model=o9&add=model&value=o9", "?model=o9"),
+        ("add=user&value=", "?user="),
+    ],
+)
+def test_one_more_filter_is_put_in_its_place(query: str, written: str) -> None:
+    assert query_string(form_of(query).selection) == written
+
+
+def test_what_cannot_be_drawn_gives_way() -> None:
+    by_hour = form_of("range=90d&bucket=hour").selection
+    shares = form_of("measure=cost_per_call&chart=share").selection
+
+    assert (by_hour.step, shares.form) == ("day", "lines")
+    assert (form_of("range=7d").selection.step, form_of("bucket=hour").selection.step) == ("hour", "hour")
+    assert [form_of(f"bucket={name}").selection.step for name in ("auto", "week", "month")] == ["day", "week", "month"]
+
+
+def test_a_form_may_offer_fewer_ranges() -> None:
+    form = RangeForm(QueryDict("range=24h"), zone="UTC", now=NOW, names=("7d", "30d", "custom"))
+
+    assert form.problems == [("range", "There is no choice “24h”.")]
+    assert form.chosen == ranges.preset("30d", NOW, "UTC")

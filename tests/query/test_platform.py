@@ -1,0 +1,139 @@
+"""The platform: over all organizations, each in its own days, equal to the sum over the log."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from aggregates.domain import days, ranges
+from aggregates.domain.calls import Call
+from aggregates.domain.measures import Sums
+from aggregates.ingest import record
+from aggregates.models import DailyAggregate, Organization
+from aggregates.query import platform
+from aggregates.query.platform import PlatformQuery
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.pages import overview
+from tests.fixtures import make_organization
+from tests.history import some_calls
+
+FIRST, LAST = date(2025, 2, 20), date(2025, 3, 21)
+ZONES = ("America/Los_Angeles", "Asia/Kolkata", "UTC", "Pacific/Auckland")
+
+
+@pytest.fixture
+def organizations(db: None, call: Callable[..., Call]) -> list[Organization]:
+    """Four of them with usage around the days, rolled up but for a late call each, and one without any."""
+    made = [make_organization(f"org-{number}", zone) for number, zone in enumerate(ZONES)]
+    start, end = datetime(2025, 2, 18, tzinfo=UTC), datetime(2025, 3, 24, tzinfo=UTC)
+    for number, organization in enumerate(made):
+        record(organization, some_calls(call, start, end, 80 + 20 * number))
+    roll_up()
+    for organization in made:
+        record(organization, [call("2025-03-09T09:59:59Z", cost="0.000000000003")])
+    return [*made, make_organization("empty")]
+
+
+def from_log(organizations: list[Organization], first: date = FIRST, last: date = LAST) -> dict[tuple[date, int], Sums]:
+    """By date and organization, each read alone and from the log."""
+    sums = {}
+    for organization in organizations:
+        query = UsageQuery.for_dates(organization, first, last, bucket=Bucket.DAY, source=Source.LOG)
+        for row in read([query])[query].rows:
+            sums[days.date_of(row.start, query.zone), organization.pk] = row.sums
+    return sums
+
+
+def test_sums_equal_the_log(organizations: list[Organization]) -> None:
+    expected = from_log(organizations)
+    answer = platform.read(PlatformQuery(FIRST, LAST))
+
+    for day in days.dates(FIRST, LAST):
+        assert answer.by_date.get(day, Sums()) == sum((s for (d, _), s in expected.items() if d == day), Sums())
+    assert dict(answer.by_organization) == {
+        organization.pk: sum((s for (_, pk), s in expected.items() if pk == organization.pk), Sums())
+        for organization in organizations[:-1]
+    }
+    assert answer.totals == sum(expected.values(), Sums())
+    costs = [sums.cost for _, sums in answer.by_organization]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organizations: list[Organization]) -> None:
+    """Change what the aggregates hold, and only clean days change."""
+    DailyAggregate.objects.update(total_cost=1000)
+    expected = from_log(organizations)
+    answer = platform.read(PlatformQuery(FIRST, LAST))
+    stale = {(days.date_of(datetime(2025, 3, 9, 9, 59, 59, tzinfo=UTC), o.time_zone), o.pk) for o in organizations[:-1]}
+
+    assert answer.log_days == 4
+    assert answer.aggregate_days == len(expected) - 4
+    assert answer.totals.cost == 1000 * (len(expected) - 4) + sum(expected[key].cost for key in stale)
+
+
+def test_today_is_read_from_the_log(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC)
+    record(acme, [call(now.isoformat(), cost="2.5")])
+    answer = platform.read(PlatformQuery(now.date() - timedelta(days=29), now.date() + timedelta(days=1)))
+
+    assert answer.totals.cost == Decimal("2.5")
+    assert (answer.aggregate_days, answer.log_days) == (0, 1)
+
+
+def test_statements_do_not_grow_with_organizations(
+    organizations: list[Organization], call: Callable[..., Call]
+) -> None:
+    chosen = ranges.of_days("custom", FIRST, LAST, "UTC")
+    with CaptureQueriesContext(connection) as few:
+        overview.load(chosen)
+    for number in range(15):
+        record(make_organization(f"more-{number}", ZONES[number % 4]), [call("2025-03-01T12:00Z", cost="1")])
+    with CaptureQueriesContext(connection) as many:
+        loaded = overview.load(chosen)
+
+    assert len(loaded.lines) == 11  # ten, and all the others
+    assert len(many) == len(few)
+
+
+def test_the_table_adds_up_to_the_total(organizations: list[Organization], call: Callable[..., Call]) -> None:
+    for number in range(15):
+        record(make_organization(f"more-{number}"), [call("2025-03-01T12:00Z", cost=f"{number + 1}")])
+    loaded = overview.load(ranges.of_days("custom", FIRST, LAST, "UTC"))
+
+    assert loaded.lines[-1][0] is None
+    assert sum((line.sums for _, line in loaded.lines), Sums()) == loaded.answer.totals
+    assert sum(loaded.figure["data"][0]["y"]) == loaded.answer.totals.cost
+    assert loaded.answer.totals.cost > 120
+    assert loaded.whole == "cost"
+
+
+def test_shares_are_of_calls_where_nothing_costs_anything(db: None, call: Callable[..., Call]) -> None:
+    for slug, number in (("acme", 3), ("other", 1)):
+        record(make_organization(slug), [call("2025-03-01T12:00Z", cost="0") for _ in range(number)])
+    loaded = overview.load(ranges.of_days("custom", FIRST, LAST, "UTC"))
+
+    assert loaded.whole == "calls"
+    assert [(str(organization), line.share) for organization, line in loaded.lines] == [("Acme", 75), ("Other", 25)]
+
+
+def test_the_furthest_zone_is_one_where_the_date_is_the_latest(db: None) -> None:
+    assert platform.furthest_zone(datetime(2025, 7, 30, 20, tzinfo=UTC)) == "UTC"
+    make_organization("west", "America/Los_Angeles")
+    make_organization("east", "Pacific/Auckland")
+
+    assert platform.furthest_zone(datetime(2025, 7, 30, 20, tzinfo=UTC)) == "Pacific/Auckland"
+
+
+def test_the_line_counts_days_of_organizations(organizations: list[Organization]) -> None:
+    loaded = overview.load(ranges.of_days("custom", FIRST, LAST, "UTC"))
+
+    assert loaded.provenance.startswith(f"{loaded.answer.aggregate_days} organization days from daily aggregates, ")
+    assert loaded.provenance.endswith("; 4 organization days live from the log.")
+    assert overview.load(ranges.of_days("custom", date(2001, 1, 1), date(2001, 1, 9), "UTC")).provenance == (
+        "No usage on any of these days."
+    )

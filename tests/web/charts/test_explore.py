@@ -1,0 +1,121 @@
+"""The chart to explore with: each form draws the same numbers, and colours stay with their groups."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import accumulate, product
+
+import plotly.graph_objects
+import pytest
+
+from aggregates.domain import ranges
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Organization, UsageLog
+from aggregates.query.display_measures import SHOWN
+from aggregates.query.runner import read
+from aggregates.query.selection import BUCKETS, CHARTS, Selection
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.charts import explore, palette
+from aggregates.web.charts.chart import Drawn
+from tests.history import some_calls
+
+QUARTER = ranges.of_days("custom", date(2025, 4, 1), date(2025, 6, 30), "UTC")
+
+
+@pytest.fixture
+def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+    record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700, every=5))
+    roll_up()
+    return acme
+
+
+def drawn(selection: Selection) -> Drawn:
+    return explore.CHART.draw(selection, read(explore.CHART.queries(selection)))
+
+
+def test_every_form_of_every_measure_is_valid_for_plotly(usage: Organization) -> None:
+    for measure, chart, bucket in product(SHOWN, CHARTS, BUCKETS):
+        selection = Selection(usage, QUARTER, "user", measure=measure, chart=chart, bucket=bucket, compare="before")
+        plotly.graph_objects.Figure(drawn(selection).figure)
+
+
+def test_forms_show_the_same_numbers(usage: Organization) -> None:
+    bars, cumulative, share = (
+        drawn(Selection(usage, QUARTER, "user", bucket="month", chart=chart))
+        for chart in ("bars", "cumulative", "share")
+    )
+    of_bars, of_cumulative, of_share = (
+        [trace["y"] for trace in one.figure["data"]] for one in (bars, cumulative, share)
+    )
+
+    assert of_cumulative == [list(accumulate(values)) for values in of_bars]
+    assert [round(sum(values), 20) for values in zip(*of_share, strict=True)] == [100, 100, 100]
+    assert bars.series == cumulative.series == share.series
+    log = [row.cost or Decimal(0) for row in UsageLog.objects.filter(timestamp__gte=QUARTER.span.start)]
+    assert sum(sum(values) for values in of_bars) == sum(log)
+
+
+def test_a_ratio_is_that_of_the_sums(acme: Organization, call: Callable[..., Call]) -> None:
+    """Two dollars over three calls with a price; the one without counts for nothing. No calls: no value."""
+    record(acme, [*(call(f"2025-04-01T0{n}:00Z", cost=cost) for n, cost in enumerate(("1", "0.5", "0.5", None)))])
+    selection = Selection(acme, QUARTER, None, measure="cost_per_call", bucket="month")
+
+    figure = drawn(selection)
+
+    assert figure.figure["data"][0]["y"] == [Decimal(2) / 3, None, None] or [
+        None if value is None else round(value, 20) for value in figure.figure["data"][0]["y"]
+    ] == [round(Decimal(2) / 3, 20), None, None]
+    assert figure.series[0].total_text(SHOWN["cost_per_call"].unit) == "$0.667"
+    assert figure.figure["data"][0]["customdata"] == ["$0.667", "–", "–"]
+
+
+def test_the_ghost_is_the_compared_range_bucket_by_bucket(usage: Organization) -> None:
+    for compare, first, last in (("before", (2024, 12, 31), (2025, 3, 31)), ("year", (2024, 4, 1), (2024, 6, 30))):
+        selection = Selection(usage, QUARTER, "user", compare=compare)
+        earlier = Selection(usage, ranges.of_days("custom", date(*first), date(*last), "UTC"), None)
+        ghost = drawn(selection).figure["data"][-1]
+
+        assert ghost["meta"]["role"] == "ghost"
+        assert ghost["y"] == drawn(earlier).figure["data"][0]["y"]
+    assert "1 Apr 2024" in ghost["customdata"][0]
+
+
+def test_a_ghost_with_more_months_than_the_range_ends_with_all_the_rest(usage: Organization) -> None:
+    """Of 2 April to 30 June, the 90 days before lie in four months: 2 January to 1 April."""
+    chosen = Selection(
+        usage, ranges.of_days("custom", date(2025, 4, 2), date(2025, 6, 30), "UTC"), None, compare="before"
+    )
+    by_month = replace(chosen, bucket="month")
+    (*_, march, april) = drawn(replace(chosen.compared, compare="", bucket="month")).series[0].values
+    ghost = drawn(by_month).figure["data"][-1]
+
+    assert (len(ghost["y"]), ghost["y"][-1]) == (3, march + april)
+    assert ghost["customdata"][-1].endswith("1 Mar 2025 and after")
+    assert sum(ghost["y"]) == sum(drawn(chosen).figure["data"][-1]["y"])
+
+
+def test_weeks_and_months_are_cut_in_the_zone_and_clipped_to_the_range(usage: Organization) -> None:
+    weeks = drawn(Selection(usage, QUARTER, None, bucket="week")).figure["data"][0]["x"]
+    months = drawn(Selection(usage, QUARTER, None, bucket="month")).figure["data"][0]["x"]
+
+    assert weeks[:3] == ["2025-04-01", "2025-04-07", "2025-04-14"]
+    assert months == ["2025-04-01", "2025-05-01", "2025-06-01"]
+
+
+def test_colours_are_those_of_the_year_and_never_twice_in_a_chart() -> None:
+    roles = palette.roles([f"new {number}" for number in range(8)], None)
+
+    assert len(set(roles.values())) == 9
+    assert roles[None] == "other"
+
+
+def test_hidden_groups_are_in_the_figure_but_not_visible(usage: Organization) -> None:
+    whole = drawn(Selection(usage, QUARTER, "user"))
+    key = whole.series[1].key
+    hidden = drawn(Selection(usage, QUARTER, "user", hidden=(key,)))
+
+    invisible = [trace["name"] for trace in hidden.figure["data"] if trace.get("visible") is False]
+    assert invisible == [key or "(not set)"]
+    assert [one.values for one in hidden.series] == [one.values for one in whole.series]

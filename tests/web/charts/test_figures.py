@@ -1,0 +1,68 @@
+"""Figures: valid for Plotly, exact in JSON, and plain text wherever a name appears."""
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+
+import plotly.graph_objects
+import pytest
+
+from aggregates.query.display_measures import COST, COUNT, Unit
+from aggregates.web.charts.axes import Axis, axis_of_days
+from aggregates.web.charts.figures import FigureEncoder, Series, Shape, figure_of
+
+
+def axis(number: int) -> Axis:
+    return axis_of_days([date(2025, 1, 1) + timedelta(days=day) for day in range(number)])
+
+
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("number", [1, 30, 366])
+@pytest.mark.parametrize(("unit", "value"), [(COST, Decimal("0.0042")), (COST, Decimal("12345.6")), (COUNT, 3)])
+def test_figures_are_valid(shape: Shape, number: int, unit: Unit, value: Decimal | int) -> None:
+    series = [Series("a", "series-1", (value,) * number), Series("b", "other", (value * 0,) * number)]
+    figure = json.loads(FigureEncoder().encode(figure_of(axis(number), series, shape, unit)))
+
+    plotly.graph_objects.Figure(figure)
+
+
+def test_no_colour_is_in_a_figure() -> None:
+    figure = figure_of(axis(2), [Series("a", "series-1", (1, 2))], Shape.BARS, COUNT)
+
+    assert "color" not in FigureEncoder().encode(figure)
+    assert figure["data"][0]["meta"] == {"role": "series-1"}
+
+
+@pytest.mark.parametrize("digits", ["0.000000000001", "12345678901234567.123456789012", "0", "10182.700381636000"])
+def test_decimals_keep_all_their_digits_in_json(digits: str) -> None:
+    text = FigureEncoder().encode({"y": [Decimal(digits), 1, "x", None, True, 1.5]})
+
+    assert json.loads(text, parse_float=Decimal)["y"] == [Decimal(digits), 1, "x", None, True, Decimal("1.5")]
+    assert digits in text
+
+
+def test_json_is_what_the_standard_encoder_writes_where_there_is_no_decimal() -> None:
+    value = {"a": [1, [], {}, 'ü\n"</script>'], "b": {"c": None}, "d": []}
+
+    assert json.loads(FigureEncoder().encode(value)) == value
+
+
+def test_a_name_is_no_html() -> None:
+    name = "<b style='x'>a</b>&amp;"
+    trace = figure_of(axis(1), [Series(name, "series-1", (1,))], Shape.BARS, COUNT)["data"][0]
+
+    assert trace["hovertext"] == ["&lt;b style='x'&gt;a&lt;/b&gt;&amp;amp;  1"]
+
+
+def test_the_hover_box_shows_exact_values_and_leaves_out_what_adds_nothing() -> None:
+    series = [
+        Series("a", "series-1", (Decimal("1234.565"), Decimal(0), Decimal(0))),
+        Series("b", "series-2", (Decimal(0), Decimal("0.00421"), Decimal(0))),
+    ]
+    first, second = figure_of(axis(3), series, Shape.BARS, COST)["data"]
+
+    assert first["customdata"] == ["$1,234.56", "$0.00", "$0.00"]
+    assert second["customdata"] == ["$0.00", "$0.00421", "$0.00"]
+    assert first["hovertext"][0] == "a  $1,234.56"
+    assert first["hoverinfo"] == ["text", "none", "text"]
+    assert second["hoverinfo"] == ["none", "text", "none"]

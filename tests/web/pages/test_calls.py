@@ -1,0 +1,237 @@
+"""The calls behind the numbers: each is listed once, whatever the filter, and exported as it can be imported."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from aggregates.domain.calls import FIELDS, Call
+from aggregates.ingest import record
+from aggregates.models import Organization, UsageLog, User
+from aggregates.query.listing import Place
+from aggregates.rollup.protocol import roll_up
+from tests.history import some_calls
+
+URL = "/o/acme/calls/"
+JULY = "?range=custom&from=2025-07-01&to=2025-07-31"
+MakeCall = Callable[..., Call]
+
+
+@pytest.fixture
+def as_bob(client: Client, bob: User) -> Client:
+    client.force_login(bob)
+    return client
+
+
+@pytest.fixture
+def usage(acme: Organization, call: MakeCall) -> Organization:
+    """300 calls from June to August; a hundred more of July are of the same moment."""
+    record(acme, some_calls(call, datetime(2025, 6, 20, tzinfo=UTC), datetime(2025, 8, 5, tzinfo=UTC), 300))
+    record(acme, [call("2025-07-20T12:00Z", request_id=f"same-{n}", user_id="alice", cost="1") for n in range(100)])
+    return acme
+
+
+def text(client: Client, url: str, **headers: str) -> str:
+    response = client.get(url, headers=headers)
+    assert response.status_code == 200
+    return html.unescape(response.content.decode())
+
+
+def listed(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r'data-call="(\d+)"', page)]
+
+
+def link(page: str, rel: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+    return found[1] if found else None
+
+
+def walk(client: Client, query: str, meanwhile: Callable[[], object] = lambda: None) -> list[list[int]]:
+    """The calls of every page, from the newest on."""
+    pages, address = list[list[int]](), query
+    while True:
+        page = text(client, URL + address)
+        pages.append(listed(page))
+        following = link(page, "next")
+        if following is None:
+            return pages
+        address = following
+        meanwhile()
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+@pytest.mark.parametrize(
+    ("query", "filters"),
+    [
+        ("", {}),
+        ("&user=alice", {"user_id": "alice"}),
+        ("&user=alice&user=", {"user_id__in": ["alice", ""]}),
+        ("&operation=search&subject=player-3", {"operation": "search", "subject_id": "player-3"}),
+        ("&status=error", {"status": "error"}),
+        ("&status=ok&model=model-1", {"status": "ok", "model": "model-1"}),
+        ("&status=unpriced", {"cost": None}),
+        ("&since=2025-07-20T11:00Z&until=2025-07-20T13:00Z", {"timestamp__date": date(2025, 7, 20), "cost": 1}),
+    ],
+)
+def test_its_pages_have_each_call_of_the_log_once(
+    as_bob: Client, usage: Organization, query: str, filters: dict, rolled: bool
+) -> None:
+    if rolled:
+        roll_up()
+    july = UsageLog.objects.filter(timestamp__range=("2025-07-01T00:00Z", "2025-07-31T23:59:59.999999Z"))
+    expected = list(july.filter(**filters).order_by("-timestamp", "-id").values_list("id", flat=True))
+
+    pages = walk(as_bob, JULY + query)
+
+    assert [number for page in pages for number in page] == expected
+    assert expected
+    assert f"<b>{len(expected):,}</b> call" in text(as_bob, URL + JULY + query)
+
+
+def test_no_call_comes_twice_while_others_arrive(as_bob: Client, usage: Organization, call: MakeCall) -> None:
+    before = set(UsageLog.objects.filter(timestamp__month=7).values_list("id", flat=True))
+
+    pages = walk(as_bob, JULY, lambda: record(usage, [call("2025-07-30T12:00Z"), call("2025-07-05T12:00Z")]))
+
+    walked = [number for page in pages for number in page]
+    assert len(walked) == len(set(walked))
+    assert before <= set(walked)
+
+
+def test_newer_leads_back_to_the_first_page(as_bob: Client, usage: Organization) -> None:
+    first, second, third, *_ = walk(as_bob, JULY)
+    page = text(as_bob, URL + JULY)
+    assert link(page, "prev") is None
+    for _ in range(2):
+        page = text(as_bob, URL + (link(page, "next") or ""))
+    assert listed(page) == third
+
+    page = text(as_bob, URL + (link(page, "prev") or ""))
+    assert listed(page) == second
+    page = text(as_bob, URL + (link(page, "prev") or ""))
+    assert listed(page) == first
+    assert link(page, "prev") is None
+
+
+def test_totals_and_days_are_those_of_the_log(as_bob: Client, usage: Organization) -> None:
+    page = text(as_bob, URL + JULY + "&user=alice")
+
+    calls = UsageLog.objects.filter(timestamp__month=7, user_id="alice")
+    total = sum((call.cost or Decimal(0) for call in calls), Decimal(0))
+    assert f'title="${total}"' in page
+    assert "Sunday 20 Jul 2025" in page
+    assert re.search(r"Sunday 20 Jul 2025</h2> <span>1\d\d calls, \$", page)
+
+
+def test_times_are_those_of_the_organization(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    Organization.objects.update(time_zone="America/Los_Angeles")
+    record(Organization.objects.get(), [call("2025-07-02T03:04:05.678Z", cost="0.25", operation="=1+1")])
+    page = text(as_bob, URL + JULY)
+    (number,) = listed(page)
+
+    assert "Tuesday 1 Jul 2025" in page and ">20:04:05<" in page
+    details = text(as_bob, f"{URL}{number}/{JULY}")
+    assert "2025-07-01 20:04:05.678000 PDT" in details and "2025-07-02 03:04:05.678000 UTC" in details
+    assert "exactly $0.250000000000" in details and "Reported by the sender" in details
+    assert f'href="{URL}{JULY}"' in details
+
+
+@pytest.mark.parametrize("number", ["0", "999999999", "99999999999999999999999"])
+def test_a_call_that_is_not_there_is_not_found(as_bob: Client, usage: Organization, number: str) -> None:
+    assert as_bob.get(f"{URL}{number}/").status_code == 404
+
+
+def test_a_call_of_another_organization_is_not_found(
+    as_bob: Client, usage: Organization, other: Organization, call: MakeCall
+) -> None:
+    record(other, [call("2025-07-01T12:00Z")])
+    theirs = UsageLog.objects.get(organization=other).pk
+
+    assert as_bob.get(f"{URL}{theirs}/").status_code == 404
+    assert as_bob.get(f"/o/other/calls/{theirs}/").status_code == 404
+    assert theirs not in [number for page in walk(as_bob, JULY) for number in page]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?before=nonsense", "Before: Expected a place in the list, as its links have it."),
+        ("?after=99999999999999999999-1", "After: Expected a place in the list"),
+        ("?after=1-1&before=1-1", "After: Expected either this or “before”."),
+        ("?status=odd", "Status: There is no choice “odd”."),
+        ("?since=soon&until=later", "Since: Expected a time"),
+        (JULY + "&since=2025-07-01T10:00Z", "Until: Expected a time here, too"),
+        (JULY + "&since=2025-06-01T10:00Z&until=2025-07-02T10:00Z", "Since: Expected a part of the range."),
+        ("?range=custom&from=2025-07-01", "To: A custom range needs this date."),
+    ],
+)
+def test_bad_input_is_explained(as_bob: Client, acme: Organization, query: str, expected: str) -> None:
+    page = re.sub(r"</?b>", "", text(as_bob, URL + query))
+
+    assert expected in page
+    answer = as_bob.get(f"/o/acme/calls.csv{query}")
+    assert answer.status_code == 400
+    assert expected.partition(": ")[2] in answer.content.decode()
+
+
+def test_places_at_the_ends_of_time_are_no_error(as_bob: Client, usage: Organization) -> None:
+    for place in ("0-0", "99999999999999999-999999999999999999"):
+        for name in ("before", "after"):
+            assert as_bob.get(f"{URL}{JULY}&{name}={place}").status_code == 200
+    assert str(Place.parse("1751328000000001-7")) == "1751328000000001-7"
+
+
+def test_what_is_no_longer_kept_is_said(as_bob: Client, usage: Organization) -> None:
+    roll_up()
+    Organization.objects.update(log_from=date(2025, 7, 21))
+
+    page = text(as_bob, f"{URL}{JULY}")
+
+    gone = UsageLog.objects.filter(timestamp__range=("2025-07-01T00:00Z", "2025-07-20T23:59:59.999999Z")).count()
+    assert f"The calls of days before 21 Jul 2025 are no longer kept: {gone} of these are in the totals" in page
+    kept = UsageLog.objects.filter(timestamp__range=("2025-07-21T00:00Z", "2025-07-31T23:59:59.999999Z"))
+    assert len(listed(page)) == min(50, kept.count())
+    assert as_bob.get(f"/o/acme/calls.csv{JULY}").status_code == 400
+
+
+def test_a_fragment_keeps_the_address(as_bob: Client, usage: Organization) -> None:
+    query = f"{JULY}&user=alice&status=ok"
+    older = link(text(as_bob, URL + query), "next") or ""
+
+    response = as_bob.get(URL + older, headers={"HX-Request": "true"})
+
+    assert response.content.decode().lstrip().startswith('<div id="view"')
+    assert response["HX-Push-Url"] == URL + older
+    assert as_bob.get(URL + query, headers={"HX-Request": "true"})["HX-Push-Url"] == URL + query
+
+
+@pytest.mark.parametrize("query", [JULY, JULY + "&status=error&not_user=alice", "?range=90d"])
+def test_an_export_can_be_imported_elsewhere(
+    as_bob: Client, usage: Organization, other: Organization, call: MakeCall, tmp_path: Path, query: str
+) -> None:
+    record(usage, [call("2025-07-04T12:00:00.000001Z", operation='=1+"1",\n', user_id="@ä", cost="0.000000000001")])
+    response = as_bob.get(f"/o/acme/calls.csv{query}")
+    assert response["Content-Disposition"].startswith('attachment; filename="acme-calls-')
+    content = b"".join(response.streaming_content)  # type: ignore[arg-type]
+    rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    path = tmp_path / "calls.csv"
+    path.write_bytes(content)
+
+    call_command("import_usage", str(path), "--organization", "other", stdout=(said := io.StringIO()))
+    call_command("import_usage", str(path), "--organization", "acme", stdout=(again := io.StringIO()))
+
+    walked = [number for page in walk(as_bob, query) for number in page]
+    exported = UsageLog.objects.filter(id__in=walked).order_by("request_id").values_list(*FIELDS)
+    imported = UsageLog.objects.filter(organization=other).order_by("request_id").values_list(*FIELDS)
+    assert list(imported) == list(exported)
+    assert len(rows) == len(walked)
+    assert f" {len(rows):,} new" in said.getvalue()
+    assert " 0 new" in again.getvalue()

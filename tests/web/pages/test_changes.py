@@ -1,0 +1,143 @@
+"""The page that tells why the cost changed: its numbers, its links, and what it says where there are none."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from aggregates.domain.calls import Call
+from aggregates.domain.measures import Sums
+from aggregates.domain.money import EXACT
+from aggregates.ingest import record
+from aggregates.models import Organization, User
+from aggregates.pricing.overrides import set_price
+from aggregates.pricing.price_list import PriceList
+from aggregates.query.cost_groups import Cell
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.pages.drivers import drivers_of
+from tests.history import some_calls
+
+URL = "/o/acme/changes/"
+JULY = "?range=custom&from=2025-07-01&to=2025-07-31"
+MakeCall = Callable[..., Call]
+
+
+@pytest.fixture
+def as_bob(client: Client, bob: User) -> Client:
+    client.force_login(bob)
+    return client
+
+
+def text(client: Client, url: str, **headers: str) -> str:
+    response = client.get(url, headers=headers)
+    assert response.status_code == 200
+    return html.unescape(response.content.decode())
+
+
+def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    june = [call("2025-06-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(10)]
+    july = [call("2025-07-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(15)]
+    record(acme, [*june, *july, call("2025-07-11T12:00Z", operation="translate", cost="1.5")])
+
+    page = text(as_bob, URL + JULY)
+
+    assert (
+        "Cost rose by $11.50 (57.5%) to $31.50: mostly more calls of chat (+$10.00) and new operations (translate) "
+        "(+$1.50)." in page
+    )
+    assert re.findall(r'data-step="(\w+)"', page) == ["volume", "mix", "tokens", "cache", "price", "new"]
+    assert 'aria-label="From $20.00 before to $31.50 now: Volume +$10.00, Model mix $0.00, ' in page
+    assert 'href="/o/acme/?range=custom&from=2025-07-01&to=2025-07-31&operation=chat"' in page
+
+
+def test_it_says_where_its_numbers_come_from(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, some_calls(call, datetime(2025, 5, 31, tzinfo=UTC), datetime(2025, 8, 1, tzinfo=UTC), 300))
+    assert "Live from the log. As of" in " ".join(text(as_bob, URL + JULY).split())
+    roll_up()
+    assert "31 days from daily aggregates, rolled up today" in text(as_bob, URL + JULY)
+
+
+def test_the_amounts_on_the_page_add_up(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, some_calls(call, datetime(2025, 5, 31, tzinfo=UTC), datetime(2025, 8, 1, tzinfo=UTC), 300))
+
+    page = text(as_bob, f"{URL}{JULY}&compare=year&not_user=alice") + text(as_bob, URL + JULY)
+
+    for body in page.split("<!doctype html>")[1:]:
+        for table in re.findall(r'<table class="steps".*?</table>', body, re.DOTALL):
+            before, *steps, now = (
+                Decimal(sign + digits.replace(",", ""))
+                for sign, digits in re.findall(r'title="(-?)\$([\d.,]*\d)', table)
+            )
+            assert sum(steps, before) == now
+    assert page.count('class="steps"') == 1  # a year earlier there was nothing
+    assert "calls of this range and " in page
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?range=custom&from=2025-07-10&to=2025-07-10", "Nothing to compare with"),
+        ("?range=custom&from=2025-07-11&to=2025-07-11", "No usage in this range"),
+        ("?range=custom&from=2024-07-11&to=2024-07-11", "No usage, now or before"),
+        ("?range=custom&from=2025-07-10&to=2025-07-10&operation=none", "No usage with these filters, now or before"),
+        ("?range=nonsense", "There is no choice “nonsense”"),
+    ],
+)
+def test_empty_states_say_what_is_missing(
+    as_bob: Client, acme: Organization, call: MakeCall, query: str, expected: str
+) -> None:
+    record(acme, [call("2025-07-10T12:00Z", cost="2")])
+
+    page = text(as_bob, URL + query)
+
+    assert expected in page
+    assert "chart-bridge" not in page
+
+
+def test_what_is_no_longer_kept_is_said(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, [call("2025-06-10T12:00Z", user_id="u", subject_id="s", cost="2")])
+    Organization.objects.update(log_from=date(2025, 7, 1))
+
+    page = text(as_bob, f"{URL}{JULY}&user=u&subject=s")
+
+    assert "The calls of days before 2025-07-01 are no longer kept" in page
+    assert "<table" not in page
+
+
+def test_a_fragment_keeps_the_address_of_the_view(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    response = as_bob.get(f"{URL}{JULY}&compare=year&operation=chat&by=user", headers={"HX-Request": "true"})
+
+    assert response.content.decode().lstrip().startswith('<div id="view"')
+    assert response["HX-Push-Url"] == f"{URL}{JULY}&by=user&compare=year&operation=chat"
+    controls = response.content.decode().partition('id="controls"')[2].partition("</form>")[0]
+    assert '<input type="hidden" name="operation" value="chat">' in controls
+    assert 'type="hidden" name="compare"' not in controls
+
+
+def test_drivers_beyond_the_first_are_added_up() -> None:
+    now = {Cell(f"operation-{n}", "", "m"): Sums(calls=1, cost=Decimal(n)) for n in range(14)}
+    before = {Cell("operation-3", "", "m"): Sums(calls=1, cost=Decimal(60))}
+
+    found = drivers_of("operation", before, now, lambda cell: cell.operation)
+
+    assert [line.key for line in found.lines[:2]] == ["operation-3", "operation-13"]
+    assert [found.lines[0].text, found.lines[0].share] == ["-$57.00", "-183.9%"]
+    assert found.lines[-1].key is None and len(found.lines) == 11
+    differences = [line.difference for line in found.lines]
+    assert sum(differences) == found.total.difference == EXACT.subtract(Decimal(91), Decimal(60))
+    assert found.total.share == "100.0%"
+
+
+def test_the_own_price_of_the_organization_comes_first(acme: Organization) -> None:
+    set_price(acme, "gpt-5*", date(2025, 7, 1), None, {"input": Decimal(9), "output": Decimal(10)}, None)
+    june, july = (PriceList(acme, datetime(2025, month, 5, tzinfo=UTC)) for month in (6, 7))
+
+    own, published, none = july.rates("", "gpt-5"), june.rates("openai", "gpt-5"), june.rates("", "o9")
+
+    assert own and own.input == Decimal("0.000009")
+    assert published and published.output == Decimal("0.00001")
+    assert none is None

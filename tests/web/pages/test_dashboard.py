@@ -1,0 +1,66 @@
+"""The dashboard's data as a whole."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from aggregates.domain import ranges
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Organization
+from aggregates.query.selection import Selection
+from aggregates.web.pages import dashboard
+
+
+def test_a_question_that_takes_too_long_is_given_up_and_said_so(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "FROM aggregates_usagelog" in sql:
+            execute("SELECT pg_sleep(30)", None, many, context)
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(dashboard, "PATIENCE", 1)
+    week = Selection(acme, ranges.preset("7d", datetime.now(UTC), acme.time_zone))
+    with connection.execute_wrapper(slowly):
+        loaded = dashboard.load(week)
+    assert loaded.refusal == (
+        "Adding this up from the log takes more than 1 second: ask for fewer days, or for less at once."
+    )
+    assert not loaded.tables
+
+
+@pytest.mark.parametrize(
+    ("measure", "shares"),
+    [
+        ("cost", {"gpt-5": 90, "o3": 10}),
+        ("calls", {"o3": 75, "gpt-5": 25}),
+        ("tokens", {"o3": 60, "gpt-5": 40}),
+        ("errors", {"gpt-5": 0, "o3": 0}),
+        ("cost_per_call", {"gpt-5": 90, "o3": 10}),
+        ("cache_share", {"o3": 60, "gpt-5": 40}),
+    ],
+)
+def test_shares_are_of_what_groups_are_ranked_by(
+    acme: Organization, call: Callable[..., Call], measure: str, shares: dict[str, int]
+) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(acme, [call(now.isoformat(), model="gpt-5", cost="9", input_tokens=40)])
+    record(acme, [call(now.isoformat(), model="o3", cost=cost, input_tokens=20) for cost in ("0.5", "0.25", "0.25")])
+    loaded = dashboard.load(Selection(acme, ranges.preset("24h", datetime.now(UTC), acme.time_zone), measure=measure))
+    by_model = next(table for table in loaded.tables if table.dimension.name == "model")
+    assert {line.key: line.share for line in by_model.lines} == {key: Decimal(share) for key, share in shares.items()}
+    assert [line.key for line in by_model.lines] == list(shares)
+
+
+def test_shares_are_of_calls_where_nothing_costs_anything(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(acme, [call(now.isoformat(), model=model, cost="0") for model in ("gpt-5", "gpt-5", "gpt-5", "o3")])
+    loaded = dashboard.load(Selection(acme, ranges.preset("24h", datetime.now(UTC), acme.time_zone)))
+    by_model = next(table for table in loaded.tables if table.dimension.name == "model")
+    assert by_model.whole == "calls"
+    assert [(line.key, line.share) for line in by_model.lines] == [("gpt-5", 75), ("o3", 25)]

@@ -1,0 +1,169 @@
+"""The cost bridge: the worked example of docs/cost-bridge.md, and what holds for any calls."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregates.domain.measures import Sums
+from aggregates.domain.money import EXACT
+from aggregates.pricing.rates import Rates
+from aggregates.query.cost_groups import Cell, Cells
+from aggregates.web.cost_bridge import STEPS, Bridge, bridge, total
+from aggregates.web.pages.telling import told
+
+A, B = Cell("summarize", "", "a"), Cell("summarize", "", "b")
+NEW, GONE = Cell("translate", "", "a"), Cell("classify", "", "a")
+PRICE_OF_A = Rates(
+    input=Decimal("0.001"),
+    cached=Decimal("0.0001"),
+    cache_write=Decimal("0.00125"),
+    cache_write_1h=Decimal("0.002"),
+    output=Decimal("0.005"),
+    reasoning=Decimal("0.005"),
+)
+
+
+def sums(calls: int, cost: str, tokens: int = 0, cached: int = 0, output: int = 0, unpriced: int = 0) -> Sums:
+    return Sums(
+        calls=calls,
+        unpriced_calls=unpriced,
+        cost=Decimal(cost),
+        input_tokens=tokens,
+        cached_tokens=cached,
+        output_tokens=output,
+    )
+
+
+def of_a(provider: str, model: str) -> Rates | None:
+    return PRICE_OF_A if model == "a" else None
+
+
+def steps(found: Bridge) -> dict[str, str]:
+    """The totals of the steps that are not nothing."""
+    return {step: f"{amount.normalize():f}" for step, amount in found.totals.items() if amount}
+
+
+def test_the_worked_example() -> None:
+    before = {A: sums(10, "20", 10_000, 0, 2_000), B: sums(10, "60", 1_000), GONE: sums(2, "3")}
+    now = {A: sums(20, "40.92", 24_000, 12_000, 4_800), B: sums(4, "24", 400), NEW: sums(1, "5")}
+
+    found = bridge(before, now, of_a)
+
+    assert steps(found) == {
+        "volume": "16",
+        "mix": "-32",
+        "tokens": "8",
+        "cache": "-10.8",
+        "price": "3.72",
+        "new": "5",
+        "gone": "-3",
+    }
+    assert found.difference == Decimal("-13.08")
+    assert told(found) == (
+        "Cost fell by $13.08 (15.8%) to $69.92: mostly a cheaper model mix in summarize (-$32.00) and "
+        "more caching in summarize (-$10.80); more calls added $16.00."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param({A: sums(2, "4", 20)}, {A: sums(2, "4", 20)}, {}, id="nothing"),
+        pytest.param({A: sums(2, "4", 20)}, {A: sums(3, "6", 30)}, {"volume": "2"}, id="more calls"),
+        pytest.param({A: sums(2, "4", 20)}, {B: sums(2, "7", 20)}, {"mix": "3"}, id="another model"),
+        pytest.param({B: sums(2, "4", 20)}, {B: sums(2, "8", 40)}, {"tokens": "4"}, id="longer, without list"),
+        pytest.param({B: sums(2, "4", 20)}, {B: sums(2, "5", 20)}, {"price": "1"}, id="dearer"),
+        pytest.param({B: sums(2, "4", 20)}, {B: sums(2, "3", 20, 10)}, {"price": "-1"}, id="a cache without list"),
+        pytest.param({A: sums(1, "1", 1_000)}, {A: sums(1, "0.1", 1_000, 1_000)}, {"cache": "-0.9"}, id="all cached"),
+        pytest.param({A: sums(1, "0", 10)}, {A: sums(1, "2", 20)}, {"price": "2"}, id="free before"),
+        pytest.param({A: sums(1, "1")}, {A: sums(1, "2", 20)}, {"price": "1"}, id="no tokens before"),
+        pytest.param({}, {NEW: sums(1, "2")}, {"new": "2"}, id="empty before"),
+        pytest.param({GONE: sums(1, "2")}, {}, {"gone": "-2"}, id="empty now"),
+        pytest.param({A: sums(2, "0", unpriced=2)}, {A: sums(3, "6")}, {"priced": "6"}, id="a price now"),
+        pytest.param({A: sums(2, "4")}, {A: sums(2, "0", unpriced=2)}, {"priced": "-4"}, id="no price any more"),
+        pytest.param({A: sums(2, "0", unpriced=2)}, {B: sums(3, "6")}, {"mix": "6"}, id="only the other has a price"),
+        pytest.param({A: sums(3, "4", unpriced=1)}, {A: sums(5, "8", unpriced=1)}, {"volume": "4"}, id="some priced"),
+        pytest.param({A: sums(1, "1")}, {A: sums(1, "1"), B: sums(1, "0", unpriced=1)}, {}, id="unpriced besides"),
+    ],
+)
+def test_each_step(before: Cells, now: Cells, expected: dict[str, str]) -> None:
+    assert steps(bridge(before, now, of_a)) == expected
+
+
+def test_the_sentence_where_nothing_or_all_of_it_cancels() -> None:
+    assert told(bridge({A: sums(1, "2")}, {A: sums(1, "2")}, of_a)) == "Cost stayed at $2.00."
+    moved = told(bridge({A: sums(1, "2"), GONE: sums(1, "1")}, {A: sums(1, "2"), NEW: sums(1, "1")}, of_a))
+    assert moved == "Cost stayed at $3.00: what changed made up for each other."
+
+
+@st.composite
+def some_sums(draw: st.DrawFn) -> Sums:
+    calls = draw(st.integers(1, 10**7))
+    unpriced = draw(st.sampled_from([0, 0, 0, calls, calls // 2]))
+    of_cost = st.decimals(0, 10**9, places=12, allow_nan=False, allow_infinity=False)
+    kinds = [draw(st.integers(0, 10**12) | st.just(0)) for _ in range(5)]
+    return Sums(
+        calls=calls,
+        unpriced_calls=unpriced,
+        cost=Decimal(0) if unpriced == calls else draw(of_cost),
+        input_tokens=sum(kinds[:3]),
+        cached_tokens=kinds[1],
+        cache_write_tokens=kinds[2],
+        output_tokens=sum(kinds[3:]),
+        reasoning_tokens=kinds[4],
+    )
+
+
+CELLS: st.SearchStrategy[Cells] = st.dictionaries(
+    st.builds(Cell, st.sampled_from(["", "x", "y"]), st.just(""), st.sampled_from("abc")), some_sums(), max_size=6
+)
+PER_TOKEN = st.none() | st.decimals(0, 1, places=12)
+RATES = st.none() | st.builds(Rates, *[PER_TOKEN] * 6, st.just(Decimal(0)) | st.just(Decimal("0.035")))
+
+
+@given(before=CELLS, now=CELLS, rates=st.fixed_dictionaries(dict.fromkeys("abc", RATES)))
+def test_steps_add_up_to_the_last_digit(before: Cells, now: Cells, rates: dict[str, Rates | None]) -> None:
+    found = bridge(before, now, lambda provider, model: rates[model])
+
+    assert total(found.totals.values()) == found.difference
+    for operation, of_operation in found.steps.items():
+        then, since = (
+            total(each.cost for cell, each in cells.items() if cell.operation == operation) for cells in (before, now)
+        )
+        assert set(of_operation) == set(STEPS)
+        assert total(of_operation.values()) == EXACT.subtract(since, then)
+
+
+@given(cells=CELLS, factor=st.integers(2, 1000), rates=RATES)
+def test_nothing_but_more_calls_is_all_volume(cells: Cells, factor: int, rates: Rates | None) -> None:
+    fields: tuple[str, ...] = tuple(Sums.__dataclass_fields__)
+    more = {
+        cell: Sums(*(EXACT.multiply(v, factor) if isinstance(v, Decimal) else v * factor for v in values))
+        for cell, values in ((cell, [getattr(each, name) for name in fields]) for cell, each in cells.items())
+    }
+
+    found = bridge(cells, more, lambda provider, model: rates)
+
+    assert found.total("volume") == found.difference
+    assert all(not amount for step, amount in found.totals.items() if step != "volume")
+
+
+@given(before=CELLS, now=CELLS)
+def test_calls_at_the_prices_of_the_list_have_no_price_step(before: Cells, now: Cells) -> None:
+    def at_list(each: Sums) -> Sums:
+        kinds = (
+            (each.input_tokens - each.cached_tokens - each.cache_write_tokens, PRICE_OF_A.input),
+            (each.cached_tokens, PRICE_OF_A.cached),
+            (each.cache_write_tokens, PRICE_OF_A.cache_write),
+            (each.output_tokens, PRICE_OF_A.output),
+        )
+        fields: dict[str, Any] = {name: getattr(each, name) for name in Sums.__dataclass_fields__}
+        cost = total(EXACT.multiply(tokens, price or Decimal(0)) for tokens, price in kinds)
+        return Sums(**fields | {"cost": cost, "unpriced_calls": 0})
+
+    listed = [{cell: at_list(each) for cell, each in cells.items() if each.tokens} for cells in (before, now)]
+
+    assert bridge(*listed, lambda provider, model: PRICE_OF_A).total("price") == 0

@@ -1,0 +1,152 @@
+"""The pages of prices: own prices, reported and computed cost, and what has no price on the dashboard."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from aggregates.domain import days, ranges
+from aggregates.ingest import record
+from aggregates.models import PriceOverride
+from aggregates.rollup.protocol import roll_up
+from aggregates.web.pages.comparison import compare
+
+URL = "/o/acme/prices/"
+COMPARISON = f"{URL}comparison/"
+PRICE = {"pattern": "o9-*", "input": "10", "output": "100"}
+JULY = "?range=custom&from=2025-07-01&to=2025-07-31"
+TOKENS = {"input_tokens": 1_000_000, "output_tokens": 1000}
+
+
+def text_of(response) -> str:
+    return response.content.decode()
+
+
+def test_an_admin_sets_replaces_and_removes_a_price(client: Client, alice, acme):
+    client.force_login(alice)
+    page = text_of(client.post(URL, {**PRICE, "cached": "0.125"}, follow=True))
+    assert "o9-*" in page
+    assert "$0.125" in page
+    made = PriceOverride.objects.get()
+    assert (made.organization, made.created_by, made.cached, made.cache_write) == (acme, alice, Decimal("0.125"), None)
+
+    client.post(URL, {**PRICE, "output": "7"})
+    again = PriceOverride.objects.get()
+    assert (again.pk, again.output, again.cached) == (made.pk, 7, None)
+
+    client.post(URL, {**PRICE, "first": "2025-07-01", "last": "2025-07-31"})
+    assert "31 Jul 2025" in text_of(client.get(URL))
+    response = client.post(f"{URL}{made.pk}/remove/", follow=True)
+    assert response.redirect_chain == [(URL, 302)]
+    assert [price.first for price in PriceOverride.objects.all()] == [days.date(2025, 7, 1)]
+
+
+def test_a_wrong_price_is_told_of_and_what_was_typed_stays(client: Client, alice):
+    client.force_login(alice)
+    page = text_of(client.post(URL, {**PRICE, "input": "-5", "cached": "<b>"}))
+    assert "<b>Input</b>: " in page
+    assert "<b>Cached</b>: " in page
+    assert 'value="o9-*"' in page
+    assert 'value="&lt;b&gt;"' in page
+    assert not PriceOverride.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["", "{number}/remove/"])
+@pytest.mark.parametrize("who", ["nobody", "bob", "charlie", "staff"])
+def test_nobody_else_sets_or_removes_prices(client: Client, request, acme, who, path):
+    price = PriceOverride.objects.create(organization=acme, pattern="o8", input=1, output=1)
+    if who != "nobody":
+        client.force_login(request.getfixturevalue(who))
+    response = client.post(URL + path.format(number=price.pk), PRICE)
+    assert response.status_code == (302 if who == "nobody" else 404)
+    assert list(PriceOverride.objects.all()) == [price]
+
+
+def test_the_own_page_leads_to_no_price_of_others(client: Client, alice, other):
+    theirs = PriceOverride.objects.create(organization=other, pattern="theirs-*", input=1, output=1)
+    client.force_login(alice)
+    assert "theirs-" not in text_of(client.get(URL))
+    for number in (theirs.pk, 0, 10**30):
+        assert client.post(f"{URL}{number}/remove/").status_code == 404
+    assert PriceOverride.objects.get() == theirs
+
+
+@pytest.fixture
+def used(acme, call):
+    """In July: GPT-5 reported right, and twice what it costs; o9; and calls that are not compared."""
+    record(
+        acme,
+        [
+            call("2025-07-01T12:00Z", cost="1.26", **TOKENS),
+            call("2025-07-02T12:00Z", cost="2.52", **TOKENS),
+            call("2025-07-02T12:00Z", cost="9", model="o9-x", **TOKENS),
+            call("2025-07-03T12:00Z", model="o9-x", **TOKENS),
+            call("2025-07-03T12:00Z", model="gpt-4", **TOKENS),
+            call("2025-08-01T12:00Z", cost="50", **TOKENS),
+        ],
+    )
+    return acme
+
+
+def july(organization):
+    return ranges.of_days("custom", days.date(2025, 7, 1), days.date(2025, 7, 31), organization.time_zone)
+
+
+def test_reported_and_computed_cost_are_compared_where_both_are_known(used):
+    gpt, o9 = compare(used, july(used))
+    assert (gpt.model, gpt.calls, gpt.reported, gpt.computed) == ("gpt-5", 2, Decimal("3.78"), Decimal("2.52"))
+    assert (gpt.difference, gpt.share, gpt.without_price) == (Decimal("-1.26"), "-33.3%", 0)
+    assert (o9.model, o9.calls, o9.reported, o9.without_price) == ("o9-x", 0, 0, 1)
+
+    PriceOverride.objects.create(organization=used, pattern="o9*", input=10, output=100)
+    (o9,) = (line for line in compare(used, july(used)) if line.model == "o9-x")
+    assert (o9.calls, o9.reported, o9.computed, o9.share) == (1, 9, Decimal("10.1"), "+12.2%")
+
+
+def test_a_range_with_too_many_calls_is_not_compared_in_part(used, client, alice, monkeypatch):
+    assert compare(used, july(used), most=2) is None
+    assert compare(used, july(used), most=3)
+    client.force_login(alice)
+    page = text_of(client.get(COMPARISON + JULY))
+    assert "-33.3%" in page
+    assert "no price" in page
+    monkeypatch.setattr("aggregates.web.views.prices.MAX_CALLS", 2)
+    assert "choose a shorter one" in text_of(client.get(COMPARISON + JULY))
+    assert "Nothing to compare" in text_of(client.get(f"{COMPARISON}?range=custom&from=2025-05-01&to=2025-05-02"))
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_calls_without_price_are_counted_and_named_and_never_shown_as_nothing(client, alice, used, rolled):
+    if rolled:
+        roll_up()
+    client.force_login(alice)
+    page = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY))
+    assert "20.0% of calls have no price: o9-x." in page
+    assert f'href="{URL}"' in page
+    only = text_of(client.get(reverse("dashboard", args=["acme"]) + "?range=custom&from=2025-07-03&to=2025-07-03"))
+    assert "50.0% of calls have no price: o9-x." in only
+    assert '<td class="number" title="no price">no price</td>' in only
+    filtered = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY.replace("01", "03", 1) + "&model=o9-x"))
+    assert "100.0% of calls have no price: o9-x." in filtered
+    assert '<p class="tile-value" title="no price">no price</p>' in filtered
+    assert "o9-x no price." in filtered
+    assert '<td class="number">$0.00</td>' not in filtered
+    assert '"customdata":["no price","$0.00"' in filtered.replace('", "', '","').replace('": [', '":[')
+    august = text_of(client.get(reverse("dashboard", args=["acme"]) + "?range=custom&from=2025-08-01&to=2025-08-01"))
+    assert "no price" not in august
+
+
+def test_viewers_are_told_but_not_sent_to_the_prices(client, bob, used):
+    client.force_login(bob)
+    page = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY))
+    assert "have no price: o9-x." in page
+    assert URL not in page
+
+
+def test_of_many_models_without_price_those_with_most_calls_are_named(client, alice, acme, call):
+    names = [f"o9-{letter}" for letter in "abcdefg"]
+    record(acme, [call(f"2025-07-0{day}T12:00Z", model=name) for day, name in enumerate([*names, "o9-g"], start=1)])
+    client.force_login(alice)
+    page = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY))
+    assert "100.0% of calls have no price: o9-g, o9-a, o9-b, o9-c, o9-d and 2 others." in page

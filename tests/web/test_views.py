@@ -1,0 +1,297 @@
+"""Pages: what they show, whole and as fragments, and in how many statements."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Membership, Organization, User
+from aggregates.query.display_measures import SHOWN
+from aggregates.query.selection import CHARTS
+from aggregates.rollup.protocol import roll_up
+from tests.fixtures import make_organization
+from tests.history import some_calls
+
+URL = "/o/acme/"
+JULY = "?range=custom&from=2025-07-01&to=2025-07-30"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+    record(acme, some_calls(call, datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)))
+    return acme
+
+
+@pytest.fixture
+def as_alice(client: Client, alice: User) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def text(client: Client, url: str, **headers: str) -> str:
+    response = client.get(url, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_page_has_tiles_charts_tables_and_their_source(as_alice: Client, usage: Organization) -> None:
+    page = text(as_alice, URL + JULY)
+
+    assert page.count('class="tile"') == 4
+    assert re.findall(r'id="chart-(\w+)"', page) == ["explore", "calls", "tokens"]
+    assert re.findall(r'id="table-(\w+)"', page) == ["operation", "model", "user", "subject"]
+    assert "1 – 30 Jul 2025, days in UTC" in page
+    assert re.search(r"\d+ days live from the log; \d+ days? without usage\.|Live from the log\.", page)
+
+
+def test_rolled_days_are_said_to_be(as_alice: Client, usage: Organization) -> None:
+    before = text(as_alice, URL + JULY)
+    roll_up()
+    after = text(as_alice, URL + JULY)
+
+    assert re.search(r"\d+ days from daily aggregates, rolled up today \d\d:\d\d UTC", after)
+    assert "from daily aggregates" not in before
+    assert figures(before) == figures(after)
+    assert sum(figures(after)[0]["data"][0]["y"]) > 0
+
+
+def figures(page: str) -> list[Any]:
+    found = re.findall(r'<script id="figure-\w+" type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert len(found) == 3
+    return [json.loads(text, parse_float=Decimal) for text in found]
+
+
+def test_a_fragment_is_the_page_without_its_frame(as_alice: Client, usage: Organization) -> None:
+    page, fragment = text(as_alice, URL + JULY), text(as_alice, URL + JULY, **HTMX)
+
+    assert fragment.startswith('\n<div id="view"') or fragment.lstrip().startswith('<div id="view"')
+    assert "<html" not in fragment
+    assert without_clock(fragment).strip() in without_clock(page)
+
+
+def without_clock(page: str) -> str:
+    return re.sub(r"As of [^.]+\.", "", page)
+
+
+def test_no_cache_mistakes_a_fragment_for_the_page(as_alice: Client, acme: Organization) -> None:
+    response = as_alice.get(URL)
+
+    assert "HX-Request" in response.headers["Vary"]
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pushed"),
+    [
+        ("?range=30d&from=2025-07-01&to=2025-07-30&by=model", URL),
+        ("?range=7d&from=2025-07-01&to=2025-07-30&by=user", f"{URL}?range=7d&by=user"),
+        ("?by=user&range=30d&model=gpt-5", f"{URL}?by=user&model=gpt-5"),
+    ],
+)
+def test_the_address_says_no_more_than_it_must(as_alice: Client, acme: Organization, asked: str, pushed: str) -> None:
+    assert as_alice.get(URL + asked, headers=HTMX).headers["HX-Push-Url"] == pushed
+
+
+def test_what_is_wrong_with_the_address_is_on_the_page(as_alice: Client, usage: Organization) -> None:
+    page = text(as_alice, f"{URL}?range=custom&from=yesterday&to=2025-07-30")
+
+    assert "<b>From</b>: Expected a date, YYYY-MM-DD." in page
+    assert 'value="2025-07-30"' in page
+    assert "Shown instead: the last 30 days" in page
+
+
+@pytest.mark.parametrize("query", ["range=x", "by=x", "user=%00", "from=%ff", "range=custom", "model=" + "é" * 200])
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query: str, headers: dict[str, str]) -> None:
+    text(as_alice, f"{URL}?{query}", **headers)
+
+
+@pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
+def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
+    """Neither where the range that it is compared with has usage, nor where that has none either."""
+    for measure, chart, compare, by in product(SHOWN, CHARTS, ("before", "year"), ("user", "none")):
+        query = f"?range=custom&from={day}&to={day}&measure={measure}&chart={chart}&compare={compare}&by={by}"
+        text(as_alice, f"{URL}{query}&operation=nothing")
+        text(as_alice, URL + query)
+
+
+def test_a_filter_is_a_chip_that_removes_it(as_alice: Client, usage: Organization) -> None:
+    page = text(as_alice, f"{URL}{JULY}&user=alice&by=user")
+
+    assert "<b>alice</b>" in page
+    assert f'href="{JULY.replace("&", "&amp;")}&amp;by=user" title="Remove this filter"' in page
+    assert '<input type="hidden" name="user" value="alice">' in page
+    assert "user-1" not in page
+
+
+def test_names_in_tables_set_filters(as_alice: Client, usage: Organization) -> None:
+    page = text(as_alice, URL + JULY)
+
+    assert f'href="{JULY.replace("&", "&amp;")}&amp;operation=chat"' in page
+    assert f'href="{JULY.replace("&", "&amp;")}&amp;user="' in page  # (not set) is a value, too
+    assert "user=None" not in page
+
+
+def test_an_organization_without_usage_learns_how_to_send_some(as_alice: Client, acme: Organization) -> None:
+    page = text(as_alice, URL)
+
+    assert "No usage yet" in page
+    assert "manage.py import_usage calls.csv --organization acme" in page
+
+
+def test_a_range_without_usage_leads_to_the_latest_day_with_some(as_alice: Client, usage: Organization) -> None:
+    page = text(as_alice, f"{URL}?range=custom&from=2024-01-01&to=2024-01-31")
+    link = re.search(r'class="button" href="([^"]+)"', page)
+
+    assert "1 – 31 Jan 2024 has no calls" in page
+    assert 'type="radio"' in page
+    assert link
+    assert link[1].replace("&amp;", "&") == JULY
+    assert 'class="tile"' in text(as_alice, URL + link[1].replace("&amp;", "&"))
+
+
+def test_names_from_calls_are_only_ever_text(as_alice: Client, acme: Organization, call: Callable[..., Call]) -> None:
+    name = "</script><script>alert(1)</script><b>"
+    record(acme, [call("2025-07-01T12:00Z", model=name, user_id=name, subject_id=name, operation=name, cost="1")])
+
+    assert "<script>alert" not in text(as_alice, f"{URL}{JULY}")
+    assert "<script>alert" not in text(as_alice, f"{URL}{JULY}&by=user&user=%3Cscript%3Ealert(1)")
+
+
+def test_the_number_of_statements_does_not_grow_with_the_data(
+    as_alice: Client, acme: Organization, call: Callable[..., Call]
+) -> None:
+    record(
+        acme, [call("2025-07-01T12:00Z", cost="1"), call("2025-07-01T12:01Z", model="o9"), call("2025-06-30T12:00Z")]
+    )
+    with CaptureQueriesContext(connection) as few:
+        text(as_alice, URL + JULY)
+    record(acme, some_calls(call, datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC), 400))
+    with CaptureQueriesContext(connection) as many:
+        text(as_alice, URL + JULY)
+
+    assert len(many) == len(few)
+    assert len(many) < 40
+
+
+def test_one_call_more_is_on_the_next_page(as_alice: Client, acme: Organization, call: Callable[..., Call]) -> None:
+    for number, ago in enumerate((0, 3, 20), start=1):
+        record(acme, [call((datetime.now(UTC) - timedelta(days=ago)).isoformat(), cost="2")])
+        assert f'<p class="tile-value" title="${2 * number}.000000000000">' in text(as_alice, URL)
+        roll_up()
+
+
+def test_the_only_organization_is_home(as_alice: Client) -> None:
+    response = as_alice.get(reverse("home"))
+
+    assert (response.status_code, response.headers["Location"]) == (302, URL)
+
+
+def test_who_has_several_organizations_chooses(as_alice: Client, alice: User) -> None:
+    Membership.objects.create(user=alice, organization=make_organization("beta"))
+
+    page = text(as_alice, reverse("home"))
+
+    assert 'href="/o/acme/"' in page
+    assert 'href="/o/beta/"' in page
+    assert '<li><a href="/o/beta/">Beta</a></li>' in text(as_alice, URL)
+
+
+def test_who_has_none_reads_why(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("dora@example.com", "correct horse"))
+
+    assert "You do not belong to an organization yet" in text(client, reverse("home"))
+
+
+def test_log_in_by_e_mail_whatever_the_case_and_log_out(client: Client, alice: User) -> None:
+    assert "E-mail address" in text(client, reverse("login"))
+    credentials = {"username": "ALICE@example.com", "password": "correct horse", "next": URL}
+    response = client.post(reverse("login"), credentials)
+    assert (response.status_code, response.headers["Location"]) == (302, URL)
+
+    assert client.post(reverse("logout")).headers["Location"] == reverse("login")
+    assert client.get(URL).headers["Location"] == f"/login/?next={URL}"
+
+
+def test_log_in_leads_to_no_other_site(client: Client, alice: User) -> None:
+    credentials = {"username": alice.email, "password": "correct horse", "next": "https://example.org/"}
+
+    assert client.post(reverse("login"), credentials).headers["Location"] == reverse("home")
+
+
+def test_a_fragment_request_after_logging_out_takes_the_whole_page_to_log_in(
+    client: Client, acme: Organization
+) -> None:
+    response = client.get(f"{URL}?range=7d", headers=HTMX)
+
+    assert response.headers["HX-Redirect"] == "/login/?next=/o/acme/%3Frange%3D7d"
+    assert not response.content
+
+
+def test_pages_only_read(as_alice: Client) -> None:
+    assert as_alice.post(URL).status_code == 405
+
+
+def test_the_platform_shows_all_organizations(
+    client: Client, staff: User, usage: Organization, other: Organization, call: Callable[..., Call]
+) -> None:
+    record(other, [call("2025-07-01T12:00Z", cost="1000000")])
+    client.force_login(staff)
+    page = text(client, reverse("platform") + JULY)
+
+    assert page.index("Other</th>") < page.index("Acme</th>")
+    assert 'id="chart-cost"' in page
+    assert "organization days live from the log" in page
+    assert "<html" not in text(client, reverse("platform") + JULY, **HTMX)
+
+
+def test_the_platform_names_what_is_wrong(client: Client, staff: User) -> None:
+    client.force_login(staff)
+
+    assert "<b>Range</b>: There is no choice “24h”." in text(client, f"{reverse('platform')}?range=24h")
+
+
+@pytest.mark.parametrize("url", ["/nowhere/", "/o/other/"])
+def test_not_found_looks_like_the_site(as_alice: Client, other: Organization, url: str) -> None:
+    response = as_alice.get(url)
+
+    assert response.status_code == 404
+    assert "Page not found" in response.content.decode()
+    assert "door.css" in response.content.decode()
+
+
+def test_a_form_from_elsewhere_is_refused_in_words(alice: User) -> None:
+    response = Client(enforce_csrf_checks=True).post(reverse("login"), {})
+
+    assert response.status_code == 403
+    assert "Not allowed" in response.content.decode()
+
+
+def test_the_policy_allows_nothing_inline(as_alice: Client, usage: Organization) -> None:
+    response = as_alice.get(URL + JULY)
+    page = response.content.decode()
+
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+@pytest.mark.parametrize("first", ["2011-12-30", "2011-12-31"])
+def test_a_day_that_the_zone_skipped_is_no_error_of_the_site(client: Client, alice: User, first: str) -> None:
+    Organization.objects.update(time_zone="Pacific/Apia")
+    client.force_login(alice)
+    response = client.get(f"{URL}?range=custom&from={first}&to={first}")
+    assert response.status_code == 200
+    assert ("never was in Pacific/Apia" in response.content.decode()) == (first == "2011-12-30")
