@@ -57,10 +57,10 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Roll up again", permissions=["roll_up"])
     def roll_up_again(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
-        with runs.recorded(Job.ADMIN) as run:
+        with runs.record_run(Job.ADMIN) as run:
             done = [protocol.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
             for summary in done:
-                runs.note(run, summary)
+                runs.add_counts(run, summary)
         rolled, rows = run.days, run.rows
         if rolled:
             messages.success(request, f"Rolled up {plural(rolled, 'day')}, {plural(rows, 'row')} written.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import NoAccess, key_for
-from aggregates.api.problems import Refused
+from aggregates.api.problems import ApiError
 from aggregates.models import ApiKey, Kind
 
 COUNT = """
@@ -24,11 +24,11 @@ COUNT = """
 
 
 def admit(request: HttpRequest, kind: Kind) -> ApiKey:
-    """The key of this kind that came with the request; raises Refused."""
+    """The key of this kind that came with the request; raises ApiError."""
     try:
         key = key_for(secret_of(request), kind)
     except NoAccess:
-        raise Refused(
+        raise ApiError(
             HTTPStatus.UNAUTHORIZED,
             f"Expected an API key that may {kind.label.lower()} and is in use, as in “Authorization: Bearer usage_…”.",
             {"WWW-Authenticate": 'Bearer realm="usage"'},
@@ -57,12 +57,12 @@ def _password(credentials: str) -> str:
 
 
 def _count(key: ApiKey) -> None:
-    """Count the request within this minute; raises Refused beyond the limit, and that one is then not counted."""
+    """Count the request within this minute; raises ApiError beyond the limit, and that one is then not counted."""
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [key.pk])
         requests, seconds_left = cursor.fetchone()
     if requests > settings.API_REQUESTS_PER_MINUTE:
-        raise Refused(
+        raise ApiError(
             HTTPStatus.TOO_MANY_REQUESTS,
             f"Expected at most {settings.API_REQUESTS_PER_MINUTE:,} requests a minute with a key; "
             "send more calls in each.",

@@ -10,7 +10,7 @@ from threading import Timer
 
 from django.http import HttpRequest
 
-from aggregates.api.problems import Refused
+from aggregates.api.problems import ApiError
 
 MAX_SENT = 10_000_000  # bytes on the wire
 MAX_DISCARDED = 30_000_000  # bytes on the wire of what is refused
@@ -23,9 +23,9 @@ GZIP_NAMES = ("gzip", "x-gzip")
 
 
 def text_of(request: HttpRequest) -> Iterator[str]:
-    """The pieces of a body that is text; raises Refused, also on the way."""
+    """The pieces of a body that is text; raises ApiError, also on the way."""
     if request.content_params and request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Expected a body in UTF-8.")
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Expected a body in UTF-8.")
     return _decoded(bytes_of(request))
 
 
@@ -33,14 +33,14 @@ def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
     try:
         yield from codecs.iterdecode(pieces, "utf-8-sig")
     except UnicodeDecodeError:
-        raise Refused(HTTPStatus.BAD_REQUEST, "Expected a body in UTF-8.") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Expected a body in UTF-8.") from None
 
 
 def bytes_of(request: HttpRequest) -> Iterator[bytes]:
-    """The pieces of a body; raises Refused, also on the way."""
+    """The pieces of a body; raises ApiError, also on the way."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "deflate", *GZIP_NAMES):
-        raise Refused(
+        raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "Expected the Content-Encoding gzip or deflate, or none.",
             {"Accept-Encoding": "gzip, deflate"},
@@ -53,7 +53,7 @@ def bytes_of(request: HttpRequest) -> Iterator[bytes]:
 
 def discard(request: HttpRequest) -> None:
     """Read what is left of a body that is refused: many clients look for an answer only when they have sent all."""
-    with suppress(Refused), _in_time(request):
+    with suppress(ApiError), _in_time(request):
         for _ in zip(_arriving(request), range(MAX_DISCARDED // PIECE), strict=False):
             pass
 
@@ -128,7 +128,7 @@ def _unpacked(sent: bytes, form: int) -> Iterator[bytes]:
                 raise _too_large(MAX_UNPACKED, "decompressed")
             yield piece
     except zlib.error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "The compressed data is damaged.") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, "The compressed data is damaged.") from None
 
 
 def _inflated(sent: bytes, form: int) -> Iterator[bytes]:
@@ -147,10 +147,10 @@ def _inflated(sent: bytes, form: int) -> Iterator[bytes]:
                 return
             decoder, members = zlib.decompressobj(form), members + 1  # gzip data may be several, one after the other
         elif not ahead and not piece:
-            raise Refused(HTTPStatus.BAD_REQUEST, "The compressed data ends too early.")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "The compressed data ends too early.")
         else:
             ahead = decoder.unconsumed_tail
-    raise Refused(HTTPStatus.BAD_REQUEST, f"Expected compressed data of at most {MAX_MEMBERS:,} members.")
+    raise ApiError(HTTPStatus.BAD_REQUEST, f"Expected compressed data of at most {MAX_MEMBERS:,} members.")
 
 
 def _deflate_format(sent: bytes) -> int:
@@ -158,9 +158,9 @@ def _deflate_format(sent: bytes) -> int:
     return ZLIB if sent[:1] and sent[0] & 15 == 8 and int.from_bytes(sent[:2]) % 31 == 0 else RAW
 
 
-def _too_large(most: int, how: str) -> Refused:
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected a body of at most {most:,} bytes {how}.")
+def _too_large(most: int, how: str) -> ApiError:
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected a body of at most {most:,} bytes {how}.")
 
 
-def _cut_off() -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, f"The body did not arrive whole within {SECONDS} seconds.")
+def _cut_off() -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, f"The body did not arrive whole within {SECONDS} seconds.")

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.admission import admit
 from aggregates.api.body import discard
-from aggregates.api.problems import Refused, problem, unavailable
+from aggregates.api.problems import ApiError, problem, unavailable
 from aggregates.models import ApiKey, Kind
 
 STATEMENT_TIMEOUT = "20s"
@@ -22,7 +22,7 @@ AILING = (OperationalError, InterfaceError, InternalError)
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
 View = Callable[[HttpRequest], HttpResponse]
-Refusal = Callable[[HttpRequest, Refused], HttpResponse]
+Refusal = Callable[[HttpRequest, ApiError], HttpResponse]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
         def view(request: HttpRequest) -> HttpResponse:
             try:
                 return _answer(request, kind, method, work)
-            except Refused as refused:
+            except ApiError as refused:
                 discard(request)
                 return refusal(request, refused)
 
@@ -47,7 +47,7 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
 
 def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpResponse:
     if request.method != method:
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
+        raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
     try:
         with bounded():
             key = admit(request, kind)

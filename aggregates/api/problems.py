@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 RETRY_AFTER = 10  # seconds, where nobody knows better
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A request that is not done; `detail` says why, for people, and holds nothing of the body but short pieces."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
@@ -17,16 +17,16 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def unavailable() -> Refused:
+def unavailable() -> ApiError:
     """What the database could not do now; nothing of the request was recorded."""
-    return Refused(
+    return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The database cannot take this now. Nothing of it was recorded; send it again later.",
         {"Retry-After": str(RETRY_AFTER)},
     )
 
 
-def problem(request: HttpRequest, refused: Refused) -> HttpResponse:
+def problem(request: HttpRequest, refused: ApiError) -> HttpResponse:
     content = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
     return JsonResponse(
         content, status=refused.status, headers=refused.headers, content_type="application/problem+json"

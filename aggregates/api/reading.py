@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils import timezone
 
 from aggregates.api.endpoint import endpoint
-from aggregates.api.problems import Refused
+from aggregates.api.problems import ApiError
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.query import reports
 from aggregates.query.forms.dashboard import DashboardForm
@@ -43,15 +43,15 @@ class ReadForm(DashboardForm):
 
 @endpoint(Kind.READ, method="GET")
 def read_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    """Totals over the range, and rows by bucket and group; raises Refused."""
+    """Totals over the range, and rows by bucket and group; raises ApiError."""
     form = ReadForm(request.GET, organization=key.organization, now=timezone.now())
     if form.errors:
-        raise Refused(HTTPStatus.BAD_REQUEST, form.said)
+        raise ApiError(HTTPStatus.BAD_REQUEST, form.said)
     limit, cursor = form.cleaned_data["limit"] or MAX_LIMIT, form.cleaned_data["cursor"]
     try:
         return JsonResponse(_page(form, limit, cursor))
     except QueryError as error:
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
 def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
@@ -85,10 +85,10 @@ def _written(start: datetime) -> str:
 
 
 def _index(starts: tuple[datetime, ...], cursor: str) -> int:
-    """Which bucket the cursor names; raises Refused."""
+    """Which bucket the cursor names; raises ApiError."""
     if not cursor:
         return 0
     for number, start in enumerate(starts):
         if _written(start) == cursor:
             return number
-    raise Refused(HTTPStatus.BAD_REQUEST, "cursor: Expected the “next” of an answer about the same range and bucket.")
+    raise ApiError(HTTPStatus.BAD_REQUEST, "cursor: Expected the “next” of an answer about the same range and bucket.")

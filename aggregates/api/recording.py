@@ -49,21 +49,21 @@ class Outcome:
 def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -> Outcome:
     """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
     outcome = Outcome()
-    taken = list(_rejecting(rows, ingest.keeper_of(organization), outcome))
+    taken = list(_rejecting(rows, ingest.retention_check(organization), outcome))
     firsts: dict[str, Taken] = {}
     for one in taken:
         firsts.setdefault(_key(one), one)
-    standing = {key: one.call for key, one in firsts.items()}
+    existing = {key: one.call for key, one in firsts.items()}
     if firsts:
         try:
             with bounded():
-                recorded = ingest.record(organization, standing.values(), tell_standing=True)
+                recorded = ingest.record(organization, existing.values(), return_existing=True)
         except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
             raise unavailable() from None
         outcome.accepted = recorded.new
         outcome.duplicate = len(taken) - recorded.new
-        standing.update(recorded.standing)
-    outcome.conflicts = list(_conflicts(taken, standing))
+        existing.update(recorded.existing)
+    outcome.conflicts = list(_conflicts(taken, existing))
     return outcome
 
 
@@ -89,9 +89,9 @@ def _key(row: Taken) -> str:
     return ingest.log_key(call.timestamp, call.request_id) if call.request_id else f"row {row.index}"
 
 
-def _conflicts(taken: Iterable[Taken], standing: dict[str, Call]) -> Iterator[Conflict]:
+def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Conflict]:
     for row in taken:
-        stands = standing[_key(row)]
+        stands = existing[_key(row)]
         # `is` first: it spares nearly all the comparison.
         if row.call is not stands and (fields := differing(row.call, stands)):
             yield Conflict(row.index, row.call.request_id, fields)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from aggregates.api.body import text_of
 from aggregates.api.json import Repeated, decoder
-from aggregates.api.problems import Refused
+from aggregates.api.problems import ApiError
 
 MAX_ROWS = 10_000
 MAX_ROW = 16_384  # characters: more than the fields of a call can fill, also where all is escaped
@@ -28,7 +28,7 @@ Row = Mapping[str, object] | BadRow
 
 
 def rows_of(request: HttpRequest, *, longest: int = MAX_ROW, sequence: bool = False) -> Iterator[Row]:
-    """At most MAX_ROWS; raises Refused, also on the way, so nothing is to be recorded before they have ended.
+    """At most MAX_ROWS; raises ApiError, also on the way, so nothing is to be recorded before they have ended.
 
     With `sequence`, what is called a JSON document may also be several, one after the other.
     """
@@ -38,10 +38,10 @@ def rows_of(request: HttpRequest, *, longest: int = MAX_ROW, sequence: bool = Fa
         rows = line_rows(text_of(request), longest)
     else:
         expected = f"{DOCUMENT[0]} (one call, or an array of them) or {LINES[0]} (a call a line)"
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_ROWS:,} calls in a request.")
+            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_ROWS:,} calls in a request.")
         yield row
 
 
@@ -58,7 +58,7 @@ def document_rows(pieces: Iterator[str], longest: int = MAX_ROW, sequence: bool 
         if text.peek():
             raise BadRow("expected nothing after the end of the document")
     except BadRow as bad:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"Row {text.values}: {bad}.") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"Row {text.values}: {bad}.") from None
 
 
 def _elements(text: "_Text") -> Iterator[Row]:

@@ -55,12 +55,12 @@ def has_no_price(sums: Sums) -> bool:
 
 def cost(sums: Sums) -> str:
     """In US dollars; in words where no call has a price: that is not $0."""
-    return NO_PRICE if has_no_price(sums) else money.shown(sums.cost)
+    return NO_PRICE if has_no_price(sums) else money.display(sums.cost)
 
 
 def exact_cost(sums: Sums) -> str:
     """The same with every digit."""
-    return NO_PRICE if has_no_price(sums) else money.exact(sums.cost)
+    return NO_PRICE if has_no_price(sums) else money.display_exact(sums.cost)
 
 
 def plural(number: int, noun: str) -> str:

@@ -14,7 +14,7 @@ def stored(amount: Decimal) -> Decimal:
     return amount.quantize(STORED, context=EXACT)
 
 
-def shown(amount: Decimal) -> str:
+def display(amount: Decimal) -> str:
     """For people: cents from one dollar up, and below it enough decimals to show three significant digits."""
     size = amount.copy_abs()  # abs() would round to 28 digits
     places = 2 if size >= 1 or size == 0 else min(12, 2 - size.adjusted())
@@ -22,6 +22,6 @@ def shown(amount: Decimal) -> str:
     return locales.current().amount(f"{'-' if amount < 0 else ''}{rounded:,f}")
 
 
-def exact(amount: Decimal) -> str:
+def display_exact(amount: Decimal) -> str:
     """For people, with every digit."""
     return locales.current().amount(f"{amount:,f}")

@@ -6,9 +6,9 @@ the roll-up that follows, or sees through which instant it is sealed and leaves 
 changed before that instant.
 """
 
-from aggregates.ingest.day_locks import keeper_of
+from aggregates.ingest.day_locks import retention_check
 from aggregates.ingest.deduplication import Report, span_name
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.recording import Recorded, record
 
-__all__ = ["Recorded", "Report", "keeper_of", "log_key", "record", "span_name"]
+__all__ = ["Recorded", "Report", "retention_check", "log_key", "record", "span_name"]

@@ -12,7 +12,7 @@ from aggregates.db.locks import Lock, take
 from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
-from aggregates.ingest.day_locks import Calendar, calendar_of, lock_days, lock_zone, mark
+from aggregates.ingest.day_locks import Calendar, calendar_of, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization, UsageDay
 from aggregates.models.log import CostSource
 from aggregates.query.runner import snapshot
@@ -107,7 +107,7 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         lock_days(organization, [calendar.date(number) for number in touched])
         # Calls of other days that were recorded in the meantime are left alone.
         changes = _changes(organization, criteria, correction, calendar, apply_to=touched)
-        mark(organization, {calendar.date(number): earliest for number, earliest, _ in changes})
+        mark_stale(organization, {calendar.date(number): earliest for number, earliest, _ in changes})
         return _by_month(calendar, changes)
 
 

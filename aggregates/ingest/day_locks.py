@@ -49,7 +49,7 @@ def lock_days(organization: Organization, touched: Collection[date]) -> None:
     check_kept(organization, min(touched))
 
 
-def keeper_of(organization: Organization) -> Callable[[Call], None]:
+def retention_check(organization: Organization) -> Callable[[Call], None]:
     """A check for calls one by one: raises InvalidCall for those whose day the log no longer takes."""
     if not organization.log_from:
         return lambda call: None
@@ -93,7 +93,7 @@ def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
         )
 
 
-def mark(organization: Organization, changed: Mapping[date, datetime]) -> None:
+def mark_stale(organization: Organization, changed: Mapping[date, datetime]) -> None:
     """Leave a mark where something changed before the instant that a day is sealed through; `changed` has the earliest
     change of each day.
 

@@ -71,7 +71,7 @@ def earliest_by_day(timestamps: Iterable[datetime], zone: str) -> dict[date, dat
     return earliest
 
 
-def settle(organization: Organization, reports: Mapping[str, Report]) -> Replaced:
+def deduplicate(organization: Organization, reports: Mapping[str, Report]) -> Replaced:
     """Drop the staged calls that the log has a report of that stands; which of the log's do not stand.
 
     Where the staged report that takes a place does not say whose the call was, it keeps what the other said.

@@ -20,7 +20,7 @@ def log_key(timestamp: datetime, request_id: str) -> str:
     return f"{timestamp:%Y-%m} {request_id}"
 
 
-def standing(organization: Organization, new: Collection[str]) -> dict[str, Call]:
+def existing(organization: Organization, new: Collection[str]) -> dict[str, Call]:
     """The calls of the log with the keys of staged calls, by key, but for the new ones.
 
     Their cost is what was reported with them.

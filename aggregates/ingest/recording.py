@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from aggregates.db.locks import Lock, take
 from aggregates.db.partitions import ensure_partitions
 from aggregates.domain.calls import EPOCH, Call
-from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark
-from aggregates.ingest.deduplication import NO_REPORT, Replaced, Report, settle
-from aggregates.ingest.existing import KEY, standing
+from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
+from aggregates.ingest.deduplication import NO_REPORT, Replaced, Report, deduplicate
+from aggregates.ingest.existing import KEY, existing
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Pricer
@@ -61,7 +61,7 @@ class Recorded:
     new: int
     already_there: int
     # The latter as the log holds them, by `log_key`, if that was asked for.
-    standing: Mapping[str, Call] = field(default_factory=dict)
+    existing: Mapping[str, Call] = field(default_factory=dict)
 
 
 class _New(NamedTuple):
@@ -78,7 +78,7 @@ def record(
     calls: Iterable[Call],
     *,
     ids_from_content: bool = False,
-    tell_standing: bool = False,
+    return_existing: bool = False,
     reports: Mapping[str, Report] | None = None,
 ) -> Recorded:
     """Write the calls to the log in one transaction, streaming; what the log holds already stays as it is.
@@ -101,7 +101,7 @@ def record(
         if not received:
             return Recorded(0, 0)
         zone = lock_zone(organization)
-        replaced = _settle(organization, reports)
+        replaced = _deduplicate(organization, reports)
         calendar = _staged_calendar(zone)
         if calendar is None:
             return Recorded(0, received)  # the log has better reports of all of them
@@ -109,22 +109,22 @@ def record(
         lock_days(organization, touched | replaced.dates(zone))
         gone = replaced.delete(organization, zone) if replaced.timestamps else {}
         ensure_days(organization, touched)
-        new = _insert(organization, calendar, with_keys=tell_standing)
-        mark(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
+        new = _insert(organization, calendar, with_keys=return_existing)
+        mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
         if gone:
-            mark(organization, gone)
+            mark_stale(organization, gone)
         number = sum(of_day.calls for of_day in new) - replaced.by
-        if tell_standing and number < received:
+        if return_existing and number < received:
             keys = {key for of_day in new for key in of_day.keys or ()}
-            return Recorded(number, received - number, standing(organization, new=keys))
+            return Recorded(number, received - number, existing(organization, new=keys))
         return Recorded(number, received - number)
 
 
-def _settle(organization: Organization, reports: Mapping[str, Report] | None) -> Replaced:
+def _deduplicate(organization: Organization, reports: Mapping[str, Report] | None) -> Replaced:
     if reports is None:
         return Replaced({})
     take(Lock.REPORTS, organization.pk % 2**31)
-    return settle(organization, reports)
+    return deduplicate(organization, reports)
 
 
 def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, reports: Mapping[str, Report] | None) -> int:

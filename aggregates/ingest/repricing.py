@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from aggregates.db.locks import Lock, take
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition
-from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark
+from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
@@ -80,7 +80,7 @@ def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, 
             touched = {calendar.date(day): instant for day, instant in earliest.items()}
             lock_days(organization, touched.keys())
             _apply(organization)
-            mark(organization, touched)
+            mark_stale(organization, touched)
     return done
 
 

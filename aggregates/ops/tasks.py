@@ -23,13 +23,13 @@ def nightly() -> str:
 
     A date that fails does not keep the others from being done; the task then fails at its end.
     """
-    with runs.recorded(Job.NIGHTLY) as run:
+    with runs.record_run(Job.NIGHTLY) as run:
         failures = runs.Failures()
         words = [*recut(), roll_up(run, failures)]  # first: making partitions may have to wait for a long import
         if made := ensure_months_ahead(clock.now()):
             words.append(f"{plural(len(made), 'partition')} made")
         verified = verification.verify(verification.choose(COMPARED))
-        runs.note_verified(run, verified)
+        runs.add_verified(run, verified)
         if verified.differences:
             words.append(f"{plural(len(verified.differences), 'day')} differed from the log")
         words += drop_old_months()
@@ -40,7 +40,7 @@ def nightly() -> str:
 
 def repair() -> str:
     """Roll up what has closed or become stale since, and of the open days what was recorded since."""
-    with runs.recorded(Job.REPAIR) as run:
+    with runs.record_run(Job.REPAIR) as run:
         failures = runs.Failures()
         words = roll_up(run, failures)
         failures.raise_any()
@@ -68,6 +68,6 @@ def drop_old_months() -> list[str]:
 def roll_up(run: RollUpRun, failures: runs.Failures) -> str:
     """What was done, for the list of runs in the admin."""
     done = protocol.roll_up(open_days=True, on_error=failures)
-    runs.note(run, done)
+    runs.add_counts(run, done)
     summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"
     return f"{summary}; busy: {', '.join(map(date.isoformat, done.busy))}" if done.busy else summary

@@ -11,7 +11,7 @@ from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
 from aggregates.query.planner import Plan
 from aggregates.query.runner import Answer, read, snapshot
-from aggregates.query.scans import pieces
+from aggregates.query.scans import scans
 from aggregates.query.statements import NAMES, SUMS
 from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
 
@@ -69,7 +69,7 @@ def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery,
 
 
 def _cells(query: CellQuery, plan: Plan) -> Cells:
-    parts = [piece.select(query, COLUMNS) for piece in pieces(plan)]
+    parts = [scan.select(query, COLUMNS) for scan in scans(plan)]
     if not parts:
         return {}
     keys = ", ".join(COLUMNS)

@@ -20,13 +20,13 @@ class Unit:
     around: Callable[[], tuple[str, str]]
 
 
-COST = Unit(money.shown, lambda: locales.current().dollars)
+COST = Unit(money.display, lambda: locales.current().dollars)
 COUNT = Unit(formats.count, lambda: ("", ""))
 PERCENT = Unit(formats.of_hundred, lambda: locales.current().percents)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownMeasure:
+class DisplayMeasure:
     """`of` gives the number, None where it is not defined; groups are ranked by `rank`, one of measures.RANKS."""
 
     name: str
@@ -49,11 +49,11 @@ def cache_share(sums: Sums) -> Decimal | None:
 
 
 MEASURES = (
-    ShownMeasure("cost", "Cost", COST, lambda sums: sums.cost, "cost"),
-    ShownMeasure("calls", "Calls", COUNT, lambda sums: sums.calls, "calls"),
-    ShownMeasure("tokens", "Tokens", COUNT, lambda sums: sums.tokens, "tokens"),
-    ShownMeasure("errors", "Errors", COUNT, lambda sums: sums.errors, "errors"),
-    ShownMeasure("cost_per_call", "Cost per call", COST, cost_per_call, "cost", is_additive=False),
-    ShownMeasure("cache_share", "Cache share", PERCENT, cache_share, "input_tokens", is_additive=False),
+    DisplayMeasure("cost", "Cost", COST, lambda sums: sums.cost, "cost"),
+    DisplayMeasure("calls", "Calls", COUNT, lambda sums: sums.calls, "calls"),
+    DisplayMeasure("tokens", "Tokens", COUNT, lambda sums: sums.tokens, "tokens"),
+    DisplayMeasure("errors", "Errors", COUNT, lambda sums: sums.errors, "errors"),
+    DisplayMeasure("cost_per_call", "Cost per call", COST, cost_per_call, "cost", is_additive=False),
+    DisplayMeasure("cache_share", "Cache share", PERCENT, cache_share, "input_tokens", is_additive=False),
 )
-SHOWN = {measure.name: measure for measure in MEASURES}
+DISPLAY_MEASURES = {measure.name: measure for measure in MEASURES}

@@ -39,7 +39,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a call stands in the list; as text, a part of an address."""
 
     timestamp: datetime
@@ -49,11 +49,11 @@ class Place:
         return f"{(self.timestamp - EPOCH) // INSTANT}-{self.id}"
 
     @classmethod
-    def of(cls, call: UsageLog) -> "Place":
+    def of(cls, call: UsageLog) -> "Cursor":
         return cls(call.timestamp, call.pk)
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
+    def parse(cls, text: str) -> "Cursor":
         """Raises ValueError."""
         found = PLACE.fullmatch(text)
         if not found:
@@ -62,10 +62,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
+class PageBoundary:
     """The calls that are older than the one at a place, or newer."""
 
-    place: Place
+    place: Cursor
     is_older: bool = True
 
     @property
@@ -86,17 +86,17 @@ def spans_with(answer: Answer, kind: Kind) -> list[tuple[Span, int]]:
 
 
 def find(
-    query: UsageQuery, kind: Kind, spans: Sequence[tuple[Span, int]], beyond: Beyond | None, limit: int
+    query: UsageQuery, kind: Kind, spans: Sequence[tuple[Span, int]], boundary: PageBoundary | None, limit: int
 ) -> list[UsageLog]:
     """The newest calls of the query that lie in the spans; or, of those that are newer than a place, the oldest.
 
     Newest first in any case. `spans` are newest first, with the number of calls in each, 0 where it is not known: no
     more of them are read than hold as many calls as are wanted.
     """
-    order = "DESC" if beyond is None or beyond.is_older else "ASC"
-    wanted = list(_needed(spans if order == "DESC" else reversed(spans), beyond, limit))
+    order = "DESC" if boundary is None or boundary.is_older else "ASC"
+    wanted = list(_needed(spans if order == "DESC" else reversed(spans), boundary, limit))
     where, values = conditions(query)
-    place, of_place = beyond.condition if beyond else ("", [])
+    place, of_place = boundary.condition if boundary else ("", [])
     calls = UsageLog.objects.raw(
         f"""
         SELECT call.* FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span (first, until)
@@ -121,13 +121,13 @@ def find(
     return sorted(calls, key=lambda call: (call.timestamp, call.pk), reverse=True)
 
 
-def _needed(spans: Iterable[tuple[Span, int]], beyond: Beyond | None, limit: int) -> Iterable[Span]:
+def _needed(spans: Iterable[tuple[Span, int]], boundary: PageBoundary | None, limit: int) -> Iterable[Span]:
     found = 0
     for span, calls in spans:
         if found >= limit:
             return
-        if beyond and not beyond.reaches(span):
+        if boundary and not boundary.reaches(span):
             continue
         yield span
-        holds_place = beyond and span.start <= beyond.place.timestamp < span.end
+        holds_place = boundary and span.start <= boundary.place.timestamp < span.end
         found += 0 if holds_place else calls  # of the day in which a page begins, nobody knows how many are left

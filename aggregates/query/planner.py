@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DayStates:
     """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
     their aggregates alone, and the weeks and months whose sums are those of their daily aggregates.
 
@@ -69,22 +69,22 @@ class Known:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
 
 
-def choose_source(query: UsageQuery, known: Known) -> Plan:
+def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
     """Decide, day by day, where the query is answered from.
 
     Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
     there are none.
     """
-    from_log = _reads_log(query, known.states)
-    if known.log_from and query.first < known.log_from:
-        _check_aggregates_answer(query, known.states, known.log_from)
+    from_log = _reads_log(query, day_states.states)
+    if day_states.log_from and query.first < day_states.log_from:
+        _check_aggregates_answer(query, day_states.states, day_states.log_from)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
     key = (query.start, query.end, query.zone, from_log, units)
-    plan = known.plans.get(key)
+    plan = day_states.plans.get(key)
     if plan is None:
-        if len(known.plans) >= MOST_PLANS:
-            known.plans.clear()
-        plan = known.plans[key] = _planned(query, known, from_log, units)
+        if len(day_states.plans) >= MOST_PLANS:
+            day_states.plans.clear()
+        plan = day_states.plans[key] = _planned(query, day_states, from_log, units)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
     return replace(plan, grain=query.grain)
@@ -97,9 +97,9 @@ def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 
-def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[Unit]) -> Plan:
+def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit]) -> Plan:
     """Where each day of the query's span is read; the same for every grain that has sums of these units."""
-    log_from = known.log_from or date.min
+    log_from = day_states.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
     log: list[date] = []
@@ -107,13 +107,13 @@ def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[
     spans: list[Span] = []
     rolled_through, unbroken = None, True
     for day, span in query.days:
-        whole, state = days.span_of(day, query.zone), known.states.get(day)
+        whole, state = days.span_of(day, query.zone), day_states.states.get(day)
         if day < log_from:
             (aggregate if state else empty).append(day)
             rolled_through = day if unbroken else rolled_through
             continue
         head = state.head_of(whole) if state else None
-        clean = whole.end <= known.now and (state is None or head == whole)
+        clean = whole.end <= day_states.now and (state is None or head == whole)
         if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
             rolled_through = day
             aggregate.append(day)
@@ -130,7 +130,7 @@ def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[
         else:
             log.append(day)
             spans.append(span)
-    periods = _periods({*aggregate, *empty}, known, units) if units else ()
+    periods = _periods({*aggregate, *empty}, day_states, units) if units else ()
     in_periods = {day for period in periods for day in period.dates}
     return Plan(
         grain=None,
@@ -139,20 +139,20 @@ def _planned(query: UsageQuery, known: Known, from_log: bool, units: Collection[
         log_days=tuple(log),
         log_spans=tuple(_joined(spans)),
         empty_days=tuple(empty),
-        rolled_at=max((rolled for day in aggregate if (rolled := known.states[day].rolled_at)), default=None),
+        rolled_at=max((rolled for day in aggregate if (rolled := day_states.states[day].rolled_at)), default=None),
         rolled_through=rolled_through,
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
     )
 
 
-def _periods(unlogged: Set[date], known: Known, units: Iterable[Unit]) -> tuple[Period, ...]:
+def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) -> tuple[Period, ...]:
     """The periods that can be read as such: all their days are in the range, none needs the log, and none is in another
     one that is read, too."""
     left = set(unlogged)
     chosen: list[Period] = []
     for unit in units:
-        for period in sorted(period for period in known.periods if period.unit == unit.name):
+        for period in sorted(period for period in day_states.periods if period.unit == unit.name):
             if left.issuperset(period.dates):
                 left.difference_update(period.dates)
                 chosen.append(period)

@@ -19,9 +19,9 @@ from aggregates.domain.formats import plural
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.periods import Period
 from aggregates.models import Organization
-from aggregates.query.planner import DayState, Known, Plan, choose_source
-from aggregates.query.scans import pieces
-from aggregates.query.statements import statement_for, together
+from aggregates.query.planner import DayState, DayStates, Plan, choose_source
+from aggregates.query.scans import scans
+from aggregates.query.statements import batches, statement_for
 from aggregates.query.usage_query import QueryError, Source, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,12 +91,12 @@ def read(
     Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
     too, if a statement, which may answer several, takes longer than so many seconds.
     """
-    with for_at_most(seconds, "Adding this up from the log"):
+    with statement_timeout(seconds, "Adding this up from the log"):
         return _read(dict.fromkeys(queries), refused)
 
 
 @contextmanager
-def for_at_most(seconds: int | None, doing: str) -> Iterator[None]:
+def statement_timeout(seconds: int | None, doing: str) -> Iterator[None]:
     """A snapshot in which no statement takes longer: instead, QueryError says that doing so does."""
     if seconds is None:
         yield
@@ -120,11 +120,11 @@ def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | 
         (organization,) = {query.organization for query in wanted}
         first, last = min(query.first for query in wanted), max(query.last for query in wanted)
         zone, log_from, periods = _as_of_now(organization, first, last)
-        known = _known(_states(organization, first, last), _quarter(now), log_from, periods)
+        day_states = _day_states(_states(organization, first, last), _quarter(now), log_from, periods)
         plans = {}
         for query in wanted:
             try:
-                plans[query] = choose_source(_as_cut_now(query, zone), known)
+                plans[query] = choose_source(_as_cut_now(query, zone), day_states)
             except QueryError as error:
                 if refused is None:
                     raise
@@ -180,9 +180,11 @@ def _states(organization: Organization, first: date, last: date) -> tuple[Record
 
 
 @lru_cache(maxsize=16)  # pages ask about the same days again and again, and mostly nothing has happened to them
-def _known(recorded: tuple[Recorded, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]) -> Known:
+def _day_states(
+    recorded: tuple[Recorded, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]
+) -> DayStates:
     """With all that is planned from it, so `now` had better be the same for a while."""
-    return Known({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
+    return DayStates({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
 
 
 @lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
@@ -203,8 +205,8 @@ def _instant(microseconds: int) -> datetime:
 
 def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:
     rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
-    for queries in together(plans):
-        found = [list(pieces(plans[query])) for query in queries]
+    for queries in batches(plans):
+        found = [list(scans(plans[query])) for query in queries]
         if not found[0]:
             continue  # without usage, for all of them
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The pieces of SQL that a plan comes to: which rows of which table to add up, and how to tell their buckets apart."""
+"""The scans that a plan comes to: which rows of which table to add up, and how to tell their buckets apart."""
 
 from bisect import bisect, bisect_left
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ OF_CALLS = ", ".join(f"sum({m.of_call}){'' if m.is_decimal else '::bigint'}" for
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Scan:
     """Rows of a table, from `first` to before `until` by its `column` of time; `where` keeps to them."""
 
     table: str
@@ -60,7 +60,7 @@ class Piece:
         return f"{before} + width_bucket({self.column}, %s::{type_}[])", [list(starts[before:end])]
 
 
-def pieces(plan: Plan) -> Iterator[Piece]:
+def scans(plan: Plan) -> Iterator[Scan]:
     """All that the plan reads; what the log holds of it comes last."""
     if plan.grain is not None:
         yield from _of_periods(plan, plan.grain.name)
@@ -69,19 +69,19 @@ def pieces(plan: Plan) -> Iterator[Piece]:
         where = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
         bounds = [bound for span in plan.log_spans for bound in (span.start, span.end)]
         first, until = plan.log_spans[0].start, plan.log_spans[-1].end
-        yield Piece(LOG, "timestamp", first, until, f"({where})", bounds)
+        yield Scan(LOG, "timestamp", first, until, f"({where})", bounds)
 
 
-def _of_periods(plan: Plan, grain: str) -> Iterator[Piece]:
+def _of_periods(plan: Plan, grain: str) -> Iterator[Scan]:
     """Whole months, and whole weeks."""
     for unit, periods in groupby(plan.periods, key=lambda period: period.unit):
         firsts = [period.first for period in periods]
         where, parameters = "grain = %s AND unit = %s AND first = ANY(%s)", [grain, unit, firsts]
         until = firsts[-1] + DAY
-        yield Piece("aggregates_periodbreakdown", "first", firsts[0], until, where, parameters)
+        yield Scan("aggregates_periodbreakdown", "first", firsts[0], until, where, parameters)
 
 
-def _of_days(plan: Plan, grain: str) -> Iterator[Piece]:
+def _of_days(plan: Plan, grain: str) -> Iterator[Scan]:
     """Days that are in no period; without a grain, from their totals."""
     if not plan.daily_days:
         return
@@ -98,7 +98,7 @@ def _of_days(plan: Plan, grain: str) -> Iterator[Piece]:
         where += " AND grain = %s"
         parameters.append(grain)
     table = "aggregates_dailybreakdown" if grain else "aggregates_dailyaggregate"
-    yield Piece(table, "date", first, last + DAY, where, parameters)
+    yield Scan(table, "date", first, last + DAY, where, parameters)
 
 
 def conditions(query: UsageQuery) -> SQL:

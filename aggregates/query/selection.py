@@ -8,7 +8,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.ranges import Range
 from aggregates.models import Organization
-from aggregates.query.display_measures import SHOWN, ShownMeasure
+from aggregates.query.display_measures import DISPLAY_MEASURES, DisplayMeasure
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 DEFAULT_BY = "model"
@@ -21,7 +21,7 @@ BEFORE, YEAR = "before", "year"
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
 
 CONTROLS = {
-    "measure": tuple(SHOWN),
+    "measure": tuple(DISPLAY_MEASURES),
     "by": (*BY_NAME, NO_BREAKDOWN),
     "bucket": BUCKETS,
     "chart": CHARTS,
@@ -51,8 +51,8 @@ class Selection:
     hidden: tuple[str | None, ...] = ()
 
     @property
-    def shown(self) -> ShownMeasure:
-        return SHOWN[self.measure]
+    def display(self) -> DisplayMeasure:
+        return DISPLAY_MEASURES[self.measure]
 
     @property
     def can_be_hourly(self) -> bool:
@@ -71,7 +71,7 @@ class Selection:
     @property
     def form(self) -> str:
         """The form of its chart: ratios cannot be stacked, so they are lines."""
-        return self.chart if self.shown.is_additive else LINES
+        return self.chart if self.display.is_additive else LINES
 
     def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
         """By the step that it is drawn by."""
@@ -115,7 +115,7 @@ class Selection:
         )
 
     def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
-        span, rank = self.range.span, self.shown.rank
+        span, rank = self.range.span, self.display.rank
         return UsageQuery(
             self.organization,
             span.start,

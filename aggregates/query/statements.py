@@ -1,4 +1,4 @@
-"""The SQL statements that answer queries, over the pieces that their plans come to."""
+"""The SQL statements that answer queries, over the scans that their plans come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -7,14 +7,14 @@ from typing import Any
 from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import MEASURES, RANKS
 from aggregates.query.planner import Plan
-from aggregates.query.scans import SQL, Piece
+from aggregates.query.scans import SQL, Scan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 NAMES = ", ".join(measure.name for measure in MEASURES)
 SUMS = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
 
 
-def together(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
+def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
     """Those that one statement answers: breakdowns that differ in nothing but the dimension, and are read from the same
     days and periods."""
     groups = dict[object, list[UsageQuery]]()
@@ -24,10 +24,10 @@ def together(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
     return groups.values()
 
 
-def statement_for(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
-    """One statement for queries that go together, over the pieces of each. Its rows are the number of a query and that
+def statement_for(queries: Sequence[UsageQuery], found: Sequence[Sequence[Scan]]) -> SQL:
+    """One statement for queries that go together, over the scans of each. Its rows are the number of a query and that
     of its bucket, both from 1, the key of a group, and the sums: groups in the order in which the query ranks them."""
-    return _breakdowns(queries, found) if _is_breakdown(queries[0]) else _alone(queries[0], found[0])
+    return _breakdowns(queries, found) if _is_breakdown(queries[0]) else _single(queries[0], found[0])
 
 
 def _is_breakdown(query: UsageQuery) -> bool:
@@ -36,17 +36,17 @@ def _is_breakdown(query: UsageQuery) -> bool:
     return query.bucket == Bucket.TOTAL and bool(query.by) and not (query.top and query.by == LONG_TAIL)
 
 
-def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]]) -> SQL:
+def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Scan]]) -> SQL:
     """For each query its groups added up and ranked, with `top` the rest as Other. The log is read once for all."""
     one = queries[0]  # they differ in their dimension alone
     columns = [BY_NAME[query.by].column for query in queries if query.by]
     parts = [
-        piece.select(one, [str(number), column])
+        scan.select(one, [str(number), column])
         for number, (column, of_query) in enumerate(zip(columns, found, strict=True), start=1)
-        for piece in of_query
-        if not piece.is_log
+        for scan in of_query
+        if not scan.is_log
     ]
-    for logged in (piece for piece in found[0] if piece.is_log):
+    for logged in (scan for scan in found[0] if scan.is_log):
         keys = ", ".join(f"({number}, {column})" for number, column in enumerate(columns, start=1))
         every = f"CROSS JOIN LATERAL (VALUES {keys}) AS every (number, key)"
         parts.append(logged.select(one, ["number", "key"], beside=every))
@@ -63,7 +63,7 @@ def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Piece]])
     )
 
 
-def _alone(query: UsageQuery, found: Iterable[Piece]) -> SQL:
+def _single(query: UsageQuery, found: Iterable[Scan]) -> SQL:
     """Any other query: by bucket, with groups ranked over the whole range, and with `top` the rest as Other."""
     part, parameters = _part(query, found)
     if not query.by:
@@ -82,15 +82,15 @@ def _alone(query: UsageQuery, found: Iterable[Piece]) -> SQL:
     )
 
 
-def _part(query: UsageQuery, found: Iterable[Piece]) -> SQL:
-    """The pieces as the rows of `part`, by bucket and key. The log is read once, however often these are."""
+def _part(query: UsageQuery, found: Iterable[Scan]) -> SQL:
+    """Scans as the rows of `part`, by bucket and key. The log is read once, however often these are."""
     key = BY_NAME[query.by].column if query.by else "NULL::text"
     logged, aggregated = "", list[str]()
     of_log, of_aggregates = list[Any](), list[Any]()
-    for piece in found:
-        number, bounds = piece.bucket_number(query)
-        statement, parameters = piece.select(query, [number, key], bounds)
-        if piece.is_log:
+    for scan in found:
+        number, bounds = scan.bucket_number(query)
+        statement, parameters = scan.select(query, [number, key], bounds)
+        if scan.is_log:
             logged, of_log = f"logged (bucket, key, {NAMES}) AS MATERIALIZED ({statement}), ", parameters
         else:
             aggregated.append(f"({statement})")

@@ -35,7 +35,7 @@ OF_PERIOD = f"""
 """
 
 
-def forget(day: date, organizations: Ids) -> None:
+def invalidate(day: date, organizations: Ids) -> None:
     """To be called before changing daily aggregates: the sums of their week and month count no more."""
     periods = periods_of(day)
     take_shared(Lock.PERIOD, [period.number for period in periods])

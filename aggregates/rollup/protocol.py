@@ -163,7 +163,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         if not works:
             return Summary()
         summed = day_sums.sum_log({pk: work.span for pk, work in works.items()})
-        period_sums.forget(day, works)
+        period_sums.invalidate(day, works)
         day_sums.clear(day, [pk for pk, work in works.items() if work.afresh])
         added = not all(work.afresh for work in works.values())
         rows = day_sums.write(day, several=len(works) > 1, added=added) if summed else 0

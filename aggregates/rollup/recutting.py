@@ -59,7 +59,7 @@ def _recut(organization: Organization) -> None:
     recorded.delete()
     cut = {day: span for day, span in _cut(known, organization.time_zone).items() if day >= since}
     insert_days(organization, cut)
-    _forget(organization, {day for day, _, _ in known} - cut.keys())
+    _delete_aggregates(organization, {day for day, _, _ in known} - cut.keys())
 
 
 def _cut(known: Iterable[tuple[date, datetime, datetime]], zone: str) -> dict[date, Span]:
@@ -72,10 +72,10 @@ def _cut(known: Iterable[tuple[date, datetime, datetime]], zone: str) -> dict[da
     return {day: span for day, span in spans.items() if span}
 
 
-def _forget(organization: Organization, gone: set[date]) -> None:
+def _delete_aggregates(organization: Organization, gone: set[date]) -> None:
     """Delete the aggregates of dates that the zone skipped."""
     for day in gone:
-        period_sums.forget(day, [organization.pk])
+        period_sums.invalidate(day, [organization.pk])
     with connection.cursor() as cursor:
         for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown") if gone else ():
             cursor.execute(

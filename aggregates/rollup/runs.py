@@ -23,7 +23,7 @@ class DatesFailed(Exception):
 
 
 @contextmanager
-def recorded(job: Job) -> Iterator[RollUpRun]:
+def record_run(job: Job) -> Iterator[RollUpRun]:
     """A row for what runs within, with the error that ends it.
 
     A repair that found no closed day to roll up leaves none: what it does for open days, every few minutes, is no news.
@@ -49,12 +49,12 @@ def _finish(run: RollUpRun) -> None:
     run.save()
 
 
-def note(run: RollUpRun, done: protocol.Summary) -> None:
+def add_counts(run: RollUpRun, done: protocol.Summary) -> None:
     run.days += done.days
     run.rows += done.rows
 
 
-def note_verified(run: RollUpRun, verified: Verified) -> None:
+def add_verified(run: RollUpRun, verified: Verified) -> None:
     run.compared += verified.days
     run.mismatches += len(verified.differences)
     run.differences = "\n".join(map(str, verified.differences))

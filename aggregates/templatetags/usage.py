@@ -20,7 +20,7 @@ from aggregates.query.display_measures import Unit
 from aggregates.query.selection import CONTROLS, CallSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
-from aggregates.web.pages.telling import signed
+from aggregates.web.pages.sentences import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
 
@@ -31,8 +31,8 @@ register.filter("count", formats.count)
 register.filter("compact", formats.compact)
 register.filter("cost", formats.cost)
 register.filter("exact_cost", formats.exact_cost)
-register.filter("money", money.shown)
-register.filter("exact_money", money.exact)
+register.filter("money", money.display)
+register.filter("exact_money", money.display_exact)
 register.filter("signed", signed)
 
 
@@ -106,7 +106,7 @@ def link_to_whole_range(selection: CallSelection) -> str:
 
 
 @register.simple_tag
-def link_beyond(selection: CallSelection, name: str, place: object) -> str:
+def link_page(selection: CallSelection, name: str, place: object) -> str:
     """The page of the list that ends `before` a place, or begins `after` it."""
     query = query_string(selection)
     return f"{query}{'&' if query else '?'}{name}={place}"

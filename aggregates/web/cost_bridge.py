@@ -53,7 +53,7 @@ class Pair:
     now: Sums
 
     @property
-    def is_told(self) -> bool:
+    def is_comparable(self) -> bool:
         """Whether its costs can be compared: not if it has calls in both, but a price in only one of them."""
         return not (self.before.calls and self.now.calls) or bool(priced(self.before)) == bool(priced(self.now))
 
@@ -74,8 +74,8 @@ def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
         return steps | {"new": total(pair.now.cost for pair in pairs)}
     if not any(pair.now.calls for pair in pairs):
         return steps | {"gone": total(pair.before.cost.copy_negate() for pair in pairs)}
-    told = [pair for pair in pairs if pair.is_told]
-    others = [pair for pair in pairs if not pair.is_told]
+    told = [pair for pair in pairs if pair.is_comparable]
+    others = [pair for pair in pairs if not pair.is_comparable]
     levels = [total(pair.before.cost for pair in told), *map(_rounded, _levels(told, rates))]
     levels.append(total(pair.now.cost for pair in told))
     for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.models import UsageLog
-from aggregates.query.listing import Beyond, Place
+from aggregates.query.listing import Cursor, PageBoundary
 from aggregates.query.selection import CallSelection
 from aggregates.web.pages import calls
 from tests.bench.databases import use
@@ -33,18 +33,18 @@ def _line(what: str, selection: CallSelection, offset: int = 0) -> Line:
     for _, user in selection.filters:
         where += f" AND user_id = '{user}'"
     page = f"SELECT * {where} ORDER BY timestamp DESC, id DESC LIMIT {calls.PAGE} OFFSET {offset}"
-    beyond = _just_before(where, offset)
-    listed = [line.call.pk for day in calls.load(selection, beyond).days for line in day.lines]
+    boundary = _just_before(where, offset)
+    listed = [line.call.pk for day in calls.load(selection, boundary).days for line in day.lines]
     assert listed == [row[0] for row in execute(page.replace("*", "id", 1))], what
-    return beside(what, lambda: calls.load(selection, beyond), [f"SELECT {SUMS} {where}", page], None)
+    return beside(what, lambda: calls.load(selection, boundary), [f"SELECT {SUMS} {where}", page], None)
 
 
-def _just_before(where: str, offset: int) -> Beyond | None:
+def _just_before(where: str, offset: int) -> PageBoundary | None:
     """Where a reader is who has seen so many."""
     if not offset:
         return None
     ((number,),) = execute(f"SELECT id {where} ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET {offset - 1}")
-    return Beyond(Place.of(UsageLog.objects.get(pk=number)))
+    return PageBoundary(Cursor.of(UsageLog.objects.get(pk=number)))
 
 
 def _seldom(filled: Filled) -> str:

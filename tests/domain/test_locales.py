@@ -32,7 +32,7 @@ def test_readers_see_what_they_are_used_to(
     with locales.read_by(language):
         found = (
             formats.count(1_234_567),
-            money.shown(Decimal("-1234567.891")),
+            money.display(Decimal("-1234567.891")),
             formats.percent(123, 1000),
             day_words(AFTERNOON.date()),
             clock(AFTERNOON),
@@ -70,7 +70,7 @@ def test_dates_follow_the_region_and_numbers_the_language() -> None:
 def test_no_digit_is_lost() -> None:
     amount = Decimal("12345678901234567890123456789012345678901234567890.123456789012")
     with locales.read_by("fr"):
-        assert money.exact(amount).replace("\u202f", "").replace(",", ".").rstrip("\xa0$") == str(amount)
+        assert money.display_exact(amount).replace("\u202f", "").replace(",", ".").rstrip("\xa0$") == str(amount)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_lakhs(digits: str, written: str) -> None:
 @pytest.mark.parametrize("size", [1, 123, 1234, 12345, 123456, 1234567])
 def test_the_sign_comes_first(language: str, size: int) -> None:
     with locales.read_by(language):
-        for write in (formats.count, formats.of_hundred, money.shown):
+        for write in (formats.count, formats.of_hundred, money.display):
             assert write(Decimal(-size)) == f"-{write(Decimal(size))}"
 
 

@@ -35,4 +35,4 @@ def test_the_log_keeps_twelve_decimals_half_even(amount: str, stored: str) -> No
     ],
 )
 def test_people_see_cents_or_three_significant_digits(amount: str, shown: str) -> None:
-    assert money.shown(Decimal(amount)) == shown
+    assert money.display(Decimal(amount)) == shown

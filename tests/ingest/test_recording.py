@@ -74,7 +74,7 @@ def test_what_stands_of_a_batch_is_told_when_asked_for(acme: Organization, other
         call("2025-03-01T12:00Z", request_id="b"),
     ]
 
-    assert record(acme, batch, tell_standing=True) == Recorded(2, 1, {"2025-03 a": first})
+    assert record(acme, batch, return_existing=True) == Recorded(2, 1, {"2025-03 a": first})
     assert record(acme, batch[1:2]) == Recorded(0, 1)
 
 

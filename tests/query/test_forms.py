@@ -113,12 +113,12 @@ def test_dates_that_are_not_asked_for_are_not_looked_at() -> None:
 
 
 def test_controls_show_what_was_chosen_with_dates_filled_in() -> None:
-    assert form_of("range=7d").shown == {"range": "7d", "from": "2025-07-24", "to": "2025-07-30"}
+    assert form_of("range=7d").display_values == {"range": "7d", "from": "2025-07-24", "to": "2025-07-30"}
 
 
 def test_controls_keep_what_was_typed_beside_what_is_wrong() -> None:
-    shown = form_of("range=custom&from=2025-13-01&to=2025-01-05").shown
-    swapped = form_of("range=custom&from=2025-02-01&to=2025-01-05").shown
+    shown = form_of("range=custom&from=2025-13-01&to=2025-01-05").display_values
+    swapped = form_of("range=custom&from=2025-02-01&to=2025-01-05").display_values
 
     assert shown == {"range": "custom", "from": "", "to": "2025-01-05"}
     assert swapped == {"range": "custom", "from": "2025-02-01", "to": "2025-01-05"}

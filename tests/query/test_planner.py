@@ -8,7 +8,7 @@ import pytest
 from aggregates.domain import days
 from aggregates.domain.periods import Period
 from aggregates.models import Organization
-from aggregates.query.planner import DayState, Known, Plan, choose_source
+from aggregates.query.planner import DayState, DayStates, Plan, choose_source
 from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 
 ORGANIZATION = Organization(pk=1, slug="acme", name="Acme", time_zone="America/Los_Angeles")
@@ -32,7 +32,7 @@ def periods(chosen: Plan) -> list[tuple[str, str]]:
 
 def plan(length: int, states: dict[date, DayState], until: date = TODAY, **rest: Any) -> Plan:
     query = UsageQuery.for_dates(ORGANIZATION, until - timedelta(days=length - 1), until, **rest)
-    return choose_source(query, Known(states, NOW))
+    return choose_source(query, DayStates(states, NOW))
 
 
 def all_clean(length: int) -> dict[date, DayState]:
@@ -109,7 +109,7 @@ def test_hours_come_from_the_log() -> None:
 def test_a_part_of_a_day_comes_from_the_log() -> None:
     end = days.midnight(ago(2), "America/Los_Angeles") + timedelta(hours=5)
     query = UsageQuery(ORGANIZATION, days.midnight(ago(20), "America/Los_Angeles"), end, Bucket.TOTAL)
-    chosen = choose_source(query, Known(all_clean(30), NOW))
+    chosen = choose_source(query, DayStates(all_clean(30), NOW))
     assert chosen.log_days == (ago(2),)
     assert chosen.log_spans[0].end == end
     assert len(chosen.aggregate_days) == 18
@@ -169,7 +169,7 @@ def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
     bucket: Bucket, by: str | None, whole: list[tuple[str, str]], daily: int
 ) -> None:
     query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=bucket, by=by)
-    chosen = choose_source(query, Known(all_clean(60), NOW, None, SUMMED))
+    chosen = choose_source(query, DayStates(all_clean(60), NOW, None, SUMMED))
     assert periods(chosen) == whole
     assert len(chosen.daily_days) == daily
     read_whole = {day for period in chosen.periods for day in period.dates}
@@ -180,7 +180,7 @@ def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
 def test_a_period_with_a_day_that_is_not_clean_is_read_by_day() -> None:
     query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user")
     late = date(2025, 3, 4)
-    chosen = choose_source(query, Known(all_clean(60) | {late: clean(late, stale=True)}, NOW, None, SUMMED))
+    chosen = choose_source(query, DayStates(all_clean(60) | {late: clean(late, stale=True)}, NOW, None, SUMMED))
     assert periods(chosen) == [("month", "2025-02-01"), ("week", "2025-03-10")]
     assert late in chosen.log_days
 
@@ -189,5 +189,5 @@ def test_the_log_needs_no_periods() -> None:
     query = UsageQuery.for_dates(
         ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user", source=Source.LOG
     )
-    chosen = choose_source(query, Known(all_clean(60), NOW, None, SUMMED))
+    chosen = choose_source(query, DayStates(all_clean(60), NOW, None, SUMMED))
     assert (chosen.periods, chosen.daily_days) == ((), ())

@@ -10,7 +10,7 @@ from django.db import connection
 from aggregates.db import clock
 from aggregates.db.partitions import existing_months, partition_name
 from aggregates.domain.calls import InvalidCall
-from aggregates.ingest import keeper_of, record
+from aggregates.ingest import record, retention_check
 from aggregates.ingest.correcting import Criteria, Delete, correct
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization, UsageLog
 from aggregates.ops import tasks
@@ -116,10 +116,10 @@ def test_calls_of_days_that_are_gone_are_refused_whole(organizations, call):
         with pytest.raises(InvalidCall, match="timestamp: expected 2025-04-01 or later: calls of earlier days"):
             record(acme, [call("2025-06-01T12:00Z", cost="9"), call(late, cost="9")])
         with pytest.raises(InvalidCall):
-            keeper_of(acme)(call(late))
+            retention_check(acme)(call(late))
     assert rows(acme) == before
     kept = call("2025-04-01T07:00Z", cost="9")
-    keeper_of(acme)(kept)
+    retention_check(acme)(kept)
     assert record(acme, [kept]).new == 1
     assert rows(acme) != before
 

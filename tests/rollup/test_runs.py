@@ -107,7 +107,7 @@ def test_many_errors_are_told_in_a_few_words(used):
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("took too long"), KeyboardInterrupt()])
 def test_whatever_ends_a_run_is_recorded(db, error):
-    with pytest.raises(type(error)), runs.recorded(Job.REPAIR):
+    with pytest.raises(type(error)), runs.record_run(Job.REPAIR):
         raise error
 
     (run,) = RollUpRun.objects.all()
@@ -116,7 +116,7 @@ def test_whatever_ends_a_run_is_recorded(db, error):
 
 
 def test_a_long_error_is_cut(db):
-    with pytest.raises(ValueError, match="x"), runs.recorded(Job.COMMAND):
+    with pytest.raises(ValueError, match="x"), runs.record_run(Job.COMMAND):
         raise ValueError("x" * 100_000)
 
     assert len(RollUpRun.objects.get().error) == runs.MOST_TEXT
@@ -124,7 +124,11 @@ def test_a_long_error_is_cut(db):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_end_is_recorded_also_when_the_connection_broke(used):
-    with pytest.raises(Exception, match="terminating connection"), runs.recorded(Job.COMMAND), connection.cursor() as c:
+    with (
+        pytest.raises(Exception, match="terminating connection"),
+        runs.record_run(Job.COMMAND),
+        connection.cursor() as c,
+    ):
         c.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     assert "terminating connection" in RollUpRun.objects.get().error

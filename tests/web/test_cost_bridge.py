@@ -12,7 +12,7 @@ from aggregates.domain.money import EXACT
 from aggregates.pricing.rates import Rates
 from aggregates.query.cost_groups import Cell, Cells
 from aggregates.web.cost_bridge import STEPS, Bridge, bridge, total
-from aggregates.web.pages.telling import told
+from aggregates.web.pages.sentences import told
 
 A, B = Cell("summarize", "", "a"), Cell("summarize", "", "b")
 NEW, GONE = Cell("translate", "", "a"), Cell("classify", "", "a")

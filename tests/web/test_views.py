@@ -17,7 +17,7 @@ from django.urls import reverse
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, User
-from aggregates.query.display_measures import SHOWN
+from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.selection import CHARTS
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
@@ -121,7 +121,7 @@ def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query
 @pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
 def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
     """Neither where the range that it is compared with has usage, nor where that has none either."""
-    for measure, chart, compare, by in product(SHOWN, CHARTS, ("before", "year"), ("user", "none")):
+    for measure, chart, compare, by in product(DISPLAY_MEASURES, CHARTS, ("before", "year"), ("user", "none")):
         query = f"?range=custom&from={day}&to={day}&measure={measure}&chart={chart}&compare={compare}&by={by}"
         text(as_alice, f"{URL}{query}&operation=nothing")
         text(as_alice, URL + query)

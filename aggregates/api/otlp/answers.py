@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from aggregates.api.problems import Refused
+from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection
 
 PROTOBUF, JSON = ("application/x-protobuf", "application/protobuf"), ("application/json",)
@@ -40,7 +40,7 @@ def exported(request: HttpRequest, rejections: list[Rejection]) -> HttpResponse:
     return _encoded(request, answer, HTTPStatus.OK, {})
 
 
-def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
+def refusal(request: HttpRequest, refused: ApiError) -> HttpResponse:
     status = Status(code=CODES.get(refused.status, INVALID_ARGUMENT), message=refused.detail)
     return _encoded(request, status, refused.status, refused.headers)
 

@@ -16,7 +16,7 @@ VENDORS = ("com.anthropic.sdk",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class ReportedCall:
     """A call as one span tells it."""
 
     index: int  # of the span in its request
@@ -27,19 +27,19 @@ class Told:
     def names_response(self) -> bool:
         return self.call.request_id != self.report.span
 
-    def is_better_than(self, other: "Told") -> bool:
+    def is_better_than(self, other: "ReportedCall") -> bool:
         return other.report.provisional and not self.report.provisional
 
 
-def told_by(request: ExportTraceServiceRequest) -> tuple[list[Told], list[Rejection]]:
+def reported_calls(request: ExportTraceServiceRequest) -> tuple[list[ReportedCall], list[Rejection]]:
     """The calls, and the spans that should be calls and are not."""
     batch, rejections = Batch(request), []
-    told: dict[str, Told] = {}
+    told: dict[str, ReportedCall] = {}
     for index, seen in enumerate(batch.spans):
         if not seen.is_call():
             continue
         try:
-            one = Told(index, seen, batch.call_of(seen), _report_of(seen))
+            one = ReportedCall(index, seen, batch.call_of(seen), _report_of(seen))
         except InvalidCall as invalid:
             rejections.append(Rejection(index, invalid.field, invalid.reason))
             continue
@@ -53,13 +53,13 @@ def _report_of(seen: Seen) -> Report:
     return Report(not seen.scope.startswith(VENDORS), seen.name, seen.parent)
 
 
-def _preferred(first: Told, second: Told, batch: Batch) -> Told:
+def _preferred(first: ReportedCall, second: ReportedCall, batch: Batch) -> ReportedCall:
     """Of two reports with the same request_id: the vendor's, or that of the span within the other, or the first."""
     within = first.seen in batch.ancestors(second.seen)
     return second if second.is_better_than(first) or (within and not first.is_better_than(second)) else first
 
 
-def _wrappers(told: list[Told], batch: Batch) -> Iterator[Told]:
+def _wrappers(told: list[ReportedCall], batch: Batch) -> Iterator[ReportedCall]:
     """Those of two reports, one's span within the other's, that say less; two responses are two calls, though."""
     by_span = {one.report.span: one for one in told}
     for one in told:

@@ -11,8 +11,8 @@ from aggregates import ingest
 from aggregates.api.body import bytes_of
 from aggregates.api.endpoint import bounded, endpoint
 from aggregates.api.otlp import answers, json, wire
-from aggregates.api.otlp.reports import Told, told_by
-from aggregates.api.problems import Refused, unavailable
+from aggregates.api.otlp.reports import ReportedCall, reported_calls
+from aggregates.api.problems import ApiError, unavailable
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
 from aggregates.models import ApiKey, Kind, Organization
@@ -22,7 +22,7 @@ MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes man
 
 @endpoint(Kind.RECORD, answers.refusal)
 def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    told, rejections = told_by(_read(request))
+    told, rejections = reported_calls(_read(request))
     kept = list(_kept(key.organization, told, rejections))
     if kept:
         _record(key.organization, kept)
@@ -38,11 +38,11 @@ def _read(request: HttpRequest) -> ExportTraceServiceRequest:
             read = json.thinned(_at_most(MAX_JSON, bytes_of(request)))
         else:
             expected = f"{answers.PROTOBUF[0]} or {answers.JSON[0]}"
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
+            raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
     except (DecodeError, json.NoRequest):
-        raise Refused(HTTPStatus.BAD_REQUEST, "Expected an ExportTraceServiceRequest of OTLP.") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Expected an ExportTraceServiceRequest of OTLP.") from None
     except wire.TooMany as error:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
     return read
 
 
@@ -51,13 +51,13 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
     for piece in pieces:
         read += piece
         if len(read) > limit:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected JSON of at most {limit:,} bytes.")
+            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected JSON of at most {limit:,} bytes.")
     return bytes(read)
 
 
-def _kept(organization: Organization, told: list[Told], rejections: list[Rejection]) -> Iterator[Told]:
+def _kept(organization: Organization, told: list[ReportedCall], rejections: list[Rejection]) -> Iterator[ReportedCall]:
     """The calls of days that the log keeps; the others are rejected."""
-    check = ingest.keeper_of(organization)
+    check = ingest.retention_check(organization)
     for one in told:
         try:
             check(one.call)
@@ -67,7 +67,7 @@ def _kept(organization: Organization, told: list[Told], rejections: list[Rejecti
             yield one
 
 
-def _record(organization: Organization, told: list[Told]) -> None:
+def _record(organization: Organization, told: list[ReportedCall]) -> None:
     reports = {one.call.request_id: one.report for one in told}
     try:
         with bounded():

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, parse_time
-from aggregates.ingest.dialects.rows import Fields, count, given, opened
+from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
 
 # Its names for what OpenTelemetry has names for. Those that begin with another “a” are the asynchronous ones.
 OPERATIONS = {
@@ -27,23 +27,23 @@ PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
     """One call, or none; raises InvalidCall. Contents of messages are not looked at."""
-    metadata = opened(row.get("metadata"))
+    metadata = mapping_of(row.get("metadata"))
     tokens = _tokens(row, metadata)
-    cost = given(row, "response_cost", "spend")
-    model = given(row, "model", "model_group")
-    kind = str(given(row, "call_type") or "")
+    cost = value_of(row, "response_cost", "spend")
+    model = value_of(row, "model", "model_group")
+    kind = str(value_of(row, "call_type") or "")
     if (model is None or MANAGING.match(kind)) and not any(tokens.values()) and _is_zero(cost):
         return
-    failed = str(given(row, "status") or given(metadata, "status") or "") == "failure"
-    provider = given(row, "custom_llm_provider")
+    failed = str(value_of(row, "status") or value_of(metadata, "status") or "") == "failure"
+    provider = value_of(row, "custom_llm_provider")
     yield {
         "request_id": _id(row),
-        "timestamp": given(row, "startTime"),
-        "operation": given(metadata, "spend_logs_metadata.operation") or _operation(kind),
+        "timestamp": value_of(row, "startTime"),
+        "operation": value_of(metadata, "spend_logs_metadata.operation") or _operation(kind),
         "provider": provider,
         "model": str(model).removeprefix(f"{provider}/") if isinstance(model, str) else model,
         **_people(row, metadata),
-        "project": given(
+        "project": value_of(
             metadata,
             "spend_logs_metadata.project",
             "user_api_key_project_alias",
@@ -51,7 +51,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
             "user_api_key_project_id",
             "user_api_key_team_id",
         )
-        or given(row, "team_id"),
+        or value_of(row, "team_id"),
         "status": "error" if failed else "ok",
         "latency_ms": _latency(row),
         **tokens,
@@ -61,7 +61,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
 
 def _id(row: Mapping[str, Any]) -> Any:
     """The provider's own id where it has one that fits; LiteLLM wraps some into very long ones."""
-    ids = [given(row, name) for name in ("id", "request_id", "litellm_call_id")]
+    ids = [value_of(row, name) for name in ("id", "request_id", "litellm_call_id")]
     fitting = (one for one in ids if one is not None and len(str(one).encode(errors="replace")) <= MAX_TEXT_BYTES)
     return next(fitting, None) or next((one for one in ids if one is not None), None)
 
@@ -72,10 +72,12 @@ def _operation(kind: str) -> str:
 
 def _people(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> Fields:
     """Whose key it was made the call, about the end user; without such a key it was the end user."""
-    owner = given(metadata, "user_api_key_user_id") or given(row, "user")
-    parameters = opened(row.get("model_parameters"))
-    end_user = given(row, "end_user") or given(metadata, "user_api_key_end_user_id") or given(parameters, "user")
-    subject = given(metadata, "spend_logs_metadata.subject_id")
+    owner = value_of(metadata, "user_api_key_user_id") or value_of(row, "user")
+    parameters = mapping_of(row.get("model_parameters"))
+    end_user = (
+        value_of(row, "end_user") or value_of(metadata, "user_api_key_end_user_id") or value_of(parameters, "user")
+    )
+    subject = value_of(metadata, "spend_logs_metadata.subject_id")
     if owner in (None, PROXY_ADMIN):
         return {"user_id": end_user, "subject_id": subject}
     return {"user_id": owner, "subject_id": subject or end_user}
@@ -84,7 +86,7 @@ def _people(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> Fields:
 def _latency(row: Mapping[str, Any]) -> int | None:
     """To the last token; its `response_time` ends at the first one of a stream."""
     try:
-        taken = parse_time(given(row, "endTime")) - parse_time(given(row, "startTime"))
+        taken = parse_time(value_of(row, "endTime")) - parse_time(value_of(row, "startTime"))
     except ValueError:
         return None
     milliseconds = round(taken.total_seconds() * 1000)
@@ -92,7 +94,7 @@ def _latency(row: Mapping[str, Any]) -> int | None:
 
 
 def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, int]:
-    usage = opened(metadata.get("usage_object")) or opened(metadata.get("additional_usage_values"))
+    usage = mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
     cached = count(
         usage,
         "prompt_tokens_details.cached_tokens",
@@ -125,7 +127,7 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, in
 
 def _cost(row: Mapping[str, Any], cost: Any, *, nothing_used: bool) -> Any:
     """What it says, but for a 0 that means that it does not know the model; its own cache costs nothing."""
-    if nothing_used or str(given(row, "cache_hit")).lower() == "true":
+    if nothing_used or str(value_of(row, "cache_hit")).lower() == "true":
         return 0 if cost is None else cost
     return None if _is_zero(cost) else cost
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
-from aggregates.ingest.dialects.rows import Fields, count, given
+from aggregates.ingest.dialects.rows import Fields, count, value_of
 
 MAX_REQUESTS = 10_000_000  # of one sum
 # Where sums of the same time differ.
@@ -65,17 +65,17 @@ def _sum(result: Mapping[str, Any]) -> _Sum:
     totals = {field: count(result, name) for field, name in SHARED.items()}
     if requests > MAX_REQUESTS or (not requests and any(totals.values())):
         raise InvalidCall("num_model_requests", f"expected a number from 1 to {MAX_REQUESTS:,}")
-    start, model = given(result, "start_time"), given(result, "model")
+    start, model = value_of(result, "start_time"), value_of(result, "model")
     if requests and model is None:
         raise InvalidCall("model", "expected a value: ask OpenAI to group by model")
-    group = "\0".join(str(given(result, name)) for name in GROUPS)
+    group = "\0".join(str(value_of(result, name)) for name in GROUPS)
     common = {
         "timestamp": start,
         "operation": _operation(result),
         "provider": "openai",
         "model": model,
-        "user_id": given(result, "user_id"),
-        "project": given(result, "project_id"),
+        "user_id": value_of(result, "user_id"),
+        "project": value_of(result, "project_id"),
     }
     digest = blake2b(group.encode(errors="replace"), digest_size=8).hexdigest()
     return _Sum(requests, totals, common, f"openai-usage:{start}:{digest}")
@@ -83,13 +83,13 @@ def _sum(result: Mapping[str, Any]) -> _Sum:
 
 def _operation(result: Mapping[str, Any]) -> str:
     """Of “organization.usage.completions.result” the completions."""
-    parts = str(given(result, "object") or "").split(".")
+    parts = str(value_of(result, "object") or "").split(".")
     return OPERATIONS.get(parts[2], parts[2]) if len(parts) == 4 else ""
 
 
 def _is_over(result: Mapping[str, Any]) -> bool:
     """A sum that still grows would be recorded as it is now, and stand."""
     try:
-        return parse_time(given(result, "end_time")) <= datetime.now(UTC)
+        return parse_time(value_of(result, "end_time")) <= datetime.now(UTC)
     except ValueError as error:
         raise InvalidCall("end_time", str(error)) from None

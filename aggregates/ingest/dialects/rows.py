@@ -12,7 +12,7 @@ Fields = dict[str, object]
 Reader = Callable[[Mapping[str, Any]], Iterable[Fields]]
 
 
-def given(row: Mapping[str, Any], *paths: str) -> Any:
+def value_of(row: Mapping[str, Any], *paths: str) -> Any:
     """The first value that is given at one of these dotted paths, None if there is none; raises InvalidCall."""
     for path in paths:
         found: Any = row
@@ -29,7 +29,7 @@ def given(row: Mapping[str, Any], *paths: str) -> Any:
 def count(row: Mapping[str, Any], *paths: str) -> int:
     """The first count at one of these paths, 0 if none is given; raises InvalidCall."""
     for path in paths:
-        value = given(row, path)
+        value = value_of(row, path)
         if value is not None:
             try:
                 return check_count(value)
@@ -38,7 +38,7 @@ def count(row: Mapping[str, Any], *paths: str) -> int:
     return 0
 
 
-def opened(value: object) -> Mapping[str, Any]:
+def mapping_of(value: object) -> Mapping[str, Any]:
     """An object, also one that is written as text, as exports of tables have it; an empty one for anything else."""
     if isinstance(value, str):
         try:

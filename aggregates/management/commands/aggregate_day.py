@@ -67,7 +67,7 @@ class Command(BaseCommand):
             self.say_not_over(organizations, span[1], now)
         parts = parts_of(organizations, span, now)
         try:
-            with runs.recorded(Job.COMMAND) as run:
+            with runs.record_run(Job.COMMAND) as run:
                 self.roll_up(run, parts, options["force"], show_progress=bool(options["first"]))
                 if options["verify"]:
                     self.verify(run, parts, {organization.pk: organization.slug for organization in organizations})
@@ -108,7 +108,7 @@ class Command(BaseCommand):
 
             for part, dates in work:
                 done.add(protocol.roll_up(only=part.organizations, dates=set(dates), force=force, on_day=tick))
-        runs.note(run, done)
+        runs.add_counts(run, done)
         self.stdout.write(closing_line(done, known, force))
         if done.busy:
             raise CommandError(

@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
     def verify(self, number: int) -> int:
         """How many days differed."""
-        with runs.recorded(Job.COMMAND) as run:
+        with runs.record_run(Job.COMMAND) as run:
             chosen = verification.choose(number)
             with tqdm(total=len(chosen), unit=" days", leave=False, disable=None) as bar:
 
@@ -60,7 +60,7 @@ class Command(BaseCommand):
                     bar.update()
 
                 verified = verification.verify(chosen, tick)
-            runs.note_verified(run, verified)
+            runs.add_verified(run, verified)
         for difference in verified.differences:
             self.stdout.write(f"DIFFERED: {difference}")
         if not verified.differences:

@@ -89,7 +89,7 @@ class Command(BaseCommand):
                 calls = FileCalls(
                     file,
                     saved.mapping_of(preset),
-                    check=ingest.keeper_of(organization),
+                    check=ingest.retention_check(organization),
                     skip_rejected=options["on_error"] == "skip",
                 )
                 recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)

@@ -64,13 +64,13 @@ def make_demo(login_file: Path, on_day: OnDay = lambda day: None) -> Made:
             Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
         write_login(login_file, login)
         pairs = tuple(zip(organizations, STORIES, strict=True))
-        calls = sum(record(whose, told(story, now, late=False, on_day=on_day)).new for whose, story in pairs)
+        calls = sum(record(whose, story_calls(story, now, late=False, on_day=on_day)).new for whose, story in pairs)
     rolled = protocol.roll_up(only=[organization.pk for organization in organizations], on_day=on_day)
-    calls += sum(record(whose, told(story, now, late=True)).new for whose, story in pairs)
+    calls += sum(record(whose, story_calls(story, now, late=True)).new for whose, story in pairs)
     return Made(login, organizations, calls, rolled.days)
 
 
-def told(story: Story, now: datetime, *, late: bool, on_day: OnDay = lambda day: None) -> Iterator[Call]:
+def story_calls(story: Story, now: datetime, *, late: bool, on_day: OnDay = lambda day: None) -> Iterator[Call]:
     """The story's calls up to now: those that come late, or all the others."""
     began, today = first_day(now), days.date_of(now, story.time_zone)
     for day in days.dates(began, today):

@@ -31,13 +31,13 @@ def generate(load: Load, on_calls: OnCalls = lambda number: None) -> Recorded:
         )
         tenant = Tenant(rank, load)
         for _, month in groupby(amounts, lambda amount: (amount[0].year, amount[0].month)):
-            recorded = ingest.record(organization, told((calls_of(tenant, *amount) for amount in month), on_calls))
+            recorded = ingest.record(organization, counted((calls_of(tenant, *amount) for amount in month), on_calls))
             new += recorded.new
             already_there += recorded.already_there
     return Recorded(new, already_there)
 
 
-def told(chunks: Iterator[Iterator[list[Call]]], on_calls: OnCalls) -> Iterator[Call]:
+def counted(chunks: Iterator[Iterator[list[Call]]], on_calls: OnCalls) -> Iterator[Call]:
     """One call after the other, telling how many went by."""
     for day in chunks:
         for chunk in day:

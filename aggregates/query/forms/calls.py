@@ -8,8 +8,8 @@ from typing import Any
 from aggregates.domain.days import Span
 from aggregates.models import Organization
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.forms.fields import Instant, ListPlace, choice_of
-from aggregates.query.listing import KINDS, Beyond
+from aggregates.query.forms.fields import CursorField, Instant, choice_of
+from aggregates.query.listing import KINDS, PageBoundary
 from aggregates.query.selection import CallSelection
 
 
@@ -22,7 +22,7 @@ class CallsForm(DashboardForm):
         super().__init__(data, organization=organization, now=now)
         self.fields["status"] = choice_of(name for name in KINDS if name)
         self.fields |= {"since": Instant(required=False), "until": Instant(required=False)}
-        self.fields |= {"before": ListPlace(required=False), "after": ListPlace(required=False)}
+        self.fields |= {"before": CursorField(required=False), "after": CursorField(required=False)}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -48,9 +48,9 @@ class CallsForm(DashboardForm):
         return CallSelection(**given, status=self.cleaned_data["status"], part=part)
 
     @property
-    def beyond(self) -> Beyond | None:
+    def boundary(self) -> PageBoundary | None:
         """Where the page begins, unless with the newest call."""
         if not self.is_valid():
             return None
         before, after = self.cleaned_data["before"], self.cleaned_data["after"]
-        return Beyond(before) if before else Beyond(after, is_older=False) if after else None
+        return PageBoundary(before) if before else PageBoundary(after, is_older=False) if after else None

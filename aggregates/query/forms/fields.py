@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
-from aggregates.query.listing import Place
+from aggregates.query.listing import Cursor
 
 MAX_VALUES = 100  # of one dimension, in a filter
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
@@ -41,10 +41,10 @@ class Instant(forms.Field):
             raise ValidationError(f"{str(error).capitalize()}.") from None
 
 
-class ListPlace(forms.Field):
-    def to_python(self, value: str | None) -> Place | None:
+class CursorField(forms.Field):
+    def to_python(self, value: str | None) -> Cursor | None:
         try:
-            return Place.parse(value) if value else None
+            return Cursor.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
 

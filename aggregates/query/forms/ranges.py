@@ -63,7 +63,7 @@ class RangeForm(forms.Form):
         return ranges.preset(name, self.now, self.zone)
 
     @property
-    def shown(self) -> dict[str, str]:
+    def display_values(self) -> dict[str, str]:
         """What the controls show: what was typed where it is wrong, else what was chosen, dates filled in."""
         chosen = self.chosen
         if self.is_valid():

@@ -34,15 +34,15 @@ class Explore:
 
     def draw(self, selection: Selection, answers: Answers) -> Drawn:
         answer = answers[self.queries(selection)[0]]
-        shown, series = selection.shown, tuple(series_of(selection, answer, answers))
+        measure, series = selection.display, tuple(series_of(selection, answer, answers))
         before = answers.get(selection.compared.over_time()) if _has_ghost(selection) else None
         ghost = _ghost(selection, before, len(answer.query.buckets)) if before else None
-        unit = PERCENT if selection.form == SHARE else shown.unit
+        unit = PERCENT if selection.form == SHARE else measure.unit
         drawn = [_as_drawn(one, selection, series) for one in series]
         figure = figure_of(axis_of(answer.query), drawn, SHAPES[selection.form], unit, ghost)
         by = f" by {selection.by}" if selection.by else ""
-        description = describe(f"{shown.label}{by}", selection, series, shown.unit)
-        return Drawn(self.name, shown.label, shown.unit, series, figure, description)
+        description = describe(f"{measure.label}{by}", selection, series, measure.unit)
+        return Drawn(self.name, measure.label, measure.unit, series, figure, description)
 
 
 CHART = Explore()
@@ -55,19 +55,19 @@ def _has_ghost(selection: Selection) -> bool:
 def series_of(selection: Selection, answer: Answer, answers: Answers) -> list[Series]:
     """One for each group, highest first; one for all without a breakdown."""
     if not selection.by:
-        return [_series(selection, answer, None, selection.shown.label, "series-1")] if answer.rows else []
+        return [_series(selection, answer, None, selection.display.label, "series-1")] if answer.rows else []
     roles = palette.roles(answer.keys, answers.get(palette.query(selection)))
     return [_series(selection, answer, key, formats.named(key), roles[key]) for key in answer.keys]
 
 
 def _series(selection: Selection, answer: Answer, key: str | None, name: str, role: str) -> Series:
-    shown = selection.shown
+    measure = selection.display
     unpriced: tuple[bool | None, ...] = ()
-    if shown.unit is COST:  # and where that is not known
+    if measure.unit is COST:  # and where that is not known
         unpriced = values(answer, lambda sums: sums.unpriced_calls == sums.calls if sums.calls else None, key)
     whole = Sums.of(row.sums for row in answer.rows if row.key == key)
     return Series(
-        name, role, values(answer, shown.of, key), key, unpriced, shown.of(whole), is_hidden=key in selection.hidden
+        name, role, values(answer, measure.of, key), key, unpriced, measure.of(whole), is_hidden=key in selection.hidden
     )
 
 
@@ -80,7 +80,7 @@ def _as_drawn(one: Series, selection: Selection, series: tuple[Series, ...]) -> 
         shares = tuple(_percent(part or 0, whole) for part, whole in zip(one.values, wholes, strict=True))
         texts = [
             f"{PERCENT.text(share)} · {text}"
-            for share, text in zip(shares, one.texts(selection.shown.unit), strict=True)
+            for share, text in zip(shares, one.texts(selection.display.unit), strict=True)
         ]
         return replace(one, values=shares, unpriced=(), own_texts=tuple(texts))
     return one
@@ -107,12 +107,12 @@ def _ghost(selection: Selection, before: Answer, number: int) -> Series:
     has_rest = len(sums) > number
     if has_rest:
         sums = [*sums[: number - 1], Sums.of(sums[number - 1 :])]
-    numbers: tuple[Number | None, ...] = tuple(map(selection.shown.of, sums))
+    numbers: tuple[Number | None, ...] = tuple(map(selection.display.of, sums))
     if selection.form == CUMULATIVE:
         numbers = _added_up(numbers)
     numbers = (*numbers, *(None,) * (number - len(numbers)))
     starts = before.query.buckets[:number]
-    unit = selection.shown.unit
+    unit = selection.display.unit
     texts = [
         "–" if value is None else f"{unit.text(value)} · {_when(before, start)}"
         for value, start in zip(numbers, starts, strict=False)
@@ -121,7 +121,7 @@ def _ghost(selection: Selection, before: Answer, number: int) -> Series:
         texts[-1] += " and after"
     texts += ["–"] * (number - len(texts))
     name = "Year before" if selection.compare == "year" else "Before"
-    return Series(name, "ghost", numbers, own_texts=tuple(texts), whole=selection.shown.of(before.totals))
+    return Series(name, "ghost", numbers, own_texts=tuple(texts), whole=selection.display.of(before.totals))
 
 
 def _when(answer: Answer, start: Any) -> str:

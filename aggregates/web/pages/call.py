@@ -45,7 +45,9 @@ def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
         Section(
             "What it cost",
             (
-                Detail("Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.exact(call.cost)}"),
+                Detail(
+                    "Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
+                ),
                 Detail("Where the cost is from", source),
             ),
         ),

@@ -11,9 +11,9 @@ from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
 from aggregates.models import Organization, UsageLog
-from aggregates.query.listing import KINDS, Beyond, Place, find, spans_with
+from aggregates.query.listing import KINDS, Cursor, PageBoundary, find, spans_with
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, for_at_most, read, snapshot
+from aggregates.query.runner import Answer, read, snapshot, statement_timeout
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
@@ -47,8 +47,8 @@ class Calls:
     days: tuple[Day, ...] = ()
     count: int | None = None
     totals: Sums | None = None  # where the list is of calls of all kinds
-    newer: Place | None = None
-    older: Place | None = None
+    newer: Cursor | None = None
+    older: Cursor | None = None
     log_from: date | None = None
     gone: int = 0
     unknown: str = ""
@@ -56,7 +56,7 @@ class Calls:
     provenance: str = ""
 
 
-def load(selection: CallSelection, beyond: Beyond | None = None) -> Calls:
+def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """The page of the list that begins beyond a place, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""
     with snapshot() as as_of:
@@ -70,15 +70,15 @@ def load(selection: CallSelection, beyond: Beyond | None = None) -> Calls:
         spans = spans_with(answer, kind) if answer else [(kept, 0)]
         spans = [(clipped, calls) for span, calls in spans if (clipped := span.clipped(kept))]
         try:
-            with for_at_most(PATIENCE, "Finding these calls in the log"):
-                found = find(query, kind, spans, beyond, PAGE + 1)
-                if beyond and not beyond.is_older and len(found) <= PAGE:
-                    beyond = None  # those are newest of all: the first page shows them, and fills up
+            with statement_timeout(PATIENCE, "Finding these calls in the log"):
+                found = find(query, kind, spans, boundary, PAGE + 1)
+                if boundary and not boundary.is_older and len(found) <= PAGE:
+                    boundary = None  # those are newest of all: the first page shows them, and fills up
                     found = find(query, kind, spans, None, PAGE + 1)
         except QueryError as error:
             return Calls(selection, kept, unknown=unknown, refusal=str(error))
     has_more = len(found) > PAGE
-    is_upwards = bool(beyond and not beyond.is_older)
+    is_upwards = bool(boundary and not boundary.is_older)
     listed = (found[1:] if is_upwards else found[:PAGE]) if has_more else found
     counted = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
     return Calls(
@@ -87,8 +87,8 @@ def load(selection: CallSelection, beyond: Beyond | None = None) -> Calls:
         days=_by_day(listed, selection, counted),
         count=kind.count(answer.totals) if answer else None,
         totals=answer.totals if answer and not selection.status else None,
-        newer=Place.of(listed[0]) if listed and beyond else None,
-        older=Place.of(listed[-1]) if listed and (has_more or is_upwards) else None,
+        newer=Cursor.of(listed[0]) if listed and boundary else None,
+        older=Cursor.of(listed[-1]) if listed and (has_more or is_upwards) else None,
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
         unknown=unknown,
@@ -136,7 +136,7 @@ def _line(call: UsageLog, zone: str) -> Line:
 
 
 def cost_of(cost: Decimal | None) -> str:
-    return formats.NO_PRICE if cost is None else money.shown(cost)
+    return formats.NO_PRICE if cost is None else money.display(cost)
 
 
 def local_words(instant: datetime, zone: str) -> str:

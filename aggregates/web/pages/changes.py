@@ -16,7 +16,7 @@ from aggregates.web.cost_bridge import Bridge, bridge
 from aggregates.web.pages import waterfall
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.drivers import Drivers, drivers_of
-from aggregates.web.pages.telling import Step, steps_of, told
+from aggregates.web.pages.sentences import Step, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
 
 DRIVERS: dict[str, Callable[[Cell], str]] = {"operation": lambda cell: cell.operation, "model": lambda cell: cell.model}
@@ -52,7 +52,7 @@ def load(selection: Selection) -> Changes:
     return Changes(
         selection=selection,
         bridge=found,
-        sentence=told(found) if is_both else "",
+        sentence=summarize(found) if is_both else "",
         steps=steps_of(found),
         waterfall=waterfall.of(found) if is_both else None,
         drivers=tuple(drivers_of(name, cells[before], cells[now], key) for name, key in DRIVERS.items()),

@@ -62,7 +62,7 @@ def load(selection: Selection) -> Dashboard:
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=differing(answers[main], answers.values()),
-        unpriced=unpriced.told(totals, answers.get(by_model)),
+        unpriced=unpriced.describe(totals, answers.get(by_model)),
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
         before=answers.get(before),

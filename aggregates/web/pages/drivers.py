@@ -9,7 +9,7 @@ from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.query.cost_groups import Cell, Cells
-from aggregates.web.pages.telling import signed
+from aggregates.web.pages.sentences import signed
 
 TOP = 10
 

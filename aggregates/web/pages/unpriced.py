@@ -13,7 +13,7 @@ def query_of(selection: Selection) -> UsageQuery:
     return selection.in_all(by="model")
 
 
-def told(totals: Sums, by_model: Answer | None) -> str:
+def describe(totals: Sums, by_model: Answer | None) -> str:
     """“2.1% of calls have no price: o9-experimental.” Nothing where all have one; no models where none can be told."""
     if not totals.unpriced_calls:
         return ""

@@ -13,7 +13,7 @@ from aggregates.domain.money import EXACT
 from aggregates.query.display_measures import COST
 from aggregates.web.charts.figures import Figure, as_text, separators
 from aggregates.web.cost_bridge import Bridge
-from aggregates.web.pages.telling import Step, steps_of
+from aggregates.web.pages.sentences import Step, steps_of
 
 BEFORE, NOW = "Before", "Now"
 UP, DOWN, WHOLE = "up", "down", "ghost"
@@ -43,7 +43,7 @@ def of(found: Bridge) -> Waterfall:
     lowest, highest = _ends(bars)
     traces = [*(_trace(bars, role, lowest) for role in (WHOLE, UP, DOWN)), _links(bars)]
     figure = {"data": traces, "layout": _layout(bars, lowest, highest)}
-    return Waterfall(figure, _description(found, steps), money.shown(lowest) if lowest else "")
+    return Waterfall(figure, _description(found, steps), money.display(lowest) if lowest else "")
 
 
 def _bars(found: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
@@ -54,9 +54,9 @@ def _bars(found: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
     ]
     first, last = found.before.cost, found.now.cost
     return [
-        Bar(BEFORE, WHOLE, Decimal(0), first, money.shown(first)),
+        Bar(BEFORE, WHOLE, Decimal(0), first, money.display(first)),
         *between,
-        Bar(NOW, WHOLE, Decimal(0), last, money.shown(last)),
+        Bar(NOW, WHOLE, Decimal(0), last, money.display(last)),
     ]
 
 
@@ -147,4 +147,4 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
 
 def _description(found: Bridge, steps: tuple[Step, ...]) -> str:
     told = ", ".join(f"{step.label} {step.text}" for step in steps)
-    return f"From {money.shown(found.before.cost)} before to {money.shown(found.now.cost)} now: {told}."
+    return f"From {money.display(found.before.cost)} before to {money.display(found.now.cost)} now: {told}."

@@ -11,7 +11,7 @@ from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.models import Role, UsageLog
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
-from aggregates.query.listing import KINDS, Beyond
+from aggregates.query.listing import KINDS, PageBoundary
 from aggregates.query.selection import CallSelection
 from aggregates.web.pages.call import sections_of
 from aggregates.web.pages.calls import load, part_words
@@ -24,9 +24,9 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     organization = membership.organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
-    loaded = load(form.selection, form.beyond)
+    loaded = load(form.selection, form.boundary)
     selection = loaded.selection
-    here = _address(selection, form.beyond)
+    here = _address(selection, form.boundary)
     context = {
         "calls": loaded,
         "here": here,
@@ -39,12 +39,12 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     return answer(request, "calls", membership, form, context, here)
 
 
-def _address(selection: CallSelection, beyond: Beyond | None) -> str:
+def _address(selection: CallSelection, boundary: PageBoundary | None) -> str:
     """With the place in the list where the page begins."""
     query = query_string(selection)
-    if beyond is None:
+    if boundary is None:
         return query
-    return f"{query}{'&' if query else '?'}{'before' if beyond.is_older else 'after'}={beyond.place}"
+    return f"{query}{'&' if query else '?'}{'before' if boundary.is_older else 'after'}={boundary.place}"
 
 
 @page

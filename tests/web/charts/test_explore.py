@@ -13,7 +13,7 @@ from aggregates.domain import ranges
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from aggregates.query.display_measures import SHOWN
+from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.runner import read
 from aggregates.query.selection import BUCKETS, CHARTS, Selection
 from aggregates.rollup.protocol import roll_up
@@ -36,7 +36,7 @@ def drawn(selection: Selection) -> Drawn:
 
 
 def test_every_form_of_every_measure_is_valid_for_plotly(usage: Organization) -> None:
-    for measure, chart, bucket in product(SHOWN, CHARTS, BUCKETS):
+    for measure, chart, bucket in product(DISPLAY_MEASURES, CHARTS, BUCKETS):
         selection = Selection(usage, QUARTER, "user", measure=measure, chart=chart, bucket=bucket, compare="before")
         plotly.graph_objects.Figure(drawn(selection).figure)
 
@@ -67,7 +67,7 @@ def test_a_ratio_is_that_of_the_sums(acme: Organization, call: Callable[..., Cal
     assert figure.figure["data"][0]["y"] == [Decimal(2) / 3, None, None] or [
         None if value is None else round(value, 20) for value in figure.figure["data"][0]["y"]
     ] == [round(Decimal(2) / 3, 20), None, None]
-    assert figure.series[0].total_text(SHOWN["cost_per_call"].unit) == "$0.667"
+    assert figure.series[0].total_text(DISPLAY_MEASURES["cost_per_call"].unit) == "$0.667"
     assert figure.figure["data"][0]["customdata"] == ["$0.667", "–", "–"]
 
 

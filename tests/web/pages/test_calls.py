@@ -16,7 +16,7 @@ from django.test import Client
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog, User
-from aggregates.query.listing import Place
+from aggregates.query.listing import Cursor
 from aggregates.rollup.protocol import roll_up
 from tests.history import some_calls
 
@@ -186,7 +186,7 @@ def test_places_at_the_ends_of_time_are_no_error(as_bob: Client, usage: Organiza
     for place in ("0-0", "99999999999999999-999999999999999999"):
         for name in ("before", "after"):
             assert as_bob.get(f"{URL}{JULY}&{name}={place}").status_code == 200
-    assert str(Place.parse("1751328000000001-7")) == "1751328000000001-7"
+    assert str(Cursor.parse("1751328000000001-7")) == "1751328000000001-7"
 
 
 def test_what_is_no_longer_kept_is_said(as_bob: Client, usage: Organization) -> None:

@@ -79,15 +79,15 @@ def _largest(found: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
     return tuple(sorted(amounts, key=lambda each: (-abs(each[1]), each[0]))[:3])
 
 
-def told(found: Bridge) -> str:
+def summarize(found: Bridge) -> str:
     """“Cost rose by $123.45 (12.3%) to $1,127.10: mostly more calls of chat (+$80.20); more caching saved $12.00.”"""
     if not found.difference:
-        sentence = f"Cost stayed at {money.shown(found.now.cost)}"
+        sentence = f"Cost stayed at {money.display(found.now.cost)}"
         return f"{sentence}." if not any(found.totals.values()) else f"{sentence}: what changed made up for each other."
     rose = found.difference > 0
-    size = money.shown(found.difference.copy_abs())
+    size = money.display(found.difference.copy_abs())
     share = f" ({formats.percent(found.difference.copy_abs(), found.before.cost)})" if found.before.cost else ""
-    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.shown(found.now.cost)}"
+    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(found.now.cost)}"
     reasons = " and ".join(_reasons(found, rose))
     against = _against(found, rose)
     return f"{start}: mostly {reasons}{f'; {against}' if against else ''}."
@@ -116,8 +116,8 @@ def _against(found: Bridge, rose: bool) -> str:
         return ""
     amount, step = max(against, key=lambda each: (abs(each[0]), -STEPS.index(each[1])))
     words = WORDS[step]
-    return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.shown(amount.copy_abs())}"
+    return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.display(amount.copy_abs())}"
 
 
 def signed(amount: Decimal) -> str:
-    return f"+{money.shown(amount)}" if amount > 0 else money.shown(amount)
+    return f"+{money.display(amount)}" if amount > 0 else money.display(amount)
