@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import ApiError
+from aggregates.db.snapshot import snapshot
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.query import reports
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.runner import read, snapshot
+from aggregates.query.runner import read
 from aggregates.query.usage_query import QueryError, UsageQuery
 
 MAX_LIMIT = 1_000

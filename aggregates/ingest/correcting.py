@@ -9,13 +9,13 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 
 from aggregates.db.locks import Lock, take
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
 from aggregates.ingest.day_locks import Calendar, calendar_of, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization, UsageDay
 from aggregates.models.log import CostSource
-from aggregates.query.runner import snapshot
 
 PRICE_PLACES = 6  # US dollars per million tokens with so many decimals make a cost of exactly 12
 

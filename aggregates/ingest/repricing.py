@@ -8,13 +8,13 @@ from decimal import Decimal
 from django.db import connection, transaction
 
 from aggregates.db.locks import Lock, take
+from aggregates.db.snapshot import snapshot
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
-from aggregates.query.runner import snapshot
 
 COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE)  # what is priced anew unless more is asked for
 BATCH = 5_000  # calls in memory at a time

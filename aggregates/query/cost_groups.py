@@ -7,10 +7,11 @@ from typing import NamedTuple
 from django.db import OperationalError, connection
 from psycopg.errors import QueryCanceled
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
 from aggregates.query.planner import Plan
-from aggregates.query.runner import Answer, read, snapshot
+from aggregates.query.runner import Answer, read
 from aggregates.query.scans import scans
 from aggregates.query.statements import NAMES, SUMS
 from aggregates.query.usage_query import Bucket, QueryError, UsageQuery

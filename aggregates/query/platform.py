@@ -9,11 +9,11 @@ from functools import cached_property
 
 from django.db import connection
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.models import Organization
-from aggregates.query.runner import snapshot
 
 NOWHEN = Span(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from psycopg.errors import QueryCanceled
 
-from aggregates.db.partitions import HOLD_LOG
+from aggregates.db.snapshot import snapshot
 from aggregates.domain.days import Span
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import RANKS, Sums
@@ -25,10 +25,6 @@ from aggregates.query.statements import batches, statement_for
 from aggregates.query.usage_query import QueryError, Source, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Ten times the default: to add up the aggregates of a long tail in parallel takes twice as long as alone, since the
-# database does not see that there are nearly as many groups as rows, most of which each worker makes and hands over.
-ALONE = "SET LOCAL parallel_setup_cost = 10000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +63,6 @@ class Answer:
             return key is None, -height if height else 0, of_key.cost.copy_negate(), -of_key.calls, key or ""
 
         return tuple(sorted(sums, key=rank))
-
-
-@contextmanager
-def snapshot() -> Iterator[datetime]:
-    """A read-only transaction in which everything is as of one moment; gives that moment, by the database's clock.
-
-    Within a transaction that is open already, it is the caller's.
-    """
-    outermost = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if outermost:
-            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ALONE}; {HOLD_LOG}")
-        cursor.execute("SELECT statement_timestamp()")
-        yield cursor.fetchone()[0]
 
 
 def read(

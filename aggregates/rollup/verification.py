@@ -12,13 +12,13 @@ from django.db.models import F, Q
 
 from aggregates.db import clock
 from aggregates.db.day_states import comparable
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.days import DAY
 from aggregates.domain.formats import plural
 from aggregates.domain.periods import Period, periods_of
 from aggregates.ingest.day_locks import ensure_days, lock_zone
 from aggregates.models import Organization, UsageDay
-from aggregates.query.runner import snapshot
 from aggregates.rollup import day_sums, period_sums, protocol
 
 NEWEST = 7  # days that are compared every night; the others of a comparison are drawn by lot

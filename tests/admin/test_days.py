@@ -110,7 +110,7 @@ def test_stale_and_unrolled_days_become_clean(rolled, client):
 
 
 def test_a_day_that_is_not_over_is_left_out(acme, staff, call, client):
-    from aggregates.rollup.protocol import now
+    from aggregates.db.clock import now
 
     client.force_login(staff)
     record(acme, [call(now().isoformat())])

@@ -15,6 +15,7 @@ if __name__ == "__main__":
 from django.db.models import F, Max, Min  # noqa: E402
 
 from aggregates.db import clock
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days  # noqa: E402
 from aggregates.domain.dimensions import BY_NAME  # noqa: E402
 from aggregates.models import Organization, UsageDay, UsageLog  # noqa: E402
@@ -50,7 +51,7 @@ def compare_answers(organization: Organization, tally: Tally) -> None:
     bounds = calls.aggregate(first=Min("timestamp"), last=Max("timestamp"))
     if not bounds["first"]:
         return
-    with runner.snapshot():
+    with snapshot():
         first, last = (days.date_of(bounds[name], organization.time_zone) for name in ("first", "last"))
         questions = [
             UsageQuery.for_dates(organization, first - 10 * days.DAY, last, bucket=bucket, by=by)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.periods import Period
@@ -15,7 +16,7 @@ from aggregates.models import Organization, UsageDay, UsagePeriod
 from aggregates.query import platform as whole_platform
 from aggregates.query import runner
 from aggregates.query.platform import PlatformQuery
-from aggregates.query.statements import together
+from aggregates.query.statements import batches
 from aggregates.rollup import day_sums, period_sums
 from tests.proof import plain
 from tests.proof.questions import broad_question, kind_of, random_question, relatives
@@ -39,7 +40,7 @@ def read(scene: Scene, chance: random.Random, tally: Tally) -> None:
 def one_snapshot(chance: random.Random) -> Iterator[None]:
     """The planner's own, or that of a caller."""
     if chance.random() < 0.5:
-        with runner.snapshot():
+        with snapshot():
             yield
     else:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -55,7 +56,7 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
         questions += [random_question(chance, organization, now) for _ in range(TOGETHER - 1)]
         questions += [relative for question in questions for relative in relatives(chance, question)]
         answers = runner.read(questions)
-        for alike in together({question: answer.plan for question, answer in answers.items()}):
+        for alike in batches({question: answer.plan for question, answer in answers.items()}):
             tally.count("comparisons of breakdowns that one statement answered", len(alike) if alike[1:] else 0)
         for question in dict.fromkeys(questions):
             answer = answers[question]

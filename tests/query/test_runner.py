@@ -11,13 +11,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.calls import Call
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from aggregates.query.runner import Answer, read, snapshot
+from aggregates.query.runner import Answer, read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization

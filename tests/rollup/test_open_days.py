@@ -151,7 +151,7 @@ def test_a_day_that_ends_is_rolled_on_to_its_end(midday: Midday, monkeypatch: py
     midday.record(midday.at(hours=3), midday.at(minutes=1))
     roll_up(open_days=True)
     tomorrow = midday.now + timedelta(days=1)
-    monkeypatch.setattr(protocol, "now", lambda: tomorrow)
+    monkeypatch.setattr(clock, "now", lambda: tomorrow)
     UsageDay.objects.update(starts_at=midday.at(hours=13), ends_at=midday.now)  # it has ended just now
 
     assert (roll_up().days, roll_up().days) == (1, 0)

@@ -12,7 +12,7 @@ from aggregates.domain.money import EXACT
 from aggregates.pricing.rates import Rates
 from aggregates.query.cost_groups import Cell, Cells
 from aggregates.web.cost_bridge import STEPS, Bridge, bridge, total
-from aggregates.web.pages.sentences import told
+from aggregates.web.pages.sentences import summarize
 
 A, B = Cell("summarize", "", "a"), Cell("summarize", "", "b")
 NEW, GONE = Cell("translate", "", "a"), Cell("classify", "", "a")
@@ -62,7 +62,7 @@ def test_the_worked_example() -> None:
         "gone": "-3",
     }
     assert found.difference == Decimal("-13.08")
-    assert told(found) == (
+    assert summarize(found) == (
         "Cost fell by $13.08 (15.8%) to $69.92: mostly a cheaper model mix in summarize (-$32.00) and "
         "more caching in summarize (-$10.80); more calls added $16.00."
     )
@@ -94,8 +94,8 @@ def test_each_step(before: Cells, now: Cells, expected: dict[str, str]) -> None:
 
 
 def test_the_sentence_where_nothing_or_all_of_it_cancels() -> None:
-    assert told(bridge({A: sums(1, "2")}, {A: sums(1, "2")}, of_a)) == "Cost stayed at $2.00."
-    moved = told(bridge({A: sums(1, "2"), GONE: sums(1, "1")}, {A: sums(1, "2"), NEW: sums(1, "1")}, of_a))
+    assert summarize(bridge({A: sums(1, "2")}, {A: sums(1, "2")}, of_a)) == "Cost stayed at $2.00."
+    moved = summarize(bridge({A: sums(1, "2"), GONE: sums(1, "1")}, {A: sums(1, "2"), NEW: sums(1, "1")}, of_a))
     assert moved == "Cost stayed at $3.00: what changed made up for each other."
 
 

@@ -9,9 +9,9 @@ from django_q.models import Schedule
 
 from aggregates.db.day_states import not_rolled
 from aggregates.db.partitions import missing_months_ahead
+from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageLog
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
-from aggregates.query.runner import snapshot
 
 ANSWER_WITHIN = "5s"  # a probe that waits for longer has its answer
 MISMATCHES_SHOWN = timedelta(days=7)

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import connection
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain.days import Span
 from aggregates.query.listing import KINDS, TABLE
-from aggregates.query.runner import snapshot
 from aggregates.query.scans import SQL, conditions
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError

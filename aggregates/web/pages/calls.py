@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days, formats, money
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
@@ -13,7 +14,7 @@ from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekd
 from aggregates.models import Organization, UsageLog
 from aggregates.query.listing import KINDS, Cursor, PageBoundary, find, spans_with
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, read, snapshot, statement_timeout
+from aggregates.query.runner import Answer, read, statement_timeout
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
 from aggregates.pricing.price_list import PriceList
 from aggregates.query.cost_groups import Cell, of_cells, read_cells
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import snapshot
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.cost_bridge import Bridge, bridge

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.domain.money import EXACT
@@ -17,7 +18,6 @@ from aggregates.domain.ranges import Range
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Pricer
-from aggregates.query.runner import snapshot
 
 MAX_CALLS = 100_000
 BATCH = 5_000

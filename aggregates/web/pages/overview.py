@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import Sums
@@ -12,7 +13,6 @@ from aggregates.models import Organization
 from aggregates.query import platform
 from aggregates.query.display_measures import COST
 from aggregates.query.platform import PlatformAnswer, PlatformQuery
-from aggregates.query.runner import snapshot
 from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.web.pages.tables import Line, lines_of, whole_of

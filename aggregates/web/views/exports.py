@@ -7,12 +7,13 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import locales
 from aggregates.query import reports
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.ranges import RangeForm
-from aggregates.query.runner import read, snapshot
+from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.web.exports import calls, focus

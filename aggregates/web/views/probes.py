@@ -10,7 +10,6 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-# Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.
 from aggregates.ops import health, metrics
 
 # Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.

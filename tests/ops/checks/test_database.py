@@ -11,7 +11,6 @@ from django_q.models import Schedule
 
 from aggregates.db import clock
 from aggregates.ops.checks import database
-from aggregates.rollup import protocol
 
 
 def ours(databases=("default",)) -> list[tuple[str, str]]:
@@ -77,6 +76,6 @@ def test_a_read_only_database_is_found(db):
 
 def test_clocks_that_are_apart_are_found(db, monkeypatch):
     theirs = clock.now() + timedelta(minutes=5)
-    monkeypatch.setattr(protocol, "now", lambda: theirs)
+    monkeypatch.setattr(clock, "now", lambda: theirs)
 
     assert [number for number, _ in ours()] == ["aggregates.W011"]
