@@ -26,7 +26,7 @@ def test_a_missing_schedule_is_found_and_migrating_makes_it(db):
     Schedule.objects.filter(name="nightly").delete()
 
     assert ours() == [
-        ("aggregates.W006", "The task cluster has no schedule “nightly”, so aggregates.ops.tasks.nightly never runs.")
+        ("aggregates.W006", "The task cluster has no schedule “nightly”, so aggregates.tasks.nightly never runs.")
     ]
 
     said = StringIO()
@@ -44,7 +44,7 @@ def test_a_schedule_that_never_runs_again_is_missing_too(db):
 def test_a_doubled_schedule_is_found_whatever_its_name(db):
     Schedule.objects.create(name="by hand", func="aggregates.tasks.nightly")
 
-    assert ours() == [("aggregates.W007", "The task cluster has 2 schedules that run aggregates.ops.tasks.nightly.")]
+    assert ours() == [("aggregates.W007", "The task cluster has 2 schedules that run aggregates.tasks.nightly.")]
 
 
 def test_before_the_first_migration_there_is_nothing_to_say(db):
