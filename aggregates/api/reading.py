@@ -69,7 +69,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     return {
         **reports.about(in_all),
         "bucket": rows.bucket.value,
-        "by": rows.by,
+        "by": selection.by,
         "totals": reports.measured(in_all.totals),
         "rows": reports.rows_of(answer),
         "next": _written(starts[until]) if until < len(starts) else None,

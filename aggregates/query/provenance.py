@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from aggregates.domain import days
 from aggregates.domain.formats import plural
 from aggregates.domain.wallclock import clock, when
+from aggregates.query.answer import Answer
 from aggregates.query.planner import Plan
-from aggregates.query.runner import Answer
 
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:

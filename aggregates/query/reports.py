@@ -9,8 +9,8 @@ from decimal import Decimal
 from aggregates.domain import days, money
 from aggregates.domain.formats import named
 from aggregates.domain.measures import MEASURES, Sums
+from aggregates.query.answer import Answer, Row
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, Row
 from aggregates.query.usage_query import Bucket
 
 # The sum of the calls' own rates means nothing to a reader; their mean does.
@@ -57,7 +57,7 @@ def as_spreadsheet(answer: Answer) -> str:
     rows = (
         (start_of(answer, row), shown_cell(row.key) if by else "", *measured(row.sums).values()) for row in answer.rows
     )
-    return written(by or "key", rows)
+    return written(by[0] if by else "key", rows)
 
 
 def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
@@ -80,7 +80,7 @@ def formula_keys(answer: Answer) -> list[str]:
 def as_table(answer: Answer) -> str:
     """Aligned columns, a line of totals, and a line that says where the numbers come from."""
     by = answer.query.by
-    label = ["start", *([by] if by else [])]
+    label = ["start", *by]
     lines = [[*label, *COLUMNS]]
     for row in answer.rows:
         lines.append([start_of(answer, row), *([shown_key(row.key)] if by else []), *grouped(row.sums)])

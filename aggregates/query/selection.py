@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Self
 
+from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.ranges import Range
@@ -121,7 +123,7 @@ class Selection:
             span.start,
             span.end,
             bucket,
-            by,
+            (by,) if by else (),
             self.filters,
             top,
             excluded=self.excluded,
@@ -148,3 +150,10 @@ class CallSelection(Selection):
     def by_day(self) -> UsageQuery:
         """How many there are on each day."""
         return replace(self.in_all(), start=self.span.start, end=self.span.end, bucket=Bucket.DAY)
+
+    def kept_span(self, log_from: date | None) -> Span:
+        """Give the part of the span whose calls are kept, where those of days before `log_from` are not; it may be
+        empty."""
+        if log_from is None:
+            return self.span
+        return Span(max(days.midnight(log_from, self.organization.time_zone), self.span.start), self.span.end)

@@ -9,12 +9,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT, stored
 from aggregates.pricing.rates import Rates
-from aggregates.query.cost_groups import Cell, Cells
+from aggregates.query.answer import Answer
 
+
+class CostGroup(NamedTuple):
+    """Calls that are alike: what a change of their cost can be explained by. "" is an unknown operation or provider."""
+
+    operation: str
+    provider: str
+    model: str
+
+
+CostGroups = Mapping[CostGroup, Sums]
+BY_COST_GROUP = CostGroup._fields  # the dimensions to ask for
 NOTHING = Sums()
 ZERO, NONE = Decimal(0), Fraction(0)
 RatesOf = Callable[[str, str], Rates | None]
@@ -46,9 +58,9 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The calls of one cell then and now."""
+    """The calls of one group then and now."""
 
-    cell: Cell
+    group: CostGroup
     before: Sums
     now: Sums
 
@@ -58,11 +70,17 @@ class Pair:
         return not (self.before.calls and self.now.calls) or bool(priced(self.before)) == bool(priced(self.now))
 
 
-def bridge(before: Cells, now: Cells, rates: RatesOf) -> Bridge:
-    """`rates` gives the list prices of a provider's model as they were before, None where there are none."""
+def cost_groups(answer: Answer) -> CostGroups:
+    """Take the groups of an answer by BY_COST_GROUP."""
+    return {CostGroup(*row.group): row.sums for row in answer.rows if row.group}
+
+
+def bridge(before: CostGroups, now: CostGroups, rates: RatesOf) -> Bridge:
+    """Explain a change of cost; `rates` gives the list prices of a provider's model as they were before, None where
+    there are none."""
     pairs: dict[str, list[Pair]] = {}
-    for cell in sorted({*before, *now}):
-        pairs.setdefault(cell.operation, []).append(Pair(cell, before.get(cell, NOTHING), now.get(cell, NOTHING)))
+    for group in sorted({*before, *now}):
+        pairs.setdefault(group.operation, []).append(Pair(group, before.get(group, NOTHING), now.get(group, NOTHING)))
     steps = {operation: _steps(of_operation, rates) for operation, of_operation in pairs.items()}
     return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
 
@@ -74,10 +92,10 @@ def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
         return steps | {"new": total(pair.now.cost for pair in pairs)}
     if not any(pair.now.calls for pair in pairs):
         return steps | {"gone": total(pair.before.cost.copy_negate() for pair in pairs)}
-    told = [pair for pair in pairs if pair.is_comparable]
+    comparable = [pair for pair in pairs if pair.is_comparable]
     others = [pair for pair in pairs if not pair.is_comparable]
-    levels = [total(pair.before.cost for pair in told), *map(_rounded, _levels(told, rates))]
-    levels.append(total(pair.now.cost for pair in told))
+    levels = [total(pair.before.cost for pair in comparable), *map(_rounded, _levels(comparable, rates))]
+    levels.append(total(pair.now.cost for pair in comparable))
     for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):
         steps[name] = EXACT.subtract(after, level)
     steps["priced"] = total(EXACT.subtract(pair.now.cost, pair.before.cost) for pair in others)
@@ -93,7 +111,8 @@ def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
     arrived = sum((Fraction(pair.now.cost) for pair in pairs if not priced(pair.before)), NONE)
     yield arrived + sum((each * priced(pair.now) for pair, each in staying), NONE)
     factors = [
-        (each * priced(pair.now), _factors(pair, rates(pair.cell.provider, pair.cell.model))) for pair, each in staying
+        (each * priced(pair.now), _factors(pair, rates(pair.group.provider, pair.group.model)))
+        for pair, each in staying
     ]
     yield arrived + sum((level * tokens for level, (tokens, _) in factors), NONE)
     yield arrived + sum((level * both for level, (_, both) in factors), NONE)

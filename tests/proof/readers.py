@@ -61,7 +61,7 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
         for question in dict.fromkeys(questions):
             answer = answers[question]
             expected = plain.sums_of(question)
-            got = {(row.start, row.key): values(row.sums) for row in answer.rows}
+            got = {(row.start, row.group): values(row.sums) for row in answer.rows}
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
             if answer.plan.aggregate_days:
                 tally.count("comparisons that read aggregates")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import Unit
-from aggregates.query.runner import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.axes import axis_of

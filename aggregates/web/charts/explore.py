@@ -9,8 +9,8 @@ from aggregates.domain import days, formats
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.domain.wallclock import clock, day_words
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Number
-from aggregates.query.runner import Answer
 from aggregates.query.selection import BARS, CUMULATIVE, LINES, SHARE, Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 from aggregates.web.charts import palette

@@ -10,7 +10,7 @@ from datetime import date
 from zlib import crc32
 
 from aggregates.domain import days
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 

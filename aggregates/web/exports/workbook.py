@@ -16,8 +16,8 @@ from xlsxwriter.worksheet import Worksheet
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Unit
-from aggregates.query.runner import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
@@ -147,11 +147,11 @@ def _rows(answer: Answer) -> Sheet:
         for row in answer.rows
     ]
     shapes = [_shape_of(name) for name in reports.COLUMNS]
-    header = (answer.query.bucket.value.capitalize(), *((by.capitalize(),) if by else ()))
+    header = (answer.query.bucket.value.capitalize(), *(name.capitalize() for name in by))
     return Sheet(
         "Rows",
         (*header, *map(_in_words, reports.COLUMNS)),
-        (DAY, *(("",) if by else ()), *shapes),
+        (DAY, *("" for _ in by), *shapes),
         lines,
     )
 

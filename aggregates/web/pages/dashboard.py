@@ -9,8 +9,9 @@ from django.utils import timezone
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
+from aggregates.query.answer import Answer
 from aggregates.query.provenance import differing, provenance
-from aggregates.query.runner import Answer, read
+from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.web.charts import CHARTS

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 

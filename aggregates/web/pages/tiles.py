@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)

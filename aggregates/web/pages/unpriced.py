@@ -2,7 +2,7 @@
 
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 

@@ -37,22 +37,22 @@ class Bar:
     text: str
 
 
-def of(found: Bridge) -> Waterfall:
-    steps = steps_of(found)
-    bars = _bars(found, steps)
+def of(bridge: Bridge) -> Waterfall:
+    steps = steps_of(bridge)
+    bars = _bars(bridge, steps)
     lowest, highest = _ends(bars)
     traces = [*(_trace(bars, role, lowest) for role in (WHOLE, UP, DOWN)), _links(bars)]
     figure = {"data": traces, "layout": _layout(bars, lowest, highest)}
-    return Waterfall(figure, _description(found, steps), money.display(lowest) if lowest else "")
+    return Waterfall(figure, _description(bridge, steps), money.display(lowest) if lowest else "")
 
 
-def _bars(found: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
-    ends = list(accumulate((step.amount for step in steps), EXACT.add, initial=found.before.cost))
+def _bars(bridge: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
+    ends = list(accumulate((step.amount for step in steps), EXACT.add, initial=bridge.before.cost))
     between = [
         Bar(step.label, UP if step.amount > 0 else DOWN, start, end, step.text)
         for step, (start, end) in zip(steps, pairwise(ends), strict=True)
     ]
-    first, last = found.before.cost, found.now.cost
+    first, last = bridge.before.cost, bridge.now.cost
     return [
         Bar(BEFORE, WHOLE, Decimal(0), first, money.display(first)),
         *between,
@@ -145,6 +145,6 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
     }
 
 
-def _description(found: Bridge, steps: tuple[Step, ...]) -> str:
+def _description(bridge: Bridge, steps: tuple[Step, ...]) -> str:
     told = ", ".join(f"{step.label} {step.text}" for step in steps)
-    return f"From {money.display(found.before.cost)} before to {money.display(found.now.cost)} now: {told}."
+    return f"From {money.display(bridge.before.cost)} before to {money.display(bridge.now.cost)} now: {told}."

@@ -44,7 +44,7 @@ def _address(selection: CallSelection, boundary: PageBoundary | None) -> str:
     query = query_string(selection)
     if boundary is None:
         return query
-    return f"{query}{'&' if query else '?'}{'before' if boundary.is_older else 'after'}={boundary.place}"
+    return f"{query}{'&' if query else '?'}{'before' if boundary.is_older else 'after'}={boundary.cursor}"
 
 
 @page

@@ -20,7 +20,7 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "FROM aggregates_usagelog" in sql:
+        if 'FROM "aggregates_usagelog"' in sql:
             execute("SELECT pg_sleep(30)", None, many, context)
         return execute(sql, params, many, context)
 
