@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from django.db import OperationalError, connection
-from psycopg.errors import QueryCanceled
+from django.db import connection
 
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.dimensions import BY_NAME
@@ -14,7 +13,7 @@ from aggregates.query.planner import Plan
 from aggregates.query.runner import Answer, read
 from aggregates.query.scans import scans
 from aggregates.query.statements import NAMES, SUMS
-from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
+from aggregates.query.usage_query import Bucket, UsageQuery
 
 
 class Cell(NamedTuple):
@@ -57,9 +56,9 @@ def of_cells(query: UsageQuery) -> CellQuery:
 def read_cells(queries: Iterable[CellQuery], *, seconds: int) -> dict[CellQuery, CellAnswer]:
     """The cells for each query, all in one snapshot; together they come to what `read` gives.
 
-    Raises QueryError for a query that cannot be answered, or if one takes the database longer than so many seconds.
+    Raises QueryError for a query that cannot be answered, TimedOut if one takes longer than so many seconds.
     """
-    with snapshot():
+    with snapshot(seconds):
         # Its plans say where the cells are; what it reads is small, and adds up to the same.
         answers = read(queries, seconds=seconds)
         return {
@@ -76,14 +75,8 @@ def _cells(query: CellQuery, plan: Plan) -> Cells:
     keys = ", ".join(COLUMNS)
     union = " UNION ALL ".join(f"({statement})" for statement, _ in parts)
     with connection.cursor() as cursor:
-        try:
-            cursor.execute(
-                f"WITH part ({keys}, {NAMES}) AS ({union}) "
-                f"SELECT {keys}, {SUMS} FROM part GROUP BY {keys} ORDER BY {keys}",
-                [value for _, values in parts for value in values],
-            )
-        except OperationalError as error:
-            if not isinstance(error.__cause__, QueryCanceled):
-                raise
-            raise QueryError("Adding this up from the log takes too long: ask for fewer days.") from None
+        cursor.execute(
+            f"WITH part ({keys}, {NAMES}) AS ({union}) SELECT {keys}, {SUMS} FROM part GROUP BY {keys} ORDER BY {keys}",
+            [value for _, values in parts for value in values],
+        )
         return {Cell(operation, provider, model): Sums(*sums) for operation, provider, model, *sums in cursor}

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days, formats, money
 from aggregates.domain.days import Span
@@ -14,7 +15,7 @@ from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekd
 from aggregates.models import Organization, UsageLog
 from aggregates.query.listing import KINDS, Cursor, PageBoundary, find, spans_with
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, read, statement_timeout
+from aggregates.query.runner import Answer, read
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
@@ -60,24 +61,24 @@ class Calls:
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """The page of the list that begins beyond a place, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""
-    with snapshot() as as_of:
-        log_from = log_from_of(selection.organization)
-        kept = kept_of(selection, log_from)
-        answer: Answer | None = None
-        try:
-            answer = read([query], seconds=PATIENCE)[query]
-        except QueryError as error:
-            unknown = str(error)
-        spans = spans_with(answer, kind) if answer else [(kept, 0)]
-        spans = [(clipped, calls) for span, calls in spans if (clipped := span.clipped(kept))]
-        try:
-            with statement_timeout(PATIENCE, "Finding these calls in the log"):
-                found = find(query, kind, spans, boundary, PAGE + 1)
-                if boundary and not boundary.is_older and len(found) <= PAGE:
-                    boundary = None  # those are newest of all: the first page shows them, and fills up
-                    found = find(query, kind, spans, None, PAGE + 1)
-        except QueryError as error:
-            return Calls(selection, kept, unknown=unknown, refusal=str(error))
+    kept = selection.span
+    try:
+        with snapshot(PATIENCE) as as_of:
+            log_from = log_from_of(selection.organization)
+            kept = kept_of(selection, log_from)
+            answer: Answer | None = None
+            try:
+                answer = read([query], seconds=PATIENCE)[query]
+            except (QueryError, TimedOut) as error:
+                unknown = str(error)
+            spans = spans_with(answer, kind) if answer else [(kept, 0)]
+            spans = [(clipped, calls) for span, calls in spans if (clipped := span.clipped(kept))]
+            found = find(query, kind, spans, boundary, PAGE + 1)
+            if boundary and not boundary.is_older and len(found) <= PAGE:
+                boundary = None  # those are newest of all: the first page shows them, and fills up
+                found = find(query, kind, spans, None, PAGE + 1)
+    except TimedOut as error:
+        return Calls(selection, kept, unknown=unknown, refusal=str(error))
     has_more = len(found) > PAGE
     is_upwards = bool(boundary and not boundary.is_older)
     listed = (found[1:] if is_upwards else found[:PAGE]) if has_more else found

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
@@ -41,10 +42,10 @@ class Changes:
 def load(selection: Selection) -> Changes:
     now, before = of_cells(selection.in_all()), of_cells(selection.compared.in_all())
     try:
-        with snapshot():
+        with snapshot(PATIENCE):
             answers = read_cells([now, before], seconds=PATIENCE)
             prices = PriceList(selection.organization, before.end - INSTANT)
-    except QueryError as error:
+    except (QueryError, TimedOut) as error:
         return Changes(selection, refusal=str(error))
     cells, answer = {query: found.cells for query, found in answers.items()}, answers[now].answer
     found = bridge(cells[before], cells[now], prices.rates)
