@@ -18,8 +18,9 @@ from aggregates.domain.calls import parse_call
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
-from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Unprice, correct
 from aggregates.models import Organization
+from aggregates.pricing.rates import Prices
 from aggregates.query import platform
 from aggregates.query.answer import Answer
 from aggregates.query.platform import PlatformQuery

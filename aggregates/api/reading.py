@@ -61,7 +61,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     whole, rows = selection.in_all(selection.by), selection.over_time(selection.by)
     starts = rows.buckets
     first = _index(starts, cursor)
-    with snapshot():
+    with snapshot(SECONDS):
         in_all = read([whole], seconds=SECONDS)[whole]
         until = first + max(1, limit // max(1, len(in_all.keys)))
         part = _part(rows, starts, first, until)

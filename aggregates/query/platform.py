@@ -53,8 +53,9 @@ def furthest_zone(now: datetime) -> str:
     return max(zones, key=lambda zone: days.date_of(now, zone), default="UTC")
 
 
-def read(query: PlatformQuery) -> PlatformAnswer:
-    with snapshot() as now:
+def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
+    """Answer it in one snapshot; raises TimedOut if a statement takes longer than so many seconds."""
+    with snapshot(seconds) as now:
         aggregate_days, log_days, rolled_at, log_span = _sources(query)
         rows = _sums(query, log_span)
     return PlatformAnswer(

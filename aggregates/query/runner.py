@@ -4,16 +4,13 @@ The numbers are the same wherever they come from. All queries of one request are
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError, connection
-from psycopg.errors import QueryCanceled
+from django.db import connection
 
 from aggregates.db.snapshot import snapshot
-from aggregates.domain.formats import plural
 from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_day_states
@@ -28,33 +25,16 @@ def read(
 ) -> dict[UsageQuery, Answer]:
     """Answer queries about one organization, all in one snapshot.
 
-    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises it,
-    too, if a statement, which may answer several, takes longer than so many seconds.
+    Raises QueryError for one that cannot be answered; or puts that into `refused`, and answers the others. Raises
+    TimedOut if a statement, which may answer several, takes longer than so many seconds.
     """
-    with statement_timeout(seconds, "Adding this up from the log"):
-        return _read(dict.fromkeys(queries), refused)
+    return _read(dict.fromkeys(queries), refused, seconds)
 
 
-@contextmanager
-def statement_timeout(seconds: int | None, doing: str) -> Iterator[None]:
-    """A snapshot in which no statement takes longer: instead, QueryError says that doing so does."""
-    if seconds is None:
-        yield
-        return
-    try:
-        with snapshot(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
-            yield
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-        raise QueryError(
-            f"{doing} takes more than {plural(seconds, 'second')}: ask for fewer days, or for less at once."
-        ) from None
-
-
-def _read(wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None) -> dict[UsageQuery, Answer]:
-    with snapshot() as now:
+def _read(
+    wanted: Iterable[UsageQuery], refused: dict[UsageQuery, QueryError] | None, seconds: int | None
+) -> dict[UsageQuery, Answer]:
+    with snapshot(seconds) as now:
         if not wanted:
             return {}
         (organization,) = {query.organization for query in wanted}

@@ -55,7 +55,7 @@ def read_usage() -> Schema:
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
         "422": (
-            "It cannot be answered: of days that are no longer kept, or it takes too long. The answer says why.",
+            "It cannot be answered: of days that are no longer kept. The answer says why.",
             {},
         ),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),

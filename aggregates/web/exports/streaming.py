@@ -15,6 +15,7 @@ from aggregates.query.listing import KINDS, call_conditions
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 
+SECONDS = 3600  # that a file may take: as long as its reader, who holds the snapshot meanwhile
 CHUNK = 64 * 1024  # bytes, at least, that are handed on at once
 Select = tuple[Composable, list[Any]]  # with its parameters
 
@@ -37,11 +38,12 @@ def check_kept(selection: CallSelection) -> None:
 def stream(selection: CallSelection, selects: Iterable[Select]) -> Iterator[bytes]:
     """Stream the rows of SELECTs with the same columns, all of one moment, below one header.
 
-    Whoever stops reading ends that, too. Raises QueryError, before anything else, if calls are no longer kept.
+    Whoever stops reading ends that, too. Raises QueryError, before anything else, if calls are no longer kept; TimedOut
+    at any time.
     """
     held: list[bytes] = []
     size = 0
-    with snapshot(), connection.cursor() as cursor:
+    with snapshot(SECONDS), connection.cursor() as cursor:
         check_kept(selection)
         header = SQL(", HEADER")
         for select, parameters in selects:

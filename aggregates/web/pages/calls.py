@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days, formats, money
 from aggregates.domain.days import Span
@@ -17,7 +18,7 @@ from aggregates.query.answer import Answer
 from aggregates.query.day_states import read_log_from
 from aggregates.query.listing import KINDS, Cursor, PageBoundary, read_page, spans_with_calls
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import read, statement_timeout
+from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
@@ -63,20 +64,20 @@ class Calls:
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """Read the page of the list that begins at a boundary, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""
-    with snapshot() as as_of:
-        log_from = read_log_from(selection.organization)
-        kept = selection.kept_span(log_from)
-        answer: Answer | None = None
-        try:
-            answer = read([query], seconds=PATIENCE)[query]
-        except QueryError as error:
-            unknown = str(error)
-        spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
-        try:
-            with statement_timeout(PATIENCE, "Finding these calls in the log"):
-                page = read_page(query, kind, spans, boundary, PAGE)
-        except QueryError as error:
-            return Calls(selection, kept, unknown=unknown, refusal=str(error))
+    kept = selection.span
+    try:
+        with snapshot(PATIENCE) as as_of:
+            log_from = read_log_from(selection.organization)
+            kept = selection.kept_span(log_from)
+            answer: Answer | None = None
+            try:
+                answer = read([query], seconds=PATIENCE)[query]
+            except (QueryError, TimedOut) as error:
+                unknown = str(error)
+            spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
+            page = read_page(query, kind, spans, boundary, PAGE)
+    except TimedOut as error:
+        return Calls(selection, kept, unknown=unknown, refusal=str(error))
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
     return Calls(
         selection,

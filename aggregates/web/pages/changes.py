@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
@@ -38,10 +39,10 @@ class Changes:
 def load(selection: Selection) -> Changes:
     now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection, selection.compared))
     try:
-        with snapshot():
+        with snapshot(PATIENCE):
             answers = read([now, before], seconds=PATIENCE)
             prices = PriceList(selection.organization, before.end - INSTANT)
-    except QueryError as error:
+    except (QueryError, TimedOut) as error:
         return Changes(selection, refusal=str(error))
     groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
     cost_bridge = bridge(groups_before, groups_now, prices.rates)

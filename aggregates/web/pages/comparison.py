@@ -18,6 +18,7 @@ from aggregates.domain.ranges import Range
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing import Pricer
+from aggregates.web.pages.dashboard import PATIENCE
 
 MAX_CALLS = 100_000
 BATCH = 5_000
@@ -56,9 +57,9 @@ class Line:
 
 
 def compare(organization: Organization, range_: Range, most: int = MAX_CALLS) -> list[Line] | None:
-    """A line a model, the largest difference first; None if the range holds more calls than `most`."""
+    """A line a model, the largest difference first; None if the range holds more calls than `most`. Raises TimedOut."""
     values: list[Any] = [organization.pk, range_.span.start, range_.span.end, CostSource.REPORTED.value]
-    with snapshot():
+    with snapshot(PATIENCE):
         with connection.cursor() as cursor:
             limited = f"SELECT FROM aggregates_usagelog WHERE {REPORTED} LIMIT %s"
             cursor.execute(f"SELECT count(*) FROM ({limited}) AS found", [*values, most + 1])

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.db.models import Max
 from django.utils import timezone
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
@@ -47,14 +48,14 @@ def load(selection: Selection) -> Dashboard:
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
-        with snapshot():
+        with snapshot(PATIENCE):
             answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
             totals = answers[main].totals
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
-    except QueryError as error:
+    except (QueryError, TimedOut) as error:
         return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now(), failed=True)
     return Dashboard(
         selection=selection,

@@ -15,6 +15,7 @@ from aggregates.query.display_measures import COST
 from aggregates.query.platform import PlatformAnswer, PlatformQuery
 from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
+from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
 from aggregates.web.pages.tiles import TILES, Tile
 
@@ -33,7 +34,7 @@ class Overview:
 
 
 def load(chosen: Range) -> Overview:
-    with snapshot():
+    with snapshot(PATIENCE):
         answer = platform.read(PlatformQuery(chosen.first, chosen.last))
         before = platform.read(PlatformQuery(chosen.before.first, chosen.before.last))
     whole = whole_of(answer.totals, "cost")

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.db.limits import TimedOut
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
 from aggregates.domain.ranges import LENGTHS, Range
@@ -50,7 +51,7 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
     query = form.selection.with_filter(place, None).in_all(by=place)
     try:
         keys = read([query], seconds=reading.PATIENCE)[query].keys
-    except QueryError:
+    except (QueryError, TimedOut):
         keys = ()
     typed = request.GET.get("value", "").casefold()
     found = [key for key in keys if key and typed in key.casefold()][:MAX_VALUES]

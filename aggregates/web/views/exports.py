@@ -54,7 +54,7 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
         return _refused(_told(form))
     rows = _rows_of(form.selection)
     try:
-        with locales.read_by(""), snapshot():  # a file says the same to every reader
+        with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
             loaded = load(form.selection)
             if loaded.failed:
                 raise QueryError(loaded.refusal)
@@ -87,7 +87,8 @@ def _streamed(
         return _refused(_told(form))
     selection = form.selection
     try:
-        check_kept(selection)
+        with snapshot(PATIENCE):  # before anything of the file is on its way
+            check_kept(selection)
     except QueryError as error:
         return _refused(str(error))
     return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))

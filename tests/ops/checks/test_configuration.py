@@ -17,6 +17,7 @@ LOCAL_MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMem
 SHARED = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 IN_CACHE = "django.contrib.sessions.backends.cache"
 PROBES = "aggregates.web.views.probes.Probes"
+LIMITS = "aggregates.web.views.time_limits.TimeLimits"
 
 
 def ours(deploy: bool) -> list[str]:
@@ -37,6 +38,7 @@ def ours(deploy: bool) -> list[str]:
         ({"METRICS_TOKEN": "x" * 32}, []),
         ({"MIDDLEWARE": [name for name in site.MIDDLEWARE if name != PROBES]}, ["aggregates.W001"]),
         ({"MIDDLEWARE": [*site.MIDDLEWARE[1:], PROBES]}, ["aggregates.W001"]),
+        ({"MIDDLEWARE": [name for name in site.MIDDLEWARE if name != LIMITS]}, ["aggregates.W020"]),
         ({"SESSION_ENGINE": IN_CACHE, "CACHES": LOCAL_MEMORY}, ["aggregates.W002"]),
         ({"SESSION_ENGINE": IN_CACHE, "CACHES": SHARED}, []),
         ({"SESSION_ENGINE": "django.contrib.sessions.backends.db", "CACHES": LOCAL_MEMORY}, []),
