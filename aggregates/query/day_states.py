@@ -4,31 +4,20 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from django.db import connection
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
+from aggregates.db.day_states import DAY_STATES
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import Span
 from aggregates.domain.periods import Period
-from aggregates.models import DailyAggregate, Organization, StaleDay, UsageDay, UsagePeriod
+from aggregates.models import DailyAggregate, Organization, UsagePeriod
 from aggregates.query.planner import DayState, DayStates
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A day as it was recorded: its date, its start, what it is rolled through and when, in microseconds since 1970; whether
-# it is stale, and its calls that are rolled up.
-RecordedDay = tuple[date, int, int | None, int, bool, int]
-
-
-def recorded_days(condition: Composable) -> Composed:
-    """Select the days with calls that meet a condition, each with whether it is `stale`."""
-    return SQL(
-        """
-        SELECT day.*, EXISTS (
-            SELECT FROM {marks} AS mark WHERE mark.organization_id = day.organization_id AND mark.date = day.date
-        ) AS stale
-        FROM {days} AS day WHERE {condition}
-        """
-    ).format(marks=table(StaleDay), days=table(UsageDay), condition=condition)
+# A recorded day: its date; its start, what it is rolled through and when, in microseconds since 1970; whether it is
+# marked as stale, and its calls that are rolled up; whether it is kept, and to its end; and what its aggregates hold.
+RecordedDay = tuple[date, int, int | None, int, bool, int, bool, bool | None, int]
 
 
 def _epoch(column: str) -> Composed:
@@ -39,12 +28,13 @@ def _epoch(column: str) -> Composed:
 DAYS = text(
     SQL(
         """
-        SELECT date, {instants}, stale, COALESCE(total_calls, 0) FROM ({days}) AS day
-        LEFT JOIN {totals} USING (organization_id, date)
+        SELECT date, {instants}, is_marked, COALESCE(total_calls, 0), is_kept, rolled_through = ends_at, contents
+        FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
+        WHERE organization_id = %s AND date BETWEEN %s AND %s
         """
     ).format(
         instants=listed(map(_epoch, ("starts_at", "rolled_through", "rolled_at"))),
-        days=recorded_days(SQL("organization_id = %s AND date BETWEEN %s AND %s")),
+        days=DAY_STATES,
         totals=table(DailyAggregate),
     )
 )
@@ -90,10 +80,12 @@ def _day_states(
 
 
 @lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
-def _state(start: int, end: int | None, at: int, stale: bool, calls: int) -> DayState:
+def _state(
+    start: int, end: int | None, at: int, stale: bool, calls: int, kept: bool, whole: bool | None, contents: int
+) -> DayState:
     if end is None:
-        return DayState(None, None, stale, calls)
-    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
+        return DayState(None, None, stale, calls, whole=False, contents=contents)
+    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls, kept, bool(whole), contents)
 
 
 def _instant(microseconds: int) -> datetime:

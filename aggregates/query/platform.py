@@ -11,13 +11,13 @@ from functools import cached_property
 from django.db import connection
 from psycopg.sql import SQL, Identifier
 
+from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, SUMS, sums_of_aggregates, sums_of_calls, table, text
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.models import DailyAggregate, Organization, UsageLog
-from aggregates.query.day_states import recorded_days
 
 NOWHEN = Span(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -77,11 +77,11 @@ def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
 # its calls come from the log.
 _DAYS = SQL(
     """
-    SELECT organization_id, date, rolled_at, ends_at, CASE WHEN NOT stale THEN rolled_through END AS rolled_through,
-           COALESCE(CASE WHEN NOT stale THEN rolled_through END, starts_at) AS log_from
-    FROM ({}) AS day
+    SELECT organization_id, date, rolled_at, ends_at, readable_through,
+           COALESCE(readable_through, starts_at) AS log_from
+    FROM ({}) AS day WHERE date BETWEEN %(first)s AND %(last)s
     """
-).format(recorded_days(SQL("date BETWEEN %(first)s AND %(last)s")))
+).format(DAY_STATES)
 
 _SOURCES = text(
     SQL(
@@ -94,7 +94,7 @@ _SOURCES = text(
     ).format(_DAYS)
 )
 
-_AGGREGATED = SQL("day JOIN {} USING (organization_id, date) WHERE rolled_through IS NOT NULL").format(
+_AGGREGATED = SQL("day JOIN {} USING (organization_id, date) WHERE readable_through IS NOT NULL").format(
     table(DailyAggregate)
 )
 # The log's bounds once more, as constants: they keep the other months' partitions out of the plan.
