@@ -21,7 +21,8 @@ RecordedDay = tuple[date, int, int | None, int, bool, int, bool, bool | None, in
 
 
 def _epoch(column: str) -> Composed:
-    """Microseconds since 1970: a number is read much faster than a timestamp, and there are three for every day."""
+    """Express an instant in microseconds since 1970: a number is read much faster than a timestamp, and there are
+    three for every day."""
     return SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(Identifier(column))
 
 
@@ -67,7 +68,7 @@ def read_log_from(organization: Organization) -> date | None:
 
 
 def _quarter(now: datetime) -> datetime:
-    """The quarter of an hour that has begun: when days end, everywhere."""
+    """Give the quarter of an hour that has begun: days end with one, everywhere."""
     return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
 
 
@@ -75,7 +76,7 @@ def _quarter(now: datetime) -> datetime:
 def _day_states(
     recorded: tuple[RecordedDay, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]
 ) -> DayStates:
-    """With all that is planned from it, so `now` had better be the same for a while."""
+    """Keep what is known with all plans that are made of it, so `now` had better be the same for a while."""
     return DayStates({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
 
 

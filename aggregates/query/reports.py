@@ -20,13 +20,13 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begi
 
 
 def as_json(answer: Answer) -> str:
-    """All of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
+    """Write all of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
     document = {**about(answer), "totals": measured(answer.totals), "rows": rows_of(answer)}
     return json.dumps(document, indent=2)
 
 
 def about(answer: Answer) -> dict[str, object]:
-    """Whose usage it is, of which days, and where it was read."""
+    """Say whose usage it is, of which days, and where it was read."""
     query, plan = answer.query, answer.plan
     return {
         "organization": query.organization.slug,
@@ -47,12 +47,13 @@ def rows_of(answer: Answer) -> list[dict[str, object]]:
 
 
 def as_csv(answer: Answer) -> str:
-    """The rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
+    """Write the rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
     return written("key", ((start_of(answer, row), row.key, *measured(row.sums).values()) for row in answer.rows))
 
 
 def as_spreadsheet(answer: Answer) -> str:
-    """The rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a formula."""
+    """Write the rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a
+    formula."""
     by = answer.query.by
     rows = (
         (start_of(answer, row), shown_cell(row.key) if by else "", *measured(row.sums).values()) for row in answer.rows
@@ -78,7 +79,7 @@ def formula_keys(answer: Answer) -> list[str]:
 
 
 def as_table(answer: Answer) -> str:
-    """Aligned columns, a line of totals, and a line that says where the numbers come from."""
+    """Write aligned columns, a line of totals, and a line that says where the numbers come from."""
     by = answer.query.by
     label = ["start", *by]
     lines = [[*label, *COLUMNS]]
@@ -90,7 +91,7 @@ def as_table(answer: Answer) -> str:
 
 
 def aligned(lines: list[list[str]], left: int) -> str:
-    """Cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
+    """Align cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def cells(line: list[str]) -> Iterable[str]:
@@ -101,7 +102,8 @@ def aligned(lines: list[list[str]], left: int) -> str:
 
 
 def start_of(answer: Answer, row: Row) -> str:
-    """The row's local date; for hours its local time with the offset, so that the two of a repeated hour differ."""
+    """Write the row's local date; for hours its local time with the offset, so that the two of a repeated hour
+    differ."""
     if answer.query.bucket == Bucket.HOUR:
         return answer.query.local(row.start).isoformat()
     return days.date_of(row.start, answer.query.zone).isoformat()
@@ -116,10 +118,10 @@ def exact(value: int | Decimal) -> int | str:
 
 
 def grouped(sums: Sums) -> list[str]:
-    """For people: as exact, with thousands set apart."""
+    """Write sums for people: as exact, with thousands set apart."""
     return [f"{Decimal(value):,f}" for value in measured(sums).values()]
 
 
 def shown_key(key: str | None) -> str:
-    """For a terminal: what does not print is escaped, so that no key can move the cursor."""
+    """Write a key for a terminal: what does not print is escaped, so that no key can move the cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in named(key))

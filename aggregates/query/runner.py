@@ -52,7 +52,7 @@ def _read(
 
 
 def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
-    """A query that was cut in a time zone which has changed since can only be answered from the log."""
+    """Send a query to the log that was cut in a time zone which has changed since: nothing else can answer it."""
     return query if query.zone == zone else replace(query, source=Source.LOG)
 
 
@@ -71,7 +71,7 @@ def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, A
 
 
 def _rows(queries: Sequence[UsageQuery], fetched: Iterable[tuple[Any, ...]]) -> Iterator[tuple[UsageQuery, Row]]:
-    """Each row with its query, from what a statement for these has answered."""
+    """Make the rows, each with its query, of what a statement for these queries has answered."""
     sums = 2 + len(queries[0].by)  # where they begin
     for fields in fetched:
         query, group = queries[fields[0] - 1], fields[2:sums]

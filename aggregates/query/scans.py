@@ -69,7 +69,7 @@ def _place_among(column: str, is_instant: bool) -> str:
 
 
 def scans(plan: Plan) -> Iterator[Scan]:
-    """All that the plan reads; what the log holds of it comes last."""
+    """List all that the plan reads; what the log holds of it comes last."""
     if plan.grain is not None:
         yield from _of_periods(plan, plan.grain.name)
         yield from _of_days(plan, plan.grain.name if plan.grain != TOTALS else "")

@@ -49,7 +49,7 @@ def _is_breakdown(query: UsageQuery) -> bool:
 
 
 def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) -> Statement:
-    """For each query its groups added up and ranked, with `top` the rest as Other. The log is read once for all."""
+    """Add up and rank the groups of each query, with `top` the rest as Other. The log is read once for all."""
     first = queries[0]  # they differ in their dimensions alone
     numbered = [
         (number, scan) for number, of_query in enumerate(scans, start=1) for scan in of_query if not scan.is_log
@@ -75,7 +75,7 @@ def _breakdowns_text(
     rank: str,
     has_other: bool,
 ) -> str:
-    """`parts` are the shapes of scans, each with the number of the query that it is for: 0 of the log's, for all."""
+    """Compose that: `parts` are the shapes of scans, each with the number of its query; 0 of the log's, for all."""
     keys = _key_names(breakdowns[0])
     selects = (
         _select(shape, [Literal(number), *_columns(breakdowns[number - 1])], filters)
@@ -122,7 +122,7 @@ def _first_and_other(keys: Sequence[Identifier]) -> Composed:
 
 
 def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
-    """Any other query: by bucket, with groups ranked over the whole range, and with `top` the rest as Other."""
+    """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
     buckets = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
     filters, values = filters_of(query)
     shapes = tuple((number, scan.shape) for scan, number, _ in buckets)
@@ -135,7 +135,7 @@ def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
 
 @lru_cache(maxsize=500)
 def _single_text(by: Dimensions, parts: tuple[tuple[str, Shape], ...], filters: tuple[Filter, ...], rank: str) -> str:
-    """`parts` are the shapes of scans with the number of the bucket of a row, as SQL; the log's come first."""
+    """Compose that: `parts` are the shapes of scans with the number of a row's bucket, as SQL; the log's come first."""
     keys = _key_names(by)
     part = _part(by, parts, filters)
     if not by:
@@ -164,7 +164,7 @@ def _single_text(by: Dimensions, parts: tuple[tuple[str, Shape], ...], filters: 
 
 
 def _part(by: Dimensions, parts: Iterable[tuple[str, Shape]], filters: Sequence[Filter]) -> Composed:
-    """Scans as the rows of `part`, by bucket and group. The log is read once, however often these are."""
+    """Compose scans as the rows of `part`, by bucket and group. The log is read once, however often these are."""
     logged, aggregated = list[Composable](), list[Composable]()
     names = listed([SQL("bucket"), *_key_names(by), NAMES])
     for number, shape in parts:
@@ -198,7 +198,7 @@ def _columns(by: Dimensions) -> list[Identifier]:
 
 
 def _key_names(by: Dimensions) -> list[Identifier]:
-    """What a part calls the values of a group: its dimensions differ from query to query."""
+    """Name the columns of a group's values: its dimensions differ from query to query."""
     return [Identifier(f"key_{place}") for place in range(1, len(by) + 1)]
 
 

@@ -47,7 +47,7 @@ BEGINNINGS: dict[Bucket, Callable[[date], date]] = {
 
 @lru_cache(maxsize=100)  # a page asks several questions about the same days
 def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, Span], ...]:
-    """The days from start to before end, each with its part of that."""
+    """List the days from start to before end, each with its part of that."""
     first, last = days.date_of(start, zone), days.date_of(end - days.INSTANT, zone)
     spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
     return tuple((day, span) for day, span in spans if span)
@@ -91,7 +91,7 @@ class UsageQuery:
 
     @classmethod
     def for_dates(cls, organization: Organization, first: date, last: date, **rest: object) -> "UsageQuery":
-        """For whole days, first to last, both included."""
+        """Ask about whole days, first to last, both included."""
         zone = organization.time_zone
         return cls(organization, days.midnight(first, zone), days.midnight(last + days.DAY, zone), **rest)  # type: ignore[arg-type]
 

@@ -86,7 +86,7 @@ def bridge(before: CostGroups, now: CostGroups, rates: RatesOf) -> Bridge:
 
 
 def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
-    """The steps of one operation."""
+    """Take the steps of one operation."""
     steps = dict.fromkeys(STEPS, ZERO)
     if not any(pair.before.calls for pair in pairs):
         return steps | {"new": total(pair.now.cost for pair in pairs)}
@@ -103,7 +103,7 @@ def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
 
 
 def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
-    """What the operation would cost after each link of the chain but the last."""
+    """Compute what the operation would cost after each link of the chain but the last."""
     calls_before, calls_now = (sum(map(priced, sums)) for sums in ([p.before for p in pairs], [p.now for p in pairs]))
     cost = sum((Fraction(pair.before.cost) for pair in pairs), NONE)
     yield cost * calls_now / calls_before if calls_before else NONE
@@ -119,8 +119,8 @@ def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
 
 
 def _factors(pair: Pair, rates: Rates | None) -> tuple[Fraction, Fraction]:
-    """How much a call's tokens are worth now by the old list, as multiples of before: with the shares of cached and
-    written input as they were, and as they are."""
+    """Compute how much a call's tokens are worth now by the old list, as multiples of before: with the shares of cached
+    and written input as they were, and as they are."""
     before, now = _amounts(pair.before), _amounts(pair.now)
     prices = _prices(rates) if rates else None
     if prices is None or any(
@@ -141,14 +141,14 @@ def _factors(pair: Pair, rates: Rates | None) -> tuple[Fraction, Fraction]:
 
 
 def _of_any_token(pair: Pair) -> tuple[Fraction, Fraction]:
-    """Without a list, every token counts the same, and nothing can be said of a cache."""
+    """Count every token the same: without a list, nothing can be said of a cache."""
     before, now = (Fraction(sums.tokens, sums.calls) for sums in (pair.before, pair.now))
     factor = now / before if before else Fraction(1)
     return factor, factor
 
 
 def _amounts(sums: Sums) -> list[Fraction]:
-    """Tokens a call: plain, cached and written input, plain and reasoning output."""
+    """Give the tokens a call: plain, cached and written input, plain and reasoning output."""
     plain = sums.input_tokens - sums.cached_tokens - sums.cache_write_tokens
     output = sums.output_tokens - sums.reasoning_tokens
     amounts = (plain, sums.cached_tokens, sums.cache_write_tokens, output, sums.reasoning_tokens)
@@ -160,7 +160,7 @@ def _prices(rates: Rates) -> tuple[Decimal | None, ...]:
 
 
 def priced(sums: Sums) -> int:
-    """How many of the calls have a price."""
+    """Count the calls that have a price."""
     return sums.calls - sums.unpriced_calls
 
 

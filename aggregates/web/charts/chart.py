@@ -65,12 +65,12 @@ class TotalsChart:
 
 
 def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:
-    """A group's measure for every bucket, as of no calls where there was no usage."""
+    """List a group's measure for every bucket, as of no calls where there was no usage."""
     found = {row.start: row.sums for row in answer.rows if row.key == key}
     return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:
-    """The chart in a sentence, for those who do not see it."""
+    """Describe the chart in a sentence, for those who do not see it."""
     parts = ", ".join(f"{one.name} {one.total_text(unit)}" for one in series)
     return f"{title} by {selection.step}, {selection.range.words}: {parts or 'nothing'}."

@@ -124,13 +124,13 @@ def cost_of(cost: Decimal | None) -> str:
 
 
 def local_words(instant: datetime, zone: str) -> str:
-    """With all digits: as in “2025-07-01 14:00:00.5 CEST”."""
+    """Write an instant with all digits: as in “2025-07-01 14:00:00.5 CEST”."""
     local = instant.astimezone(ZoneInfo(zone))
     return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {abbreviation(local)}"
 
 
 def part_words(span: Span, zone: str) -> str:
-    """A part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
+    """Write a part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
     start, end = (instant.astimezone(ZoneInfo(zone)) for instant in (span.start, span.end))
     last = clock(end) if start.date() == end.date() else moment_words(end)
     return f"{moment_words(start)} – {last} {abbreviation(end)}"

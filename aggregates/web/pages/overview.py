@@ -66,7 +66,7 @@ def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[Organization | Non
 
 
 def provenance(answer: PlatformAnswer) -> str:
-    """As the dashboard's line; days are counted once for each organization that used something."""
+    """Say where the numbers are from, as the dashboard does; days count once for each organization with usage."""
     parts = []
     if answer.aggregate_days and answer.rolled_at:
         rolled = when(answer.rolled_at, "UTC", answer.as_of)

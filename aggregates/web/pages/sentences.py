@@ -65,7 +65,7 @@ class Step:
 
 
 def steps_of(bridge: Bridge) -> tuple[Step, ...]:
-    """Those of the chain always; the others where there is something to tell."""
+    """List the steps of the chain always; the others where they are not 0."""
     totals = bridge.totals
     return tuple(
         Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(bridge, name))
@@ -80,7 +80,7 @@ def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
 
 
 def summarize(bridge: Bridge) -> str:
-    """“Cost rose by $123.45 (12.3%) to $1,127.10: mostly more calls of chat (+$80.20); more caching saved $12.00.”"""
+    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”"""
     if not bridge.difference:
         sentence = f"Cost stayed at {money.display(bridge.now.cost)}"
         return (
@@ -96,7 +96,7 @@ def summarize(bridge: Bridge) -> str:
 
 
 def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
-    """The largest amounts of one step in one operation that go the way of the whole."""
+    """Name the largest amounts of one step in one operation that go the way of the whole."""
     amounts = [
         (amount, step, operation)
         for operation, steps in bridge.steps.items()
@@ -112,7 +112,7 @@ def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
 
 
 def _against(bridge: Bridge, rose: bool) -> str:
-    """The largest step, over all operations, that goes the other way."""
+    """Name the largest step, over all operations, that goes the other way."""
     against = [(amount, step) for step, amount in bridge.totals.items() if (amount < 0) == rose and amount]
     if not against:
         return ""

@@ -61,7 +61,7 @@ def _bars(bridge: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
 
 
 def _ends(bars: list[Bar]) -> tuple[Decimal, Decimal]:
-    """Where the axis begins and ends; it may begin below zero, as a step may lead there and the next one back."""
+    """Say where the axis begins and ends; it may begin below zero, as a step may lead there and the next one back."""
     ends = [bar.end for bar in bars]
     low, high = min(ends), max(ends)
     span = EXACT.subtract(high, low)
@@ -73,7 +73,8 @@ def _ends(bars: list[Bar]) -> tuple[Decimal, Decimal]:
 
 
 def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:
-    """The bars of one colour, from the lower end to the upper one: then their amounts stand at the right of them."""
+    """Draw the bars of one colour, from the lower end to the upper one: then their amounts stand at the right of
+    them."""
     own = [bar for bar in bars if bar.role == role]
     starts = [max(lowest, min(bar.start, bar.end)) for bar in own]
     return {
@@ -96,7 +97,7 @@ def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:
 
 
 def _links(bars: list[Bar]) -> Figure:
-    """From the end of each bar to the next one."""
+    """Draw lines from the end of each bar to the next one."""
     ends = [(bar.end, (bar.name, after.name)) for bar, after in pairwise(bars)]
     return {
         "type": "scatter",
@@ -146,5 +147,5 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
 
 
 def _description(bridge: Bridge, steps: tuple[Step, ...]) -> str:
-    told = ", ".join(f"{step.label} {step.text}" for step in steps)
-    return f"From {money.display(bridge.before.cost)} before to {money.display(bridge.now.cost)} now: {told}."
+    amounts = ", ".join(f"{step.label} {step.text}" for step in steps)
+    return f"From {money.display(bridge.before.cost)} before to {money.display(bridge.now.cost)} now: {amounts}."

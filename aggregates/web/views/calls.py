@@ -40,7 +40,7 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def _address(selection: CallSelection, boundary: PageBoundary | None) -> str:
-    """With the place in the list where the page begins."""
+    """Write the URL query, with the place in the list where the page begins."""
     query = query_string(selection)
     if boundary is None:
         return query

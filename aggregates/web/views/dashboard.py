@@ -59,7 +59,7 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def latest_range(organization: Organization) -> Selection | None:
-    """The 30 days up to the last day with usage; None for an organization that has none yet."""
+    """Choose the 30 days up to the last day with usage; None for an organization that has none yet."""
     day = reading.latest_day(organization)
     if day is None:
         return None
