@@ -266,6 +266,56 @@ def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone
     assert len(asked) == statements
 
 
+BY_SEVERAL = (("model", "user"), ("user", "operation"), ("subject", "model"), ("user", "subject", "project"))
+
+
+@pytest.mark.parametrize("bucket", [Bucket.TOTAL, Bucket.WEEK])
+@pytest.mark.parametrize("source", [Source.AUTO, Source.LOG])
+def test_of_several_dimensions_the_first_groups_and_other_add_up_to_all(
+    source: Source, bucket: Bucket, acme: Organization, call: MakeCall
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
+    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+    roll_up()
+    wholes = [UsageQuery.for_dates(acme, first, last, bucket=bucket, source=source, by=by) for by in BY_SEVERAL]
+    tops = [replace(query, top=2) for query in wholes]
+
+    answers = read([*wholes, *tops])
+
+    for query, topped in zip(wholes, tops, strict=True):
+        whole, few = answers[query], answers[topped]
+        assert {(row.start, row.group): row.sums for row in whole.rows} == by_hand(whole)
+        assert few.groups == (*whole.groups[:2], None)
+        others = {row.start: row.sums for row in few.rows if row.group is None}
+        beyond: dict[datetime, list[Sums]] = {}
+        for row in whole.rows:
+            if row.group not in few.groups:
+                beyond.setdefault(row.start, []).append(row.sums)
+        assert others == {start: Sums.of(sums) for start, sums in beyond.items()}
+        assert few.totals == whole.totals
+        heights = [height(query, Sums.of(row.sums for row in whole.rows if row.group == g)) for g in whole.groups]
+        assert heights == sorted(heights, reverse=True)
+
+
+def test_breakdowns_by_as_many_dimensions_are_read_at_once(acme: Organization, call: MakeCall) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
+    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+    queries = [UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, by=by) for by in BY_SEVERAL]
+    with CaptureQueriesContext(connection) as captured:
+        read(queries)
+    asked = [each["sql"] for each in captured.captured_queries if each["sql"].startswith("WITH")]
+    assert len(asked) == 2  # by two, and by three
+
+
+def test_a_group_of_several_dimensions_has_no_single_key(acme: Organization, call: MakeCall) -> None:
+    record(acme, [call("2025-03-01T00:00Z", model="o9", user_id="")])
+    query = UsageQuery.for_dates(acme, date(2025, 3, 1), date(2025, 3, 2), by=("model", "user"), bucket=Bucket.TOTAL)
+    answer = read([query])[query]
+    assert answer.groups == (("o9", ""),)
+    with pytest.raises(ValueError, match="too many values"):
+        _ = answer.keys
+
+
 @pytest.mark.parametrize("ago", [0, 1, 12, 200])
 def test_one_call_more_is_in_the_next_answer(ago: int, acme: Organization, call: MakeCall) -> None:
     now = datetime.now(UTC)

@@ -23,7 +23,7 @@ from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Series
 from aggregates.web.pages.dashboard import Dashboard
-from aggregates.web.pages.tables import Table, share_of
+from aggregates.web.pages.tables import Table
 
 MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
 RATE = "0.00000000"
@@ -126,7 +126,7 @@ def _table(table: Table) -> Sheet:
         f"Top {table.dimension.plural}",
         (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}"),
         ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.whole))],
+        [*lines, ("Total", *_columns(table.total), table.total_share)],
         bold=1,
     )
 

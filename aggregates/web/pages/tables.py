@@ -30,6 +30,11 @@ class Table:
     whole: str  # what shares are of, one of RANKS
 
     @property
+    def total_share(self) -> Decimal:
+        """100; 0 where there is nothing to have a share of."""
+        return share_of(self.total, self.total, self.whole)
+
+    @property
     def whole_in_words(self) -> str:
         return self.whole.replace("_", " ")
 
