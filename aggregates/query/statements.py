@@ -104,7 +104,7 @@ def _breakdowns_text(
 
 
 def _each_breakdown(breakdowns: Sequence[Dimensions], keys: Sequence[Identifier]) -> Composed:
-    """What to join to each call of the log: its group in every breakdown, with the number of that."""
+    """Compose what to join to each call of the log: its group in every breakdown, with the number of that."""
     groups = listed(
         SQL("({}, {})").format(Literal(n), listed(_columns(by))) for n, by in enumerate(breakdowns, start=1)
     )
@@ -130,7 +130,7 @@ def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
     parameters = [
         value for scan, _, bounds in buckets for value in (*bounds, query.organization.pk, *scan.parameters, *values)
     ]
-    return statement, [*parameters, *([query.top] if query.by else [])]
+    return statement, [*parameters, *([query.top or None] if query.by else [])]
 
 
 @lru_cache(maxsize=500)
