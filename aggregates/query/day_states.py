@@ -12,6 +12,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.periods import Period
 from aggregates.models import DailyAggregate, Organization, UsagePeriod
 from aggregates.query.planner import DayState, DayStates
+from aggregates.query.usage_query import QueryError, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,6 +60,14 @@ def read_day_states(organization: Organization, first: date, last: date, now: da
         periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
         cursor.execute(DAYS, [organization.pk, first, last])
         return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
+
+
+def read_states_for(query: UsageQuery, now: datetime) -> DayStates:
+    """Read what is known of the days of one query. Raises QueryError if days are cut otherwise now."""
+    zone, day_states = read_day_states(query.organization, query.first, query.last, now)
+    if query.zone != zone:
+        raise QueryError(f"The organization has just moved to the time zone {zone}: ask again.")
+    return day_states
 
 
 def read_log_from(organization: Organization) -> date | None:

@@ -6,7 +6,7 @@ A statement's text depends on the shape of its queries and scans alone, never on
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -20,6 +20,14 @@ from aggregates.query.usage_query import Bucket, UsageQuery
 Statement = tuple[str, list[Any]]  # with its parameters
 Dimensions = tuple[str, ...]
 NOTHING = SQL("")
+
+
+class PartShape(NamedTuple):
+    """All that the rows of a query's scans, by bucket and group, depend on: but for their parameters."""
+
+    by: Dimensions
+    scans: tuple[tuple[str, Shape], ...]  # each with the number of a row's bucket, as SQL; the log's come first
+    filters: tuple[Filter, ...]
 
 
 def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
@@ -121,24 +129,16 @@ def _first_and_other(keys: Sequence[Identifier]) -> Composed:
     return SQL("SELECT number, 1, {}, {} FROM whole GROUP BY 1, {} ORDER BY 1, min(rank)").format(first, SUMS, places)
 
 
-def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
+def _single(query: UsageQuery, scans: Iterable[Scan]) -> Statement:
     """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
-    buckets = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
-    filters, values = filters_of(query)
-    shapes = tuple((number, scan.shape) for scan, number, _ in buckets)
-    statement = _single_text(query.by, shapes, filters, query.rank)
-    parameters = [
-        value for scan, _, bounds in buckets for value in (*bounds, query.organization.pk, *scan.parameters, *values)
-    ]
-    return statement, [*parameters, *([query.top or None] if query.by else [])]
+    shape, parameters = _part_of(query, scans)
+    return _single_text(shape, query.rank), [*parameters, *([query.top or None] if query.by else [])]
 
 
 @lru_cache(maxsize=500)
-def _single_text(by: Dimensions, parts: tuple[tuple[str, Shape], ...], filters: tuple[Filter, ...], rank: str) -> str:
-    """Compose that: `parts` are the shapes of scans with the number of a row's bucket, as SQL; the log's come first."""
-    keys = _key_names(by)
-    part = _part(by, parts, filters)
-    if not by:
+def _single_text(shape: PartShape, rank: str) -> str:
+    part, keys = _part(shape), _key_names(shape.by)
+    if not keys:
         return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(part, SUMS))
     # The first groups are found before all, by the little that ranks them, and then added up: there may be nearly as
     # many groups, or groups and buckets, as rows, and the sums of each would be made in vain.
@@ -163,13 +163,65 @@ def _single_text(by: Dimensions, parts: tuple[tuple[str, Shape], ...], filters: 
     )
 
 
-def _part(by: Dimensions, parts: Iterable[tuple[str, Shape]], filters: Sequence[Filter]) -> Composed:
+def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] | None, limit: int) -> Statement:
+    """Compose what gives the first rows of a query, by bucket and then by the bytes of the group's values; of the first
+    bucket those after a group."""
+    shape, parameters = _part_of(query, scans)
+    return _first_rows_text(shape, after is not None), [*parameters, *(after or ()), limit]
+
+
+@lru_cache(maxsize=500)
+def _first_rows_text(shape: PartShape, is_after: bool) -> str:
+    keys = _key_names(shape.by)
+    in_bytes = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
+    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(in_bytes, listed(SQL("%s") for _ in keys))
+    return text(
+        SQL("{part} SELECT {groups}, {sums} FROM part {beyond} GROUP BY {groups} ORDER BY {order} LIMIT %s").format(
+            part=_part(shape),
+            groups=listed([SQL("bucket"), *keys]),
+            sums=SUMS,
+            beyond=beyond if is_after else NOTHING,
+            order=listed([SQL("bucket"), *in_bytes]) if keys else SQL("bucket"),
+        )
+    )
+
+
+def first_keys(query: UsageQuery, scans: Iterable[Scan], containing: str, limit: int) -> Statement:
+    """Compose what gives the known groups of a query by one dimension whose names contain a text, as it ranks them;
+    capitals are the same as small letters."""
+    shape, parameters = _part_of(query, scans)
+    statement = _first_keys_text(shape, query.rank, bool(containing))
+    return statement, [*parameters, *([containing] if containing else []), limit]
+
+
+@lru_cache(maxsize=500)
+def _first_keys_text(shape: PartShape, rank: str, is_containing: bool) -> str:
+    (key,) = _key_names(shape.by)
+    matching = SQL("AND position(lower(%s) IN lower({})) > 0").format(key) if is_containing else NOTHING
+    return text(
+        SQL("{part} SELECT {key} FROM part WHERE {key} <> '' {matching} GROUP BY {key} {by_rank} LIMIT %s").format(
+            part=_part(shape), key=key, matching=matching, by_rank=_by_rank(rank, [key])
+        )
+    )
+
+
+def _part_of(query: UsageQuery, scans: Iterable[Scan]) -> tuple[PartShape, list[Any]]:
+    """Give the shape of a query's part, and its parameters."""
+    numbered = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
+    filters, values = filters_of(query)
+    parameters = [
+        value for scan, _, bounds in numbered for value in (*bounds, query.organization.pk, *scan.parameters, *values)
+    ]
+    return PartShape(query.by, tuple((number, scan.shape) for scan, number, _ in numbered), filters), parameters
+
+
+def _part(shape: PartShape) -> Composed:
     """Compose scans as the rows of `part`, by bucket and group. The log is read once, however often these are."""
     logged, aggregated = list[Composable](), list[Composable]()
-    names = listed([SQL("bucket"), *_key_names(by), NAMES])
-    for number, shape in parts:
-        select = _select(shape, [SQL(number), *_columns(by)], filters)
-        if _is_log(shape):
+    names = listed([SQL("bucket"), *_key_names(shape.by), NAMES])
+    for number, scan in shape.scans:
+        select = _select(scan, [SQL(number), *_columns(shape.by)], shape.filters)
+        if _is_log(scan):
             logged.append(SQL("logged ({}) AS MATERIALIZED ({}), ").format(names, select))
         else:
             aggregated.append(select)
