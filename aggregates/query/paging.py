@@ -21,7 +21,7 @@ GROWTH = 16  # how many times as many buckets are read next, at most
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a row: by its bucket, then by its group in the order of its values' bytes; () where there is none."""
+    """The place of a row: by its bucket, then by its group in the order of its values' bytes; () if there is none."""
 
     start: datetime
     group: tuple[str, ...]

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.sql import table, text
 from aggregates.domain.days import DAY
@@ -17,6 +17,7 @@ from aggregates.models import DailyAggregate, DailyBreakdown, PeriodBreakdown, U
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
+NOTHING = SQL("")
 LOG = text(table(UsageLog))
 DAYS, BREAKDOWNS, PERIODS = (text(table(model)) for model in (DailyAggregate, DailyBreakdown, PeriodBreakdown))
 
@@ -45,6 +46,10 @@ class Scan:
     @property
     def shape(self) -> Shape:
         return self.table, self.where
+
+    def parameters_for(self, query: UsageQuery, values: Sequence[Any]) -> list[Any]:
+        """Give the parameters of `rows_of`, where `values` are those of the query's filters."""
+        return [query.organization.pk, *self.parameters, *values]
 
     def bucket_number(self, query: UsageQuery) -> tuple[str, list[Any]]:
         """Give the number, from 1, of the bucket of the query that a row falls into: as SQL with its parameters."""
@@ -122,4 +127,10 @@ def filters_of(query: UsageQuery) -> tuple[tuple[Filter, ...], list[Any]]:
 
 def conditions(filters: Sequence[Filter]) -> Composable:
     """Compose filters as conditions, each of which begins with AND."""
-    return SQL("").join(SQL(" AND {} {}").format(Identifier(column), SQL(comparison)) for column, comparison in filters)
+    return NOTHING.join(SQL(" AND {} {}").format(Identifier(column), SQL(comparison)) for column, comparison in filters)
+
+
+def rows_of(shape: Shape, filters: Sequence[Filter], joined: Composable = NOTHING) -> Composed:
+    """Compose what follows FROM: a scan's rows of an organization that meet filters, each with what is `joined`."""
+    source, where = shape
+    return SQL("{} {} WHERE organization_id = %s AND {}{}").format(SQL(source), joined, SQL(where), conditions(filters))

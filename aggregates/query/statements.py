@@ -14,12 +14,11 @@ from aggregates.db.sql import NAMES, SUMS, listed, sums_of_aggregates, sums_of_c
 from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import RANKS
 from aggregates.query.planner import Plan
-from aggregates.query.scans import LOG, Filter, Scan, Shape, conditions, filters_of
+from aggregates.query.scans import LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 Statement = tuple[str, list[Any]]  # with its parameters
 Dimensions = tuple[str, ...]
-NOTHING = SQL("")
 
 
 class PartShape(NamedTuple):
@@ -71,7 +70,7 @@ def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) 
         first.rank,
         bool(first.top),
     )
-    parameters = [value for _, scan in numbered for value in (first.organization.pk, *scan.parameters, *values)]
+    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, values)]
     return statement, [*parameters, *([first.top] * len(first.by) if first.top else [])]
 
 
@@ -209,9 +208,7 @@ def _part_of(query: UsageQuery, scans: Iterable[Scan]) -> tuple[PartShape, list[
     """Give the shape of a query's part, and its parameters."""
     numbered = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
     filters, values = filters_of(query)
-    parameters = [
-        value for scan, _, bounds in numbered for value in (*bounds, query.organization.pk, *scan.parameters, *values)
-    ]
+    parameters = [value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, values))]
     return PartShape(query.by, tuple((number, scan.shape) for scan, number, _ in numbered), filters), parameters
 
 
@@ -234,11 +231,10 @@ def _select(
 ) -> Composed:
     """Select the sums of a query's calls among a scan's rows, beside `keys`; `joined` is what to join to each row.
 
-    Its parameters are those of the keys, the organization, and those of the scan and of the filters.
+    Its parameters are those of the keys, and then those that the scan gives.
     """
-    rows, where = shape
-    source = SQL("{} {} WHERE organization_id = %s AND {}{}").format(SQL(rows), joined, SQL(where), conditions(filters))
-    return sums_of_calls(keys, source) if _is_log(shape) else sums_of_aggregates(keys, source)
+    rows = rows_of(shape, filters, joined)
+    return sums_of_calls(keys, rows) if _is_log(shape) else sums_of_aggregates(keys, rows)
 
 
 def _is_log(shape: Shape) -> bool:
