@@ -6,27 +6,18 @@ A statement's text depends on the shape of its queries and scans alone, never on
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from aggregates.db.sql import NAMES, SUMS, listed, sums_of_aggregates, sums_of_calls, text
-from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
-from aggregates.domain.measures import RANKS
+from aggregates.db.sql import NAMES, SUMS, listed, text
+from aggregates.domain.dimensions import LONG_TAIL
+from aggregates.query.parts import Dimensions, PartShape, by_rank, columns_of, key_names, part, part_of, select
 from aggregates.query.planner import Plan
-from aggregates.query.scans import LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
+from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 Statement = tuple[str, list[Any]]  # with its parameters
-Dimensions = tuple[str, ...]
-
-
-class PartShape(NamedTuple):
-    """All that the rows of a query's scans, by bucket and group, depend on: but for their parameters."""
-
-    by: Dimensions
-    scans: tuple[tuple[str, Shape], ...]  # each with the number of a row's bucket, as SQL; the log's come first
-    filters: tuple[Filter, ...]
 
 
 def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
@@ -83,11 +74,11 @@ def _breakdowns_text(
     has_other: bool,
 ) -> str:
     """Compose that: `parts` are the shapes of scans, each with the number of its query; 0 of the log's, for all."""
-    keys = _key_names(breakdowns[0])
+    keys = key_names(breakdowns[0])
     selects = (
-        _select(shape, [Literal(number), *_columns(breakdowns[number - 1])], filters)
+        select(shape, [Literal(number), *columns_of(breakdowns[number - 1])], filters)
         if number
-        else _select(shape, [SQL("number"), *keys], filters, _each_breakdown(breakdowns, keys))
+        else select(shape, [SQL("number"), *keys], filters, _each_breakdown(breakdowns, keys))
         for number, shape in parts
     )
     return text(
@@ -104,7 +95,7 @@ def _breakdowns_text(
             names=NAMES,
             parts=SQL(" UNION ALL ").join(selects),
             sums=SUMS,
-            by_rank=_by_rank(rank, keys),
+            by_rank=by_rank(rank, keys),
             groups=_first_and_other(keys) if has_other else _all_groups(keys),
         )
     )
@@ -113,7 +104,7 @@ def _breakdowns_text(
 def _each_breakdown(breakdowns: Sequence[Dimensions], keys: Sequence[Identifier]) -> Composed:
     """Compose what to join to each call of the log: its group in every breakdown, with the number of that."""
     groups = listed(
-        SQL("({}, {})").format(Literal(n), listed(_columns(by))) for n, by in enumerate(breakdowns, start=1)
+        SQL("({}, {})").format(Literal(n), listed(columns_of(by))) for n, by in enumerate(breakdowns, start=1)
     )
     return SQL("CROSS JOIN LATERAL (VALUES {}) AS breakdown (number, {})").format(groups, listed(keys))
 
@@ -130,15 +121,15 @@ def _first_and_other(keys: Sequence[Identifier]) -> Composed:
 
 def _single(query: UsageQuery, scans: Iterable[Scan]) -> Statement:
     """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
-    shape, parameters = _part_of(query, scans)
+    shape, parameters = part_of(query, scans)
     return _single_text(shape, query.rank), [*parameters, *([query.top or None] if query.by else [])]
 
 
 @lru_cache(maxsize=500)
 def _single_text(shape: PartShape, rank: str) -> str:
-    part, keys = _part(shape), _key_names(shape.by)
+    rows, keys = part(shape), key_names(shape.by)
     if not keys:
-        return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(part, SUMS))
+        return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(rows, SUMS))
     # The first groups are found before all, by the little that ranks them, and then added up: there may be nearly as
     # many groups, or groups and buckets, as rows, and the sums of each would be made in vain.
     return text(
@@ -152,11 +143,11 @@ def _single_text(shape: PartShape, rank: str) -> str:
             GROUP BY bucket, {ranked_keys}, rank ORDER BY bucket, rank
             """
         ).format(
-            part=part,
+            part=rows,
             keys=listed(keys),
             typed_keys=listed(SQL("{} text").format(key) for key in keys),
             ranked_keys=listed(SQL("ranked.{}").format(key) for key in keys),
-            by_rank=_by_rank(rank, keys),
+            by_rank=by_rank(rank, keys),
             sums=SUMS,
         )
     )
@@ -165,18 +156,18 @@ def _single_text(shape: PartShape, rank: str) -> str:
 def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] | None, limit: int) -> Statement:
     """Compose what gives the first rows of a query, by bucket and then by the bytes of the group's values; of the first
     bucket those after a group."""
-    shape, parameters = _part_of(query, scans)
+    shape, parameters = part_of(query, scans)
     return _first_rows_text(shape, after is not None), [*parameters, *(after or ()), limit]
 
 
 @lru_cache(maxsize=500)
 def _first_rows_text(shape: PartShape, is_after: bool) -> str:
-    keys = _key_names(shape.by)
+    keys = key_names(shape.by)
     in_bytes = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
     beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(in_bytes, listed(SQL("%s") for _ in keys))
     return text(
         SQL("{part} SELECT {groups}, {sums} FROM part {beyond} GROUP BY {groups} ORDER BY {order} LIMIT %s").format(
-            part=_part(shape),
+            part=part(shape),
             groups=listed([SQL("bucket"), *keys]),
             sums=SUMS,
             beyond=beyond if is_after else NOTHING,
@@ -188,69 +179,17 @@ def _first_rows_text(shape: PartShape, is_after: bool) -> str:
 def first_keys(query: UsageQuery, scans: Iterable[Scan], containing: str, limit: int) -> Statement:
     """Compose what gives the known groups of a query by one dimension whose names contain a text, as it ranks them;
     capitals are the same as small letters."""
-    shape, parameters = _part_of(query, scans)
+    shape, parameters = part_of(query, scans)
     statement = _first_keys_text(shape, query.rank, bool(containing))
     return statement, [*parameters, *([containing] if containing else []), limit]
 
 
 @lru_cache(maxsize=500)
 def _first_keys_text(shape: PartShape, rank: str, is_containing: bool) -> str:
-    (key,) = _key_names(shape.by)
+    (key,) = key_names(shape.by)
     matching = SQL("AND position(lower(%s) IN lower({})) > 0").format(key) if is_containing else NOTHING
     return text(
         SQL("{part} SELECT {key} FROM part WHERE {key} <> '' {matching} GROUP BY {key} {by_rank} LIMIT %s").format(
-            part=_part(shape), key=key, matching=matching, by_rank=_by_rank(rank, [key])
+            part=part(shape), key=key, matching=matching, by_rank=by_rank(rank, [key])
         )
     )
-
-
-def _part_of(query: UsageQuery, scans: Iterable[Scan]) -> tuple[PartShape, list[Any]]:
-    """Give the shape of a query's part, and its parameters."""
-    numbered = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
-    filters, values = filters_of(query)
-    parameters = [value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, values))]
-    return PartShape(query.by, tuple((number, scan.shape) for scan, number, _ in numbered), filters), parameters
-
-
-def _part(shape: PartShape) -> Composed:
-    """Compose scans as the rows of `part`, by bucket and group. The log is read once, however often these are."""
-    logged, aggregated = list[Composable](), list[Composable]()
-    names = listed([SQL("bucket"), *_key_names(shape.by), NAMES])
-    for number, scan in shape.scans:
-        select = _select(scan, [SQL(number), *_columns(shape.by)], shape.filters)
-        if _is_log(scan):
-            logged.append(SQL("logged ({}) AS MATERIALIZED ({}), ").format(names, select))
-        else:
-            aggregated.append(select)
-    union = SQL(" UNION ALL ").join([*aggregated, *([SQL("SELECT * FROM logged")] if logged else [])])
-    return SQL("WITH {}part ({}) AS NOT MATERIALIZED ({})").format(NOTHING.join(logged), names, union)
-
-
-def _select(
-    shape: Shape, keys: Sequence[Composable], filters: Sequence[Filter], joined: Composable = NOTHING
-) -> Composed:
-    """Select the sums of a query's calls among a scan's rows, beside `keys`; `joined` is what to join to each row.
-
-    Its parameters are those of the keys, and then those that the scan gives.
-    """
-    rows = rows_of(shape, filters, joined)
-    return sums_of_calls(keys, rows) if _is_log(shape) else sums_of_aggregates(keys, rows)
-
-
-def _is_log(shape: Shape) -> bool:
-    return shape[0] == LOG
-
-
-def _columns(by: Dimensions) -> list[Identifier]:
-    return [Identifier(BY_NAME[name].column) for name in by]
-
-
-def _key_names(by: Dimensions) -> list[Identifier]:
-    """Name the columns of a group's values: its dimensions differ from query to query."""
-    return [Identifier(f"key_{place}") for place in range(1, len(by) + 1)]
-
-
-def _by_rank(rank: str, keys: Iterable[Identifier]) -> Composed:
-    height = SQL(" + ").join(SQL("sum({})").format(Identifier(name)) for name in RANKS[rank])
-    by_value = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
-    return SQL("ORDER BY {} DESC, sum(cost) DESC, sum(calls) DESC, {}").format(height, by_value)
