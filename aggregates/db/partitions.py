@@ -1,6 +1,7 @@
 """The monthly partitions of the usage log."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from aggregates.db.locks import Lock, take
 from aggregates.models import UsageLog
 
 TABLE = UsageLog._meta.db_table
+BOUNDS = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")  # as the catalogue writes them
 MONTH, TWO_MONTHS = timedelta(days=31), timedelta(days=62)  # from the first of any month, within the next ones
 
 
@@ -56,7 +58,7 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
         if missing:
             hold_log()  # in the order of those who drop months
             take(Lock.PARTITIONS)
-            missing = _missing(cursor, names)  # somebody else may have made them while we waited
+            missing = _uncovered(_missing(cursor, names), names)  # somebody else may have made them while we waited
         for name in missing:
             _create(cursor, name, names[name])
     return missing
@@ -72,7 +74,8 @@ def missing_months_ahead(now: datetime) -> list[str]:
     """The names of the partitions of this month and the next that are not there."""
     month = now.astimezone(UTC).date().replace(day=1)
     with connection.cursor() as cursor:
-        return _missing(cursor, map(partition_name, months(month, month + MONTH)))
+        names = {partition_name(each): each for each in months(month, month + MONTH)}
+        return _uncovered(_missing(cursor, names), names)
 
 
 def prepare(**_: Any) -> None:
@@ -94,16 +97,58 @@ def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
+def _uncovered(missing: list[str], names: Mapping[str, date]) -> list[str]:
+    """Those whose month no partition covers: an administrator's may, under another name."""
+    spans = [span for span in _attached().values() if span] if missing else []
+
+    def is_covered(month: date) -> bool:
+        start, end = _span_of(month)
+        return any(first <= start and end <= last for first, last in spans)
+
+    return [name for name in missing if not is_covered(names[name])]
+
+
 def existing_months() -> list[date]:
-    """The months that have a partition, oldest first."""
+    """The months that have a partition which this site made, oldest first."""
+    return sorted(span[0].date() for name, span in _attached().items() if span and _is_ours(name, span))
+
+
+def foreign_partitions() -> list[str]:
+    """The names of partitions that this site did not make, such as DEFAULT: it reads them, and never drops them."""
+    return sorted(name for name, span in _attached().items() if not (span and _is_ours(name, span)))
+
+
+def _is_ours(name: str, span: tuple[datetime, datetime]) -> bool:
+    month = span[0].date()
+    return name == partition_name(month) and span == _span_of(month.replace(day=1))
+
+
+def _attached() -> dict[str, tuple[datetime, datetime] | None]:
+    """The log's partitions by name, with their bounds in UTC; None where these are no two instants."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-            "WHERE inhparent = %s::regclass ORDER BY 1",
+            "SELECT relname, pg_get_expr(relpartbound, pg_class.oid) FROM pg_inherits "
+            "JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = %s::regclass ORDER BY 1",
             [TABLE],
         )
-        parts = [name.removeprefix(f"{TABLE}_").split("_") for (name,) in cursor.fetchall()]
-        return [date(int(year), int(month), 1) for year, month in parts]
+        return {name: _parsed(bounds) for name, bounds in cursor.fetchall()}
+
+
+def _parsed(bounds: str) -> tuple[datetime, datetime] | None:
+    found = BOUNDS.fullmatch(bounds)
+    if not found:
+        return None
+    try:
+        start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in found.groups())
+    except (ValueError, OverflowError):  # before the year 1, or after 9999
+        return None
+    return start, end
+
+
+def _span_of(month: date) -> tuple[datetime, datetime]:
+    """The instants at which a month of UTC begins and ends."""
+    start = datetime(month.year, month.month, 1, tzinfo=UTC)
+    return start, datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def drop_partition(month: date) -> None:
@@ -116,8 +161,7 @@ def drop_partition(month: date) -> None:
 
 def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     """Made apart and then attached: that locks out nobody who reads or writes the other months."""
-    start = datetime(month.year, month.month, 1, tzinfo=UTC)
-    end = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+    start, end = _span_of(month)
     parts = {
         "name": sql.Identifier(name),
         "log": sql.Identifier(TABLE),
