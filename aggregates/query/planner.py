@@ -69,13 +69,13 @@ class DayStates:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
 
 
-def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
-    """Decide, day by day, where the query is answered from.
+def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | None = None) -> Plan:
+    """Decide, day by day, where the query is answered from: if it is a part of another, from where that is.
 
     Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
     there are none.
     """
-    from_log = _reads_log(query, day_states.states)
+    from_log = _reads_log(whole or query, day_states.states)
     if day_states.log_from and query.first < day_states.log_from:
         _check_aggregates_answer(query, day_states.states, day_states.log_from)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)

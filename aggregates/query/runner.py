@@ -81,8 +81,7 @@ def _read(
             return {}
         (organization,) = {query.organization for query in wanted}
         first, last = min(query.first for query in wanted), max(query.last for query in wanted)
-        zone, log_from, periods = _as_of_now(organization, first, last)
-        day_states = _day_states(_states(organization, first, last), _quarter(now), log_from, periods)
+        zone, day_states = _known(organization, first, last, now)
         plans = {}
         for query in wanted:
             try:
@@ -92,6 +91,20 @@ def _read(
                     raise
                 refused[query] = error
         return _answers(plans, now)
+
+
+def days_known(query: UsageQuery, now: datetime) -> DayStates:
+    """What the snapshot of that moment knows of the query's days. Raises QueryError if they are cut otherwise now."""
+    zone, day_states = _known(query.organization, query.first, query.last, now)
+    if query.zone != zone:
+        raise QueryError(f"The organization has just moved to the time zone {zone}: ask again.")
+    return day_states
+
+
+def _known(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
+    """The organization's time zone in the snapshot, and what that knows of these days."""
+    zone, log_from, periods = _as_of_now(organization, first, last)
+    return zone, _day_states(_states(organization, first, last), _quarter(now), log_from, periods)
 
 
 def _quarter(now: datetime) -> datetime:

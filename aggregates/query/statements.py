@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from psycopg import sql
+
 from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import MEASURES, RANKS
 from aggregates.query.planner import Plan
@@ -80,6 +82,29 @@ def _single(query: UsageQuery, found: Iterable[Scan]) -> SQL:
         """,
         [*parameters, query.top or None],
     )
+
+
+def first_rows(query: UsageQuery, found: Iterable[Scan], after: str | None, limit: int) -> SQL:
+    """The first rows of a query, by bucket and then by the bytes of the key; of the first bucket those after a key."""
+    part, parameters = _part(query, found)
+    beyond = sql.SQL("") if after is None else sql.SQL('WHERE bucket > 1 OR key COLLATE "C" > %s')
+    statement = sql.SQL(
+        """{part} SELECT bucket, key, {sums} FROM part {beyond}
+        GROUP BY bucket, key ORDER BY bucket, key COLLATE "C" LIMIT %s"""
+    ).format(part=sql.SQL(part), sums=sql.SQL(SUMS), beyond=beyond)
+    return statement.as_string(), [*parameters, *([] if after is None else [after]), limit]
+
+
+def first_keys(query: UsageQuery, found: Iterable[Scan], containing: str, limit: int) -> SQL:
+    """The known groups whose names contain a text, as the query ranks them; capitals are the same as small letters."""
+    part, parameters = _part(query, found)
+    matching: sql.Composable = sql.SQL("WHERE key <> ''")
+    if containing:
+        matching += sql.SQL(" AND position(lower(%s) IN lower(key)) > 0")
+    statement = sql.SQL("{part} SELECT key FROM part {matching} GROUP BY key {by_rank} LIMIT %s").format(
+        part=sql.SQL(part), matching=matching, by_rank=sql.SQL(_by_rank(query))
+    )
+    return statement.as_string(), [*parameters, *([containing] if containing else []), limit]
 
 
 def _part(query: UsageQuery, found: Iterable[Scan]) -> SQL:

@@ -16,14 +16,14 @@ from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.runner import read
+from aggregates.query.paging import read_keys
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages import dashboard as reading
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
-MAX_VALUES = 30  # that are proposed
+MAX_VALUES = 25  # that are proposed
 
 
 @page
@@ -49,12 +49,11 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
     parameters.pop("add")
     form = DashboardForm(parameters, organization=organization, now=timezone.now())
     query = form.selection.with_filter(place, None).in_all(by=place)
+    typed = request.GET.get("value", "").replace("\0", "")
     try:
-        keys = read([query], seconds=reading.PATIENCE)[query].keys
+        found = read_keys(query, MAX_VALUES, typed, seconds=reading.PATIENCE)
     except (QueryError, TimedOut):
-        keys = ()
-    typed = request.GET.get("value", "").casefold()
-    found = [key for key in keys if key and typed in key.casefold()][:MAX_VALUES]
+        found = ()
     return render(request, "aggregates/_values.html", {"values": found})
 
 
