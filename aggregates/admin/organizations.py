@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
+from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
@@ -41,6 +42,7 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return
         wanted, obj.time_zone = obj.time_zone, form.initial["time_zone"]
         super().save_model(request, obj, form, change)
+        lift_limits()  # of a log of any size
         try:
             change_time_zone(obj, wanted)
         except Busy:

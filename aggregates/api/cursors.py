@@ -8,7 +8,7 @@ from django.core.signing import BadSignature, Signer
 from aggregates.query.paging import Place
 from aggregates.query.selection import Selection
 
-MAX_LENGTH = 4_000  # characters: of a key with as much text as one may have, and each of its bytes escaped
+MAX_LENGTH = 2_400  # characters: of the longest key, with each of its bytes escaped
 SIGNER = Signer(salt="aggregates.api.cursors")
 
 

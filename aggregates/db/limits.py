@@ -80,6 +80,15 @@ def limited_session(seconds: float) -> Iterator[None]:
                 _say(sql.SQL("RESET statement_timeout; RESET lock_timeout"))
 
 
+def lift_limits() -> None:
+    """Let statements of this session take as long as they take, up to the end of the request.
+
+    For work that staff set off, which waits for others and ends with the log as it is.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
+
+
 def _say(statement: sql.Composable) -> None:
     # Not through Django's cursor, which may be a named one, and would run the wrapper again.
     with connection.wrap_database_errors:

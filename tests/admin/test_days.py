@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 
 from aggregates.admin import days
 from aggregates.ingest import record
@@ -156,3 +157,20 @@ def test_who_may_only_look_does_not_roll_up(rolled, client):
 
     assert [name for name, _ in page.context["action_form"].fields["action"].choices] == ["", "compare_with_log"]
     assert list(UsageDay.objects.values_list("rolled_at", flat=True)) == rolled_at
+
+
+@pytest.mark.parametrize("action", ["roll_up_again", "compare_with_log"])
+def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action):
+    limits = set()
+
+    def look(execute, sql, params, many, context):
+        if "aggregates_usagelog" in sql and "sum(" in sql:
+            execute(
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')", None, False, context
+            )
+            limits.add(context["cursor"].fetchone())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        act(client, RECORDED, action, UsageDay.objects.filter(organization=rolled))
+    assert limits == {("0", "0")}

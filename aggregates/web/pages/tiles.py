@@ -41,7 +41,7 @@ def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") 
     if not before:
         return Change("new", "new") if now else Change("none", "–")
     percent = (Decimal(now) - Decimal(before)) / Decimal(before) * 100
-    places = 1 if abs(percent) < 100 else 0
+    places = 1 if round(abs(percent), 1) < 100 else 0  # 99.96 is shown as 100
     return _change(percent, places, formats.of_hundred(abs(percent), places), more_is)
 
 

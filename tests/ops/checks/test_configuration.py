@@ -93,7 +93,7 @@ def test_every_message_says_what_to_do(settings, monkeypatch):
 
     found = [message for check in (*CONFIGURATION, *DEPLOYMENT) for message in check(None)]
 
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(message.hint for message in found)
     assert not any("hunter2" in str(message) for message in found)
 
