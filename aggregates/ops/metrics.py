@@ -15,7 +15,7 @@ PREFIX = "usagesite_"
 
 
 def exposition(accept: str) -> tuple[bytes, str]:
-    """The metrics as they are now, and their content type, in the format that the Accept header asks for."""
+    """Write the metrics as they are now, in the format that the Accept header asks for; with their content type."""
     encode, content_type = choose_encoder(accept)
     return encode(REGISTRY), content_type
 

@@ -1,4 +1,4 @@
-"""Does the work in order, telling what it does, and prints the tables."""
+"""Do the work in order, tell what it does, and print the tables."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Looking: the dashboard in a real Chromium, from the web server as in production, on loopback."""
+"""What a reader sees: the dashboard in a real Chromium, from the web server as in production, on loopback."""
 
 import http.client
 import os
@@ -73,8 +73,8 @@ def _of_browser(port: int, path: str, cookie: str) -> list[Line]:
 
 
 def _visit(chromium: Browser, address: str, cookie: str) -> tuple[float, float, float, float]:
-    """Seconds until the last chart is drawn, and redrawn for another filter and another range, and the bytes that came
-    over the wire, in a new browser."""
+    """Measure the seconds until the last chart is drawn, and redrawn for another filter and another range, and
+    the bytes that came over the wire, in a new browser."""
     name, _, value = cookie.partition("=")
     context = chromium.new_context(viewport=WIDE)
     context.add_cookies([{"name": name, "value": value, "url": address}])
@@ -102,7 +102,7 @@ def _within(what: str, seconds: float, goal: float) -> Line:
 
 
 def _of_server(port: int, path: str, cookie: str) -> Line:
-    """Beside a view that does no more than know who asks: that one refuses the parameter."""
+    """Measure the page on the server beside a view that only knows who asks: that one refuses the parameter."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(address: str, expected: int) -> Callable[[], None]:

@@ -25,7 +25,7 @@ STEP = 1000  # calls between two looks at the progress
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """For argparse: FIELD=SOMETHING."""
+    """Parse FIELD=SOMETHING, for argparse."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"expected FIELD=..., got “{text}”")
@@ -33,7 +33,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def time(text: str) -> datetime:
-    """For argparse: a time as a log may write it."""
+    """Parse a time as a log may write it, for argparse."""
     try:
         return parse_time(text)
     except ValueError as error:
@@ -109,7 +109,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
 
     def watched(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
-        """The calls, with a progress bar if this is a terminal: by bytes of the file where their number is known."""
+        """Pass the calls on, on a terminal with a progress bar: by bytes of the file where their number is known."""
         unit = "B" if file.size else " rows"
         with tqdm(total=file.size, unit=unit, unit_scale=True, leave=False, disable=None) as bar:
             for number, call in enumerate(calls):
@@ -138,7 +138,7 @@ class Command(BaseCommand):
 def mapping_given(
     paths: list[tuple[str, str]], values: list[tuple[str, str]], start: datetime | None, **options: Any
 ) -> FieldMapping:
-    """The mapping that the arguments are by themselves; raises MappingError."""
+    """Read the mapping that the arguments are by themselves; raises MappingError."""
     for given in (paths, values):
         names = [name for name, _ in given]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -147,7 +147,7 @@ def mapping_given(
 
 
 def preset_given(organization: Organization, more: FieldMapping, name: str | None, save_as: str | None) -> SavedPreset:
-    """The preset that the arguments ask for, with what they add; raises MappingError."""
+    """Find the preset that the arguments ask for, with what they add; raises MappingError."""
     if save_as is not None:
         saved.check_name(save_as)
     return saved.with_more(saved.start_from(organization, name), more)
