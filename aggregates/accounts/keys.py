@@ -54,7 +54,7 @@ def note_use(key: ApiKey, now: datetime) -> None:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
 
 
-def listed(organization: Organization) -> QuerySet[ApiKey]:
+def keys_of(organization: Organization) -> QuerySet[ApiKey]:
     """List all keys: first those that work for good, then those that are or will be revoked, each latest first."""
     keys = ApiKey.objects.filter(organization=organization).select_related("created_by")
     return keys.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-pk")

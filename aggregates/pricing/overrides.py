@@ -57,7 +57,7 @@ def rates_of(price: PriceOverride) -> Rates:
     return Prices(**{name: getattr(price, name) for name in PRICES}).rates
 
 
-def listed(organization: Organization) -> QuerySet[PriceOverride]:
+def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
     """List all of them, by model, and for each the one that begins last first."""
     prices = PriceOverride.objects.filter(organization=organization).select_related("created_by")
     return prices.order_by("pattern", F("first").desc(nulls_last=True))

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.bench import table
 from tests.bench.databases import use
 from tests.bench.filling import Filled
-from tests.bench.sending import logged_in
+from tests.bench.sending import log_in
 from tests.bench.table import Goal, Line
 from tests.conftest import find_browser
 from tests.processes import BASE
@@ -46,7 +46,7 @@ def lines(filled: Filled) -> list[Line]:
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
     subprocess.run(collect, cwd=BASE, env={**os.environ, **environment}, check=True)
-    cookie = logged_in(filled.biggest)
+    cookie = log_in(filled.biggest)
     with serving(**environment) as port:
         path = f"/o/{filled.biggest.slug}/"
         return [*_of_browser(port, path, cookie), _of_server(port, path, cookie)]

@@ -50,7 +50,7 @@ def lines(folder: Path, calls: int) -> list[Line]:
     for table in TABLES:
         make_plain(table)
     made = [Organization.objects.create(slug=f"busy-{run}", name=f"Busy {run}") for run in range(TIMES)]
-    imports = [(seconds(lambda: import_file(file, one)), copied(folder, one)) for one in made]  # noqa: B023
+    imports = [(seconds(lambda: import_file(file, one)), seconds_of_copy(folder, one)) for one in made]  # noqa: B023
     execute("ANALYZE")
     rolls = [(seconds(lambda: roll_up(only=[one.pk])), seconds(lambda: roll_plainly(one))) for one in made]  # noqa: B023
     execute(f"DROP TABLE {', '.join(f'plain_{table}' for table in TABLES)}")
@@ -70,7 +70,7 @@ def import_file(path: Path, organization: Organization) -> None:
     call_command("import_usage", str(path), organization=organization.slug, stdout=io.StringIO())
 
 
-def copied(folder: Path, organization: Organization) -> float:
+def seconds_of_copy(folder: Path, organization: Organization) -> float:
     """Measure the seconds for COPY of the organization's finished rows into a table like the log."""
     finished = folder / "finished.copy"
     columns = ", ".join(("organization_id", *COLUMNS))

@@ -42,7 +42,7 @@ class DatabaseTime:
 
 
 @contextmanager
-def explained(clock_each_step: bool) -> Iterator[DatabaseTime]:
+def explain_reads(clock_each_step: bool) -> Iterator[DatabaseTime]:
     """Explain whatever is read within. Clocking each step tells the log's part, and makes everything a bit slower."""
     spent = DatabaseTime()
 
@@ -85,7 +85,7 @@ def database_time(action: Callable[[], object], times: int = 7) -> DatabaseTime:
     parts: list[DatabaseTime] = []
     for clocked, runs in ((False, spent), (True, parts)):
         for _ in range(times):
-            with explained(clock_each_step=clocked) as run:
+            with explain_reads(clock_each_step=clocked) as run:
                 action()
             runs.append(run)
     return DatabaseTime(

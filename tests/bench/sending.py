@@ -71,7 +71,7 @@ def send(organization: Organization, calls: int) -> Sent:
     bodies, cost = bodies_of(calls)
     sent = Sent(calls, cost)
     _, secret = keys.create(organization, "bench", None)
-    cookie = logged_in(organization)
+    cookie = log_in(organization)
     give_up, done = time.monotonic() + AT_MOST, threading.Event()
     with server() as port, ThreadPoolExecutor(CLIENTS + 1) as pool:
         looking = pool.submit(look, port, f"/o/{organization.slug}/", cookie, done, sent)
@@ -110,7 +110,7 @@ def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
     return [json.dumps(batch, default=str).encode() for batch in batches], cost
 
 
-def logged_in(organization: Organization) -> str:
+def log_in(organization: Organization) -> str:
     """Log a member in and return the cookie."""
     member = User.objects.create_user(email="bench@example.com")
     Membership.objects.create(user=member, organization=organization, role=Role.ADMIN)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`text` as it is printed; `met` says whether it is reached."""
+    """`text` as the table has it; `met` says whether it is reached."""
 
     text: str
     met: bool
@@ -53,7 +53,7 @@ def faster(what: str, ours: float, beside: float, times: float | None = None) ->
     return Line(what, time(ours), time(beside), f"{ratio:,.{0 if ratio >= 10 else 1}f} times faster", goal)
 
 
-def printed(sections: list[Section]) -> str:
+def as_markdown(sections: list[Section]) -> str:
     """Print tables in Markdown, which are readable as they are."""
     tables = [
         [(section.title, "ours", section.beside, "ratio", "goal", ""), *(line.cells for line in section.lines)]

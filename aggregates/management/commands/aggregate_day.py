@@ -82,7 +82,7 @@ class Command(BaseCommand):
             if newest_closed(organization.time_zone, now) < last:
                 waiting[organization.time_zone].append(organization.slug)
         lines = [
-            f"{last} is not over yet in {zone} ({shortened(slugs)}): "
+            f"{last} is not over yet in {zone} ({shorten(slugs)}): "
             f"the newest closed day there is {newest_closed(zone, now)}."
             for zone, slugs in sorted(waiting.items())
         ]
@@ -184,5 +184,5 @@ def closing_line(done: protocol.Summary, known: Counter[str], force: bool) -> st
     return "There was no usage: nothing to write."
 
 
-def shortened(slugs: list[str]) -> str:
+def shorten(slugs: list[str]) -> str:
     return ", ".join(slugs[:5]) + (f" and {len(slugs) - 5} more" if len(slugs) > 5 else "")
