@@ -86,8 +86,8 @@ def time_limits(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "MIDDLEWARE lacks aggregates.web.views.time_limits.TimeLimits.",
-            hint="Without it a page may wait for as long as somebody locks a table, and then fail without a word. Put it "
-            "before the middleware of sessions.",
+            hint="Without it a page may wait for as long as somebody locks a table, and then fail without a word. "
+            "Put it before the middleware of sessions.",
             id="aggregates.W020",
         )
     ]
