@@ -38,7 +38,7 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the tables say. `mismatches`: days that were found to differ from the log in the last seven days."""
+    """What the tables say. `mismatches` counts days that were found to differ from the log in the last seven days."""
 
     missing_partitions: tuple[str, ...] = ()
     unrolled: Backlog = Backlog()
