@@ -70,7 +70,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
         **reports.about(in_all),
         "bucket": rows.bucket.value,
         "by": rows.by,
-        "totals": reports.measured(in_all.totals),
+        "totals": reports.measured_of(in_all, in_all.totals),
         "rows": reports.rows_of(answer),
         "next": _written(starts[until]) if until < len(starts) else None,
     }

@@ -9,12 +9,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import DateTimeField, Func, QuerySet
 from psycopg import sql
 
 from aggregates.db.day_states import HOLES, MARKED
 from aggregates.db.locks import Lock, day_number, take_shared
 from aggregates.domain.contents import current
-from aggregates.models import DailyAggregate, KeptReason, StaleDay, UsageDay, UsageLog
+from aggregates.models import DailyAggregate, KeptReason, Organization, StaleDay, UsageDay, UsageLog
 
 ANY_ZONE = timedelta(days=2)  # by how much a day's name may differ from the date of its instants in UTC
 Day = tuple[int, date]  # of an organization
@@ -89,6 +90,27 @@ def keep_fewer(start: datetime, end: datetime) -> list[Day]:
 def keep(day: date, organizations: Collection[int]) -> list[Day]:
     """Keep these days, of which the log holds fewer calls than were rolled up."""
     return _keep(KeptReason.CALLS, OF_DATE, {"day": day, "organizations": list(organizations)})
+
+
+def accept(days: QuerySet[UsageDay]) -> int:
+    """Accept that these days are kept, so that nobody is alarmed by them any longer; how many were not accepted yet."""
+    chosen = UsageDay.objects.alarming().filter(pk__in=list(days.values_list("pk", flat=True)))
+    return chosen.update(accepted_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+
+
+def release(day: UsageDay) -> bool:
+    """Let the log count again for a kept day whose calls were brought back; False where it still holds fewer."""
+    statement = sql.SQL("""
+        UPDATE {days} AS day SET kept_at = NULL, kept_reason = '', accepted_at = NULL, rolled_at = clock_timestamp()
+        FROM {organizations} AS organization
+        WHERE day.id = %s AND day.kept_at IS NOT NULL AND NOT ({fewer}) AND organization.id = day.organization_id
+          AND (organization.log_from IS NULL OR day.date >= organization.log_from)
+    """)
+    organizations = sql.Identifier(Organization._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(**TABLES, organizations=organizations, fewer=FEWER).as_string(), [day.pk])
+        changed: int = cursor.rowcount
+        return changed == 1
 
 
 def lock_rows(day: date, organizations: Iterable[int]) -> None:

@@ -16,11 +16,12 @@ from psycopg.errors import QueryCanceled
 
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
+from aggregates.domain.contents import current
 from aggregates.domain.days import Span
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.periods import Period
-from aggregates.models import DailyAggregate, Organization
+from aggregates.models import DailyAggregate, Organization, UsagePeriod
 from aggregates.query.planner import DayState, DayStates, Plan, choose_source
 from aggregates.query.scans import scans
 from aggregates.query.statements import batches, statement_for
@@ -46,6 +47,11 @@ class Answer:
     rows: tuple[Row, ...]
     plan: Plan
     as_of: datetime
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The names of measures whose sums leave out a part of the range, because nobody knows them there."""
+        return self.plan.unknown
 
     @cached_property
     def totals(self) -> Sums:
@@ -122,17 +128,19 @@ def _quarter(now: datetime) -> datetime:
 
 
 def _as_of_now(organization: Organization, first: date, last: date) -> tuple[str, date | None, tuple[Period, ...]]:
-    """The organization's time zone, the first day whose calls are kept, and the periods from first to last that are
-    summed, as the snapshot has them."""
+    """The organization's time zone, the first day whose calls are in the log, and the periods from first to last that
+    are summed with all that is known today, as the snapshot has them."""
+    statement = sql.SQL("""
+        SELECT time_zone, log_from, unit, first FROM {organizations} AS organization
+        LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
+        WHERE organization.id = %s ORDER BY unit, first
+    """)
+    tables = {
+        "organizations": sql.Identifier(Organization._meta.db_table),
+        "periods": sql.Identifier(UsagePeriod._meta.db_table),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT time_zone, log_from, unit, first FROM aggregates_organization AS organization
-            LEFT JOIN aggregates_usageperiod ON organization_id = organization.id AND first BETWEEN %s AND %s
-            WHERE organization.id = %s ORDER BY unit, first
-            """,
-            [first, last, organization.pk],
-        )
+        cursor.execute(statement.format(**tables).as_string(), [first, last, current(), organization.pk])
         rows = cursor.fetchall()
     zone, log_from, *_ = rows[0]
     return zone, log_from, tuple(Period(unit, begins) for *_, unit, begins in rows if unit)

@@ -39,13 +39,13 @@ def _writer_does_not_lock(execute: Execute, sql: str, params: Any, many: bool, c
 
 
 def _writer_leaves_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
+    if 'INSERT INTO "aggregates_staleday"' in sql:
         return execute("SELECT 1", None, many, context)
     return execute(sql, params, many, context)
 
 
 def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" not in sql or not connection.in_atomic_block:
+    if 'INSERT INTO "aggregates_staleday"' not in sql or not connection.in_atomic_block:
         return execute(sql, params, many, context)
 
     def mark() -> None:
@@ -58,7 +58,7 @@ def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, conte
 
 
 def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "DELETE FROM aggregates_staleday" in sql:
+    if 'DELETE FROM "aggregates_staleday"' in sql:
         sql = (
             "DELETE FROM aggregates_staleday WHERE (organization_id, date) IN "
             "(SELECT organization_id, date FROM aggregates_staleday WHERE id = ANY(%s))"
@@ -76,8 +76,8 @@ def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, co
 
 
 def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
-        sql += " AND ends_at <= clock_timestamp()"
+    if 'INSERT INTO "aggregates_staleday"' in sql:
+        sql = sql.replace("GROUP BY", "AND ends_at <= clock_timestamp() GROUP BY")
     return execute(sql, params, many, context)
 
 
