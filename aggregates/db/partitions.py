@@ -14,7 +14,7 @@ from aggregates.db import clock
 from aggregates.db.kept_days import Day, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import UsageDay, UsageLog
+from aggregates.models import LogHole, UsageDay, UsageLog
 
 TABLE = UsageLog._meta.db_table
 NAME = re.compile(rf"{TABLE}_(\d{{4}})_(\d{{2}})")
@@ -93,7 +93,7 @@ def missing_months_ahead(now: datetime) -> list[str]:
 def prepare(**_: Any) -> None:
     """Receiver of post_migrate: a new database has its partitions before any task has run."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [LogHole._meta.db_table])  # after an older migration: none
         (is_there,) = cursor.fetchone()
     if is_there:
         ensure_months_ahead(datetime.now(UTC))

@@ -138,12 +138,13 @@ def _planned(
             empty.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        head = state.head_of(whole) if state and (state.kept or state.contents not in lacking) else None
+        known = state.head_of(whole) if state else None
+        head = known if state and (state.kept or state.contents not in lacking) else None
         if state and state.kept and head == whole:
             aggregate.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        clean = whole.end <= day_states.now and (state is None or state.head_of(whole) == whole)
+        clean = whole.end <= day_states.now and (state is None or known == whole)
         if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
             rolled_through = day
             aggregate.append(day)
@@ -160,8 +161,6 @@ def _planned(
         else:
             log.append(day)
             spans.append(span)
-    read = [day_states.states[day] for day in (*aggregate, *heads)]
-    old = {state.contents for state in read if state.kept} & day_states.outdated
     periods = _periods({*aggregate, *empty}, day_states, units) if units else ()
     in_periods = {day for period in periods for day in period.dates}
     return Plan(
@@ -175,8 +174,14 @@ def _planned(
         rolled_through=rolled_through,
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
-        unknown=tuple(dict.fromkeys(name for version in sorted(old) for name in contents.lacks(version))),
+        unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
     )
+
+
+def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
+    """The names of measures that the aggregates of some of these days do not have, and the log no longer."""
+    versions = {state.contents for day in read if (state := day_states.states[day]).kept} & day_states.outdated
+    return tuple(dict.fromkeys(name for version in sorted(versions) for name in contents.lacks(version)))
 
 
 def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) -> tuple[Period, ...]:
