@@ -28,8 +28,8 @@ INSERT INTO aggregates_usageday (organization_id, date, starts_at, ends_at, seal
     SELECT 1, day, day, day + interval '1 day', day + interval '1 day', day + interval '1 day', now()
     FROM unnest(ARRAY['2025-02-10 00:00+00', '2025-03-10 00:00+00']::timestamptz[]) AS day;
 INSERT INTO aggregates_dailyaggregate (organization_id, date, total_calls, total_errors, total_unpriced_calls,
-    total_cost, total_input_tokens, total_cached_tokens, total_cache_write_tokens, total_output_tokens, total_reasoning_tokens,
-    total_cache_hit_rate) SELECT 1, date, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 FROM aggregates_usageday
+    total_cost, total_input_tokens, total_cached_tokens, total_cache_write_tokens, total_output_tokens,
+    total_reasoning_tokens, total_cache_hit_rate) SELECT 1, date, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 FROM aggregates_usageday
 """
 CONSTRAINTS = """
 SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint

@@ -41,12 +41,14 @@ KEEP = """
 WITHIN = sql.SQL(
     "day.starts_at < %(end)s AND day.rolled_through > %(start)s AND day.date BETWEEN %(first)s AND %(last)s"
 )
-# By the index of days that are not kept, which begins with their contents.
-LOST = sql.SQL("""day.rolled_through IS NOT NULL AND EXISTS (
-    SELECT FROM hole WHERE day.contents = ANY(%(contents)s)
-      AND day.date >= hole.since::date - 2 AND day.date <= hole.until::date + 2
-      AND hole.since < day.rolled_through AND hole.until > day.starts_at AND hole.born_at > day.rolled_at
-)""")
+# Found from the few holes, by the index of days that are not kept, which begins with their contents.
+LOST_DAYS = sql.SQL("""
+    SELECT lost.id FROM hole JOIN {days} AS lost ON lost.contents = ANY(%(contents)s)
+     AND lost.date BETWEEN hole.since::date - 2 AND hole.until::date + 2
+     AND lost.kept_at IS NULL AND lost.rolled_through IS NOT NULL
+     AND hole.since < lost.rolled_through AND hole.until > lost.starts_at AND hole.born_at > lost.rolled_at
+""").format(**TABLES)
+LOST = sql.SQL("day.id = ANY(ARRAY({}))").format(LOST_DAYS)
 OF_DATE = sql.SQL("day.date = %(day)s AND day.organization_id = ANY(%(organizations)s)")
 # What corrections took out of a day since it was rolled up, they wrote into its marks.
 FEWER = sql.SQL("""day.rolled_through IS NOT NULL AND (
@@ -80,6 +82,21 @@ def keep_lost(day: date, organizations: Collection[int]) -> list[Day]:
 def keep_all_lost() -> list[Day]:
     """Keep all such days there are; whoever is rolling one of them up sees to it himself."""
     return _keep(KeptReason.PARTITION, LOST, {}, skip=sql.SQL("SKIP LOCKED"))
+
+
+def any_lost(start: datetime, end: datetime) -> bool:
+    """Whether a day with a part between these instants is lost, and not kept so far."""
+    statement = sql.SQL(
+        "WITH hole AS MATERIALIZED ({holes}) SELECT EXISTS (SELECT FROM {days} AS day WHERE {within} AND {lost})"
+    ).format(**TABLES, within=WITHIN, lost=LOST)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), {**_around(start, end), "contents": _versions()})
+        found: bool = cursor.fetchone()[0]
+        return found
+
+
+def _versions() -> list[int]:
+    return list(range(1, current() + 1))
 
 
 def keep_fewer(start: datetime, end: datetime) -> list[Day]:
@@ -133,9 +150,7 @@ def _keep(
 ) -> list[Day]:
     statement = sql.SQL(KEEP).format(**TABLES, condition=condition, skip=skip or sql.SQL(""))
     with connection.cursor() as cursor:
-        cursor.execute(
-            statement.as_string(), {**values, "reason": reason.value, "contents": list(range(1, current() + 1))}
-        )
+        cursor.execute(statement.as_string(), {**values, "reason": reason.value, "contents": _versions()})
         found: list[Day] = sorted(cursor.fetchall())
     for organization, day in found:
         logger.error("Organization %s keeps its sums of %s: %s.", organization, day, reason.label)

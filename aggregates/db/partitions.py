@@ -11,10 +11,10 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from aggregates.db import clock
-from aggregates.db.kept_days import Day, keep_all_lost, keep_fewer, keep_month
+from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import LogHole, UsageDay, UsageLog
+from aggregates.models import LogHole, UsageLog
 
 TABLE = UsageLog._meta.db_table
 NAME = re.compile(rf"{TABLE}_(\d{{4}})_(\d{{2}})")
@@ -155,7 +155,7 @@ def settle_births() -> list[Day]:
             start, end = bounds_of(partition.month)
             if not partition.has_birth:
                 kept += keep_fewer(start, end)
-            if not UsageDay.objects.lost().filter(starts_at__lt=end, rolled_through__gt=start).exists():
+            if not any_lost(start, end):
                 _describe(cursor, partition.name, SETTLED)
     return kept
 

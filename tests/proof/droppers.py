@@ -60,6 +60,7 @@ def take_away(scene: Scene, month: date, comes_back: bool) -> None:
         if comes_back:
             cursor.execute(f"ALTER TABLE aggregates_usagelog DETACH PARTITION {name}")
             cursor.execute(f"ALTER TABLE {name} RENAME TO proof_detached")
+            cursor.execute(f"ALTER INDEX {name}_once RENAME TO proof_detached_once")
         else:
             cursor.execute(f"DROP TABLE {name}")
 
@@ -78,6 +79,7 @@ def bring_back(month: date) -> bool:
             "WHERE call.id = back.id AND call.timestamp = back.timestamp"
         )
         cursor.execute(f"ALTER TABLE proof_detached RENAME TO {name}")
+        cursor.execute(f"ALTER INDEX proof_detached_once RENAME TO {name}_once")
         cursor.execute(
             f"ALTER TABLE aggregates_usagelog ATTACH PARTITION {name} "
             f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"

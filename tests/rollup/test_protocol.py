@@ -167,7 +167,7 @@ def test_many_organizations_share_a_statement(db: None, call: MakeCall, django_a
     organizations = [make_organization(f"o{number}") for number in range(12)]
     for organization in organizations:
         record(organization, [call("2025-03-01T10:00Z", cost="1")])
-    with django_assert_max_num_queries(52):
+    with django_assert_max_num_queries(66):
         assert roll_up().days == 12
 
 
