@@ -34,12 +34,16 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "slug")
 
     def save_model(self, request: HttpRequest, obj: Organization, form: OrganizationForm, change: bool) -> None:
-        """Another time zone cuts all days anew, so it is not just saved."""
-        if not change or "time_zone" not in form.changed_data:
+        """Write what was changed, and nothing that others may have changed meanwhile. Another time zone cuts all days
+        anew, so it is not just saved."""
+        if not change:
             super().save_model(request, obj, form, change)
             return
-        wanted, obj.time_zone = obj.time_zone, form.initial["time_zone"]
-        super().save_model(request, obj, form, change)
+        wanted = obj.time_zone
+        obj.save(update_fields=[name for name in form.changed_data if name != "time_zone"])
+        if "time_zone" not in form.changed_data:
+            return
+        obj.time_zone = form.initial["time_zone"]
         lift_limits()  # of a log of any size
         try:
             change_time_zone(obj, wanted)

@@ -72,7 +72,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
         **reports.about(page.answer),
         "bucket": rows.bucket.value,
         "by": selection.by,
-        "totals": reports.measured(in_all.totals),
+        "totals": reports.measured_of(in_all, in_all.totals),
         "rows": reports.rows_of(page.answer),
         "next": cursors.cursor_of(page.next, selection) if page.next else None,
     }

@@ -11,10 +11,10 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from aggregates.db import clock
-from aggregates.db.kept_days import Day, keep_all_lost, keep_fewer, keep_month
+from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import UsageDay, UsageLog
+from aggregates.models import LogHole, UsageLog
 
 TABLE = UsageLog._meta.db_table
 BOUNDS = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")  # as the catalogue writes them
@@ -94,7 +94,7 @@ def missing_months_ahead(now: datetime) -> list[str]:
 def prepare(**_: Any) -> None:
     """Receiver of post_migrate: a new database has its partitions before any task has run."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [LogHole._meta.db_table])  # after an older migration: none
         (is_there,) = cursor.fetchone()
     if is_there:
         ensure_months_ahead(datetime.now(UTC))
@@ -204,7 +204,7 @@ def settle_births() -> list[Day]:
             start, end = bounds_of(partition.month)
             if not partition.has_birth:
                 kept += keep_fewer(start, end)
-            if not UsageDay.objects.lost().filter(starts_at__lt=end, rolled_through__gt=start).exists():
+            if not any_lost(start, end):
                 _describe(cursor, partition.name, SETTLED)
     return kept
 

@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Collection
 from datetime import date
 
 from django.core.management.base import CommandError
@@ -38,3 +39,9 @@ def find_organization(slug: str) -> Organization:
     except Organization.DoesNotExist:
         known = ", ".join(Organization.objects.order_by("slug").values_list("slug", flat=True)[:10])
         raise CommandError(f"There is no organization “{slug}”. There is: {known or 'none yet'}.") from None
+
+
+def left_alone(kept: Collection[date]) -> str:
+    """The line that says of which days no call was changed, because their sums are kept."""
+    listed = ", ".join(map(str, sorted(kept)[:5])) + (f" and {len(kept) - 5} more days" if len(kept) > 5 else "")
+    return f"Left alone: the calls of {listed}. Some are missing from the log, so the sums are kept as they are."

@@ -48,6 +48,7 @@ def _of_work(state: Health, work: Work) -> Iterator[Metric]:
     yield _gauge("unrolled_wait_seconds", "For how long the first of them has waited.", _wait(state, work.unrolled))
     yield _gauge("stale_days", "Days of organizations with late calls to roll up again.", work.stale.days)
     yield _gauge("stale_wait_seconds", "For how long the first of them has waited.", _wait(state, work.stale))
+    yield _gauge("lost_days", "Days that lost calls and keep their sums, and that nobody accepted.", work.lost.days)
     yield _gauge("differing_days", "Days found to differ from the log in the last 7 days.", work.mismatches)
     overdue = {due.name: max(0.0, (state.as_of - due.next_run).total_seconds()) for due in work.due}
     yield _labelled("task_overdue_seconds", "For how long a scheduled task is due without a start.", "task", overdue)

@@ -15,6 +15,7 @@ from aggregates.models import Job, RollUpRun
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
+RENEWED = 10  # dates that a repair rolls up again because their aggregates lack what they hold today
 COMPARED = verification.NEWEST + 3  # dates compared with the log every night
 
 
@@ -39,10 +40,15 @@ def nightly() -> str:
 
 
 def repair() -> str:
-    """Roll up what has closed or become stale since, and of the open days what was recorded since."""
+    """Roll up what has closed or become stale since, and of the open days what was recorded since; then renew some days
+    whose aggregates are of an older version."""
     with runs.record_run(Job.REPAIR) as run:
         failures = runs.Failures()
         words = roll_up(run, failures)
+        renewed = protocol.renew(RENEWED, on_error=failures)
+        runs.add_counts(run, renewed)
+        if renewed.days:
+            words += f"; {plural(renewed.days, 'day')} renewed"
         failures.raise_any()
     return words
 

@@ -45,6 +45,11 @@ class Answer:
     plan: Plan
     as_of: datetime
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The names of measures whose sums leave out a part of the range, because nobody knows them there."""
+        return self.plan.unknown
+
     @cached_property
     def totals(self) -> Sums:
         return Sums.of(row.sums for row in self.rows)

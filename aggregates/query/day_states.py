@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.sql import listed, table, text
+from aggregates.domain.contents import current
 from aggregates.domain.days import Span
 from aggregates.domain.periods import Period
 from aggregates.models import DailyAggregate, Organization, UsagePeriod
@@ -44,7 +45,7 @@ ORGANIZATION = text(
     SQL(
         """
         SELECT time_zone, log_from, unit, first FROM {organizations} AS organization
-        LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s
+        LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
         WHERE organization.id = %s ORDER BY unit, first
         """
     ).format(organizations=table(Organization), periods=table(UsagePeriod))
@@ -54,7 +55,7 @@ ORGANIZATION = text(
 def read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
     """Read what is known of the days from first to last, both included; and the time zone that they are cut in."""
     with connection.cursor() as cursor:
-        cursor.execute(ORGANIZATION, [first, last, organization.pk])
+        cursor.execute(ORGANIZATION, [first, last, current(), organization.pk])
         rows = cursor.fetchall()
         zone, log_from, *_ = rows[0]
         periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)

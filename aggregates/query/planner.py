@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 from django.conf import settings
 
-from aggregates.domain import days
+from aggregates.domain import contents, days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import UNITS, Period, Unit
@@ -59,6 +59,7 @@ class Plan:
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
     periods: tuple[Period, ...] = ()
     daily_days: tuple[date, ...] = ()
+    unknown: tuple[str, ...] = ()  # names of measures that the aggregates of some kept days do not have
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class DayStates:
     def has_kept(self) -> bool:
         return any(state.kept for state in self.states.values())
 
+    @cached_property
+    def outdated(self) -> frozenset[int]:
+        """The contents, other than today's, that some days' aggregates have."""
+        return frozenset(state.contents for state in self.states.values()) - {contents.current()}
+
 
 def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | None = None) -> Plan:
     """Decide, day by day, where the query is answered from: if it is a part of another, from where that is.
@@ -90,12 +96,13 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
     if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
-    key = (query.start, query.end, query.zone, from_log, units)
+    lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain))
+    key = (query.start, query.end, query.zone, from_log, units, lacking)
     plan = day_states.plans.get(key)
     if plan is None:
         if len(day_states.plans) >= MOST_PLANS:
             day_states.plans.clear()
-        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units)
+        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
     return replace(plan, grain=query.grain)
@@ -108,8 +115,16 @@ def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 
-def _plan_days(query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit]) -> Plan:
-    """Plan where each day of the query's span is read; the same for every grain that has sums of these units."""
+def _lacks(version: int, grain: Grain | None) -> bool:
+    """Tell whether aggregates of that version lack something that a query of this grain asks for."""
+    return bool(contents.lacks(version)) or (grain is not None and not contents.has_grain(version, grain.name))
+
+
+def _plan_days(
+    query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit], lacking: Set[int]
+) -> Plan:
+    """Plan where each day of the query's span is read; the same for every grain that has sums of these units, and that
+    the same contents lack."""
     log_from = day_states.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
@@ -123,12 +138,13 @@ def _plan_days(query: UsageQuery, day_states: DayStates, from_log: bool, units: 
             empty.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        head = state.head_of(whole) if state else None
+        known = state.head_of(whole) if state else None
+        head = known if state and (state.kept or state.contents not in lacking) else None
         if state and state.kept and head == whole:
             aggregate.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        clean = whole.end <= day_states.now and (state is None or head == whole)
+        clean = whole.end <= day_states.now and (state is None or known == whole)
         if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
             rolled_through = day
             aggregate.append(day)
@@ -158,7 +174,14 @@ def _plan_days(query: UsageQuery, day_states: DayStates, from_log: bool, units: 
         rolled_through=rolled_through,
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
+        unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
     )
+
+
+def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
+    """The names of measures that the aggregates of some of these days do not have, and the log no longer."""
+    versions = {state.contents for day in read if (state := day_states.states[day]).kept} & day_states.outdated
+    return tuple(dict.fromkeys(name for version in sorted(versions) for name in contents.lacks(version)))
 
 
 def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) -> tuple[Period, ...]:
@@ -195,6 +218,8 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
         reason = "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
+    elif not all(contents.has_grain(state.contents, query.grain.name) for _, _, state in asked):
+        reason = f"their aggregates do not hold {' with '.join(query.dimensions)}: ask for fewer, or for later days"
     else:
         return
     raise QueryError(f"{_named([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")

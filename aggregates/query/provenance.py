@@ -12,7 +12,15 @@ from aggregates.query.planner import Plan
 
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
-    """Say in natural words which days were read where."""
+    """Say in natural words which days were read where, and what is not known of some."""
+    line = _sources(plan, zone, as_of)
+    if not plan.unknown:
+        return line
+    listed = ", ".join(name.replace("_", " ") for name in plan.unknown)
+    return f"{line} Not known for a part of these days: {listed}."
+
+
+def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
     today = days.date_of(as_of, zone)
     if not plan.aggregate_days and not plan.empty_days:
         return "Live from the log."

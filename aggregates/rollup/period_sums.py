@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from aggregates.db.locks import Lock, take, take_shared
+from aggregates.domain.contents import current
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.measures import MEASURES
 from aggregates.domain.periods import BY_NAME, UNITS, Period, periods_of
@@ -67,9 +68,9 @@ def _missing(unit: str, organizations: Ids) -> list[Period]:
               AND NOT EXISTS (
                 SELECT FROM aggregates_usageperiod AS summed
                 WHERE summed.organization_id = recorded.organization_id
-                  AND unit = %(unit)s AND summed.first = recorded.first)
+                  AND unit = %(unit)s AND summed.first = recorded.first AND contents = %(contents)s)
             """,
-            {"unit": unit, "organizations": list(organizations)},
+            {"unit": unit, "organizations": list(organizations), "contents": current()},
         )
         return [Period(unit, first) for (first,) in cursor.fetchall()]
 
@@ -78,11 +79,11 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
     """Sum the period for those of the organizations for which it is not summed; for all of them `afresh`."""
     with transaction.atomic(), connection.cursor() as cursor:
         take(Lock.PERIOD, period.number)  # in its own statement: the next ones must see what was committed before
-        if afresh:
-            cursor.execute(
-                "DELETE FROM aggregates_usageperiod WHERE organization_id = ANY(%s) AND unit = %s AND first = %s",
-                [list(organizations), period.unit, period.first],
-            )
+        cursor.execute(
+            "DELETE FROM aggregates_usageperiod WHERE organization_id = ANY(%s) AND unit = %s AND first = %s "
+            "AND (contents <> %s OR %s)",
+            [list(organizations), period.unit, period.first, current(), afresh],
+        )
         cursor.execute(
             """
             SELECT DISTINCT organization_id FROM aggregates_usageday AS day
@@ -106,8 +107,8 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
             parameters,
         )
         cursor.execute(
-            "INSERT INTO aggregates_usageperiod (organization_id, unit, first, summed_at) "
-            "SELECT organization_id, %(unit)s, %(first)s, clock_timestamp() "
+            "INSERT INTO aggregates_usageperiod (organization_id, unit, first, summed_at, contents) "
+            "SELECT organization_id, %(unit)s, %(first)s, clock_timestamp(), %(contents)s "
             "FROM unnest(%(organizations)s::bigint[]) AS lacking (organization_id)",
             parameters,
         )
@@ -139,4 +140,5 @@ def _parameters(period: Period, organizations: Ids) -> dict[str, Any]:
         "unit": period.unit,
         "first": period.first,
         "last": period.dates[-1],
+        "contents": current(),
     }

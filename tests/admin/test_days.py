@@ -117,14 +117,14 @@ def test_a_day_that_is_not_over_is_left_out(acme, staff, call, client):
     record(acme, [call(now().isoformat())])
 
     assert act(client, RECORDED, "roll_up_again", UsageDay.objects.all()) == [
-        ("warning", "Left out 1 day: not over yet.")
+        ("warning", "Left out 1 day: not over yet, or kept.")
     ]
 
 
 def test_comparing_equal_days_says_so_and_what_was_left_out(rolled, client):
     assert act(client, RECORDED, "compare_with_log", UsageDay.objects.all()) == [
         ("success", "Compared 2 days with the log: equal."),
-        ("warning", "Left out 2 days: not rolled up, stale, or no longer kept."),
+        ("warning", "Left out 2 days: not rolled up, stale, or kept."),
     ]
 
 
@@ -174,3 +174,14 @@ def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action)
     with connection.execute_wrapper(look):
         act(client, RECORDED, action, UsageDay.objects.filter(organization=rolled))
     assert limits == {("0", "0")}
+
+
+def test_staff_accept_that_a_day_is_kept(rolled, client):
+    day = UsageDay.objects.get(organization=rolled, date="2025-03-01")
+    UsageDay.objects.filter(pk=day.pk).update(kept_at="2025-05-01T00:00Z", kept_reason="partition")
+    page = client.get(f"{RECORDED}?state=kept")
+    assert states(page) == [("Acme", "2025-03-01", "kept")]
+    assert "is missing, or was made anew" in page.content.decode()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
+    assert not UsageDay.objects.alarming().exists()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]

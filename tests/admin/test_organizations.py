@@ -135,3 +135,14 @@ def test_an_organization_without_usage_can_be_deleted(acme, alice, as_staff):
 
     assert not Organization.objects.filter(pk=acme.pk).exists()
     assert type(alice).objects.filter(pk=alice.pk).exists()
+
+
+def test_only_what_was_changed_is_written(acme, as_staff):
+    """Others may have moved the start of the log since the form was read."""
+    with CaptureQueriesContext(connection) as done:
+        assert save(as_staff, acme, name="Acme Ltd.").status_code == 302
+    (update,) = [query["sql"] for query in done if 'UPDATE "aggregates_organization"' in query["sql"]]
+    assert "log_from" not in update
+    assert '"name"' in update
+    acme.refresh_from_db()
+    assert acme.name == "Acme Ltd."

@@ -20,10 +20,12 @@ Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`broken` says what no longer holds; `wrapper` is put around every statement of writers and rollers."""
+    """`broken` says what no longer holds; `wrapper` is put around every statement of writers and rollers. With `drops`
+    months are dropped by hand meanwhile."""
 
     broken: str
     wrapper: Wrapper
+    drops: bool = False
 
 
 def _seal_does_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -39,13 +41,13 @@ def _writer_does_not_lock(execute: Execute, sql: str, params: Any, many: bool, c
 
 
 def _writer_leaves_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
+    if 'INSERT INTO "aggregates_staleday"' in sql:
         return execute("SELECT 1", None, many, context)
     return execute(sql, params, many, context)
 
 
 def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" not in sql or not connection.in_atomic_block:
+    if 'INSERT INTO "aggregates_staleday"' not in sql or not connection.in_atomic_block:
         return execute(sql, params, many, context)
 
     def mark() -> None:
@@ -58,7 +60,7 @@ def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, conte
 
 
 def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "DELETE FROM aggregates_staleday" in sql:
+    if 'DELETE FROM "aggregates_staleday"' in sql:
         sql = (
             "DELETE FROM aggregates_staleday WHERE (organization_id, date) IN "
             "(SELECT organization_id, date FROM aggregates_staleday WHERE id = ANY(%s))"
@@ -76,8 +78,8 @@ def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, co
 
 
 def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
-        sql += " AND ends_at <= clock_timestamp()"
+    if 'INSERT INTO "aggregates_staleday"' in sql:
+        sql = sql.replace("GROUP BY", "AND ends_at <= clock_timestamp() GROUP BY")
     return execute(sql, params, many, context)
 
 
@@ -87,9 +89,16 @@ def _periods_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bo
     return execute(sql, params, many, context)
 
 
+def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "SET kept_at = clock_timestamp()" in sql:
+        return execute("SELECT 0, current_date WHERE false", None, many, context)
+    return execute(sql.replace("COALESCE(max(total_calls), 0)", "0"), params, many, context)
+
+
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
+LOST_DAYS_ARE_NOT_KEPT = Mutant("days that lost calls are rolled up afresh", _lost_days_are_not_kept, drops=True)
 
 MUTANTS = (
     SEAL_DOES_NOT_WAIT,
@@ -100,4 +109,5 @@ MUTANTS = (
     Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
     ROLLERS_DO_NOT_WAIT,
     Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
+    LOST_DAYS_ARE_NOT_KEPT,
 )

@@ -12,7 +12,9 @@ from aggregates.query.reports import COLUMNS
 from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
-MEASURED: Schema = {name: DECIMAL if name == "cost" or "rate" in name else NUMBER for name in COLUMNS}
+MEASURED: Schema = {
+    name: {"oneOf": [DECIMAL if name == "cost" or "rate" in name else NUMBER, {"type": "null"}]} for name in COLUMNS
+}
 ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
     "key": {"type": ["string", "null"], "description": "The group; empty where it is not known."},
@@ -26,6 +28,11 @@ ABOUT: Schema = {
     "bucket": {"type": "string"},
     "by": {"type": ["string", "null"]},
     "source": {"type": "object", "description": "How many days were read where, for the totals."},
+    "unknown": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "What is null: measures not known for a part of the range, and what is divided by them.",
+    },
     "totals": {"type": "object", "required": list(MEASURED), "properties": MEASURED},
     "rows": {"type": "array", "items": {"type": "object", "required": list(ROW), "properties": ROW}},
     "next": {"type": ["string", "null"], "description": "The cursor of the next page."},

@@ -21,7 +21,7 @@ from aggregates.ingest.correcting import (
     correct,
     preview,
 )
-from aggregates.management.arguments import condition, find_organization, iso_date
+from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
 from aggregates.models.log import CostSource, Status
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES
 from aggregates.pricing.rates import Prices
@@ -92,6 +92,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database failed: {str(error).partition(chr(10))[0]}. Nothing was changed."
             ) from error
+        if done.kept:
+            self.stdout.write(left_alone(done.kept))
         if not done.months:
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return

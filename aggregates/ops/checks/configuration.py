@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from psycopg import IsolationLevel
 
 SHORTEST_TOKEN = 32
 HERE = {"localhost", "127.0.0.1", "[::1]"}
@@ -62,6 +63,16 @@ def exact_transactions(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 "DATABASES: OPTIONS has a connection pool.",
                 hint="The task cluster forks, and the connections of a pool do not survive that.",
                 id="aggregates.E005",
+            )
+        )
+    level = database.get("OPTIONS", {}).get("isolation_level", IsolationLevel.READ_COMMITTED)
+    if level != IsolationLevel.READ_COMMITTED:
+        found.append(
+            Error(
+                "DATABASES: OPTIONS has another isolation_level than READ COMMITTED.",
+                hint="Recording and rolling up have to see what others committed while they waited for a lock: "
+                "at any other level they refuse, or numbers would go wrong.",
+                id="aggregates.E006",
             )
         )
     return found

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
+from django.db.models import Count, Exists, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
 
 from aggregates.db.limits import TimedOut
@@ -39,6 +39,7 @@ def _work(now: datetime) -> Work:
         missing_partitions=tuple(missing_months_ahead(now)),
         unrolled=_unrolled(),
         stale=_stale(),
+        lost=_lost(),
         due=_due(),
         last_runs=_last_runs(),
         mismatches=RollUpRun.objects.filter(started_at__gte=now - MISMATCHES_SHOWN).aggregate(
@@ -71,8 +72,15 @@ def _waiting_since() -> datetime | None:
 
 
 def _stale() -> Backlog:
-    marked = StaleDay.objects.order_by().values("organization", "date").annotate(first_mark=Min("marked_at"))
+    """Marks of kept days wait for nothing."""
+    kept = UsageDay.objects.kept().filter(organization=OuterRef("organization"), date=OuterRef("date"))
+    waiting = StaleDay.objects.filter(~Exists(kept)).order_by()
+    marked = waiting.values("organization", "date").annotate(first_mark=Min("marked_at"))
     return Backlog(**marked.aggregate(days=Count("*"), oldest=Min("date"), since=Min("first_mark")))
+
+
+def _lost() -> Backlog:
+    return Backlog(**UsageDay.objects.alarming().aggregate(days=Count("*"), oldest=Min("date"), since=Min("kept_at")))
 
 
 def _due() -> tuple[Due, ...]:

@@ -77,6 +77,17 @@ def _stale(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
         )
 
 
+def _lost(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
+    lost = work.lost
+    if lost.oldest and lost.since:
+        yield Problem(
+            "lost",
+            f"{plural(lost.days, 'day')} lost calls from the log, the oldest {day_words(lost.oldest)}, the first seen "
+            f"{when(lost.since, 'UTC', as_of)}: the sums are kept. manage.py kept_days names and accepts them.",
+            unready=False,
+        )
+
+
 def _tasks(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
     for due in work.due:
         if due.next_run < as_of - START_PATIENCE:
@@ -116,5 +127,5 @@ def _verified(work: Work, as_of: datetime, within: timedelta) -> Iterator[Proble
 
 
 Judge = Callable[[Work, datetime, timedelta], Iterator[Problem]]
-JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _tasks, _runs, _verified)
-CHECKS = ("database", "migrations", "partitions", "rolled_up", "stale", "tasks", "runs", "verified")
+JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _lost, _tasks, _runs, _verified)
+CHECKS = ("database", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs", "verified")

@@ -142,7 +142,10 @@ def _rows(answer: Answer) -> Sheet:
         (
             _start(reports.start_of(answer, row), answer.query.bucket),
             *((formats.named(row.key),) if by else ()),
-            *map(_number, reports.measured(row.sums).values()),
+            *(
+                reports.NOT_KNOWN if value is None else _number(value)
+                for value in reports.measured_of(answer, row.sums).values()
+            ),
         )
         for row in answer.rows
     ]

@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.conf import settings as site
 from django.core.checks import run_checks
+from psycopg import IsolationLevel
 
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from tests.processes import BASE
@@ -53,7 +54,12 @@ def test_wrong_settings_are_found(settings, changed, expected):
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
-    [({"ATOMIC_REQUESTS": True}, ["aggregates.E004"]), ({"OPTIONS": {"pool": True}}, ["aggregates.E005"])],
+    [
+        ({"ATOMIC_REQUESTS": True}, ["aggregates.E004"]),
+        ({"OPTIONS": {"pool": True}}, ["aggregates.E005"]),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.REPEATABLE_READ}}, ["aggregates.E006"]),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.READ_COMMITTED}}, []),
+    ],
 )
 def test_wrong_settings_of_the_database_are_found(monkeypatch, changed, expected):
     for name, value in changed.items():
