@@ -49,7 +49,7 @@ def staff(db: None) -> User:
     return User.objects.create_superuser("staff@example.com", "correct horse")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def call() -> Callable[..., Call]:
     """Makes a call from the fields that matter to a test: call("2025-03-01T12:00Z", cost="0.5")."""
 
