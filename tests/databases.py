@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import groupby
 
 import pytest
 from django.core.management import call_command
@@ -21,20 +23,33 @@ OTHERS_AT_WORK = """
 def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """What fixtures of a module write lies under each of its tests, which may change it: each finds it unchanged.
 
-    It is never committed, so tests with `transactional_db` belong to other modules.
+    It is never committed, and gone before the first test of the module that commits: these come last.
     """
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), undone:
         whole = transaction.atomic()
         whole._from_testcase = True  # as Django's own TestCase has it: code may insist on an outermost transaction
-        with whole:
-            yield
-            transaction.set_rollback(True)
+        undone.enter_context(whole)
+        undone.callback(transaction.set_rollback, True)
+        yield
+
+
+undone = ExitStack()  # ends the transaction of `shared`
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Put the tests of a module for which its fixtures write less before those for which they write more."""
+    modules = groupby(items, lambda item: item.path)
+    items[:] = [item for _, of_module in modules for item in sorted(of_module, key=order)]
+
+
+def order(item: pytest.Function) -> tuple[bool, int]:
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    return commits(item), sum(definitions[-1].scope == "module" for definitions in fixtures)
 
 
 @pytest.fixture(scope="module")
-def committed(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, web_server: WebServer
-) -> Iterator[None]:
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker, web_server: WebServer) -> Iterator[None]:
     """What a module's fixtures and tests write is committed, for others to see, and stays until the last of them."""
     with django_db_blocker.unblock():
         yield
@@ -53,7 +68,7 @@ def quiet_end(request: pytest.FixtureRequest) -> Iterator[None]:
     if not commits(request.node):
         yield
         return
-    assert not connection.in_atomic_block, "A test that commits belongs to another module than a `shared` database."
+    undone.close()
     request.getfixturevalue("transactional_db")
     yield
     if "web_server" in request.fixturenames:
@@ -61,7 +76,7 @@ def quiet_end(request: pytest.FixtureRequest) -> Iterator[None]:
     wait_for_others()
 
 
-def commits(item: pytest.Item) -> bool:
+def commits(item: pytest.Function) -> bool:
     marker = item.get_closest_marker("django_db")
     return "transactional_db" in item.fixturenames or bool(marker and marker.kwargs.get("transaction"))
 
