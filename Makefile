@@ -5,12 +5,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test lint bench prove screenshots
+.PHONY: help install run test test-fast lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into .venv"
 	@echo "make test     run the tests"
+	@echo "make test-fast  run all but the slow ones, in less than a minute"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
@@ -26,6 +27,9 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+
+test-fast: .venv/installed-dev
+	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check

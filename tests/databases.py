@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import groupby
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -21,31 +21,14 @@ OTHERS_AT_WORK = """
 
 @pytest.fixture(scope="module")
 def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What fixtures of a module write lies under each of its tests, which may change it: each finds it unchanged.
-
-    It is never committed, and gone before the first test of the module that commits: these come last.
-    """
-    with django_db_blocker.unblock(), undone:
+    """What fixtures of a module write lies under each of its tests that ask for them; whatever one of these changes,
+    the next finds it unchanged."""
+    with django_db_blocker.unblock():
         whole = transaction.atomic()
         whole._from_testcase = True  # as Django's own TestCase has it: code may insist on an outermost transaction
-        undone.enter_context(whole)
-        undone.callback(transaction.set_rollback, True)
-        yield
-
-
-undone = ExitStack()  # ends the transaction of `shared`
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Put the tests of a module for which its fixtures write less before those for which they write more."""
-    modules = groupby(items, lambda item: item.path)
-    items[:] = [item for _, of_module in modules for item in sorted(of_module, key=order)]
-
-
-def order(item: pytest.Function) -> tuple[bool, int]:
-    fixtures = item._fixtureinfo.name2fixturedefs.values()
-    return commits(item), sum(definitions[-1].scope == "module" for definitions in fixtures)
+        with whole:
+            yield
+            transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +51,6 @@ def quiet_end(request: pytest.FixtureRequest) -> Iterator[None]:
     if not commits(request.node):
         yield
         return
-    undone.close()
     request.getfixturevalue("transactional_db")
     yield
     if "web_server" in request.fixturenames:
@@ -86,3 +68,41 @@ def wait_for_others() -> None:
     with connection.cursor() as cursor:
         while cursor.execute(OTHERS_AT_WORK).fetchone():
             time.sleep(0.02)
+
+
+# ------------------------------------------------------------------ a test finds nothing that it did not ask for
+
+active: set[str] = set()  # the fixtures of the running module
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Put the tests of a module for which its fixtures write less before those for which they write more."""
+    modules = groupby(items, lambda item: item.path)
+    items[:] = [item for _, of_module in modules for item in sorted(of_module, key=order)]
+
+
+def order(item: pytest.Function) -> tuple[Any, ...]:
+    """Those that look at the same come together."""
+    fixtures = item._fixtureinfo.name2fixturedefs.items()
+    of_module = sorted(name for name, definitions in fixtures if definitions[-1].scope == "module")
+    parameters = item.callspec.indices if hasattr(item, "callspec") else {}
+    return commits(item), len(of_module), of_module, [parameters.get(name, 0) for name in of_module]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
+    if fixturedef.scope == "module":
+        active.add(fixturedef.argname)
+    return (yield)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
+    active.discard(fixturedef.argname)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Whatever the order: undo what the module's fixtures wrote before a test that did not ask for all of them."""
+    if active & {"shared", "committed"} and not active <= {*item.fixturenames}:
+        item.session._setupstate.teardown_exact(item.session)

@@ -23,13 +23,14 @@ from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import CHARTS
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
+from tests.patience import PATIENCE
 from tests.web_server import WebServer
 
 OpenPage = Callable[..., Page]
 LOS_ANGELES = "America/Los_Angeles"
 PASSWORD = "correct horse"
 NAMES = [chart.name for chart in CHARTS]
-PATIENCE = 60_000  # milliseconds; a machine may be slow, and waiting ends as soon as there is no more reason to
+MILLISECONDS = 1000 * PATIENCE
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -68,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def playwright() -> Iterator[Playwright]:
     # Playwright keeps an event loop running in this thread, which Django takes for a reason not to use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as started:
         yield started
         connections.close_all()  # Django keeps those that are opened beside the loop apart, and finds them only here
@@ -114,7 +115,7 @@ def open_page(chromium: Browser, web_server: WebServer, watch: Watch) -> Iterato
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": web_server.url} | options
         context = chromium.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
         watch.over(page)
         return page

@@ -14,6 +14,7 @@ from aggregates.accounts import keys
 from aggregates.models import Organization, UsageLog, User
 from tests.clients import model
 from tests.clients.environments import HERE, python_of
+from tests.patience import PATIENCE
 from tests.web_server import WebServer
 
 TYPES = {"http/protobuf": "application/x-protobuf", "http/json": "application/json"}
@@ -37,7 +38,7 @@ def run(site: WebServer, key: str, **environment: str) -> None:
             env={**ours, **said, "OPENAI_BASE_URL": address},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -220,15 +220,19 @@ def height(query: UsageQuery, sums: Sums) -> Decimal:
     return Decimal(sum(getattr(sums, name) for name in RANKS[query.rank]))
 
 
-@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
-def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
-    source: Source, statements: int, acme: Organization, call: MakeCall
-) -> None:
-    first, last = date(2025, 3, 1), date(2025, 4, 20)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+@pytest.fixture(scope="module")
+def seven_weeks(shared: None, call: MakeCall) -> None:
+    acme = make_organization("acme")
+    record(acme, history(call, datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 20, tzinfo=UTC)))
     roll_up()
     record(acme, [call("2025-04-07T10:00Z", model="late", user_id="late", cost="0.5")])  # its week is read by day
 
+
+@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
+def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
+    source: Source, statements: int, seven_weeks: None, acme: Organization
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
     queries = [
         UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, source=source, by=name, **rest)
         for rest in (
@@ -259,11 +263,16 @@ def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone
     assert len(asked) == statements
 
 
-@pytest.mark.parametrize("ago", [0, 1, 12, 200])
-def test_one_call_more_is_in_the_next_answer(ago: int, acme: Organization, call: MakeCall) -> None:
+@pytest.fixture(scope="module")
+def ten_months(shared: None, call: MakeCall) -> None:
     now = datetime.now(UTC)
-    record(acme, history(call, now - timedelta(days=300), now))
+    record(make_organization("acme"), history(call, now - timedelta(days=300), now))
     roll_up()
+
+
+@pytest.mark.parametrize("ago", [0, 1, 12, 200])
+def test_one_call_more_is_in_the_next_answer(ago: int, ten_months: None, acme: Organization, call: MakeCall) -> None:
+    now = datetime.now(UTC)
     query = UsageQuery.for_dates(acme, now.date() - timedelta(days=364), now.date(), by="model", bucket=Bucket.TOTAL)
     before = read([query])[query]
     record(acme, [call((now - timedelta(days=ago)).isoformat(), model="brand-new", cost="1.5")])

@@ -21,6 +21,7 @@ from aggregates.rollup.protocol import roll_up
 from aggregates.rollup.retention import Dropped
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
+from tests.patience import PATIENCE
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)  # with two months kept, what is before April goes
 START, END = datetime(2025, 2, 1, tzinfo=UTC), datetime(2025, 6, 10, tzinfo=UTC)
@@ -261,7 +262,7 @@ def elsewhere(work):
     done = []
     thread = Thread(target=run)
     thread.start()
-    thread.join(timeout=30)
+    thread.join(timeout=PATIENCE)
     return done[0]
 
 

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE, wait_until
 from usagesite.embedded.server import Place
 
 BASE = Path(__file__).parents[2]
@@ -76,11 +76,11 @@ class User:
         """End as a command does."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE)
 
 
 class Site:
@@ -129,13 +129,6 @@ def is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.usagesite.conftest import BASE, Site, is_locked, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.usagesite.conftest import BASE, Site, is_locked
 
 STARTED = "SELECT pg_postmaster_start_time()"
 
@@ -55,10 +56,16 @@ def test_stops_after_its_last_user_and_keeps_the_data(site: Site) -> None:
 
 
 def test_one_command_after_another_finds_it_running(site: Site) -> None:
-    first = site.user()
-    started = first.ask(STARTED)
-    first.end()
-    assert site.user().ask(STARTED) == started
+    in_time = False
+    while not in_time:  # else the machine was too slow for what is shown here
+        first, second = site.user(), site.user()
+        started = first.ask(STARTED)
+        ended = time.monotonic()
+        first.end()
+        found = second.ask(STARTED)
+        in_time = time.monotonic() - ended < 1  # second; the server lingers for two
+        second.end()
+    assert found == started
 
 
 def test_stops_after_its_last_user_was_killed(site: Site) -> None:
@@ -72,7 +79,7 @@ def test_runs_on_for_a_fork_whose_parent_has_ended(site: Site) -> None:
     user = site.user()
     started = user.ask(STARTED)
     user.tell("fork")
-    user.process.wait(timeout=60)
+    user.process.wait(timeout=PATIENCE)
     time.sleep(3)
     assert user.ask(STARTED) == started
 

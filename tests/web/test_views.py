@@ -28,9 +28,14 @@ JULY = "?range=custom&from=2025-07-01&to=2025-07-30"
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def summer(shared: None, call: Callable[..., Call]) -> None:
+    acme = make_organization("acme")
     record(acme, some_calls(call, datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)))
+
+
+@pytest.fixture
+def usage(summer: None, acme: Organization) -> Organization:
     return acme
 
 
