@@ -11,7 +11,7 @@ help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into .venv"
 	@echo "make test     run the tests"
-	@echo "make test-fast  run all but the slow ones, in less than a minute"
+	@echo "make test-fast  run all but the slow ones, within a minute"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"

@@ -72,7 +72,7 @@ def wait_for_others() -> None:
 
 # ------------------------------------------------------------------ a test finds nothing that it did not ask for
 
-active: set[str] = set()  # the fixtures of the running module
+active: dict[str, int] = {}  # the fixtures of the running module, each with the number of its parameter
 
 
 @pytest.hookimpl(trylast=True)
@@ -86,23 +86,27 @@ def order(item: pytest.Function) -> tuple[Any, ...]:
     """Those that look at the same come together."""
     fixtures = item._fixtureinfo.name2fixturedefs.items()
     of_module = sorted(name for name, definitions in fixtures if definitions[-1].scope == "module")
-    parameters = item.callspec.indices if hasattr(item, "callspec") else {}
-    return commits(item), len(of_module), of_module, [parameters.get(name, 0) for name in of_module]
+    return commits(item), len(of_module), of_module, [parameter(item, name) for name in of_module]
+
+
+def parameter(item: pytest.Function, fixture: str) -> int:
+    return item.callspec.indices.get(fixture, 0) if hasattr(item, "callspec") else 0
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[Any]:
     if fixturedef.scope == "module":
-        active.add(fixturedef.argname)
+        active[fixturedef.argname] = request.param_index
     return (yield)
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
-    active.discard(fixturedef.argname)
+    active.pop(fixturedef.argname, None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Function) -> None:
-    """Whatever the order: undo what the module's fixtures wrote before a test that did not ask for all of them."""
-    if active & {"shared", "committed"} and not active <= {*item.fixturenames}:
+    """Whatever the order: undo what the module's fixtures wrote before a test that did not ask for just that."""
+    asked = {name: parameter(item, name) for name in item.fixturenames}
+    if not {"shared", "committed"}.isdisjoint(active) and not active.items() <= asked.items():
         item.session._setupstate.teardown_exact(item.session)

@@ -27,7 +27,7 @@ def acme(db: None) -> Organization:
 
 @pytest.fixture
 def other(db: None) -> Organization:
-    return make_organization("other")
+    return Organization.objects.filter(slug="other").first() or make_organization("other")
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[...
     roll_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [60, 1000])
 def test_it_is_what_the_log_says(
     client: Client, half_a_year: None, acme: Organization, read_secret: str, limit: int

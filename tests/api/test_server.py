@@ -16,7 +16,7 @@ from aggregates.models import UsageLog
 from tests.patience import PATIENCE
 from tests.serving import serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 MakeRow = Callable[..., dict[str, Any]]
 # The web server with this site's settings, and with less patience for slow bodies, which a test does not want to await.
 IMPATIENT = """

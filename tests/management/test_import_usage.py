@@ -390,6 +390,7 @@ def import_from_pipe() -> subprocess.Popen[str]:
     return start("import_usage", "-", "--organization", "acme", **pipes)
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> None:
     make_organization("acme")
     for content, status, said in [
@@ -412,6 +413,7 @@ def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> Non
     assert UsageLog.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
     make_organization("acme")
     with import_from_pipe() as process:
@@ -426,6 +428,7 @@ def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
     assert not UsageLog.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_progress_by_bytes_of_the_file(transactional_db: None, tmp_path: Path) -> None:
     make_organization("acme")
     path = tmp_path / "usage"

@@ -15,7 +15,7 @@ from aggregates.models import DailyAggregate
 from tests.patience import PATIENCE, wait_until
 from tests.processes import start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 Start = Callable[[], subprocess.Popen[str]]
 
 

@@ -64,6 +64,7 @@ VIEWS: dict[str, dict] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live_days", [0, 1000])
 def test_totals_are_those_of_the_log(usage: Organization, settings: Any, live_days: int) -> None:
     settings.LIVE_DAYS = live_days

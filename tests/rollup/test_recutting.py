@@ -49,6 +49,7 @@ def check(organization: Organization) -> None:
     assert dates <= set(UsageDay.objects.values_list("date", flat=True))
 
 
+@pytest.mark.slow
 def test_days_are_cut_anew_from_the_first_call_on(used, call):
     for zone in JOURNEY:
         change_time_zone(used, zone)

@@ -26,6 +26,7 @@ from tests.patience import PATIENCE
 NOW = datetime(2025, 6, 15, tzinfo=UTC)  # with two months kept, what is before April goes
 START, END = datetime(2025, 2, 1, tzinfo=UTC), datetime(2025, 6, 10, tzinfo=UTC)
 FIRST, LAST = date(2025, 1, 20), date(2025, 6, 14)
+pytestmark = pytest.mark.slow
 ZONES = {"acme": "America/Los_Angeles", "other": "Asia/Kolkata", "third": "UTC"}
 
 

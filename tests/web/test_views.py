@@ -123,6 +123,7 @@ def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query
     text(as_alice, f"{URL}?{query}", **headers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
 def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
     """Neither where the range that it is compared with has usage, nor where that has none either."""

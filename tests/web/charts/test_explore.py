@@ -41,6 +41,7 @@ def drawn(selection: Selection) -> Drawn:
     return explore.CHART.draw(selection, read(explore.CHART.queries(selection)))
 
 
+@pytest.mark.slow
 def test_every_form_of_every_measure_is_valid_for_plotly(usage: Organization) -> None:
     for measure, chart, bucket in product(DISPLAY_MEASURES, CHARTS, BUCKETS):
         selection = Selection(usage, QUARTER, "user", measure=measure, chart=chart, bucket=bucket, compare="before")
