@@ -132,7 +132,25 @@ def is_locked(path: Path) -> bool:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def empty_site(tmp_path: Path) -> Iterator[Site]:
+    """Nothing has run yet."""
     made = Site(tmp_path / "data")
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a server that has run: making them takes longer than most tests."""
+    made = Site(tmp_path_factory.mktemp("cluster"))
+    made.user().ask("SELECT 1")
+    made.stop()
+    return made.place.cluster
+
+
+@pytest.fixture
+def site(empty_site: Site, cluster: Path) -> Site:
+    """Its server has run before."""
+    empty_site.place.folder.mkdir(mode=0o700, parents=True)
+    subprocess.run(["cp", "-a", cluster, empty_site.place.cluster], check=True)  # its owner may be another user
+    return empty_site

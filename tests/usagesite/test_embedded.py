@@ -27,14 +27,16 @@ def recall(site: Site) -> str:
     return site.user().ask("SELECT word FROM kept")
 
 
-def test_settings_start_nothing_and_the_first_query_starts_it(site: Site) -> None:
+def test_settings_start_nothing_and_the_first_query_starts_it(empty_site: Site) -> None:
+    site = empty_site
     user = site.user()
     assert not site.place.folder.exists()
     assert user.ask("SELECT current_database()") == "usagesite"
     assert site.is_running()
 
 
-def test_users_that_start_at_once_share_one_server(site: Site) -> None:
+def test_users_that_start_at_once_share_one_server(empty_site: Site) -> None:
+    site = empty_site
     users = [site.user() for _ in range(5)]
     for user in users:
         user.tell(STARTED)
@@ -122,7 +124,8 @@ def test_a_user_that_comes_while_it_stops_gets_a_new_one(site: Site) -> None:
         assert user.ask("SELECT word FROM kept") == "kept"
 
 
-def test_a_half_made_cluster_is_made_anew(site: Site) -> None:
+def test_a_half_made_cluster_is_made_anew(empty_site: Site) -> None:
+    site = empty_site
     half = site.place.folder / "cluster.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -154,9 +157,8 @@ def test_why_it_does_not_start_is_said_in_words(site: Site) -> None:
 
 def test_a_refusal_of_a_running_server_is_an_error_at_once(site: Site) -> None:
     site.user().ask("ALTER ROLE postgres NOLOGIN")
-    started = time.monotonic()
     assert "not permitted to log in" in site.user().ask("SELECT 1")
-    assert time.monotonic() - started < 5
+    assert site.place.log.read_text().count("not permitted to log in") == 1, "it is not tried again"
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "a, b", "sp ace's"])
@@ -169,7 +171,8 @@ def test_any_name_of_the_data_folder_will_do(tmp_path: Path, name: str) -> None:
         site.stop()
 
 
-def test_only_the_server_and_its_owner_can_read_the_data(site: Site) -> None:
+def test_only_the_server_and_its_owner_can_read_the_data(empty_site: Site) -> None:
+    site = empty_site
     remember(site)
     assert stat.S_IMODE(site.place.cluster.stat().st_mode) == 0o700
     for folder in (site.place.folder, site.place.data.parent):
