@@ -8,12 +8,13 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test lint bench prove screenshots
+.PHONY: help install run test test-fast test-fast lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into $(VENV)"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
+	@echo "make test-fast  run all but the slow ones, within a minute"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
@@ -29,6 +30,9 @@ run: install
 
 test: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal
+
+test-fast: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 lint: install $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

@@ -322,6 +322,7 @@ CHECKS: tuple[Callable[[View], None], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("zone", "language"), [("UTC", "en-GB"), ("America/Los_Angeles", "de-DE"), ("Asia/Kolkata", "en-IN")]
 )

@@ -152,6 +152,7 @@ def no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "OPEN_LAG", timedelta(0))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES, zone=st.sampled_from(ZONES))

@@ -12,16 +12,18 @@ from aggregates.domain.dimensions import GRAINS
 from aggregates.ingest import record
 from aggregates.models import DailyBreakdown, UsageLog
 from aggregates.rollup.protocol import roll_up
+from tests.fixtures import make_organization
 
 CALLS = "/admin/aggregates/usagelog/"
 BREAKDOWNS = "/admin/aggregates/dailybreakdown/"
 
 
-@pytest.fixture
-def many(acme, other, staff, call, client):
-    """2,000 calls over two months; the client is staff."""
+@pytest.fixture(scope="module")
+def two_months(shared, call):
+    """2,000 calls over two months."""
     began = datetime(2025, 3, 1, tzinfo=UTC)
-    for organization in (acme, other):
+    for slug in ("acme", "other"):
+        organization = make_organization(slug)
         times = ((began + timedelta(minutes=84 * number)).isoformat() for number in range(1000))
         record(
             organization,
@@ -32,15 +34,24 @@ def many(acme, other, staff, call, client):
         )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE aggregates_usagelog, aggregates_organization")
+
+
+@pytest.fixture(scope="module")
+def rolled(two_months):
+    roll_up()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE aggregates_dailybreakdown")
+
+
+@pytest.fixture
+def many(two_months, acme, staff, client):
+    """The client is staff."""
     client.force_login(staff)
     return acme
 
 
 @pytest.fixture
-def many_rolled(many):
-    roll_up()
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE aggregates_dailybreakdown")
+def many_rolled(rolled, many):
     return many
 
 

@@ -10,6 +10,7 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Membership, Organization, UsageDay
 from aggregates.rollup import recutting
 from aggregates.rollup.protocol import roll_up
+from tests.patience import PATIENCE
 
 LIST = "/admin/aggregates/organization/"
 
@@ -95,7 +96,7 @@ def test_while_somebody_records_for_long_the_zone_stays(acme, as_staff, call, mo
     with transaction.atomic():
         record(acme, [call("2025-03-01T10:00Z")])
         thread.start()
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert "The time zone stays: usage is being recorded just now." in pages[0].content.decode()
     acme.refresh_from_db()
     assert acme.time_zone == "UTC"

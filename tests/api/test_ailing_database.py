@@ -14,7 +14,7 @@ from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
 from tests.locking import somebody_else
-from tests.processes import wait_until
+from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -101,7 +101,7 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
         sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
         wait_until(lambda: waiting_for_the_log() == 1, "the sender waits for the log")
         dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
-    sending.join(timeout=60)
+    sending.join(timeout=PATIENCE)
     assert statuses == [503]
     assert send.raw(body).status_code == 422
     assert not UsageLog.objects.exists()

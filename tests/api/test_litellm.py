@@ -118,7 +118,8 @@ def test_it_needs_a_key_and_words_that_are_known(client: Client, post: Post) -> 
 # ------------------------------------------------------------------ whatever is sent
 
 bounded = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 keys = some.sampled_from([*EVENT, "end_user", "model_parameters", "spend", "user"])
 inner = some.dictionaries(

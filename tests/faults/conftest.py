@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.patience import PATIENCE
 from tests.usagesite.conftest import BASE, Site
 from usagesite.embedded.server import PORT
 
@@ -54,7 +55,7 @@ class OwnSite:
     def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and complaints."""
         process = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        said, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=PATIENCE)
         return process.returncode, said, complained
 
     def run(self, *arguments: str | Path) -> str:

@@ -21,6 +21,7 @@ from aggregates.domain.calls import FIELDS
 from aggregates.ingest.recording import COLUMNS
 from aggregates.models import Organization, UsageDay, UsageLog
 from tests.fixtures import make_organization
+from tests.patience import PATIENCE
 from tests.processes import run_on_terminal, start
 
 Write = Callable[[str | bytes], str]
@@ -390,6 +391,7 @@ def import_from_pipe() -> subprocess.Popen[str]:
     return start("import_usage", "-", "--organization", "acme", **pipes)
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> None:
     make_organization("acme")
     for content, status, said in [
@@ -407,11 +409,12 @@ def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> Non
         with import_from_pipe() as process:
             assert process.stdin
             process.stdin.buffer.write(content)  # type: ignore[attr-defined]
-            assert process.communicate(timeout=60)[0] == said
+            assert process.communicate(timeout=PATIENCE)[0] == said
         assert process.returncode == status
     assert UsageLog.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
     make_organization("acme")
     with import_from_pipe() as process:
@@ -420,12 +423,13 @@ def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
         process.stdin.write("timestamp,model\n" + "2025-03-01,m\n" * 100_000)
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert said == "CommandError: Interrupted. Nothing of standard input was recorded.\n"
     assert process.returncode == 130
     assert not UsageLog.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_progress_by_bytes_of_the_file(transactional_db: None, tmp_path: Path) -> None:
     make_organization("acme")
     path = tmp_path / "usage"

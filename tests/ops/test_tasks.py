@@ -19,6 +19,7 @@ from aggregates.models import DailyAggregate, StaleDay, UsageDay
 from aggregates.ops import tasks
 from aggregates.ops.schedules import PLANS, ensure_schedules
 from aggregates.rollup import protocol
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_two_who_migrate_at_once_make_no_doubles():
         second = another.submit(migrate)
         with pytest.raises(TimeoutError):
             second.result(timeout=0.5)  # it waits until the first has committed
-        transaction.on_commit(lambda: second.result(timeout=60))
+        transaction.on_commit(lambda: second.result(timeout=PATIENCE))
 
     assert planned() == EXPECTED
 

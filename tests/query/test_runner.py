@@ -227,15 +227,19 @@ def height(query: UsageQuery, sums: Sums) -> Decimal:
     return Decimal(sum(getattr(sums, name) for name in RANKS[query.rank]))
 
 
-@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
-def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
-    source: Source, statements: int, acme: Organization, call: MakeCall
-) -> None:
-    first, last = date(2025, 3, 1), date(2025, 4, 20)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+@pytest.fixture(scope="module")
+def seven_weeks(shared: None, call: MakeCall) -> None:
+    acme = make_organization("acme")
+    record(acme, history(call, datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 20, tzinfo=UTC)))
     roll_up()
     record(acme, [call("2025-04-07T10:00Z", model="late", user_id="late", cost="0.5")])  # its week is read by day
 
+
+@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
+def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
+    source: Source, statements: int, seven_weeks: None, acme: Organization
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
     queries = [
         UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, source=source, by=(name,), **rest)
         for rest in (
@@ -272,11 +276,9 @@ BY_SEVERAL = (("model", "user"), ("user", "operation"), ("subject", "model"), ("
 @pytest.mark.parametrize("bucket", [Bucket.TOTAL, Bucket.WEEK])
 @pytest.mark.parametrize("source", [Source.AUTO, Source.LOG])
 def test_of_several_dimensions_the_first_groups_and_other_add_up_to_all(
-    source: Source, bucket: Bucket, acme: Organization, call: MakeCall
+    source: Source, bucket: Bucket, seven_weeks: None, acme: Organization
 ) -> None:
     first, last = date(2025, 3, 1), date(2025, 4, 20)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
-    roll_up()
     wholes = [UsageQuery.for_dates(acme, first, last, bucket=bucket, source=source, by=by) for by in BY_SEVERAL]
     tops = [replace(query, top=2) for query in wholes]
 
@@ -297,9 +299,8 @@ def test_of_several_dimensions_the_first_groups_and_other_add_up_to_all(
         assert heights == sorted(heights, reverse=True)
 
 
-def test_breakdowns_by_as_many_dimensions_are_read_at_once(acme: Organization, call: MakeCall) -> None:
+def test_breakdowns_by_as_many_dimensions_are_read_at_once(seven_weeks: None, acme: Organization) -> None:
     first, last = date(2025, 3, 1), date(2025, 4, 20)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
     queries = [UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, by=by) for by in BY_SEVERAL]
     with CaptureQueriesContext(connection) as captured:
         read(queries)
@@ -316,11 +317,16 @@ def test_a_group_of_several_dimensions_has_no_single_key(acme: Organization, cal
         _ = answer.keys
 
 
-@pytest.mark.parametrize("ago", [0, 1, 12, 200])
-def test_one_call_more_is_in_the_next_answer(ago: int, acme: Organization, call: MakeCall) -> None:
+@pytest.fixture(scope="module")
+def ten_months(shared: None, call: MakeCall) -> None:
     now = datetime.now(UTC)
-    record(acme, history(call, now - timedelta(days=300), now))
+    record(make_organization("acme"), history(call, now - timedelta(days=300), now))
     roll_up()
+
+
+@pytest.mark.parametrize("ago", [0, 1, 12, 200])
+def test_one_call_more_is_in_the_next_answer(ago: int, ten_months: None, acme: Organization, call: MakeCall) -> None:
+    now = datetime.now(UTC)
     query = UsageQuery.for_dates(acme, now.date() - timedelta(days=364), now.date(), by=("model",), bucket=Bucket.TOTAL)
     before = read([query])[query]
     record(acme, [call((now - timedelta(days=ago)).isoformat(), model="brand-new", cost="1.5")])

@@ -32,8 +32,8 @@ def call(timestamp: str, user: str = "alice") -> None:
     record(organization, [parse_call({"timestamp": timestamp, "model": "m", "user_id": user, "cost": "0.1"})])
 
 
-@pytest.fixture
-def acme(db: None) -> Organization:
+@pytest.fixture(scope="module")
+def spring(shared: None) -> None:
     """Calls on every day from the end of January into April, all rolled up."""
     organization = make_organization("acme", "America/Los_Angeles")
     noons = [datetime(day.year, day.month, day.day, 20, tzinfo=UTC) for day in days.dates(FIRST, LAST)]
@@ -46,7 +46,11 @@ def acme(db: None) -> Organization:
         ],
     )
     roll_up()
-    return organization
+
+
+@pytest.fixture
+def acme(spring: None, db: None) -> Organization:
+    return Organization.objects.get()
 
 
 def months(answer: Answer) -> tuple[date, ...]:

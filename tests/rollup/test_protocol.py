@@ -20,6 +20,7 @@ from aggregates.rollup import day_sums, protocol
 from aggregates.rollup.day_sums import Mismatch, verify
 from aggregates.rollup.protocol import roll_up, seal
 from tests.fixtures import make_organization
+from tests.patience import PATIENCE
 
 MakeCall = Callable[..., Call]
 DAY = date(2025, 3, 1)
@@ -202,12 +203,12 @@ def slow_writer(transactional_db: None, call: MakeCall) -> Iterator[tuple[Organi
         with transaction.atomic():
             record(organization, [call("2025-03-01T10:00Z", cost="2")])
             written.set()
-            commit.wait(30)
+            commit.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=write)
     thread.start()
-    assert written.wait(30)
+    assert written.wait(PATIENCE)
 
     def finish() -> None:
         commit.set()

@@ -19,7 +19,8 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from tests.processes import BASE, wait_until
+from tests.patience import wait_until
+from tests.processes import BASE
 from tests.serving import serving
 from tests.upgrade.make import HERE, LAST, SECRET
 

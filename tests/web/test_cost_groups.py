@@ -26,15 +26,19 @@ ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata")
 FIRST, LAST = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)
 
 
-@pytest.fixture(params=ZONES)
-def usage(request: pytest.FixtureRequest, db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module", params=ZONES)
+def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> None:
     """Half a year of usage that is rolled up; two days of it have changed since."""
     organization = make_organization("acme", request.param)
     record(organization, some_calls(call, FIRST, LAST, 500, every=3))
     roll_up()
     late = [call(f"2025-{month}T12:00Z", operation="late", cost="7") for month in ("05-20", "07-03")]
     record(organization, late)
-    return organization
+
+
+@pytest.fixture
+def usage(half_a_year: None, acme: Organization) -> Organization:
+    return acme
 
 
 def selection(organization: Organization, first: date, last: date, filters: Pairs = (), **rest: object) -> Selection:
@@ -59,6 +63,7 @@ VIEWS: dict[str, dict] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live_days", [0, 1000])
 def test_totals_are_those_of_the_log(usage: Organization, settings: Any, live_days: int) -> None:
     settings.LIVE_DAYS = live_days

@@ -29,9 +29,14 @@ JULY = "?range=custom&from=2025-07-01&to=2025-07-30"
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def summer(shared: None, call: Callable[..., Call]) -> None:
+    acme = make_organization("acme")
     record(acme, some_calls(call, datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)))
+
+
+@pytest.fixture
+def usage(summer: None, acme: Organization) -> Organization:
     return acme
 
 
@@ -119,6 +124,7 @@ def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query
     text(as_alice, f"{URL}?{query}", **headers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
 def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
     """Neither where the range that it is compared with has usage, nor where that has none either."""

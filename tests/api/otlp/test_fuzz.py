@@ -4,6 +4,7 @@ import gzip
 import json
 from typing import Any
 
+import pytest
 from google.protobuf.json_format import Parse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
@@ -19,8 +20,10 @@ from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, SDK, Exporter, Made, as_json, attribute, request_of
 
 JSON = "application/json"
+pytestmark = pytest.mark.slow
 bounded = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 int64 = some.integers(-(2**63), 2**63 - 1)

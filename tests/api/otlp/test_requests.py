@@ -269,6 +269,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_small_body_that_holds_a_huge_one_takes_little_memory(
     export: Exporter, acme: Organization, name: str, monkeypatch: pytest.MonkeyPatch
