@@ -168,7 +168,7 @@ def test_many_organizations_share_a_statement(db: None, call: MakeCall, django_a
     organizations = [make_organization(f"o{number}") for number in range(12)]
     for organization in organizations:
         record(organization, [call("2025-03-01T10:00Z", cost="1")])
-    with django_assert_max_num_queries(53):
+    with django_assert_max_num_queries(64):
         assert roll_up().days == 12
 
 
