@@ -33,9 +33,8 @@ def _sum(measure: Measure, expression: Composable) -> Composed:
     return SQL("sum({})" if measure.is_decimal else "sum({})::bigint").format(expression)
 
 
-# The measures by their names, as the columns of a part; and the columns of aggregates that hold their sums.
+# The measures by their names, as the columns of a part.
 NAMES = columns(measure.name for measure in MEASURES)
-TOTALS = columns(measure.column for measure in MEASURES)
 # Their sums over calls of the log; and over the rows of a part, under the same names.
 SUMS_OF_CALLS = listed(_sum(measure, SQL(measure.of_call)) for measure in MEASURES)
 SUMS = listed(SQL("{} AS {}").format(_sum(m, Identifier(m.name)), Identifier(m.name)) for m in MEASURES)
@@ -47,6 +46,8 @@ def sums_of_calls(keys: Sequence[Composable], rows: Composable) -> Composed:
     return SQL("SELECT {}, {} FROM {} GROUP BY {}").format(listed(keys), SUMS_OF_CALLS, rows, places)
 
 
-def sums_of_aggregates(keys: Iterable[Composable], rows: Composable) -> Composed:
+def sums_of_aggregates(
+    keys: Iterable[Composable], rows: Composable, measures: Iterable[Measure] = MEASURES
+) -> Composed:
     """Select the sums that aggregates hold, as they are, beside keys; `rows` is what follows FROM."""
-    return SQL("SELECT {}, {} FROM {}").format(listed(keys), TOTALS, rows)
+    return SQL("SELECT {}, {} FROM {}").format(listed(keys), columns(measure.column for measure in measures), rows)

@@ -1,6 +1,7 @@
 """The tables."""
 
 from aggregates.models.aggregate import (
+    BreakdownChunk,
     DailyAggregate,
     DailyBreakdown,
     KeptReason,
@@ -20,6 +21,7 @@ from aggregates.models.saved_preset import SavedPreset
 
 __all__ = [
     "ApiKey",
+    "BreakdownChunk",
     "DailyAggregate",
     "DailyBreakdown",
     "Job",

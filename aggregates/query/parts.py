@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from aggregates.db.sql import NAMES, listed, sums_of_aggregates, sums_of_calls
+from aggregates.db.sql import NAMES, columns, listed, sums_of_aggregates, sums_of_calls
 from aggregates.domain.dimensions import BY_NAME
-from aggregates.domain.measures import RANKS
+from aggregates.domain.measures import MEASURES, RANKS, Measure
 from aggregates.query.scans import LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
 from aggregates.query.usage_query import UsageQuery
 
@@ -44,15 +44,40 @@ def part(shape: PartShape) -> Composed:
     return SQL("WITH {}part ({}) AS NOT MATERIALIZED ({})").format(NOTHING.join(logged), names, union)
 
 
+def heights_of(query: UsageQuery, scans: Iterable[Scan]) -> list[Any]:
+    """Give the parameters of `heights`."""
+    _, values = filters_of(query)
+    return [value for scan in scans if not scan.is_log for value in scan.parameters_for(query, values)]
+
+
+def heights(shape: PartShape, rank: str) -> Composed:
+    """Compose the rows of `part` once more, by group alone and with no more than what ranks them: of chunks, what is
+    not asked for need not be unpacked. Comes after `part`."""
+    measures = [measure for measure in MEASURES if measure.name in {*RANKS[rank], "cost", "calls"}]
+    names = listed([*key_names(shape.by), columns(measure.name for measure in measures)])
+    rows: list[Composable] = [
+        select(scan, columns_of(shape.by), shape.filters, measures=measures)
+        for _, scan in shape.scans
+        if not is_log(scan)
+    ]
+    if any(is_log(scan) for _, scan in shape.scans):
+        rows.append(SQL("SELECT {} FROM logged").format(names))
+    return SQL("heights ({}) AS NOT MATERIALIZED ({})").format(names, SQL(" UNION ALL ").join(rows))
+
+
 def select(
-    shape: Shape, keys: Sequence[Composable], filters: Sequence[Filter], joined: Composable = NOTHING
+    shape: Shape,
+    keys: Sequence[Composable],
+    filters: Sequence[Filter],
+    joined: Composable = NOTHING,
+    measures: Sequence[Measure] = MEASURES,
 ) -> Composed:
     """Select the sums of a query's calls among a scan's rows, beside `keys`; `joined` is what to join to each row.
 
     Its parameters are those of the keys, and then those that the scan gives.
     """
-    rows = rows_of(shape, filters, joined)
-    return sums_of_calls(keys, rows) if is_log(shape) else sums_of_aggregates(keys, rows)
+    rows = rows_of(shape, filters, joined, keys, measures)
+    return sums_of_calls(keys, rows) if is_log(shape) else sums_of_aggregates(keys, rows, measures)
 
 
 def is_log(shape: Shape) -> bool:

@@ -12,7 +12,18 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from aggregates.db.sql import NAMES, SUMS, listed, text
 from aggregates.domain.dimensions import LONG_TAIL
-from aggregates.query.parts import Dimensions, PartShape, by_rank, columns_of, key_names, part, part_of, select
+from aggregates.query.parts import (
+    Dimensions,
+    PartShape,
+    by_rank,
+    columns_of,
+    heights,
+    heights_of,
+    key_names,
+    part,
+    part_of,
+    select,
+)
 from aggregates.query.planner import Plan
 from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of
 from aggregates.query.usage_query import Bucket, UsageQuery
@@ -119,10 +130,12 @@ def _first_and_other(keys: Sequence[Identifier]) -> Composed:
     return SQL("SELECT number, 1, {}, {} FROM whole GROUP BY 1, {} ORDER BY 1, min(rank)").format(first, SUMS, places)
 
 
-def _single(query: UsageQuery, scans: Iterable[Scan]) -> Statement:
+def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
     """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
     shape, parameters = part_of(query, scans)
-    return _single_text(shape, query.rank), [*parameters, *([query.top or None] if query.by else [])]
+    if query.by:
+        parameters += [*heights_of(query, scans), query.top or None]
+    return _single_text(shape, query.rank), parameters
 
 
 @lru_cache(maxsize=500)
@@ -134,9 +147,9 @@ def _single_text(shape: PartShape, rank: str) -> str:
     # many groups, or groups and buckets, as rows, and the sums of each would be made in vain.
     return text(
         SQL(
-            """{part}, ranked AS (
+            """{part}, {heights}, ranked AS (
                 SELECT {keys}, rank FROM ROWS FROM (
-                    unnest(ARRAY(SELECT ROW({keys}) FROM part GROUP BY {keys} {by_rank} LIMIT %s)) AS ({typed_keys})
+                    unnest(ARRAY(SELECT ROW({keys}) FROM heights GROUP BY {keys} {by_rank} LIMIT %s)) AS ({typed_keys})
                 ) WITH ORDINALITY AS ranked ({keys}, rank)
             )
             SELECT 1, bucket, {ranked_keys}, {sums} FROM part LEFT JOIN ranked USING ({keys})
@@ -144,6 +157,7 @@ def _single_text(shape: PartShape, rank: str) -> str:
             """
         ).format(
             part=rows,
+            heights=heights(shape, rank),
             keys=listed(keys),
             typed_keys=listed(SQL("{} text").format(key) for key in keys),
             ranked_keys=listed(SQL("ranked.{}").format(key) for key in keys),

@@ -100,14 +100,16 @@ def roll_plainly(organization: Organization) -> None:
 def plain_statement(grain: Grain, organization: Organization) -> str:
     """Write the statement for one grain of the day, straight from the log."""
     keys = {"organization_id": "organization_id", "date": f"'{DAY}'::date"}
-    if grain != TOTALS:
+    if grain == TOTALS:
+        keys |= {"id": "nextval('aggregates_dailyaggregate_id_seq')"}
+    else:
         keys |= {"grain": f"'{grain.name}'"}
         keys |= {column: column if column in grain.columns else "''" for column in DIMENSION_COLUMNS}
     table = "dailyaggregate" if grain == TOTALS else "dailybreakdown"
     span = days.span_of(DAY, organization.time_zone)
     return (
-        f"INSERT INTO plain_{table} (id, {', '.join(keys)}, {SUM_COLUMNS}) "
-        f"SELECT nextval('aggregates_{table}_id_seq'), {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
+        f"INSERT INTO plain_{table} ({', '.join(keys)}, {SUM_COLUMNS}) "
+        f"SELECT {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
         f"WHERE organization_id = {organization.pk} AND timestamp >= '{span.start}' AND timestamp < '{span.end}' "
         f"GROUP BY {', '.join(('organization_id', *grain.columns))}"
     )

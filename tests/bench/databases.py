@@ -32,6 +32,12 @@ def make_plain(name: str) -> None:
             f"ALTER TABLE plain_{name} ADD FOREIGN KEY (organization_id) "
             "REFERENCES aggregates_organization DEFERRABLE INITIALLY DEFERRED"
         )
+        if name == "dailybreakdown":  # a view of ours; plain SQL has a table of rows with one index
+            cursor.execute("ALTER TABLE plain_dailybreakdown DROP COLUMN id, DROP COLUMN part")
+            cursor.execute(
+                "CREATE UNIQUE INDEX ON plain_dailybreakdown "
+                "(organization_id, grain, date, operation, provider, model, user_id, subject_id, project)"
+            )
         if name == "usagelog":  # of which each partition has an index of its own
             cursor.execute("CREATE UNIQUE INDEX ON plain_usagelog (organization_id, request_id)")
 

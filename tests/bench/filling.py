@@ -8,7 +8,7 @@ from aggregates.db import clock
 from aggregates.domain import days
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import DailyAggregate, DailyBreakdown, Organization
+from aggregates.models import DailyAggregate, Organization
 from aggregates.ops import load
 from aggregates.ops.load.amounts import Load
 from aggregates.ops.load.calls import Tenant, calls_of
@@ -64,9 +64,15 @@ def fill(calls: int, today: int) -> Filled:
         today,
         recording,
         rolling,
-        DailyAggregate.objects.count() + DailyBreakdown.objects.count(),
+        DailyAggregate.objects.count() + daily_groups(),
         size(),
     )
+
+
+def daily_groups() -> int:
+    """How many groups the breakdowns of all days hold, in which chunks soever."""
+    (row,) = execute("SELECT sum(cardinality(total_calls)) FROM aggregates_breakdownchunk WHERE unit = 'day'")
+    return int(row[0])
 
 
 def latest_calls(load: Load, number: int) -> list[Call]:

@@ -92,6 +92,6 @@ def own_site(module_site: OwnSite) -> OwnSite:
     module_site.run("manage.py", "migrate", "--check")  # brings the server up
     module_site.execute(
         "TRUNCATE aggregates_usagelog, aggregates_usageday, aggregates_staleday, "
-        "aggregates_dailyaggregate, aggregates_dailybreakdown, aggregates_usageperiod, aggregates_periodbreakdown"
+        "aggregates_dailyaggregate, aggregates_breakdownchunk, aggregates_usageperiod"
     )
     return module_site

@@ -84,6 +84,14 @@ def test_calls_without_ids_are_all_recorded(acme: Organization, call: MakeCall) 
     assert len(set(log("request_id"))) == 6
 
 
+def test_ids_that_are_made_sort_as_their_calls_times_so_that_the_index_grows_at_its_end(
+    acme: Organization, call: MakeCall
+) -> None:
+    record(acme, [call(f"2025-03-01T12:{minute:02}Z") for minute in (3, 59, 0, 17, 2)])
+    by_time = UsageLog.objects.order_by("timestamp").values_list("request_id", flat=True)
+    assert list(by_time) == sorted(by_time)
+
+
 def test_ids_from_content_count_repeats_and_find_the_batch_again(acme: Organization, call: MakeCall) -> None:
     twice, once = call("2025-03-01T12:00Z", cost="1"), call("2025-03-01T12:00Z", cost="2")
     named = call("2025-03-01T12:00Z", cost="1", request_id="named")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from aggregates.db.locks import Lock
 from aggregates.domain.dimensions import GRAINS, TOTALS
-from aggregates.rollup.day_sums import target_of
+from aggregates.rollup.day_sums import ADDING, target_of
 
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
@@ -71,9 +71,11 @@ def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: boo
 def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
         return execute("SELECT 1", None, many, context)
-    for target in (target_of(TOTALS), target_of(GRAINS[0])):
-        if f"INSERT INTO {target.table}" in sql and "ON CONFLICT" not in sql:
-            sql += target.adding  # else a constraint stops the second who writes the same day
+    # Else a constraint stops the second who writes the same day.
+    if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
+        sql += ADDING.as_string()
+    if f"INSERT INTO {target_of(GRAINS[0])}" in sql.replace('"', ""):
+        sql = sql.replace("RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
     return execute(sql, params, many, context)
 
 

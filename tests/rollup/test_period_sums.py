@@ -21,6 +21,7 @@ from aggregates.rollup.recutting import change_time_zone
 from aggregates.rollup.retention import drop_month
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
+from tests.tampering import change_breakdowns, delete_breakdowns
 
 FIRST, LAST = date(2025, 1, 20), date(2025, 4, 10)
 FEBRUARY, MARCH = date(2025, 2, 1), date(2025, 3, 1)
@@ -68,7 +69,7 @@ def by_user(organization: Organization, first: date = FIRST, last: date = LAST) 
 def test_whole_months_are_read_as_such_and_the_rest_by_day(acme: Organization) -> None:
     assert months(by_user(acme)) == (FEBRUARY, MARCH)
     assert PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user").count() == len(USERS)
-    DailyBreakdown.objects.filter(date__range=(FEBRUARY, MARCH - days.DAY)).delete()
+    delete_breakdowns(DailyBreakdown.objects.filter(date__range=(FEBRUARY, MARCH - days.DAY)))
     query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by=("user",))
     assert read([query])[query].totals.calls == 3 * len([*days.dates(FIRST, LAST)]), "the days' rows are not needed"
 
@@ -146,9 +147,11 @@ def test_months_that_are_not_over_are_not_summed(db: None) -> None:
 
 
 def test_what_a_month_differs_in_is_found_and_repaired(acme: Organization) -> None:
-    PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="bob").update(total_cost=5)
-    PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="alice").delete()
-    PeriodBreakdown.objects.filter(unit="week", first=date(2025, 3, 3), grain="user", user_id="bob").delete()
+    change_breakdowns(
+        PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="bob"), total_cost=5
+    )
+    delete_breakdowns(PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user", user_id="alice"))
+    delete_breakdowns(PeriodBreakdown.objects.filter(unit="week", first=date(2025, 3, 3), grain="user", user_id="bob"))
     everything = UsagePeriod.objects.count()
     assert period_sums.verify(Period("month", MARCH), [acme.pk]) == {acme.pk: 3}
     found = verification.verify([date(2025, 3, 5)])
@@ -170,7 +173,7 @@ def test_weeks_are_read_as_such_where_no_month_is(acme: Organization) -> None:
     answer = by_user(acme)
     weeks = [period.first for period in answer.plan.periods if period.unit == "week"]
     assert weeks == [date(2025, 1, 20)]  # the others of the ends reach into a month that is read as such
-    DailyBreakdown.objects.filter(date__range=(weeks[0], weeks[0] + timedelta(days=6))).delete()
+    delete_breakdowns(DailyBreakdown.objects.filter(date__range=(weeks[0], weeks[0] + timedelta(days=6))))
     assert read([answer.query])[answer.query].totals == answer.totals, "the days' rows are not needed"
 
 
