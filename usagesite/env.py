@@ -3,7 +3,9 @@
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
 
 import dj_database_url
@@ -72,17 +74,20 @@ def secret(name: str, kept_in: Path) -> str:
         if len(value) < 32:
             stop(name, "at least 32 characters")
         return value
-    try:
-        descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+    if not kept_in.exists():
+        _keep(secrets.token_urlsafe(48), kept_in)
     kept = kept_in.read_text()
     if len(kept) < 32:
         sys.exit(f"{kept_in} should hold a secret of at least 32 characters; delete it and a new one is made.")
     return kept
+
+
+def _keep(text: str, kept_in: Path) -> None:
+    """Make a private file that has all of its text from the start; of several who do so at once the first wins."""
+    with NamedTemporaryFile("w", dir=kept_in.parent, prefix=f".{kept_in.name}-") as file, suppress(FileExistsError):
+        file.write(text)
+        file.flush()
+        os.link(file.name, kept_in)
 
 
 def database(name: str) -> dict[str, Any] | None:

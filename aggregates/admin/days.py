@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.db.kept_days import accept
+from aggregates.db.limits import lift_limits
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.models import DailyAggregate, Job, StaleDay, State, UsageDay
@@ -57,6 +58,7 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Roll up again", permissions=["roll_up"])
     def roll_up_again(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
+        lift_limits()  # a day may be of millions of calls
         with runs.record_run(Job.ADMIN) as run:
             done = [protocol.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
             for summary in done:
@@ -73,6 +75,7 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Compare with the log", permissions=["view"])
     def compare_with_log(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
+        lift_limits()  # a day may be of millions of calls
         clean = sum(
             UsageDay.objects.comparable().filter(organization__in=ids, date=day).count() for day, ids in chosen.items()
         )

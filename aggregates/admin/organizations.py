@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
+from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
@@ -45,6 +46,7 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if "time_zone" not in form.changed_data:
             return
         obj.time_zone = form.initial["time_zone"]
+        lift_limits()  # of a log of any size
         try:
             change_time_zone(obj, wanted)
         except Busy:

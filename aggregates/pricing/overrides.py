@@ -9,12 +9,9 @@ from decimal import Decimal
 from django.db.models import F, QuerySet
 
 from aggregates.domain import days
-from aggregates.domain.money import EXACT
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import PRICES
-from aggregates.pricing.rates import Rates, Tariff
-
-MILLIONTH = Decimal("1e-6")
+from aggregates.pricing.rates import Prices, Rates, Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +51,7 @@ def _override(price: PriceOverride, zone: str) -> Override:
 
 
 def rates_of(price: PriceOverride) -> Rates:
-    """A part without a price of its own is priced as its whole."""
-    write = price.input if price.cache_write is None else price.cache_write
-    of_million: tuple[Decimal, ...] = (
-        price.input,
-        price.input if price.cached is None else price.cached,
-        write,
-        write if price.cache_write_1h is None else price.cache_write_1h,
-        price.output,
-        price.output,
-    )
-    return Rates(*(EXACT.multiply(each, MILLIONTH) for each in of_million))
+    return Prices(**{name: getattr(price, name) for name in PRICES}).rates
 
 
 def listed(organization: Organization) -> QuerySet[PriceOverride]:

@@ -10,12 +10,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from aggregates.domain.money import EXACT
-from aggregates.pricing.rates import ZERO, Rates, Tariff
+from aggregates.pricing.rates import ZERO, Rates, Tariff, of_million
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-MILLIONTH, THOUSANDTH = Decimal("1e-6"), Decimal("1e-3")
+THOUSANDTH = Decimal("1e-3")
 FROM_NAME = "litellm"  # tells the package to take the provider from the model's name: “anthropic/claude-sonnet-4-5”
 
 
@@ -74,19 +74,15 @@ def _rates(price: "ModelPrice", above: int) -> Rates:
             found = next((tier.price for tier in reversed(tiers) if tier.start <= above), found.base)
         elif found is not None and not isinstance(found, Decimal):
             found = found.base
-        return None if found is None else EXACT.multiply(found, MILLIONTH)
+        return of_million(found)
 
-    # A part without a price of its own is priced as its whole.
-    plain, output, per_thousand = of("input_mtok"), of("output_mtok"), price.requests_kcount
-    cached, write, write_1h = of("cache_read_mtok"), of("cache_write_mtok"), of("cache_write_1h_mtok")
-    reasoning = of("output_reasoning_mtok")
-    write = plain if write is None else write
-    return Rates(
-        input=plain,
-        cached=plain if cached is None else cached,
-        cache_write=write,
-        cache_write_1h=write if write_1h is None else write_1h,
-        output=output,
-        reasoning=output if reasoning is None else reasoning,
+    per_thousand = price.requests_kcount
+    return Rates.filled(
+        input=of("input_mtok"),
+        cached=of("cache_read_mtok"),
+        cache_write=of("cache_write_mtok"),
+        cache_write_1h=of("cache_write_1h_mtok"),
+        output=of("output_mtok"),
+        reasoning=of("output_reasoning_mtok"),
         call=EXACT.multiply(per_thousand, THOUSANDTH) if isinstance(per_thousand, Decimal) else ZERO,
     )

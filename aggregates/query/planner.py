@@ -34,7 +34,7 @@ class DayState:
     contents: int = 1
 
     def head_of(self, day: Span) -> Span | None:
-        """The part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
+        """Give the part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
         if self.kept:
             return day if self.whole else self.rolled
         usable = self.rolled and not self.stale and self.rolled.start == day.start and self.rolled.end <= day.end
@@ -86,13 +86,13 @@ class DayStates:
         return frozenset(state.contents for state in self.states.values()) - {contents.current()}
 
 
-def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
-    """Decide, day by day, where the query is answered from.
+def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | None = None) -> Plan:
+    """Decide, day by day, where the query is answered from: if it is a part of another, from where that is.
 
     Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
     there are none.
     """
-    from_log = _reads_log(query, day_states.states)
+    from_log = _reads_log(whole or query, day_states.states)
     if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
@@ -102,7 +102,7 @@ def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
     if plan is None:
         if len(day_states.plans) >= MOST_PLANS:
             day_states.plans.clear()
-        plan = day_states.plans[key] = _planned(query, day_states, from_log, units, lacking)
+        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
     return replace(plan, grain=query.grain)
@@ -110,21 +110,21 @@ def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
 
 @cache
 def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
-    """The units of which every period falls into one bucket, and has sums of that grain; the longest first."""
+    """List the units whose periods each fall into one bucket, and have sums of that grain; the longest first."""
     within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: ("week",)}.get(bucket, ())
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 
 def _lacks(version: int, grain: Grain | None) -> bool:
-    """Whether aggregates of that version lack something that a query of this grain asks for."""
+    """Say whether aggregates of that version lack something that a query of this grain asks for."""
     return bool(contents.lacks(version)) or (grain is not None and not contents.has_grain(version, grain.name))
 
 
-def _planned(
+def _plan_days(
     query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit], lacking: Set[int]
 ) -> Plan:
-    """Where each day of the query's span is read; the same for every grain that has sums of these units, and that the
-    same contents lack."""
+    """Plan where each day of the query's span is read; the same for every grain that has sums of these units, and that
+    the same contents lack."""
     log_from = day_states.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
@@ -168,7 +168,7 @@ def _planned(
         aggregate_days=tuple(aggregate),
         head_days=tuple(heads),
         log_days=tuple(log),
-        log_spans=tuple(_joined(spans)),
+        log_spans=tuple(_join(spans)),
         empty_days=tuple(empty),
         rolled_at=max((rolled for day in aggregate if (rolled := day_states.states[day].rolled_at)), default=None),
         rolled_through=rolled_through,
@@ -185,8 +185,8 @@ def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
 
 
 def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) -> tuple[Period, ...]:
-    """The periods that can be read as such: all their days are in the range, none needs the log, and none is in another
-    one that is read, too."""
+    """Choose the periods that can be read as such: all their days are in the range, none needs the log, and none is in
+    another one that is read, too."""
     left = set(unlogged)
     chosen: list[Period] = []
     for unit in units:
@@ -198,7 +198,8 @@ def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) 
 
 
 def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
-    """Whether all days are read from the log: detail that no aggregate has, or a range so short that it is no work."""
+    """Say whether all days are read from the log: detail that no aggregate has, or a range so short that it is no
+    work."""
     if query.source == Source.LOG or query.bucket == Bucket.HOUR or query.grain is None:
         return True
     if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
@@ -207,7 +208,7 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
 
 
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
-    """Raises QueryError if the query asks of kept days what their aggregates do not hold."""
+    """Raise QueryError if the query asks of kept days what their aggregates do not hold."""
     asked = [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
     if not asked:
         return
@@ -225,13 +226,13 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
 
 
 def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
-    """Whether the span begins with the day and has all of the part that only the day's aggregates know."""
+    """Say whether the span begins with the day and has all of the part that only the day's aggregates know."""
     head = state.head_of(days.span_of(day, query.zone))
     return head is not None and head == head.clipped(span)
 
 
 def _named(kept: Sequence[date], log_from: date | None) -> str:
-    """Which days have lost their calls, in words."""
+    """Say in words which days have lost their calls."""
     if log_from and kept[-1] < log_from:
         return f"The calls of days before {log_from} are no longer kept"
     others = [day for day in kept if not log_from or day >= log_from]
@@ -248,8 +249,8 @@ def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
     raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
 
 
-def _joined(spans: Iterable[Span]) -> Iterator[Span]:
-    """Spans in order, with those that touch made one."""
+def _join(spans: Iterable[Span]) -> Iterator[Span]:
+    """Join spans that touch; they come in order."""
     held: Span | None = None
     for span in spans:
         if held and held.end == span.start:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 
 from aggregates.admin import days
 from aggregates.ingest import record
@@ -167,3 +168,20 @@ def test_staff_accept_that_a_day_is_kept(rolled, client):
     assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
     assert not UsageDay.objects.alarming().exists()
     assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]
+
+
+@pytest.mark.parametrize("action", ["roll_up_again", "compare_with_log"])
+def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action):
+    limits = set()
+
+    def look(execute, sql, params, many, context):
+        if "aggregates_usagelog" in sql and "sum(" in sql:
+            execute(
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')", None, False, context
+            )
+            limits.add(context["cursor"].fetchone())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        act(client, RECORDED, action, UsageDay.objects.filter(organization=rolled))
+    assert limits == {("0", "0")}

@@ -2,11 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -15,19 +13,12 @@ from aggregates.db.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
+from tests.locking import somebody_else
 from tests.processes import wait_until
 from tests.threads import in_a_thread
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def somebody_else() -> Iterator[psycopg.Connection]:
-    parameters = connection.get_connection_params()
-    parameters.pop("cursor_factory", None), parameters.pop("context", None)
-    with psycopg.connect(**parameters) as other:
-        yield other
 
 
 def waiting_for_the_log() -> int:

@@ -10,7 +10,8 @@ from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.ranges import of_days
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.pages import dashboard

@@ -9,8 +9,10 @@ from aggregates.db.locks import Busy
 from aggregates.domain import days
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest import record
-from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Unprice, correct
 from aggregates.models import Organization
+from aggregates.models.price import PRICE_PLACES, PRICES
+from aggregates.pricing.rates import Prices
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 from tests.proof import plain
 from tests.proof.scene import VALUES, ZONES, Scene
@@ -54,7 +56,7 @@ def price_anew(scene: Scene, organization: Organization, chance: random.Random, 
         last=last,
         filters=(("model", chance.choice(VALUES["model"])),),
     )
-    prices = Prices(*(Decimal(chance.randrange(10**8)).scaleb(-6) for _ in range(4)))
+    prices = Prices(**{kind: Decimal(chance.randrange(10**8)).scaleb(-PRICE_PLACES) for kind in PRICES})
     correction: Correction = chance.choice((Unprice(), prices, prices))
     tally.count("calls priced anew", correct(organization, criteria, correction).total.calls)
 

@@ -68,7 +68,7 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             tally.count("comparisons of breakdowns that one statement answered", len(alike) if alike[1:] else 0)
         for question, answer in answers.items():
             expected = plain.sums_of(question)
-            got = {(row.start, row.key): values(row.sums) for row in answer.rows}
+            got = {(row.start, row.group): values(row.sums) for row in answer.rows}
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
             if kept.intersection(answer.plan.aggregate_days):
                 tally.count("comparisons that read kept days")

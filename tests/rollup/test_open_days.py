@@ -51,7 +51,7 @@ class Midday:
     def plan(self) -> Plan:
         """That of 30 days up to today; sees to it that every breakdown and the platform equal the log."""
         first = self.today - timedelta(days=29)
-        for by in (None, "user", "model"):
+        for by in ((), ("user",), ("model",), ("user", "model")):
             auto, log = (
                 UsageQuery.for_dates(self.organization, first, self.today, by=by, source=source)
                 for source in (Source.AUTO, Source.LOG)

@@ -12,7 +12,8 @@ from aggregates.domain.periods import UNITS, Period
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria, Delete, correct
 from aggregates.models import DailyBreakdown, Organization, PeriodBreakdown, UsagePeriod
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import period_sums, verification
 from aggregates.rollup.protocol import roll, roll_up
@@ -56,7 +57,7 @@ def months(answer: Answer) -> tuple[date, ...]:
 def by_user(organization: Organization, first: date = FIRST, last: date = LAST) -> Answer:
     """The answer of the planner, which equals that of the log."""
     assert_equal_to_log(organization, first, last)
-    query = UsageQuery.for_dates(organization, first, last, bucket=Bucket.TOTAL, by="user")
+    query = UsageQuery.for_dates(organization, first, last, bucket=Bucket.TOTAL, by=("user",))
     return read([query])[query]
 
 
@@ -64,7 +65,7 @@ def test_whole_months_are_read_as_such_and_the_rest_by_day(acme: Organization) -
     assert months(by_user(acme)) == (FEBRUARY, MARCH)
     assert PeriodBreakdown.objects.filter(unit="month", first=MARCH, grain="user").count() == len(USERS)
     DailyBreakdown.objects.filter(date__range=(FEBRUARY, MARCH - days.DAY)).delete()
-    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by="user")
+    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by=("user",))
     assert read([query])[query].totals.calls == 3 * len([*days.dates(FIRST, LAST)]), "the days' rows are not needed"
 
 
@@ -85,7 +86,7 @@ def test_a_month_that_the_range_cuts_is_read_by_day(
 
 
 def test_days_are_not_drawn_from_months(acme: Organization) -> None:
-    query = UsageQuery.for_dates(acme, FIRST, LAST, by="user")
+    query = UsageQuery.for_dates(acme, FIRST, LAST, by=("user",))
     assert read([query])[query].plan.periods == ()
 
 
@@ -116,7 +117,7 @@ def test_a_change_of_time_zone_takes_months_out_of_use_until_their_days_are_roll
 
 
 def test_months_whose_calls_are_no_longer_kept_stay(acme: Organization) -> None:
-    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by="user")
+    query = UsageQuery.for_dates(acme, FIRST, LAST, bucket=Bucket.TOTAL, by=("user",))
     before = read([query])[query]
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what the test wrote is still of this transaction
@@ -172,7 +173,7 @@ def test_weeks_are_read_as_such_where_no_month_is(acme: Organization) -> None:
 @pytest.mark.parametrize("bucket", [Bucket.WEEK, Bucket.MONTH])
 def test_buckets_of_weeks_and_months_are_read_from_their_sums(acme: Organization, bucket: Bucket) -> None:
     call("2025-03-12T12:00Z", "u-17")
-    query = UsageQuery.for_dates(acme, FIRST + days.DAY, LAST, bucket=bucket, by="user")
+    query = UsageQuery.for_dates(acme, FIRST + days.DAY, LAST, bucket=bucket, by=("user",))
     answer, logged = (read([each])[each] for each in (query, replace(query, source=Source.LOG)))
     assert answer.rows == logged.rows
     assert {period.unit for period in answer.plan.periods} == {bucket.value}

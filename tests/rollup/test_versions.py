@@ -70,8 +70,8 @@ def test_a_grain_alone_that_old_days_lack_is_no_matter_to_others(
 ) -> None:
     before = replace(TODAYS, grains=tuple(name for name in TODAYS.grains if name != "user+subject"))
     monkeypatch.setattr(contents, "VERSIONS", (before, TODAYS))
-    assert ask(usage, by="model").plan.aggregate_days == tuple(DAYS)
-    assert ask(usage, by="user", filters=(("subject", ""),)).plan.log_days == tuple(DAYS)
+    assert ask(usage, by=("model",)).plan.aggregate_days == tuple(DAYS)
+    assert ask(usage, by=("user",), filters=(("subject", ""),)).plan.log_days == tuple(DAYS)
 
 
 def test_the_repair_renews_old_days_newest_first(usage: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_what_kept_days_lack_is_not_known(usage: Organization) -> None:
 def test_a_grain_that_kept_days_lack_is_refused_in_words(usage: Organization) -> None:
     keep(DAYS[1])
     with pytest.raises(QueryError, match="Calls of 2025-02-04 are missing .* do not hold user with subject"):
-        ask(usage, by="user", filters=(("subject", ""),))
+        ask(usage, by=("user",), filters=(("subject", ""),))
 
 
 def test_the_page_says_what_is_not_known(usage: Organization, client: Client) -> None:

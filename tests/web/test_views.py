@@ -295,3 +295,26 @@ def test_a_day_that_the_zone_skipped_is_no_error_of_the_site(client: Client, ali
     response = client.get(f"{URL}?range=custom&from={first}&to={first}")
     assert response.status_code == 200
     assert ("never was in Pacific/Apia" in response.content.decode()) == (first == "2011-12-30")
+
+
+def test_suggestions_are_the_first_25_that_contain_what_is_typed(
+    as_alice: Client, acme: Organization, call: Callable[..., Call]
+) -> None:
+    users = [f"User-{number:02}" for number in range(40)]
+    record(acme, [call("2025-07-01T12:00Z", user_id=user, cost=str(100 - n)) for n, user in enumerate(users)])
+    read: list[int] = []
+
+    def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        read.append(context["cursor"].rowcount)
+        return result
+
+    def suggested(typed: str) -> list[str]:
+        address = f"{URL}values/{JULY}&add=not_user&value={typed}"
+        return re.findall(r'<option value="([^"]*)">', text(as_alice, address))
+
+    with connection.execute_wrapper(listen):
+        assert suggested("") == users[:25]
+    assert max(read) == 25  # the database tells no more of them
+    assert suggested("uSER-3") == users[30:]
+    assert suggested("nobody") == []

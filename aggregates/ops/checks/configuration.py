@@ -91,6 +91,19 @@ def first_of_middleware(app_configs: Any, **_: Any) -> list[CheckMessage]:
     ]
 
 
+def time_limits(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if "aggregates.web.views.time_limits.TimeLimits" in settings.MIDDLEWARE:
+        return []
+    return [
+        Warning(
+            "MIDDLEWARE lacks aggregates.web.views.time_limits.TimeLimits.",
+            hint="Without it a page may wait for as long as somebody locks a table, and then fail without a word. "
+            "Put it before the middleware of sessions.",
+            id="aggregates.W020",
+        )
+    ]
+
+
 def cache_of_sessions(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """The site itself keeps nothing in a cache; sessions kept there are lost between processes."""
     if not settings.SESSION_ENGINE.endswith(".cache"):
@@ -147,6 +160,7 @@ CONFIGURATION: tuple[Check, ...] = (
     metrics_token,
     exact_transactions,
     first_of_middleware,
+    time_limits,
     cache_of_sessions,
 )
 DEPLOYMENT: tuple[Check, ...] = (reach, database_of_its_own)

@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Exists, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
 
-ANSWER_WITHIN = "5s"  # a probe that waits for longer has its answer
+ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
 MISMATCHES_SHOWN = timedelta(days=7)
 PROBED = 1000  # newest days that are not rolled up: since when each has waited
 
@@ -20,12 +21,10 @@ PROBED = 1000  # newest days that are not rolled up: since when each has waited
 def gather() -> Health:
     """Never raises because of the database: that it does not answer is part of the state."""
     try:
-        with snapshot() as now:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN}'")
+        with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
             return Health(now, True, pending, None if pending else _work(now))
-    except (OperationalError, InterfaceError):
+    except (TimedOut, OperationalError, InterfaceError):
         return Health(datetime.now(UTC), False)
 
 

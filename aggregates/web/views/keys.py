@@ -53,7 +53,7 @@ def _show(
     made: ApiKey | None = None,
     secret: Secret | None = None,
 ) -> HttpResponse:
-    """The page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
+    """Show the page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
     context = {
         "organization": organization,
         "organizations": organizations_of(request.user),
