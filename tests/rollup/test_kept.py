@@ -251,7 +251,7 @@ def test_corrections_leave_kept_days_alone_and_name_them(acme: Organization) -> 
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM aggregates_usagelog WHERE request_id = %s", [f"{MARCH}-10"])
     roll_up(force=True)
-    assert correct(acme, Criteria(), Prices(input=Decimal(1))).kept == (MARCH,)
+    assert correct(acme, Criteria(), Prices(input=Decimal(1), output=Decimal(0))).kept == (MARCH,)
     assert correct(acme, Criteria(first=MARCH), Delete()).kept == (MARCH,)
     assert reprice(acme, Criteria(), sources=("reported",)).kept == {MARCH}
     out = StringIO()
