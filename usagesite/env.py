@@ -1,4 +1,4 @@
-"""Reading settings from environment variables: a wrong value stops the start with one line."""
+"""Settings from environment variables: a wrong value stops the start with one line."""
 
 import os
 import secrets
@@ -44,7 +44,7 @@ def number(name: str, default: int, least: int, most: int) -> int:
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
-    """Host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
+    """Read host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
     value = os.environ.get(name, "")
     if not value:
         return default
@@ -56,7 +56,7 @@ def hosts(name: str, default: list[str]) -> list[str]:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder that exists or can be made, and that this process may write to; absolute."""
+    """Read a folder that exists or can be made, and that this process may write to; absolute."""
     path = Path(os.environ.get(name, "") or default).expanduser().absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def folder(name: str, default: Path) -> Path:
 
 
 def secret(name: str, kept_in: Path) -> str:
-    """A secret of at least 32 characters; when the variable is absent, one made once and kept in a file."""
+    """Read a secret of at least 32 characters; without the variable, one that is made once and kept in a file."""
     value = os.environ.get(name, "")
     if value:
         if len(value) < 32:
@@ -91,7 +91,7 @@ def _keep(text: str, kept_in: Path) -> None:
 
 
 def database(name: str) -> dict[str, Any] | None:
-    """Django's settings for a PostgreSQL URL, or None when the variable is absent."""
+    """Read Django's settings for a PostgreSQL URL, or None when the variable is absent."""
     value = os.environ.get(name, "")
     if not value:
         return None

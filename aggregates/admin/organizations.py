@@ -1,7 +1,5 @@
 """Organizations and their members."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
@@ -55,9 +53,6 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             messages.error(request, str(error))
 
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
-        """Not with usage: Django would load its whole log, only to refuse."""
-        return super().has_delete_permission(request, obj) and not (obj and has_usage(obj))
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Without “delete selected”, which asks for permission without saying for what."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+        """Refuse where there is usage, whose whole log Django would load only to refuse; and several at once, which
+        asks without saying for what."""
+        return obj is not None and super().has_delete_permission(request, obj) and not has_usage(obj)

@@ -13,7 +13,7 @@ YEARS = range(1970, 3000)  # far from where dates end, so that no time zone lead
 
 
 def iso_date(text: str) -> date:
-    """For argparse: a date written as 2025-03-09."""
+    """Parse a date written as 2025-03-09, for argparse."""
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             raise ValueError
@@ -26,7 +26,7 @@ def iso_date(text: str) -> date:
 
 
 def condition(text: str) -> tuple[str, str]:
-    """For argparse: DIMENSION=VALUE; an empty value stands for unknown."""
+    """Parse DIMENSION=VALUE, for argparse; an empty value stands for unknown."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"expected DIMENSION=VALUE, got “{text}”")

@@ -1,4 +1,4 @@
-"""What the task cluster runs: rolling up every night, and again where calls came late.
+"""The tasks of the task cluster: it rolls up every night, and again where calls came late.
 
 Neither task takes a date: both find their work in the database, so one run makes up for any number that were missed.
 """
@@ -54,7 +54,7 @@ def repair() -> str:
 
 
 def recut() -> list[str]:
-    """Whose days were cut anew because the rules of their time zone changed."""
+    """Cut days anew where the rules of a time zone changed; say whose, in words."""
     try:
         moved = recut_moved()
     except Busy:
@@ -63,7 +63,7 @@ def recut() -> list[str]:
 
 
 def drop_old_months() -> list[str]:
-    """Which months of the log were dropped, if calls are not kept for ever, and which could not be."""
+    """Drop old months of the log, if calls are not kept for ever; say which went and which could not, in words."""
     if not settings.KEEP_MONTHS:
         return []
     dropped = retention.drop_months(settings.KEEP_MONTHS, clock.now())
@@ -72,7 +72,7 @@ def drop_old_months() -> list[str]:
 
 
 def roll_up(run: RollUpRun, failures: runs.Failures) -> str:
-    """What was done, for the list of runs in the admin."""
+    """Roll up what is not clean; say what was done, for the list of runs in the admin."""
     done = protocol.roll_up(open_days=True, on_error=failures)
     runs.add_counts(run, done)
     summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"

@@ -28,7 +28,10 @@ class Override:
 
 
 def overrides_of(organization: Organization) -> list[Override]:
-    """The one that wins first: the pattern with the most letters, then the one that begins last, then the newest."""
+    """Sort an organization's prices, the one that wins first.
+
+    That is the pattern with the most letters, then the price that begins last, then the newest.
+    """
     found = list(PriceOverride.objects.filter(organization=organization).order_by("-pk"))
     found.sort(key=lambda each: each.first.toordinal() if each.first else 0, reverse=True)
     found.sort(key=lambda each: len(each.pattern.replace("*", "")), reverse=True)
@@ -36,7 +39,7 @@ def overrides_of(organization: Organization) -> list[Override]:
 
 
 def expression(pattern: str) -> re.Pattern[str]:
-    """A `*` stands for any text, also none; upper and lower case are the same."""
+    """Compile a pattern: `*` stands for any text, also none; upper and lower case are the same."""
     parts = re.split(r"\*+", pattern)
     return re.compile(".*".join(map(re.escape, parts)), re.IGNORECASE | re.DOTALL)
 
@@ -54,8 +57,8 @@ def rates_of(price: PriceOverride) -> Rates:
     return Prices(**{name: getattr(price, name) for name in PRICES}).rates
 
 
-def listed(organization: Organization) -> QuerySet[PriceOverride]:
-    """All of them, by model, and for each the one that begins last first."""
+def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
+    """List all of them, by model, and for each the one that begins last first."""
     prices = PriceOverride.objects.filter(organization=organization).select_related("created_by")
     return prices.order_by("pattern", F("first").desc(nulls_last=True))
 
@@ -68,7 +71,10 @@ def set_price(
     prices: Mapping[str, Decimal | None],
     created_by: User | None,
 ) -> PriceOverride:
-    """In place of the one for the same pattern from the same day, if there is one; `created_by` None is a command."""
+    """Set a price in place of the one for the same pattern from the same day, if there is one.
+
+    `created_by` is None for a command.
+    """
     fields = {"last": last, **{name: prices.get(name) for name in PRICES}, "created_by": created_by}
     price, _ = PriceOverride.objects.update_or_create(
         organization=organization, pattern=pattern, first=first, defaults=fields

@@ -30,13 +30,13 @@ class Model:
         self._varies = len(listed) > 1
 
     def tariff(self, instant: datetime) -> Tariff | None:
-        """The tariff of that moment; None if the table has no price for tokens."""
+        """Find the tariff of that moment; None if the table has no price for tokens."""
         return self._tariffs[id(self._info.get_prices(instant))] if self._varies else self._only
 
 
 @lru_cache(maxsize=10_000)  # names come from senders
 def find(provider: str, name: str) -> Model | None:
-    """The model of this name; of this provider unless that is ''. None if the table does not know it."""
+    """Find the model of this name; of this provider unless that is ''. None if the table does not know it."""
     from genai_prices.data_snapshot import DataSnapshot
 
     # A snapshot of its own: the package's keeps every name that it was ever asked for.
@@ -58,7 +58,7 @@ def _providers() -> "list[Provider]":
 
 
 def tariff_of(price: "ModelPrice") -> Tariff | None:
-    """None if it has no price for tokens, as with models that are paid by the hour or by subscription."""
+    """Read a tariff; None without a price for tokens, as with models paid by the hour or by subscription."""
     if price.input_mtok is None and price.output_mtok is None:
         return None
     starts = {tier.start for each in vars(price).values() for tier in getattr(each, "tiers", ())}
@@ -66,7 +66,7 @@ def tariff_of(price: "ModelPrice") -> Tariff | None:
 
 
 def _rates(price: "ModelPrice", above: int) -> Rates:
-    """The rates of calls with more input tokens than that."""
+    """Read the rates of calls with more input tokens than that."""
 
     def of(kind: str) -> Decimal | None:
         found = getattr(price, kind)

@@ -116,7 +116,7 @@ def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
 
 
 def _lacks(version: int, grain: Grain | None) -> bool:
-    """Say whether aggregates of that version lack something that a query of this grain asks for."""
+    """Tell whether aggregates of that version lack something that a query of this grain asks for."""
     return bool(contents.lacks(version)) or (grain is not None and not contents.has_grain(version, grain.name))
 
 

@@ -159,17 +159,6 @@ def test_who_may_only_look_does_not_roll_up(rolled, client):
     assert list(UsageDay.objects.values_list("rolled_at", flat=True)) == rolled_at
 
 
-def test_staff_accept_that_a_day_is_kept(rolled, client):
-    day = UsageDay.objects.get(organization=rolled, date="2025-03-01")
-    UsageDay.objects.filter(pk=day.pk).update(kept_at="2025-05-01T00:00Z", kept_reason="partition")
-    page = client.get(f"{RECORDED}?state=kept")
-    assert states(page) == [("Acme", "2025-03-01", "kept")]
-    assert "is missing, or was made anew" in page.content.decode()
-    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
-    assert not UsageDay.objects.alarming().exists()
-    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]
-
-
 @pytest.mark.parametrize("action", ["roll_up_again", "compare_with_log"])
 def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action):
     limits = set()
@@ -185,3 +174,14 @@ def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action)
     with connection.execute_wrapper(look):
         act(client, RECORDED, action, UsageDay.objects.filter(organization=rolled))
     assert limits == {("0", "0")}
+
+
+def test_staff_accept_that_a_day_is_kept(rolled, client):
+    day = UsageDay.objects.get(organization=rolled, date="2025-03-01")
+    UsageDay.objects.filter(pk=day.pk).update(kept_at="2025-05-01T00:00Z", kept_reason="partition")
+    page = client.get(f"{RECORDED}?state=kept")
+    assert states(page) == [("Acme", "2025-03-01", "kept")]
+    assert "is missing, or was made anew" in page.content.decode()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
+    assert not UsageDay.objects.alarming().exists()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]

@@ -1,4 +1,4 @@
-"""The databases that are measured: one for each number of calls, and processes that work on them."""
+"""The databases that the bench measures: one for each number of calls, and processes that work on them."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def use(name: str) -> None:
 
 
 def make_plain(name: str) -> None:
-    """A copy of a table of ours, without its rows: plain SQL keeps the same indexes, checks and references."""
+    """Copy a table of ours, without its rows: plain SQL keeps the same indexes, checks and references."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE plain_{name} (LIKE aggregates_{name} INCLUDING ALL)")
         cursor.execute(

@@ -37,13 +37,13 @@ class Filled:
 
 
 def zone_of_afternoon(now: datetime) -> str:
-    """A zone where the day is well under way, so that “today” means the same at whatever time this runs."""
+    """Find a zone where the day is well under way, so that “today” means the same at whatever time this runs."""
     ahead = AFTERNOON - now.astimezone(UTC).hour
     return f"Etc/GMT{-ahead:+}" if ahead else "UTC"
 
 
 def fill(calls: int, today: int) -> Filled:
-    """`today` is how many calls the biggest organization has so far today."""
+    """Fill a database; `today` is how many calls the biggest organization has so far today."""
     name = f"bench_{calls}"
     make(name)
     now = clock.now() - protocol.OPEN_LAG
@@ -70,7 +70,7 @@ def fill(calls: int, today: int) -> Filled:
 
 
 def latest_calls(load: Load, number: int) -> list[Call]:
-    """Of the last minutes: they are not rolled up yet."""
+    """Make calls of the last minutes: they are not rolled up yet."""
     start, step = clock.now() - protocol.OPEN_LAG, protocol.OPEN_LAG / (number + 1)
     tenant = Tenant(0, replace(load, seed=load.seed + 1))
     drawn = chain.from_iterable(calls_of(tenant, load.last, number))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from aggregates import __version__
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
@@ -91,3 +92,12 @@ def test_names_that_differ_at_their_ends_can_be_told_apart(
         assert names.all_text_contents() == models
         cut = "names => names.some((n) => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight)"
         assert not names.evaluate_all(cut)
+
+
+def test_the_version_is_at_the_bottom_of_a_short_page_too(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(viewport={"width": 390, "height": 844})
+    page.goto("/login/")
+    footer = page.get_by_role("contentinfo")
+    expect(footer).to_have_text(f"Usage {__version__}")
+    assert page.evaluate("document.querySelector('footer').getBoundingClientRect().bottom") == 844
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

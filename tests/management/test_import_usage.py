@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import re
 import signal
 import subprocess
@@ -428,8 +429,10 @@ def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
 def test_a_terminal_shows_progress_by_bytes_of_the_file(transactional_db: None, tmp_path: Path) -> None:
     make_organization("acme")
     path = tmp_path / "usage"
-    rows = "".join(f"2025-03-01T00:00:{n % 60:02}.{n},m{n}\n" for n in range(20_000))
-    path.write_bytes(gzip.compress(f"timestamp,model\n{rows}".encode()))
+    chance = random.Random(1)
+    users = (chance.randbytes(12).hex() for _ in range(20_000))  # more than Python reads at once, also compressed
+    rows = "".join(f"2025-03-01T00:00:{n % 60:02}.{n},m{n},{user}\n" for n, user in enumerate(users))
+    path.write_bytes(gzip.compress(f"timestamp,model,user_id\n{rows}".encode()))
     status, shown = run_on_terminal("import_usage", str(path), "--organization", "acme")
     assert status == 0
     assert re.search(rf"[1-9]\d?%\|.*k/{path.stat().st_size / 1000:.0f}k ", shown)

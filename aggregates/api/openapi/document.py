@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from aggregates import __version__
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.reading import USAGE, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
@@ -15,7 +16,7 @@ def document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Usage",
-            "version": "1",
+            "version": __version__,
             "summary": "Send calls to AI models, and read what they cost.",
             "description": "An API key belongs to one organization, and can either record for it or read its usage. "
             "An organization's admins make keys on its page “API keys”.",

@@ -29,7 +29,7 @@ from aggregates.query.reports import aligned
 
 
 def price(text: str) -> tuple[str, Decimal]:
-    """For argparse: KIND=USD, US dollars per million tokens of a kind."""
+    """Parse KIND=USD, for argparse: US dollars per million tokens of a kind."""
     kind, _, amount = text.partition("=")
     expected = (
         f"expected {'=USD, '.join(PRICES)}=USD with USD from 0 to {MAX_PRICE:,} and at most {PRICE_PLACES} decimals"

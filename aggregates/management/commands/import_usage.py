@@ -25,7 +25,7 @@ STEP = 1000  # calls between two looks at the progress
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """For argparse: FIELD=SOMETHING."""
+    """Parse FIELD=SOMETHING, for argparse."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"expected FIELD=..., got “{text}”")
@@ -33,7 +33,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def time(text: str) -> datetime:
-    """For argparse: a time as a log may write it."""
+    """Parse a time as a log may write it, for argparse."""
     try:
         return parse_time(text)
     except ValueError as error:
@@ -82,9 +82,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = "standard input" if options["file"] == "-" else options["file"]
         try:
-            more = mapping_given(**options)
+            more = mapping_of_arguments(**options)
             organization = find_organization(options["organization"])
-            preset = preset_given(organization, more, options["preset"], options["save_preset"])
+            preset = preset_of_arguments(organization, more, options["preset"], options["save_preset"])
             with open_usage_file(options["file"]) as file, transaction.atomic():
                 calls = FileCalls(
                     file,
@@ -92,7 +92,7 @@ class Command(BaseCommand):
                     check=ingest.retention_check(organization),
                     skip_rejected=options["on_error"] == "skip",
                 )
-                recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)
+                recorded = ingest.record(organization, self.with_progress(calls, file), ids_from_content=True)
                 if options["save_preset"]:
                     saved.save(preset, options["save_preset"])
         except MappingError as error:
@@ -108,8 +108,8 @@ class Command(BaseCommand):
         if options["save_preset"]:
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
 
-    def watched(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
-        """The calls, with a progress bar if this is a terminal: by bytes of the file where their number is known."""
+    def with_progress(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
+        """Pass the calls on, on a terminal with a progress bar: by bytes of the file where their number is known."""
         unit = "B" if file.size else " rows"
         with tqdm(total=file.size, unit=unit, unit_scale=True, leave=False, disable=None) as bar:
             for number, call in enumerate(calls):
@@ -130,15 +130,15 @@ class Command(BaseCommand):
             f"{f', {calls.pieces:,} earlier or repeated pieces of calls' if calls.pieces else ''}."
         )
         if calls.never_found:
-            self.stdout.write(f"In no row: {listed(calls.never_found)}")
+            self.stdout.write(f"In no row: {quoted_list(calls.never_found)}")
         if calls.unused:
-            self.stdout.write(f"Not used: {listed(calls.unused)}")
+            self.stdout.write(f"Not used: {quoted_list(calls.unused)}")
 
 
-def mapping_given(
+def mapping_of_arguments(
     paths: list[tuple[str, str]], values: list[tuple[str, str]], start: datetime | None, **options: Any
 ) -> FieldMapping:
-    """The mapping that the arguments are by themselves; raises MappingError."""
+    """Read the mapping that the arguments are by themselves; raises MappingError."""
     for given in (paths, values):
         names = [name for name, _ in given]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -146,12 +146,14 @@ def mapping_given(
     return FieldMapping().overridden(dict(paths), dict(values), start)
 
 
-def preset_given(organization: Organization, more: FieldMapping, name: str | None, save_as: str | None) -> SavedPreset:
-    """The preset that the arguments ask for, with what they add; raises MappingError."""
+def preset_of_arguments(
+    organization: Organization, more: FieldMapping, name: str | None, save_as: str | None
+) -> SavedPreset:
+    """Find the preset that the arguments ask for, with what they add; raises MappingError."""
     if save_as is not None:
         saved.check_name(save_as)
     return saved.with_more(saved.start_from(organization, name), more)
 
 
-def listed(names: list[str]) -> str:
+def quoted_list(names: list[str]) -> str:
     return ", ".join(map(quoted, names[:MAX_SHOWN])) + (", …" if len(names) > MAX_SHOWN else "")

@@ -105,7 +105,7 @@ def time_limits(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 
 def cache_of_sessions(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """The site itself keeps nothing in a cache; sessions kept there are lost between processes."""
+    """Warn of sessions in a cache of one process: the site keeps nothing else there, and other processes lose them."""
     if not settings.SESSION_ENGINE.endswith(".cache"):
         return []
     backend = settings.CACHES[settings.SESSION_CACHE_ALIAS]["BACKEND"]

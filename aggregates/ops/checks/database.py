@@ -24,7 +24,7 @@ Check = Callable[..., Iterable[CheckMessage]]
 
 
 def schedules(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Silent before the first migration, which makes the table and the schedules."""
+    """Find schedules that are missing; silent before the first migration, which makes them."""
     if not concerns(databases) or Schedule._meta.db_table not in connection.introspection.table_names():
         return []
     rows = Counter(Schedule.objects.exclude(repeats=0).values_list("func", flat=True))
@@ -64,7 +64,7 @@ def server(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessag
 
 
 def clocks(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The database's clock says which days are over, this machine's which range a page shows."""
+    """Compare two clocks: the database's says which days are over, this machine's which range a page shows."""
     if not concerns(databases):
         return []
     apart = abs(clock.now() - datetime.now(UTC))

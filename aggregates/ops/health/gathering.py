@@ -19,7 +19,7 @@ PROBED = 1000  # newest days that are not rolled up: since when each has waited
 
 
 def gather() -> Health:
-    """Never raises because of the database: that it does not answer is part of the state."""
+    """Read the state. It never raises because of the database: that one does not answer is part of the state."""
     try:
         with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
@@ -49,13 +49,13 @@ def _work(now: datetime) -> Work:
 
 
 def _unrolled() -> Backlog:
-    """Open days are none of the backlog."""
+    """Find closed days that are not rolled up: open days are none of the backlog."""
     counted = UsageDay.objects.not_rolled().aggregate(days=Count("*"), oldest=Min("date"))
     return Backlog(**counted, since=_waiting_since() if counted["days"] else None)
 
 
 def _waiting_since() -> datetime | None:
-    """Since when the longest waiting of the newest of them has waited: since its end, or since it was recorded.
+    """Find since when the longest waiting of the newest has waited: since its end, or since it was recorded.
 
     A day that was imported just now has not waited since it ended. Its first call tells when that was.
     """
@@ -84,7 +84,7 @@ def _lost() -> Backlog:
 
 
 def _due() -> tuple[Due, ...]:
-    """Our tasks that are scheduled to run again."""
+    """List our tasks that are scheduled to run again."""
     ours = Schedule.objects.filter(func__startswith="aggregates.").exclude(repeats=0).order_by("name")
     return tuple(Due(name, next_run) for name, next_run in ours.values_list("name", "next_run") if next_run)
 

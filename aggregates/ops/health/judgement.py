@@ -28,7 +28,7 @@ class Problem:
 
 
 def problems() -> tuple[Problem, ...]:
-    """What is wrong now."""
+    """List what is wrong now."""
     return judge(gather(), rolled_within())
 
 
@@ -41,7 +41,7 @@ def is_ready(found: tuple[Problem, ...]) -> bool:
 
 
 def judge(health: Health, within: timedelta) -> tuple[Problem, ...]:
-    """`within`: how long after its end a day may wait for its roll-up."""
+    """Judge the state; `within` is how long after its end a day may wait for its roll-up."""
     if not health.database:
         return (Problem("database", "The database does not answer."),)
     if health.pending_migrations or health.work is None:

@@ -59,7 +59,7 @@ def _show(
         "organizations": organizations_of(request.user),
         "manages": True,
         "form": form,
-        "keys": keys.listed(organization),
+        "keys": keys.keys_of(organization),
         "now": timezone.now(),
         "made": made,
         "secret": secret,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
+from aggregates.ingest.importing.presets import PRESETS
 from aggregates.models import Organization, SavedPreset, UsageLog
 from tests.api.test_litellm import EVENT, FAILURE, TOOL
 from tests.management.test_import_usage import Write, import_usage, log, refused, write
@@ -238,9 +239,9 @@ def test_saved_presets_are_an_organizations_own_and_errors_list_them(
 ) -> None:
     SavedPreset.objects.create(organization=other, name="theirs", paths={}, values={})
     SavedPreset.objects.create(organization=acme, name="ours", paths={}, values={})
+    of_the_site = ", ".join(sorted(preset.name for preset in PRESETS))
     assert refused(write(CALLS), "--preset", "theirs") == (
-        "there is no preset “theirs”; there is: aider, calls, claude-code, litellm, openai-usage-export; "
-        "saved for acme: ours."
+        f"there is no preset “theirs”; there is: {of_the_site}; saved for acme: ours."
     )
 
 
