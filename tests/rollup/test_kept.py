@@ -14,7 +14,7 @@ from aggregates.db.day_states import DAY_STATES
 from aggregates.db.partitions import ensure_partitions, existing_partitions, partition_name, settle_births
 from aggregates.domain.calls import Call, InvalidCall
 from aggregates.ingest import record, retention_check
-from aggregates.ingest.correcting import Criteria, Delete, Prices, correct
+from aggregates.ingest.correcting import Criteria, Delete, correct
 from aggregates.ingest.repricing import reprice
 from aggregates.models import (
     DailyAggregate,
@@ -27,6 +27,7 @@ from aggregates.models import (
     UsageLog,
 )
 from aggregates.ops import health, tasks
+from aggregates.pricing.rates import Prices
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 from aggregates.rollup import protocol, verification
@@ -250,7 +251,7 @@ def test_corrections_leave_kept_days_alone_and_name_them(acme: Organization) -> 
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM aggregates_usagelog WHERE request_id = %s", [f"{MARCH}-10"])
     roll_up(force=True)
-    assert correct(acme, Criteria(), Prices(input=Decimal(1))).kept == (MARCH,)
+    assert correct(acme, Criteria(), Prices(input=Decimal(1), output=Decimal(0))).kept == (MARCH,)
     assert correct(acme, Criteria(first=MARCH), Delete()).kept == (MARCH,)
     assert reprice(acme, Criteria(), sources=("reported",)).kept == {MARCH}
     out = StringIO()
@@ -282,7 +283,7 @@ def test_a_change_of_zone_explains_that_a_day_has_fewer_calls(acme: Organization
     [
         ({"bucket": Bucket.HOUR}, "daily aggregates know no hours"),
         ({"source": Source.LOG}, "the log cannot answer"),
-        ({"by": "model", "filters": (("user", "a"), ("subject", "b"))}, "no daily aggregate holds model with user"),
+        ({"by": ("model",), "filters": (("user", "a"), ("subject", "b"))}, "no daily aggregate holds model with user"),
     ],
 )
 def test_what_kept_days_cannot_answer_is_said(acme: Organization, rest: dict[str, Any], reason: str) -> None:
