@@ -247,7 +247,8 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("empty", b"", "the file is empty"),
     ("blank", b"\n\n", "the file is empty"),
     ("picture", b"\x89PNG\r\n\x1a\n\0", "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
-    ("array", "[\n{}]", "line 1: expected one JSON object a line, not an array of them"),
+    ("array", "[\n{}]", "line 2: timestamp: expected a value"),
+    ("array that is cut off", "[" + BEGIN + "\"cost\": 1},", "the JSON ends too early"),
     ("same names", f"{HEADER},cost\n", "line 1: expected column names that differ, got “cost” twice"),
     ("not gzip", b"\x1f\x8bnonsense!", "after line 0: the gzip data is damaged"),
     (
