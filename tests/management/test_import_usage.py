@@ -240,6 +240,10 @@ def test_a_header_without_rows_is_no_error(acme: Organization, write: Write) -> 
     assert import_usage(write(HEADER))[0] == "FILE: 0 rows read: 0 new, 0 already there, 0 rejected.\n"
 
 
+NAMES = (
+    "aider, anthropic-usage, auto, bedrock, calls, claude-code, codex, cursor, gemini-cli, helicone, langfuse, "
+    "litellm, openai-usage-export, openrouter"
+)
 WHOLE = "expected a whole number from 0 to 1,000,000,000"
 BEGIN = '{"timestamp": "2025-03-01", "model": "m", '
 THERE = "the columns are: “a”, “model”"
@@ -248,7 +252,7 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("blank", b"\n\n", "the file is empty"),
     ("picture", b"\x89PNG\r\n\x1a\n\0", "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
     ("array", "[\n{}]", "line 2: timestamp: expected a value"),
-    ("array that is cut off", "[" + BEGIN + "\"cost\": 1},", "the JSON ends too early"),
+    ("array that is cut off", "[" + BEGIN + '"cost": 1},', "the JSON ends too early"),
     ("same names", f"{HEADER},cost\n", "line 1: expected column names that differ, got “cost” twice"),
     ("not gzip", b"\x1f\x8bnonsense!", "after line 0: the gzip data is damaged"),
     (
@@ -348,7 +352,7 @@ def test_files_that_are_none(acme: Organization, tmp_path: Path) -> None:
         ),
         (
             ["--preset", "copilot"],
-            "there is no preset “copilot”; there is: aider, calls, claude-code, litellm, openai-usage-export.",
+            f"there is no preset “copilot”; there is: {NAMES}.",
         ),
         (["--organization", "nobody"], "There is no organization “nobody”. There is: acme."),
     ],

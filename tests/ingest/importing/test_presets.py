@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from aggregates.models import Organization, SavedPreset, UsageLog
 from tests.api.test_litellm import EVENT, FAILURE, TOOL
-from tests.management.test_import_usage import Write, import_usage, log, refused, write
+from tests.management.test_import_usage import NAMES, Write, import_usage, log, refused, write
 
 __all__ = ["write"]
 
@@ -219,6 +219,7 @@ def test_a_start_and_a_preset_of_the_site_are_remembered_with_it(acme: Organizat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("auto", "the preset “auto” comes with the site; save yours under another name."),
         ("aider", "the preset “aider” comes with the site; save yours under another name."),
         ("a b", "expected a name of at most 64 letters, digits, “.”, “_” and “-” to save the preset under."),
         ("", "expected a name of at most 64 letters, digits, “.”, “_” and “-” to save the preset under."),
@@ -239,8 +240,7 @@ def test_saved_presets_are_an_organizations_own_and_errors_list_them(
     SavedPreset.objects.create(organization=other, name="theirs", paths={}, values={})
     SavedPreset.objects.create(organization=acme, name="ours", paths={}, values={})
     assert refused(write(CALLS), "--preset", "theirs") == (
-        "there is no preset “theirs”; there is: aider, calls, claude-code, litellm, openai-usage-export; "
-        "saved for acme: ours."
+        f"there is no preset “theirs”; there is: {NAMES}; saved for acme: ours."
     )
 
 
