@@ -49,14 +49,16 @@ class Sessions:
         spawned = mapping_of(mapping_of(mapping_of(meta.get("source")).get("subagent")).get("thread_spawn"))
         parent = value_of(meta, "forked_from_id") or value_of(spawned, "parent_thread_id")
         self._ancestors = {str(parent)} if parent else set()
+        self._copied: set[str] = set()  # ancestors whose head was in it
         self._copying = bool(parent)  # what is read is a copy of the session that this one is forked off
         self._since = _time(value_of(meta, "timestamp")) or _time(written)
 
     def _is_ancestor(self, meta: Mapping[str, Any]) -> bool:
         """Whether this is the copied head of a session that the one being read is forked off."""
         one = str(value_of(meta, "id") or "")
-        if not self._copying or one not in self._ancestors:
-            return one != "" and one == self._id
+        if not self._copying or one not in self._ancestors or one in self._copied:
+            return one != "" and one == self._id  # not what the next file begins with
+        self._copied.add(one)
         if parent := value_of(meta, "forked_from_id"):
             self._ancestors.add(str(parent))
         return True

@@ -84,6 +84,12 @@ def test_a_copy_that_keeps_its_times_counts_once_too(acme: Organization, write: 
     assert log(*TOKENS) == [*TWO, (50, 0, 0, 5, 5)]
 
 
+def test_a_fork_that_was_not_gone_on_with_takes_nothing_from_what_follows(acme: Organization, write: Write) -> None:
+    auto(write, lines(*FORK[:-2], *CODEX))
+    assert log(*TOKENS) == TWO
+    assert str(log("timestamp")[0][0]) == "2026-03-02 09:00:30+00:00"
+
+
 def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, write: Write) -> None:
     spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "session-1"}}}
     files = []
