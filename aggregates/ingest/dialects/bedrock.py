@@ -6,7 +6,7 @@ from typing import Any
 
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
 
-PROVIDER = "aws.bedrock"  # OpenTelemetry's name for it
+PROVIDER = "aws"
 NAMED = re.compile(r"arn:aws[\w-]*:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/")
 # What SDKs and machines call their sessions: another one each time, and no name of a user.
 SESSION = re.compile(r"(?:botocore-session|aws-sdk|awscli-session)-?.*|i-[0-9a-f]+|[0-9a-f-]{32,36}|\d+", re.IGNORECASE)

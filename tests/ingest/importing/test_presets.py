@@ -168,7 +168,7 @@ def test_a_model_of_bedrock_is_priced_as_there(acme: Organization, write: Write,
     del reply["requestId"]
     import_usage(write(lines(reply, reply)), "--preset", "claude-code")
     assert log("request_id", "provider", "model", "cost") == [
-        ("msg_bdrk_1", "aws.bedrock", "us.anthropic.claude-opus-4-5-20251101-v1:0", Decimal("0.002772"))
+        ("msg_bdrk_1", "aws", "us.anthropic.claude-opus-4-5-20251101-v1:0", Decimal("0.002772"))
     ]
 
 
