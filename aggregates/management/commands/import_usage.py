@@ -18,6 +18,7 @@ from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
 from aggregates.ingest.importing.presets import PRESETS
+from aggregates.ingest.importing.recognition import AUTO, recognize
 from aggregates.management.arguments import find_organization
 from aggregates.models import Organization, SavedPreset
 
@@ -65,7 +66,9 @@ class Command(BaseCommand):
             default=[],
             help="give a field this value in every row; may be repeated",
         )
-        parser.add_argument("--preset", metavar="NAME", help=f"{presets}; or one that was saved")
+        parser.add_argument(
+            "--preset", metavar="NAME", help=f"auto: what the file is recognised as; {presets}; or one that was saved"
+        )
         parser.add_argument(
             "--save-preset",
             metavar="NAME",
@@ -86,9 +89,10 @@ class Command(BaseCommand):
             organization = find_organization(options["organization"])
             preset = preset_of_arguments(organization, more, options["preset"], options["save_preset"])
             with open_usage_file(options["file"]) as file, transaction.atomic():
+                recognized = recognize(file) if preset.base == AUTO else None
                 calls = FileCalls(
                     file,
-                    saved.mapping_of(preset),
+                    saved.mapping_of(preset, recognized),
                     check=ingest.retention_check(organization),
                     skip_rejected=options["on_error"] == "skip",
                 )
@@ -104,6 +108,8 @@ class Command(BaseCommand):
             raise CommandError(f"The database failed: {reason}. Nothing of {name} was recorded.") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. Nothing of {name} was recorded.", returncode=130) from None
+        if recognized:
+            self.stdout.write(f"Recognised as {recognized.name}: {recognized.about}.")
         self.report(name, calls, recorded)
         if options["save_preset"]:
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
