@@ -56,7 +56,7 @@ FRAMEWORKS = (
     *("-other", "unknown", "other"),
 )
 # Providers that pass calls on to others, whose name then begins the model's.
-GATEWAYS = ("vercel", "litellm", "openrouter", "cloudflare")
+GATEWAYS = ("vercel", "litellm", "cloudflare")
 # What Vercel's AI SDK adds for the kind of the model, also to names of providers that are not listed here.
 KIND = re.compile(
     r"\.(?:chat|responses|completion|embedding|text-embedding|messages|image|speech|transcription|language-model)$"
