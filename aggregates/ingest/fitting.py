@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -30,16 +31,29 @@ def fitting_call(fields: Mapping[str, object], misfits: list[Misfit], request_id
 
     `request_id` stands in where the one among the fields cannot be kept.
     """
-    fitting = dict(fields)
-    for name in ("user_id", "subject_id"):
-        fitting[name] = person_of(fitting.get(name))
+    call = _fitted(_with_persons(fields), misfits)
+    return call if call.request_id else call._replace(request_id=request_id)
+
+
+def fitting_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, those that would not fit shortened or left out; what every call needs stays as it is."""
+    fitting = _with_persons(fields)
+    with suppress(InvalidCall):
+        _fitted(fitting, [])
+    return fitting
+
+
+def _with_persons(fields: Mapping[str, object]) -> dict[str, object]:
+    return {**fields, **{name: person_of(fields[name]) for name in ("user_id", "subject_id") if fields.get(name)}}
+
+
+def _fitted(fields: dict[str, object], misfits: list[Misfit]) -> Call:
+    """The call of the fields, which are mended in place; raises InvalidCall."""
     while True:
         try:
-            call = parse_call(fitting)
+            return parse_call(fields)
         except InvalidCall as invalid:
-            fitting[invalid.field] = _mended(invalid, fitting.get(invalid.field), misfits)
-        else:
-            return call if call.request_id else call._replace(request_id=request_id)
+            fields[invalid.field] = _mended(invalid, fields.get(invalid.field), misfits)
 
 
 def _mended(invalid: InvalidCall, value: object, misfits: list[Misfit]) -> object:
