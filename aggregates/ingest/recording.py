@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from aggregates.db.locks import Lock, take
 from aggregates.db.partitions import ensure_partitions
 from aggregates.domain.calls import EPOCH, Call
+from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
 from aggregates.ingest.deduplication import NO_REPORT, Removed, Replaced, Report, deduplicate
 from aggregates.ingest.existing import KEY, existing
@@ -164,7 +165,9 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, report: Report) -> t
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
-    return (request_id, call.timestamp, *what, cost, source, *rest, made_from_content)
+    # The provider by its one name; ids are made from what was sent, whatever is understood of it later.
+    logged = (call.operation, provider_name(call.provider), *what[2:])
+    return (request_id, call.timestamp, *logged, cost, source, *rest, made_from_content)
 
 
 def _content_id(call: Call, what: tuple[object, ...]) -> str:

@@ -10,13 +10,13 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from aggregates.domain.money import EXACT
+from aggregates.pricing.names import names_of
 from aggregates.pricing.rates import ZERO, Rates, Tariff, of_million
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
 THOUSANDTH = Decimal("1e-3")
-FROM_NAME = "litellm"  # tells the package to take the provider from the model's name: “anthropic/claude-sonnet-4-5”
 
 
 class Model:
@@ -41,12 +41,13 @@ def find(provider: str, name: str) -> Model | None:
 
     # A snapshot of its own: the package's keeps every name that it was ever asked for.
     snapshot = DataSnapshot(_providers(), from_auto_update=False)
-    named = "/" in name and (not provider or name.lower().startswith(f"{provider.lower()}/"))
-    try:
-        _, info = snapshot.find_provider_model(name, None, FROM_NAME if named else provider or None, None)
-    except LookupError:
-        return None
-    return Model(info)
+    for one, model in names_of(provider, name):
+        try:
+            _, info = snapshot.find_provider_model(model, None, one or None, None)
+        except LookupError:
+            continue
+        return Model(info)
+    return None
 
 
 @cache

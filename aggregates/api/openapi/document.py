@@ -7,7 +7,7 @@ from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litell
 from aggregates.api.openapi.reading import USAGE, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
 from aggregates.api.openapi.shared import PROBLEM, Schema
-from aggregates.api.otlp.description import EXPORT_TRACES
+from aggregates.api.otlp.description import EXPORT_LANGFUSE_TRACES, EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES
 
 
 @cache
@@ -27,6 +27,9 @@ def document() -> Schema:
             "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
             "/api/v1/litellm": {"post": record_litellm()},
             "/v1/traces": {"post": EXPORT_TRACES},
+            "/api/public/otel/v1/traces": {"post": EXPORT_LANGFUSE_TRACES},
+            "/v1/logs": {"post": EXPORT_LOGS},
+            "/v1/metrics": {"post": EXPORT_METRICS},
         },
         "components": {
             "schemas": {

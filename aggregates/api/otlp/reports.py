@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from aggregates.api.otlp.spans import Batch, Seen
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import Call, InvalidCall
 from aggregates.ingest import Report
+from aggregates.ingest.fitting import Misfit
+from aggregates.ingest.otlp.spans import Batch, Seen
 
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
 # around them may miss some, as they do of streams.
@@ -31,22 +32,26 @@ class ReportedCall:
         return other.report.provisional and not self.report.provisional
 
 
-def reported_calls(request: ExportTraceServiceRequest) -> tuple[list[ReportedCall], list[Rejection]]:
-    """The calls, and the spans that should be calls and are not."""
-    batch, rejections = Batch(request), []
+def reported_calls(
+    request: ExportTraceServiceRequest,
+) -> tuple[list[ReportedCall], list[Rejection], list[Rejection]]:
+    """The calls, the spans that should be calls and are not, and the fields of calls that did not fit."""
+    batch, rejections, misfits = Batch(request), [], []
     told: dict[str, ReportedCall] = {}
     for index, seen in enumerate(batch.spans):
         if not seen.is_call():
             continue
+        found: list[Misfit] = []
         try:
-            one = ReportedCall(index, seen, batch.call_of(seen), _report_of(seen))
+            one = ReportedCall(index, seen, batch.call_of(seen, found), _report_of(seen))
         except InvalidCall as invalid:
             rejections.append(Rejection(index, invalid.field, invalid.reason))
             continue
+        misfits += [Rejection(index, *misfit) for misfit in found]
         request_id = one.call.request_id
         told[request_id] = _preferred(told[request_id], one, batch) if request_id in told else one
     wrappers = set(_wrappers(list(told.values()), batch))
-    return [one for one in told.values() if one not in wrappers], rejections
+    return [one for one in told.values() if one not in wrappers], rejections, misfits
 
 
 def _report_of(seen: Seen) -> Report:

@@ -1,0 +1,182 @@
+"""Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from aggregates.domain.calls import EPOCH, Call, InvalidCall
+from aggregates.domain.providers import provider_name
+from aggregates.ingest.deduplication import span_name
+from aggregates.ingest.documents import parsed
+from aggregates.ingest.fitting import Misfit, fitting_call
+from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
+from aggregates.ingest.otlp.assistants import CLAUDE_CODE
+from aggregates.ingest.otlp.attributes import (
+    AROUND,
+    EXACT_KINDS,
+    FIELD_OF,
+    KINDS,
+    LEVEL_OF_FAILURE,
+    LISTED_KINDS,
+    NAMES,
+    NO_CALLS,
+    PARAMETERS_OF_MODEL,
+)
+from aggregates.ingest.otlp.clients import beside_of
+from aggregates.ingest.otlp.usage import usage_fields
+from aggregates.ingest.otlp.values import Attributes, attributes_of, first
+
+TRACE_ID, SPAN_ID = 16, 8  # bytes
+MAX_DEPTH = 100  # of spans within spans that are looked through
+NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
+FALSE = (False, "false")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A span that came, with what is said of all spans of its program and its instrumentation."""
+
+    span: trace_pb2.Span
+    attributes: Attributes
+    resource: Attributes
+    scope: str
+    version: str = ""  # of the scope
+
+    @property
+    def name(self) -> str:
+        return span_name(self.span.trace_id, self.span.span_id)
+
+    @property
+    def parent(self) -> str:
+        parent = self.span.parent_span_id
+        return span_name(self.span.trace_id, parent) if len(parent) == SPAN_ID and any(parent) else ""
+
+    @property
+    def is_of_claude_code(self) -> bool:
+        return self.attributes.get("span.type") in KINDS["span.type"]
+
+    def is_call(self) -> bool:
+        attributes = self.attributes
+        if not attributes or any(name in attributes for name in AROUND):
+            return False
+        if attributes.get("gen_ai.operation.name") in NO_CALLS:
+            return False
+        told = {name: attributes[name] in calls for name, calls in KINDS.items() if name in attributes}
+        if any(not told.get(name, True) for name in EXACT_KINDS) or self._asks_for_what_was_made():
+            return False
+        return any(told.values()) or self._tells_usage() and not any(name in told for name in LISTED_KINDS)
+
+    def _tells_usage(self) -> bool:
+        """Whether it tells tokens: such a span is a call also where its operation is new to us."""
+        return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
+
+    def _asks_for_what_was_made(self) -> bool:
+        kind = self.attributes.get("llm.request.type")
+        return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
+
+    def has_failed(self) -> bool:
+        level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
+        return (
+            self.span.status.code == trace_pb2.Status.STATUS_CODE_ERROR
+            or "error.type" in self.attributes
+            or level == LEVEL_OF_FAILURE
+            or (self.is_of_claude_code and succeeded in FALSE)
+        )
+
+
+class Batch:
+    """The spans of a request."""
+
+    def __init__(self, request: ExportTraceServiceRequest) -> None:
+        self.spans = list(_seen(request))
+        self._by_name: dict[str, Seen] = {}
+        for seen in self.spans:
+            self._by_name.setdefault(seen.name, seen)
+
+    def ancestors(self, seen: Seen) -> Iterator[Seen]:
+        """The spans around this one that came with it, nearest first."""
+        around = self._by_name.get(seen.parent)
+        for _ in range(MAX_DEPTH):
+            if around is None or around is seen:
+                return
+            yield around
+            around = self._by_name.get(around.parent)
+
+    def call_of(self, seen: Seen, misfits: list[Misfit]) -> Call:
+        """The call that the span is; what did not fit is added to `misfits`. Raises InvalidCall."""
+        span = seen.span
+        if len(span.trace_id) != TRACE_ID or len(span.span_id) != SPAN_ID or not any(span.span_id):
+            raise InvalidCall("", f"expected a trace id of {TRACE_ID} bytes and a span id of {SPAN_ID}")
+        took = (span.end_time_unix_nano - span.start_time_unix_nano) // 1_000_000
+        fields: dict[str, object] = {
+            **(_of_claude_code(seen, misfits) if seen.is_of_claude_code else _fields(seen, misfits)),
+            "timestamp": EPOCH + timedelta(microseconds=start // 1000) if (start := _start(seen)) else None,
+            "latency_ms": took if span.end_time_unix_nano and took >= 0 else None,
+            "status": "error" if seen.has_failed() else "ok",
+            "project": project_of(seen.resource),
+        }
+        fields["user_id"] = fields.get("user_id") or self._user_of(seen)
+        return fitting_call(fields, misfits, seen.name)
+
+    def _user_of(self, seen: Seen) -> object:
+        """Who made the call, from the span, the nearest one around it that says so, or the program."""
+        spans = [seen, *self.ancestors(seen)]
+        said = (first(attributes, NAMES["user_id"]) for attributes in (*(s.attributes for s in spans), seen.resource))
+        return next((user for user in said if user is not None), None)
+
+
+def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
+    return CLAUDE_CODE.fields({**seen.resource, **seen.attributes}, misfits)
+
+
+def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
+    attributes = seen.attributes
+    provider = _provider(attributes)
+    beside = beside_of(seen.scope, seen.version, provider, attributes)
+    return {
+        "operation": first(attributes, NAMES["operation"]) or _kind(seen),
+        "provider": provider,
+        "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
+        "request_id": first(attributes, NAMES["request_id"]),
+        **usage_fields(attributes, beside, misfits),
+    }
+
+
+def _provider(attributes: Attributes) -> str:
+    """The first that is named; frameworks that name themselves are none."""
+    named = (attributes.get(name) for name in NAMES["provider"])
+    return next((one for value in named if isinstance(value, str) and (one := provider_name(value))), "")
+
+
+def _kind(seen: Seen) -> object:
+    kind = first(seen.attributes, NAMES["kind"])
+    client = LITELLM if seen.scope.startswith(LITELLM) else ""
+    return operation_name(kind, client) if isinstance(kind, str) else kind
+
+
+def _model_asked_for(attributes: Attributes) -> object:
+    """Calls that fail name their model in their parameters only."""
+    text = first(attributes, NAMES["parameters"])
+    return None if text is None else first(parsed(text), PARAMETERS_OF_MODEL)
+
+
+def project_of(resource: Attributes) -> object:
+    service = first(resource, NAMES["project"])
+    return None if isinstance(service, str) and service.startswith(NO_SERVICE) else service
+
+
+def _start(seen: Seen) -> int:
+    start: int = seen.span.start_time_unix_nano
+    return start
+
+
+def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
+    for resource_spans in request.resource_spans:
+        resource = attributes_of(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            scope = scope_spans.scope
+            for span in scope_spans.spans:
+                yield Seen(span, attributes_of(span.attributes), resource, scope.name, scope.version)
