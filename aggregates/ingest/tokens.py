@@ -64,6 +64,8 @@ def tokens_of(counts: Counts, beside: Beside = WITHIN) -> dict[str, int]:
 
 def _with_tools(counts: Counts) -> Counts:
     """The same with the results of tools in the input, unless a total says that they are there already."""
+    if not counts.tools:
+        return counts
     inside = counts._replace(input=counts.input + counts.tools, tools=0)
     ways = product((False, True), repeat=2)
     return inside if not counts.total or any(_sum(inside, *way) == counts.total for way in ways) else counts
@@ -71,6 +73,8 @@ def _with_tools(counts: Counts) -> Counts:
 
 def _told_beside(counts: Counts, beside: Beside) -> tuple[bool, bool]:
     """Whether the cache is beside the input, and the reasoning beside the output."""
+    if not (counts.cached or counts.cache_write or counts.reasoning):
+        return False, False
     certain = (counts.cache > counts.input, counts.reasoning > counts.output)
     ruled = (beside.input or certain[0], beside.output or certain[1])
     if beside.total_of_wholes and counts.total == counts.input + counts.output:

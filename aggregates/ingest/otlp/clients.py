@@ -4,6 +4,7 @@ That is for where totals and numbers themselves do not tell; see `aggregates.ing
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from aggregates.ingest.otlp.values import Attributes
@@ -49,6 +50,11 @@ def beside_of(scope: str, version: str, provider: str, attributes: Attributes) -
     if AI_SDK in attributes:
         tells_parts = any(name.startswith(AI_SDK_PARTS) for name in attributes)
         return WITHIN if tells_parts else AI_SDK_BESIDE.get(provider, WITHIN)
+    return _ruled(scope, version, provider)
+
+
+@lru_cache(maxsize=1_000)  # names come from senders
+def _ruled(scope: str, version: str, provider: str) -> Beside:
     for rule in RULES:
         if scope.startswith(rule.scope) and rule.provider in ("", provider):
             return rule.beside if not rule.before or _is_before(version, rule.before) else WITHIN

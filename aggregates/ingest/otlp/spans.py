@@ -33,6 +33,7 @@ TRACE_ID, SPAN_ID = 16, 8  # bytes
 MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
 FALSE = (False, "false")
+WHO = frozenset(NAMES["user_id"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +125,8 @@ class Batch:
     def _user_of(self, seen: Seen) -> object:
         """Who made the call, from the span, the nearest one around it that says so, or the program."""
         spans = [seen, *self.ancestors(seen)]
-        said = (first(attributes, NAMES["user_id"]) for attributes in (*(s.attributes for s in spans), seen.resource))
+        told = (*(one.attributes for one in spans), seen.resource)
+        said = (first(attributes, NAMES["user_id"]) for attributes in told if not WHO.isdisjoint(attributes))
         return next((user for user in said if user is not None), None)
 
 
