@@ -11,10 +11,9 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 
 from aggregates.admin.readonly import ReadOnlyAdmin
-from aggregates.db.day_states import STATE, State, comparable
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import MEASURES, Sums
-from aggregates.models import DailyAggregate, Job, StaleDay, UsageDay
+from aggregates.models import DailyAggregate, Job, StaleDay, State, UsageDay
 from aggregates.rollup import day_sums, protocol, runs
 
 MOST_DAYS = 400  # in one request
@@ -73,14 +72,16 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Compare with the log", permissions=["view"])
     def compare_with_log(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
-        clean = sum(comparable(ids, day).count() for day, ids in chosen.items())
+        clean = sum(
+            UsageDay.objects.comparable().filter(organization__in=ids, date=day).count() for day, ids in chosen.items()
+        )
         found = [mismatch for day, ids in sorted(chosen.items()) for mismatch in day_sums.verify(day, ids)]
         if found:
             report(request, found)
         elif clean:
             messages.success(request, f"Compared {plural(clean, 'day')} with the log: equal.")
         if left := sum(map(len, chosen.values())) - clean:
-            messages.warning(request, f"Left out {plural(left, 'day')}: not rolled up, stale, or no longer kept.")
+            messages.warning(request, f"Left out {plural(left, 'day')}: not rolled up, stale, or kept.")
 
     def chosen(self, request: HttpRequest, queryset: Days) -> dict[date, list[int]]:
         """Organizations by date; none if they are more than one request should work on."""
@@ -131,9 +132,8 @@ class DailyAggregateAdmin(DayAdmin):
     readonly_fields = ("state", "rolled_up_at")
 
     def get_queryset(self, request: HttpRequest) -> Days:
-        day = UsageDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date")).annotate(
-            state=STATE
-        )
+        days = UsageDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date"))
+        day = days.with_state()
         stated: Days = (
             super()
             .get_queryset(request)
@@ -167,7 +167,7 @@ class UsageDayAdmin(DayAdmin):
     def get_queryset(self, request: HttpRequest) -> Days:
         marks = StaleDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date")).order_by()
         number = Subquery(marks.values("date").annotate(number=Count("*")).values("number"))
-        stated: Days = super().get_queryset(request).annotate(state=STATE, marks=number)
+        stated: Days = UsageDay.objects.with_state().annotate(marks=number)
         return stated
 
     @admin.display(description="batches that came late")

@@ -1,56 +1,32 @@
-"""The state of recorded days, for those who oversee roll-ups: open, clean, stale, or not rolled."""
+"""The state of recorded days in SQL: what may be read of their aggregates, for statements that plan or roll up.
 
-from collections.abc import Collection
-from datetime import date
-from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+It is said in one place; `UsageDay.objects` says the same for lists of days.
+"""
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
-from django.db.models.functions import Now
+from psycopg import sql
 
-from aggregates.models import StaleDay, UsageDay
+from aggregates.models import LogHole, StaleDay, UsageDay
 
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
+HOLES = sql.SQL("SELECT since, until, born_at FROM {}").format(sql.Identifier(LogHole._meta.db_table))
 
+# Conditions on a row `day` of UsageDay. `LOST` is for statements that have HOLES as a table expression `hole`.
+KEPT = sql.SQL("day.kept_at IS NOT NULL")
+MARKED = sql.SQL("""EXISTS (
+    SELECT FROM {} AS mark WHERE mark.organization_id = day.organization_id AND mark.date = day.date
+)""").format(sql.Identifier(StaleDay._meta.db_table))
+UNROLLED = sql.SQL("(day.rolled_through IS NULL OR day.rolled_through < day.ends_at)")  # as the index of these has it
+LOST = sql.SQL("""EXISTS (
+    SELECT FROM hole
+    WHERE hole.since < day.rolled_through AND hole.until > day.starts_at AND hole.born_at > day.rolled_at
+)""")
 
-class State(StrEnum):
-    OPEN = "open"
-    CLEAN = "clean"
-    STALE = "stale"
-    NOT_ROLLED = "not rolled"
-
-
-class Stated(TypedDict):
-    state: str
-
-
-MARKS = StaleDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date"))
-# Of a UsageDay. It is clean when it is rolled through its end and nothing was recorded for it since.
-STATE = Case(
-    When(ends_at__gt=Now(), then=Value(State.OPEN.value)),
-    When(~Q(rolled_through=F("ends_at")) | Q(rolled_through=None), then=Value(State.NOT_ROLLED.value)),
-    When(Exists(MARKS), then=Value(State.STALE.value)),
-    default=Value(State.CLEAN.value),
-    output_field=TextField(),
-)
-
-
-def recorded_days(
-    organizations: Collection[int], first: date, last: date
-) -> "QuerySet[WithAnnotations[UsageDay, Stated]]":
-    """The days from first to last on which these organizations have recorded calls, with their state."""
-    return UsageDay.objects.filter(organization__in=organizations, date__range=(first, last)).annotate(state=STATE)
-
-
-def not_rolled() -> QuerySet[UsageDay]:
-    """The days of all organizations that are over and not rolled through their end: by an index of just those."""
-    unrolled = Q(rolled_through=None) | Q(rolled_through__lt=F("ends_at"))
-    return UsageDay.objects.filter(unrolled, ends_at__lte=Now())
-
-
-def comparable(organizations: Collection[int], day: date) -> QuerySet[UsageDay]:
-    """Those days of a date whose aggregates hold the log up to where they are rolled, open ones included."""
-    kept = Q(organization__log_from=None) | Q(organization__log_from__lte=day)
-    unmarked = UsageDay.objects.filter(~Exists(MARKS), kept, organization__in=organizations, date=day)
-    return unmarked.filter(rolled_through__isnull=False)
+# A row for each recorded day, to be used as a subquery. Its aggregates hold its calls from `starts_at` to before
+# `readable_through`, or none of them where that is NULL; all others of its calls are in the log. So they are of a kept
+# day, too: `is_kept` says that those up to there are in its aggregates alone. That a day has lost calls shows here
+# before anybody has noted it.
+DAY_STATES = sql.SQL("""
+    WITH hole AS MATERIALIZED ({holes})
+    SELECT organization_id, date, starts_at, ends_at, sealed_through, rolled_through, rolled_at, contents, is_kept,
+           is_marked, CASE WHEN is_kept OR NOT is_marked THEN rolled_through END AS readable_through
+    FROM (SELECT day.*, {kept} OR {lost} AS is_kept, {marked} AS is_marked FROM {days} AS day) AS day
+""").format(holes=HOLES, kept=KEPT, lost=LOST, marked=MARKED, days=sql.Identifier(UsageDay._meta.db_table))

@@ -26,6 +26,23 @@ class Busy(Exception):
     """Somebody else held a lock for longer than was waited."""
 
 
+class WrongIsolation(RuntimeError):
+    """A transaction whose snapshot is older than the locks it takes: it would not see what others did before."""
+
+
+READ_COMMITTED = "read committed"
+
+
+def check_isolation(level: str) -> None:
+    """Raises WrongIsolation unless the transaction is at READ COMMITTED."""
+    if level != READ_COMMITTED:
+        raise WrongIsolation(
+            f"Calls are recorded and changed at READ COMMITTED, and this transaction is at {level.upper()}: it would "
+            "not see what others have committed while it waited for locks, and numbers would go wrong. Do it outside "
+            "of that transaction."
+        )
+
+
 @contextmanager
 def waiting_at_most(limit: str) -> Iterator[None]:
     """A part of the caller's transaction that waits for no lock longer than, say, "3s".

@@ -1,6 +1,8 @@
 """The monthly partitions of the usage log."""
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,10 +10,15 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from aggregates.db import clock
+from aggregates.db.kept_days import Day, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
-from aggregates.models import UsageLog
+from aggregates.domain.days import INSTANT, Span
+from aggregates.models import UsageDay, UsageLog
 
 TABLE = UsageLog._meta.db_table
+NAME = re.compile(rf"{TABLE}_(\d{{4}})_(\d{{2}})")
+SETTLED = "born -infinity"  # before any day that was rolled up there
 MONTH, TWO_MONTHS = timedelta(days=31), timedelta(days=62)  # from the first of any month, within the next ones
 
 
@@ -21,12 +28,17 @@ def months(first: date, last: date) -> Iterator[date]:
         yield date(number // 12, number % 12 + 1, 1)
 
 
+def months_of(span: Span) -> Iterator[date]:
+    """The first day of each month (UTC) that the span has a part of."""
+    return months(span.start.astimezone(UTC).date(), (span.end - INSTANT).astimezone(UTC).date())
+
+
 def partition_name(month: date) -> str:
     return f"{TABLE}_{month:%Y_%m}"
 
 
 # Takes no snapshot itself.
-HOLD_LOG = f"LOCK TABLE ONLY {TABLE} IN ACCESS SHARE MODE"
+HOLD_LOG = sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(sql.Identifier(TABLE)).as_string()
 
 
 def hold_log() -> None:
@@ -42,13 +54,15 @@ def hold_log() -> None:
 def lock_out() -> None:
     """Wait for all who read or write the log, and keep them out until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
+        statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(TABLE))
+        cursor.execute(statement.as_string())
 
 
 def ensure_partitions(wanted: Iterable[date]) -> list[str]:
     """Make the partitions that are missing for these months (UTC), within the caller's transaction if there is one.
 
-    Returns the names of those it made.
+    A day of which a part is rolled up there has lost its calls, so it becomes kept first. Returns the names of those it
+    made.
     """
     names = {partition_name(month): month.replace(day=1) for month in wanted}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -58,6 +72,7 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
             take(Lock.PARTITIONS)
             missing = _missing(cursor, names)  # somebody else may have made them while we waited
         for name in missing:
+            keep_month(*bounds_of(names[name]))
             _create(cursor, name, names[name])
     return missing
 
@@ -94,16 +109,55 @@ def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def existing_months() -> list[date]:
-    """The months that have a partition, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A month's partition by its name, the first day of its month, and whether its birth is told and may matter."""
+
+    name: str
+    month: date
+    has_birth: bool
+    is_settled: bool
+
+
+def existing_partitions() -> list[Partition]:
+    """The partitions that are named by their month, oldest first; what others attached to the log is not among them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-            "WHERE inhparent = %s::regclass ORDER BY 1",
+            "SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_inherits "
+            "JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = %s::regclass ORDER BY 1",
             [TABLE],
         )
-        parts = [name.removeprefix(f"{TABLE}_").split("_") for (name,) in cursor.fetchall()]
-        return [date(int(year), int(month), 1) for year, month in parts]
+        found = [(match, comment or "") for name, comment in cursor.fetchall() if (match := NAME.fullmatch(name))]
+    return [
+        Partition(match[0], date(int(match[1]), int(match[2]), 1), comment.startswith("born "), comment == SETTLED)
+        for match, comment in found
+    ]
+
+
+def existing_months() -> list[date]:
+    """The months that have a partition, oldest first."""
+    return [partition.month for partition in existing_partitions()]
+
+
+def settle_births() -> list[Day]:
+    """Keep the days that lost their calls, and forget the births of partitions that no day is left to be lost by.
+
+    A partition without a birth was made by others: there the calls are counted. Returns the days that became kept.
+    """
+    kept: list[Day] = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        hold_log()
+        take(Lock.PARTITIONS)
+        kept += keep_all_lost()
+        for partition in existing_partitions():
+            if partition.is_settled:
+                continue
+            start, end = bounds_of(partition.month)
+            if not partition.has_birth:
+                kept += keep_fewer(start, end)
+            if not UsageDay.objects.lost().filter(starts_at__lt=end, rolled_through__gt=start).exists():
+                _describe(cursor, partition.name, SETTLED)
+    return kept
 
 
 def drop_partition(month: date) -> None:
@@ -114,10 +168,15 @@ def drop_partition(month: date) -> None:
         )
 
 
+def bounds_of(month: date) -> tuple[datetime, datetime]:
+    """The instants at which the month begins and ends, in UTC."""
+    start = datetime(month.year, month.month, 1, tzinfo=UTC)
+    return start, datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+
+
 def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     """Made apart and then attached: that locks out nobody who reads or writes the other months."""
-    start = datetime(month.year, month.month, 1, tzinfo=UTC)
-    end = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+    start, end = bounds_of(month)
     parts = {
         "name": sql.Identifier(name),
         "log": sql.Identifier(TABLE),
@@ -131,3 +190,10 @@ def _create(cursor: CursorWrapper, name: str, month: date) -> None:
         "ALTER TABLE {log} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
     ):
         cursor.execute(sql.SQL(statement).format(**parts).as_string(cursor.connection))
+    _describe(cursor, name, f"born {clock.now().astimezone(UTC).isoformat(sep=' ')}")
+
+
+def _describe(cursor: CursorWrapper, name: str, comment: str) -> None:
+    """Write a partition's birth where a dump and a restore take it along; the view of LogHole reads it."""
+    statement = sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+    cursor.execute(statement.as_string(cursor.connection))

@@ -1,5 +1,6 @@
 """Correcting calls that were recorded: deleting them, or giving them another cost."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal, localcontext
@@ -13,7 +14,7 @@ from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
-from aggregates.ingest.day_locks import Calendar, calendar_of, lock_days, lock_zone, mark_stale
+from aggregates.ingest.day_locks import Calendar, calendar_of, kept_through, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization, UsageDay
 from aggregates.models.log import CostSource
 
@@ -72,9 +73,11 @@ class Change:
 
 @dataclass
 class Corrected:
-    """Changes by the first day of the month, in the organization's time zone."""
+    """Changes by the first day of the month, in the organization's time zone; and the days whose calls were left alone,
+    because their sums are kept."""
 
     months: dict[date, Change] = field(default_factory=dict)
+    kept: tuple[date, ...] = ()
 
     @property
     def total(self) -> Change:
@@ -86,13 +89,17 @@ def preview(organization: Organization, criteria: Criteria, correction: Correcti
     with snapshot():
         organization.refresh_from_db()
         calendar = calendar_within(organization, criteria)
-        return _by_month(calendar, _changes(organization, criteria, correction, calendar)) if calendar else Corrected()
+        if not calendar:
+            return Corrected()
+        kept = kept_within(organization, calendar)
+        return _by_month(calendar, _changes(organization, criteria, correction, calendar), kept)
 
 
 def correct(organization: Organization, criteria: Criteria, correction: Correction) -> Corrected:
     """Correct the calls in one transaction, and mark their days, so that the aggregates follow.
 
-    Calls that are as the correction would have them stay untouched, and so do those of days that are no longer kept.
+    Calls that are as the correction would have them stay untouched, and so do those of days that the log no longer
+    holds, or not wholly.
     """
     with transaction.atomic():
         lock_zone(organization)
@@ -101,14 +108,21 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         calendar = calendar_within(organization, criteria)
         if not calendar:
             return Corrected()
-        touched = [number for number, *_ in _changes(organization, criteria, correction, calendar)]
-        if not touched:
+        found = [number for number, *_ in _changes(organization, criteria, correction, calendar)]
+        if not found:
             return Corrected()
-        lock_days(organization, [calendar.date(number) for number in touched])
+        lock_days(organization, [calendar.date(number) for number in found])
+        kept = kept_within(organization, calendar)
+        touched = [number for number in found if calendar.date(number) not in kept]
         # Calls of other days that were recorded in the meantime are left alone.
         changes = _changes(organization, criteria, correction, calendar, apply_to=touched)
-        mark_stale(organization, {calendar.date(number): earliest for number, earliest, _ in changes})
-        return _by_month(calendar, changes)
+        earliest = {calendar.date(number): instant for number, instant, _ in changes}
+        deletes = isinstance(correction, Delete)
+        removed = {calendar.date(number): change.calls for number, _, change in changes if deletes}
+        mark_stale(organization, earliest, removed)
+        done = _by_month(calendar, changes)
+        done.kept = tuple(day for number in found if (day := calendar.date(number)) in kept)
+        return done
 
 
 def calendar_within(organization: Organization, criteria: Criteria) -> Calendar | None:
@@ -121,6 +135,11 @@ def calendar_within(organization: Organization, criteria: Criteria) -> Calendar 
     last = min(known["last"], criteria.last or date.max)
     zone = organization.time_zone
     return calendar_of(zone, days.midnight(first, zone), days.midnight(last, zone)) if first <= last else None
+
+
+def kept_within(organization: Organization, calendar: Calendar) -> Collection[date]:
+    """The days of the calendar whose sums are kept: corrections leave their calls alone."""
+    return kept_through(organization, calendar.date(1), calendar.date(len(calendar.bounds))).keys()
 
 
 def _changes(
@@ -196,9 +215,15 @@ def condition(organization: Organization, criteria: Criteria, calendar: Calendar
     return where, values
 
 
-def _by_month(calendar: Calendar, changes: list[tuple[int, datetime, Change]]) -> Corrected:
+def _by_month(
+    calendar: Calendar, changes: list[tuple[int, datetime, Change]], kept: Collection[date] = ()
+) -> Corrected:
     corrected = Corrected()
     for number, _, change in changes:
-        month = calendar.date(number).replace(day=1)
+        day = calendar.date(number)
+        if day in kept:
+            corrected.kept += (day,)
+            continue
+        month = day.replace(day=1)
         corrected.months[month] = corrected.months.get(month, Change()) + change
     return corrected

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
+from django.db.models import Func, TextField, Value
+from psycopg import sql
 
-from aggregates.db.locks import Lock, day_number, take_shared
+from aggregates.db.locks import Lock, check_isolation, day_number, take_shared
 from aggregates.db.partitions import hold_log
 from aggregates.domain import days
+from aggregates.domain.calls import EPOCH as EARLIEST
 from aggregates.domain.calls import Call, InvalidCall
 from aggregates.domain.days import Span
-from aggregates.models import Organization
+from aggregates.models import Organization, StaleDay, UsageDay
+
+TABLES = {
+    "days": sql.Identifier(UsageDay._meta.db_table),
+    "marks": sql.Identifier(StaleDay._meta.db_table),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +41,70 @@ def calendar_of(zone: str, earliest: datetime, latest: datetime) -> Calendar:
 
 def lock_zone(organization: Organization) -> str:
     """Keep all time zones, and the log's months, as they are until the transaction ends; gives the organization's zone,
-    and sets it there. Comes before anything that touches the log, or it could deadlock with who drops a month."""
+    and sets it there. Comes before anything that touches the log, or it could deadlock with who drops a month.
+
+    Raises WrongIsolation in a transaction that would not see what others commit from here on."""
     take_shared(Lock.ZONES)
     hold_log()
-    organization.refresh_from_db(fields=["time_zone", "log_from"])
+    level = Func(Value("transaction_isolation"), function="current_setting", output_field=TextField())
+    (known,) = Organization.objects.filter(pk=organization.pk).values_list("time_zone", "log_from", level)
+    organization.time_zone, organization.log_from, isolation = known
+    check_isolation(isolation)
     return organization.time_zone
 
 
-def lock_days(organization: Organization, touched: Collection[date]) -> None:
+def lock_days(organization: Organization, touched: Mapping[date, datetime] | Collection[date]) -> None:
     """From here on until the transaction ends, what the days are sealed through stays as it is.
 
-    Raises InvalidCall if one of them is no longer in the log.
+    Raises InvalidCall if one of them is no longer in the log, or if the earliest call of it, where that is given, is of
+    a part of the day whose sums are kept.
     """
     take_shared(Lock.DAY, map(day_number, touched))
-    check_kept(organization, min(touched))
+    check_in_log(organization, min(touched))
+    if isinstance(touched, Mapping):
+        kept = kept_through(organization, min(touched), max(touched))
+        for day in sorted(kept.keys() & touched.keys()):
+            check_not_kept(day, touched[day], kept[day])
 
 
 def retention_check(organization: Organization) -> Callable[[Call], None]:
     """A check for calls one by one: raises InvalidCall for those whose day the log no longer takes."""
-    if not organization.log_from:
+    kept = kept_through(organization, organization.log_from or date.min, date.max)
+    if not organization.log_from and not kept:
         return lambda call: None
-    earliest = days.midnight(organization.log_from, organization.time_zone)
+    first = organization.log_from or date.min
+    earliest = days.midnight(first, organization.time_zone) if organization.log_from else EARLIEST
+    latest = max(kept.values(), default=EARLIEST)
 
     def check(call: Call) -> None:
-        if call.timestamp < earliest:
-            check_kept(organization, days.date_of(call.timestamp, organization.time_zone))
+        if call.timestamp < earliest or call.timestamp < latest:
+            day = days.date_of(call.timestamp, organization.time_zone)
+            check_in_log(organization, day)
+            if day in kept:
+                check_not_kept(day, call.timestamp, kept[day])
 
     return check
 
 
-def check_kept(organization: Organization, day: date) -> None:
+def check_in_log(organization: Organization, day: date) -> None:
     """Raises InvalidCall if the organization's log no longer takes calls of the day."""
     if organization.log_from and day < organization.log_from:
         raise InvalidCall("timestamp", f"expected {organization.log_from} or later: calls of earlier days are not kept")
+
+
+def check_not_kept(day: date, timestamp: datetime, kept: datetime) -> None:
+    """Raises InvalidCall if the call is of a part of the day whose calls are known from their sums alone."""
+    if timestamp < kept:
+        raise InvalidCall(
+            "timestamp",
+            f"expected another day than {day}: calls of it are missing from the log, so its sums are kept as they are",
+        )
+
+
+def kept_through(organization: Organization, first: date, last: date) -> dict[date, datetime]:
+    """The kept days from first to last, each with the instant from which on it still takes calls: its seal."""
+    kept = UsageDay.objects.kept().filter(organization=organization, date__range=(first, last))
+    return {day: sealed or ends for day, sealed, ends in kept.values_list("date", "sealed_through", "ends_at")}
 
 
 def ensure_days(organization: Organization, touched: Iterable[date]) -> None:
@@ -75,15 +114,18 @@ def ensure_days(organization: Organization, touched: Iterable[date]) -> None:
 
 
 def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
+    # Rows that are there are not even tried: that would wait for a roller who is about to commit.
+    statement = sql.SQL("""
+        INSERT INTO {days} (organization_id, date, starts_at, ends_at)
+        SELECT %(organization)s, day, starts_at, ends_at
+        FROM unnest(%(days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+             AS span (day, starts_at, ends_at)
+        WHERE NOT EXISTS (SELECT FROM {days} WHERE organization_id = %(organization)s AND date = day)
+        ON CONFLICT DO NOTHING
+    """)
     with connection.cursor() as cursor:
         cursor.execute(
-            # Rows that are there are not even tried: that would wait for a roller who is about to commit.
-            "INSERT INTO aggregates_usageday (organization_id, date, starts_at, ends_at) "
-            "SELECT %(organization)s, day, starts_at, ends_at "
-            "FROM unnest(%(days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) "
-            "AS span (day, starts_at, ends_at) WHERE NOT EXISTS ("
-            "SELECT FROM aggregates_usageday WHERE organization_id = %(organization)s AND date = day) "
-            "ON CONFLICT DO NOTHING",
+            statement.format(**TABLES).as_string(),
             {
                 "organization": organization.pk,
                 "days": list(spans),
@@ -93,20 +135,28 @@ def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
         )
 
 
-def mark_stale(organization: Organization, changed: Mapping[date, datetime]) -> None:
+def mark_stale(
+    organization: Organization, changed: Mapping[date, datetime], removed: Mapping[date, int] | None = None
+) -> None:
     """Leave a mark where something changed before the instant that a day is sealed through; `changed` has the earliest
-    change of each day.
+    change of each day, `removed` how many calls were taken out.
 
     Which days these are the table says, not our own cut: where the two differ, because the zone has changed its rules,
     a change may lie within the neighbour's row.
     """
     ends = [days.span_of(day, organization.time_zone).end for day in changed]
+    statement = sql.SQL("""
+        INSERT INTO {marks} (organization_id, date, marked_at, removed)
+        SELECT organization_id, day.date, statement_timestamp(), sum(changed.removed)
+        FROM unnest(%s::date[], %s::timestamptz[], %s::timestamptz[], %s::bigint[])
+             AS changed (date, earliest, ends, removed)
+        JOIN {days} AS day ON day.date BETWEEN changed.date - 2 AND changed.date + 2
+        WHERE organization_id = %s AND earliest < sealed_through AND starts_at < ends
+        GROUP BY organization_id, day.date
+    """)
+    counts = [(removed or {}).get(day, 0) for day in changed]
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO aggregates_staleday (organization_id, date, marked_at) "
-            "SELECT DISTINCT organization_id, day.date, statement_timestamp() "
-            "FROM unnest(%s::date[], %s::timestamptz[], %s::timestamptz[]) AS changed (date, earliest, ends) "
-            "JOIN aggregates_usageday AS day ON day.date BETWEEN changed.date - 2 AND changed.date + 2 "
-            "WHERE organization_id = %s AND earliest < sealed_through AND starts_at < ends",
-            [list(changed), list(changed.values()), ends, organization.pk],
+            statement.format(**TABLES).as_string(),
+            [list(changed), list(changed.values()), ends, counts, organization.pk],
         )

@@ -6,7 +6,8 @@ do not name two different responses. The first one stands, unless it is provisio
 later one turns out to be within the first: then the later one takes its place, in the same transaction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from aggregates.domain import days
+from aggregates.ingest.day_locks import kept_through
 from aggregates.models import Organization
 
 ABOUT = timedelta(days=1)  # reports of one call begin at most this far apart, also across the end of a month
@@ -38,6 +40,13 @@ def span_name(trace_id: bytes, span_id: bytes) -> str:
     return f"{trace_id.hex()}-{span_id.hex()}"
 
 
+class Removed(NamedTuple):
+    """Calls that were taken out of the log: the earliest of each day, and how many."""
+
+    earliest: Mapping[date, datetime]
+    calls: Mapping[date, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Replaced:
     """Calls of the log whose place better reports take, by id."""
@@ -45,11 +54,11 @@ class Replaced:
     timestamps: Mapping[int, datetime]
     by: int = 0  # so many reports
 
-    def dates(self, zone: str) -> set[date]:
-        return {days.date_of(timestamp, zone) for timestamp in self.timestamps.values()}
+    def earliest(self, zone: str) -> Mapping[date, datetime]:
+        return _by_day(self.timestamps.values(), zone).earliest
 
-    def delete(self, organization: Organization, zone: str) -> dict[date, datetime]:
-        """Take them out of the log; their earliest by day. Whoever calls this has locked the days, and marks them."""
+    def delete(self, organization: Organization, zone: str) -> Removed:
+        """Take them out of the log. Whoever calls this has locked the days, and marks them."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM aggregates_usagelog AS log USING unnest(%s::bigint[], %s::timestamptz[]) AS old (id, at) "
@@ -57,18 +66,18 @@ class Replaced:
                 "AND timestamp >= %s AND timestamp <= %s RETURNING timestamp",
                 [*self._columns(), organization.pk, min(self.timestamps.values()), max(self.timestamps.values())],
             )
-            return earliest_by_day((timestamp for (timestamp,) in cursor.fetchall()), zone)
+            return _by_day([timestamp for (timestamp,) in cursor.fetchall()], zone)
 
     def _columns(self) -> list[list[object]]:
         return [list(self.timestamps), list(self.timestamps.values())]
 
 
-def earliest_by_day(timestamps: Iterable[datetime], zone: str) -> dict[date, datetime]:
+def _by_day(timestamps: Collection[datetime], zone: str) -> Removed:
+    dates = [days.date_of(timestamp, zone) for timestamp in timestamps]
     earliest: dict[date, datetime] = {}
-    for timestamp in timestamps:
-        day = days.date_of(timestamp, zone)
+    for day, timestamp in zip(dates, timestamps, strict=True):
         earliest[day] = min(timestamp, earliest.get(day, timestamp))
-    return earliest
+    return Removed(earliest, Counter(dates))
 
 
 def deduplicate(organization: Organization, reports: Mapping[str, Report]) -> Replaced:
@@ -76,11 +85,14 @@ def deduplicate(organization: Organization, reports: Mapping[str, Report]) -> Re
 
     Where the staged report that takes a place does not say whose the call was, it keeps what the other said.
     """
-    kept_from = organization.log_from or date.min
+    reported = _reported_before(organization, reports)
+    dates = {match.id: days.date_of(match.timestamp, organization.time_zone) for match in reported}
+    log_from = organization.log_from or date.min
+    kept = kept_through(organization, min(dates.values()), max(dates.values())) if dates else {}
     found = [
-        # What the aggregates of a day alone will tell, once its calls are no longer kept, stands as it is.
-        match._replace(replaced=match.replaced and days.date_of(match.timestamp, organization.time_zone) >= kept_from)
-        for match in _reported_before(organization, reports)
+        # What the aggregates of a day alone tell, once it is kept, stands as it is.
+        match._replace(replaced=match.replaced and dates[match.id] >= log_from and dates[match.id] not in kept)
+        for match in reported
     ]
     dropped = {request_id for *_, request_id, replaced in found if not replaced}
     replacing = [match for match in found if match.request_id not in dropped]

@@ -9,6 +9,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import Error, connection, transaction
 
 from aggregates import ingest
+from aggregates.db.locks import WrongIsolation
 from aggregates.domain.calls import InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
 from aggregates.models import Organization
@@ -58,6 +59,8 @@ def _reason(error: Exception) -> str:
     match error:
         case InvalidCall():
             return f"{excerpt(error.field)}: {error.reason}" if error.field else error.reason
+        case WrongIsolation():
+            return str(error)
         case Organization.DoesNotExist():
             return "there is no such organization"
         case Error():

@@ -13,7 +13,7 @@ from aggregates.db.locks import Lock, take
 from aggregates.db.partitions import ensure_partitions
 from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
-from aggregates.ingest.deduplication import NO_REPORT, Replaced, Report, deduplicate
+from aggregates.ingest.deduplication import NO_REPORT, Removed, Replaced, Report, deduplicate
 from aggregates.ingest.existing import KEY, existing
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
@@ -106,13 +106,13 @@ def record(
         if calendar is None:
             return Recorded(0, received)  # the log has better reports of all of them
         touched = _staged_days(calendar)
-        lock_days(organization, touched | replaced.dates(zone))
-        gone = replaced.delete(organization, zone) if replaced.timestamps else {}
+        lock_days(organization, {**replaced.earliest(zone), **touched})
+        gone = replaced.delete(organization, zone) if replaced.timestamps else Removed({}, {})
         ensure_days(organization, touched)
         new = _insert(organization, calendar, with_keys=return_existing)
         mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
-        if gone:
-            mark_stale(organization, gone)
+        if gone.earliest:
+            mark_stale(organization, gone.earliest, gone.calls)
         number = sum(of_day.calls for of_day in new) - replaced.by
         if return_existing and number < received:
             keys = {key for of_day in new for key in of_day.keys or ()}
@@ -190,10 +190,14 @@ def _staged_calendar(zone: str) -> Calendar | None:
         return calendar_of(zone, earliest, latest) if earliest else None
 
 
-def _staged_days(calendar: Calendar) -> set[date]:
+def _staged_days(calendar: Calendar) -> dict[date, datetime]:
+    """The days of the staged calls, each with its earliest."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT width_bucket(timestamp, %s::timestamptz[]) FROM staged_call", [calendar.bounds])
-        return {calendar.date(number) for (number,) in cursor.fetchall()}
+        cursor.execute(
+            "SELECT width_bucket(timestamp, %s::timestamptz[]), min(timestamp) FROM staged_call GROUP BY 1",
+            [calendar.bounds],
+        )
+        return {calendar.date(number): earliest for number, earliest in cursor.fetchall()}
 
 
 def _insert(organization: Organization, calendar: Calendar, *, with_keys: bool) -> list[_New]:

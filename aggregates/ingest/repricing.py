@@ -1,6 +1,6 @@
 """Pricing recorded calls anew, after prices were added or changed: by the same rules as when they are recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.calls import FIELDS, Call
-from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition
+from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
@@ -23,9 +23,11 @@ NOTHING = Decimal(0)
 
 @dataclass
 class Repriced:
-    """Changes by the first day of the month in the organization's time zone, and by model."""
+    """Changes by the first day of the month in the organization's time zone, and by model; and the days whose calls
+    were left alone, because their sums are kept."""
 
     changes: dict[tuple[date, str], Change] = field(default_factory=dict)
+    kept: set[date] = field(default_factory=set)
 
     @property
     def total(self) -> Change:
@@ -49,7 +51,8 @@ def preview(organization: Organization, criteria: Criteria, sources: tuple[str, 
     with snapshot():
         organization.refresh_from_db()
         if calendar := calendar_within(organization, criteria):
-            for changed in _changed(organization, criteria, sources, calendar):
+            kept = kept_within(organization, calendar)
+            for changed in _but_kept(done, calendar, kept, _changed(organization, criteria, sources, calendar)):
                 _count(done, calendar, changed)
     return done
 
@@ -69,7 +72,8 @@ def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, 
         if not calendar:
             return done
         _make_table()
-        found = _changed(organization, criteria, sources, calendar)
+        kept = kept_within(organization, calendar)
+        found = _but_kept(done, calendar, kept, _changed(organization, criteria, sources, calendar))
         while batch := _some(found):
             _stage(batch)
             for changed in batch:
@@ -103,6 +107,18 @@ def _changed(
                 is_kept = after.cost is None and source == CostSource.REPORTED
                 if not is_kept and after != (call.cost, source):
                     yield _Changed(number, day, call, call.cost, after)
+
+
+def _but_kept(
+    done: Repriced, calendar: Calendar, kept: Collection[date], found: Iterator[_Changed]
+) -> Iterator[_Changed]:
+    """Those that are not of kept days; of the others only the days are noted."""
+    for changed in found:
+        day = calendar.date(changed.day)
+        if day in kept:
+            done.kept.add(day)
+        else:
+            yield changed
 
 
 def _some(found: Iterator[_Changed]) -> list[_Changed]:

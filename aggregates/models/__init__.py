@@ -1,8 +1,18 @@
 """The tables."""
 
-from aggregates.models.aggregate import DailyAggregate, DailyBreakdown, PeriodBreakdown, StaleDay, UsageDay, UsagePeriod
+from aggregates.models.aggregate import (
+    DailyAggregate,
+    DailyBreakdown,
+    KeptReason,
+    PeriodBreakdown,
+    StaleDay,
+    State,
+    Stated,
+    UsageDay,
+    UsagePeriod,
+)
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
-from aggregates.models.log import Status, UsageLog
+from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
 from aggregates.models.run import Job, Outcome, RollUpRun
@@ -14,6 +24,8 @@ __all__ = [
     "DailyBreakdown",
     "Job",
     "Kind",
+    "KeptReason",
+    "LogHole",
     "Membership",
     "PeriodBreakdown",
     "Organization",
@@ -24,6 +36,8 @@ __all__ = [
     "RollUpRun",
     "SavedPreset",
     "StaleDay",
+    "State",
+    "Stated",
     "Status",
     "UsageDay",
     "UsagePeriod",

@@ -1,8 +1,17 @@
 """Daily aggregates, and the state of each day: sealed, rolled, stale."""
 
-from django.db import models
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self, TypedDict
 
+from django.db import models
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Now
+
+from aggregates.models.log import LogHole
 from aggregates.models.organization import Organization
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 
 class Totals(models.Model):
@@ -110,6 +119,7 @@ class UsagePeriod(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     unit = models.TextField(choices=[("week", "week"), ("month", "month")])
     first = models.DateField()
+    contents = models.SmallIntegerField(db_default=1, help_text="What it holds: an entry of domain.contents.VERSIONS.")
     summed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -119,12 +129,104 @@ class UsagePeriod(models.Model):
         return f"{self.organization} {self.unit} of {self.first}"
 
 
+class State(StrEnum):
+    """What a recorded day is; aggregates.db.day_states says the same in SQL."""
+
+    OPEN = "open"
+    CLEAN = "clean"
+    STALE = "stale"
+    NOT_ROLLED = "not rolled"
+    KEPT = "kept"
+
+
+class Stated(TypedDict):
+    state: str
+
+
+# Of a UsageDay.
+KEPT = Q(kept_at__isnull=False)
+ROLLED_WHOLE = Q(rolled_through__isnull=False, rolled_through=F("ends_at"))
+UNROLLED = Q(rolled_through=None) | Q(rolled_through__lt=F("ends_at"))  # as the index of such days has it
+OVER = Q(ends_at__lte=Now())
+
+
+def _marked() -> Exists:
+    return Exists(StaleDay.objects.filter(organization=OuterRef("organization"), date=OuterRef("date")))
+
+
+class UsageDayQuerySet(models.QuerySet["UsageDay"]):
+    """What state days are in, for those who oversee roll-ups; days that are open are in none of the others."""
+
+    def with_state(self) -> "models.QuerySet[WithAnnotations[UsageDay, Stated]]":
+        """Annotate the days with their State."""
+        state = Case(
+            When(KEPT, then=Value(State.KEPT.value)),
+            When(ends_at__gt=Now(), then=Value(State.OPEN.value)),
+            When(~ROLLED_WHOLE, then=Value(State.NOT_ROLLED.value)),
+            When(_marked(), then=Value(State.STALE.value)),
+            default=Value(State.CLEAN.value),
+            output_field=models.TextField(),
+        )
+        stated: models.QuerySet[WithAnnotations[UsageDay, Stated]] = self.annotate(state=state)  # type: ignore[assignment]
+        return stated
+
+    def kept(self) -> Self:
+        """Keep to the days whose calls are no longer all in the log: nothing replaces their sums."""
+        return self.filter(KEPT)
+
+    def alarming(self) -> Self:
+        """Keep to the kept days that nobody has accepted."""
+        return self.filter(KEPT, accepted_at=None)
+
+    def not_kept(self) -> Self:
+        return self.filter(kept_at=None)
+
+    def not_rolled(self) -> Self:
+        """Keep to the days that are over and not rolled through their end: by an index of just those."""
+        return self.filter(UNROLLED, OVER)
+
+    def marked(self) -> Self:
+        """Keep to the days, open ones included, with calls that were recorded, changed or deleted late."""
+        return self.filter(_marked())
+
+    def stale(self) -> Self:
+        """Keep to the days that are to be rolled up again, because calls of theirs came late."""
+        return self.filter(ROLLED_WHOLE, _marked(), OVER, kept_at=None)
+
+    def clean(self) -> Self:
+        """Keep to the days that are rolled up through their end, with all that was recorded for them."""
+        return self.filter(ROLLED_WHOLE, ~_marked(), OVER, kept_at=None)
+
+    def comparable(self) -> Self:
+        """Keep to the days whose aggregates hold the log up to where they are rolled, open ones included."""
+        return self.filter(~_marked(), rolled_through__isnull=False, kept_at=None)
+
+    def lost(self) -> Self:
+        """Keep to the days, not kept so far, with a part that was rolled up and that the log has not had ever since."""
+        hole = LogHole.objects.filter(
+            since__lt=OuterRef("rolled_through"), until__gt=OuterRef("starts_at"), born_at__gt=OuterRef("rolled_at")
+        )
+        return self.filter(Exists(hole), rolled_through__isnull=False, kept_at=None)
+
+
+class KeptReason(models.TextChoices):
+    """Why the calls of a kept day are no longer all in the log."""
+
+    RETENTION = "retention", "its month was dropped, as too old"
+    PARTITION = "partition", "a month of the log that held its calls is missing, or was made anew"
+    CALLS = "calls", "the log holds fewer calls than were rolled up, and no correction says why"
+
+
 class UsageDay(models.Model):
     """A day on which an organization has recorded calls, as its time zone cut it when it was last looked at.
 
     It is sealed through an instant before its calls up to there are rolled up: whoever records a call from before that
     instant later sees the seal and leaves a StaleDay. Without such a mark the aggregates hold exactly the calls from
     `starts_at` to before `rolled_through`. Clean is a day without a mark that is rolled through its end.
+
+    A day is kept once calls that were rolled up are no longer in the log: its aggregates are then all there is, nothing
+    replaces them, and calls from before its seal are refused. Unless retention did that, it is an alarm until it is
+    accepted.
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
@@ -134,6 +236,14 @@ class UsageDay(models.Model):
     sealed_through = models.DateTimeField(null=True)
     rolled_through = models.DateTimeField(null=True)
     rolled_at = models.DateTimeField(null=True)
+    contents = models.SmallIntegerField(
+        db_default=1, help_text="What its aggregates hold: an entry of domain.contents.VERSIONS."
+    )
+    kept_at = models.DateTimeField(null=True, help_text="Since when its aggregates are all there is.")
+    kept_reason = models.TextField(choices=KeptReason, blank=True, db_default="")
+    accepted_at = models.DateTimeField(null=True, help_text="When somebody accepted that it is kept.")
+
+    objects = UsageDayQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -155,13 +265,26 @@ class UsageDay(models.Model):
                 ),
                 name="usage_day_sealed_first",
             ),
+            models.CheckConstraint(
+                condition=models.Q(kept_at=None, kept_reason="", accepted_at=None)
+                | models.Q(kept_at__isnull=False, kept_reason__in=KeptReason.values, rolled_through__isnull=False),
+                name="usage_day_kept_rolled",
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["date", "organization"],
                 condition=models.Q(rolled_through=None) | models.Q(rolled_through__lt=models.F("ends_at")),
                 name="usage_day_unrolled",
-            )
+            ),
+            models.Index(
+                fields=["organization", "date"], condition=models.Q(kept_at__isnull=False), name="usage_day_kept"
+            ),
+            models.Index(
+                fields=["contents", "-date"],
+                condition=models.Q(kept_at=None, rolled_through__isnull=False),
+                name="usage_day_contents",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -171,15 +294,18 @@ class UsageDay(models.Model):
 class StaleDay(models.Model):
     """A mark: calls of a day were recorded, changed or deleted before the instant through which it was sealed.
 
-    Only ever appended, and deleted by rolling.
+    Only ever appended, and deleted by rolling. `removed` is how many calls were taken out: by so many, at most, the
+    day's calls may become fewer when it is rolled up again.
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     date = models.DateField()
     marked_at = models.DateTimeField(auto_now_add=True)
+    removed = models.BigIntegerField(db_default=0)
 
     class Meta:
         indexes = [models.Index(fields=["organization", "date"], name="stale_day")]
+        constraints = [models.CheckConstraint(condition=models.Q(removed__gte=0), name="stale_day_removed_counted")]
 
     def __str__(self) -> str:
         return f"{self.organization} {self.date}"

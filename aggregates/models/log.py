@@ -121,3 +121,22 @@ class UsageLog(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+
+class LogHole(models.Model):
+    """A time of which the log does not hold the calls of before `born_at`: a view of PostgreSQL's catalogue.
+
+    A partition has a birth, which its comment tells. One that was made after its month began is a hole up to then;
+    where there is no partition, there is a hole for ever. A part of a day that was rolled up before `born_at` is lost.
+    """
+
+    since = models.DateTimeField(primary_key=True)
+    until = models.DateTimeField()
+    born_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "aggregates_loghole"
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.until}"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 
 from django.conf import settings
 
@@ -20,16 +20,23 @@ MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
 class DayState:
     """What is known of a day on which calls were recorded.
 
-    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many.
+    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many. Those
+    of a kept day hold them though it may be stale, and nothing else does; `whole` says that there are no others of it.
+    `contents` is which measures and grains the aggregates have.
     """
 
     rolled: Span | None
     rolled_at: datetime | None
     stale: bool
     calls: int = 0
+    kept: bool = False
+    whole: bool = True
+    contents: int = 1
 
     def head_of(self, day: Span) -> Span | None:
         """The part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
+        if self.kept:
+            return day if self.whole else self.rolled
         usable = self.rolled and not self.stale and self.rolled.start == day.start and self.rolled.end <= day.end
         return self.rolled if usable else None
 
@@ -54,10 +61,10 @@ class Plan:
     daily_days: tuple[date, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DayStates:
-    """What a snapshot knows of an organization: the days on which calls were recorded, the days before `log_from` from
-    their aggregates alone, and the weeks and months whose sums are those of their daily aggregates.
+    """What a snapshot knows of an organization: the days on which calls were recorded; the day from which on the log
+    has calls, if there is one; and the weeks and months whose sums are those of their daily aggregates.
 
     It is as of `now`, or of any moment up to then. Plans of one span are alike: a few are kept.
     """
@@ -68,6 +75,10 @@ class DayStates:
     periods: Collection[Period] = ()
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
 
+    @cached_property
+    def has_kept(self) -> bool:
+        return any(state.kept for state in self.states.values())
+
 
 def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
     """Decide, day by day, where the query is answered from.
@@ -76,8 +87,8 @@ def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
     there are none.
     """
     from_log = _reads_log(query, day_states.states)
-    if day_states.log_from and query.first < day_states.log_from:
-        _check_aggregates_answer(query, day_states.states, day_states.log_from)
+    if day_states.has_kept:
+        _check_aggregates_answer(query, day_states)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
     key = (query.start, query.end, query.zone, from_log, units)
     plan = day_states.plans.get(key)
@@ -108,11 +119,15 @@ def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Co
     rolled_through, unbroken = None, True
     for day, span in query.days:
         whole, state = days.span_of(day, query.zone), day_states.states.get(day)
-        if day < log_from:
-            (aggregate if state else empty).append(day)
+        if day < log_from and state is None:
+            empty.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
         head = state.head_of(whole) if state else None
+        if state and state.kept and head == whole:
+            aggregate.append(day)
+            rolled_through = day if unbroken else rolled_through
+            continue
         clean = whole.end <= day_states.now and (state is None or head == whole)
         if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
             rolled_through = day
@@ -122,7 +137,7 @@ def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Co
             rolled_through = day
         if clean and state is None and not from_log:
             empty.append(day)
-        elif head and head == head.clipped(span) and not from_log:
+        elif state and head and head == head.clipped(span) and (state.kept or not from_log):
             rest = Span(head.end, span.end)
             (heads if rest else aggregate).append(day)
             log += [day] if rest else []
@@ -168,20 +183,35 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
     return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
 
 
-def _check_aggregates_answer(query: UsageQuery, states: Mapping[date, DayState], log_from: date) -> None:
-    """Raises QueryError if the query asks of days before log_from what their aggregates do not hold."""
-    asked = [(day, span) for day, span in query.days if day < log_from and day in states]
+def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
+    """Raises QueryError if the query asks of kept days what their aggregates do not hold."""
+    asked = [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
     if not asked:
         return
     if query.source == Source.LOG:
         reason = "the log cannot answer: leave the source to us"
-    elif query.bucket == Bucket.HOUR or any(span != days.span_of(day, query.zone) for day, span in asked):
+    elif query.bucket == Bucket.HOUR or not all(_holds(span, day, query, state) for day, span, state in asked):
         reason = "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
     else:
         return
-    raise QueryError(f"The calls of days before {log_from} are no longer kept, and {reason}.")
+    raise QueryError(f"{_named([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
+
+
+def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
+    """Whether the span begins with the day and has all of the part that only the day's aggregates know."""
+    head = state.head_of(days.span_of(day, query.zone))
+    return head is not None and head == head.clipped(span)
+
+
+def _named(kept: Sequence[date], log_from: date | None) -> str:
+    """Which days have lost their calls, in words."""
+    if log_from and kept[-1] < log_from:
+        return f"The calls of days before {log_from} are no longer kept"
+    others = [day for day in kept if not log_from or day >= log_from]
+    listed = ", ".join(map(str, others[:5])) + (" and others" if len(others) > 5 else "")
+    return f"Calls of {listed} are missing from the log"
 
 
 def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 
 from django.db import connection
+from psycopg import sql
 
+from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.days import Span
@@ -70,15 +72,15 @@ def read(query: PlatformQuery) -> PlatformAnswer:
 
 # The organizations' days with calls, each with the instant through which its aggregates can be read: from there on
 # its calls come from the log.
-_DAYS = """
-    SELECT organization_id, date, rolled_at, ends_at, CASE WHEN NOT stale THEN rolled_through END AS rolled_through,
-           COALESCE(CASE WHEN NOT stale THEN rolled_through END, starts_at) AS log_from
-    FROM (
-        SELECT *, EXISTS (SELECT FROM aggregates_staleday AS mark
-                          WHERE mark.organization_id = day.organization_id AND mark.date = day.date) AS stale
-        FROM aggregates_usageday AS day WHERE date BETWEEN %(first)s AND %(last)s
-    ) AS stated
-"""
+_DAYS = (
+    sql.SQL("""
+    SELECT organization_id, date, rolled_at, ends_at, readable_through AS rolled_through,
+           COALESCE(readable_through, starts_at) AS log_from
+    FROM ({day_states}) AS stated WHERE date BETWEEN %(first)s AND %(last)s
+""")
+    .format(day_states=DAY_STATES)
+    .as_string()
+)
 
 
 def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span]:

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from django.db import OperationalError, connection
+from psycopg import sql
 from psycopg.errors import QueryCanceled
 
+from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.days import Span
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.periods import Period
-from aggregates.models import Organization
+from aggregates.models import DailyAggregate, Organization
 from aggregates.query.planner import DayState, DayStates, Plan, choose_source
 from aggregates.query.scans import scans
 from aggregates.query.statements import batches, statement_for
@@ -141,24 +143,28 @@ def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
     return query if query.zone == zone else replace(query, source=Source.LOG)
 
 
-Recorded = tuple[date, int, int | None, int, bool, int]
+Recorded = tuple[date, int, int | None, int, bool, int, bool, bool, int]
+STATES = sql.SQL("""
+    SELECT date, {starts_at}, {rolled_through}, {rolled_at}, is_marked, COALESCE(total_calls, 0),
+           is_kept, rolled_through = ends_at, contents
+    FROM ({day_states}) AS day LEFT JOIN {sums} USING (organization_id, date)
+    WHERE organization_id = %s AND date BETWEEN %s AND %s
+""")
 
 
 def _states(organization: Organization, first: date, last: date) -> tuple[Recorded, ...]:
     """What there is to know of each day: its start, what it is rolled through and when, in microseconds since 1970;
-    whether it is stale, and its calls that are rolled up."""
+    whether it is stale, its calls that are rolled up, whether it is kept and whole, and what its aggregates hold."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT date, {", ".join(map(_epoch, ("starts_at", "rolled_through", "rolled_at")))},
-                   date IN (SELECT date FROM aggregates_staleday WHERE organization_id = %s), COALESCE(total_calls, 0)
-            FROM aggregates_usageday AS day
-            LEFT JOIN aggregates_dailyaggregate USING (organization_id, date)
-            WHERE organization_id = %s AND date BETWEEN %s AND %s
-            """,
-            [organization.pk, organization.pk, first, last],
-        )
+        cursor.execute(states_statement(), [organization.pk, first, last])
         return tuple(cursor.fetchall())
+
+
+@cache
+def states_statement() -> str:
+    columns = {name: _epoch(name) for name in ("starts_at", "rolled_through", "rolled_at")}
+    sums = sql.Identifier(DailyAggregate._meta.db_table)
+    return STATES.format(day_states=DAY_STATES, sums=sums, **columns).as_string()
 
 
 @lru_cache(maxsize=16)  # pages ask about the same days again and again, and mostly nothing has happened to them
@@ -170,15 +176,17 @@ def _day_states(
 
 
 @lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
-def _state(start: int, end: int | None, at: int, stale: bool, calls: int) -> DayState:
+def _state(
+    start: int, end: int | None, at: int, stale: bool, calls: int, kept: bool, whole: bool | None, contents: int
+) -> DayState:
     if end is None:
-        return DayState(None, None, stale, calls)
-    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls)
+        return DayState(None, None, stale, calls, whole=False, contents=contents)
+    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls, kept, bool(whole), contents)
 
 
-def _epoch(column: str) -> str:
+def _epoch(column: str) -> sql.Composed:
     """Microseconds since 1970: a number is read much faster than a timestamp, and there are three for every day."""
-    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+    return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(sql.Identifier(column))
 
 
 def _instant(microseconds: int) -> datetime:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection, transaction
+from psycopg import sql
 
+from aggregates.db.day_states import DAY_STATES
 from aggregates.db.partitions import hold_log
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
@@ -17,11 +19,6 @@ from aggregates.domain.measures import MEASURES
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
 Ids = Collection[int]
-# Of a UsageDay: its calls are kept. The aggregates of older days are all there is, and are never touched again.
-IN_LOG = """NOT EXISTS (
-    SELECT FROM aggregates_organization AS organization
-    WHERE organization.id = day.organization_id AND log_from > day.date
-)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,19 @@ def clear(day: date, organizations: list[int]) -> None:
             cursor.execute(f"DELETE FROM {table} WHERE organization_id = ANY(%s) AND date = %s", [organizations, day])
 
 
+def calls_summed() -> dict[int, int]:
+    """How many calls of each organization were summed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT organization_id, sum(total_calls)::bigint FROM summed_day GROUP BY 1")
+        return dict(cursor.fetchall())
+
+
+def leave_out(organizations: list[int]) -> None:
+    """Forget what was summed of these organizations."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM summed_day WHERE organization_id = ANY(%s)", [organizations])
+
+
 def write(day: date, *, several: bool, added: bool) -> int:
     """Write what was summed to the day's aggregates; how many rows that wrote. With `added`, to rows that may be there;
     without, there are none, as the day was cleared under the roller's lock.
@@ -134,20 +144,17 @@ def write(day: date, *, several: bool, added: bool) -> int:
 
 
 def verify(day: date, organizations: Ids) -> list[Mismatch]:
-    """Compare the aggregates of those of the organizations' days that have no mark with the log, in one snapshot."""
+    """Compare the aggregates of those of the organizations' days that have no mark, and are not kept, with the log, in
+    one snapshot."""
     with transaction.atomic(), connection.cursor() as cursor:
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             hold_log()
-        cursor.execute(
-            f"""
-            SELECT organization_id, starts_at, rolled_through FROM aggregates_usageday AS day
-            WHERE organization_id = ANY(%s) AND date = %s AND rolled_through IS NOT NULL AND {IN_LOG} AND NOT EXISTS (
-                SELECT FROM aggregates_staleday AS mark
-                WHERE mark.organization_id = day.organization_id AND mark.date = day.date)
-            """,
-            [list(organizations), day],
-        )
+        statement = sql.SQL("""
+            SELECT organization_id, starts_at, readable_through FROM ({day_states}) AS day
+            WHERE organization_id = ANY(%s) AND date = %s AND readable_through IS NOT NULL AND NOT is_kept
+        """)
+        cursor.execute(statement.format(day_states=DAY_STATES).as_string(), [list(organizations), day])
         spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through in cursor.fetchall()}
         if not spans:
             return []

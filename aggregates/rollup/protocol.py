@@ -7,19 +7,28 @@ log was. So in any snapshot the aggregates of a day without marks equal its log 
 
 A day that is over is sealed through its end. One that is open can be sealed through a moment ago, and again later: then
 only what lies between is summed, and added.
+
+Sums are never replaced by less than they were made of: where the log has lost calls of a day since it was rolled up,
+and no correction says that it took them out, the day becomes kept instead. What is kept is never summed afresh.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Sum
+from psycopg import sql
 
 from aggregates.db import clock
+from aggregates.db.day_states import KEPT, UNROLLED
+from aggregates.db.kept_days import TABLES, Day, keep, keep_all_lost, keep_lost, lock_rows
 from aggregates.db.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
+from aggregates.db.partitions import ensure_partitions, hold_log, months_of
+from aggregates.domain.contents import current
 from aggregates.domain.days import Span
-from aggregates.models import Organization
+from aggregates.models import Organization, StaleDay
 from aggregates.rollup import day_sums, period_sums
 
 SEAL_TIMEOUT = "3s"  # how long sealing may hold up those who record calls of that day
@@ -33,19 +42,22 @@ class Summary:
     """What a run of rolling up did.
 
     `days` were rolled through their end, `open_days` up to a moment ago, both by organization; `rows` were written.
-    `busy`: dates that could not be sealed, because somebody was recording for long.
+    `busy`: dates that could not be sealed, because somebody was recording for long. `kept`: how many days were found to
+    lack calls that they were summed from, and keep their sums from now on.
     """
 
     days: int = 0
     open_days: int = 0
     rows: int = 0
     busy: list[date] = field(default_factory=list)
+    kept: int = 0
 
     def add(self, other: "Summary") -> None:
         self.days += other.days
         self.open_days += other.open_days
         self.rows += other.rows
         self.busy += other.busy
+        self.kept += other.kept
 
 
 def roll_up(
@@ -65,7 +77,7 @@ def roll_up(
     the run, unless `on_error` takes it, with the date or the period's first; then the later ones have their turn.
     """
     organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
-    summary = Summary()
+    summary = Summary(kept=len(_keep_all_lost()))
     for day in _pending(organizations, dates, force, open_days):
         try:
             rolled = roll(day, organizations, force=force) if seal(day, organizations, open_days=open_days) else None
@@ -89,22 +101,43 @@ def roll_up(
     return summary
 
 
+def _keep_all_lost() -> list[Day]:
+    with transaction.atomic():
+        hold_log()
+        return keep_all_lost()
+
+
+# By the index of days that are not rolled through their end, and by the few marks: never by all days, unless forced.
+PENDING = sql.SQL("""
+    SELECT date FROM {days} AS day WHERE {unrolled} AND {wanted}
+    UNION
+    SELECT date FROM {marks} AS mark JOIN {days} AS day USING (organization_id, date) WHERE NOT {kept} AND {wanted}
+""")
+FORCED = sql.SQL("UNION SELECT date FROM {days} AS day WHERE {wanted}")
+WANTED = sql.SQL(
+    "organization_id = ANY(%(organizations)s) AND (day.ends_at <= clock_timestamp() OR %(open_days)s)"
+    " AND (%(dates)s::date[] IS NULL OR date = ANY(%(dates)s))"
+)
+
+
 def _pending(organizations: Ids, dates: Collection[date] | None, force: bool, open_days: bool) -> list[date]:
     """The dates with work, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT DISTINCT date FROM aggregates_usageday AS day
-            WHERE organization_id = ANY(%(organizations)s)
-              AND (rolled_through IS NULL OR rolled_through < ends_at OR %(force)s OR EXISTS (
-                SELECT FROM aggregates_staleday AS mark
-                WHERE mark.organization_id = day.organization_id AND mark.date = day.date))
-              AND (ends_at <= clock_timestamp() OR %(open_days)s) AND {day_sums.IN_LOG}
-            ORDER BY date
-            """,
-            {"organizations": list(organizations), "force": force, "open_days": open_days},
+            pending_statement(force),
+            {
+                "organizations": list(organizations),
+                "open_days": open_days,
+                "dates": None if dates is None else list(dates),
+            },
         )
-        return [day for (day,) in cursor.fetchall() if dates is None or day in dates]
+        return sorted(day for (day,) in cursor.fetchall())
+
+
+def pending_statement(force: bool = False) -> str:
+    """The dates with work; with `force` all of them."""
+    pending = PENDING.format(**TABLES, unrolled=UNROLLED, kept=KEPT, wanted=WANTED)
+    return (pending + FORCED.format(**TABLES, wanted=WANTED) if force else pending).as_string()
 
 
 def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
@@ -120,24 +153,25 @@ def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
         "now": moment,
         "a_moment_ago": moment - OPEN_LAG if open_days else None,
     }
-    through = "CASE WHEN ends_at <= %(now)s THEN ends_at ELSE %(a_moment_ago)s END"
-    sealable = f"""
+    through = sql.SQL("CASE WHEN ends_at <= %(now)s THEN ends_at ELSE %(a_moment_ago)s END")
+    sealable = sql.SQL("""
         organization_id = ANY(%(organizations)s) AND date = %(day)s
-        AND {through} > COALESCE(sealed_through, starts_at)
-    """
+        AND {} > COALESCE(sealed_through, starts_at)
+    """).format(through)
+    any_over = sql.SQL("SELECT bool_or(ends_at <= %(now)s) FROM {days} WHERE {sealable}")
+    update = sql.SQL("UPDATE {days} SET sealed_through = {through} WHERE {sealable}")
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT bool_or(ends_at <= %(now)s) FROM aggregates_usageday WHERE {sealable}", parameters)
-        (any_over,) = cursor.fetchone()
-        if any_over is None:
+        cursor.execute(any_over.format(**TABLES, sealable=sealable).as_string(), parameters)
+        (is_over,) = cursor.fetchone()
+        if is_over is None:
             return True  # nobody is held up for nothing
         try:
-            with waiting_at_most(SEAL_TIMEOUT if any_over else OPEN_SEAL_TIMEOUT):
+            with waiting_at_most(SEAL_TIMEOUT if is_over else OPEN_SEAL_TIMEOUT):
                 take(Lock.DAY, day_number(day))
-                cursor.execute(
-                    f"UPDATE aggregates_usageday SET sealed_through = {through} WHERE {sealable}", parameters
-                )
+                lock_rows(day, organizations)
+                cursor.execute(update.format(**TABLES, through=through, sealable=sealable).as_string(), parameters)
         except Busy:
-            return not any_over
+            return not is_over
     return True
 
 
@@ -149,55 +183,95 @@ class _Work:
     afresh: bool
     whole: bool  # it reaches the day's end
     marks: list[int]
+    before: int  # calls that its sums are of, where these are to be replaced
 
 
 def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
     """Sum the log of a sealed day into the aggregates, for those of the organizations where they lack something.
 
-    Marks, and `force`, have everything summed afresh up to the seal.
+    Marks, and `force`, have everything summed afresh up to the seal. A day that has lost calls becomes kept instead.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         take_shared(Lock.ZONES)
         take(Lock.ROLL, day_number(day))  # in its own statement: the next ones must see what the roller before us did
+        hold_log()  # what is there by now stays there
+        kept = keep_lost(day, organizations)
         works = _works(day, organizations, force)
         if not works:
-            return Summary()
+            return Summary(kept=len(kept))
+        ensure_partitions(month for work in works.values() for month in months_of(work.span))
         summed = day_sums.sum_log({pk: work.span for pk, work in works.items()})
+        if fewer := _fewer(day, works):
+            kept += keep(day, fewer)
+            day_sums.leave_out(fewer)
+            works = {pk: work for pk, work in works.items() if pk not in fewer}
         period_sums.invalidate(day, works)
         day_sums.clear(day, [pk for pk, work in works.items() if work.afresh])
         added = not all(work.afresh for work in works.values())
-        rows = day_sums.write(day, several=len(works) > 1, added=added) if summed else 0
-        cursor.execute(
-            "DELETE FROM aggregates_staleday WHERE id = ANY(%s)",
-            [[mark for work in works.values() for mark in work.marks]],
-        )
-        cursor.execute(
-            "UPDATE aggregates_usageday SET rolled_through = through, rolled_at = clock_timestamp() "
-            "FROM unnest(%s::bigint[], %s::timestamptz[]) AS work (organization, through) "
-            "WHERE organization_id = organization AND date = %s",
-            [list(works), [work.span.end for work in works.values()], day],
-        )
+        rows = day_sums.write(day, several=len(works) > 1, added=added) if summed and works else 0
+        _finish(day, works)
         cursor.execute("DROP TABLE summed_day")
     closed = sum(work.whole for work in works.values())
-    return Summary(closed, len(works) - closed, rows)
+    return Summary(closed, len(works) - closed, rows, kept=len(kept))
 
 
 def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
+    statement = sql.SQL("""
+        SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at, {kept}, contents,
+               array_remove(array_agg(mark.id), NULL), COALESCE(max(total_calls), 0)
+        FROM {days} AS day
+        LEFT JOIN {marks} AS mark USING (organization_id, date)
+        LEFT JOIN {sums} AS sums USING (organization_id, date)
+        WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_through IS NOT NULL
+          AND (rolled_through IS NULL OR rolled_through < sealed_through
+               OR (NOT {kept} AND (mark.id IS NOT NULL OR %(force)s)))
+        GROUP BY day.id
+    """)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at,
-                   array_remove(array_agg(mark.id), NULL)
-            FROM aggregates_usageday AS day LEFT JOIN aggregates_staleday AS mark USING (organization_id, date)
-            WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_through IS NOT NULL
-              AND {day_sums.IN_LOG}
-              AND (rolled_through IS NULL OR rolled_through < sealed_through OR mark.id IS NOT NULL OR %(force)s)
-            GROUP BY organization_id, starts_at, rolled_through, sealed_through, ends_at
-            """,
+            statement.format(**TABLES, kept=KEPT).as_string(),
             {"organizations": list(organizations), "day": day, "force": force},
         )
         works = {}
-        for pk, starts_at, rolled_through, sealed_through, whole, marks in cursor.fetchall():
-            afresh = rolled_through is None or bool(marks) or force
-            works[pk] = _Work(Span(starts_at if afresh else rolled_through, sealed_through), afresh, whole, marks)
+        for pk, starts_at, rolled_through, sealed_through, whole, kept, contents, marks, before in cursor.fetchall():
+            again = bool(marks) or force or contents != current()
+            afresh = rolled_through is None or (again and not kept)
+            span = Span(starts_at if afresh else rolled_through, sealed_through)
+            works[pk] = _Work(span, afresh, whole, [] if kept else marks, before if afresh and rolled_through else 0)
         return works
+
+
+def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
+    """The organizations whose sums would be replaced by those of fewer calls, though no mark says that so many were
+    taken out.
+
+    The marks are read after the log was: whatever was taken out before that has left its mark by then.
+    """
+    replaced = {pk: work.before for pk, work in works.items() if work.before}
+    if not replaced:
+        return []
+    calls = day_sums.calls_summed()
+    if all(calls.get(pk, 0) >= before for pk, before in replaced.items()):
+        return []
+    marks = StaleDay.objects.filter(organization__in=replaced, date=day).order_by().values("organization")
+    removed = dict(marks.values_list("organization").annotate(Sum("removed")))
+    return [pk for pk, before in replaced.items() if calls.get(pk, 0) + removed.get(pk, 0) < before]
+
+
+def _finish(day: date, works: Mapping[int, _Work]) -> None:
+    """Delete the marks that were read, and note through which instant the day is rolled up, and with what contents."""
+    update = sql.SQL("""
+        UPDATE {days} SET rolled_through = through, rolled_at = clock_timestamp(),
+               contents = CASE WHEN afresh THEN %s ELSE contents END
+        FROM unnest(%s::bigint[], %s::timestamptz[], %s::bool[]) AS work (organization, through, afresh)
+        WHERE organization_id = organization AND date = %s
+    """)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("DELETE FROM {marks} WHERE id = ANY(%s)").format(**TABLES).as_string(),
+            [[mark for work in works.values() for mark in work.marks]],
+        )
+        lock_rows(day, works)
+        through = [work.span.end for work in works.values()]
+        afresh = [work.afresh for work in works.values()]
+        cursor.execute(update.format(**TABLES).as_string(), [current(), list(works), through, afresh, day])

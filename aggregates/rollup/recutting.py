@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from aggregates.db.kept_days import keep_all_lost
 from aggregates.db.locks import Lock, take, waiting_at_most
+from aggregates.db.partitions import hold_log
 from aggregates.domain import days
 from aggregates.domain.days import INSTANT, Span
 from aggregates.ingest.day_locks import insert_days
-from aggregates.models import Organization, StaleDay, UsageDay
+from aggregates.models import DailyAggregate, DailyBreakdown, Organization, StaleDay, UsageDay
 from aggregates.rollup import period_sums
 
 PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
@@ -28,18 +30,30 @@ def change_time_zone(organization: Organization, zone: str) -> None:
     """Cut the organization's days in another time zone, while calls keep coming in.
 
     Raises Busy if others are recording or rolling up for long, and CannotRecut if the organization has days whose calls
-    are no longer in the log.
+    are no longer all in the log.
     """
     with _alone_with_zones(organization):
-        kept_from, recorded = organization.log_from, UsageDay.objects.filter(organization=organization)
-        if zone != organization.time_zone and kept_from and recorded.filter(date__lt=kept_from).exists():
-            raise CannotRecut(
-                f"The time zone stays {organization.time_zone}: the calls of days before {kept_from} are no longer "
-                "kept, so their aggregates cannot be cut anew."
-            )
+        keep_all_lost()  # before they count as not rolled up
+        if zone != organization.time_zone:
+            _check_recuttable(organization)
         organization.time_zone = zone
         organization.save(update_fields=["time_zone"])
         _recut(organization)
+
+
+def _check_recuttable(organization: Organization) -> None:
+    recorded = UsageDay.objects.filter(organization=organization)
+    log_from = organization.log_from
+    if log_from and recorded.filter(date__lt=log_from).exists():
+        raise CannotRecut(
+            f"The time zone stays {organization.time_zone}: the calls of days before {log_from} are no longer "
+            "kept, so their aggregates cannot be cut anew."
+        )
+    if day := recorded.kept().order_by("date").first():
+        raise CannotRecut(
+            f"The time zone stays {organization.time_zone}: calls of {day.date} are missing from the log, so its "
+            "aggregates cannot be cut anew."
+        )
 
 
 @contextmanager
@@ -47,17 +61,19 @@ def _alone_with_zones(organization: Organization) -> Iterator[None]:
     with transaction.atomic():
         with waiting_at_most(PATIENCE):
             take(Lock.ZONES)
+        hold_log()
         organization.refresh_from_db()
         yield
 
 
 def _recut(organization: Organization) -> None:
     since = organization.log_from or date.min
-    recorded = UsageDay.objects.filter(organization=organization, date__gte=since)
+    recorded = UsageDay.objects.not_kept().filter(organization=organization, date__gte=since)
     known = list(recorded.values_list("date", "starts_at", "ends_at"))
-    StaleDay.objects.filter(organization=organization, date__gte=since).delete()
+    StaleDay.objects.filter(organization=organization, date__in=[day for day, _, _ in known]).delete()
     recorded.delete()
-    cut = {day: span for day, span in _cut(known, organization.time_zone).items() if day >= since}
+    kept = set(UsageDay.objects.kept().filter(organization=organization).values_list("date", flat=True))
+    cut = {day: span for day, span in _cut(known, organization.time_zone).items() if day >= since and day not in kept}
     insert_days(organization, cut)
     _delete_aggregates(organization, {day for day, _, _ in known} - cut.keys())
 
@@ -76,11 +92,8 @@ def _delete_aggregates(organization: Organization, gone: set[date]) -> None:
     """Delete the aggregates of dates that the zone skipped."""
     for day in gone:
         period_sums.invalidate(day, [organization.pk])
-    with connection.cursor() as cursor:
-        for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown") if gone else ():
-            cursor.execute(
-                f"DELETE FROM {table} WHERE organization_id = %s AND date = ANY(%s)", [organization.pk, [*gone]]
-            )
+    for model in (DailyAggregate, DailyBreakdown):
+        model._default_manager.filter(organization=organization, date__in=gone).delete()
 
 
 def recut_moved() -> list[Organization]:
@@ -88,15 +101,12 @@ def recut_moved() -> list[Organization]:
 
     Until then such days are read from the log.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT time_zone, date, starts_at, ends_at FROM aggregates_usageday AS day "
-            "JOIN aggregates_organization AS organization ON organization.id = organization_id "
-            "WHERE log_from IS NULL OR date >= log_from"
-        )
-        moved = {zone for zone, day, *span in cursor.fetchall() if days.span_of(day, zone) != Span(*span)}
+    in_log = UsageDay.objects.not_kept().order_by().distinct()
+    cuts = in_log.values_list("organization__time_zone", "date", "starts_at", "ends_at")
+    moved = {zone for zone, day, *span in cuts if days.span_of(day, zone) != Span(*span)}
     organizations = list(Organization.objects.filter(time_zone__in=moved))
     for organization in organizations:
         with _alone_with_zones(organization):  # the zone that it has by now
+            keep_all_lost()
             _recut(organization)
     return organizations

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import connection, transaction
-from django.db.models import F, Q
 
 from aggregates.db import clock
-from aggregates.db.day_states import comparable
+from aggregates.db.partitions import settle_births
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.days import DAY
@@ -27,15 +26,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A day whose aggregates were not the sums over its log, and whether they are now."""
+    """A day whose aggregates were not the sums over its log, and whether they are now; or whether they are kept, as the
+    log holds fewer calls."""
 
     organization: str
     date: date
     what: str
     repaired: bool
+    kept: bool = False
 
     def __str__(self) -> str:
         outcome = "rolled up again, and equal now" if self.repaired else "rolling it up again did not help"
+        if self.kept:
+            outcome = "its sums are kept, as the log lacks calls that they were made of"
         return f"{self.organization} {self.date}: {self.what}; {outcome}"
 
 
@@ -57,8 +60,8 @@ def choose(number: int) -> list[date]:
         return []
     newest = min(number, NEWEST)
     first, last = today[0] - newest * DAY, today[-1]
-    kept = Q(organization__log_from=None) | Q(date__gte=F("organization__log_from"))
-    older = UsageDay.objects.filter(kept, date__lt=first).order_by().values_list("date", flat=True).distinct()
+    in_log = UsageDay.objects.not_kept().filter(rolled_through__isnull=False, date__lt=first)
+    older = in_log.order_by().values_list("date", flat=True).distinct()
     known = sorted(older) if number > newest else []
     return [
         *sorted(random.sample(known, min(number - newest, len(known)))),
@@ -69,16 +72,18 @@ def choose(number: int) -> list[date]:
 def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day: None) -> Verified:
     """Compare these days of all organizations, and see to calls whose day is not known; what differs is repaired.
 
-    Days that are not rolled up or stale are left out: their numbers come from the log. Then the weeks and
-    months of these days are compared with their days.
+    Days that are not rolled up or stale are left out: their numbers come from the log. So are days that are kept, and
+    first of all those become that which have lost calls. Then the weeks and months of these days are compared with
+    their days.
     """
     slugs = dict(Organization.objects.values_list("pk", "slug"))
     done = Verified()
+    settle_births()
     for organization, day in sorted(unknown_days(), key=lambda found: found[1]):
         _note(organization, day)
         done.differences.append(_repair(organization, slugs, day, "calls of a day that was not known"))
     for day in dates:
-        done.days += comparable(slugs, day).count()
+        done.days += UsageDay.objects.comparable().filter(organization__in=slugs, date=day).count()
         for organization, what in _differing(day, slugs).items():
             done.differences.append(_repair(organization, slugs, day, what))
         on_day(day)
@@ -113,8 +118,9 @@ def _repair(organization: int, slugs: dict[int, str], day: date, what: str) -> D
         open_days=True,
         on_error=lambda day, error: failed.append(error),
     )
-    repaired = not failed and not _differing(day, [organization])
-    difference = Difference(slugs[organization], day, what, repaired)
+    kept = UsageDay.objects.kept().filter(organization=organization, date=day).exists()
+    repaired = not failed and not kept and not _differing(day, [organization])
+    difference = Difference(slugs[organization], day, what, repaired, kept)
     logger.error("Aggregates differed from the log: %s.", difference, exc_info=failed[0] if failed else None)
     return difference
 

@@ -11,11 +11,10 @@ from django.db.models import QuerySet
 from tqdm import tqdm
 
 from aggregates.db import clock
-from aggregates.db.day_states import State, Stated, comparable, recorded_days
 from aggregates.domain import days
 from aggregates.domain.formats import plural
 from aggregates.management.arguments import find_organization, iso_date
-from aggregates.models import Job, Organization, RollUpRun, UsageDay
+from aggregates.models import Job, Organization, RollUpRun, State, Stated, UsageDay
 from aggregates.rollup import day_sums, protocol, runs
 
 if TYPE_CHECKING:
@@ -31,7 +30,8 @@ class Part:
     organizations: list[int] = field(default_factory=list)
 
     def recorded(self) -> "QuerySet[WithAnnotations[UsageDay, Stated]]":
-        return recorded_days(self.organizations, self.first, self.last)
+        chosen = UsageDay.objects.filter(organization__in=self.organizations, date__range=(self.first, self.last))
+        return chosen.with_state()
 
     def states(self) -> Counter[str]:
         """How many days with recorded calls there are, by state."""
@@ -121,7 +121,8 @@ class Command(BaseCommand):
         compared = 0
         for part in parts:
             for day in tqdm(part.dates(State.CLEAN), unit=" days", leave=False, disable=None):
-                compared += comparable(part.organizations, day).count()
+                chosen = UsageDay.objects.filter(organization__in=part.organizations, date=day)
+                compared += chosen.comparable().count()
                 mismatches += day_sums.verify(day, part.organizations)
         differing = {(found.organization_id, found.date) for found in mismatches}
         run.compared, run.mismatches = compared, len(differing)

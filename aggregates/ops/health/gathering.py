@@ -7,10 +7,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
 
-from aggregates.db.day_states import not_rolled
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
-from aggregates.models import RollUpRun, StaleDay, UsageLog
+from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
 
 ANSWER_WITHIN = "5s"  # a probe that waits for longer has its answer
@@ -51,7 +50,7 @@ def _work(now: datetime) -> Work:
 
 def _unrolled() -> Backlog:
     """Open days are none of the backlog."""
-    counted = not_rolled().aggregate(days=Count("*"), oldest=Min("date"))
+    counted = UsageDay.objects.not_rolled().aggregate(days=Count("*"), oldest=Min("date"))
     return Backlog(**counted, since=_waiting_since() if counted["days"] else None)
 
 
@@ -63,7 +62,11 @@ def _waiting_since() -> datetime | None:
     first_call = UsageLog.objects.filter(
         organization=OuterRef("organization"), timestamp__gte=OuterRef("starts_at"), timestamp__lt=OuterRef("ends_at")
     ).order_by("timestamp")
-    newest = not_rolled().annotate(received_at=Subquery(first_call.values("received_at")[:1])).order_by("-date")
+    newest = (
+        UsageDay.objects.not_rolled()
+        .annotate(received_at=Subquery(first_call.values("received_at")[:1]))
+        .order_by("-date")
+    )
     waits = newest.values_list("ends_at", "received_at")[:PROBED]
     return min((max(ends_at, received_at or ends_at) for ends_at, received_at in waits), default=None)
 

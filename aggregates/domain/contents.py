@@ -1,0 +1,59 @@
+"""What daily aggregates hold, version by version: a day says with which one it was rolled up."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The names of the measures and of the grains that a day's aggregates have, beside its totals."""
+
+    measures: tuple[str, ...]
+    grains: tuple[str, ...]
+
+
+# Whoever adds a measure or a grain appends an entry, and changes none: days that were rolled up before have what theirs
+# says. An entry's number, from 1, is what UsageDay.contents holds.
+VERSIONS = (
+    Contents(
+        measures=(
+            "calls",
+            "errors",
+            "unpriced_calls",
+            "cost",
+            "input_tokens",
+            "cached_tokens",
+            "cache_write_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "cache_hit_rates",
+        ),
+        grains=(
+            "operation",
+            "provider",
+            "model",
+            "project",
+            "user",
+            "subject",
+            "operation+provider+model+project",
+            "operation+provider+model+user+project",
+            "operation+provider+model+subject+project",
+            "user+subject",
+        ),
+    ),
+)
+
+
+def current() -> int:
+    """The number of the version that is rolled up now."""
+    return len(VERSIONS)
+
+
+def has_grain(version: int, grain: str) -> bool:
+    """Whether aggregates of that version have rows at this grain; all have totals, the grain without a name."""
+    return not grain or grain in VERSIONS[version - 1].grains
+
+
+def lacks(version: int) -> tuple[str, ...]:
+    """The names of the measures that are summed now and not known from aggregates of that version."""
+    known = VERSIONS[version - 1].measures
+    return tuple(name for name in VERSIONS[-1].measures if name not in known)
