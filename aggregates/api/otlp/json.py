@@ -7,8 +7,8 @@ from typing import Any
 from google.protobuf.json_format import ParseDict, ParseError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from aggregates.api.otlp.attributes import WANTED
 from aggregates.api.otlp.wire import MAX_ATTRIBUTE, MAX_SPANS, MAX_VALUES, TOO_MANY_SPANS, TooMany
+from aggregates.ingest.otlp.attributes import WANTED
 
 # Each of them begins a value. Those in texts are counted, too: there may be fewer of them than of all.
 BEGINNINGS = "{[,"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from aggregates.api.otlp.spans import Batch, Seen
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import Call, InvalidCall
 from aggregates.ingest import Report
+from aggregates.ingest.otlp.spans import Batch, Seen
 
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
 # around them may miss some, as they do of streams.

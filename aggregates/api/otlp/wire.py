@@ -11,7 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from aggregates.api.otlp.attributes import WANTED
+from aggregates.ingest.otlp.attributes import WANTED
 
 MAX_VALUES = 1_000_000  # that a request holds, told or skipped: bounds work and memory
 MAX_SPANS = 50_000

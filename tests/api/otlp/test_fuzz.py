@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from aggregates.api.otlp.attributes import WANTED
+from aggregates.ingest.otlp.attributes import WANTED
 from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, SDK, Exporter, Made, as_json, attribute, request_of
 

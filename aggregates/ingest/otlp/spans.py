@@ -9,9 +9,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from aggregates.api.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
 from aggregates.domain.calls import EPOCH, Call, InvalidCall, check_count, parse_call
-from aggregates.ingest import span_name
+from aggregates.ingest.deduplication import span_name
+from aggregates.ingest.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
 MAX_DEPTH = 100  # of spans within spans that are looked through
