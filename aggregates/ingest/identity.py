@@ -29,7 +29,13 @@ NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
 # around them may miss some, as they do of streams.
 VENDORS = ("com.anthropic.sdk",)
+RECORDED = "log"  # the scope of a call in the log of which no report is kept
 PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
+
+
+def span_name(trace_id: bytes, span_id: bytes) -> str:
+    """Name a span in all the world; a call without a response id has it as its request_id."""
+    return f"{trace_id.hex()}-{span_id.hex()}"
 
 
 class Report(NamedTuple):
@@ -81,6 +87,7 @@ class Identity:
     call: Call
     spans: tuple[str, ...]
     response_id: str = ""
+    is_of_vendor: bool = False
     doubts: tuple[str, ...] = ()
 
 
@@ -252,7 +259,8 @@ def _of_one_response(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
         for one, other in _pairs(named):
             is_one_trace = one.best.trace and one.best.trace == other.best.trace
             told = one.tells_usage and other.tells_usage
-            if is_one_trace or _usage(one) == _usage(other) or not told:
+            is_promised = RECORDED in (one.best.scope, other.best.scope)
+            if is_one_trace or _usage(one) == _usage(other) or not told or is_promised:
                 yield one, other
         yield from _apart_in_time(named)
 
@@ -352,7 +360,7 @@ def _usage(group: _Group) -> tuple[int, int]:
 
 def _by_worth(members: Iterable[Report]) -> list[Report]:
     """Reports, the one whose numbers count first: those that tell usage, a vendor's own, then as they stand."""
-    return sorted(members, key=lambda member: (not member.tells_usage, not member.is_vendor))
+    return sorted(members, key=lambda member: (member.scope == RECORDED, not member.tells_usage, not member.is_vendor))
 
 
 def _identity(group: _Group, tree: _Tree) -> Identity:
@@ -365,6 +373,7 @@ def _identity(group: _Group, tree: _Tree) -> Identity:
         _merged_call(best, ordered, [*inner_first, *around]),
         tuple(member.span for member in ordered),
         response,
+        best.is_vendor,
         tuple(sorted(group.doubts)),
     )
 

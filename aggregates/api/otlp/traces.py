@@ -11,21 +11,37 @@ from aggregates import ingest
 from aggregates.api.body import bytes_of
 from aggregates.api.endpoint import bounded, endpoint
 from aggregates.api.otlp import answers, json, wire
-from aggregates.api.otlp.reports import ReportedCall, reported_calls
 from aggregates.api.problems import ApiError, unavailable
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
-from aggregates.models import ApiKey, Kind, Organization
+from aggregates.ingest import Report
+from aggregates.ingest.otlp.reports import reports_of
+from aggregates.ingest.otlp.spans import Batch
+from aggregates.models import ApiKey, Kind
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much
 
 
 @endpoint(Kind.RECORD, answers.refusal)
 def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    told, rejections = reported_calls(_read(request))
-    kept = list(_kept(key.organization, told, rejections))
-    if kept:
-        _record(key.organization, kept)
+    reports, rejections = list[Report](), list[Rejection]()
+    check = ingest.retention_check(key.organization)
+    for index, report in reports_of(Batch(_read(request))):
+        try:
+            if isinstance(report, InvalidCall):
+                raise report
+            if report.call:
+                check(report.call)
+            reports.append(report)
+        except InvalidCall as invalid:
+            rejections.append(Rejection(index, invalid.field, invalid.reason))
+    try:
+        with bounded():
+            ingest.remember_reports(key.organization, reports)
+        with bounded():
+            ingest.record_reports(key.organization, reports)
+    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
+        raise unavailable() from None
     return answers.exported(request, rejections)
 
 
@@ -53,24 +69,3 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
         if len(read) > limit:
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected JSON of at most {limit:,} bytes.")
     return bytes(read)
-
-
-def _kept(organization: Organization, told: list[ReportedCall], rejections: list[Rejection]) -> Iterator[ReportedCall]:
-    """The calls of days that the log keeps; the others are rejected."""
-    check = ingest.retention_check(organization)
-    for one in told:
-        try:
-            check(one.call)
-        except InvalidCall as invalid:
-            rejections.append(Rejection(one.index, invalid.field, invalid.reason))
-        else:
-            yield one
-
-
-def _record(organization: Organization, told: list[ReportedCall]) -> None:
-    reports = {one.call.request_id: one.report for one in told}
-    try:
-        with bounded():
-            ingest.record(organization, (one.call for one in told), reports=reports)
-    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
-        raise unavailable() from None

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aggregates.domain.calls import EPOCH, Call, InvalidCall, check_count, parse_call
-from aggregates.ingest.deduplication import span_name
+from aggregates.ingest.identity import span_name
 from aggregates.ingest.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
