@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aggregates.api.endpoint import endpoint
-from aggregates.api.recording import Rejection, Taken, record_rows
+from aggregates.api.recording import Rejection, TakenReport, record_reported
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.api.usage import answer, status_of
 from aggregates.domain.calls import InvalidCall, parse_call
@@ -17,9 +17,12 @@ MAX_EVENT = 2_000_000  # characters: they come with the messages, which are disc
 
 @endpoint(Kind.RECORD)
 def litellm(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    """As for usage; events of other kinds than calls are left out. LiteLLM calls it JSON also where it sends lines."""
+    """Record events as usage is; those of other kinds than calls are left out.
+
+    LiteLLM calls it JSON also where it sends lines.
+    """
     events = _Events(rows_of(request, longest=MAX_EVENT, sequence=True))
-    outcome = record_rows(key.organization, events)
+    outcome = record_reported(key.organization, events)
     return JsonResponse({**answer(outcome), "left_out": events.left_out}, status=status_of(outcome))
 
 
@@ -30,7 +33,7 @@ class _Events:
         self._rows = rows
         self.left_out = 0
 
-    def __iter__(self) -> Iterator[Taken | Rejection]:
+    def __iter__(self) -> Iterator[TakenReport | Rejection]:
         for index, row in enumerate(self._rows):
             if isinstance(row, BadRow):
                 yield Rejection(index, "", str(row))
@@ -41,4 +44,4 @@ class _Events:
                 yield Rejection(index, invalid.field, invalid.reason)
             else:
                 self.left_out += not calls
-                yield from (Taken(index, call) for call in calls)
+                yield from (TakenReport(index, dialect.report_of(row, call)) for call in calls)

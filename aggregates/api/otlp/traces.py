@@ -9,10 +9,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from aggregates import ingest
 from aggregates.api.body import bytes_of
-from aggregates.api.endpoint import bounded, endpoint
+from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers, json, wire
-from aggregates.api.problems import ApiError, unavailable
-from aggregates.api.recording import Rejection
+from aggregates.api.problems import ApiError
+from aggregates.api.recording import Rejection, record_all
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest import Report
 from aggregates.ingest.otlp.reports import reports_of
@@ -35,13 +35,7 @@ def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
             reports.append(report)
         except InvalidCall as invalid:
             rejections.append(Rejection(index, invalid.field, invalid.reason))
-    try:
-        with bounded():
-            ingest.remember_reports(key.organization, reports)
-        with bounded():
-            ingest.record_reports(key.organization, reports)
-    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
-        raise unavailable() from None
+    record_all(key.organization, reports)
     return answers.exported(request, rejections)
 
 

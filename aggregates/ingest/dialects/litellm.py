@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
 from typing import Any
 
-from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, parse_time
+from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, parse_time
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
+from aggregates.ingest.identity import Report
 
 # Its names for what OpenTelemetry has names for. Those that begin with another “a” are the asynchronous ones.
 OPERATIONS = {
@@ -22,6 +25,8 @@ MANAGING = re.compile(
     r"a?(?:file|vector_store|(?:create(?!_video|_interaction)|get|list|retrieve|cancel|delete|update|upload))_"
     r"|a?video_(?:retrieve|content|list|delete|get)|a?_?add_message|call_mcp_tool"
 )
+SCOPE = "litellm logger"
+LONGEST_NAME = 100  # characters
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
@@ -57,6 +62,22 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         **tokens,
         "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
     }
+
+
+def report_of(row: Mapping[str, Any], call: Call) -> Report:
+    """The event as a report of the call that was read from it: LiteLLM numbers its calls, providers' ids may repeat."""
+    name = str(value_of(row, "litellm_call_id") or f"{call.request_id} {call.timestamp.isoformat()}")
+    return Report(
+        span=name if len(name) <= LONGEST_NAME else blake2b(name.encode(), digest_size=16).hexdigest(),
+        scope=SCOPE,
+        starts_at=call.timestamp,
+        ends_at=call.timestamp + timedelta(milliseconds=call.latency_ms or 0),
+        call=call._replace(request_id=""),
+        response_id=call.request_id,
+        user_id=call.user_id,
+        operation="" if call.operation in OPERATIONS.values() else call.operation,
+        project=call.project,
+    )
 
 
 def _id(row: Mapping[str, Any]) -> Any:
