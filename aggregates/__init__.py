@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aggregates.models import Organization
 
+__version__ = "1.1.0"  # the newest one of CHANGELOG.md
+
 
 def record(organization: "Organization | str", *, raise_errors: bool = False, **fields: object) -> bool:
     """Record one call: the organization or its slug, and the fields of a call; `timestamp` is now if not given.

@@ -5,6 +5,8 @@ from django.urls import path
 
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.otlp.logs import logs
+from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
 from aggregates.web.views.calls import call, call_list
@@ -24,6 +26,9 @@ urlpatterns = [
     path("api/v1/usage", usage, name="record-usage"),
     path("api/v1/litellm", litellm, name="record-litellm"),
     path("v1/traces", traces, name="record-traces"),
+    path("v1/logs", logs, name="record-logs"),
+    path("v1/metrics", metrics, name="discard-metrics"),
+    path("api/public/otel/v1/traces", traces, name="record-langfuse-traces"),
     path("", home, name="home"),
     path("login/", log_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -3,15 +3,18 @@
 from datetime import date
 
 from aggregates.models import Organization
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 
 WAYS: tuple[dict, ...] = (
     {},
-    {"by": "model"},
-    {"by": "user", "bucket": Bucket.TOTAL},
-    {"by": "subject", "bucket": Bucket.TOTAL, "top": 3},
-    {"by": "model", "filters": (("user", "alice"),)},
+    {"by": ("model",)},
+    {"by": ("user",), "bucket": Bucket.TOTAL},
+    {"by": ("subject",), "bucket": Bucket.TOTAL, "top": 3},
+    {"by": ("operation", "provider", "model"), "bucket": Bucket.TOTAL},
+    {"by": ("user", "model"), "top": 2},
+    {"by": ("model",), "filters": (("user", "alice"),)},
     {"filters": (("model", "gpt-5"), ("operation", ""))},
 )
 

@@ -3,12 +3,15 @@
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.web_server", "tests.databases"]
 
+HERE = Path(__file__).parent
+SLOW = ("browser", "clients", "faults", "proof", "usagesite")  # folders; elsewhere tests are marked one by one
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Made-up examples: the same few every time, so that a test that fails has something to do with what was changed; and
@@ -42,7 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave browser tests out where there is none."""
+    """Mark what starts processes or browsers as slow; leave browser tests out where there is none."""
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
     browser_tests = [item for item in items if item.get_closest_marker("browser")]
     if browser_tests and not find_browser():
         config.hook.pytest_deselected(items=browser_tests)

@@ -5,12 +5,12 @@ import pty
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.db import connection
+
+from tests.patience import PATIENCE
 
 BASE = Path(__file__).parents[1]
 
@@ -38,11 +38,4 @@ def run_on_terminal(*arguments: str, answers: tuple[tuple[str, str], ...] = ()) 
         if asked and shown.endswith(asked[0][0]):
             os.write(ours, asked.pop(0)[1].encode() + b"\n")
     os.close(ours)
-    return process.wait(timeout=60), shown
-
-
-def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"
-        time.sleep(0.1)
+    return process.wait(timeout=PATIENCE), shown

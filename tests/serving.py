@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.processes import BASE, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.processes import BASE
 
 GUNICORN = ("-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi")
 
@@ -27,7 +28,7 @@ def serving(*program: str, **environment: str) -> Iterator[int]:
         yield port
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        server.wait(timeout=PATIENCE)
 
 
 def is_up(port: int) -> bool:

@@ -192,8 +192,15 @@ def check_tables(view: View) -> None:
 
 
 def check_other_pages(view: View) -> None:
-    titles = re.findall(r'<tr class="whole">.*?title="([^"]*)"', view.get("changes/").decode())
-    assert [number(title, view) for title in titles] == [view.before["cost"], view.now["cost"]]
+    changes, before, now = view.get("changes/").decode(), view.before["cost"], view.now["cost"]
+    titles = re.findall(r'<tr class="whole">.*?title="([^"]*)"', changes)
+    assert [number(title, view) for title in titles] == [before, now]
+    drivers = re.findall(r'<section class="card card-table card-drivers".*?<tfoot>', changes, re.S)
+    assert len(drivers) == 2
+    for table in drivers:
+        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
+        columns = zip(*([number(title, view) for title in titles] for titles in lines if titles), strict=True)
+        assert [sum(column) for column in columns] == [before, now, now - before]
     (totals,) = re.findall(r'<p class="call-totals">(.*?)</p>', view.get("calls/").decode())
     (count,) = re.findall(r"<b>([0-9.,]+)</b> call", totals)
     cost, tokens = re.findall(r'title="([^"]*)"', totals)
@@ -315,6 +322,7 @@ CHECKS: tuple[Callable[[View], None], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("zone", "language"), [("UTC", "en-GB"), ("America/Los_Angeles", "de-DE"), ("Asia/Kolkata", "en-IN")]
 )

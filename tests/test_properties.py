@@ -18,11 +18,13 @@ from aggregates.domain.calls import parse_call
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
-from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Unprice, correct
 from aggregates.models import Organization
+from aggregates.pricing.rates import Prices
 from aggregates.query import platform
+from aggregates.query.answer import Answer
 from aggregates.query.platform import PlatformQuery
-from aggregates.query.runner import Answer, read
+from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import protocol
 from aggregates.rollup.day_sums import verify
@@ -33,6 +35,8 @@ from tests.fixtures import make_organization
 LENGTH = 10  # days up to today that most of the histories play in, and one more
 MONTHS = 64  # days up to today that hold a whole month, which some calls are of
 USERS, MODELS, SUBJECTS = ("alice", "bob", ""), ("gpt-5", "o9"), ("s1", "s2", "s3")
+# By nothing, by each dimension, by two that a grain holds, by two that none holds with a third, and by all.
+BREAKDOWNS = ((), *((name,) for name in BY_NAME), ("model", "user"), ("subject", "user", "model"), tuple(BY_NAME))
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe")
 
 
@@ -148,6 +152,7 @@ def no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "OPEN_LAG", timedelta(0))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES, zone=st.sampled_from(ZONES))
@@ -156,17 +161,23 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
         plain = ask(organization)
         whole = plain[Source.LOG].totals
         event(f"days from aggregates: {bool(plain[Source.AUTO].plan.aggregate_days)}")
-        units = {period.unit for period in ask(organization, by="user", bucket=Bucket.TOTAL)[Source.AUTO].plan.periods}
+        by_user = ask(organization, by=("user",), bucket=Bucket.TOTAL)[Source.AUTO]
+        units = {period.unit for period in by_user.plan.periods}
         event(f"whole: {sorted(units)}")
         event(f"open days in part from aggregates: {bool(plain[Source.AUTO].plan.head_days)}")
 
-        for by in (None, *BY_NAME):
+        for by in BREAKDOWNS:
             for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.TOTAL):
                 answers = ask(organization, by=by, bucket=bucket)
                 assert answers[Source.AUTO].rows == answers[Source.LOG].rows, (by, bucket)
                 assert answers[Source.AUTO].totals == whole, "the sum of days, and of groups, is the total"
-        for source, answer in ask(organization, by="subject", top=1).items():
-            assert answer.totals == whole, f"the first group and Other add up to the total, {source}"
+        for by in (("subject",), ("user", "model")):
+            for source, answer in ask(organization, by=by, top=1).items():
+                assert answer.totals == whole, f"the first group and Other add up to the total, {by}, {source}"
+        several, single = (ask(organization, by=by, bucket=Bucket.TOTAL) for by in (("user", "model"), ("user",)))
+        for row in single[Source.LOG].rows:
+            of_user = [each.sums for each in several[Source.AUTO].rows if each.group[0] == row.key]
+            assert Sums.of(of_user) == row.sums, "the groups of a user add up to the user"
 
         hours = ask(organization, bucket=Bucket.HOUR)[Source.AUTO]
         for day in {row.start for row in plain[Source.AUTO].rows}:
@@ -177,7 +188,7 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
 
         for name, values in (("user", USERS), ("model", MODELS), ("subject", SUBJECTS)):
             for source in (Source.AUTO, Source.LOG):
-                parts = [ask(organization, by="model", filters=((name, value),))[source] for value in values]
+                parts = [ask(organization, by=("model",), filters=((name, value),))[source] for value in values]
                 assert total(parts) == whole, f"a filter's parts add up to the whole: {name}, {source}"
 
         query = plain[Source.LOG].query

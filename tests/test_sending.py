@@ -6,6 +6,7 @@ from tests.bench import sending
 from tests.fixtures import make_organization
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_all_that_is_acknowledged_is_in_the_log_once() -> None:
     organization = make_organization("acme")

@@ -1,4 +1,4 @@
-"""Runs the task cluster so that it ends soon, wholly, and together with this process.
+"""Run the task cluster so that it ends soon, wholly, and together with this process.
 
 A signal to all its processes at once, as honcho and systemd send it, makes django-q wait for ever for its guard. So the
 cluster gets a session of its own, and this process, which passes the signal on to the one that should have it.

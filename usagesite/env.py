@@ -1,9 +1,11 @@
-"""Reading settings from environment variables: a wrong value stops the start with one line."""
+"""Settings from environment variables: a wrong value stops the start with one line."""
 
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
 
 import dj_database_url
@@ -42,7 +44,7 @@ def number(name: str, default: int, least: int, most: int) -> int:
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
-    """Host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
+    """Read host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
     value = os.environ.get(name, "")
     if not value:
         return default
@@ -54,7 +56,7 @@ def hosts(name: str, default: list[str]) -> list[str]:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder that exists or can be made, and that this process may write to; absolute."""
+    """Read a folder that exists or can be made, and that this process may write to; absolute."""
     path = Path(os.environ.get(name, "") or default).expanduser().absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -66,27 +68,30 @@ def folder(name: str, default: Path) -> Path:
 
 
 def secret(name: str, kept_in: Path) -> str:
-    """A secret of at least 32 characters; when the variable is absent, one made once and kept in a file."""
+    """Read a secret of at least 32 characters; without the variable, one that is made once and kept in a file."""
     value = os.environ.get(name, "")
     if value:
         if len(value) < 32:
             stop(name, "at least 32 characters")
         return value
-    try:
-        descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+    if not kept_in.exists():
+        _keep(secrets.token_urlsafe(48), kept_in)
     kept = kept_in.read_text()
     if len(kept) < 32:
         sys.exit(f"{kept_in} should hold a secret of at least 32 characters; delete it and a new one is made.")
     return kept
 
 
+def _keep(text: str, kept_in: Path) -> None:
+    """Make a private file that has all of its text from the start; of several who do so at once the first wins."""
+    with NamedTemporaryFile("w", dir=kept_in.parent, prefix=f".{kept_in.name}-") as file, suppress(FileExistsError):
+        file.write(text)
+        file.flush()
+        os.link(file.name, kept_in)
+
+
 def database(name: str) -> dict[str, Any] | None:
-    """Django's settings for a PostgreSQL URL, or None when the variable is absent."""
+    """Read Django's settings for a PostgreSQL URL, or None when the variable is absent."""
     value = os.environ.get(name, "")
     if not value:
         return None

@@ -8,11 +8,11 @@ from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
 
 
 class NoAccess(LookupError):
-    """There is no such thing, or none that this user may see: the two are not told apart."""
+    """There is no such thing, or none that this user may see: nobody can tell the two apart."""
 
 
 def membership_for(user: User, slug: str) -> Membership:
-    """The user's place in the organization; raises NoAccess."""
+    """Find the user's place in the organization; raises NoAccess."""
     try:
         return Membership.objects.select_related("organization").get(user=user, organization__slug=slug)
     except Membership.DoesNotExist:
@@ -20,12 +20,12 @@ def membership_for(user: User, slug: str) -> Membership:
 
 
 def organization_for(user: User, slug: str) -> Organization:
-    """The organization, for any of its members; raises NoAccess."""
+    """Find the organization for any of its members; raises NoAccess."""
     return membership_for(user, slug).organization
 
 
 def administered_by(user: User, slug: str) -> Organization:
-    """The organization, for its admins; raises NoAccess."""
+    """Find the organization for its admins; raises NoAccess."""
     membership = membership_for(user, slug)
     if membership.role != Role.ADMIN:
         raise NoAccess(slug)
@@ -33,7 +33,7 @@ def administered_by(user: User, slug: str) -> Organization:
 
 
 def key_for(text: str, kind: Kind) -> ApiKey:
-    """The key of this kind whose secret the text is, with its organization, unless it is revoked; raises NoAccess."""
+    """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked."""
     usable = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()))
     try:
         return usable.select_related("organization").get(secret_hash=secret.digest(text), kind=kind)
@@ -42,11 +42,11 @@ def key_for(text: str, kind: Kind) -> ApiKey:
 
 
 def organizations_of(user: User) -> list[Organization]:
-    """The organizations that the user is a member of, by name."""
+    """List the organizations that the user is a member of, by name."""
     return list(Organization.objects.filter(members=user))
 
 
 def check_staff(user: User) -> None:
-    """Only staff see across organizations; raises NoAccess."""
+    """Let only staff see across organizations; raises NoAccess."""
     if not user.is_staff:
         raise NoAccess("platform")

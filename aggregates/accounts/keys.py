@@ -1,4 +1,4 @@
-"""API keys over their life: made, replaced, revoked."""
+"""The life of API keys: an admin makes, replaces and revokes them."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 def create(
     organization: Organization, name: str, created_by: User | None, kind: Kind = Kind.RECORD
 ) -> tuple[ApiKey, Secret]:
-    """A new key and its secret, which nobody can learn later; `created_by` is None for a command."""
+    """Make a key and its secret, which nobody can learn later; `created_by` is None for a command."""
     made = secret.new()
     key = ApiKey.objects.create(
         organization=organization,
@@ -31,7 +31,7 @@ def create(
 
 
 def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, Secret]:
-    """A successor of the same name; the old key works for OVERLAP more, so that clients can change over.
+    """Make a successor of the same name; the old key works for OVERLAP more, so that clients can change over.
 
     Raises ApiKey.DoesNotExist, also for a key that is revoked or replaced already.
     """
@@ -54,7 +54,7 @@ def note_use(key: ApiKey, now: datetime) -> None:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
 
 
-def listed(organization: Organization) -> QuerySet[ApiKey]:
-    """All keys: first those that work for good, then those that are or will be revoked, the latest first in each."""
+def keys_of(organization: Organization) -> QuerySet[ApiKey]:
+    """List all keys: first those that work for good, then those that are or will be revoked, each latest first."""
     keys = ApiKey.objects.filter(organization=organization).select_related("created_by")
     return keys.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-pk")

@@ -11,6 +11,8 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 
 from aggregates.admin.readonly import ReadOnlyAdmin
+from aggregates.db.kept_days import accept
+from aggregates.db.limits import lift_limits
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.models import DailyAggregate, Job, StaleDay, State, UsageDay
@@ -35,7 +37,7 @@ class StateFilter(admin.SimpleListFilter):
 class DayAdmin(ReadOnlyAdmin):
     """What both lists of days can do: show the state, roll up again, compare with the log."""
 
-    actions = ("roll_up_again", "compare_with_log")
+    actions: tuple[str, ...] = ("roll_up_again", "compare_with_log")
     date_hierarchy = "date"
     list_filter = ("organization", StateFilter)
     list_select_related = ("organization",)
@@ -56,6 +58,7 @@ class DayAdmin(ReadOnlyAdmin):
     @admin.action(description="Roll up again", permissions=["roll_up"])
     def roll_up_again(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
+        lift_limits()  # a day may be of millions of calls
         with runs.record_run(Job.ADMIN) as run:
             done = [protocol.roll_up(only=ids, dates={day}, force=True) for day, ids in sorted(chosen.items())]
             for summary in done:
@@ -67,11 +70,12 @@ class DayAdmin(ReadOnlyAdmin):
             listed = ", ".join(map(str, busy))
             messages.warning(request, f"Not rolled up, because calls of these days are being recorded: {listed}.")
         elif left := sum(map(len, chosen.values())) - rolled:
-            messages.warning(request, f"Left out {plural(left, 'day')}: not over yet.")
+            messages.warning(request, f"Left out {plural(left, 'day')}: not over yet, or kept.")
 
     @admin.action(description="Compare with the log", permissions=["view"])
     def compare_with_log(self, request: HttpRequest, queryset: Days) -> None:
         chosen = self.chosen(request, queryset)
+        lift_limits()  # a day may be of millions of calls
         clean = sum(
             UsageDay.objects.comparable().filter(organization__in=ids, date=day).count() for day, ids in chosen.items()
         )
@@ -160,8 +164,19 @@ def totals(aggregates: Days) -> Sums:
 class UsageDayAdmin(DayAdmin):
     """Every day on which calls were recorded, also those that are not rolled up."""
 
-    list_display = ("date", "organization", "state", "sealed_through", "rolled_through", "rolled_at", "marks")
+    list_display = (
+        "date",
+        "organization",
+        "state",
+        "kept_because",
+        "accepted_at",
+        "sealed_through",
+        "rolled_through",
+        "rolled_at",
+        "marks",
+    )
     ordering = ("-date", "organization")
+    actions = (*DayAdmin.actions, "accept")
     readonly_fields = ("state", "marks")
 
     def get_queryset(self, request: HttpRequest) -> Days:
@@ -169,6 +184,15 @@ class UsageDayAdmin(DayAdmin):
         number = Subquery(marks.values("date").annotate(number=Count("*")).values("number"))
         stated: Days = UsageDay.objects.with_state().annotate(marks=number)
         return stated
+
+    @admin.display(description="kept because", ordering="kept_reason")
+    def kept_because(self, day: UsageDay) -> str:
+        return day.get_kept_reason_display() if day.kept_at else ""
+
+    @admin.action(description="Accept that calls are lost: the sums are kept", permissions=["roll_up"])
+    def accept(self, request: HttpRequest, queryset: Days) -> None:
+        number = accept(queryset)
+        messages.success(request, f"Accepted {plural(number, 'kept day')}.")
 
     @admin.display(description="batches that came late")
     def marks(self, day: Any) -> int:

@@ -1,11 +1,10 @@
 """Organizations and their members."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
+from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
@@ -35,12 +34,17 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "slug")
 
     def save_model(self, request: HttpRequest, obj: Organization, form: OrganizationForm, change: bool) -> None:
-        """Another time zone cuts all days anew, so it is not just saved."""
-        if not change or "time_zone" not in form.changed_data:
+        """Write what was changed, and nothing that others may have changed meanwhile. Another time zone cuts all days
+        anew, so it is not just saved."""
+        if not change:
             super().save_model(request, obj, form, change)
             return
-        wanted, obj.time_zone = obj.time_zone, form.initial["time_zone"]
-        super().save_model(request, obj, form, change)
+        wanted = obj.time_zone
+        obj.save(update_fields=[name for name in form.changed_data if name != "time_zone"])
+        if "time_zone" not in form.changed_data:
+            return
+        obj.time_zone = form.initial["time_zone"]
+        lift_limits()  # of a log of any size
         try:
             change_time_zone(obj, wanted)
         except Busy:
@@ -49,9 +53,6 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             messages.error(request, str(error))
 
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
-        """Not with usage: Django would load its whole log, only to refuse."""
-        return super().has_delete_permission(request, obj) and not (obj and has_usage(obj))
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Without “delete selected”, which asks for permission without saying for what."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+        """Refuse where there is usage, whose whole log Django would load only to refuse; and several at once, which
+        asks without saying for what."""
+        return obj is not None and super().has_delete_permission(request, obj) and not has_usage(obj)

@@ -8,19 +8,25 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
+from psycopg.sql import SQL
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import NoAccess, key_for
 from aggregates.api.problems import ApiError
-from aggregates.models import ApiKey, Kind
+from aggregates.db.sql import table, text
+from aggregates.models import ApiKey, Kind, RequestCount
 
-COUNT = """
-    INSERT INTO aggregates_requestcount AS counted (api_key_id, minute, requests)
-    VALUES (%s, date_trunc('minute', statement_timestamp()), 1)
-    ON CONFLICT (api_key_id) DO UPDATE SET minute = excluded.minute, requests =
-        CASE WHEN counted.minute = excluded.minute THEN counted.requests + 1 ELSE 1 END
-    RETURNING requests, ceil(extract(epoch FROM minute + interval '1 minute' - statement_timestamp()))::int
-"""
+COUNT = text(
+    SQL(
+        """
+        INSERT INTO {} AS counted (api_key_id, minute, requests)
+        VALUES (%s, date_trunc('minute', statement_timestamp()), 1)
+        ON CONFLICT (api_key_id) DO UPDATE SET minute = excluded.minute, requests =
+            CASE WHEN counted.minute = excluded.minute THEN counted.requests + 1 ELSE 1 END
+        RETURNING requests, ceil(extract(epoch FROM minute + interval '1 minute' - statement_timestamp()))::int
+        """
+    ).format(table(RequestCount))
+)
 
 
 def admit(request: HttpRequest, kind: Kind) -> ApiKey:

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from aggregates.api.admission import admit
 from aggregates.api.body import discard
 from aggregates.api.problems import ApiError, problem, unavailable
+from aggregates.db.limits import TimedOut
 from aggregates.models import ApiKey, Kind
 
 STATEMENT_TIMEOUT = "20s"
@@ -52,6 +53,8 @@ def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpRe
         with bounded():
             key = admit(request, kind)
         return work(request, key)
+    except TimedOut as error:
+        raise unavailable(str(error)) from error
     except AILING as error:
         # Of its message the first line only: others may quote what was to be recorded.
         logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])

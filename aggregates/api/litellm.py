@@ -1,47 +1,102 @@
 """POST /api/v1/litellm: what LiteLLM's generic API logger sends, an array of events, one after the other, or one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aggregates.api.endpoint import endpoint
-from aggregates.api.recording import Rejection, TakenReport, record_reported
+from aggregates.api.recording import Rejection, Taken, TakenReport, record_reported
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.api.usage import answer, status_of
-from aggregates.domain.calls import InvalidCall, parse_call
+from aggregates.domain.calls import InvalidCall
+from aggregates.ingest import retrievals
 from aggregates.ingest.dialects import litellm as dialect
-from aggregates.models import ApiKey, Kind
+from aggregates.ingest.fitting import Misfit, fitting_call
+from aggregates.models import ApiKey, Kind, Organization
 
 MAX_EVENT = 2_000_000  # characters: they come with the messages, which are discarded
 
 
 @endpoint(Kind.RECORD)
 def litellm(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    """Record events as usage is; those of other kinds than calls are left out.
-
-    LiteLLM calls it JSON also where it sends lines.
-    """
-    events = _Events(rows_of(request, longest=MAX_EVENT, sequence=True))
-    outcome = record_reported(key.organization, events)
-    return JsonResponse({**answer(outcome), "left_out": events.left_out}, status=status_of(outcome))
+    """As for usage; events of other kinds than calls are left out. LiteLLM calls it JSON also where it sends lines."""
+    events = _Events(key.organization)
+    events.read(rows_of(request, longest=MAX_EVENT, sequence=True))
+    outcome = record_reported(key.organization, events.reports())
+    adjusted = [asdict(misfit) for misfit in events.misfits]
+    return JsonResponse(
+        {**answer(outcome), "left_out": events.left_out, "adjusted": adjusted}, status=status_of(outcome)
+    )
 
 
 class _Events:
-    """Iterates over what the events are, and counts those that are no calls."""
+    """What the events of a request are, those that are no calls counted."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = rows
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
+        self._taken: list[Taken | Rejection] = []
+        self._retrievals: list[Taken] = []
+        self._names: dict[int, str] = {}  # LiteLLM's own, by index
+        self.misfits: list[Rejection] = []
         self.left_out = 0
 
-    def __iter__(self) -> Iterator[TakenReport | Rejection]:
-        for index, row in enumerate(self._rows):
+    def read(self, rows: Iterable[Row]) -> None:
+        for index, row in enumerate(rows):
             if isinstance(row, BadRow):
-                yield Rejection(index, "", str(row))
+                self._taken.append(Rejection(index, "", str(row)))
                 continue
             try:
-                calls = [parse_call(fields) for fields in dialect.read(row)]
+                self._take(index, row)
             except InvalidCall as invalid:
-                yield Rejection(index, invalid.field, invalid.reason)
-            else:
-                self.left_out += not calls
-                yield from (TakenReport(index, dialect.report_of(row, call)) for call in calls)
+                self._taken.append(Rejection(index, invalid.field, invalid.reason))
+
+    def _take(self, index: int, event: Mapping[str, Any]) -> None:
+        found: list[Misfit] = []
+        fields = dialect.fields_of(event, found)
+        if fields is None:
+            self.left_out += 1
+            return
+        taken = Taken(index, fitting_call(fields, found))
+        self._names[index] = dialect.name_of(event)
+        (self._retrievals if dialect.is_retrieval(event) else self._taken).append(taken)
+        self.misfits += [Rejection(index, *misfit) for misfit in found]
+
+    def reports(self) -> Iterator[TakenReport | Rejection]:
+        """Give what the events report; those that are wrong as they are."""
+        for row in self.settled():
+            yield row if isinstance(row, Rejection) else self._report(row)
+
+    def _report(self, row: Taken) -> TakenReport:
+        return TakenReport(row.index, dialect.report_of(self._names[row.index], row.call))
+
+    def settled(self) -> list[Taken | Rejection]:
+        """The rows to record: retrievals among them only where no call tells their usage, and then once."""
+        calls = [one for one in self._taken if isinstance(one, Taken)]
+        told = {retrievals.likeness(one.call) for one in calls}
+        pending = _pending(calls)
+        answered: set[int] = set()  # indexes
+        kept: list[Taken] = []
+        known = retrievals.known(self._organization, [one.call for one in self._retrievals])
+        for number, one in enumerate(self._retrievals):
+            alike = retrievals.likeness(one.call)
+            if alike in told:
+                continue
+            told.add(alike)
+            waiting = pending.get(retrievals.asked(one.call), [])
+            if waiting and waiting[-1].call.timestamp <= one.call.timestamp:
+                answered.add(waiting.pop().index)  # the retrieval tells what that one did not
+            if number not in known:
+                kept.append(one)
+        self.left_out += len(self._retrievals) - len(kept) + len(answered)
+        return [*(one for one in self._taken if isinstance(one, Rejection) or one.index not in answered), *kept]
+
+
+def _pending(calls: Iterable[Taken]) -> dict[retrievals.Asked, list[Taken]]:
+    """Calls that told no usage by what they asked for, the earliest last."""
+    found: dict[retrievals.Asked, list[Taken]] = {}
+    for one in sorted(calls, key=lambda one: one.call.timestamp, reverse=True):
+        if retrievals.is_pending(one.call):
+            found.setdefault(retrievals.asked(one.call), []).append(one)
+    return found

@@ -17,11 +17,14 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
-def unavailable() -> ApiError:
+NOT_RECORDED = "The database cannot take this now. Nothing of it was recorded; send it again later."
+
+
+def unavailable(detail: str = NOT_RECORDED) -> ApiError:
     """What the database could not do now; nothing of the request was recorded."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The database cannot take this now. Nothing of it was recorded; send it again later.",
+        detail,
         {"Retry-After": str(RETRY_AFTER)},
     )
 

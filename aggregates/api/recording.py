@@ -7,6 +7,7 @@ from aggregates import ingest
 from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
 from aggregates.domain.calls import FIELDS, Call, InvalidCall
+from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
 from aggregates.models import Organization
 
@@ -141,4 +142,6 @@ def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Co
 
 
 def differing(call: Call, other: Call) -> list[str]:
-    return [name for name, one, another in zip(FIELDS, call, other, strict=True) if one != another]
+    """The fields in which they differ; a provider is the same in all its spellings."""
+    one, another = (each._replace(provider=provider_name(each.provider)) for each in (call, other))
+    return [name for name, first, second in zip(FIELDS, one, another, strict=True) if first != second]

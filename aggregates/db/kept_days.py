@@ -9,12 +9,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import DateTimeField, Func, QuerySet
 from psycopg import sql
 
 from aggregates.db.day_states import HOLES, MARKED
 from aggregates.db.locks import Lock, day_number, take_shared
 from aggregates.domain.contents import current
-from aggregates.models import DailyAggregate, KeptReason, StaleDay, UsageDay, UsageLog
+from aggregates.models import DailyAggregate, KeptReason, Organization, StaleDay, UsageDay, UsageLog
 
 ANY_ZONE = timedelta(days=2)  # by how much a day's name may differ from the date of its instants in UTC
 Day = tuple[int, date]  # of an organization
@@ -40,12 +41,14 @@ KEEP = """
 WITHIN = sql.SQL(
     "day.starts_at < %(end)s AND day.rolled_through > %(start)s AND day.date BETWEEN %(first)s AND %(last)s"
 )
-# By the index of days that are not kept, which begins with their contents.
-LOST = sql.SQL("""day.rolled_through IS NOT NULL AND EXISTS (
-    SELECT FROM hole WHERE day.contents = ANY(%(contents)s)
-      AND day.date >= hole.since::date - 2 AND day.date <= hole.until::date + 2
-      AND hole.since < day.rolled_through AND hole.until > day.starts_at AND hole.born_at > day.rolled_at
-)""")
+# Found from the few holes, by the index of days that are not kept, which begins with their contents.
+LOST_DAYS = sql.SQL("""
+    SELECT lost.id FROM hole JOIN {days} AS lost ON lost.contents = ANY(%(contents)s)
+     AND lost.date BETWEEN hole.since::date - 2 AND hole.until::date + 2
+     AND lost.kept_at IS NULL AND lost.rolled_through IS NOT NULL
+     AND hole.since < lost.rolled_through AND hole.until > lost.starts_at AND hole.born_at > lost.rolled_at
+""").format(**TABLES)
+LOST = sql.SQL("day.id = ANY(ARRAY({}))").format(LOST_DAYS)
 OF_DATE = sql.SQL("day.date = %(day)s AND day.organization_id = ANY(%(organizations)s)")
 # What corrections took out of a day since it was rolled up, they wrote into its marks.
 FEWER = sql.SQL("""day.rolled_through IS NOT NULL AND (
@@ -81,6 +84,21 @@ def keep_all_lost() -> list[Day]:
     return _keep(KeptReason.PARTITION, LOST, {}, skip=sql.SQL("SKIP LOCKED"))
 
 
+def any_lost(start: datetime, end: datetime) -> bool:
+    """Whether a day with a part between these instants is lost, and not kept so far."""
+    statement = sql.SQL(
+        "WITH hole AS MATERIALIZED ({holes}) SELECT EXISTS (SELECT FROM {days} AS day WHERE {within} AND {lost})"
+    ).format(**TABLES, within=WITHIN, lost=LOST)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), {**_around(start, end), "contents": _versions()})
+        found: bool = cursor.fetchone()[0]
+        return found
+
+
+def _versions() -> list[int]:
+    return list(range(1, current() + 1))
+
+
 def keep_fewer(start: datetime, end: datetime) -> list[Day]:
     """Keep the days with a part between these instants of which the log holds fewer calls than were rolled up."""
     return _keep(KeptReason.CALLS, sql.SQL("{} AND {}").format(WITHIN, FEWER), _around(start, end))
@@ -89,6 +107,27 @@ def keep_fewer(start: datetime, end: datetime) -> list[Day]:
 def keep(day: date, organizations: Collection[int]) -> list[Day]:
     """Keep these days, of which the log holds fewer calls than were rolled up."""
     return _keep(KeptReason.CALLS, OF_DATE, {"day": day, "organizations": list(organizations)})
+
+
+def accept(days: QuerySet[UsageDay]) -> int:
+    """Accept that these days are kept, so that nobody is alarmed by them any longer; how many were not accepted yet."""
+    chosen = UsageDay.objects.alarming().filter(pk__in=list(days.values_list("pk", flat=True)))
+    return chosen.update(accepted_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+
+
+def release(day: UsageDay) -> bool:
+    """Let the log count again for a kept day whose calls were brought back; False where it still holds fewer."""
+    statement = sql.SQL("""
+        UPDATE {days} AS day SET kept_at = NULL, kept_reason = '', accepted_at = NULL, rolled_at = clock_timestamp()
+        FROM {organizations} AS organization
+        WHERE day.id = %s AND day.kept_at IS NOT NULL AND NOT ({fewer}) AND organization.id = day.organization_id
+          AND (organization.log_from IS NULL OR day.date >= organization.log_from)
+    """)
+    organizations = sql.Identifier(Organization._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(**TABLES, organizations=organizations, fewer=FEWER).as_string(), [day.pk])
+        changed: int = cursor.rowcount
+        return changed == 1
 
 
 def lock_rows(day: date, organizations: Iterable[int]) -> None:
@@ -111,9 +150,7 @@ def _keep(
 ) -> list[Day]:
     statement = sql.SQL(KEEP).format(**TABLES, condition=condition, skip=skip or sql.SQL(""))
     with connection.cursor() as cursor:
-        cursor.execute(
-            statement.as_string(), {**values, "reason": reason.value, "contents": list(range(1, current() + 1))}
-        )
+        cursor.execute(statement.as_string(), {**values, "reason": reason.value, "contents": _versions()})
         found: list[Day] = sorted(cursor.fetchall())
     for organization, day in found:
         logger.error("Organization %s keeps its sums of %s: %s.", organization, day, reason.label)

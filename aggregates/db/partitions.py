@@ -1,7 +1,7 @@
 """The monthly partitions of the usage log."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,13 +11,13 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from aggregates.db import clock
-from aggregates.db.kept_days import Day, keep_all_lost, keep_fewer, keep_month
+from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import UsageDay, UsageLog
+from aggregates.models import LogHole, UsageLog
 
 TABLE = UsageLog._meta.db_table
-NAME = re.compile(rf"{TABLE}_(\d{{4}})_(\d{{2}})")
+BOUNDS = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")  # as the catalogue writes them
 SETTLED = "born -infinity"  # before any day that was rolled up there
 MONTH, TWO_MONTHS = timedelta(days=31), timedelta(days=62)  # from the first of any month, within the next ones
 
@@ -70,7 +70,7 @@ def ensure_partitions(wanted: Iterable[date]) -> list[str]:
         if missing:
             hold_log()  # in the order of those who drop months
             take(Lock.PARTITIONS)
-            missing = _missing(cursor, names)  # somebody else may have made them while we waited
+            missing = _uncovered(_missing(cursor, names), names)  # somebody else may have made them while we waited
         for name in missing:
             keep_month(*bounds_of(names[name]))
             _create(cursor, name, names[name])
@@ -87,13 +87,14 @@ def missing_months_ahead(now: datetime) -> list[str]:
     """The names of the partitions of this month and the next that are not there."""
     month = now.astimezone(UTC).date().replace(day=1)
     with connection.cursor() as cursor:
-        return _missing(cursor, map(partition_name, months(month, month + MONTH)))
+        names = {partition_name(each): each for each in months(month, month + MONTH)}
+        return _uncovered(_missing(cursor, names), names)
 
 
 def prepare(**_: Any) -> None:
     """Receiver of post_migrate: a new database has its partitions before any task has run."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [LogHole._meta.db_table])  # after an older migration: none
         (is_there,) = cursor.fetchone()
     if is_there:
         ensure_months_ahead(datetime.now(UTC))
@@ -119,24 +120,72 @@ class Partition:
     is_settled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """A partition as the catalogue has it: its bounds in UTC, None where these are no two instants, and its comment."""
+
+    name: str
+    span: tuple[datetime, datetime] | None
+    comment: str
+
+    @property
+    def month(self) -> date | None:
+        """The first day of the month for which this site made it; None if it did not."""
+        month = self.span[0].date() if self.span else None
+        is_ours = month and self.name == partition_name(month) and self.span == bounds_of(month.replace(day=1))
+        return month if is_ours else None
+
+
 def existing_partitions() -> list[Partition]:
-    """The partitions that are named by their month, oldest first; what others attached to the log is not among them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_inherits "
-            "JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = %s::regclass ORDER BY 1",
-            [TABLE],
-        )
-        found = [(match, comment or "") for name, comment in cursor.fetchall() if (match := NAME.fullmatch(name))]
+    """The partitions that this site made, oldest first; what others attached to the log is not among them."""
+    found = [(month, each) for each in _attached() if (month := each.month)]
     return [
-        Partition(match[0], date(int(match[1]), int(match[2]), 1), comment.startswith("born "), comment == SETTLED)
-        for match, comment in found
+        Partition(each.name, month, each.comment.startswith("born "), each.comment == SETTLED)
+        for month, each in sorted(found, key=lambda pair: pair[0])
     ]
 
 
 def existing_months() -> list[date]:
-    """The months that have a partition, oldest first."""
+    """The months that have a partition which this site made, oldest first."""
     return [partition.month for partition in existing_partitions()]
+
+
+def foreign_partitions() -> list[str]:
+    """The names of partitions that this site did not make, such as DEFAULT: it reads them, and never drops them."""
+    return sorted(each.name for each in _attached() if each.month is None)
+
+
+def _uncovered(missing: list[str], names: Mapping[str, date]) -> list[str]:
+    """Those whose month no partition covers: an administrator's may, under another name."""
+    spans = [each.span for each in _attached() if each.span] if missing else []
+
+    def is_covered(month: date) -> bool:
+        start, end = bounds_of(month)
+        return any(first <= start and end <= last for first, last in spans)
+
+    return [name for name in missing if not is_covered(names[name])]
+
+
+def _attached() -> list[_Attached]:
+    """The log's partitions."""
+    statement = sql.SQL("""
+        SELECT relname, pg_get_expr(relpartbound, pg_class.oid), coalesce(obj_description(pg_class.oid, 'pg_class'), '')
+        FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = %s::regclass ORDER BY 1
+    """)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), [TABLE])
+        return [_Attached(name, _parsed(bounds), comment) for name, bounds, comment in cursor.fetchall()]
+
+
+def _parsed(bounds: str) -> tuple[datetime, datetime] | None:
+    found = BOUNDS.fullmatch(bounds)
+    if not found:
+        return None
+    try:
+        start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in found.groups())
+    except (ValueError, OverflowError):  # before the year 1, or after 9999
+        return None
+    return start, end
 
 
 def settle_births() -> list[Day]:
@@ -155,7 +204,7 @@ def settle_births() -> list[Day]:
             start, end = bounds_of(partition.month)
             if not partition.has_birth:
                 kept += keep_fewer(start, end)
-            if not UsageDay.objects.lost().filter(starts_at__lt=end, rolled_through__gt=start).exists():
+            if not any_lost(start, end):
                 _describe(cursor, partition.name, SETTLED)
     return kept
 

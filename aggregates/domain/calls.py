@@ -144,6 +144,15 @@ class Call(NamedTuple):
         return rate(self.cached_tokens, self.input_tokens)
 
 
+class CallBilledOtherwise(Call):
+    """A call that was billed at another rate than the plain one (batch, fast mode, audio, ...): it has no price.
+
+    Its tier is not kept yet: pricing it again later would find the plain one.
+    """
+
+    __slots__ = ()
+
+
 FIELDS = Call._fields
 REQUIRED = tuple(field for field in FIELDS if field not in Call._field_defaults)
 

@@ -28,10 +28,6 @@ VERSIONS = (
             "cache_hit_rates",
         ),
         grains=(
-            "operation",
-            "provider",
-            "model",
-            "project",
             "user",
             "subject",
             "operation+provider+model+project",

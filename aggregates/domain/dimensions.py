@@ -40,26 +40,17 @@ class Grain:
         return tuple(BY_NAME[name].column for name in self.dimensions)
 
 
-TOTALS = Grain(())  # kept in DailyAggregate; all others are rows of DailyBreakdown
+TOTALS = Grain(())  # kept in DailyAggregate; all others in BreakdownChunk
 
 # Coarsest first: a query takes the first grain that holds its dimensions. Together they hold every pair, so that one
-# filter with one group-by never needs the log.
-#
-# Behind each: its rows per call, measured on the demo data (93,335 calls of three organizations in 13 months, where
-# nearly every call is about another subject), on a log of 5,563 calls in 20 months that knows users and models only,
-# and on a day of 1,383,669 calls from 73 users. A grain never has more rows than the log, and far fewer where calls
-# repeat their dimensions; those with subjects are worth it because they are what makes long ranges answer at once.
+# filter with one group-by never needs the log. docs/decisions/grains.md says what each costs, and which did not pay.
 GRAINS = (
-    Grain(("operation",)),  # 0.05, 0.03, 0.000001
-    Grain(("provider",)),  # 0.04, 0.03, 0.000001
-    Grain(("model",)),  # 0.06, 0.09, 0.000001
-    Grain(("project",)),  # 0.03, 0.03, 0.000001
-    Grain(("user",)),  # 0.30, 0.03, 0.00005
-    Grain(("subject",)),  # 0.76, 0.03, 0.000001
-    Grain(("operation", "provider", "model", "project")),  # 0.06, 0.09, 0.000001
-    Grain(("operation", "provider", "model", "user", "project")),  # 0.59, 0.09, 0.00005
-    Grain(("operation", "provider", "model", "subject", "project")),  # 0.89, 0.09, 0.000001
-    Grain(("user", "subject")),  # 0.97, 0.03, 0.00005
+    Grain(("user",)),
+    Grain(("subject",)),
+    Grain(("operation", "provider", "model", "project")),
+    Grain(("operation", "provider", "model", "user", "project")),
+    Grain(("operation", "provider", "model", "subject", "project")),
+    Grain(("user", "subject")),
 )
 
 

@@ -22,11 +22,11 @@ def decimal(number: Decimal, places: int) -> str:
 
 def compact(number: int) -> str:
     """Every digit below a million, three of them from there on: 3.40 M."""
+    digits = money.significant(number)  # 999,999,999 is shown as 1.00 B
     for scale, letter in SCALES:
-        if number >= scale:
-            scaled = Decimal(number) / scale
-            places = max(0, 2 - scaled.adjusted())
-            return decimal(scaled, places) + NARROW_SPACE + letter
+        if digits >= scale and number >= SCALES[-1][0]:
+            places = max(0, 2 - (digits / scale).adjusted())
+            return decimal(Decimal(number) / scale, places) + NARROW_SPACE + letter
     return count(number)
 
 

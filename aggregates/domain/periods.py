@@ -20,9 +20,15 @@ class Unit:
     grains: tuple[Grain, ...]
 
 
-# Longest first. Of a long tail most come up in one week only: summing these by week would save no row.
+# Longest first. Of a long tail most come up in one week only, and with anything else beside in one month only: to sum
+# these would save no group.
 UNITS = (
-    Unit("month", days.month_of, days.dates_of_month, GRAINS),
+    Unit(
+        "month",
+        days.month_of,
+        days.dates_of_month,
+        tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions or len(grain.dimensions) == 1),
+    ),
     Unit(
         "week", days.week_of, days.dates_of_week, tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions)
     ),

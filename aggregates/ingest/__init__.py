@@ -10,12 +10,13 @@ from aggregates.ingest.day_locks import retention_check
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import Report
 from aggregates.ingest.recording import Recorded, record
-from aggregates.ingest.reports import Reported, record_reports, remember_reports
+from aggregates.ingest.reports import Reported, forget_reports, record_reports, remember_reports
 
 __all__ = [
     "Recorded",
     "Report",
     "Reported",
+    "forget_reports",
     "log_key",
     "record",
     "record_reports",

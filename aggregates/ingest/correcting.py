@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal, localcontext
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, Min
+from psycopg import sql
 
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
@@ -15,10 +15,12 @@ from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
 from aggregates.ingest.day_locks import Calendar, calendar_of, kept_through, lock_days, lock_zone, mark_stale
-from aggregates.models import Organization, UsageDay
+from aggregates.models import Organization, UsageDay, UsageLog
 from aggregates.models.log import CostSource
+from aggregates.pricing.rates import Prices
+from aggregates.pricing.rates_in_sql import cost_in_sql
 
-PRICE_PLACES = 6  # US dollars per million tokens with so many decimals make a cost of exactly 12
+TABLE = UsageLog._meta.db_table
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,6 @@ class Delete:
 @dataclass(frozen=True)
 class Unprice:
     """Forget what the calls cost."""
-
-
-@dataclass(frozen=True)
-class Prices:
-    """US dollars per million tokens, with at most six decimals; `input` is for tokens neither from nor to a cache."""
-
-    input: Decimal = Decimal(0)
-    cached: Decimal = Decimal(0)
-    cache_write: Decimal = Decimal(0)
-    output: Decimal = Decimal(0)
 
 
 Correction = Delete | Unprice | Prices
@@ -153,66 +145,72 @@ def _changes(
 
     With `apply_to` it is done, on days of these numbers only.
     """
-    after, parameters = _cost_after(correction)
-    where, values = condition(organization, criteria, calendar)
-    source = CostSource.PRICED if isinstance(correction, Prices) else CostSource.NONE
+    after, where = _cost_after(correction), condition(organization, criteria, calendar)
+    day = sql.SQL("width_bucket(timestamp, {}::timestamptz[])").format(calendar.bounds)
+    source = _source_after(correction)
     if apply_to is not None:
-        where += " AND width_bucket(timestamp, %s::timestamptz[]) = ANY(%s)"
-        values += [calendar.bounds, apply_to]
+        where += sql.SQL(" AND {} = ANY({})").format(day, apply_to)
     if not isinstance(correction, Delete):
-        where += f" AND (cost, cost_source) IS DISTINCT FROM ({after}, %s)"
-        values += [*parameters, source.value]
-    statement = f"WITH chosen AS (SELECT id, timestamp, cost, {after} AS after FROM aggregates_usagelog WHERE {where})"
-    parameters = [*parameters, *values]
-    if apply_to is not None:
-        this_call = "log.organization_id = %s AND log.id = chosen.id AND log.timestamp = chosen.timestamp"
-        if isinstance(correction, Delete):
-            statement += f", done AS (DELETE FROM aggregates_usagelog AS log USING chosen WHERE {this_call})"
-            parameters += [organization.pk]
-        else:
-            statement += (
-                ", done AS (UPDATE aggregates_usagelog AS log SET cost = after, cost_source = %s "
-                f"FROM chosen WHERE {this_call})"
-            )
-            parameters += [source.value, organization.pk]
-    statement += """
-        SELECT width_bucket(timestamp, %s::timestamptz[]), min(timestamp), count(*),
-               COALESCE(sum(cost), 0), COALESCE(sum(after), 0),
+        where += sql.SQL(" AND (cost, cost_source) IS DISTINCT FROM ({}, {})").format(after, source)
+    statement = sql.SQL("""
+        WITH chosen AS (SELECT id, timestamp, cost, {after} AS after, {source} AS source FROM {log} WHERE {where})
+        {done}
+        SELECT {day}, min(timestamp), count(*), COALESCE(sum(cost), 0), COALESCE(sum(after), 0),
                count(*) FILTER (WHERE cost IS NULL), count(*) FILTER (WHERE after IS NULL)
         FROM chosen GROUP BY 1 ORDER BY 1
-    """
+    """).format(
+        after=after,
+        source=source,
+        log=sql.Identifier(TABLE),
+        where=where,
+        done=sql.SQL("") if apply_to is None else _done(organization, correction),
+        day=day,
+    )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, calendar.bounds])
+        cursor.execute(statement.as_string(cursor.connection))
         return [(number, earliest, Change(*change)) for number, earliest, *change in cursor.fetchall()]
 
 
-def _cost_after(correction: Correction) -> tuple[str, list[Any]]:
-    """SQL of a call's cost after the correction."""
-    if not isinstance(correction, Prices):
-        return "NULL::numeric", []
-    prices = [correction.input, correction.cached, correction.cache_write, correction.output]
-    return (
-        # Multiplied, not divided: the product is exact, and never has more than 12 decimals.
-        "((input_tokens - cached_tokens - cache_write_tokens) * %s::numeric + cached_tokens * %s::numeric "
-        "+ cache_write_tokens * %s::numeric + output_tokens * %s::numeric) * 0.000001",
-        prices,
+def _done(organization: Organization, correction: Correction) -> sql.Composed:
+    """Compose what changes the calls that are chosen."""
+    change = (
+        sql.SQL("DELETE FROM {log} AS log USING chosen")
+        if isinstance(correction, Delete)
+        else sql.SQL("UPDATE {log} AS log SET cost = chosen.after, cost_source = chosen.source FROM chosen")
+    )
+    these = sql.SQL("log.organization_id = {} AND log.id = chosen.id AND log.timestamp = chosen.timestamp")
+    return sql.SQL(", done AS ({} WHERE {})").format(
+        change.format(log=sql.Identifier(TABLE)), these.format(organization.pk)
     )
 
 
-def condition(organization: Organization, criteria: Criteria, calendar: Calendar) -> tuple[str, list[Any]]:
-    where = "organization_id = %s AND timestamp >= %s AND timestamp < %s"
-    values: list[Any] = [organization.pk, calendar.bounds[0], calendar.bounds[-1]]
-    for name, value in criteria.filters:
-        where += f" AND {BY_NAME[name].column} = %s"
-        values.append(value)
-    for column, wanted in (("status", criteria.status), ("cost_source", criteria.cost_source)):
-        if wanted is not None:
-            where += f" AND {column} = %s"
-            values.append(wanted)
+def _cost_after(correction: Correction) -> sql.Composable:
+    """Compose a call's cost after the correction."""
+    return cost_in_sql(correction.rates) if isinstance(correction, Prices) else sql.SQL("NULL::numeric")
+
+
+def _source_after(correction: Correction) -> sql.Composable:
+    """Compose where a call's cost comes from after the correction."""
+    if not isinstance(correction, Prices):
+        return sql.Literal(CostSource.NONE.value)
+    known = sql.SQL("CASE WHEN ({after}) IS NULL THEN {none} ELSE {priced} END")
+    sources = {"none": CostSource.NONE.value, "priced": CostSource.PRICED.value}
+    return known.format(after=_cost_after(correction), **sources)
+
+
+def condition(organization: Organization, criteria: Criteria, calendar: Calendar) -> sql.Composed:
+    """Compose which rows of the log are meant."""
+    parts = [
+        sql.SQL("organization_id = {} AND timestamp >= {} AND timestamp < {}").format(
+            organization.pk, calendar.bounds[0], calendar.bounds[-1]
+        )
+    ]
+    equal: list[tuple[str, str | None]] = [(BY_NAME[name].column, value) for name, value in criteria.filters]
+    equal += [("status", criteria.status), ("cost_source", criteria.cost_source)]
+    parts += [sql.SQL("{} = {}").format(sql.Identifier(name), str(value)) for name, value in equal if value is not None]
     if criteria.request_ids:
-        where += " AND request_id = ANY(%s)"
-        values.append([*criteria.request_ids])
-    return where, values
+        parts.append(sql.SQL("request_id = ANY({})").format([*criteria.request_ids]))
+    return sql.SQL(" AND ").join(parts)
 
 
 def _by_month(

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from secrets import token_hex
 from typing import NamedTuple
-from uuid import uuid4
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -14,6 +14,7 @@ from psycopg import sql
 from aggregates.db.partitions import ensure_partitions
 from aggregates.domain import days
 from aggregates.domain.calls import EPOCH, Call
+from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
 from aggregates.ingest.existing import KEY, existing
 from aggregates.models import Organization, UsageLog
@@ -194,9 +195,11 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
     )
     rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens)
     made_from_content = id_from_content and not call.request_id
-    request_id = _content_id(call, what) if made_from_content else call.request_id or uuid4().hex
+    request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
-    return (request_id, call.timestamp, *what, cost, source, *rest, made_from_content)
+    # The provider by its one name; ids are made from what was sent, whatever is understood of it later.
+    logged = (call.operation, provider_name(call.provider), *what[2:])
+    return (request_id, call.timestamp, *logged, cost, source, *rest, made_from_content)
 
 
 def _content_id(call: Call, what: tuple[object, ...]) -> str:
@@ -204,12 +207,21 @@ def _content_id(call: Call, what: tuple[object, ...]) -> str:
 
     It begins with the time, so that the unique index grows at its end.
     """
-    microseconds = (call.timestamp - EPOCH) // MICROSECOND
     content = (*what, call.cost, NOT_PRICED if call.cost is None else REPORTED, call.cache_hit_rate)
     if call.cache_write_1h_tokens:  # so that calls without any keep the ids that they had before these were known
         content = (*content, call.cache_write_1h_tokens)
     joined = "\0".join(map(str, content))  # no text holds a NUL, so different contents are joined differently
-    return f"{microseconds:014x}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
+    return f"{_time(call)}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
+
+
+def _random_id(call: Call) -> str:
+    """Make an id of 64 random bits behind the time, so that the unique index grows at its end."""
+    return f"{_time(call)}-{token_hex(8)}"
+
+
+def _time(call: Call) -> str:
+    """The microseconds since 1970, in 14 digits to the base of 16: they sort as the times do."""
+    return f"{(call.timestamp - EPOCH) // MICROSECOND:014x}"
 
 
 def _staged_calendar(zone: str) -> Calendar:

@@ -197,7 +197,8 @@ def _related(organization: Organization, reports: Sequence[Report]) -> tuple[lis
         rows = cursor.fetchall()
     related = [_report(*row[: len(COLUMNS)]) for row in rows]
     entries = {row[0]: _Entry(Place(*row[-3:-1]), row[-1]) for row in rows if row[-3]}
-    others = _recorded_otherwise(organization, [report for report in related if report.call], entries)
+    places, others = _in_log(organization, [report for report in related if report.call], entries)
+    entries = {span: entry for span, entry in entries.items() if entry.place in places}  # others were deleted since
     known = {report.span for report in related}
     related += [report for report, _ in others if report.span not in known]
     return related, entries | {report.span: entry for report, entry in others}
@@ -210,18 +211,18 @@ def _report(
     return Report(span, scope, starts, ends, trace, parent, parsed, *rest)
 
 
-def _recorded_otherwise(
+def _in_log(
     organization: Organization, reports: Sequence[Report], entries: Entries
-) -> list[tuple[Report, _Entry]]:
-    """Calls in the log that may be the same, of which no report is kept: others sent them, or long ago."""
+) -> tuple[set[Place], list[tuple[Report, _Entry]]]:
+    """Look the calls of these reports up in the log: which of their entries are there; and calls that may be the same,
+    of which no report is kept, as others sent them, or long ago."""
     names = {name for report in reports for name in (report.span, report.parent, report.response) if name}
-    known = [entry.place.request_id for entry in entries.values()]
-    if not names:
-        return []
+    known = {entry.place for entry in entries.values()}
+    if not reports:
+        return set(), []
     statement = sql.SQL("""
         SELECT request_id, timestamp, provisional, parent_span, coalesce(latency_ms, 0), {fields}
-        FROM {log} WHERE organization_id = %(organization)s
-            AND timestamp BETWEEN %(first)s AND %(last)s AND request_id <> ALL(%(known)s)
+        FROM {log} WHERE organization_id = %(organization)s AND timestamp BETWEEN %(first)s AND %(last)s
             AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
     """).format(fields=sql.SQL(", ").join(map(sql.Identifier, SEEN)), **TABLES)
     with connection.cursor() as cursor:
@@ -231,12 +232,13 @@ def _recorded_otherwise(
                 "organization": organization.pk,
                 "first": min(report.starts_at for report in reports) - ABOUT,
                 "last": max(report.starts_at for report in reports) + ABOUT,
-                "names": list(names),
-                "known": known,
+                "names": [*names, *(place.request_id for place in known)],
                 "spans": [report.span for report in reports],
             },
         )
-        return [_recorded(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    ids = {place.request_id for place in known}
+    return {Place(*row[:2]) for row in rows}, [_recorded(*row) for row in rows if row[0] not in ids]
 
 
 def _recorded(

@@ -6,13 +6,14 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
+from psycopg import sql
 
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
-from aggregates.models import Organization
+from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
@@ -93,13 +94,18 @@ def _changed(
 ) -> Iterator[_Changed]:
     """Those calls that would get another cost, streaming."""
     pricer = Pricer(organization)
-    where, values = condition(organization, criteria, calendar)
+    statement = sql.SQL(
+        "SELECT id, width_bucket(timestamp, {bounds}::timestamptz[]), cost_source, {fields} "
+        "FROM {log} WHERE {where} AND cost_source = ANY({sources})"
+    ).format(
+        bounds=calendar.bounds,
+        fields=sql.SQL(", ").join(map(sql.Identifier, FIELDS)),
+        log=sql.Identifier(UsageLog._meta.db_table),
+        where=condition(organization, criteria, calendar),
+        sources=[str(source) for source in sources],
+    )
     with connection.chunked_cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, width_bucket(timestamp, %s::timestamptz[]), cost_source, {', '.join(FIELDS)} "
-            f"FROM aggregates_usagelog WHERE {where} AND cost_source = ANY(%s)",
-            [calendar.bounds, *values, list(sources)],
-        )
+        cursor.execute(statement.as_string(cursor.connection))
         while rows := cursor.fetchmany(BATCH):
             for number, day, source, *fields in rows:
                 call = Call(*fields)
@@ -153,8 +159,11 @@ def _apply(organization: Organization) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE repriced_call")
         cursor.execute(
-            "UPDATE aggregates_usagelog AS log SET cost = new.cost, cost_source = new.cost_source "
-            "FROM repriced_call AS new WHERE log.organization_id = %s "
-            "AND log.id = new.id AND log.timestamp = new.timestamp",
-            [organization.pk],
+            sql.SQL(
+                "UPDATE {log} AS log SET cost = new.cost, cost_source = new.cost_source "
+                "FROM repriced_call AS new WHERE log.organization_id = {organization} "
+                "AND log.id = new.id AND log.timestamp = new.timestamp"
+            )
+            .format(log=sql.Identifier(UsageLog._meta.db_table), organization=organization.pk)
+            .as_string(cursor.connection)
         )

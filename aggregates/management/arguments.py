@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Collection
 from datetime import date
 
 from django.core.management.base import CommandError
@@ -12,7 +13,7 @@ YEARS = range(1970, 3000)  # far from where dates end, so that no time zone lead
 
 
 def iso_date(text: str) -> date:
-    """For argparse: a date written as 2025-03-09."""
+    """Parse a date written as 2025-03-09, for argparse."""
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             raise ValueError
@@ -25,7 +26,7 @@ def iso_date(text: str) -> date:
 
 
 def condition(text: str) -> tuple[str, str]:
-    """For argparse: DIMENSION=VALUE; an empty value stands for unknown."""
+    """Parse DIMENSION=VALUE, for argparse; an empty value stands for unknown."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"expected DIMENSION=VALUE, got “{text}”")
@@ -38,3 +39,9 @@ def find_organization(slug: str) -> Organization:
     except Organization.DoesNotExist:
         known = ", ".join(Organization.objects.order_by("slug").values_list("slug", flat=True)[:10])
         raise CommandError(f"There is no organization “{slug}”. There is: {known or 'none yet'}.") from None
+
+
+def left_alone(kept: Collection[date]) -> str:
+    """The line that says of which days no call was changed, because their sums are kept."""
+    listed = ", ".join(map(str, sorted(kept)[:5])) + (f" and {len(kept) - 5} more days" if len(kept) > 5 else "")
+    return f"Left alone: the calls of {listed}. Some are missing from the log, so the sums are kept as they are."

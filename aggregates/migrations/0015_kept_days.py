@@ -8,14 +8,27 @@ from django.db.models import Q
 # so was a DEFAULT one.
 HOLES = r"""
 CREATE VIEW aggregates_loghole AS
-WITH partition AS (
-    SELECT bounds[1]::timestamptz AS since, bounds[2]::timestamptz AS until, bounds IS NULL AS is_default,
-           COALESCE(substring(obj_description(pg_class.oid, 'pg_class') FROM
+WITH part AS (
+    SELECT oid, relname::text AS name, relpartbound, obj_description(oid, 'pg_class') AS comment FROM pg_class
+    WHERE oid IN (
+        SELECT inhrelid FROM pg_inherits WHERE inhparent = 'aggregates_usagelog'::regclass AND NOT inhdetachpending
+    )
+), partition AS (
+    SELECT COALESCE(named, bounds[1]::timestamptz) AS since,
+           COALESCE((named AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC', bounds[2]::timestamptz) AS until,
+           COALESCE(named, bounds[1]::timestamptz) IS NULL AS is_default,
+           COALESCE(substring(comment FROM
                     '^born (-infinity|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00(?::00)?)$')::timestamptz, '-infinity') AS born_at
-    FROM pg_inherits
-    JOIN pg_class ON pg_class.oid = inhrelid
-    CROSS JOIN LATERAL regexp_match(pg_get_expr(relpartbound, pg_class.oid), '^FOR VALUES FROM \(''(.+)''\) TO \(''(.+)''\)$') AS bounds
-    WHERE inhparent = 'aggregates_usagelog'::regclass AND NOT inhdetachpending
+    FROM part
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN name ~ '^aggregates_usagelog_\d{4}_\d\d$'
+                    THEN make_timestamptz(left(right(name, 7), 4)::int, right(name, 2)::int, 1, 0, 0, 0, 'UTC') END AS named
+    ) AS by_name
+    CROSS JOIN LATERAL (  -- which takes longer, so only where others gave the name
+        SELECT CASE WHEN named IS NULL THEN regexp_match(
+            pg_get_expr(relpartbound, oid), '^FOR VALUES FROM \(''(.+)''\) TO \(''(.+)''\)$'
+        ) END AS bounds
+    ) AS by_bound
 ), gap AS (
     SELECT lag(until, 1, '-infinity') OVER (ORDER BY since) AS since, since AS until FROM partition WHERE NOT is_default
     UNION ALL

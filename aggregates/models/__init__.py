@@ -1,6 +1,7 @@
 """The tables."""
 
 from aggregates.models.aggregate import (
+    BreakdownChunk,
     DailyAggregate,
     DailyBreakdown,
     KeptReason,
@@ -21,6 +22,7 @@ from aggregates.models.saved_preset import SavedPreset
 
 __all__ = [
     "ApiKey",
+    "BreakdownChunk",
     "CallReport",
     "DailyAggregate",
     "DailyBreakdown",

@@ -1,12 +1,16 @@
 """Daily aggregates, and the state of each day: sealed, rolled, stale."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact, GreaterThan
 
+from aggregates.domain.dimensions import DIMENSIONS
+from aggregates.domain.measures import MEASURES
 from aggregates.models.log import LogHole
 from aggregates.models.organization import Organization
 
@@ -56,11 +60,87 @@ class DailyAggregate(Totals):
         return f"{self.organization} {self.date}"
 
 
-class Breakdown(Totals):
-    """Sums at one grain; dimensions that are not of the grain are ''."""
+def _texts() -> "ArrayField[Any, Any]":
+    return ArrayField(models.TextField(), null=True)
 
+
+def _counts() -> "ArrayField[Any, Any]":
+    return ArrayField(models.BigIntegerField(), null=True)
+
+
+def _decimals(max_digits: int, decimal_places: int) -> "ArrayField[Any, Any]":
+    return ArrayField(models.DecimalField(max_digits=max_digits, decimal_places=decimal_places), null=True)
+
+
+def _cardinality(column: str) -> models.Func:
+    return models.Func(models.F(column), function="cardinality", output_field=models.IntegerField())
+
+
+ARRAYS = tuple(of_groups.column for of_groups in (*DIMENSIONS, *MEASURES))
+
+
+class BreakdownChunk(models.Model):
+    """Some groups of an organization's day, week or month at one grain, side by side: an array for each dimension and
+    measure, in which a group has the same place.
+
+    A row for each group would take as much room as its calls. NULL stands for an array of '' or of 0 alone, and for a
+    dimension that is not of the grain. `first` is the first day of the week or month.
+    """
+
+    pk = models.CompositePrimaryKey("organization", "grain", "unit", "first", "part")
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
+    first = models.DateField()
+    part = models.IntegerField()
     grain = models.TextField()
+    unit = models.TextField(choices=[("day", "day"), ("week", "week"), ("month", "month")])
+    operation = _texts()
+    provider = _texts()
+    model = _texts()
+    user_id = _texts()
+    subject_id = _texts()
+    project = _texts()
+    total_calls = ArrayField(models.BigIntegerField())
+    total_errors = _counts()
+    total_unpriced_calls = _counts()
+    total_cost = _decimals(max_digits=36, decimal_places=12)
+    total_input_tokens = _counts()
+    total_cached_tokens = _counts()
+    total_cache_write_tokens = _counts()
+    total_output_tokens = _counts()
+    total_reasoning_tokens = _counts()
+    total_cache_hit_rate = _decimals(max_digits=28, decimal_places=8)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                # Arrays that are NULL pass: a CHECK lets pass all that is not false.
+                condition=models.Q(
+                    GreaterThan(_cardinality("total_calls"), 0),
+                    *(
+                        Exact(_cardinality(name), _cardinality("total_calls"))
+                        for name in ARRAYS
+                        if name != "total_calls"
+                    ),
+                ),
+                name="breakdown_chunk_even",
+            ),
+        ]
+        indexes = [models.Index(fields=["first", "unit"], name="breakdown_chunk_by_first")]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.unit} of {self.first} by {self.grain}, {self.part}"
+
+
+class Breakdown(Totals):
+    """A group of a BreakdownChunk as a row, to look at; dimensions that are not of the grain are ''.
+
+    Views, made by migrations: see aggregates.db.breakdown_views.
+    """
+
+    id = models.TextField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, db_index=False, related_name="+")
+    grain = models.TextField()
+    part = models.IntegerField()
     operation = models.TextField()
     provider = models.TextField()
     model = models.TextField()
@@ -68,25 +148,18 @@ class Breakdown(Totals):
     subject_id = models.TextField()
     project = models.TextField()
 
-    class Meta(Totals.Meta):
+    class Meta:
         abstract = True
-
-
-DIMENSION_FIELDS = ["operation", "provider", "model", "user_id", "subject_id", "project"]
+        managed = False
 
 
 class DailyBreakdown(Breakdown):
-    """An organization's day, broken down at one grain."""
+    """A group of an organization's day at one grain."""
 
     date = models.DateField()
 
     class Meta(Breakdown.Meta):
-        constraints = [
-            *Totals.Meta.constraints,
-            models.UniqueConstraint(
-                fields=["organization", "grain", "date", *DIMENSION_FIELDS], name="daily_breakdown_once"
-            ),
-        ]
+        abstract = False
 
     def __str__(self) -> str:
         return f"{self.organization} {self.date} by {self.grain}"
@@ -99,12 +172,7 @@ class PeriodBreakdown(Breakdown):
     first = models.DateField()
 
     class Meta(Breakdown.Meta):
-        constraints = [
-            *Totals.Meta.constraints,
-            models.UniqueConstraint(
-                fields=["organization", "grain", "unit", "first", *DIMENSION_FIELDS], name="period_breakdown_once"
-            ),
-        ]
+        abstract = False
 
     def __str__(self) -> str:
         return f"{self.organization} {self.unit} of {self.first} by {self.grain}"

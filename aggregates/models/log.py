@@ -1,6 +1,5 @@
 """The usage log: one row a call."""
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -116,7 +115,6 @@ class UsageLog(models.Model):
                 fields=["organization", "parent_span"], condition=~Q(parent_span=""), name="usage_log_by_parent_span"
             ),
             models.Index(fields=["id"], name="usage_log_by_id"),
-            BrinIndex(fields=["timestamp"], name="usage_log_brin"),
         ]
 
     def __str__(self) -> str:

@@ -11,15 +11,15 @@ from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.models.organization import Organization, User
 
 MAX_PRICE = 100_000  # US dollars per million tokens: keeps the cost of any call within what the log takes
+PRICE_PLACES = 6  # decimals: with these, a cost is exact to its twelfth
 PRICES = ("input", "cached", "cache_write", "cache_write_1h", "output")
 
 
 def price_field(verbose_name: str, *, needed: bool = False) -> "models.DecimalField[Any, Any]":
-    # With six decimals for a million tokens a cost is exact to its twelfth.
     return models.DecimalField(
         verbose_name,
         max_digits=12,
-        decimal_places=6,
+        decimal_places=PRICE_PLACES,
         null=not needed,
         blank=not needed,
         validators=[MinValueValidator(0), MaxValueValidator(MAX_PRICE)],

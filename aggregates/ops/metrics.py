@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from aggregates import __version__
 from aggregates.ops import health
 from aggregates.ops.health import Backlog, Health, LastRun, Problem, Work
 
@@ -14,13 +15,14 @@ PREFIX = "usagesite_"
 
 
 def exposition(accept: str) -> tuple[bytes, str]:
-    """The metrics as they are now, and their content type, in the format that the Accept header asks for."""
+    """Write the metrics as they are now, in the format that the Accept header asks for; with their content type."""
     encode, content_type = choose_encoder(accept)
     return encode(REGISTRY), content_type
 
 
 class HealthCollector(Collector):
     def collect(self) -> Iterator[Metric]:
+        yield _labelled("build_info", "1, with the version that answers.", "version", {__version__: 1})
         state = health.gather()
         yield from _of_health(state, health.judge(state, health.rolled_within()))
         if state.work:
@@ -46,6 +48,7 @@ def _of_work(state: Health, work: Work) -> Iterator[Metric]:
     yield _gauge("unrolled_wait_seconds", "For how long the first of them has waited.", _wait(state, work.unrolled))
     yield _gauge("stale_days", "Days of organizations with late calls to roll up again.", work.stale.days)
     yield _gauge("stale_wait_seconds", "For how long the first of them has waited.", _wait(state, work.stale))
+    yield _gauge("lost_days", "Days that lost calls and keep their sums, and that nobody accepted.", work.lost.days)
     yield _gauge("differing_days", "Days found to differ from the log in the last 7 days.", work.mismatches)
     overdue = {due.name: max(0.0, (state.as_of - due.next_run).total_seconds()) for due in work.due}
     yield _labelled("task_overdue_seconds", "For how long a scheduled task is due without a start.", "task", overdue)

@@ -41,7 +41,7 @@ PLANS = (
 
 
 def ensure_schedules(apps: Apps = current_apps, **_: Any) -> None:
-    """Receiver of post_migrate: each plan has one row, and a plan that changed begins anew.
+    """Give each plan one row, and let a plan that changed begin anew; a receiver of post_migrate.
 
     A row that is as its plan says stays untouched, with its next run, so an operator may move that.
     """

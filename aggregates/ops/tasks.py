@@ -1,4 +1,4 @@
-"""What the task cluster runs: rolling up every night, and again where calls came late.
+"""The tasks of the task cluster: it rolls up every night, and again where calls came late.
 
 Neither task takes a date: both find their work in the database, so one run makes up for any number that were missed.
 """
@@ -11,10 +11,12 @@ from aggregates.db import clock
 from aggregates.db.locks import Busy
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.formats import plural
+from aggregates.ingest import forget_reports
 from aggregates.models import Job, RollUpRun
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
+RENEWED = 10  # dates that a repair rolls up again because their aggregates lack what they hold today
 COMPARED = verification.NEWEST + 3  # dates compared with the log every night
 
 
@@ -39,16 +41,22 @@ def nightly() -> str:
 
 
 def repair() -> str:
-    """Roll up what has closed or become stale since, and of the open days what was recorded since."""
+    """Roll up what has closed or become stale since, and of the open days what was recorded since; then renew some days
+    whose aggregates are of an older version."""
     with runs.record_run(Job.REPAIR) as run:
         failures = runs.Failures()
         words = roll_up(run, failures)
+        renewed = protocol.renew(RENEWED, on_error=failures)
+        runs.add_counts(run, renewed)
+        if renewed.days:
+            words += f"; {plural(renewed.days, 'day')} renewed"
+        forget_reports()
         failures.raise_any()
     return words
 
 
 def recut() -> list[str]:
-    """Whose days were cut anew because the rules of their time zone changed."""
+    """Cut days anew where the rules of a time zone changed; say whose, in words."""
     try:
         moved = recut_moved()
     except Busy:
@@ -57,7 +65,7 @@ def recut() -> list[str]:
 
 
 def drop_old_months() -> list[str]:
-    """Which months of the log were dropped, if calls are not kept for ever, and which could not be."""
+    """Drop old months of the log, if calls are not kept for ever; say which went and which could not, in words."""
     if not settings.KEEP_MONTHS:
         return []
     dropped = retention.drop_months(settings.KEEP_MONTHS, clock.now())
@@ -66,7 +74,7 @@ def drop_old_months() -> list[str]:
 
 
 def roll_up(run: RollUpRun, failures: runs.Failures) -> str:
-    """What was done, for the list of runs in the admin."""
+    """Roll up what is not clean; say what was done, for the list of runs in the admin."""
     done = protocol.roll_up(open_days=True, on_error=failures)
     runs.add_counts(run, done)
     summary = f"{plural(done.days, 'day')}, {plural(done.rows, 'row')}"

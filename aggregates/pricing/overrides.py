@@ -9,12 +9,9 @@ from decimal import Decimal
 from django.db.models import F, QuerySet
 
 from aggregates.domain import days
-from aggregates.domain.money import EXACT
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import PRICES
-from aggregates.pricing.rates import Rates, Tariff
-
-MILLIONTH = Decimal("1e-6")
+from aggregates.pricing.rates import Prices, Rates, Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,10 @@ class Override:
 
 
 def overrides_of(organization: Organization) -> list[Override]:
-    """The one that wins first: the pattern with the most letters, then the one that begins last, then the newest."""
+    """Sort an organization's prices, the one that wins first.
+
+    That is the pattern with the most letters, then the price that begins last, then the newest.
+    """
     found = list(PriceOverride.objects.filter(organization=organization).order_by("-pk"))
     found.sort(key=lambda each: each.first.toordinal() if each.first else 0, reverse=True)
     found.sort(key=lambda each: len(each.pattern.replace("*", "")), reverse=True)
@@ -39,7 +39,7 @@ def overrides_of(organization: Organization) -> list[Override]:
 
 
 def expression(pattern: str) -> re.Pattern[str]:
-    """A `*` stands for any text, also none; upper and lower case are the same."""
+    """Compile a pattern: `*` stands for any text, also none; upper and lower case are the same."""
     parts = re.split(r"\*+", pattern)
     return re.compile(".*".join(map(re.escape, parts)), re.IGNORECASE | re.DOTALL)
 
@@ -54,21 +54,11 @@ def _override(price: PriceOverride, zone: str) -> Override:
 
 
 def rates_of(price: PriceOverride) -> Rates:
-    """A part without a price of its own is priced as its whole."""
-    write = price.input if price.cache_write is None else price.cache_write
-    of_million: tuple[Decimal, ...] = (
-        price.input,
-        price.input if price.cached is None else price.cached,
-        write,
-        write if price.cache_write_1h is None else price.cache_write_1h,
-        price.output,
-        price.output,
-    )
-    return Rates(*(EXACT.multiply(each, MILLIONTH) for each in of_million))
+    return Prices(**{name: getattr(price, name) for name in PRICES}).rates
 
 
-def listed(organization: Organization) -> QuerySet[PriceOverride]:
-    """All of them, by model, and for each the one that begins last first."""
+def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
+    """List all of them, by model, and for each the one that begins last first."""
     prices = PriceOverride.objects.filter(organization=organization).select_related("created_by")
     return prices.order_by("pattern", F("first").desc(nulls_last=True))
 
@@ -81,7 +71,10 @@ def set_price(
     prices: Mapping[str, Decimal | None],
     created_by: User | None,
 ) -> PriceOverride:
-    """In place of the one for the same pattern from the same day, if there is one; `created_by` None is a command."""
+    """Set a price in place of the one for the same pattern from the same day, if there is one.
+
+    `created_by` is None for a command.
+    """
     fields = {"last": last, **{name: prices.get(name) for name in PRICES}, "created_by": created_by}
     price, _ = PriceOverride.objects.update_or_create(
         organization=organization, pattern=pattern, first=first, defaults=fields

@@ -16,7 +16,7 @@ class PriceList:
         self._instant = instant
 
     def rates(self, provider: str, model: str) -> Rates | None:
-        """None if the model has no price for tokens."""
+        """Find a model's rates; None if it has no price for tokens."""
         for override in self._overrides:
             if override.pattern.fullmatch(model):
                 return override.tariff.tiers[-1][1]

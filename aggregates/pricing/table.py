@@ -10,13 +10,13 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from aggregates.domain.money import EXACT
-from aggregates.pricing.rates import ZERO, Rates, Tariff
+from aggregates.pricing.names import names_of
+from aggregates.pricing.rates import ZERO, Rates, Tariff, of_million
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-MILLIONTH, THOUSANDTH = Decimal("1e-6"), Decimal("1e-3")
-FROM_NAME = "litellm"  # tells the package to take the provider from the model's name: “anthropic/claude-sonnet-4-5”
+THOUSANDTH = Decimal("1e-3")
 
 
 class Model:
@@ -30,23 +30,24 @@ class Model:
         self._varies = len(listed) > 1
 
     def tariff(self, instant: datetime) -> Tariff | None:
-        """The tariff of that moment; None if the table has no price for tokens."""
+        """Find the tariff of that moment; None if the table has no price for tokens."""
         return self._tariffs[id(self._info.get_prices(instant))] if self._varies else self._only
 
 
 @lru_cache(maxsize=10_000)  # names come from senders
 def find(provider: str, name: str) -> Model | None:
-    """The model of this name; of this provider unless that is ''. None if the table does not know it."""
+    """Find the model of this name; of this provider unless that is ''. None if the table does not know it."""
     from genai_prices.data_snapshot import DataSnapshot
 
     # A snapshot of its own: the package's keeps every name that it was ever asked for.
     snapshot = DataSnapshot(_providers(), from_auto_update=False)
-    named = "/" in name and (not provider or name.lower().startswith(f"{provider.lower()}/"))
-    try:
-        _, info = snapshot.find_provider_model(name, None, FROM_NAME if named else provider or None, None)
-    except LookupError:
-        return None
-    return Model(info)
+    for one, model in names_of(provider, name):
+        try:
+            _, info = snapshot.find_provider_model(model, None, one or None, None)
+        except LookupError:
+            continue
+        return Model(info)
+    return None
 
 
 @cache
@@ -58,7 +59,7 @@ def _providers() -> "list[Provider]":
 
 
 def tariff_of(price: "ModelPrice") -> Tariff | None:
-    """None if it has no price for tokens, as with models that are paid by the hour or by subscription."""
+    """Read a tariff; None without a price for tokens, as with models paid by the hour or by subscription."""
     if price.input_mtok is None and price.output_mtok is None:
         return None
     starts = {tier.start for each in vars(price).values() for tier in getattr(each, "tiers", ())}
@@ -66,7 +67,7 @@ def tariff_of(price: "ModelPrice") -> Tariff | None:
 
 
 def _rates(price: "ModelPrice", above: int) -> Rates:
-    """The rates of calls with more input tokens than that."""
+    """Read the rates of calls with more input tokens than that."""
 
     def of(kind: str) -> Decimal | None:
         found = getattr(price, kind)
@@ -74,19 +75,15 @@ def _rates(price: "ModelPrice", above: int) -> Rates:
             found = next((tier.price for tier in reversed(tiers) if tier.start <= above), found.base)
         elif found is not None and not isinstance(found, Decimal):
             found = found.base
-        return None if found is None else EXACT.multiply(found, MILLIONTH)
+        return of_million(found)
 
-    # A part without a price of its own is priced as its whole.
-    plain, output, per_thousand = of("input_mtok"), of("output_mtok"), price.requests_kcount
-    cached, write, write_1h = of("cache_read_mtok"), of("cache_write_mtok"), of("cache_write_1h_mtok")
-    reasoning = of("output_reasoning_mtok")
-    write = plain if write is None else write
-    return Rates(
-        input=plain,
-        cached=plain if cached is None else cached,
-        cache_write=write,
-        cache_write_1h=write if write_1h is None else write_1h,
-        output=output,
-        reasoning=output if reasoning is None else reasoning,
+    per_thousand = price.requests_kcount
+    return Rates.filled(
+        input=of("input_mtok"),
+        cached=of("cache_read_mtok"),
+        cache_write=of("cache_write_mtok"),
+        cache_write_1h=of("cache_write_1h_mtok"),
+        output=of("output_mtok"),
+        reasoning=of("output_reasoning_mtok"),
         call=EXACT.multiply(per_thousand, THOUSANDTH) if isinstance(per_thousand, Decimal) else ZERO,
     )

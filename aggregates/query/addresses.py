@@ -12,24 +12,24 @@ DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, 
 
 
 def range_parameters(chosen: Range) -> dict[str, str]:
-    """The URL parameters that choose this range again; none for the default one."""
+    """Give the URL parameters that choose this range again; none for the default one."""
     if chosen.name == "custom":
         return {"range": "custom", "from": str(chosen.first), "to": str(chosen.last)}
     return {} if chosen.name == ranges.DEFAULT else {"range": chosen.name}
 
 
 def range_query(chosen: Range) -> str:
-    """The URL query that chooses this range: with its “?”, or nothing for the default one."""
+    """Write the URL query that chooses this range: with its “?”, or nothing for the default one."""
     return written(range_parameters(chosen))
 
 
 def query_string(selection: Selection) -> str:
-    """The URL query that a form reads this selection from: with its “?”, or nothing for the default view."""
+    """Write the URL query that a form reads this selection from: with its “?”, or nothing for the default view."""
     return written(range_parameters(selection.range) | parameters_beside_range(selection))
 
 
 def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
-    """The URL parameters that say what to see of a range, without those that are as by default."""
+    """Give the URL parameters that say what to see of a range, without those that are as by default."""
     chosen: dict[str, str] = {
         "measure": selection.measure,
         "by": selection.by or NO_BREAKDOWN,
@@ -40,7 +40,7 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
     parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
     for prefix, pairs in (("", selection.filters), ("not_", selection.excluded)):
         for name in dict.fromkeys(name for name, _ in pairs):
-            parameters[f"{prefix}{name}"] = [value for given, value in pairs if given == name]
+            parameters[f"{prefix}{name}"] = [value for dimension, value in pairs if dimension == name]
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
     if isinstance(selection, CallSelection):
@@ -59,7 +59,7 @@ def _iso(instant: datetime) -> str:
 
 
 def flat(parameters: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
-    """As pairs, for the hidden inputs of a form."""
+    """Flatten parameters to pairs, for the hidden inputs of a form."""
     return [
         (name, value)
         for name, values in parameters.items()

@@ -38,13 +38,13 @@ class DisplayMeasure:
 
 
 def cost_per_call(sums: Sums) -> Decimal | None:
-    """US dollars a call, over the calls that have a price; None if none has."""
+    """Give US dollars a call, over the calls that have a price; None if none has."""
     priced = sums.calls - sums.unpriced_calls
     return EXACT.divide(sums.cost, Decimal(priced)) if priced else None
 
 
 def cache_share(sums: Sums) -> Decimal | None:
-    """Percent of the input tokens that came from a cache; None without input."""
+    """Give the percentage of the input tokens that came from a cache; None without input."""
     return sums.cache_hit_rate * 100 if sums.input_tokens else None
 
 

@@ -1,46 +1,50 @@
-"""The calls behind a query: a page at a time, newest first, by the index on organization and timestamp."""
+"""The calls behind a query: a page of them at a time, newest first, by the index on organization and timestamp."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from psycopg.sql import SQL, Composable, Composed
+
+from aggregates.db.sql import table, text
 from aggregates.domain.days import INSTANT, Span
 from aggregates.domain.measures import Sums
 from aggregates.models import UsageLog
-from aggregates.query.runner import Answer
-from aggregates.query.scans import SQL, conditions
+from aggregates.query.answer import Answer
+from aggregates.query.scans import conditions, filters_of
 from aggregates.query.usage_query import UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PLACE = re.compile(r"(\d{1,17})-(\d{1,18})", re.ASCII)
-TABLE = UsageLog._meta.db_table
+CURSOR = re.compile(r"(\d{1,17})-(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Which calls to list: `condition` is SQL that begins with AND, `count` how many of a sum's calls these are."""
+    """Which calls to list: `condition` keeps to them and begins with AND, `count` says how many of a sum's calls these
+    are."""
 
     name: str
     label: str
-    condition: str
+    condition: SQL
     count: Callable[[Sums], int]
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("", "All", "", lambda sums: sums.calls),
-        Kind("ok", "OK", " AND status = 'ok'", lambda sums: sums.calls - sums.errors),
-        Kind("error", "Errors", " AND status = 'error'", lambda sums: sums.errors),
-        Kind("unpriced", "No price", " AND cost IS NULL", lambda sums: sums.unpriced_calls),
+        Kind("", "All", SQL(""), lambda sums: sums.calls),
+        Kind("ok", "OK", SQL(" AND status = 'ok'"), lambda sums: sums.calls - sums.errors),
+        Kind("error", "Errors", SQL(" AND status = 'error'"), lambda sums: sums.errors),
+        Kind("unpriced", "No price", SQL(" AND cost IS NULL"), lambda sums: sums.unpriced_calls),
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a call stands in the list; as text, a part of an address."""
+    """The place of a call in the list; as text, a part of an address."""
 
     timestamp: datetime
     id: int
@@ -54,65 +58,112 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Raises ValueError."""
-        found = PLACE.fullmatch(text)
-        if not found:
+        """Read the text back; raises ValueError."""
+        match = CURSOR.fullmatch(text)
+        if not match:
             raise ValueError("expected a place in the list, as its links have it")
-        return cls(EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
+        return cls(EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
 
 
 @dataclass(frozen=True, slots=True)
 class PageBoundary:
-    """The calls that are older than the one at a place, or newer."""
+    """Where a page begins: with the calls that are older than the one at a cursor, or newer."""
 
-    place: Cursor
+    cursor: Cursor
     is_older: bool = True
 
     @property
     def condition(self) -> SQL:
-        sign = "<" if self.is_older else ">"
-        moment = self.place.timestamp
-        return f" AND timestamp {sign}= %s AND (timestamp {sign} %s OR id {sign} %s)", [moment, moment, self.place.id]
+        return OLDER if self.is_older else NEWER
+
+    @property
+    def parameters(self) -> list[Any]:
+        return [self.cursor.timestamp, self.cursor.timestamp, self.cursor.id]
 
     def reaches(self, span: Span) -> bool:
-        return span.start <= self.place.timestamp if self.is_older else span.end > self.place.timestamp
+        return span.start <= self.cursor.timestamp if self.is_older else span.end > self.cursor.timestamp
 
 
-def spans_with(answer: Answer, kind: Kind) -> list[tuple[Span, int]]:
-    """The parts of a range with calls of that kind, newest first, and how many; the answer is by day."""
-    spans = {span.start: span for _, span in answer.query.days}
-    counted = [(spans[row.start], kind.count(row.sums)) for row in answer.rows]
-    return [(span, calls) for span, calls in reversed(counted) if calls]
-
-
-def find(
-    query: UsageQuery, kind: Kind, spans: Sequence[tuple[Span, int]], boundary: PageBoundary | None, limit: int
-) -> list[UsageLog]:
-    """The newest calls of the query that lie in the spans; or, of those that are newer than a place, the oldest.
-
-    Newest first in any case. `spans` are newest first, with the number of calls in each, 0 where it is not known: no
-    more of them are read than hold as many calls as are wanted.
+OLDER = SQL(" AND timestamp <= %s AND (timestamp < %s OR id < %s)")
+NEWER = SQL(" AND timestamp >= %s AND (timestamp > %s OR id > %s)")
+FIND = SQL(
     """
-    order = "DESC" if boundary is None or boundary.is_older else "ASC"
-    wanted = list(_needed(spans if order == "DESC" else reversed(spans), boundary, limit))
-    where, values = conditions(query)
-    place, of_place = boundary.condition if boundary else ("", [])
-    calls = UsageLog.objects.raw(
-        f"""
-        SELECT call.* FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span (first, until)
-        CROSS JOIN LATERAL (
-            SELECT * FROM {TABLE}
-            WHERE organization_id = %s AND timestamp >= span.first AND timestamp < span.until
-                {place}{where}{kind.condition}
-            ORDER BY timestamp {order}, id {order} LIMIT %s
-        ) AS call
+    SELECT call.* FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span (first, until)
+    CROSS JOIN LATERAL (
+        SELECT * FROM {log}
+        WHERE organization_id = %s AND timestamp >= span.first AND timestamp < span.until{conditions}
         ORDER BY timestamp {order}, id {order} LIMIT %s
-        """,
+    ) AS call
+    ORDER BY timestamp {order}, id {order} LIMIT %s
+    """
+)
+
+Counted = tuple[Span, int]  # a part of a range, with how many calls to list are in it, 0 where that is not known
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A page of the list, newest first; `newer` and `older` are the cursors from which the pages beside it begin."""
+
+    calls: tuple[UsageLog, ...]
+    newer: Cursor | None = None
+    older: Cursor | None = None
+
+
+def call_conditions(query: UsageQuery, kind: Kind) -> tuple[Composed, list[Any]]:
+    """Compose the conditions on calls of a kind that meet the query's filters: each begins with AND."""
+    filters, values = filters_of(query)
+    return Composed([conditions(filters), kind.condition]), values
+
+
+def read_page(
+    query: UsageQuery, kind: Kind, spans: Sequence[Counted], boundary: PageBoundary | None, length: int
+) -> CallPage:
+    """Read the page that begins at a boundary, or the first: at most `length` calls of the query, from the spans.
+
+    `spans` are newest first. No more of them are read than hold as many calls as are wanted.
+    """
+    found = _find(query, kind, spans, boundary, length + 1)
+    if boundary and not boundary.is_older and len(found) <= length:
+        boundary = None  # those are newest of all: the first page shows them, and fills up
+        found = _find(query, kind, spans, None, length + 1)
+    has_more = len(found) > length
+    is_upwards = bool(boundary and not boundary.is_older)
+    calls = (found[1:] if is_upwards else found[:length]) if has_more else found
+    return CallPage(
+        tuple(calls),
+        newer=Cursor.of(calls[0]) if calls and boundary else None,
+        older=Cursor.of(calls[-1]) if calls and (has_more or is_upwards) else None,
+    )
+
+
+def spans_with_calls(answer: Answer, kind: Kind, kept: Span) -> list[Counted]:
+    """Give the parts of a range that have kept calls of a kind, newest first; the answer is by day."""
+    spans = {span.start: span.clipped(kept) for _, span in answer.query.days}
+    counted = [(spans[row.start], kind.count(row.sums)) for row in answer.rows]
+    return [(span, calls) for span, calls in reversed(counted) if span and calls]
+
+
+def _find(
+    query: UsageQuery, kind: Kind, spans: Sequence[Counted], boundary: PageBoundary | None, limit: int
+) -> list[UsageLog]:
+    """Find the newest calls in the spans; or, of those that are newer than a boundary, the oldest. Newest first."""
+    is_descending = boundary is None or boundary.is_older
+    chosen = list(_choose(spans if is_descending else reversed(spans), boundary, limit))
+    of_calls, values = call_conditions(query, kind)
+    of_boundary: Composable = boundary.condition if boundary else SQL("")
+    statement = FIND.format(
+        log=table(UsageLog),
+        conditions=Composed([of_boundary, of_calls]),
+        order=SQL("DESC" if is_descending else "ASC"),
+    )
+    calls = UsageLog.objects.raw(
+        text(statement),
         [
-            [span.start for span in wanted],
-            [span.end for span in wanted],
+            [span.start for span in chosen],
+            [span.end for span in chosen],
             query.organization.pk,
-            *of_place,
+            *(boundary.parameters if boundary else []),
             *values,
             limit,
             limit,
@@ -121,13 +172,14 @@ def find(
     return sorted(calls, key=lambda call: (call.timestamp, call.pk), reverse=True)
 
 
-def _needed(spans: Iterable[tuple[Span, int]], boundary: PageBoundary | None, limit: int) -> Iterable[Span]:
-    found = 0
+def _choose(spans: Iterable[Counted], boundary: PageBoundary | None, limit: int) -> Iterable[Span]:
+    """Choose as many spans beyond the boundary as hold so many calls."""
+    counted = 0
     for span, calls in spans:
-        if found >= limit:
+        if counted >= limit:
             return
         if boundary and not boundary.reaches(span):
             continue
         yield span
-        holds_place = boundary and span.start <= boundary.place.timestamp < span.end
-        found += 0 if holds_place else calls  # of the day in which a page begins, nobody knows how many are left
+        holds_boundary = boundary and span.start <= boundary.cursor.timestamp < span.end
+        counted += 0 if holds_boundary else calls  # of the day in which a page begins, nobody knows how many are left

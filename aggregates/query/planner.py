@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 from django.conf import settings
 
-from aggregates.domain import days
+from aggregates.domain import contents, days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import UNITS, Period, Unit
@@ -34,7 +34,7 @@ class DayState:
     contents: int = 1
 
     def head_of(self, day: Span) -> Span | None:
-        """The part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
+        """Give the part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
         if self.kept:
             return day if self.whole else self.rolled
         usable = self.rolled and not self.stale and self.rolled.start == day.start and self.rolled.end <= day.end
@@ -59,6 +59,7 @@ class Plan:
     rolled_through: date | None  # every day of the range up to this one is rolled up, or without usage
     periods: tuple[Period, ...] = ()
     daily_days: tuple[date, ...] = ()
+    unknown: tuple[str, ...] = ()  # names of measures that the aggregates of some kept days do not have
 
 
 @dataclass(frozen=True)
@@ -79,23 +80,29 @@ class DayStates:
     def has_kept(self) -> bool:
         return any(state.kept for state in self.states.values())
 
+    @cached_property
+    def outdated(self) -> frozenset[int]:
+        """The contents, other than today's, that some days' aggregates have."""
+        return frozenset(state.contents for state in self.states.values()) - {contents.current()}
 
-def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
-    """Decide, day by day, where the query is answered from.
+
+def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | None = None) -> Plan:
+    """Decide, day by day, where the query is answered from: if it is a part of another, from where that is.
 
     Raises QueryError if the aggregates alone would have to answer it and cannot, or if it insists on aggregates and
     there are none.
     """
-    from_log = _reads_log(query, day_states.states)
+    from_log = _reads_log(whole or query, day_states.states)
     if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
-    key = (query.start, query.end, query.zone, from_log, units)
+    lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain))
+    key = (query.start, query.end, query.zone, from_log, units, lacking)
     plan = day_states.plans.get(key)
     if plan is None:
         if len(day_states.plans) >= MOST_PLANS:
             day_states.plans.clear()
-        plan = day_states.plans[key] = _planned(query, day_states, from_log, units)
+        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
     return replace(plan, grain=query.grain)
@@ -103,13 +110,21 @@ def choose_source(query: UsageQuery, day_states: DayStates) -> Plan:
 
 @cache
 def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
-    """The units of which every period falls into one bucket, and has sums of that grain; the longest first."""
+    """List the units whose periods each fall into one bucket, and have sums of that grain; the longest first."""
     within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: ("week",)}.get(bucket, ())
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 
-def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit]) -> Plan:
-    """Where each day of the query's span is read; the same for every grain that has sums of these units."""
+def _lacks(version: int, grain: Grain | None) -> bool:
+    """Tell whether aggregates of that version lack something that a query of this grain asks for."""
+    return bool(contents.lacks(version)) or (grain is not None and not contents.has_grain(version, grain.name))
+
+
+def _plan_days(
+    query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit], lacking: Set[int]
+) -> Plan:
+    """Plan where each day of the query's span is read; the same for every grain that has sums of these units, and that
+    the same contents lack."""
     log_from = day_states.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
@@ -123,12 +138,13 @@ def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Co
             empty.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        head = state.head_of(whole) if state else None
+        known = state.head_of(whole) if state else None
+        head = known if state and (state.kept or state.contents not in lacking) else None
         if state and state.kept and head == whole:
             aggregate.append(day)
             rolled_through = day if unbroken else rolled_through
             continue
-        clean = whole.end <= day_states.now and (state is None or head == whole)
+        clean = whole.end <= day_states.now and (state is None or known == whole)
         if clean and head and span is whole and unbroken and not from_log:  # nearly all days are so
             rolled_through = day
             aggregate.append(day)
@@ -152,18 +168,25 @@ def _planned(query: UsageQuery, day_states: DayStates, from_log: bool, units: Co
         aggregate_days=tuple(aggregate),
         head_days=tuple(heads),
         log_days=tuple(log),
-        log_spans=tuple(_joined(spans)),
+        log_spans=tuple(_join(spans)),
         empty_days=tuple(empty),
         rolled_at=max((rolled for day in aggregate if (rolled := day_states.states[day].rolled_at)), default=None),
         rolled_through=rolled_through,
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
+        unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
     )
 
 
+def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
+    """The names of measures that the aggregates of some of these days do not have, and the log no longer."""
+    versions = {state.contents for day in read if (state := day_states.states[day]).kept} & day_states.outdated
+    return tuple(dict.fromkeys(name for version in sorted(versions) for name in contents.lacks(version)))
+
+
 def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) -> tuple[Period, ...]:
-    """The periods that can be read as such: all their days are in the range, none needs the log, and none is in another
-    one that is read, too."""
+    """Choose the periods that can be read as such: all their days are in the range, none needs the log, and none is in
+    another one that is read, too."""
     left = set(unlogged)
     chosen: list[Period] = []
     for unit in units:
@@ -175,7 +198,8 @@ def _periods(unlogged: Set[date], day_states: DayStates, units: Iterable[Unit]) 
 
 
 def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
-    """Whether all days are read from the log: detail that no aggregate has, or a range so short that it is no work."""
+    """Say whether all days are read from the log: detail that no aggregate has, or a range so short that it is no
+    work."""
     if query.source == Source.LOG or query.bucket == Bucket.HOUR or query.grain is None:
         return True
     if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
@@ -184,7 +208,7 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
 
 
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
-    """Raises QueryError if the query asks of kept days what their aggregates do not hold."""
+    """Raise QueryError if the query asks of kept days what their aggregates do not hold."""
     asked = [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
     if not asked:
         return
@@ -194,19 +218,21 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
         reason = "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
+    elif not all(contents.has_grain(state.contents, query.grain.name) for _, _, state in asked):
+        reason = f"their aggregates do not hold {' with '.join(query.dimensions)}: ask for fewer, or for later days"
     else:
         return
     raise QueryError(f"{_named([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
 
 
 def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
-    """Whether the span begins with the day and has all of the part that only the day's aggregates know."""
+    """Say whether the span begins with the day and has all of the part that only the day's aggregates know."""
     head = state.head_of(days.span_of(day, query.zone))
     return head is not None and head == head.clipped(span)
 
 
 def _named(kept: Sequence[date], log_from: date | None) -> str:
-    """Which days have lost their calls, in words."""
+    """Say in words which days have lost their calls."""
     if log_from and kept[-1] < log_from:
         return f"The calls of days before {log_from} are no longer kept"
     others = [day for day in kept if not log_from or day >= log_from]
@@ -223,8 +249,8 @@ def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
     raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
 
 
-def _joined(spans: Iterable[Span]) -> Iterator[Span]:
-    """Spans in order, with those that touch made one."""
+def _join(spans: Iterable[Span]) -> Iterator[Span]:
+    """Join spans that touch; they come in order."""
     held: Span | None = None
     for span in spans:
         if held and held.end == span.start:

@@ -1,6 +1,7 @@
 """Usage over all organizations, for those who run the site: each in the days of its own time zone, in one statement.
 
-As everywhere, clean days come from the daily aggregates and all others from the log, in one snapshot.
+As everywhere, clean days come from the daily aggregates and all others from the log, in one snapshot. No page of an
+organization makes this query: `make lint` sees to it that only the platform's page imports this.
 """
 
 from dataclasses import dataclass
@@ -8,14 +9,15 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 
 from django.db import connection
-from psycopg import sql
+from psycopg.sql import SQL, Identifier
 
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
+from aggregates.db.sql import NAMES, SUMS, sums_of_aggregates, sums_of_calls, table, text
 from aggregates.domain import days
 from aggregates.domain.days import Span
-from aggregates.domain.measures import MEASURES, Sums
-from aggregates.models import Organization
+from aggregates.domain.measures import Sums
+from aggregates.models import DailyAggregate, Organization, UsageLog
 
 NOWHEN = Span(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -50,13 +52,14 @@ class PlatformAnswer:
 
 
 def furthest_zone(now: datetime) -> str:
-    """Of the organizations' zones one where the date is the latest: its today is the last day that has any usage."""
+    """Choose of the organizations' zones one where the date is the latest: its today is the last day with any usage."""
     zones = Organization.objects.values_list("time_zone", flat=True).order_by("time_zone").distinct()
     return max(zones, key=lambda zone: days.date_of(now, zone), default="UTC")
 
 
-def read(query: PlatformQuery) -> PlatformAnswer:
-    with snapshot() as now:
+def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
+    """Answer a query in one snapshot; raises TimedOut if a statement takes longer than so many seconds."""
+    with snapshot(seconds) as now:
         aggregate_days, log_days, rolled_at, log_span = _sources(query)
         rows = _sums(query, log_span)
     return PlatformAnswer(
@@ -72,60 +75,68 @@ def read(query: PlatformQuery) -> PlatformAnswer:
 
 # The organizations' days with calls, each with the instant through which its aggregates can be read: from there on
 # its calls come from the log.
-_DAYS = (
-    sql.SQL("""
-    SELECT organization_id, date, rolled_at, ends_at, readable_through AS rolled_through,
+_DAYS = SQL(
+    """
+    SELECT organization_id, date, rolled_at, ends_at, readable_through,
            COALESCE(readable_through, starts_at) AS log_from
-    FROM ({day_states}) AS stated WHERE date BETWEEN %(first)s AND %(last)s
-""")
-    .format(day_states=DAY_STATES)
-    .as_string()
+    FROM ({}) AS day WHERE date BETWEEN %(first)s AND %(last)s
+    """
+).format(DAY_STATES)
+
+_SOURCES = text(
+    SQL(
+        """
+        SELECT count(*) FILTER (WHERE log_from = ends_at), count(*) FILTER (WHERE log_from < ends_at),
+               max(rolled_at) FILTER (WHERE log_from = ends_at),
+               min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at)
+        FROM ({}) AS day
+        """
+    ).format(_DAYS)
+)
+
+_AGGREGATED = SQL("day JOIN {} USING (organization_id, date) WHERE readable_through IS NOT NULL").format(
+    table(DailyAggregate)
+)
+# The log's bounds once more, as constants: they keep the other months' partitions out of the plan.
+_LOGGED = SQL(
+    """
+    day JOIN {} AS call
+        ON call.organization_id = day.organization_id AND timestamp >= log_from AND timestamp < ends_at
+    WHERE log_from < ends_at AND timestamp >= %(start)s AND timestamp < %(end)s
+    """
+).format(table(UsageLog))
+_KEYS = [Identifier("day", "date"), Identifier("day", "organization_id")]
+_SUMS = text(
+    SQL(
+        """
+        WITH day AS ({days}), part (date, organization_id, {names}) AS ({aggregated} UNION ALL {logged})
+        SELECT date, NULL::bigint AS organization_id, {sums} FROM part GROUP BY date
+        UNION ALL
+        SELECT NULL, organization_id, {sums} FROM part GROUP BY organization_id
+        ORDER BY date, cost DESC, calls DESC, organization_id
+        """
+    ).format(
+        days=_DAYS,
+        names=NAMES,
+        aggregated=sums_of_aggregates(_KEYS, _AGGREGATED),
+        logged=sums_of_calls(_KEYS, _LOGGED),
+        sums=SUMS,
+    )
 )
 
 
 def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span]:
-    """How many days come from the aggregates alone and when the latest was rolled up; how many from the log, and when
-    the calls that are read there were made."""
+    """Count the days that come from the aggregates alone and say when the latest was rolled up; count those from the
+    log, and say when the calls that are read there were made."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT count(*) FILTER (WHERE log_from = ends_at), count(*) FILTER (WHERE log_from < ends_at),
-                   max(rolled_at) FILTER (WHERE log_from = ends_at),
-                   min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at)
-            FROM ({_DAYS}) AS day
-            """,
-            {"first": query.first, "last": query.last},
-        )
+        cursor.execute(_SOURCES, {"first": query.first, "last": query.last})
         aggregate_days, log_days, rolled_at, start, end = cursor.fetchone()
         return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN
 
 
 def _sums(query: PlatformQuery, log_span: Span) -> list[tuple[date | None, int | None, Sums]]:
-    """Rows by date, and rows by organization from the highest cost down."""
-    names = ", ".join(measure.name for measure in MEASURES)
-    aggregated = ", ".join(measure.column for measure in MEASURES)
-    logged = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
-    sums = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
+    """Add up by date, and by organization from the highest cost down."""
+    parameters = {"first": query.first, "last": query.last, "start": log_span.start, "end": log_span.end}
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH day AS ({_DAYS}), part (date, organization_id, {names}) AS (
-                SELECT date, organization_id, {aggregated} FROM day
-                JOIN aggregates_dailyaggregate USING (organization_id, date)
-                WHERE rolled_through IS NOT NULL
-                UNION ALL
-                SELECT day.date, day.organization_id, {logged} FROM day
-                JOIN aggregates_usagelog AS call
-                  ON call.organization_id = day.organization_id AND timestamp >= log_from AND timestamp < ends_at
-                WHERE log_from < ends_at AND timestamp >= %(start)s AND timestamp < %(end)s
-                GROUP BY day.date, day.organization_id
-            )
-            SELECT date, NULL::bigint AS organization_id, {sums} FROM part GROUP BY date
-            UNION ALL
-            SELECT NULL, organization_id, {sums} FROM part GROUP BY organization_id
-            ORDER BY date, cost DESC, calls DESC, organization_id
-            """,
-            # The log's bounds once more, as constants: they keep the other months' partitions out of the plan.
-            {"first": query.first, "last": query.last, "start": log_span.start, "end": log_span.end},
-        )
+        cursor.execute(_SUMS, parameters)
         return [(day, pk, Sums(*values)) for day, pk, *values in cursor.fetchall()]

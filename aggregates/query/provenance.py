@@ -7,12 +7,20 @@ from zoneinfo import ZoneInfo
 from aggregates.domain import days
 from aggregates.domain.formats import plural
 from aggregates.domain.wallclock import clock, when
+from aggregates.query.answer import Answer
 from aggregates.query.planner import Plan
-from aggregates.query.runner import Answer
 
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
-    """Which days were read where, in natural words."""
+    """Say in natural words which days were read where, and what is not known of some."""
+    line = _sources(plan, zone, as_of)
+    if not plan.unknown:
+        return line
+    listed = ", ".join(name.replace("_", " ") for name in plan.unknown)
+    return f"{line} Not known for a part of these days: {listed}."
+
+
+def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
     today = days.date_of(as_of, zone)
     if not plan.aggregate_days and not plan.empty_days:
         return "Live from the log."
@@ -29,14 +37,14 @@ def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
 
 
 def _named_days(read: Iterable[date], today: date) -> str:
-    """“today”, “3 days”, “3 days and today”."""
+    """Count days: “today”, “3 days”, “3 days and today”."""
     others = sum(1 for day in read if day != today)
     words = ([plural(others, "day")] if others else []) + (["today"] if today in read else [])
     return " and ".join(words)
 
 
 def _head(plan: Plan, today: date, zone: str) -> str:
-    """Up to when today is read from the aggregates, if it is."""
+    """Say from when on today is read from the log, if its first part is read from the aggregates."""
     starts = (span.start.astimezone(ZoneInfo(zone)) for span in plan.log_spans)
     rest = next((start for start in starts if start.date() == today), None)
     if not rest or today not in plan.head_days:
@@ -44,8 +52,8 @@ def _head(plan: Plan, today: date, zone: str) -> str:
     return f"{' ' if plan.log_days == (today,) else ', today '}since {clock(rest)}"
 
 
-def differing(main: Answer, others: Iterable[Answer]) -> bool:
-    """Whether any other answer about the same span had to read more of the log."""
+def reads_more_of_log(main: Answer, others: Iterable[Answer]) -> bool:
+    """Say whether any other answer about the same span had to read more of the log."""
     return any(
         set(other.plan.log_days) > set(main.plan.log_days) for other in others if other.query.span == main.query.span
     )

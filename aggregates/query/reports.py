@@ -9,24 +9,25 @@ from decimal import Decimal
 from aggregates.domain import days, money
 from aggregates.domain.formats import named
 from aggregates.domain.measures import MEASURES, Sums
+from aggregates.query.answer import Answer, Row
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, Row
 from aggregates.query.usage_query import Bucket
 
 # The sum of the calls' own rates means nothing to a reader; their mean does.
 SUMMED = tuple(measure.name for measure in MEASURES if measure.name != "cache_hit_rates")
 COLUMNS = (*SUMMED, "cache_hit_rate", "avg_cache_hit_rate")
+NOT_KNOWN = "not known"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begins so for a formula
 
 
 def as_json(answer: Answer) -> str:
-    """All of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
-    document = {**about(answer), "totals": measured(answer.totals), "rows": rows_of(answer)}
+    """Write all of the answer; counts as integers, cost as a string with 12 places, rates as strings with 8."""
+    document = {**about(answer), "totals": measured_of(answer, answer.totals), "rows": rows_of(answer)}
     return json.dumps(document, indent=2)
 
 
 def about(answer: Answer) -> dict[str, object]:
-    """Whose usage it is, of which days, and where it was read."""
+    """Say whose usage it is, of which days, and where it was read."""
     query, plan = answer.query, answer.plan
     return {
         "organization": query.organization.slug,
@@ -39,25 +40,36 @@ def about(answer: Answer) -> dict[str, object]:
             "empty_days": len(plan.empty_days),
             "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
         },
+        "unknown": list(_unknown(answer)),
     }
 
 
+# What is divided is not known where one of its parts is not.
+PARTS = {"cache_hit_rate": ("cached_tokens", "input_tokens"), "avg_cache_hit_rate": ("cache_hit_rates", "calls")}
+
+
+def _unknown(answer: Answer) -> tuple[str, ...]:
+    """The names of columns that are not known for a part of the range."""
+    return tuple(name for name in COLUMNS if {name, *PARTS.get(name, ())} & {*answer.unknown})
+
+
 def rows_of(answer: Answer) -> list[dict[str, object]]:
-    return [{"start": start_of(answer, row), "key": row.key, **measured(row.sums)} for row in answer.rows]
+    return [{"start": start_of(answer, row), "key": row.key, **measured_of(answer, row.sums)} for row in answer.rows]
 
 
 def as_csv(answer: Answer) -> str:
-    """The rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
-    return written("key", ((start_of(answer, row), row.key, *measured(row.sums).values()) for row in answer.rows))
+    """Write the rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
+    return written("key", ((start_of(answer, row), row.key, *_cells(answer, row.sums)) for row in answer.rows))
 
 
 def as_spreadsheet(answer: Answer) -> str:
-    """The rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a formula."""
+    """Write the rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a
+    formula."""
     by = answer.query.by
     rows = (
-        (start_of(answer, row), shown_cell(row.key) if by else "", *measured(row.sums).values()) for row in answer.rows
+        (start_of(answer, row), shown_cell(row.key) if by else "", *_cells(answer, row.sums)) for row in answer.rows
     )
-    return written(by or "key", rows)
+    return written(by[0] if by else "key", rows)
 
 
 def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
@@ -78,19 +90,19 @@ def formula_keys(answer: Answer) -> list[str]:
 
 
 def as_table(answer: Answer) -> str:
-    """Aligned columns, a line of totals, and a line that says where the numbers come from."""
+    """Write aligned columns, a line of totals, and a line that says where the numbers come from."""
     by = answer.query.by
-    label = ["start", *([by] if by else [])]
+    label = ["start", *by]
     lines = [[*label, *COLUMNS]]
     for row in answer.rows:
-        lines.append([start_of(answer, row), *([shown_key(row.key)] if by else []), *grouped(row.sums)])
-    lines.append(["total", *([""] if by else []), *grouped(answer.totals)])
+        lines.append([start_of(answer, row), *([shown_key(row.key)] if by else []), *grouped(answer, row.sums)])
+    lines.append(["total", *([""] if by else []), *grouped(answer, answer.totals)])
     source = provenance(answer.plan, answer.query.zone, answer.as_of)
     return f"{aligned(lines, left=len(label))}\n\n{source}\n"
 
 
 def aligned(lines: list[list[str]], left: int) -> str:
-    """Cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
+    """Align cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def cells(line: list[str]) -> Iterable[str]:
@@ -101,7 +113,8 @@ def aligned(lines: list[list[str]], left: int) -> str:
 
 
 def start_of(answer: Answer, row: Row) -> str:
-    """The row's local date; for hours its local time with the offset, so that the two of a repeated hour differ."""
+    """Write the row's local date; for hours its local time with the offset, so that the two of a repeated hour
+    differ."""
     if answer.query.bucket == Bucket.HOUR:
         return answer.query.local(row.start).isoformat()
     return days.date_of(row.start, answer.query.zone).isoformat()
@@ -111,15 +124,25 @@ def measured(sums: Sums) -> dict[str, int | str]:
     return {name: exact(getattr(sums, name)) for name in COLUMNS} | {"cost": exact(money.stored(sums.cost))}
 
 
+def measured_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:
+    """As `measured`, with None for what is not known for a part of the answer's range: its sum would be too small."""
+    return {**measured(sums), **dict.fromkeys(_unknown(answer))}
+
+
+def _cells(answer: Answer, sums: Sums) -> list[int | str]:
+    return [NOT_KNOWN if value is None else value for value in measured_of(answer, sums).values()]
+
+
 def exact(value: int | Decimal) -> int | str:
     return f"{value:f}" if isinstance(value, Decimal) else value
 
 
-def grouped(sums: Sums) -> list[str]:
-    """For people: as exact, with thousands set apart."""
-    return [f"{Decimal(value):,f}" for value in measured(sums).values()]
+def grouped(answer: Answer, sums: Sums) -> list[str]:
+    """Write sums for people: as exact, with thousands set apart."""
+    values = measured_of(answer, sums).values()
+    return [NOT_KNOWN if value is None else f"{Decimal(value):,f}" for value in values]
 
 
 def shown_key(key: str | None) -> str:
-    """For a terminal: what does not print is escaped, so that no key can move the cursor."""
+    """Write a key for a terminal: what does not print is escaped, so that no key can move the cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in named(key))

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Self
 
+from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.ranges import Range
@@ -74,11 +76,11 @@ class Selection:
         return self.chart if self.display.is_additive else LINES
 
     def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
-        """By the step that it is drawn by."""
+        """Ask for usage by the step that it is drawn by."""
         return self._query(self.step, by, top)
 
     def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
-        """Over the whole range."""
+        """Ask for usage over the whole range."""
         return self._query(Bucket.TOTAL, by, top)
 
     @property
@@ -87,26 +89,26 @@ class Selection:
         return replace(self, range=self.range.year_before if self.compare == YEAR else self.range.before)
 
     def with_filter(self, name: str, value: str | None) -> Self:
-        """The selection with this value as the only one of its dimension, or with `None` without any; others stay."""
+        """Keep only this value of its dimension, or with `None` all of them; filters of other dimensions stay."""
         kept = [pair for pair in self.filters if pair[0] != name]
         filters = _in_order([*kept, *([(name, value)] if value is not None else [])])
         excluded = tuple(pair for pair in self.excluded if pair[0] != name)
         return replace(self, filters=filters, excluded=excluded, hidden=())
 
     def keeping(self, name: str, value: str) -> Self:
-        """The selection with this value among those kept of its dimension."""
+        """Keep this value, too, of its dimension."""
         pairs = dict.fromkeys([*self.filters, (name, value)])
         excluded = tuple(pair for pair in self.excluded if pair != (name, value))
         return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
 
     def excluding(self, name: str, values: Sequence[str]) -> Self:
-        """The selection without calls that have these values."""
+        """Leave out calls that have these values."""
         filters = tuple(pair for pair in self.filters if pair[0] != name or pair[1] not in values)
         pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
         return replace(self, filters=filters, excluded=_in_order(pairs), hidden=())
 
     def without(self, name: str, value: str) -> Self:
-        """The selection with this value neither kept nor left out."""
+        """Drop the filter that keeps this value, or leaves it out."""
         pair = (name, value)
         return replace(
             self,
@@ -121,7 +123,7 @@ class Selection:
             span.start,
             span.end,
             bucket,
-            by,
+            (by,) if by else (),
             self.filters,
             top,
             excluded=self.excluded,
@@ -148,3 +150,10 @@ class CallSelection(Selection):
     def by_day(self) -> UsageQuery:
         """How many there are on each day."""
         return replace(self.in_all(), start=self.span.start, end=self.span.end, bucket=Bucket.DAY)
+
+    def kept_span(self, log_from: date | None) -> Span:
+        """Give the part of the span whose calls are kept, where those of days before `log_from` are not; it may be
+        empty."""
+        if log_from is None:
+            return self.span
+        return Span(max(days.midnight(log_from, self.organization.time_zone), self.span.start), self.span.end)

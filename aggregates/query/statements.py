@@ -1,104 +1,209 @@
-"""The SQL statements that answer queries, over the scans that their plans come to."""
+"""The SQL statements that answer queries, over the scans that their plans come to.
+
+A statement's text depends on the shape of its queries and scans alone, never on a value: each shape is composed once.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
-from aggregates.domain.measures import MEASURES, RANKS
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from aggregates.db.sql import NAMES, SUMS, listed, text
+from aggregates.domain.dimensions import LONG_TAIL
+from aggregates.query.parts import (
+    Dimensions,
+    PartShape,
+    by_rank,
+    columns_of,
+    heights,
+    heights_of,
+    key_names,
+    part,
+    part_of,
+    select,
+)
 from aggregates.query.planner import Plan
-from aggregates.query.scans import SQL, Scan
+from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of
 from aggregates.query.usage_query import Bucket, UsageQuery
 
-NAMES = ", ".join(measure.name for measure in MEASURES)
-SUMS = ", ".join(f"sum({m.name}){'' if m.is_decimal else '::bigint'} AS {m.name}" for m in MEASURES)
+Statement = tuple[str, list[Any]]  # with its parameters
 
 
 def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
-    """Those that one statement answers: breakdowns that differ in nothing but the dimension, and are read from the same
-    days and periods."""
+    """Put together queries that one statement answers: breakdowns by as many dimensions that differ in nothing else,
+    and are read from the same days and periods."""
     groups = dict[object, list[UsageQuery]]()
     for query, plan in plans.items():
-        alike = (replace(query, by=None), replace(plan, grain=None)) if _is_breakdown(query) else query
+        is_one_of_many = _is_breakdown(query)
+        alike = (len(query.by), replace(query, by=()), replace(plan, grain=None)) if is_one_of_many else query
         groups.setdefault(alike, []).append(query)
     return groups.values()
 
 
-def statement_for(queries: Sequence[UsageQuery], found: Sequence[Sequence[Scan]]) -> SQL:
-    """One statement for queries that go together, over the scans of each. Its rows are the number of a query and that
-    of its bucket, both from 1, the key of a group, and the sums: groups in the order in which the query ranks them."""
-    return _breakdowns(queries, found) if _is_breakdown(queries[0]) else _single(queries[0], found[0])
+def statement_for(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) -> Statement:
+    """Compose one statement for queries that go together, over the scans of each.
+
+    Its rows are the number of a query and that of its bucket, both from 1; a group's value of each dimension, all NULL
+    for Other; and the sums. Groups come in the order in which the query ranks them.
+    """
+    return _breakdowns(queries, scans) if _is_breakdown(queries[0]) else _single(queries[0], scans[0])
 
 
 def _is_breakdown(query: UsageQuery) -> bool:
-    """By a dimension, over the whole range; unless only the first of a long tail are wanted: most sums would be made in
-    vain."""
-    return query.bucket == Bucket.TOTAL and bool(query.by) and not (query.top and query.by == LONG_TAIL)
+    """Say whether groups are added up over the whole range; not where only the first of a long tail are wanted, as most
+    sums would be made in vain."""
+    return query.bucket == Bucket.TOTAL and bool(query.by) and not (query.top and LONG_TAIL in query.by)
 
 
-def _breakdowns(queries: Sequence[UsageQuery], found: Sequence[Sequence[Scan]]) -> SQL:
-    """For each query its groups added up and ranked, with `top` the rest as Other. The log is read once for all."""
-    one = queries[0]  # they differ in their dimension alone
-    columns = [BY_NAME[query.by].column for query in queries if query.by]
-    parts = [
-        scan.select(one, [str(number), column])
-        for number, (column, of_query) in enumerate(zip(columns, found, strict=True), start=1)
-        for scan in of_query
-        if not scan.is_log
+def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) -> Statement:
+    """Add up and rank the groups of each query, with `top` the rest as Other. The log is read once for all."""
+    first = queries[0]  # they differ in their dimensions alone
+    numbered = [
+        (number, scan) for number, of_query in enumerate(scans, start=1) for scan in of_query if not scan.is_log
     ]
-    for logged in (scan for scan in found[0] if scan.is_log):
-        keys = ", ".join(f"({number}, {column})" for number, column in enumerate(columns, start=1))
-        every = f"CROSS JOIN LATERAL (VALUES {keys}) AS every (number, key)"
-        parts.append(logged.select(one, ["number", "key"], beside=every))
-    shown = "rank <= %s" if one.top else "true"
-    return (
-        f"""WITH part (number, key, {NAMES}) AS ({" UNION ALL ".join(f"({statement})" for statement, _ in parts)}),
-        whole AS (
-            SELECT number, key, {SUMS}, row_number() OVER (PARTITION BY number {_by_rank(one)}) AS rank
-            FROM part GROUP BY number, key
+    numbered += [(0, scan) for scan in scans[0] if scan.is_log]
+    filters, values = filters_of(first)
+    statement = _breakdowns_text(
+        tuple(query.by for query in queries),
+        tuple((number, scan.shape) for number, scan in numbered),
+        filters,
+        first.rank,
+        bool(first.top),
+    )
+    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, values)]
+    return statement, [*parameters, *([first.top] * len(first.by) if first.top else [])]
+
+
+@lru_cache(maxsize=500)
+def _breakdowns_text(
+    breakdowns: tuple[Dimensions, ...],
+    parts: tuple[tuple[int, Shape], ...],
+    filters: tuple[Filter, ...],
+    rank: str,
+    has_other: bool,
+) -> str:
+    """Compose that: `parts` are the shapes of scans, each with the number of its query; 0 of the log's, for all."""
+    keys = key_names(breakdowns[0])
+    selects = (
+        select(shape, [Literal(number), *columns_of(breakdowns[number - 1])], filters)
+        if number
+        else select(shape, [SQL("number"), *keys], filters, _each_breakdown(breakdowns, keys))
+        for number, shape in parts
+    )
+    return text(
+        SQL(
+            """WITH part (number, {keys}, {names}) AS ({parts}),
+            whole AS (
+                SELECT number, {keys}, {sums}, row_number() OVER (PARTITION BY number {by_rank}) AS rank
+                FROM part GROUP BY number, {keys}
+            )
+            {groups}
+            """
+        ).format(
+            keys=listed(keys),
+            names=NAMES,
+            parts=SQL(" UNION ALL ").join(selects),
+            sums=SUMS,
+            by_rank=by_rank(rank, keys),
+            groups=_first_and_other(keys) if has_other else _all_groups(keys),
         )
-        SELECT number, 1, CASE WHEN {shown} THEN key END, {SUMS} FROM whole GROUP BY 1, 3 ORDER BY 1, min(rank)
-        """,
-        [*(value for _, values in parts for value in values), *([one.top] if one.top else [])],
     )
 
 
-def _single(query: UsageQuery, found: Iterable[Scan]) -> SQL:
-    """Any other query: by bucket, with groups ranked over the whole range, and with `top` the rest as Other."""
-    part, parameters = _part(query, found)
-    if not query.by:
-        return f"{part} SELECT 1, bucket, NULL, {SUMS} FROM part GROUP BY 2 ORDER BY 2", parameters
-    # What is shown is found first, by the little that ranks it, and then added up: there may be nearly as many groups,
-    # or groups and buckets, as rows, and the sums of each would be made in vain.
-    return (
-        f"""{part}, shown AS (
-            SELECT key, rank FROM unnest(ARRAY(SELECT key FROM part GROUP BY key {_by_rank(query)} LIMIT %s))
-            WITH ORDINALITY AS shown (key, rank)
+def _each_breakdown(breakdowns: Sequence[Dimensions], keys: Sequence[Identifier]) -> Composed:
+    """Compose what to join to each call of the log: its group in every breakdown, with the number of that."""
+    groups = listed(
+        SQL("({}, {})").format(Literal(n), listed(columns_of(by))) for n, by in enumerate(breakdowns, start=1)
+    )
+    return SQL("CROSS JOIN LATERAL (VALUES {}) AS breakdown (number, {})").format(groups, listed(keys))
+
+
+def _all_groups(keys: Sequence[Identifier]) -> Composed:
+    return SQL("SELECT number, 1, {}, {} FROM whole ORDER BY number, rank").format(listed(keys), NAMES)
+
+
+def _first_and_other(keys: Sequence[Identifier]) -> Composed:
+    places = listed(Literal(place) for place in range(3, 3 + len(keys)))
+    first = listed(SQL("CASE WHEN rank <= %s THEN {} END").format(key) for key in keys)
+    return SQL("SELECT number, 1, {}, {} FROM whole GROUP BY 1, {} ORDER BY 1, min(rank)").format(first, SUMS, places)
+
+
+def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
+    """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
+    shape, parameters = part_of(query, scans)
+    if query.by:
+        parameters += [*heights_of(query, scans), query.top or None]
+    return _single_text(shape, query.rank), parameters
+
+
+@lru_cache(maxsize=500)
+def _single_text(shape: PartShape, rank: str) -> str:
+    rows, keys = part(shape), key_names(shape.by)
+    if not keys:
+        return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(rows, SUMS))
+    # The first groups are found before all, by the little that ranks them, and then added up: there may be nearly as
+    # many groups, or groups and buckets, as rows, and the sums of each would be made in vain.
+    return text(
+        SQL(
+            """{part}, {heights}, ranked AS (
+                SELECT {keys}, rank FROM ROWS FROM (
+                    unnest(ARRAY(SELECT ROW({keys}) FROM heights GROUP BY {keys} {by_rank} LIMIT %s)) AS ({typed_keys})
+                ) WITH ORDINALITY AS ranked ({keys}, rank)
+            )
+            SELECT 1, bucket, {ranked_keys}, {sums} FROM part LEFT JOIN ranked USING ({keys})
+            GROUP BY bucket, {ranked_keys}, rank ORDER BY bucket, rank
+            """
+        ).format(
+            part=rows,
+            heights=heights(shape, rank),
+            keys=listed(keys),
+            typed_keys=listed(SQL("{} text").format(key) for key in keys),
+            ranked_keys=listed(SQL("ranked.{}").format(key) for key in keys),
+            by_rank=by_rank(rank, keys),
+            sums=SUMS,
         )
-        SELECT 1, bucket, shown.key, {SUMS} FROM part LEFT JOIN shown USING (key)
-        GROUP BY bucket, shown.key, rank ORDER BY bucket, rank
-        """,
-        [*parameters, query.top or None],
     )
 
 
-def _part(query: UsageQuery, found: Iterable[Scan]) -> SQL:
-    """Scans as the rows of `part`, by bucket and key. The log is read once, however often these are."""
-    key = BY_NAME[query.by].column if query.by else "NULL::text"
-    logged, aggregated = "", list[str]()
-    of_log, of_aggregates = list[Any](), list[Any]()
-    for scan in found:
-        number, bounds = scan.bucket_number(query)
-        statement, parameters = scan.select(query, [number, key], bounds)
-        if scan.is_log:
-            logged, of_log = f"logged (bucket, key, {NAMES}) AS MATERIALIZED ({statement}), ", parameters
-        else:
-            aggregated.append(f"({statement})")
-            of_aggregates += parameters
-    union = " UNION ALL ".join([*aggregated, *(["SELECT * FROM logged"] if logged else [])])
-    return f"WITH {logged}part (bucket, key, {NAMES}) AS NOT MATERIALIZED ({union})", [*of_log, *of_aggregates]
+def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] | None, limit: int) -> Statement:
+    """Compose what gives the first rows of a query, by bucket and then by the bytes of the group's values; of the first
+    bucket those after a group."""
+    shape, parameters = part_of(query, scans)
+    return _first_rows_text(shape, after is not None), [*parameters, *(after or ()), limit]
 
 
-def _by_rank(query: UsageQuery) -> str:
-    height = " + ".join(f"sum({name})" for name in RANKS[query.rank])
-    return f'ORDER BY {height} DESC, sum(cost) DESC, sum(calls) DESC, key COLLATE "C"'
+@lru_cache(maxsize=500)
+def _first_rows_text(shape: PartShape, is_after: bool) -> str:
+    keys = key_names(shape.by)
+    in_bytes = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
+    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(in_bytes, listed(SQL("%s") for _ in keys))
+    return text(
+        SQL("{part} SELECT {groups}, {sums} FROM part {beyond} GROUP BY {groups} ORDER BY {order} LIMIT %s").format(
+            part=part(shape),
+            groups=listed([SQL("bucket"), *keys]),
+            sums=SUMS,
+            beyond=beyond if is_after else NOTHING,
+            order=listed([SQL("bucket"), *in_bytes]) if keys else SQL("bucket"),
+        )
+    )
+
+
+def first_keys(query: UsageQuery, scans: Iterable[Scan], containing: str, limit: int) -> Statement:
+    """Compose what gives the known groups of a query by one dimension whose names contain a text, as it ranks them;
+    capitals are the same as small letters."""
+    shape, parameters = part_of(query, scans)
+    statement = _first_keys_text(shape, query.rank, bool(containing))
+    return statement, [*parameters, *([containing] if containing else []), limit]
+
+
+@lru_cache(maxsize=500)
+def _first_keys_text(shape: PartShape, rank: str, is_containing: bool) -> str:
+    (key,) = key_names(shape.by)
+    matching = SQL("AND position(lower(%s) IN lower({})) > 0").format(key) if is_containing else NOTHING
+    return text(
+        SQL("{part} SELECT {key} FROM part WHERE {key} <> '' {matching} GROUP BY {key} {by_rank} LIMIT %s").format(
+            part=part(shape), key=key, matching=matching, by_rank=by_rank(rank, [key])
+        )
+    )

@@ -47,7 +47,7 @@ BEGINNINGS: dict[Bucket, Callable[[date], date]] = {
 
 @lru_cache(maxsize=100)  # a page asks several questions about the same days
 def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, Span], ...]:
-    """The days from start to before end, each with its part of that."""
+    """List the days from start to before end, each with its part of that."""
     first, last = days.date_of(start, zone), days.date_of(end - days.INSTANT, zone)
     spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
     return tuple((day, span) for day, span in spans if span)
@@ -57,18 +57,18 @@ def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, 
 class UsageQuery:
     """Sums of all measures over an organization's calls from `start` to before `end`.
 
-    In buckets of the organization's local hours, days, weeks (from Monday) or months, those at the ends cut to the
-    range, or one for all; `by` a dimension, or not broken down. `filters` and `excluded` are dimensions with values:
-    only calls with one of the values given for each dimension, and with none of those excluded. Groups are ranked over
-    the whole range by `rank`, then cost, then calls, then name; with `top`, those beyond the first so many are added up
-    under the key None, "Other".
+    Buckets are the organization's local hours, days, weeks (from Monday) or months, those at the ends cut to the range,
+    or one for all. `by` are the dimensions of a breakdown: a group has a value of each. `filters` and `excluded` are
+    dimensions with values: only calls count that have one of a dimension's values in `filters`, and none of those in
+    `excluded`. Groups are ranked over the whole range by `rank`, then cost, then calls, then their values; with `top`,
+    those beyond the first so many are added up as one group, Other.
     """
 
     organization: Organization
     start: datetime
     end: datetime
     bucket: Bucket = Bucket.DAY
-    by: str | None = None
+    by: tuple[str, ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     top: int | None = None
     source: Source = Source.AUTO
@@ -84,12 +84,14 @@ class UsageQuery:
         for name in self.dimensions:
             if name not in BY_NAME:
                 raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
+        if len(set(self.by)) < len(self.by):
+            raise QueryError(f"A dimension comes twice in “{', '.join(self.by)}”: expected each of them once.")
         if self.rank not in RANKS:
             raise QueryError(f"Unknown rank “{self.rank}”: expected one of {', '.join(RANKS)}.")
 
     @classmethod
     def for_dates(cls, organization: Organization, first: date, last: date, **rest: object) -> "UsageQuery":
-        """For whole days, first to last, both included."""
+        """Ask about whole days, first to last, both included."""
         zone = organization.time_zone
         return cls(organization, days.midnight(first, zone), days.midnight(last + days.DAY, zone), **rest)  # type: ignore[arg-type]
 
@@ -112,8 +114,7 @@ class UsageQuery:
     @property
     def dimensions(self) -> tuple[str, ...]:
         """Every dimension that the query filters or groups by."""
-        names = (*((self.by,) if self.by else ()), *(name for name, _ in (*self.filters, *self.excluded)))
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys((*self.by, *(name for name, _ in (*self.filters, *self.excluded)))))
 
     @property
     def grain(self) -> Grain | None:

@@ -6,6 +6,7 @@ When it may be summed, and what makes that exact, is for aggregates.rollup.proto
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -15,9 +16,23 @@ from aggregates.db.partitions import hold_log
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.domain.measures import MEASURES
+from aggregates.models import BreakdownChunk, DailyAggregate
+from aggregates.rollup import chunks
 
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
+TOTALS_TABLE = DailyAggregate._meta.db_table
+TOTALS_OF_DAY = sql.SQL(
+    "SELECT organization_id, %(day)s::date AS date, {sums} FROM summed_day GROUP BY organization_id"
+).format(sums=chunks.added_up())
+ADDING = sql.SQL("ON CONFLICT (organization_id, date) DO UPDATE SET {sums}").format(
+    sums=sql.SQL(", ").join(
+        sql.SQL("{column} = {table}.{column} + EXCLUDED.{column}").format(
+            column=sql.Identifier(column), table=sql.Identifier(TOTALS_TABLE)
+        )
+        for column in SUM_COLUMNS
+    )
+)
 Ids = Collection[int]
 
 
@@ -66,48 +81,28 @@ def sum_log(spans: Mapping[int, Span]) -> int:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The table that keeps a grain; its columns, and those of them that tell its rows apart."""
-
-    table: str
-    keys: str
-    columns: str
-
-    @property
-    def adding(self) -> str:
-        """ON CONFLICT clause of an INSERT that adds to the rows which are there."""
-        sums = ", ".join(f"{column} = {self.table}.{column} + EXCLUDED.{column}" for column in SUM_COLUMNS)
-        return f"ON CONFLICT ({self.keys}) DO UPDATE SET {sums}"
+def target_of(grain: Grain) -> str:
+    """Return the name of the table that keeps the sums of a grain."""
+    return TOTALS_TABLE if grain == TOTALS else BreakdownChunk._meta.db_table
 
 
-def target_of(grain: Grain) -> Target:
-    if grain == TOTALS:
-        table, keys = "aggregates_dailyaggregate", ["organization_id", "date"]
-    else:
-        table, keys = "aggregates_dailybreakdown", ["organization_id", "date", "grain", *DIMENSION_COLUMNS]
-    return Target(table, ", ".join(keys), ", ".join([*keys, *SUM_COLUMNS]))
-
-
-def _rows_of(grain: Grain) -> str:
-    """SELECT of a grain's rows, in the order of its table's columns, from the sums of a day."""
-    sums = ", ".join(
-        f"sum({measure.column}){'' if measure.is_decimal else '::bigint'} AS {measure.column}" for measure in MEASURES
-    )
-    if grain == TOTALS:
-        return f"SELECT organization_id, %(day)s::date AS date, {sums} FROM summed_day GROUP BY organization_id"
-    keys = ", ".join(column if column in grain.columns else f"'' AS {column}" for column in DIMENSION_COLUMNS)
-    return (
-        f"SELECT organization_id, %(day)s::date AS date, '{grain.name}' AS grain, {keys}, {sums} "
-        f"FROM summed_day GROUP BY organization_id, {', '.join(grain.columns)}"
-    )
+def _groups(grain: Grain) -> sql.Composed:
+    """SELECT of a grain's groups from the sums of a day."""
+    return sql.SQL(
+        "SELECT organization_id, 'day' AS unit, %(day)s::date AS first, {columns}, {sums} "
+        "FROM summed_day GROUP BY organization_id, {columns}"
+    ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up())
 
 
 def clear(day: date, organizations: list[int]) -> None:
     """Delete the day's aggregates, so that groups which are no more vanish."""
     with connection.cursor() as cursor:
-        for table in ("aggregates_dailyaggregate", "aggregates_dailybreakdown"):
-            cursor.execute(f"DELETE FROM {table} WHERE organization_id = ANY(%s) AND date = %s", [organizations, day])
+        for table, of_day in (
+            (sql.Identifier(TOTALS_TABLE), sql.SQL("date = %s")),
+            (chunks.TABLE, sql.SQL("unit = 'day' AND first = %s")),
+        ):
+            deletion = sql.SQL("DELETE FROM {} WHERE {} AND organization_id = ANY(%s)").format(table, of_day)
+            cursor.execute(deletion.as_string(), [day, organizations])
 
 
 def calls_summed() -> dict[int, int]:
@@ -124,23 +119,65 @@ def leave_out(organizations: list[int]) -> None:
 
 
 def write(day: date, *, several: bool, added: bool) -> int:
-    """Write what was summed to the day's aggregates; how many rows that wrote. With `added`, to rows that may be there;
-    without, there are none, as the day was cleared under the roller's lock.
+    """Write what was summed to the day's aggregates; how many rows and groups were written. With `added`, to what may
+    be there; without, there is nothing, as the day was cleared under the roller's lock.
 
     Those of each of `several` organizations lie together, as they are read together.
     """
-    order = "ORDER BY organization_id" if several else ""
-    written = 0
     with connection.cursor() as cursor:
-        for grain in (TOTALS, *GRAINS):
-            target = target_of(grain)
-            cursor.execute(
-                f"INSERT INTO {target.table} ({target.columns}) {_rows_of(grain)} {order} "
-                f"{target.adding if added else ''}",
-                {"day": day},
-            )
-            written += cursor.rowcount
+        cursor.execute(_totals(several=several, added=added), {"day": day})
+        written: int = cursor.rowcount
+        for grain in GRAINS:
+            cursor.execute(_breakdown(grain, added=added), {"day": day})
+            written += sum(groups for (groups,) in cursor.fetchall())
     return written
+
+
+def _totals(*, several: bool, added: bool) -> str:
+    """INSERT of the day's totals, which adds to those that are there."""
+    return (
+        sql.SQL("INSERT INTO {table} (organization_id, date, {columns}) {totals} {order} {adding}")
+        .format(
+            table=sql.Identifier(TOTALS_TABLE),
+            columns=chunks.joined(SUM_COLUMNS),
+            totals=TOTALS_OF_DAY,
+            order=sql.SQL("ORDER BY organization_id" if several else ""),
+            adding=ADDING if added else sql.SQL(""),
+        )
+        .as_string()
+    )
+
+
+@cache
+def _breakdown(grain: Grain, *, added: bool) -> str:
+    """INSERT of the day's groups, together with those that are there, whose chunks it takes away."""
+    if not added:
+        return chunks.insertion(grain, _groups(grain)).as_string()
+    return (
+        sql.SQL(
+            """
+            WITH gone AS (
+                DELETE FROM {table} WHERE unit = 'day' AND first = %(day)s AND grain = {grain}
+                AND organization_id IN (SELECT organization_id FROM summed_day) RETURNING *
+            ), parts AS (({gone}) UNION ALL ({new}))
+            {insertion}
+            """
+        )
+        .format(
+            table=chunks.TABLE,
+            grain=sql.Literal(grain.name),
+            gone=chunks.selection(grain, sql.SQL("gone")),
+            new=_groups(grain),
+            insertion=chunks.insertion(
+                grain,
+                sql.SQL(
+                    "SELECT organization_id, unit, first, {columns}, {sums} FROM parts "
+                    "GROUP BY organization_id, unit, first, {columns}"
+                ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up()),
+            ),
+        )
+        .as_string()
+    )
 
 
 def verify(day: date, organizations: Ids) -> list[Mismatch]:
@@ -169,20 +206,33 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
 
 
 def _differences(day: date, organizations: list[int], grain: Grain) -> list[tuple[int, int]]:
-    """Organizations where the aggregates differ from what was summed, each with in how many rows."""
-    target = target_of(grain)
-    condition = "organization_id = ANY(%(organizations)s) AND date = %(day)s"
-    if grain != TOTALS:
-        condition += f" AND grain = '{grain.name}'"
-    stored = f"SELECT {target.columns} FROM {target.table} WHERE {condition}"
-    summed = f"SELECT {target.columns} FROM ({_rows_of(grain)}) AS summed"
+    """Organizations where the aggregates differ from what was summed, each with in how many rows or groups."""
+    if grain == TOTALS:
+        summed = TOTALS_OF_DAY
+        stored = sql.SQL(
+            "SELECT organization_id, date, {sums} FROM {table} "
+            "WHERE organization_id = ANY(%(organizations)s) AND date = %(day)s"
+        ).format(sums=chunks.joined(SUM_COLUMNS), table=sql.Identifier(TOTALS_TABLE))
+    else:
+        summed = _groups(grain)
+        stored = chunks.selection(
+            grain,
+            sql.SQL(
+                "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} "
+                "AND unit = 'day' AND first = %(day)s"
+            ).format(table=chunks.TABLE, grain=sql.Literal(grain.name)),
+        )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT organization_id, count(*) FROM (
-                (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
-            ) AS difference GROUP BY 1 ORDER BY 1
-            """,
+            sql.SQL(
+                """
+                SELECT organization_id, count(*) FROM (
+                    (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
+                ) AS difference GROUP BY 1 ORDER BY 1
+                """
+            )
+            .format(stored=stored, summed=summed)
+            .as_string(),
             {"day": day, "organizations": organizations},
         )
         differing: list[tuple[int, int]] = cursor.fetchall()

@@ -10,29 +10,22 @@ from datetime import date
 from typing import Any
 
 from django.db import connection, transaction
+from psycopg import sql
 
 from aggregates.db.locks import Lock, take, take_shared
-from aggregates.domain.dimensions import DIMENSIONS
-from aggregates.domain.measures import MEASURES
+from aggregates.domain.contents import current
+from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import BY_NAME, UNITS, Period, periods_of
+from aggregates.rollup import chunks
 
 Ids = Collection[int]
-KEYS = ", ".join(["organization_id", "grain", *(dimension.column for dimension in DIMENSIONS)])
-COLUMNS = f"{KEYS}, {', '.join(measure.column for measure in MEASURES)}"
-# A row of these is a row of a period's breakdowns, without the period.
-FROM_DAYS = f"""
-    SELECT {KEYS},
-           {", ".join(f"sum({m.column}){'' if m.is_decimal else '::bigint'} AS {m.column}" for m in MEASURES)}
-    FROM aggregates_dailybreakdown
-    WHERE organization_id = ANY(%(organizations)s) AND grain = ANY(%(grains)s)
-      AND date BETWEEN %(first)s AND %(last)s
-    GROUP BY {KEYS}
-"""
-OF_PERIOD = f"""
-    SELECT {COLUMNS} FROM aggregates_periodbreakdown
-    WHERE organization_id = ANY(%(organizations)s) AND grain = ANY(%(grains)s)
-      AND unit = %(unit)s AND first = %(first)s
-"""
+DELETION = (
+    sql.SQL(
+        "DELETE FROM {table} WHERE organization_id = ANY(%(organizations)s) AND unit = %(unit)s AND first = %(first)s"
+    )
+    .format(table=chunks.TABLE)
+    .as_string()
+)
 
 
 def invalidate(day: date, organizations: Ids) -> None:
@@ -67,9 +60,9 @@ def _missing(unit: str, organizations: Ids) -> list[Period]:
               AND NOT EXISTS (
                 SELECT FROM aggregates_usageperiod AS summed
                 WHERE summed.organization_id = recorded.organization_id
-                  AND unit = %(unit)s AND summed.first = recorded.first)
+                  AND unit = %(unit)s AND summed.first = recorded.first AND contents = %(contents)s)
             """,
-            {"unit": unit, "organizations": list(organizations)},
+            {"unit": unit, "organizations": list(organizations), "contents": current()},
         )
         return [Period(unit, first) for (first,) in cursor.fetchall()]
 
@@ -78,11 +71,11 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
     """Sum the period for those of the organizations for which it is not summed; for all of them `afresh`."""
     with transaction.atomic(), connection.cursor() as cursor:
         take(Lock.PERIOD, period.number)  # in its own statement: the next ones must see what was committed before
-        if afresh:
-            cursor.execute(
-                "DELETE FROM aggregates_usageperiod WHERE organization_id = ANY(%s) AND unit = %s AND first = %s",
-                [list(organizations), period.unit, period.first],
-            )
+        cursor.execute(
+            "DELETE FROM aggregates_usageperiod WHERE organization_id = ANY(%s) AND unit = %s AND first = %s "
+            "AND (contents <> %s OR %s)",
+            [list(organizations), period.unit, period.first, current(), afresh],
+        )
         cursor.execute(
             """
             SELECT DISTINCT organization_id FROM aggregates_usageday AS day
@@ -94,39 +87,67 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
         )
         lacking = [pk for (pk,) in cursor.fetchall()]
         parameters = _parameters(period, lacking)
+        cursor.execute(DELETION, parameters)
+        for grain in BY_NAME[period.unit].grains if lacking else ():
+            cursor.execute(chunks.insertion(grain, _from_days(grain)).as_string(), parameters)
         cursor.execute(
-            "DELETE FROM aggregates_periodbreakdown "
-            "WHERE organization_id = ANY(%(organizations)s) AND unit = %(unit)s AND first = %(first)s",
-            parameters,
-        )
-        cursor.execute(
-            f"INSERT INTO aggregates_periodbreakdown (unit, first, {COLUMNS}) "
-            f"SELECT %(unit)s, %(first)s, * FROM ({FROM_DAYS}) AS daily "
-            "ORDER BY organization_id, grain",  # what is read together lies together
-            parameters,
-        )
-        cursor.execute(
-            "INSERT INTO aggregates_usageperiod (organization_id, unit, first, summed_at) "
-            "SELECT organization_id, %(unit)s, %(first)s, clock_timestamp() "
+            "INSERT INTO aggregates_usageperiod (organization_id, unit, first, summed_at, contents) "
+            "SELECT organization_id, %(unit)s, %(first)s, clock_timestamp(), %(contents)s "
             "FROM unnest(%(organizations)s::bigint[]) AS lacking (organization_id)",
             parameters,
         )
 
 
+def _from_days(grain: Grain) -> sql.Composed:
+    """SELECT of the groups of a period, from those of its days."""
+    of_days = sql.SQL(
+        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} AND unit = 'day' "
+        "AND first BETWEEN %(first)s AND %(last)s"
+    ).format(table=chunks.TABLE, grain=sql.Literal(grain.name))
+    return sql.SQL(
+        "SELECT organization_id, %(unit)s::text AS unit, %(first)s::date AS first, {columns}, {sums} "
+        "FROM ({daily}) AS daily GROUP BY organization_id, {columns}"
+    ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up(), daily=chunks.selection(grain, of_days))
+
+
+def _summed(grain: Grain) -> sql.Composed:
+    """SELECT of the groups of a period, as they were summed."""
+    of_period = sql.SQL(
+        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} AND unit = %(unit)s "
+        "AND first = %(first)s"
+    ).format(table=chunks.TABLE, grain=sql.Literal(grain.name))
+    return chunks.selection(grain, of_period)
+
+
+def _differences(grain: Grain) -> sql.Composed:
+    """SELECT of an organization for each group of a summed period that differs from those of its days."""
+    return sql.SQL(
+        """
+        SELECT organization_id FROM (
+            (({daily}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({daily}))
+        ) AS difference
+        """
+    ).format(daily=_from_days(grain), summed=_summed(grain))
+
+
 def verify(period: Period, organizations: Ids) -> dict[int, int]:
     """Compare a summed period with its daily breakdowns, in one statement: the organizations where they differ, each
-    with in how many rows."""
+    with in how many groups."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            WITH daily AS ({FROM_DAYS}), summed AS ({OF_PERIOD})
-            SELECT organization_id, count(*) FROM (
-                ((SELECT * FROM daily) EXCEPT ALL (SELECT * FROM summed))
-                UNION ALL ((SELECT * FROM summed) EXCEPT ALL (SELECT * FROM daily))
-            ) AS difference
-            JOIN aggregates_usageperiod USING (organization_id)
-            WHERE unit = %(unit)s AND first = %(first)s GROUP BY 1 ORDER BY 1
-            """,
+            sql.SQL(
+                """
+                SELECT organization_id, count(*) FROM ({differences}) AS difference
+                JOIN aggregates_usageperiod USING (organization_id)
+                WHERE unit = %(unit)s AND first = %(first)s GROUP BY 1 ORDER BY 1
+                """
+            )
+            .format(
+                differences=sql.SQL(" UNION ALL ").join(
+                    sql.SQL("({})").format(_differences(grain)) for grain in BY_NAME[period.unit].grains
+                )
+            )
+            .as_string(),
             _parameters(period, organizations),
         )
         return dict(cursor.fetchall())
@@ -135,8 +156,8 @@ def verify(period: Period, organizations: Ids) -> dict[int, int]:
 def _parameters(period: Period, organizations: Ids) -> dict[str, Any]:
     return {
         "organizations": list(organizations),
-        "grains": [grain.name for grain in BY_NAME[period.unit].grains],
         "unit": period.unit,
         "first": period.first,
         "last": period.dates[-1],
+        "contents": current(),
     }

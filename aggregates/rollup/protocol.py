@@ -101,6 +101,32 @@ def roll_up(
     return summary
 
 
+OUTDATED = sql.SQL("""
+    SELECT date, array_agg(organization_id) FROM {days}
+    WHERE contents = ANY(%s) AND kept_at IS NULL AND rolled_through IS NOT NULL
+    GROUP BY date ORDER BY date DESC LIMIT %s
+""")
+
+
+def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) -> Summary:
+    """Roll up again, newest first and so many dates at most, what was rolled up when aggregates held less than today.
+
+    Kept days never are: what their aggregates lack nobody knows.
+    """
+    summary = Summary()
+    with connection.cursor() as cursor:
+        cursor.execute(OUTDATED.format(**TABLES).as_string(), [list(range(1, current())), most])
+        found = cursor.fetchall()
+    for day, organizations in found:
+        try:
+            summary.add(roll(day, organizations, force=True))
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(day, error)
+    return summary
+
+
 def _keep_all_lost() -> list[Day]:
     with transaction.atomic():
         hold_log()

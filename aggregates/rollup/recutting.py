@@ -16,8 +16,8 @@ from aggregates.db.partitions import hold_log
 from aggregates.domain import days
 from aggregates.domain.days import INSTANT, Span
 from aggregates.ingest.day_locks import insert_days
-from aggregates.models import DailyAggregate, DailyBreakdown, Organization, StaleDay, UsageDay
-from aggregates.rollup import period_sums
+from aggregates.models import Organization, StaleDay, UsageDay
+from aggregates.rollup import day_sums, period_sums
 
 PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
 
@@ -92,8 +92,7 @@ def _delete_aggregates(organization: Organization, gone: set[date]) -> None:
     """Delete the aggregates of dates that the zone skipped."""
     for day in gone:
         period_sums.invalidate(day, [organization.pk])
-    for model in (DailyAggregate, DailyBreakdown):
-        model._default_manager.filter(organization=organization, date__in=gone).delete()
+        day_sums.clear(day, [organization.pk])
 
 
 def recut_moved() -> list[Organization]:

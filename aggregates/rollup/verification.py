@@ -60,7 +60,7 @@ def choose(number: int) -> list[date]:
         return []
     newest = min(number, NEWEST)
     first, last = today[0] - newest * DAY, today[-1]
-    in_log = UsageDay.objects.not_kept().filter(rolled_through__isnull=False, date__lt=first)
+    in_log = UsageDay.objects.not_kept().filter(date__lt=first)
     older = in_log.order_by().values_list("date", flat=True).distinct()
     known = sorted(older) if number > newest else []
     return [

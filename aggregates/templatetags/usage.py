@@ -11,6 +11,7 @@ from django import template
 from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 
+from aggregates import __version__
 from aggregates.domain import days, formats, money
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words
@@ -34,6 +35,12 @@ register.filter("exact_cost", formats.exact_cost)
 register.filter("money", money.display)
 register.filter("exact_money", money.display_exact)
 register.filter("signed", signed)
+
+
+@register.simple_tag
+def version() -> str:
+    """Tell which version of the site this is."""
+    return __version__
 
 
 @register.filter

@@ -9,12 +9,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT, stored
 from aggregates.pricing.rates import Rates
-from aggregates.query.cost_groups import Cell, Cells
+from aggregates.query.answer import Answer
 
+
+class CostGroup(NamedTuple):
+    """Calls that are alike: what a change of their cost can be explained by. "" is an unknown operation or provider."""
+
+    operation: str
+    provider: str
+    model: str
+
+
+CostGroups = Mapping[CostGroup, Sums]
+BY_COST_GROUP = CostGroup._fields  # the dimensions to ask for
 NOTHING = Sums()
 ZERO, NONE = Decimal(0), Fraction(0)
 RatesOf = Callable[[str, str], Rates | None]
@@ -46,9 +58,9 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The calls of one cell then and now."""
+    """The calls of one group then and now."""
 
-    cell: Cell
+    group: CostGroup
     before: Sums
     now: Sums
 
@@ -58,26 +70,32 @@ class Pair:
         return not (self.before.calls and self.now.calls) or bool(priced(self.before)) == bool(priced(self.now))
 
 
-def bridge(before: Cells, now: Cells, rates: RatesOf) -> Bridge:
-    """`rates` gives the list prices of a provider's model as they were before, None where there are none."""
+def cost_groups(answer: Answer) -> CostGroups:
+    """Take the groups of an answer by BY_COST_GROUP."""
+    return {CostGroup(*row.group): row.sums for row in answer.rows if row.group}
+
+
+def bridge(before: CostGroups, now: CostGroups, rates: RatesOf) -> Bridge:
+    """Explain a change of cost; `rates` gives the list prices of a provider's model as they were before, None where
+    there are none."""
     pairs: dict[str, list[Pair]] = {}
-    for cell in sorted({*before, *now}):
-        pairs.setdefault(cell.operation, []).append(Pair(cell, before.get(cell, NOTHING), now.get(cell, NOTHING)))
+    for group in sorted({*before, *now}):
+        pairs.setdefault(group.operation, []).append(Pair(group, before.get(group, NOTHING), now.get(group, NOTHING)))
     steps = {operation: _steps(of_operation, rates) for operation, of_operation in pairs.items()}
     return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
 
 
 def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
-    """The steps of one operation."""
+    """Take the steps of one operation."""
     steps = dict.fromkeys(STEPS, ZERO)
     if not any(pair.before.calls for pair in pairs):
         return steps | {"new": total(pair.now.cost for pair in pairs)}
     if not any(pair.now.calls for pair in pairs):
         return steps | {"gone": total(pair.before.cost.copy_negate() for pair in pairs)}
-    told = [pair for pair in pairs if pair.is_comparable]
+    comparable = [pair for pair in pairs if pair.is_comparable]
     others = [pair for pair in pairs if not pair.is_comparable]
-    levels = [total(pair.before.cost for pair in told), *map(_rounded, _levels(told, rates))]
-    levels.append(total(pair.now.cost for pair in told))
+    levels = [total(pair.before.cost for pair in comparable), *map(_rounded, _levels(comparable, rates))]
+    levels.append(total(pair.now.cost for pair in comparable))
     for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):
         steps[name] = EXACT.subtract(after, level)
     steps["priced"] = total(EXACT.subtract(pair.now.cost, pair.before.cost) for pair in others)
@@ -85,7 +103,7 @@ def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
 
 
 def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
-    """What the operation would cost after each link of the chain but the last."""
+    """Compute what the operation would cost after each link of the chain but the last."""
     calls_before, calls_now = (sum(map(priced, sums)) for sums in ([p.before for p in pairs], [p.now for p in pairs]))
     cost = sum((Fraction(pair.before.cost) for pair in pairs), NONE)
     yield cost * calls_now / calls_before if calls_before else NONE
@@ -93,15 +111,16 @@ def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
     arrived = sum((Fraction(pair.now.cost) for pair in pairs if not priced(pair.before)), NONE)
     yield arrived + sum((each * priced(pair.now) for pair, each in staying), NONE)
     factors = [
-        (each * priced(pair.now), _factors(pair, rates(pair.cell.provider, pair.cell.model))) for pair, each in staying
+        (each * priced(pair.now), _factors(pair, rates(pair.group.provider, pair.group.model)))
+        for pair, each in staying
     ]
     yield arrived + sum((level * tokens for level, (tokens, _) in factors), NONE)
     yield arrived + sum((level * both for level, (_, both) in factors), NONE)
 
 
 def _factors(pair: Pair, rates: Rates | None) -> tuple[Fraction, Fraction]:
-    """How much a call's tokens are worth now by the old list, as multiples of before: with the shares of cached and
-    written input as they were, and as they are."""
+    """Compute how much a call's tokens are worth now by the old list, as multiples of before: with the shares of cached
+    and written input as they were, and as they are."""
     before, now = _amounts(pair.before), _amounts(pair.now)
     prices = _prices(rates) if rates else None
     if prices is None or any(
@@ -122,14 +141,14 @@ def _factors(pair: Pair, rates: Rates | None) -> tuple[Fraction, Fraction]:
 
 
 def _of_any_token(pair: Pair) -> tuple[Fraction, Fraction]:
-    """Without a list, every token counts the same, and nothing can be said of a cache."""
+    """Count every token the same: without a list, nothing can be said of a cache."""
     before, now = (Fraction(sums.tokens, sums.calls) for sums in (pair.before, pair.now))
     factor = now / before if before else Fraction(1)
     return factor, factor
 
 
 def _amounts(sums: Sums) -> list[Fraction]:
-    """Tokens a call: plain, cached and written input, plain and reasoning output."""
+    """Give the tokens a call: plain, cached and written input, plain and reasoning output."""
     plain = sums.input_tokens - sums.cached_tokens - sums.cache_write_tokens
     output = sums.output_tokens - sums.reasoning_tokens
     amounts = (plain, sums.cached_tokens, sums.cache_write_tokens, output, sums.reasoning_tokens)
@@ -141,7 +160,7 @@ def _prices(rates: Rates) -> tuple[Decimal | None, ...]:
 
 
 def priced(sums: Sums) -> int:
-    """How many of the calls have a price."""
+    """Count the calls that have a price."""
     return sums.calls - sums.unpriced_calls
 
 

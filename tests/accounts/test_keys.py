@@ -109,7 +109,7 @@ def test_those_that_work_are_listed_first(acme: Organization, other: Organizatio
     made = [keys.create(acme, name, None)[0] for name in ("expired", "first", "second")]
     keys.create(other, "not ours", None)
     expire(made[0])
-    assert [key.name for key in keys.listed(acme)] == ["second", "first", "expired"]
+    assert [key.name for key in keys.keys_of(acme)] == ["second", "first", "expired"]
 
 
 @pytest.mark.parametrize(

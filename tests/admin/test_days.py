@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 
 from aggregates.admin import days
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, UsageDay, User
 from aggregates.rollup.protocol import roll_up
+from tests.tampering import change_breakdowns
 
 AGGREGATES, RECORDED = "/admin/aggregates/dailyaggregate/", "/admin/aggregates/usageday/"
 
@@ -92,7 +94,7 @@ def test_rolling_up_again_repairs_what_is_chosen_and_nothing_else(rolled, client
     DailyAggregate.objects.update(total_cost=99)
     day = DailyAggregate.objects.get(date="2025-03-01", organization=rolled)
 
-    assert act(client, AGGREGATES, "roll_up_again", [day]) == [("success", "Rolled up 1 day, 11 rows written.")]
+    assert act(client, AGGREGATES, "roll_up_again", [day]) == [("success", "Rolled up 1 day, 7 rows written.")]
 
     costs = DailyAggregate.objects.order_by("date", "organization__slug").values_list(
         "organization__slug", "total_cost"
@@ -103,7 +105,7 @@ def test_rolling_up_again_repairs_what_is_chosen_and_nothing_else(rolled, client
 def test_stale_and_unrolled_days_become_clean(rolled, client):
     chosen = UsageDay.objects.exclude(date="2025-03-01")
 
-    assert act(client, RECORDED, "roll_up_again", chosen) == [("success", "Rolled up 2 days, 22 rows written.")]
+    assert act(client, RECORDED, "roll_up_again", chosen) == [("success", "Rolled up 2 days, 14 rows written.")]
 
     assert {state for *_, state in states(client.get(RECORDED))} == {"clean"}
     assert DailyAggregate.objects.get(date="2025-03-02").total_cost == 10
@@ -116,23 +118,23 @@ def test_a_day_that_is_not_over_is_left_out(acme, staff, call, client):
     record(acme, [call(now().isoformat())])
 
     assert act(client, RECORDED, "roll_up_again", UsageDay.objects.all()) == [
-        ("warning", "Left out 1 day: not over yet.")
+        ("warning", "Left out 1 day: not over yet, or kept.")
     ]
 
 
 def test_comparing_equal_days_says_so_and_what_was_left_out(rolled, client):
     assert act(client, RECORDED, "compare_with_log", UsageDay.objects.all()) == [
         ("success", "Compared 2 days with the log: equal."),
-        ("warning", "Left out 2 days: not rolled up, stale, or no longer kept."),
+        ("warning", "Left out 2 days: not rolled up, stale, or kept."),
     ]
 
 
 def test_comparing_names_the_day_and_the_grains_that_differ(rolled, client):
-    DailyBreakdown.objects.filter(date="2025-03-01", organization=rolled, grain="model").update(total_cost=5)
+    change_breakdowns(DailyBreakdown.objects.filter(date="2025-03-01", organization=rolled, grain="user"), total_cost=5)
     DailyAggregate.objects.filter(date="2025-03-01", organization=rolled).update(total_calls=2)
 
     assert act(client, AGGREGATES, "compare_with_log", DailyAggregate.objects.filter(date="2025-03-01")) == [
-        ("error", "Acme 2025-03-01 differs from the log: totals in 2 rows, model in 2 rows.")
+        ("error", "Acme 2025-03-01 differs from the log: totals in 2 rows, user in 2 rows.")
     ]
 
 
@@ -156,3 +158,31 @@ def test_who_may_only_look_does_not_roll_up(rolled, client):
 
     assert [name for name, _ in page.context["action_form"].fields["action"].choices] == ["", "compare_with_log"]
     assert list(UsageDay.objects.values_list("rolled_at", flat=True)) == rolled_at
+
+
+@pytest.mark.parametrize("action", ["roll_up_again", "compare_with_log"])
+def test_what_staff_set_off_may_take_as_long_as_it_takes(rolled, client, action):
+    limits = set()
+
+    def look(execute, sql, params, many, context):
+        if "aggregates_usagelog" in sql and "sum(" in sql:
+            execute(
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')", None, False, context
+            )
+            limits.add(context["cursor"].fetchone())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        act(client, RECORDED, action, UsageDay.objects.filter(organization=rolled))
+    assert limits == {("0", "0")}
+
+
+def test_staff_accept_that_a_day_is_kept(rolled, client):
+    day = UsageDay.objects.get(organization=rolled, date="2025-03-01")
+    UsageDay.objects.filter(pk=day.pk).update(kept_at="2025-05-01T00:00Z", kept_reason="partition")
+    page = client.get(f"{RECORDED}?state=kept")
+    assert states(page) == [("Acme", "2025-03-01", "kept")]
+    assert "is missing, or was made anew" in page.content.decode()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
+    assert not UsageDay.objects.alarming().exists()
+    assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]

@@ -2,11 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -15,19 +13,12 @@ from aggregates.db.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
-from tests.processes import wait_until
+from tests.locking import somebody_else
+from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def somebody_else() -> Iterator[psycopg.Connection]:
-    parameters = connection.get_connection_params()
-    parameters.pop("cursor_factory", None), parameters.pop("context", None)
-    with psycopg.connect(**parameters) as other:
-        yield other
 
 
 def waiting_for_the_log() -> int:
@@ -110,7 +101,7 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
         sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
         wait_until(lambda: waiting_for_the_log() == 1, "the sender waits for the log")
         dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
-    sending.join(timeout=60)
+    sending.join(timeout=PATIENCE)
     assert statuses == [503]
     assert send.raw(body).status_code == 422
     assert not UsageLog.objects.exists()

@@ -13,9 +13,11 @@ from aggregates.domain.calls import FIELDS
 from aggregates.models import UsageLog
 from tests.api.conftest import Sender
 
+pytestmark = pytest.mark.slow
 TYPES = ("application/json", "application/x-ndjson")
 bounded = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 literals = some.sampled_from(

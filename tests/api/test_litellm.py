@@ -16,7 +16,15 @@ from aggregates.models import Organization, UsageDay, UsageLog
 from tests.api.test_fuzz import literals, values
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
-NOTHING = {"accepted": 0, "duplicate": 0, "rejected": 0, "conflicts": [], "rejections": [], "left_out": 0}
+NOTHING = {
+    "accepted": 0,
+    "duplicate": 0,
+    "rejected": 0,
+    "conflicts": [],
+    "rejections": [],
+    "left_out": 0,
+    "adjusted": [],
+}
 PRIVATE = "a private question"
 EVENT = {
     "id": "chatcmpl-1",
@@ -91,12 +99,12 @@ def test_an_event_that_is_too_long_is_rejected_by_itself_among_lines(post: Post)
 
 
 def test_events_are_judged_one_by_one(post: Post) -> None:
-    bad = [None, {**EVENT, "prompt_tokens": -1}, {**EVENT, "startTime": None}, {**EVENT, "model": {"a": PRIVATE}}]
+    bad = [None, {**EVENT, "startTime": "soon"}, {**EVENT, "startTime": None}, {**EVENT, "model": {"a": PRIVATE}}]
     response = post(json.dumps([*bad, EVENT]).encode())
     assert response.json()["accepted"] == 1
     assert [(rejection["index"], rejection["field"]) for rejection in response.json()["rejections"]] == [
         (0, ""),
-        (1, "prompt_tokens"),
+        (1, "timestamp"),
         (2, "timestamp"),
         (3, "model"),
     ]
@@ -118,7 +126,8 @@ def test_it_needs_a_key_and_words_that_are_known(client: Client, post: Post) -> 
 # ------------------------------------------------------------------ whatever is sent
 
 bounded = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 keys = some.sampled_from([*EVENT, "end_user", "model_parameters", "spend", "user"])
 inner = some.dictionaries(
@@ -193,3 +202,57 @@ def test_nesting_and_bytes(post: Post, body: bytes, content_type: str) -> None:
 def test_a_small_body_that_holds_a_huge_one_is_refused(post: Post) -> None:
     bomb = gzip.compress(json.dumps(EVENT).encode() + b" " * 100_000_000)
     assert "decompressed" in sent(post, bomb, Content_Encoding="gzip")["detail"]
+
+
+def response(number: int, call_type: str, *, tokens: int = 900, minutes: int = 0, **more: Any) -> dict[str, Any]:
+    usage = {"prompt_tokens": tokens, "completion_tokens": tokens // 9, "response_cost": 0.026 if tokens else 0.0}
+    start = 1740823200 + 60 * minutes
+    who = {"model": "o3", "custom_llm_provider": "openai", "end_user": "alice", "metadata": {}}
+    return (
+        EVENT
+        | usage
+        | who
+        | {"id": f"resp_{number}", "call_type": call_type, "startTime": start, "endTime": start + 1, **more}
+    )
+
+
+CREATED = response(1, "aresponses")
+PENDING = response(1, "aresponses", tokens=0)
+POLLS = [response(number, "aget_responses", minutes=number) for number in (2, 3, 4)]
+HISTORIES = {
+    "a response and its retrievals": ([CREATED, *POLLS], 1, 900),
+    "retrievals first": ([*POLLS, CREATED], 1, 900),
+    "only retrievals tell the usage": ([PENDING, response(5, "aget_responses", tokens=0), *POLLS], 1, 900),
+    "only retrievals": (POLLS, 1, 900),
+    "of two users": ([*POLLS, response(6, "aget_responses", end_user="bob")], 2, 1800),
+    "of two responses": ([CREATED, response(7, "get_responses", tokens=450, minutes=9)], 2, 1350),
+    "two calls that are alike": ([CREATED, response(8, "aresponses", minutes=1)], 2, 1800),
+}
+
+
+@pytest.mark.parametrize(("events", "calls", "tokens"), HISTORIES.values(), ids=HISTORIES.keys())
+def test_retrievals_of_a_response_are_no_calls_of_their_own(
+    post: Post, acme: Organization, events: list[dict[str, Any]], calls: int, tokens: int
+) -> None:
+    answer = post(json.dumps(events).encode()).json()
+    assert (answer["accepted"], answer["left_out"]) == (calls, len(events) - calls)
+    post(json.dumps(events).encode())
+    counted = list(UsageLog.objects.values_list("input_tokens", flat=True))
+    assert (len(counted), sum(counted)) == (calls, tokens)
+
+
+def test_retrievals_in_later_requests_are_no_calls_either(post: Post, acme: Organization) -> None:
+    for event in [CREATED, *POLLS]:
+        assert post(json.dumps(event).encode()).status_code == 200
+    assert UsageLog.objects.get().request_id == "resp_1"
+
+
+def test_fields_that_do_not_fit_are_told_and_lose_no_call(post: Post, acme: Organization) -> None:
+    events = [EVENT | {"end_user": "e" * 300}, EVENT | {"id": "chatcmpl-2", "response_cost": -1}]
+    answer = post(json.dumps(events).encode()).json()
+    assert (answer["accepted"], answer["rejected"]) == (2, 0)
+    assert [(one["index"], one["field"], one["reason"].partition(":")[0]) for one in answer["adjusted"]] == [
+        (0, "user_id", "shortened"),
+        (1, "cost", "left out"),
+    ]
+    assert len(UsageLog.objects.get(request_id="chatcmpl-1").user_id) == 256

@@ -10,7 +10,7 @@ from aggregates.api.openapi.document import document
 from tests.api.test_server import port
 
 __all__ = ["port"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 # Rows are judged one by one, and more forms of a value are taken than are described: these checks expect otherwise.
 NOT_CHECKED = [negative_data_rejection, positive_data_acceptance]
 description = schemathesis.openapi.from_dict(document())

@@ -13,12 +13,13 @@ from django.db import connection
 
 from aggregates.api import body
 from aggregates.models import UsageLog
+from tests.patience import PATIENCE
 from tests.serving import serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 MakeRow = Callable[..., dict[str, Any]]
 # The web server with this site's settings, and with less patience for slow bodies, which a test does not want to await.
-SERVE = """
+IMPATIENT = """
 import sys
 from aggregates.api import body
 body.SECONDS = 1
@@ -28,11 +29,21 @@ run()
 """
 
 
-@pytest.fixture
-def port(transactional_db: None) -> Iterator[int]:
-    database = str(connection.settings_dict["NAME"])
-    with serving("-c", SERVE, DJANGO_SETTINGS_MODULE="tests.process_settings", TEST_DATABASE=database) as port:
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    with serving(**environment()) as port:
         yield port
+
+
+@pytest.fixture
+def impatient_port(django_db_setup: None) -> Iterator[int]:
+    with serving("-c", IMPATIENT, **environment()) as port:
+        yield port
+
+
+def environment() -> dict[str, str]:
+    database = str(connection.settings_dict["NAME"])
+    return {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": database}
 
 
 @pytest.fixture
@@ -41,7 +52,7 @@ def post(port: int, secret: str) -> Callable[..., tuple[int, Any]]:
 
     def send(sent: Any, **headers: str) -> tuple[int, Any]:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             client.request(
                 *("POST", "/api/v1/usage", sent),
@@ -77,15 +88,22 @@ def raw(port: int, secret: str, *parts: bytes, shut: bool = False) -> bytes:
         f"POST /api/v1/usage HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n"
         "Content-Type: application/x-ndjson\r\n"
     )
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         client.sendall(head.encode() + b"".join(parts))
         if shut:
             client.shutdown(socket.SHUT_WR)
         return client.recv(100)
 
 
-@pytest.mark.parametrize("shut", [True, False], ids=["cut off", "too slow"])
-def test_of_a_body_that_does_not_arrive_nothing_is_recorded(port: int, secret: str, row: MakeRow, shut: bool) -> None:
+def test_of_a_body_that_is_cut_off_nothing_is_recorded(port: int, secret: str, row: MakeRow) -> None:
+    check_broken_bodies(port, secret, row, shut=True)
+
+
+def test_of_a_body_that_is_too_slow_nothing_is_recorded(impatient_port: int, secret: str, row: MakeRow) -> None:
+    check_broken_bodies(impatient_port, secret, row, shut=False)
+
+
+def check_broken_bodies(port: int, secret: str, row: MakeRow, *, shut: bool) -> None:
     line = json.dumps(row()).encode() + b"\n"
     chunk = b"%x\r\n%b\r\n" % (len(line), line)
     assert b" 400 " in raw(port, secret, b"Content-Length: 5000\r\n\r\n", line, shut=shut)
@@ -107,7 +125,7 @@ def test_batches_that_overlap_from_many_connections_are_recorded_once(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert {status for status, _ in answers} == {200}
     assert len(answers) == 12
     assert sum(answer["accepted"] for _, answer in answers) == UsageLog.objects.count() == 250

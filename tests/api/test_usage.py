@@ -260,3 +260,13 @@ def test_use_of_a_key_is_noted(send: Sender, row: MakeRow) -> None:
     assert ApiKey.objects.get().last_used_at is None
     send(row())
     assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_a_provider_in_another_spelling_is_no_conflict(send: Sender) -> None:
+    call = {"timestamp": "2025-03-01T12:00:00Z", "model": "m", "request_id": "r", "provider": "amazon-bedrock"}
+    assert send(call)["accepted"] == 1
+    assert UsageLog.objects.get().provider == "aws"
+    for provider in ("amazon-bedrock", "bedrock", "aws"):
+        assert send({**call, "provider": provider})["conflicts"] == []
+    (conflict,) = send({**call, "provider": "google"})["conflicts"]
+    assert conflict["fields"] == ["provider"]

@@ -1,4 +1,4 @@
-"""Does the work in order, telling what it does, and prints the tables."""
+"""Do the work in order, tell what it does, and print the tables."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from tests.bench import browsing, busy_day, listing, memory, pages, sending
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
-from tests.bench.table import Line, Section, printed, time
+from tests.bench.table import Line, Section, as_markdown, time
 from tests.conftest import find_browser
 
 PAGE_GOALS = {30: 50.0, 365: 300.0}  # times faster than plain SQL, at the largest size
@@ -87,7 +87,7 @@ def main() -> None:
         sections.append(Section(title, "an empty view", tuple(browsing.lines(sizes[-1]))))
     else:
         tell("No Chromium was found: what pages cost in a browser was not measured.")
-    print(f"\n{machine}\n\n{printed(sections)}")
+    print(f"\n{machine}\n\n{as_markdown(sections)}")
 
 
 if __name__ == "__main__":

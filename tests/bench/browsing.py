@@ -1,4 +1,4 @@
-"""Looking: the dashboard in a real Chromium, from the web server as in production, on loopback."""
+"""What a reader sees: the dashboard in a real Chromium, from the web server as in production, on loopback."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.bench import table
 from tests.bench.databases import use
 from tests.bench.filling import Filled
-from tests.bench.sending import logged_in
+from tests.bench.sending import log_in
 from tests.bench.table import Goal, Line
 from tests.conftest import find_browser
 from tests.processes import BASE
@@ -46,7 +46,7 @@ def lines(filled: Filled) -> list[Line]:
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
     subprocess.run(collect, cwd=BASE, env={**os.environ, **environment}, check=True)
-    cookie = logged_in(filled.biggest)
+    cookie = log_in(filled.biggest)
     with serving(**environment) as port:
         path = f"/o/{filled.biggest.slug}/"
         return [*_of_browser(port, path, cookie), _of_server(port, path, cookie)]
@@ -73,8 +73,8 @@ def _of_browser(port: int, path: str, cookie: str) -> list[Line]:
 
 
 def _visit(chromium: Browser, address: str, cookie: str) -> tuple[float, float, float, float]:
-    """Seconds until the last chart is drawn, and redrawn for another filter and another range, and the bytes that came
-    over the wire, in a new browser."""
+    """Measure the seconds until the last chart is drawn, and redrawn for another filter and another range, and
+    the bytes that came over the wire, in a new browser."""
     name, _, value = cookie.partition("=")
     context = chromium.new_context(viewport=WIDE)
     context.add_cookies([{"name": name, "value": value, "url": address}])
@@ -102,7 +102,7 @@ def _within(what: str, seconds: float, goal: float) -> Line:
 
 
 def _of_server(port: int, path: str, cookie: str) -> Line:
-    """Beside a view that does no more than know who asks: that one refuses the parameter."""
+    """Measure the page on the server beside a view that only knows who asks: that one refuses the parameter."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(address: str, expected: int) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""A busy day: importing its file and rolling it up, beside COPY and INSERT ... SELECT ... GROUP BY."""
+"""A busy day: the import of its file and its roll-up, beside COPY and INSERT ... SELECT ... GROUP BY."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ SUMS = ", ".join(f"sum({measure.of_call})" for measure in MEASURES)
 
 
 def write_file(path: Path, calls: int) -> None:
-    """A file of a day's calls, in the order of time."""
+    """Write a file of a day's calls, in the order of time."""
     wanted = Load(calls, DAY, DAY, datetime.now(UTC))
     told = (call for chunk in calls_of(Tenant(0, wanted), DAY, calls) for call in chunk)
     with path.open("w", newline="") as out:
@@ -44,13 +44,13 @@ def write_file(path: Path, calls: int) -> None:
 
 
 def lines(folder: Path, calls: int) -> list[Line]:
-    """Each is done for several organizations, so that each time is the first, and the two sides take turns."""
+    """Measure both for several organizations, so that each time is the first, and the two sides take turns."""
     file = folder / "calls.csv"
     write_file(file, calls)
     for table in TABLES:
         make_plain(table)
     made = [Organization.objects.create(slug=f"busy-{run}", name=f"Busy {run}") for run in range(TIMES)]
-    imports = [(seconds(lambda: import_file(file, one)), copied(folder, one)) for one in made]  # noqa: B023
+    imports = [(seconds(lambda: import_file(file, one)), seconds_of_copy(folder, one)) for one in made]  # noqa: B023
     execute("ANALYZE")
     rolls = [(seconds(lambda: roll_up(only=[one.pk])), seconds(lambda: roll_plainly(one))) for one in made]  # noqa: B023
     execute(f"DROP TABLE {', '.join(f'plain_{table}' for table in TABLES)}")
@@ -70,8 +70,8 @@ def import_file(path: Path, organization: Organization) -> None:
     call_command("import_usage", str(path), organization=organization.slug, stdout=io.StringIO())
 
 
-def copied(folder: Path, organization: Organization) -> float:
-    """Seconds for COPY of the organization's finished rows into a table like the log."""
+def seconds_of_copy(folder: Path, organization: Organization) -> float:
+    """Measure the seconds for COPY of the organization's finished rows into a table like the log."""
     finished = folder / "finished.copy"
     columns = ", ".join(("organization_id", *COLUMNS))
     rows = f"SELECT {columns} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"
@@ -98,16 +98,18 @@ def roll_plainly(organization: Organization) -> None:
 
 
 def plain_statement(grain: Grain, organization: Organization) -> str:
-    """One grain of the day, straight from the log."""
+    """Write the statement for one grain of the day, straight from the log."""
     keys = {"organization_id": "organization_id", "date": f"'{DAY}'::date"}
-    if grain != TOTALS:
+    if grain == TOTALS:
+        keys |= {"id": "nextval('aggregates_dailyaggregate_id_seq')"}
+    else:
         keys |= {"grain": f"'{grain.name}'"}
         keys |= {column: column if column in grain.columns else "''" for column in DIMENSION_COLUMNS}
     table = "dailyaggregate" if grain == TOTALS else "dailybreakdown"
     span = days.span_of(DAY, organization.time_zone)
     return (
-        f"INSERT INTO plain_{table} (id, {', '.join(keys)}, {SUM_COLUMNS}) "
-        f"SELECT nextval('aggregates_{table}_id_seq'), {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
+        f"INSERT INTO plain_{table} ({', '.join(keys)}, {SUM_COLUMNS}) "
+        f"SELECT {', '.join(keys.values())}, {SUMS} FROM aggregates_usagelog "
         f"WHERE organization_id = {organization.pk} AND timestamp >= '{span.start}' AND timestamp < '{span.end}' "
         f"GROUP BY {', '.join(('organization_id', *grain.columns))}"
     )

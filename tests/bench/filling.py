@@ -8,7 +8,7 @@ from aggregates.db import clock
 from aggregates.domain import days
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import DailyAggregate, DailyBreakdown, Organization
+from aggregates.models import DailyAggregate, Organization
 from aggregates.ops import load
 from aggregates.ops.load.amounts import Load
 from aggregates.ops.load.calls import Tenant, calls_of
@@ -37,13 +37,13 @@ class Filled:
 
 
 def zone_of_afternoon(now: datetime) -> str:
-    """A zone where the day is well under way, so that “today” means the same at whatever time this runs."""
+    """Find a zone where the day is well under way, so that “today” means the same at whatever time this runs."""
     ahead = AFTERNOON - now.astimezone(UTC).hour
     return f"Etc/GMT{-ahead:+}" if ahead else "UTC"
 
 
 def fill(calls: int, today: int) -> Filled:
-    """`today` is how many calls the biggest organization has so far today."""
+    """Fill a database; `today` is how many calls the biggest organization has so far today."""
     name = f"bench_{calls}"
     make(name)
     now = clock.now() - protocol.OPEN_LAG
@@ -64,13 +64,19 @@ def fill(calls: int, today: int) -> Filled:
         today,
         recording,
         rolling,
-        DailyAggregate.objects.count() + DailyBreakdown.objects.count(),
+        DailyAggregate.objects.count() + daily_groups(),
         size(),
     )
 
 
+def daily_groups() -> int:
+    """How many groups the breakdowns of all days hold, in which chunks soever."""
+    (row,) = execute("SELECT sum(cardinality(total_calls)) FROM aggregates_breakdownchunk WHERE unit = 'day'")
+    return int(row[0])
+
+
 def latest_calls(load: Load, number: int) -> list[Call]:
-    """Of the last minutes: they are not rolled up yet."""
+    """Make calls of the last minutes: they are not rolled up yet."""
     start, step = clock.now() - protocol.OPEN_LAG, protocol.OPEN_LAG / (number + 1)
     tenant = Tenant(0, replace(load, seed=load.seed + 1))
     drawn = chain.from_iterable(calls_of(tenant, load.last, number))

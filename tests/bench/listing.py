@@ -14,7 +14,7 @@ from tests.bench.table import Line
 
 
 def lines(filled: Filled) -> Iterator[Line]:
-    """Each with the totals of all calls of the list, which the page tells, too."""
+    """Measure pages, each with the totals of all calls of the list, which the page tells, too."""
     use(filled.name)
     whole = CallSelection(filled.biggest, last_days(filled, 365).range)
     seldom = CallSelection(filled.biggest, whole.range, filters=(("user", _seldom(filled)),))
@@ -40,7 +40,7 @@ def _line(what: str, selection: CallSelection, offset: int = 0) -> Line:
 
 
 def _just_before(where: str, offset: int) -> PageBoundary | None:
-    """Where a reader is who has seen so many."""
+    """Find the place of a reader who has seen so many."""
     if not offset:
         return None
     ((number,),) = execute(f"SELECT id {where} ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET {offset - 1}")

@@ -1,4 +1,4 @@
-"""How things are measured: seconds by the clock, the median of several; and the database's own time."""
+"""The clocks of the bench: seconds, the median of several; and the database's own time."""
 
 import statistics
 import time
@@ -19,13 +19,13 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def median(action: Callable[[], object], times: int) -> float:
-    """Of so many runs, after one that warms it up."""
+    """Return the median of so many runs, after one that warms it up."""
     action()
     return statistics.median(seconds(action) for _ in range(times))
 
 
 def execute(*statements: str) -> list[tuple[Any, ...]]:
-    """Run them in one transaction; the rows of the last one."""
+    """Run them in one transaction; return the rows of the last one."""
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -42,7 +42,7 @@ class DatabaseTime:
 
 
 @contextmanager
-def explained(clock_each_step: bool) -> Iterator[DatabaseTime]:
+def explain_reads(clock_each_step: bool) -> Iterator[DatabaseTime]:
     """Explain whatever is read within. Clocking each step tells the log's part, and makes everything a bit slower."""
     spent = DatabaseTime()
 
@@ -62,7 +62,7 @@ def explained(clock_each_step: bool) -> Iterator[DatabaseTime]:
 
 
 def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nodes below that read a table."""
+    """Yield the nodes below that read a table."""
     if "Relation Name" in node:
         yield node
     for child in node.get("Plans", ()):
@@ -70,7 +70,7 @@ def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def log_parts(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The topmost nodes that read nothing but the log."""
+    """Yield the topmost nodes that read nothing but the log."""
     tables = [leaf["Relation Name"] for leaf in scans(node)]
     if tables and all(table.startswith(LOG) for table in tables):
         yield node
@@ -80,12 +80,12 @@ def log_parts(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def database_time(action: Callable[[], object], times: int = 7) -> DatabaseTime:
-    """The median of so many runs: the total without clocking each step, and the log's part with it."""
+    """Measure the median of so many runs: the total without clocking each step, and the log's part with it."""
     spent: list[DatabaseTime] = []
     parts: list[DatabaseTime] = []
     for clocked, runs in ((False, spent), (True, parts)):
         for _ in range(times):
-            with explained(clock_each_step=clocked) as run:
+            with explain_reads(clock_each_step=clocked) as run:
                 action()
             runs.append(run)
     return DatabaseTime(

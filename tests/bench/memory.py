@@ -11,7 +11,7 @@ FLAT = 1.15  # times the memory at ten times the calls
 
 
 def lines(folder: Path, calls: int) -> list[Line]:
-    """The peaks of the importer, the roller and the generator at so many calls, beside a tenth of them."""
+    """Measure the peaks of the importer, the roller and the generator at so many calls, beside a tenth of them."""
     peaks = [importer_and_roller(folder, number) for number in (calls // 10, calls)]
     small, large = (dict(peak) for peak in peaks)
     return [line(f"{what}, {calls:,} calls", large[what], small[what]) for what in large]

@@ -10,7 +10,8 @@ from aggregates.domain import days
 from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.ranges import of_days
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.pages import dashboard
@@ -28,14 +29,14 @@ IN_UNDER = 5  # ms of the database for the total of a year
 
 
 def last_days(filled: Filled, number: int) -> Selection:
-    """So many days up to today, today included."""
+    """Return so many days up to today, today included."""
     zone = filled.biggest.time_zone
     today = days.date_of(clock.now(), zone)
     return Selection(filled.biggest, of_days("custom", today - timedelta(days=number - 1), today, zone))
 
 
 def questions(selection: Selection) -> dict[str, UsageQuery]:
-    """What a page asks: totals, their series by day, and breakdowns."""
+    """Ask what a page asks: totals, their series by day, and breakdowns."""
     return {
         "totals": selection.in_all(),
         "series by day": selection.over_time(),
@@ -44,7 +45,7 @@ def questions(selection: Selection) -> dict[str, UsageQuery]:
 
 
 def plain_statements(selection: Selection) -> dict[str, str]:
-    """The same questions to the log, as one would write them."""
+    """Write the same questions to the log, as one would in SQL."""
     span = selection.range.span
     where = (
         f"FROM aggregates_usagelog WHERE organization_id = {selection.organization.pk} "
@@ -68,7 +69,7 @@ def page_seconds(filled: Filled, number: int) -> float:
 
 
 def read_page(asked: dict[str, UsageQuery]) -> tuple[Sums, dict[UsageQuery, Answer]]:
-    """All that makes up the page data, asked at once; the totals are added up from the series, as the page does."""
+    """Read all that makes up the page data at once; the totals are added up from the series, as the page does."""
     series = asked["series by day"]
     answers = read([series, *(asked[f"by {name}"] for name in BREAKDOWNS)])
     return answers[series].totals, answers
@@ -79,7 +80,7 @@ def page_of(statements: dict[str, str]) -> list[str]:
 
 
 def check(filled: Filled, number: int) -> None:
-    """What is fast should be right, too."""
+    """Compare with the log: what is fast should be right, too."""
     selection = last_days(filled, number)
     asked, statements = questions(selection), plain_statements(selection)
     totals, answers = read_page(asked)
@@ -96,7 +97,7 @@ def values(sums: Sums) -> tuple[Decimal | int, ...]:
 
 
 def lines(filled: Filled, goals: dict[int, float]) -> list[Line]:
-    """Page data of 30 and 365 days; `goals` says how many times faster each should be than plain SQL."""
+    """Measure page data of 30 and 365 days; `goals` says how many times faster each should be than plain SQL."""
     use(filled.name)
     found: list[Line] = []
     for number in (30, 365):
@@ -108,7 +109,7 @@ def lines(filled: Filled, goals: dict[int, float]) -> list[Line]:
 
 
 def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[Line]:
-    """The page data as a whole, and then each part of it, and a breakdown with a long tail."""
+    """Measure the page data as a whole, and then each part of it, and a breakdown with a long tail."""
     selection = last_days(filled, number)
     asked, statements = questions(selection), plain_statements(selection)
     yield beside(f"page data, {number} days", lambda: read_page(asked), page_of(statements), goal)
@@ -118,7 +119,7 @@ def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[L
 
 
 def beside(what: str, action: Callable[[], object], statements: list[str], goal: float | None) -> Line:
-    """Both in turns, so that what else the machine does meets both alike."""
+    """Measure both in turns, so that what else the machine does meets both alike."""
     execute(*statements)
     ours, plain = list[float](), list[float]()
     for _ in range(PLAIN_TIMES):
@@ -144,7 +145,7 @@ def year_total_line(filled: Filled) -> Line:
 
 
 def growth_line(small: Filled, large: Filled, most: float) -> Line:
-    """Both in turns, so that what else the machine does meets both alike."""
+    """Measure both in turns, so that what else the machine does meets both alike."""
     pairs = []
     for _ in range(3):
         both = []

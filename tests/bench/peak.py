@@ -1,4 +1,4 @@
-"""Runs a command of manage.py, and then prints the kB of memory that the process had at its peak (on Linux)."""
+"""Run a command of manage.py, and then print the kB of memory that the process had at its peak (on Linux)."""
 
 import re
 import sys

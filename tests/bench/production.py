@@ -1,4 +1,4 @@
-"""Settings of a process that is measured: static files as in production, compressed and with names of their content."""
+"""Settings of a process that the bench measures: static files as in production, named by content and compressed."""
 
 from tests.process_settings import *  # noqa: F403
 from tests.process_settings import STORAGES

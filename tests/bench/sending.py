@@ -1,4 +1,4 @@
-"""Sending: clients post batches to the web server while somebody looks at the dashboard, beside plain SQL.
+"""Clients: they post batches to the web server while somebody looks at the dashboard, beside plain SQL.
 
 Every call that was acknowledged has to be in the log exactly once at the end, whatever had to be sent again.
 """
@@ -71,7 +71,7 @@ def send(organization: Organization, calls: int) -> Sent:
     bodies, cost = bodies_of(calls)
     sent = Sent(calls, cost)
     _, secret = keys.create(organization, "bench", None)
-    cookie = logged_in(organization)
+    cookie = log_in(organization)
     give_up, done = time.monotonic() + AT_MOST, threading.Event()
     with server() as port, ThreadPoolExecutor(CLIENTS + 1) as pool:
         looking = pool.submit(look, port, f"/o/{organization.slug}/", cookie, done, sent)
@@ -93,7 +93,7 @@ def send(organization: Organization, calls: int) -> Sent:
 
 
 def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
-    """Batches of JSON of calls of the last hour, and what all of them cost."""
+    """Make batches of JSON of calls of the last hour, and what all of them cost."""
     now = datetime.now(UTC)
     drawn = (
         call
@@ -110,8 +110,8 @@ def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
     return [json.dumps(batch, default=str).encode() for batch in batches], cost
 
 
-def logged_in(organization: Organization) -> str:
-    """The cookie of a member."""
+def log_in(organization: Organization) -> str:
+    """Log a member in and return the cookie."""
     member = User.objects.create_user(email="bench@example.com")
     Membership.objects.create(user=member, organization=organization, role=Role.ADMIN)
     client = Client()
@@ -160,7 +160,7 @@ def look(port: int, path: str, cookie: str, done: threading.Event, sent: Sent) -
 
 
 def check(organization: Organization, sent: Sent) -> None:
-    """Whether every acknowledged call is in the log, exactly once."""
+    """Check that every acknowledged call is in the log, exactly once."""
     log = UsageLog.objects.filter(organization=organization)
     logged = log.aggregate(calls=Count("pk"), ids=Count("request_id", distinct=True), cost=Sum("cost"))
     assert sent.accepted + sent.duplicates == sent.calls, sent
@@ -168,7 +168,7 @@ def check(organization: Organization, sent: Sent) -> None:
 
 
 def seconds_of_plain_sql(organization: Organization) -> float:
-    """For the same rows in the same batches: COPY into a scratch table, then INSERT ... ON CONFLICT into a log."""
+    """Measure, for the same batches, COPY into a scratch table, then INSERT ... ON CONFLICT into a log."""
     make_plain("usagelog")
     with connection.cursor() as cursor:
         rows = f"SELECT {COPIED} FROM aggregates_usagelog WHERE organization_id = {organization.pk}"

@@ -1,4 +1,4 @@
-"""The lines that the bench prints: what was measured, beside what, and whether that is good enough."""
+"""The lines that the bench prints: what it measured, beside what, and whether that is good enough."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`text` as it is printed; `met` says whether it is reached."""
+    """`text` as the table has it; `met` says whether it is reached."""
 
     text: str
     met: bool
@@ -40,21 +40,21 @@ def time(seconds: float) -> str:
 
 
 def at_most(what: str, ours: float, beside: float, times: float | None = None) -> Line:
-    """Ours may take so many times as long, if that is a goal here."""
+    """Make the goal that ours takes at most so many times as long, if that is a goal here."""
     ratio = ours / beside
     goal = Goal(f"≤ {times}", ratio <= times) if times else None
     return Line(what, time(ours), time(beside), f"{ratio:.2f} times", goal)
 
 
 def faster(what: str, ours: float, beside: float, times: float | None = None) -> Line:
-    """Ours should be so many times faster, if that is a goal here."""
+    """Make the goal that ours is so many times faster, if that is a goal here."""
     ratio = beside / ours
     goal = Goal(f"≥ {times:.0f}", ratio >= times) if times else None
     return Line(what, time(ours), time(beside), f"{ratio:,.{0 if ratio >= 10 else 1}f} times faster", goal)
 
 
-def printed(sections: list[Section]) -> str:
-    """Tables in Markdown, which are readable as they are."""
+def as_markdown(sections: list[Section]) -> str:
+    """Print tables in Markdown, which are readable as they are."""
     tables = [
         [(section.title, "ours", section.beside, "ratio", "goal", ""), *(line.cells for line in section.lines)]
         for section in sections

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management import call_command
+from django.conf import settings
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization
+from aggregates.models import Organization, User
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Source
@@ -23,12 +23,14 @@ from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import CHARTS
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
+from tests.patience import PATIENCE
+from tests.web_server import WebServer
 
 OpenPage = Callable[..., Page]
 LOS_ANGELES = "America/Los_Angeles"
 PASSWORD = "correct horse"
 NAMES = [chart.name for chart in CHARTS]
-PATIENCE = 60_000  # milliseconds; a machine may be slow, and waiting ends as soon as there is no more reason to
+MILLISECONDS = 1000 * PATIENCE
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -67,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def playwright() -> Iterator[Playwright]:
     # Playwright keeps an event loop running in this thread, which Django takes for a reason not to use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as started:
         yield started
         connections.close_all()  # Django keeps those that are opened beside the loop apart, and finds them only here
@@ -79,12 +81,6 @@ def chromium(playwright: Playwright, browser_path: str) -> Iterator[Browser]:
     started = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
     yield started
     started.close()
-
-
-@pytest.fixture(scope="session")
-def static_files(django_db_setup: None) -> None:
-    """Where the test server looks for them."""
-    call_command("collectstatic", interactive=False, verbosity=0)
 
 
 @dataclass
@@ -111,30 +107,28 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def open_page(
-    chromium: Browser, live_server: LiveServer, static_files: None, watch: Watch
-) -> Iterator[Callable[..., Page]]:
+def open_page(chromium: Browser, web_server: WebServer, watch: Watch) -> Iterator[Callable[..., Page]]:
     """Opens a page of a new visitor; at the end the test fails if one complained or left the site."""
     contexts = list[BrowserContext]()
 
     def open_one(**options: Any) -> Page:
-        options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": live_server.url} | options
+        options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": web_server.url} | options
         context = chromium.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
         watch.over(page)
         return page
 
     yield open_one
     for context in contexts:
-        context.close()
+        context.close()  # with its connections, for whose end the database's fixtures wait
     assert watch.complaints == []
-    assert watch.hosts <= {urlsplit(live_server.url).netloc}
+    assert watch.hosts <= {urlsplit(web_server.url).netloc}
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     """Five weeks of usage up to now and around the day of 25 hours, in Los Angeles; rolled up but for the last day."""
     organization = make_organization("acme", LOS_ANGELES)
     make_member("alice@example.com", organization)
@@ -146,12 +140,22 @@ def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
     return organization
 
 
-def log_in(page: Page, email: str = "alice@example.com") -> None:
-    page.goto("/")
+def log_in(page: Page, email: str = "alice@example.com", place: str = "/o/acme/") -> None:
+    """Open a page as somebody who has logged in before."""
+    client = Client()
+    client.force_login(User.objects.get(email=email))
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}]
+    )
+    page.goto(place)
+
+
+def fill_in_log_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Log in on the page that asks for it."""
     page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/o/**")
 
 
 def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:

@@ -16,8 +16,8 @@ DAY = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12, minute=0, second=
 NUMBERS = "() => [...document.querySelectorAll('[data-call]')].map((row) => Number(row.dataset.call))"
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     """120 calls of one day, the last of which failed, and one of the day before."""
     organization = make_organization("acme")
     make_member("alice@example.com", organization)

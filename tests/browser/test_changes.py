@@ -17,8 +17,8 @@ BARS = """() => document.getElementById("chart-bridge").data.filter((trace) => t
 URL = "/o/acme/changes/?range=7d"
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     """Three calls last week and five this week, with an operation that is new and one that is gone."""
     organization = make_organization("acme")
     make_member("alice@example.com", organization)

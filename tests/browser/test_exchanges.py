@@ -20,16 +20,20 @@ OF_HTMX = ("htmx:sendError", "htmx:afterRequest", "Response Status Error Code 50
 FILTERED = "/o/acme/?operation=chat"
 
 
-@pytest.fixture
-def page(open_page: OpenPage, transactional_db: None, call: Callable[..., Call]) -> Page:
-    """Someone who looks at two months of usage, some of it without a price."""
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> None:
+    """Two months of usage, some of it without a price; and an organization without any."""
     acme, empty = make_organization("acme"), make_organization("empty")
     alice = make_member("alice@example.com", acme)
+    Membership.objects.create(user=alice, organization=empty, role=Role.ADMIN)
     now = datetime.now(UTC)
     record(acme, some_calls(call, now - timedelta(days=60), now, 200))
+
+
+@pytest.fixture
+def page(open_page: OpenPage, usage: None) -> Page:
     page = open_page()
     log_in(page)
-    Membership.objects.create(user=alice, organization=empty, role=Role.ADMIN)
     return page
 
 

@@ -25,8 +25,8 @@ from tests.history import some_calls
 ZONE = "America/Los_Angeles"
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     """A year and more of usage, rolled up but for the last day."""
     organization = make_organization("acme", ZONE)
     make_member("alice@example.com", organization)

@@ -15,8 +15,8 @@ from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     organization = make_organization("acme")
     make_member("alice@example.com", organization)
     now = datetime.now(UTC)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from aggregates import __version__
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization
@@ -42,14 +43,14 @@ def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organizati
     ],
 )
 def test_a_fortune_is_within_its_tile_in_one_line(
-    open_page: OpenPage, transactional_db: None, call: Callable[..., Call], cost: str, calls: int, shown: str
+    open_page: OpenPage, committed: None, call: Callable[..., Call], cost: str, calls: int, shown: str
 ) -> None:
-    organization = make_organization("acme")
-    make_member("alice@example.com", organization)
+    organization = make_organization(f"spends-{calls}")
+    make_member(f"alice{calls}@example.com", organization)
     moments = [datetime.now(UTC) - timedelta(days=ago) for ago in (1, 40)]
     record(organization, [call(moment.isoformat(), cost=cost) for moment in moments for _ in range(calls)])
     page = open_page()
-    log_in(page)
+    log_in(page, f"alice{calls}@example.com", f"/o/{organization.slug}/")
     for width in (320, 390, 1000, 1440):
         page.set_viewport_size({"width": width, "height": 900})
         value = page.locator(".tile-value").first
@@ -77,17 +78,26 @@ def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Orga
 
 
 def test_names_that_differ_at_their_ends_can_be_told_apart(
-    open_page: OpenPage, transactional_db: None, call: Callable[..., Call]
+    open_page: OpenPage, committed: None, call: Callable[..., Call]
 ) -> None:
-    organization = make_organization("acme")
-    make_member("alice@example.com", organization)
+    organization = make_organization("long-names")
+    make_member("bob@example.com", organization)
     models = ["gemini/gemini-2.5-pro-preview-03-25", "gemini/gemini-2.5-pro-preview-05-06", "<b>bold</b>/of_anybody's"]
     now = datetime.now(UTC) - timedelta(minutes=5)
     record(organization, [call(now.isoformat(), model=model, cost=f"{3 - n}") for n, model in enumerate(models)])
     page = open_page()
-    log_in(page)
+    log_in(page, "bob@example.com", "/o/long-names/")
     wait_until_drawn(page)
     for names in (page.locator(".groups a.group-name"), page.locator("[aria-labelledby=table-model] tbody a")):
         assert names.all_text_contents() == models
         cut = "names => names.some((n) => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight)"
         assert not names.evaluate_all(cut)
+
+
+def test_the_version_is_at_the_bottom_of_a_short_page_too(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(viewport={"width": 390, "height": 844})
+    page.goto("/login/")
+    footer = page.get_by_role("contentinfo")
+    expect(footer).to_have_text(f"Usage {__version__}")
+    assert page.evaluate("document.querySelector('footer').getBoundingClientRect().bottom") == 844
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -22,8 +22,8 @@ MOVED = """() => new Promise((answer) =>
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => answer(window.moved)))))"""
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     organization = make_organization("acme")
     make_member("alice@example.com", organization)
     now = datetime.now(UTC)

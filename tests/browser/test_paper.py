@@ -32,8 +32,8 @@ CUT = """cells => cells
   .map((cell) => cell.innerText)"""
 
 
-@pytest.fixture
-def usage(transactional_db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
     organization = make_organization("acme")
     alice = make_member("alice@example.com", organization)
     now = datetime.now(UTC)

@@ -17,7 +17,7 @@ from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
-from tests.browser.conftest import assert_charts_show, log_in, wait_until_drawn
+from tests.browser.conftest import assert_charts_show, fill_in_log_in, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 OpenPage = Callable[..., Page]
@@ -32,9 +32,7 @@ def visitor(open_page: OpenPage, transactional_db: None, settings: Any, tmp_path
     email, password = (line.split(": ")[1] for line in (tmp_path / "demo-login").read_text().splitlines())
     page = open_page()
     page.goto("/login/")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    fill_in_log_in(page, email, password)
     page.wait_for_url(lambda url: "login" not in url)
     return page
 

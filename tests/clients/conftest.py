@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.api.conftest import secret
 from tests.api.test_server import port
 from tests.clients.environments import python_of
+from tests.patience import PATIENCE
 
 __all__ = ["port", "secret"]
 
@@ -25,7 +26,7 @@ class Environment:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=180,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -15,6 +15,7 @@ MESSAGES = [{"role": "user", "content": "a private question"}]
 
 async def main(address: str, key: str, log_format: str) -> None:
     logger = GenericAPILogger(endpoint=address, headers={"Authorization": f"Bearer {key}"}, log_format=log_format)
+    logger.flush_interval = 3600  # seconds: nothing is sent before all is there, however slow the machine
     litellm.callbacks = [logger]
     metadata = {"spend_logs_metadata": {"project": "alpha", "operation": "summarize"}}
     known = {"messages": MESSAGES, "mock_response": "A reply.", "user": "cust-42", "metadata": metadata}
@@ -31,7 +32,7 @@ async def main(address: str, key: str, log_format: str) -> None:
 
 async def settled(logger: GenericAPILogger, events: int) -> None:
     """Until the logger has been told of so many calls: LiteLLM does that in the background."""
-    for _ in range(300):
+    for _ in range(6000):
         if len(logger.log_queue) >= events:
             return
         await asyncio.sleep(0.1)

@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 import pytest
 from django.core.signals import request_started
 from django.test import Client
-from pytest_django.live_server_helper import LiveServer
 
 from aggregates.accounts import keys
 from aggregates.models import Organization, UsageLog, User
 from tests.clients import model
 from tests.clients.environments import HERE, python_of
+from tests.patience import PATIENCE
+from tests.web_server import WebServer
 
 TYPES = {"http/protobuf": "application/x-protobuf", "http/json": "application/json"}
 HEADERS = ["authorization=Bearer%20{}", "x-api-key={}"]
 
 
-def run(site: LiveServer, key: str, **environment: str) -> None:
+def run(site: WebServer, key: str, **environment: str) -> None:
     """Let the program make its calls, and export their spans to the site."""
     said = {
         "OTEL_SERVICE_NAME": "billing-bot",
@@ -37,7 +38,7 @@ def run(site: LiveServer, key: str, **environment: str) -> None:
             env={**ours, **said, "OPENAI_BASE_URL": address},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
     assert done.returncode == 0, done.stderr
@@ -76,7 +77,7 @@ def key(acme: Organization) -> str:
 @pytest.mark.parametrize("compression", ["", "gzip"])
 @pytest.mark.parametrize("protocol", TYPES)
 def test_its_calls_are_on_the_dashboard(
-    live_server: LiveServer,
+    web_server: WebServer,
     key: str,
     alice: User,
     client: Client,
@@ -85,7 +86,7 @@ def test_its_calls_are_on_the_dashboard(
     compression: str,
 ) -> None:
     compressed = {"OTEL_EXPORTER_OTLP_COMPRESSION": compression} if compression else {}
-    run(live_server, key, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, **compressed)
+    run(web_server, key, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, **compressed)
     assert set(requests) == {(TYPES[protocol], compression)}
     chat = {"operation": "chat", "model": "gpt-5-2025-08-07", "status": "ok", "input_tokens": model.INPUT}
     chat |= {"output_tokens": model.OUTPUT, "cached_tokens": 0}  # of these it tells nothing
@@ -104,21 +105,21 @@ def test_its_calls_are_on_the_dashboard(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_may_come_as_x_api_key(live_server: LiveServer, key: str, alice: User, client: Client) -> None:
-    run(live_server, key, OTEL_EXPORTER_OTLP_HEADERS=HEADERS[1].format(key))
+def test_a_key_may_come_as_x_api_key(web_server: WebServer, key: str, alice: User, client: Client) -> None:
+    run(web_server, key, OTEL_EXPORTER_OTLP_HEADERS=HEADERS[1].format(key))
     assert calls_on_dashboard(client, alice) == UsageLog.objects.count() == 4
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_address_of_traces_may_be_one_of_its_own(
-    live_server: LiveServer, key: str, alice: User, client: Client
+    web_server: WebServer, key: str, alice: User, client: Client
 ) -> None:
     run(
-        live_server,
+        web_server,
         key,
         OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost:9",
         OTEL_EXPORTER_OTLP_HEADERS="authorization=another",
-        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{live_server.url}/v1/traces",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{web_server.url}/v1/traces",
         OTEL_EXPORTER_OTLP_TRACES_HEADERS=HEADERS[0].format(key),
     )
     assert calls_on_dashboard(client, alice) == UsageLog.objects.count() == 4

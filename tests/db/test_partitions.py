@@ -6,8 +6,15 @@ from threading import Thread
 import pytest
 from django.db import IntegrityError, connection
 
-from aggregates.db.partitions import ensure_partitions, existing_months, months
+from aggregates.db.partitions import (
+    ensure_partitions,
+    existing_months,
+    foreign_partitions,
+    missing_months_ahead,
+    months,
+)
 from aggregates.models import Organization
+from aggregates.ops.checks.database import partitions
 
 INSERT = """
     INSERT INTO aggregates_usagelog (organization_id, timestamp, request_id, operation, provider, model, user_id,
@@ -63,3 +70,40 @@ def test_two_who_need_the_same_month_at_once_both_get_it() -> None:
     for thread in threads:
         thread.join()
     assert sorted(map(len, made)) == [0, 0, 0, 12 - len(there)]
+
+
+def attach(name: str, bounds: str) -> None:
+    """As an administrator does."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} PARTITION OF aggregates_usagelog {bounds}")
+
+
+def test_partitions_of_an_administrator_are_left_out_and_named(acme: Organization) -> None:
+    ours = existing_months()
+    attach("aggregates_usagelog_default", "DEFAULT")
+    attach("y2004", "FOR VALUES FROM ('2004-01-01 00:00Z') TO ('2005-01-01 00:00Z')")
+    attach("aggregates_usagelog_2005_01", "FOR VALUES FROM ('2005-01-01 00:00Z') TO ('2005-01-20 00:00Z')")
+    attach("old", "FOR VALUES FROM (MINVALUE) TO ('1999-01-01 00:00Z')")
+
+    assert existing_months() == ours
+    assert foreign_partitions() == ["aggregates_usagelog_2005_01", "aggregates_usagelog_default", "old", "y2004"]
+    warnings = [each.msg for each in partitions(databases=["default"])]
+    assert warnings == [f"The log has partitions that this site did not make: {', '.join(foreign_partitions())}."]
+
+
+def test_a_month_that_an_administrators_partition_covers_is_not_missing(acme: Organization) -> None:
+    attach("aggregates_usagelog_default", "DEFAULT")
+    attach("y2004", "FOR VALUES FROM ('2004-01-01 00:00Z') TO ('2005-01-01 00:00Z')")
+
+    assert ensure_partitions(months(date(2003, 12, 1), date(2005, 1, 1))) == [
+        "aggregates_usagelog_2003_12",
+        "aggregates_usagelog_2005_01",
+    ]
+    assert missing_months_ahead(datetime(2004, 5, 5, tzinfo=UTC)) == []
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [acme.pk, datetime(2004, 5, 5, tzinfo=UTC), "r"])
+
+
+def test_without_others_there_is_nothing_to_say(acme: Organization) -> None:
+    assert foreign_partitions() == []
+    assert partitions(databases=["default"]) == []

@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 
 from aggregates.domain.measures import MEASURES, Sums, rate
-from aggregates.models import DailyAggregate, DailyBreakdown
+from aggregates.models import BreakdownChunk, DailyAggregate, DailyBreakdown, PeriodBreakdown
 
 
-def test_every_measure_has_its_field_in_the_sums_and_its_column_in_both_aggregates() -> None:
+def test_every_measure_has_its_field_in_the_sums_and_its_column_in_all_aggregates() -> None:
     assert [measure.name for measure in MEASURES] == [field.name for field in fields(Sums)]
-    for model in (DailyAggregate, DailyBreakdown):
+    for model in (DailyAggregate, BreakdownChunk, DailyBreakdown, PeriodBreakdown):
         columns = [field.name for field in model._meta.get_fields() if field.name.startswith("total_")]
         assert columns == [measure.column for measure in MEASURES]
 

@@ -56,10 +56,10 @@ def compare_answers(organization: Organization, tally: Tally) -> None:
         questions = [
             UsageQuery.for_dates(organization, first - 10 * days.DAY, last, bucket=bucket, by=by)
             for bucket in (Bucket.DAY, Bucket.TOTAL)
-            for by in (None, *BY_NAME)
+            for by in ((), *((name,) for name in BY_NAME))
         ]
         for question, answer in runner.read(questions).items():
-            got = {(row.start, row.key): values(row.sums) for row in answer.rows}
+            got = {(row.start, row.group): values(row.sums) for row in answer.rows}
             tally.compare("answers", got=got, expected=plain.sums_of(question), about=question)
 
 

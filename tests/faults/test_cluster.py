@@ -18,7 +18,8 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization
 from tests.faults.holding import Held, database_under_test, held
 from tests.faults.judge import judge
-from tests.processes import start, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.processes import start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeCall = Callable[..., Call]
@@ -44,7 +45,7 @@ class Cluster:
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def start_cluster(tmp_path: Path) -> Iterator[Callable[[], Cluster]]:
     for cluster in clusters:
         if cluster.process.poll() is None:
             cluster.process.send_signal(signal.SIGTERM)
-            cluster.process.wait(timeout=60)
+            cluster.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture

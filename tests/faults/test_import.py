@@ -9,7 +9,8 @@ from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.faults.holding import database_under_test, held
 from tests.faults.judge import judge
-from tests.processes import start, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.processes import start
 
 CALLS = 200
 
@@ -24,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 def import_file(file: Path) -> str:
     process = start("import_usage", str(file), "--organization", "acme", stdout=subprocess.PIPE)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     return said
 
@@ -35,7 +36,7 @@ def test_an_import_is_killed_half_way(acme: Organization, file: Path) -> None:
         process = start("import_usage", str(file), "--organization", "acme")
         wait_until(lambda: marks.waiting() == 1, "its calls are written, and not committed")
         process.kill()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
     assert not UsageLog.objects.exists() and not UsageDay.objects.exists()
     assert f"{CALLS} new, 0 already there" in import_file(file)
     roll_up()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import OwnSite
 from tests.faults.holding import held
-from tests.processes import wait_until
+from tests.patience import PATIENCE, wait_until
 
 BATCHES = 30
 
@@ -36,7 +36,7 @@ def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> Non
     with held(own_site.conninfo) as marks:
         wait_until(lambda: marks.waiting() == 1, "a batch is written, and not committed")
         kill_server(own_site)
-    said, complained = sender.communicate(timeout=60)
+    said, complained = sender.communicate(timeout=PATIENCE)
     assert "Sending again" in complained
     acknowledged += said.splitlines()
     assert len(acknowledged) == BATCHES
@@ -48,7 +48,7 @@ def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> Non
 def test_the_server_is_killed_while_a_day_is_rolled_up(own_site: OwnSite, again: bool) -> None:
     rolling = ("manage.py", "aggregate_day", "--from=2025-03-01", "--to=2025-03-31", *["--force"] * again)
     sender = send(own_site)
-    said, _ = sender.communicate(timeout=60)
+    said, _ = sender.communicate(timeout=PATIENCE)
     if again:
         own_site.run(*rolling)
     before = own_site.count("aggregates_dailyaggregate")
@@ -56,7 +56,7 @@ def test_the_server_is_killed_while_a_day_is_rolled_up(own_site: OwnSite, again:
         roller = own_site.start(*rolling, stderr=subprocess.PIPE)
         wait_until(lambda: marks.waiting() == 1, "the first day's aggregates are written, and not committed")
         kill_server(own_site)
-    _, complained = roller.communicate(timeout=60)
+    _, complained = roller.communicate(timeout=PATIENCE)
     assert roller.returncode == 1
     assert complained.startswith("CommandError: The database failed: ")
     own_site.run("manage.py", "migrate", "--check")  # brings the server up again

@@ -15,6 +15,7 @@ from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.faults.conftest import FILE_LIMIT, OwnSite
 from tests.faults.judge import judge
+from tests.patience import PATIENCE
 from tests.processes import start
 
 CALLS = 2800  # so large that they fit the log, but not their breakdowns
@@ -43,7 +44,7 @@ def recorded(transactional_db: None, acme: Organization, call: Callable[..., Cal
 
 def run(*arguments: str) -> tuple[int, str]:
     process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, complained = process.communicate(timeout=60)
+    _, complained = process.communicate(timeout=PATIENCE)
     return process.returncode, complained
 
 

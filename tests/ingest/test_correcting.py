@@ -8,8 +8,9 @@ import pytest
 from django.db import connection, transaction
 
 from aggregates.ingest import Recorded, record
-from aggregates.ingest.correcting import Change, Criteria, Delete, Prices, Unprice, correct, preview
+from aggregates.ingest.correcting import Change, Criteria, Delete, Unprice, correct, preview
 from aggregates.models import StaleDay, UsageLog
+from aggregates.pricing.rates import Prices
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
@@ -82,7 +83,9 @@ def test_the_preview_is_what_is_done_by_month_of_the_organization(acme):
 
 
 def test_prices_are_per_million_tokens_and_exact(acme):
-    prices = Prices(Decimal("1.25"), Decimal("0.125"), Decimal("1.5625"), Decimal("10.000001"))
+    prices = Prices(
+        input=Decimal("1.25"), cached=Decimal("0.125"), cache_write=Decimal("1.5625"), output=Decimal("10.000001")
+    )
     # 700 x 1.25 + 200 x 0.125 + 100 x 1.5625 + 10 x 10.000001 per million, by hand
     cost = Decimal("0.001156250010")
 
@@ -102,7 +105,7 @@ def test_a_cost_can_be_forgotten(acme):
     assert set(UsageLog.objects.values_list("cost", "cost_source")) == {(None, "none")}
 
 
-@pytest.mark.parametrize("correction", [Delete(), Unprice(), Prices(output=Decimal(3))])
+@pytest.mark.parametrize("correction", [Delete(), Unprice(), Prices(input=Decimal(0), output=Decimal(3))])
 def test_only_days_that_change_are_rolled_up_again(acme, correction):
     correct(acme, Criteria(request_ids=("d",)), correction)
 
@@ -131,7 +134,7 @@ def test_calls_that_come_while_a_correction_runs_are_counted_once(call):
         connection.close()
 
     with transaction.atomic():
-        correct(acme, Criteria(), Prices(output=Decimal(1)))
+        correct(acme, Criteria(), Prices(input=Decimal(0), output=Decimal(1)))
         thread = Thread(target=write)
         thread.start()
         thread.join()

@@ -11,12 +11,13 @@ import pytest
 from django.db import DataError, connection, transaction
 
 import aggregates
-from aggregates.db.locks import Lock, day_number
+from aggregates.db.locks import Lock, WrongIsolation, day_number
 from aggregates.domain.calls import FIELDS, InvalidCall
 from aggregates.ingest import in_process
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.api.test_ailing_database import somebody_else
+from tests.fixtures import make_organization
 from tests.ingest.conftest import DAY
 from tests.processes import BASE
 
@@ -156,3 +157,21 @@ def test_it_takes_each_field(acme: Organization) -> None:
 def test_the_package_is_imported_before_django_is_ready() -> None:
     done = subprocess.run([sys.executable, "-c", "import aggregates; aggregates.record"], cwd=BASE, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_transaction_that_does_not_see_what_others_commit_is_refused(
+    caplog: pytest.LogCaptureFixture, level: str
+) -> None:
+    """It would not see a seal that it waited for, so its call would leave no mark."""
+    make_organization("acme")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        with caplog.at_level(logging.WARNING, "aggregates.ingest.in_process"):
+            assert not aggregates.record("acme", model="gpt-5")
+        assert f"at READ COMMITTED, and this transaction is at {level}" in caplog.text
+        with pytest.raises(WrongIsolation):
+            aggregates.record("acme", model="gpt-5", raise_errors=True)
+    assert not UsageLog.objects.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from aggregates.db import clock
-from aggregates.domain.calls import FIELDS, Call
+from aggregates.domain.calls import FIELDS, Call, parse_call
 from aggregates.ingest import Recorded, record
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up, seal
@@ -82,6 +82,14 @@ def test_calls_without_ids_are_all_recorded(acme: Organization, call: MakeCall) 
     calls = [call("2025-03-01T12:00Z")] * 3
     assert [record(acme, calls), record(acme, calls)] == [Recorded(3, 0)] * 2
     assert len(set(log("request_id"))) == 6
+
+
+def test_ids_that_are_made_sort_as_their_calls_times_so_that_the_index_grows_at_its_end(
+    acme: Organization, call: MakeCall
+) -> None:
+    record(acme, [call(f"2025-03-01T12:{minute:02}Z") for minute in (3, 59, 0, 17, 2)])
+    by_time = UsageLog.objects.order_by("timestamp").values_list("request_id", flat=True)
+    assert list(by_time) == sorted(by_time)
 
 
 def test_ids_from_content_count_repeats_and_find_the_batch_again(acme: Organization, call: MakeCall) -> None:
@@ -298,3 +306,20 @@ def test_only_latency_and_an_unknown_cost_may_be_null(acme: Organization, call: 
         else:
             with pytest.raises(IntegrityError, match="not-null|no partition"):
                 cursor.execute(statement)
+
+
+def test_a_provider_has_one_name_and_ids_are_made_from_what_was_sent(acme: Organization, call: MakeCall) -> None:
+    sent = parse_call(
+        {
+            "timestamp": "2025-03-01T12:00:00Z",
+            "model": "m",
+            "provider": "openai.responses",
+            "operation": "LLM",
+            "input_tokens": 10,
+        }
+    )
+    assert record(acme, [sent], ids_from_content=True) == Recorded(1, 0)
+    # As versions made it that kept the provider as it was sent: importing a file of theirs again adds nothing.
+    assert log("request_id", "provider", "operation", "model") == [
+        ("062f46a99b3000-2f68fc0397166ed7670ac935-1", "openai", "LLM", "m")
+    ]

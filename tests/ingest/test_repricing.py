@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from aggregates.ingest import record
-from aggregates.ingest.correcting import Change, Criteria, Prices, correct
+from aggregates.ingest.correcting import Change, Criteria, correct
 from aggregates.ingest.repricing import COMPUTED, preview, reprice
 from aggregates.models import PriceOverride, StaleDay, UsageLog
+from aggregates.pricing.rates import Prices
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
@@ -35,7 +36,7 @@ def acme(db, call):
             call("2025-03-07T12:00Z", request_id="unknown", model="o8", cost="4", **TOKENS),
         ],
     )
-    correct(organization, Criteria(request_ids=("corrected",)), Prices(input=Decimal(2)))
+    correct(organization, Criteria(request_ids=("corrected",)), Prices(input=Decimal(2), output=Decimal(0)))
     roll_up()
     return organization
 

@@ -14,6 +14,7 @@ from aggregates.rollup import protocol
 from aggregates.rollup.protocol import seal
 from tests.fixtures import make_organization
 from tests.ingest.conftest import DAY, MakeCall, days_and_marks, log
+from tests.patience import PATIENCE
 from tests.threads import in_a_thread
 
 
@@ -24,7 +25,7 @@ def record_at_once(organization: Organization, batches: list[list[Call]]) -> lis
     def writer(batch: list[Call]) -> Callable[[], None]:
         def write() -> None:
             connection.ensure_connection()
-            start.wait(30)
+            start.wait(PATIENCE)
             results.append(record(organization, batch))
 
         return write
@@ -123,11 +124,11 @@ def test_what_is_being_recorded_is_seen_by_nobody_before_it_is_all_there(call: M
     def calls() -> Iterator[Call]:
         yield call("2025-03-01T10:00Z")
         half.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         yield call("2025-03-01T11:00Z")
 
     thread = in_a_thread(lambda: record(acme, calls()))
-    assert half.wait(30)
+    assert half.wait(PATIENCE)
     assert not UsageLog.objects.exists()
     go_on.set()
     thread.join()
@@ -144,7 +145,7 @@ def test_a_connection_that_breaks_while_calls_are_copied_is_an_error_of_django(c
     def calls() -> Iterator[Call]:
         yield call("2025-03-01T10:00Z")
         reached.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         for second in range(100_000):
             yield call(f"2025-03-01T10:00:{second % 60:02}Z", operation="x" * 200)
 
@@ -158,7 +159,7 @@ def test_a_connection_that_breaks_while_calls_are_copied_is_an_error_of_django(c
             errors.append(error)
 
     thread = in_a_thread(write)
-    assert reached.wait(30)
+    assert reached.wait(PATIENCE)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", pids)
     go_on.set()

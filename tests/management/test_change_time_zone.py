@@ -19,7 +19,7 @@ def test_the_days_are_cut_anew_and_rolled_up(acme, call):
     record(acme, [call("2025-03-01T20:00Z")])
 
     assert change("acme", "Asia/Kolkata") == (
-        "Acme now reports in Asia/Kolkata. Every page shows that already.\nRolled up 2 days, 11 rows written.\n"
+        "Acme now reports in Asia/Kolkata. Every page shows that already.\nRolled up 2 days, 7 rows written.\n"
     )
     assert str(DailyAggregate.objects.get().date) == "2025-03-02"
 

@@ -1,5 +1,6 @@
 """correct_usage shows what would change, and changes it only when told to."""
 
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -60,12 +61,14 @@ def test_with_apply_it_is_done(used):
         (["--from", "2025-03-02", "--to", "2025-03-01", "--delete"], "The span ends before it begins"),
         (
             ["--all", "--price", "input=-1"],
-            "expected input=USD, cached=USD, cache_write=USD, output=USD with USD from",
+            "expected input=USD, cached=USD, cache_write=USD, cache_write_1h=USD, output=USD with USD from",
         ),
         (["--all", "--price", "input=1e-7"], "at most 6 decimals"),
         (["--all", "--price", "input=nan"], "at most 6 decimals"),
         (["--all", "--price", "input=100001"], "from 0 to 100,000"),
         (["--all", "--price", "reasoning=1"], "at most 6 decimals"),
+        (["--all", "--price", "output=1"], "--price: input=USD is needed, too; input=0 where it is free."),
+        (["--all", "--price", "input=1", "cached=1"], "--price: output=USD is needed, too"),
         (["--all", "--price", "input=1", "input=2"], "--price takes one price for each kind of token."),
     ],
 )
@@ -73,3 +76,13 @@ def test_what_makes_no_sense_is_refused_in_words(used, arguments, message):
     with pytest.raises(CommandError) as refused:
         correct(*arguments)
     assert message in str(refused.value)
+
+
+def test_writes_of_an_hour_have_a_price_of_their_own(acme, call):
+    tokens = {"input_tokens": 2_000_000, "cache_write_tokens": 2_000_000, "cache_write_1h_tokens": 1_000_000}
+    record(acme, [call("2025-03-01T10:00Z", **tokens)])
+
+    correct("--all", "--price", "input=3", "cache_write=3.75", "cache_write_1h=6", "output=15", "--apply")
+    assert UsageLog.objects.get().cost == Decimal("9.75")
+    correct("--all", "--price", "input=3", "output=15", "--apply")  # parts without a price are priced as their whole
+    assert UsageLog.objects.get().cost == 6

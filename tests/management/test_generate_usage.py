@@ -103,6 +103,7 @@ def test_nonsense_is_refused_and_nothing_is_made(arguments, words):
     assert not Organization.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_on_a_terminal_it_shows_how_far_it_is():
     status, shown = run_on_terminal("generate_usage", "--calls", "3000", "--until", "2025-01-31", "--days", "31")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from aggregates.domain.calls import FIELDS
 from aggregates.ingest.recording import COLUMNS
 from aggregates.models import Organization, UsageDay, UsageLog
 from tests.fixtures import make_organization
+from tests.patience import PATIENCE
 from tests.processes import run_on_terminal, start
 
 Write = Callable[[str | bytes], str]
@@ -158,6 +160,42 @@ def test_json_paths_are_mapped(acme: Organization, write: Write) -> None:
     ]
 
 
+def test_numbers_are_added_up(acme: Organization, write: Write) -> None:
+    said = import_usage(
+        write("timestamp,model,fresh,read,a+b,x,y\n2025-03-01,m,7,5,3,0.25,\n2025-03-01,m,,5,4,0.1,0.2\n"),
+        *("--map", "input_tokens=fresh + read", "--map", "output_tokens=a+b", "--map", "cost=x+y"),
+    )
+    assert said[0] == "FILE: 2 rows read: 2 new, 0 already there, 0 rejected.\n"
+    assert sorted(log("input_tokens", "output_tokens", "cost")) == [(5, 4, Decimal("0.3")), (12, 3, Decimal("0.25"))]
+
+
+def test_numbers_in_objects_are_added_up_and_those_that_no_row_has_are_told(acme: Organization, write: Write) -> None:
+    rows = [
+        {"timestamp": "2025-03-01", "model": "a+b", "user_id": "u", "usage": {"in": 7, "read": 5}, "more": 1},
+        {"timestamp": "2025-03-01", "model": "a+b", "usage": {"read": None}},
+    ]
+    said = import_usage(
+        write("\n".join(map(json.dumps, rows))),
+        *("--map", "input_tokens=usage.in+usage.read+more", "--map", "output_tokens=usage.out+usage.other"),
+    )
+    assert said[0].splitlines()[1:] == ["In no row: “usage.out”, “usage.other”"]
+    assert sorted(log("input_tokens", "output_tokens")) == [(0, 0), (13, 0)]
+
+
+@pytest.mark.parametrize("value", ["some", True, {}])
+def test_what_is_no_number_is_not_added_up(acme: Organization, write: Write, value: object) -> None:
+    row = {"timestamp": "2025-03-01", "model": "m", "a": 1, "b": value}
+    said = refused(write(json.dumps(row)), "--map", "input_tokens=a+b")
+    assert said == "FILE: line 1: input_tokens: expected numbers to add up. Nothing of it was recorded."
+
+
+def test_a_column_of_a_sum_has_to_be_there_and_texts_are_not_added_up(acme: Organization, write: Write) -> None:
+    there = "the columns are: “timestamp”, “model”, “a”, “b”."
+    path = write("timestamp,model,a,b\n2025-03-01,m,1,2\n")
+    assert refused(path, "--map", "input_tokens=a+c") == f"there is no column “c”; {there}"
+    assert refused(path, "--map", "user_id=a+b") == f"there is no column “a+b”; {there}"
+
+
 def test_a_misspelt_column_is_noticed(acme: Organization, write: Write) -> None:
     said = import_usage(write("timestamp,model,input_token,größe,\x1b[2J\n2025-03-01,gpt-5,7,1,2\n"))
     assert said[0].splitlines()[1:] == ["Not used: “input_token”, “größe”, “\\x1b[2J”"]
@@ -240,6 +278,10 @@ def test_a_header_without_rows_is_no_error(acme: Organization, write: Write) -> 
     assert import_usage(write(HEADER))[0] == "FILE: 0 rows read: 0 new, 0 already there, 0 rejected.\n"
 
 
+NAMES = (
+    "aider, anthropic-usage, auto, bedrock, calls, claude-code, codex, cursor, gemini-cli, helicone, langfuse, "
+    "litellm, openai-usage-export, openrouter"
+)
 WHOLE = "expected a whole number from 0 to 1,000,000,000"
 BEGIN = '{"timestamp": "2025-03-01", "model": "m", '
 THERE = "the columns are: “a”, “model”"
@@ -247,7 +289,8 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("empty", b"", "the file is empty"),
     ("blank", b"\n\n", "the file is empty"),
     ("picture", b"\x89PNG\r\n\x1a\n\0", "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
-    ("array", "[\n{}]", "line 1: expected one JSON object a line, not an array of them"),
+    ("array", "[\n{}]", "line 2: timestamp: expected a value"),
+    ("array that is cut off", "[" + BEGIN + '"cost": 1},', "the JSON ends too early"),
     ("same names", f"{HEADER},cost\n", "line 1: expected column names that differ, got “cost” twice"),
     ("not gzip", b"\x1f\x8bnonsense!", "after line 0: the gzip data is damaged"),
     (
@@ -347,7 +390,7 @@ def test_files_that_are_none(acme: Organization, tmp_path: Path) -> None:
         ),
         (
             ["--preset", "copilot"],
-            "there is no preset “copilot”; there is: aider, calls, claude-code, litellm, openai-usage-export.",
+            f"there is no preset “copilot”; there is: {NAMES}.",
         ),
         (["--organization", "nobody"], "There is no organization “nobody”. There is: acme."),
     ],
@@ -389,6 +432,7 @@ def import_from_pipe() -> subprocess.Popen[str]:
     return start("import_usage", "-", "--organization", "acme", **pipes)
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> None:
     make_organization("acme")
     for content, status, said in [
@@ -406,11 +450,12 @@ def test_standard_input_is_read_and_statuses_tell(transactional_db: None) -> Non
         with import_from_pipe() as process:
             assert process.stdin
             process.stdin.buffer.write(content)  # type: ignore[attr-defined]
-            assert process.communicate(timeout=60)[0] == said
+            assert process.communicate(timeout=PATIENCE)[0] == said
         assert process.returncode == status
     assert UsageLog.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
     make_organization("acme")
     with import_from_pipe() as process:
@@ -419,17 +464,20 @@ def test_an_interruption_leaves_nothing(transactional_db: None) -> None:
         process.stdin.write("timestamp,model\n" + "2025-03-01,m\n" * 100_000)
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert said == "CommandError: Interrupted. Nothing of standard input was recorded.\n"
     assert process.returncode == 130
     assert not UsageLog.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_progress_by_bytes_of_the_file(transactional_db: None, tmp_path: Path) -> None:
     make_organization("acme")
     path = tmp_path / "usage"
-    rows = "".join(f"2025-03-01T00:00:{n % 60:02}.{n},m{n}\n" for n in range(20_000))
-    path.write_bytes(gzip.compress(f"timestamp,model\n{rows}".encode()))
+    chance = random.Random(1)
+    users = (chance.randbytes(12).hex() for _ in range(20_000))  # more than Python reads at once, also compressed
+    rows = "".join(f"2025-03-01T00:00:{n % 60:02}.{n},m{n},{user}\n" for n, user in enumerate(users))
+    path.write_bytes(gzip.compress(f"timestamp,model,user_id\n{rows}".encode()))
     status, shown = run_on_terminal("import_usage", str(path), "--organization", "acme")
     assert status == 0
     assert re.search(rf"[1-9]\d?%\|.*k/{path.stat().st_size / 1000:.0f}k ", shown)

@@ -74,6 +74,7 @@ def test_the_whole_document(used):
         "from": "2025-11-02",
         "to": "2025-11-02",
         "source": {"log_days": 1, "aggregate_days": 0, "empty_days": 0, "rolled_through": None},
+        "unknown": [],
         "totals": {
             **ALICE,
             "calls": 3,

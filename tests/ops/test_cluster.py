@@ -12,9 +12,10 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate
-from tests.processes import start, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.processes import start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 Start = Callable[[], subprocess.Popen[str]]
 
 
@@ -40,7 +41,7 @@ def start_cluster(tmp_path: Path) -> Iterator[Start]:
 def stop(cluster: subprocess.Popen[str]) -> None:
     """As whatever started it ends it."""
     cluster.send_signal(signal.SIGTERM)
-    assert cluster.wait(timeout=60) == 0
+    assert cluster.wait(timeout=PATIENCE) == 0
 
 
 def runs(name: str) -> int:

@@ -146,6 +146,7 @@ def test_the_calls_of_one_model_have_no_price():
     assert unpriced == {"llama-3.3-70b"}
 
 
+@pytest.mark.slow
 def test_an_empty_site_is_filled_up_to_now(db, data_folder, client):
     said = run_demo()
 
@@ -194,6 +195,7 @@ def test_the_login_is_shown_again_as_long_as_it_works(acme, data_folder):
     assert "assword" not in run_demo()
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_nothing(transactional_db, data_folder):
     (data_folder / "demo-login").mkdir()  # so that the login cannot be written
 

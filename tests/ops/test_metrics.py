@@ -9,6 +9,7 @@ from django_q.models import Schedule
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+import aggregates
 from aggregates.db import clock
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, UsageLog
@@ -86,4 +87,4 @@ def test_every_metric_is_documented_and_no_other(site):
 def test_no_label_names_an_organization(site):
     labels = {label for values in scrape().values() for labels in values for label in labels}
 
-    assert labels == {*health.CHECKS, "nightly", "repair"}
+    assert labels == {*health.CHECKS, "nightly", "repair", aggregates.__version__}

@@ -7,10 +7,14 @@ from decimal import Decimal
 
 from aggregates.db.locks import Busy
 from aggregates.domain import days
+from aggregates.domain.calls import InvalidCall
 from aggregates.ingest import record
-from aggregates.ingest.correcting import Correction, Criteria, Delete, Prices, Unprice, correct
+from aggregates.ingest.correcting import Correction, Criteria, Delete, Unprice, correct
 from aggregates.models import Organization
-from aggregates.rollup.recutting import change_time_zone
+from aggregates.models.price import PRICE_PLACES, PRICES
+from aggregates.pricing.rates import Prices
+from aggregates.rollup.recutting import CannotRecut, change_time_zone
+from tests.proof import plain
 from tests.proof.scene import VALUES, ZONES, Scene
 from tests.proof.tally import Tally
 from tests.proof.writers import await_burst, batch
@@ -33,10 +37,16 @@ def amend(scene: Scene, chance: random.Random, tally: Tally) -> None:
 def record_and_delete(scene: Scene, organization: Organization, chance: random.Random, tally: Tally) -> None:
     """Calls that nobody else sends: none of them may be left."""
     calls = [call._replace(request_id=f"deleted-{call.request_id}") for call in batch(scene, organization, chance)]
-    record(organization, calls)
+    try:
+        record(organization, calls)
+    except InvalidCall:
+        tally.count("batches refused because of a kept day")
+        return
     time.sleep(chance.random() * 0.2)  # so that some are rolled up before they go
     criteria = Criteria(request_ids=tuple(call.request_id for call in calls))
     tally.count("calls deleted", correct(organization, criteria, Delete()).total.calls)
+    left = plain.left(list(criteria.request_ids))  # of days that became kept meanwhile
+    scene.acknowledge(organization, [call for call in calls if call.request_id in left])
 
 
 def price_anew(scene: Scene, organization: Organization, chance: random.Random, tally: Tally) -> None:
@@ -46,7 +56,7 @@ def price_anew(scene: Scene, organization: Organization, chance: random.Random, 
         last=last,
         filters=(("model", chance.choice(VALUES["model"])),),
     )
-    prices = Prices(*(Decimal(chance.randrange(10**8)).scaleb(-6) for _ in range(4)))
+    prices = Prices(**{kind: Decimal(chance.randrange(10**8)).scaleb(-PRICE_PLACES) for kind in PRICES})
     correction: Correction = chance.choice((Unprice(), prices, prices))
     tally.count("calls priced anew", correct(organization, criteria, correction).total.calls)
 
@@ -56,5 +66,7 @@ def move(organization: Organization, chance: random.Random, tally: Tally) -> Non
         change_time_zone(organization, chance.choice([zone for zone in ZONES if zone != organization.time_zone]))
     except Busy:
         tally.count("changes of time zone that had to wait")
+    except CannotRecut:
+        tally.count("changes of time zone refused because of a kept day")
     else:
         tally.count("changes of time zone")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from aggregates.db.locks import Lock
 from aggregates.domain.dimensions import GRAINS, TOTALS
-from aggregates.rollup.day_sums import target_of
+from aggregates.rollup.day_sums import ADDING, target_of
 
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
@@ -20,10 +20,12 @@ Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`broken` says what no longer holds; `wrapper` is put around every statement of writers and rollers."""
+    """`broken` says what no longer holds; `wrapper` is put around every statement of writers and rollers. With `drops`
+    months are dropped by hand meanwhile."""
 
     broken: str
     wrapper: Wrapper
+    drops: bool = False
 
 
 def _seal_does_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -39,13 +41,13 @@ def _writer_does_not_lock(execute: Execute, sql: str, params: Any, many: bool, c
 
 
 def _writer_leaves_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
+    if 'INSERT INTO "aggregates_staleday"' in sql:
         return execute("SELECT 1", None, many, context)
     return execute(sql, params, many, context)
 
 
 def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" not in sql or not connection.in_atomic_block:
+    if 'INSERT INTO "aggregates_staleday"' not in sql or not connection.in_atomic_block:
         return execute(sql, params, many, context)
 
     def mark() -> None:
@@ -58,7 +60,7 @@ def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, conte
 
 
 def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "DELETE FROM aggregates_staleday" in sql:
+    if 'DELETE FROM "aggregates_staleday"' in sql:
         sql = (
             "DELETE FROM aggregates_staleday WHERE (organization_id, date) IN "
             "(SELECT organization_id, date FROM aggregates_staleday WHERE id = ANY(%s))"
@@ -69,15 +71,17 @@ def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: boo
 def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
         return execute("SELECT 1", None, many, context)
-    for target in (target_of(TOTALS), target_of(GRAINS[0])):
-        if f"INSERT INTO {target.table}" in sql and "ON CONFLICT" not in sql:
-            sql += target.adding  # else a constraint stops the second who writes the same day
+    # Else a constraint stops the second who writes the same day.
+    if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
+        sql += ADDING.as_string()
+    if f"INSERT INTO {target_of(GRAINS[0])}" in sql.replace('"', ""):
+        sql = sql.replace("RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
     return execute(sql, params, many, context)
 
 
 def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "INSERT INTO aggregates_staleday" in sql:
-        sql += " AND ends_at <= clock_timestamp()"
+    if 'INSERT INTO "aggregates_staleday"' in sql:
+        sql = sql.replace("GROUP BY", "AND ends_at <= clock_timestamp() GROUP BY")
     return execute(sql, params, many, context)
 
 
@@ -87,9 +91,16 @@ def _periods_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bo
     return execute(sql, params, many, context)
 
 
+def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "SET kept_at = clock_timestamp()" in sql:
+        return execute("SELECT 0, current_date WHERE false", None, many, context)
+    return execute(sql.replace("COALESCE(max(total_calls), 0)", "0"), params, many, context)
+
+
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
+LOST_DAYS_ARE_NOT_KEPT = Mutant("days that lost calls are rolled up afresh", _lost_days_are_not_kept, drops=True)
 
 MUTANTS = (
     SEAL_DOES_NOT_WAIT,
@@ -100,4 +111,5 @@ MUTANTS = (
     Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
     ROLLERS_DO_NOT_WAIT,
     Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
+    LOST_DAYS_ARE_NOT_KEPT,
 )

@@ -1,4 +1,5 @@
-"""The sum over the log, in plain SQL: written without the app's queries, measures, days and grains.
+"""The sum over the log, in plain SQL: written without the app's queries, measures, days and grains. The log is here
+with the calls that were dropped by hand after they had been rolled up: kept days still count them.
 
 Days are cut by PostgreSQL's own time zones, and groups are ranked here.
 """
@@ -30,8 +31,8 @@ Table = dict[tuple[Any, ...], tuple[Decimal, ...]]
 
 
 def sums_of(query: UsageQuery) -> Table:
-    """Every measure by bucket and group."""
-    key = COLUMNS.get(query.by, query.by) if query.by else "NULL"
+    """Every measure by bucket and group: a tuple of values, None for Other."""
+    keys = [COLUMNS.get(name, name) for name in query.by]
     values, filters = {}, []
     for word, pairs in (("IN", query.filters), ("NOT IN", query.excluded)):
         for name in {name for name, _ in pairs}:
@@ -41,9 +42,9 @@ def sums_of(query: UsageQuery) -> Table:
                 values[f"value{len(values)}"] = value
             filters.append(f"AND {COLUMNS.get(name, name)} {word} ({', '.join(listed)})")
     table = _table(
-        f"SELECT {BUCKETS[query.bucket]}, {key}, {SUMS} FROM aggregates_usagelog "
+        f"SELECT {', '.join([BUCKETS[query.bucket], *keys, SUMS])} FROM proof_log "
         f"WHERE organization_id = %(organization)s AND timestamp >= %(start)s AND timestamp < %(end)s "
-        f"{' '.join(filters)} GROUP BY 1, 2",
+        f"{' '.join(filters)} GROUP BY {', '.join(['1', *keys])}",
         {
             **values,
             "organization": query.organization.pk,
@@ -52,13 +53,14 @@ def sums_of(query: UsageQuery) -> Table:
             "end": query.end,
         },
     )
+    table = {(start, tuple(group)): sums for (start, *group), sums in table.items()}
     return _with_other(table, query.top, HEIGHTS[query.rank]) if query.by and query.top else table
 
 
 def days_of(organization: int, zone: str) -> Table:
     """Every measure by local date."""
     return _table(
-        f"SELECT (timestamp AT TIME ZONE %(zone)s)::date, {SUMS} FROM aggregates_usagelog "
+        f"SELECT (timestamp AT TIME ZONE %(zone)s)::date, {SUMS} FROM proof_log "
         f"WHERE organization_id = %(organization)s GROUP BY 1",
         {"zone": zone, "organization": organization},
     )
@@ -67,7 +69,7 @@ def days_of(organization: int, zone: str) -> Table:
 def platform(first: date, last: date) -> tuple[Table, Table]:
     """Every measure by date, and by organization, each in its own time zone."""
     call = """
-        SELECT log.*, (timestamp AT TIME ZONE time_zone)::date AS day FROM aggregates_usagelog AS log
+        SELECT log.*, (timestamp AT TIME ZONE time_zone)::date AS day FROM proof_log AS log
         JOIN aggregates_organization AS organization ON organization.id = organization_id
     """
     both = ("day", "organization_id")
@@ -83,8 +85,15 @@ def platform(first: date, last: date) -> tuple[Table, Table]:
 
 def acknowledged() -> list[tuple[int, str]]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT organization_id, request_id FROM aggregates_usagelog")
+        cursor.execute("SELECT organization_id, request_id FROM proof_log")
         return cursor.fetchall()
+
+
+def left(request_ids: list[str]) -> set[str]:
+    """Those of these calls that are there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT request_id FROM proof_log WHERE request_id = ANY(%s)", [request_ids])
+        return {request_id for (request_id,) in cursor.fetchall()}
 
 
 def _table(statement: str, parameters: dict[str, Any]) -> Table:
@@ -95,17 +104,19 @@ def _table(statement: str, parameters: dict[str, Any]) -> Table:
 
 
 def _with_other(table: Table, top: int, heights: tuple[int, ...]) -> Table:
-    """The groups that are highest (then by cost, then most calls, then by name), and all others together."""
-    groups: dict[str, tuple[Decimal, ...]] = {}
-    for (_, key), sums in table.items():
-        groups[key] = _added(groups.get(key), sums)
-    ranked = sorted(
-        groups, key=lambda key: (-sum(groups[key][n] for n in heights), -groups[key][3], -groups[key][0], key.encode())
-    )
-    shown = set(ranked[:top])
-    merged: dict[tuple[datetime, str | None], Any] = defaultdict(lambda: None)
-    for (start, key), sums in table.items():
-        place = (start, key if key in shown else None)
+    """The groups that are highest (then by cost, then most calls, then by their values), and all others together."""
+    groups: dict[tuple[str, ...], tuple[Decimal, ...]] = {}
+    for (_, group), sums in table.items():
+        groups[group] = _added(groups.get(group), sums)
+
+    def rank(group: tuple[str, ...]) -> tuple[Any, ...]:
+        sums = groups[group]
+        return -sum(sums[n] for n in heights), -sums[3], -sums[0], [value.encode() for value in group]
+
+    shown = set(sorted(groups, key=rank)[:top])
+    merged: dict[tuple[datetime, tuple[str, ...] | None], Any] = defaultdict(lambda: None)
+    for (start, group), sums in table.items():
+        place = (start, group if group in shown else None)
         merged[place] = _added(merged[place], sums)
     return dict(merged)
 

@@ -18,10 +18,11 @@ from aggregates.models import UsageDay
 from aggregates.rollup import protocol
 from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
+from tests.proof.droppers import drop
 from tests.proof.mutants import Mutant
 from tests.proof.readers import compare_everything, read
 from tests.proof.rollers import roll, roll_and_be_interrupted, terminate
-from tests.proof.scene import START, Scene, set_up
+from tests.proof.scene import START, Scene, remove_tables, set_up
 from tests.proof.tally import Tally
 from tests.proof.writers import write
 
@@ -37,14 +38,16 @@ SEEN = (
     "calls priced anew",
     "comparisons that read aggregates",
     "comparisons that read aggregates and the log",
+    "comparisons that read kept days",
     "comparisons that read a month as a whole",
     "comparisons that read a week as a whole",
     "comparisons that read the first part of an open day from aggregates",
     "comparisons of breakdowns that one statement answered",
+    "months dropped by hand",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",
 )
-RARE = ("changes of time zone",)
+RARE = ("changes of time zone", "months that came back", "batches refused because of a kept day")
 COUNTED_AFTERWARDS = ("days rolled up", "marks left by writers", "midnights passed")
 Part = Callable[[Scene, random.Random, Tally], None]
 
@@ -74,6 +77,8 @@ class Cast:
             self.enter(f"writer {number}", write)
         if not setting.mutant:  # its marks heal what a mutant breaks
             self.enter("corrector", amend)
+        if not setting.mutant or setting.mutant.drops:
+            self.enter("dropper", drop)
         self.enter("roller", roll)
         self.enter("interrupted roller", roll_and_be_interrupted)
         for number in range(READERS):
@@ -152,6 +157,7 @@ def play(setting: Round) -> Tally:
         tally.count("marks left by writers", last_mark() - marks)
     if not setting.mutant:
         converge(scene, clock, tally)
+    remove_tables()
     return tally
 
 

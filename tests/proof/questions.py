@@ -12,12 +12,13 @@ from aggregates.query.usage_query import Bucket, UsageQuery
 from tests.proof.scene import PAST, START, VALUES
 
 FILTERS = (0, 0, 1, 1, 2, 3)
+DIMENSIONS = (0, 1, 1, 1, 1, 2, 3, 6)  # of a breakdown
 BUCKETS = (Bucket.DAY, Bucket.DAY, Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.TOTAL, Bucket.TOTAL, Bucket.HOUR)
 
 
 def random_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
     bucket = chance.choice(BUCKETS)
-    by = chance.choice((None, *BY_NAME))
+    by = random_breakdown(chance)
     names = chance.sample(list(BY_NAME), chance.choice(FILTERS))
     rest = {
         "bucket": bucket,
@@ -35,6 +36,11 @@ def random_question(chance: random.Random, organization: Organization, now: date
     return UsageQuery.for_dates(organization, last - timedelta(days=length - 1), last, **rest)
 
 
+def random_breakdown(chance: random.Random) -> tuple[str, ...]:
+    """By nothing, by one dimension, or by several in any order."""
+    return tuple(chance.sample(list(BY_NAME), chance.choice(DIMENSIONS)))
+
+
 def conditions(chance: random.Random, names: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
     """For each dimension, a value or two to keep or to leave out."""
     found: dict[str, tuple[tuple[str, str], ...]] = {"filters": (), "excluded": ()}
@@ -47,7 +53,7 @@ def conditions(chance: random.Random, names: list[str]) -> dict[str, tuple[tuple
 def broad_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
     """About all calls of the organization: a difference anywhere shows in the answer."""
     today = days.date_of(now, organization.time_zone)
-    bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), chance.choice((None, *BY_NAME))
+    bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), random_breakdown(chance)
     return UsageQuery.for_dates(organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by)
 
 
@@ -55,10 +61,10 @@ def relatives(chance: random.Random, question: UsageQuery) -> list[UsageQuery]:
     """Breakdowns of the same calls, which one statement may answer, as those of a page."""
     if question.bucket != Bucket.TOTAL or not question.by:
         return []
-    return [replace(question, by=name) for name in chance.sample(list(BY_NAME), 2)]
+    return [replace(question, by=tuple(chance.sample(list(BY_NAME), len(question.by)))) for _ in range(2)]
 
 
 def kind_of(question: UsageQuery) -> str:
-    broken_down = " and group" if question.by else ""
+    broken_down = ("", " and group", " and group of several dimensions")[min(len(question.by), 2)]
     filtered = ", filtered" if question.filters or question.excluded else ""
     return f"sums by {question.bucket}{broken_down}{filtered}"

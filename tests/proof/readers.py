@@ -3,11 +3,12 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
 
+from aggregates.db.partitions import HOLD_LOG
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.measures import MEASURES, Sums
@@ -17,6 +18,7 @@ from aggregates.query import platform as whole_platform
 from aggregates.query import runner
 from aggregates.query.platform import PlatformQuery
 from aggregates.query.statements import batches
+from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.rollup import day_sums, period_sums
 from tests.proof import plain
 from tests.proof.questions import broad_question, kind_of, random_question, relatives
@@ -44,7 +46,7 @@ def one_snapshot(chance: random.Random) -> Iterator[None]:
             yield
     else:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; {HOLD_LOG}")
             yield
 
 
@@ -55,14 +57,21 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
         questions = [broad_question(chance, organization, now)]
         questions += [random_question(chance, organization, now) for _ in range(TOGETHER - 1)]
         questions += [relative for question in questions for relative in relatives(chance, question)]
-        answers = runner.read(questions)
+        refused: dict[UsageQuery, QueryError] = {}
+        answers = runner.read(questions, refused)
+        kept = kept_days(organization)
+        for question in refused:
+            tally.count("questions that kept days cannot answer")
+            about = [day for day, _ in question.days if day in kept]
+            tally.compare("a refusal is about kept days", got=bool(about), expected=True, about=question)
         for alike in batches({question: answer.plan for question, answer in answers.items()}):
             tally.count("comparisons of breakdowns that one statement answered", len(alike) if alike[1:] else 0)
-        for question in dict.fromkeys(questions):
-            answer = answers[question]
+        for question, answer in answers.items():
             expected = plain.sums_of(question)
-            got = {(row.start, row.key): values(row.sums) for row in answer.rows}
+            got = {(row.start, row.group): values(row.sums) for row in answer.rows}
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
+            if kept.intersection(answer.plan.aggregate_days):
+                tally.count("comparisons that read kept days")
             if answer.plan.aggregate_days:
                 tally.count("comparisons that read aggregates")
             for unit in {period.unit for period in answer.plan.periods}:
@@ -71,6 +80,12 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
                 tally.count("comparisons that read the first part of an open day from aggregates")
             if answer.plan.aggregate_days and answer.plan.log_days:
                 tally.count("comparisons that read aggregates and the log")
+
+
+def kept_days(organization: Organization) -> set[date]:
+    """Noted as such, or not yet."""
+    days_of = UsageDay.objects.filter(organization=organization)
+    return {*days_of.kept().values_list("date", flat=True), *days_of.lost().values_list("date", flat=True)}
 
 
 def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:

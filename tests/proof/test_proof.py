@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.proof.mutants import ROLLERS_DO_NOT_WAIT, SEAL_DOES_NOT_WAIT, UNREAD_MARKS_ARE_DELETED, Mutant
+from tests.proof.mutants import (
+    LOST_DAYS_ARE_NOT_KEPT,
+    ROLLERS_DO_NOT_WAIT,
+    SEAL_DOES_NOT_WAIT,
+    UNREAD_MARKS_ARE_DELETED,
+    Mutant,
+)
 from tests.proof.play import Round, not_done, play, play_mutant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,7 +22,7 @@ def test_whoever_writes_rolls_and_breaks_off_every_answer_is_the_sum_over_the_lo
 
 @pytest.mark.parametrize(
     "mutant",
-    [SEAL_DOES_NOT_WAIT, UNREAD_MARKS_ARE_DELETED, ROLLERS_DO_NOT_WAIT],
+    [SEAL_DOES_NOT_WAIT, UNREAD_MARKS_ARE_DELETED, ROLLERS_DO_NOT_WAIT, LOST_DAYS_ARE_NOT_KEPT],
     ids=lambda mutant: mutant.broken,
 )
 def test_the_proof_sees_it_when(mutant: Mutant) -> None:

@@ -10,7 +10,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from aggregates import ingest
 from aggregates.domain import days
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import Call, InvalidCall
 from aggregates.models import Organization
 from tests.proof.scene import TIMES, Scene, make_call
 from tests.proof.tally import Tally
@@ -38,8 +38,12 @@ def write(scene: Scene, chance: random.Random, tally: Tally) -> None:
         calls = batch(scene, organization, chance)
     if chance.random() < 0.05:
         break_off(organization, calls, tally)
-    while not record(organization, calls, chance, tally):
-        pass
+    try:
+        while not record(organization, calls, chance, tally):
+            pass
+    except InvalidCall:
+        tally.count("batches refused because of a kept day")
+        return
     scene.acknowledge(organization, calls)
     count(scene, organization, calls, tally)
     time.sleep(chance.random() * 0.03)
@@ -91,6 +95,8 @@ def break_off(organization: Organization, calls: list[Call], tally: Tally) -> No
             with transaction.atomic():
                 ingest.record(organization, lost)
                 raise BrokenOff
+    except InvalidCall:
+        tally.count("batches refused because of a kept day")
     except BrokenOff:
         tally.count("batches broken off")
 

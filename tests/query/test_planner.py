@@ -117,7 +117,7 @@ def test_a_part_of_a_day_comes_from_the_log() -> None:
 
 def test_a_combination_that_no_grain_holds_comes_from_the_log() -> None:
     filters = (("user", "alice"), ("subject", "s"))
-    assert plan(30, all_clean(30), by="model", filters=filters).aggregate_days == ()
+    assert plan(30, all_clean(30), by=("model",), filters=filters).aggregate_days == ()
     assert plan(30, all_clean(30), filters=filters).aggregate_days != ()
 
 
@@ -136,7 +136,7 @@ def test_aggregates_can_be_insisted_on_for_any_length() -> None:
         ({}, "Not all days are rolled up: 2025-03-20. Run aggregate_day, or leave the source to us."),
         ({"bucket": Bucket.HOUR}, "Daily aggregates know no hours: ask by day, or leave the source to us."),
         (
-            {"by": "model", "filters": (("user", "a"), ("subject", "s"))},
+            {"by": ("model",), "filters": (("user", "a"), ("subject", "s"))},
             "No daily aggregate holds model with user with subject: leave the source to us.",
         ),
     ],
@@ -157,16 +157,17 @@ SUMMED = (
     ("bucket", "by", "whole", "daily"),
     [
         # February; of March two weeks, but not the one that began in February.
-        (Bucket.TOTAL, "user", [("month", "2025-02-01"), ("week", "2025-03-03"), ("week", "2025-03-10")], 9),
-        (Bucket.WEEK, "user", [("week", "2025-02-24"), ("week", "2025-03-03"), ("week", "2025-03-10")], 30),
-        (Bucket.MONTH, "user", [("month", "2025-02-01")], 23),
-        (Bucket.DAY, "user", [], 51),
-        (Bucket.TOTAL, "subject", [("month", "2025-02-01")], 23),  # which are not summed by week
-        (Bucket.TOTAL, None, [], 51),  # one row a day already
+        (Bucket.TOTAL, ("user",), [("month", "2025-02-01"), ("week", "2025-03-03"), ("week", "2025-03-10")], 9),
+        (Bucket.WEEK, ("user",), [("week", "2025-02-24"), ("week", "2025-03-03"), ("week", "2025-03-10")], 30),
+        (Bucket.MONTH, ("user",), [("month", "2025-02-01")], 23),
+        (Bucket.DAY, ("user",), [], 51),
+        (Bucket.TOTAL, ("model", "user"), [("month", "2025-02-01"), ("week", "2025-03-03"), ("week", "2025-03-10")], 9),
+        (Bucket.TOTAL, ("subject",), [("month", "2025-02-01")], 23),  # which are not summed by week
+        (Bucket.TOTAL, (), [], 51),  # one row a day already
     ],
 )
 def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
-    bucket: Bucket, by: str | None, whole: list[tuple[str, str]], daily: int
+    bucket: Bucket, by: tuple[str, ...], whole: list[tuple[str, str]], daily: int
 ) -> None:
     query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=bucket, by=by)
     chosen = choose_source(query, DayStates(all_clean(60), NOW, None, SUMMED))
@@ -178,7 +179,7 @@ def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
 
 
 def test_a_period_with_a_day_that_is_not_clean_is_read_by_day() -> None:
-    query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user")
+    query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by=("user",))
     late = date(2025, 3, 4)
     chosen = choose_source(query, DayStates(all_clean(60) | {late: clean(late, stale=True)}, NOW, None, SUMMED))
     assert periods(chosen) == [("month", "2025-02-01"), ("week", "2025-03-10")]
@@ -187,7 +188,7 @@ def test_a_period_with_a_day_that_is_not_clean_is_read_by_day() -> None:
 
 def test_the_log_needs_no_periods() -> None:
     query = UsageQuery.for_dates(
-        ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by="user", source=Source.LOG
+        ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by=("user",), source=Source.LOG
     )
     chosen = choose_source(query, DayStates(all_clean(60), NOW, None, SUMMED))
     assert (chosen.periods, chosen.daily_days) == ((), ())

@@ -26,8 +26,8 @@ FIRST, LAST = date(2025, 2, 20), date(2025, 3, 21)
 ZONES = ("America/Los_Angeles", "Asia/Kolkata", "UTC", "Pacific/Auckland")
 
 
-@pytest.fixture
-def organizations(db: None, call: Callable[..., Call]) -> list[Organization]:
+@pytest.fixture(scope="module")
+def recorded(shared: None, call: Callable[..., Call]) -> None:
     """Four of them with usage around the days, rolled up but for a late call each, and one without any."""
     made = [make_organization(f"org-{number}", zone) for number, zone in enumerate(ZONES)]
     start, end = datetime(2025, 2, 18, tzinfo=UTC), datetime(2025, 3, 24, tzinfo=UTC)
@@ -36,7 +36,12 @@ def organizations(db: None, call: Callable[..., Call]) -> list[Organization]:
     roll_up()
     for organization in made:
         record(organization, [call("2025-03-09T09:59:59Z", cost="0.000000000003")])
-    return [*made, make_organization("empty")]
+    make_organization("empty")
+
+
+@pytest.fixture
+def organizations(recorded: None, db: None) -> list[Organization]:
+    return list(Organization.objects.order_by("pk"))
 
 
 def from_log(organizations: list[Organization], first: date = FIRST, last: date = LAST) -> dict[tuple[date, int], Sums]:

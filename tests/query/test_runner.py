@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.calls import Call
-from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.dimensions import BY_NAME, grain_for
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer, Group
+from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
@@ -55,9 +56,9 @@ def history(call: MakeCall, first: datetime, last: datetime, number: int = 400) 
     return calls
 
 
-def by_hand(answer: Answer) -> dict[tuple[datetime, str | None], Sums]:
+def by_hand(answer: Answer) -> dict[tuple[datetime, Group], Sums]:
     """The answer's question, worked out in Python over every row of the log."""
-    query, found = answer.query, dict[tuple[datetime, str | None], Sums]()
+    query, found = answer.query, dict[tuple[datetime, Group], Sums]()
     for row in UsageLog.objects.filter(organization=query.organization):
         if not query.start <= row.timestamp < query.end:
             continue
@@ -66,7 +67,7 @@ def by_hand(answer: Answer) -> dict[tuple[datetime, str | None], Sums]:
         if filtered != kept or pairs & set(query.excluded):
             continue
         bucket = max(start for start in query.buckets if start <= row.timestamp)
-        key = getattr(row, BY_NAME[query.by].column) if query.by else None
+        group = tuple(getattr(row, BY_NAME[name].column) for name in query.by)
         sums = Sums(
             1,
             int(row.status == "error"),
@@ -79,7 +80,7 @@ def by_hand(answer: Answer) -> dict[tuple[datetime, str | None], Sums]:
             row.reasoning_tokens,
             row.cache_hit_rate,
         )
-        found[bucket, key] = found.get((bucket, key), Sums()) + sums
+        found[bucket, group] = found.get((bucket, group), Sums()) + sums
     return found
 
 
@@ -90,17 +91,22 @@ QUESTIONS: list[dict[str, Any]] = [
     {"filters": (("user", "alice"),)},
     {"filters": (("user", ""), ("model", "o9"))},
     {"filters": (("user", "nobody"),)},
-    *({"by": name} for name in BY_NAME),
-    *({"by": name, "bucket": Bucket.TOTAL, "filters": (("model", "gpt-5"),)} for name in BY_NAME),
-    {"by": "subject", "filters": (("user", "bob"),)},
+    *({"by": (name,)} for name in BY_NAME),
+    *({"by": (name,), "bucket": Bucket.TOTAL, "filters": (("model", "gpt-5"),)} for name in BY_NAME),
+    {"by": ("subject",), "filters": (("user", "bob"),)},
     {"bucket": Bucket.WEEK},
-    {"bucket": Bucket.MONTH, "by": "user"},
+    {"bucket": Bucket.MONTH, "by": ("user",)},
     {"bucket": Bucket.WEEK, "filters": (("model", "gpt-5"), ("model", "o9"), ("operation", "chat"))},
     {"bucket": Bucket.TOTAL, "excluded": (("model", "gpt-5"),)},
-    {"by": "model", "excluded": (("user", "alice"), ("user", ""))},
-    {"by": "operation", "filters": (("user", "alice"), ("user", "bob")), "excluded": (("model", "o9"),)},
-    *({"by": "subject", "bucket": Bucket.TOTAL, "rank": rank} for rank in RANKS),
-    {"by": "model", "filters": (("user", "bob"), ("subject", "player-3"))},
+    {"by": ("model",), "excluded": (("user", "alice"), ("user", ""))},
+    {"by": ("operation",), "filters": (("user", "alice"), ("user", "bob")), "excluded": (("model", "o9"),)},
+    *({"by": ("subject",), "bucket": Bucket.TOTAL, "rank": rank} for rank in RANKS),
+    {"by": ("model",), "filters": (("user", "bob"), ("subject", "player-3"))},
+    {"by": ("operation", "provider", "model")},
+    {"by": ("model", "operation"), "bucket": Bucket.TOTAL, "rank": "tokens"},
+    {"by": ("subject", "user"), "bucket": Bucket.MONTH, "filters": (("user", "alice"), ("user", ""))},
+    {"by": ("user", "subject", "project"), "bucket": Bucket.TOTAL},  # which no grain holds
+    {"by": tuple(BY_NAME), "bucket": Bucket.WEEK, "excluded": (("model", "o9"),)},
 ]
 
 
@@ -123,7 +129,7 @@ def test_log_aggregates_and_arithmetic_by_hand_agree(zone: str, db: None, call: 
         auto, log = read(queries).values()
         expected = by_hand(log)
         for answer in (auto, log):
-            assert {(row.start, row.key): row.sums for row in answer.rows} == expected, question
+            assert {(row.start, row.group): row.sums for row in answer.rows} == expected, question
             assert len(answer.rows) == len(expected)
             assert answer.totals == sum(expected.values(), Sums())
         assert auto.rows == log.rows
@@ -132,7 +138,7 @@ def test_log_aggregates_and_arithmetic_by_hand_agree(zone: str, db: None, call: 
 @pytest.mark.parametrize("rank", RANKS)
 def test_groups_are_ranked_as_asked(acme: Organization, call: MakeCall, rank: str) -> None:
     record(acme, history(call, datetime(2025, 2, 20, tzinfo=UTC), datetime(2025, 3, 20, tzinfo=UTC)))
-    query = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by="subject", top=3, rank=rank)
+    query = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by=("subject",), top=3, rank=rank)
     answer = read([query])[query]
     heights = {
         key: sum(sum(getattr(row.sums, name) for name in RANKS[rank]) for row in answer.rows if row.key == key)
@@ -159,8 +165,8 @@ def test_groups_are_ranked_as_asked(acme: Organization, call: MakeCall, rank: st
 def test_the_first_so_many_groups_and_other_add_up_to_all(acme: Organization, call: MakeCall) -> None:
     record(acme, history(call, datetime(2025, 2, 20, tzinfo=UTC), datetime(2025, 3, 20, tzinfo=UTC)))
     roll_up()
-    whole = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by="subject")
-    topped = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by="subject", top=5)
+    whole = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by=("subject",))
+    topped = UsageQuery.for_dates(acme, date(2025, 2, 20), date(2025, 3, 20), by=("subject",), top=5)
     answers = read([whole, topped])
     costs: dict[str | None, Decimal] = {}
     for row in answers[whole].rows:
@@ -185,7 +191,7 @@ def test_groups_come_highest_first_over_the_whole_range(acme: Organization, call
             call("2025-03-02T00:00Z", model="free"),
         ],
     )
-    query = UsageQuery.for_dates(acme, date(2025, 3, 1), date(2025, 3, 2), by="model", bucket=Bucket.TOTAL)
+    query = UsageQuery.for_dates(acme, date(2025, 3, 1), date(2025, 3, 2), by=("model",), bucket=Bucket.TOTAL)
     assert read([query])[query].keys == ("small", "large", "free-often", "free")
 
 
@@ -198,7 +204,8 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
     queries = [
         UsageQuery.for_dates(acme, first, last, **question)
         for question in QUESTIONS
-        if question.get("bucket") != Bucket.HOUR and len(question.get("filters", ())) < 2 and "excluded" not in question
+        if question.get("bucket") != Bucket.HOUR
+        and grain_for((*question.get("by", ()), *dict((*question.get("filters", ()), *question.get("excluded", ())))))
     ]
     answers = dict[UsageQuery, Answer]()
     with CaptureQueriesContext(connection) as captured:
@@ -220,17 +227,21 @@ def height(query: UsageQuery, sums: Sums) -> Decimal:
     return Decimal(sum(getattr(sums, name) for name in RANKS[query.rank]))
 
 
-@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
-def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
-    source: Source, statements: int, acme: Organization, call: MakeCall
-) -> None:
-    first, last = date(2025, 3, 1), date(2025, 4, 20)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+@pytest.fixture(scope="module")
+def seven_weeks(shared: None, call: MakeCall) -> None:
+    acme = make_organization("acme")
+    record(acme, history(call, datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 20, tzinfo=UTC)))
     roll_up()
     record(acme, [call("2025-04-07T10:00Z", model="late", user_id="late", cost="0.5")])  # its week is read by day
 
+
+@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
+def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
+    source: Source, statements: int, seven_weeks: None, acme: Organization
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
     queries = [
-        UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, source=source, by=name, **rest)
+        UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, source=source, by=(name,), **rest)
         for rest in (
             {},  # from weeks, which the subjects have no sums of
             {"top": 2},  # the first subjects are found by themselves
@@ -246,8 +257,8 @@ def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone
     assert list(answers) == queries
     for query, answer in answers.items():
         assert answer.rows == read([query])[query].rows
-        expected = {key: sums for (_, key), sums in by_hand(answer).items()}
-        groups = {row.key: row.sums for row in answer.rows}
+        expected = {group: sums for (_, group), sums in by_hand(answer).items()}
+        groups = {row.group: row.sums for row in answer.rows}
         others = groups.pop(None, None)
         assert groups.items() <= expected.items()
         highest = sorted((height(query, sums) for sums in expected.values()), reverse=True)
@@ -259,12 +270,64 @@ def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone
     assert len(asked) == statements
 
 
-@pytest.mark.parametrize("ago", [0, 1, 12, 200])
-def test_one_call_more_is_in_the_next_answer(ago: int, acme: Organization, call: MakeCall) -> None:
+BY_SEVERAL = (("model", "user"), ("user", "operation"), ("subject", "model"), ("user", "subject", "project"))
+
+
+@pytest.mark.parametrize("bucket", [Bucket.TOTAL, Bucket.WEEK])
+@pytest.mark.parametrize("source", [Source.AUTO, Source.LOG])
+def test_of_several_dimensions_the_first_groups_and_other_add_up_to_all(
+    source: Source, bucket: Bucket, seven_weeks: None, acme: Organization
+) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
+    wholes = [UsageQuery.for_dates(acme, first, last, bucket=bucket, source=source, by=by) for by in BY_SEVERAL]
+    tops = [replace(query, top=2) for query in wholes]
+
+    answers = read([*wholes, *tops])
+
+    for query, topped in zip(wholes, tops, strict=True):
+        whole, few = answers[query], answers[topped]
+        assert {(row.start, row.group): row.sums for row in whole.rows} == by_hand(whole)
+        assert few.groups == (*whole.groups[:2], None)
+        others = {row.start: row.sums for row in few.rows if row.group is None}
+        beyond: dict[datetime, list[Sums]] = {}
+        for row in whole.rows:
+            if row.group not in few.groups:
+                beyond.setdefault(row.start, []).append(row.sums)
+        assert others == {start: Sums.of(sums) for start, sums in beyond.items()}
+        assert few.totals == whole.totals
+        heights = [height(query, Sums.of(row.sums for row in whole.rows if row.group == g)) for g in whole.groups]
+        assert heights == sorted(heights, reverse=True)
+
+
+def test_breakdowns_by_as_many_dimensions_are_read_at_once(seven_weeks: None, acme: Organization) -> None:
+    first, last = date(2025, 3, 1), date(2025, 4, 20)
+    queries = [UsageQuery.for_dates(acme, first, last, bucket=Bucket.TOTAL, by=by) for by in BY_SEVERAL]
+    with CaptureQueriesContext(connection) as captured:
+        read(queries)
+    asked = [each["sql"] for each in captured.captured_queries if each["sql"].startswith("WITH")]
+    assert len(asked) == 2  # by two, and by three
+
+
+def test_a_group_of_several_dimensions_has_no_single_key(acme: Organization, call: MakeCall) -> None:
+    record(acme, [call("2025-03-01T00:00Z", model="o9", user_id="")])
+    query = UsageQuery.for_dates(acme, date(2025, 3, 1), date(2025, 3, 2), by=("model", "user"), bucket=Bucket.TOTAL)
+    answer = read([query])[query]
+    assert answer.groups == (("o9", ""),)
+    with pytest.raises(ValueError, match="too many values"):
+        _ = answer.keys
+
+
+@pytest.fixture(scope="module")
+def ten_months(shared: None, call: MakeCall) -> None:
     now = datetime.now(UTC)
-    record(acme, history(call, now - timedelta(days=300), now))
+    record(make_organization("acme"), history(call, now - timedelta(days=300), now))
     roll_up()
-    query = UsageQuery.for_dates(acme, now.date() - timedelta(days=364), now.date(), by="model", bucket=Bucket.TOTAL)
+
+
+@pytest.mark.parametrize("ago", [0, 1, 12, 200])
+def test_one_call_more_is_in_the_next_answer(ago: int, ten_months: None, acme: Organization, call: MakeCall) -> None:
+    now = datetime.now(UTC)
+    query = UsageQuery.for_dates(acme, now.date() - timedelta(days=364), now.date(), by=("model",), bucket=Bucket.TOTAL)
     before = read([query])[query]
     record(acme, [call((now - timedelta(days=ago)).isoformat(), model="brand-new", cost="1.5")])
     after = read([query])[query]
@@ -281,7 +344,7 @@ def test_of_a_long_tail_the_highest_come_first_by_name_where_they_are_alike_and_
         record(acme, [call(f"{day}T10:00Z", subject_id=subject, cost=cost) for subject, cost in costs.items()])
     roll_up()
     query = UsageQuery.for_dates(
-        acme, date(2025, 3, 1), date(2025, 3, 2), bucket=Bucket.TOTAL, by="subject", source=source
+        acme, date(2025, 3, 1), date(2025, 3, 2), bucket=Bucket.TOTAL, by=("subject",), source=source
     )
 
     for top, shown, others in ((3, ["c", "", "B"], 7), (4, ["c", "", "B", "a"], 3), (None, [*"c", "", *"Babd"], 0)):

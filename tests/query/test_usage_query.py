@@ -36,7 +36,7 @@ def test_a_range_may_begin_and_end_within_a_day() -> None:
 
 
 def test_equal_questions_are_one() -> None:
-    one, two = (UsageQuery.for_dates(LOS_ANGELES, date(2025, 1, 1), date(2025, 1, 31), by="model") for _ in range(2))
+    one, two = (UsageQuery.for_dates(LOS_ANGELES, date(2025, 1, 1), date(2025, 1, 31), by=("model",)) for _ in range(2))
     assert len({one, two}) == 1
 
 
@@ -54,8 +54,14 @@ def test_equal_questions_are_one() -> None:
         (
             date(2025, 1, 1),
             date(2025, 1, 1),
-            {"by": "colour"},
+            {"by": ("colour",)},
             "Unknown dimension “colour”: expected one of operation, provider, model, user, subject, project.",
+        ),
+        (
+            date(2025, 1, 1),
+            date(2025, 1, 1),
+            {"by": ("model", "user", "model")},
+            "A dimension comes twice in “model, user, model”: expected each of them once.",
         ),
         (
             date(2025, 1, 1),

@@ -21,6 +21,7 @@ from aggregates.rollup import protocol
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
+from tests.patience import PATIENCE
 
 MakeCall = Callable[..., Call]
 
@@ -51,7 +52,7 @@ class Midday:
     def plan(self) -> Plan:
         """That of 30 days up to today; sees to it that every breakdown and the platform equal the log."""
         first = self.today - timedelta(days=29)
-        for by in (None, "user", "model"):
+        for by in ((), ("user",), ("model",), ("user", "model")):
             auto, log = (
                 UsageQuery.for_dates(self.organization, first, self.today, by=by, source=source)
                 for source in (Source.AUTO, Source.LOG)
@@ -182,12 +183,12 @@ def slow_writer(transactional_db: None, call: MakeCall):
         with transaction.atomic():
             midday.record(midday.at(hours=1))
             written.set()
-            commit.wait(30)
+            commit.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=write)
     thread.start()
-    assert written.wait(30)
+    assert written.wait(PATIENCE)
 
     def finish() -> None:
         commit.set()

@@ -21,6 +21,7 @@ from aggregates.rollup.recutting import CannotRecut, change_time_zone, recut_mov
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
 from tests.history import some_calls
+from tests.patience import PATIENCE
 
 START, END = datetime(2011, 12, 20, tzinfo=UTC), datetime(2012, 1, 20, tzinfo=UTC)
 FIRST, LAST = date(2011, 12, 1), date(2012, 2, 10)
@@ -28,10 +29,14 @@ FIRST, LAST = date(2011, 12, 1), date(2012, 2, 10)
 JOURNEY = ("Pacific/Apia", "Etc/GMT+12", "Pacific/Kiritimati", "Asia/Kolkata", "America/Los_Angeles", "UTC")
 
 
-@pytest.fixture
-def used(acme, call):
-    record(acme, some_calls(call, START, END, 200))
+@pytest.fixture(scope="module")
+def rolled(shared, call):
+    record(make_organization("acme"), some_calls(call, START, END, 200))
     roll_up()
+
+
+@pytest.fixture
+def used(rolled, acme):
     return acme
 
 
@@ -44,6 +49,7 @@ def check(organization: Organization) -> None:
     assert dates <= set(UsageDay.objects.values_list("date", flat=True))
 
 
+@pytest.mark.slow
 def test_days_are_cut_anew_from_the_first_call_on(used, call):
     for zone in JOURNEY:
         change_time_zone(used, zone)
@@ -89,12 +95,12 @@ def test_a_writer_that_is_not_done_is_waited_for_but_not_for_long(call, monkeypa
         with transaction.atomic():
             record(acme, [call("2025-03-01T23:00Z", cost="1")])
             written.set()
-            commit.wait(30)
+            commit.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=write)
     thread.start()
-    assert written.wait(30)
+    assert written.wait(PATIENCE)
     monkeypatch.setattr(recutting, "PATIENCE", "50ms")
     with pytest.raises(Busy):
         change_time_zone(acme, "Asia/Kolkata")

@@ -14,6 +14,7 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, UsageDay
 from aggregates.rollup import protocol, verification
 from tests.fixtures import make_organization
+from tests.tampering import delete_breakdowns
 
 FIRST = date(2025, 3, 1)
 
@@ -48,11 +49,11 @@ def test_equal_days_are_counted_and_nothing_is_done(rolled, caplog):
 
 def test_what_differs_is_rolled_up_again_told_and_logged_as_an_error(rolled, caplog):
     DailyAggregate.objects.filter(organization=rolled, date=FIRST).update(total_cost=99)
-    DailyBreakdown.objects.filter(organization=rolled, date=FIRST, grain="model").delete()
+    delete_breakdowns(DailyBreakdown.objects.filter(organization=rolled, date=FIRST, grain="user"))
 
     verified = verification.verify(dates(1, 2))
 
-    words = "acme 2025-03-01: totals in 2 rows, model in 1 row; rolled up again, and equal now"
+    words = "acme 2025-03-01: totals in 2 rows, user in 1 row; rolled up again, and equal now"
     assert (verified.days, told(verified)) == (4, [words])
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("ERROR", f"Aggregates differed from the log: {words}.")
@@ -116,7 +117,7 @@ def test_calls_whose_day_is_not_known_are_noticed_and_rolled_up(db, call, zone, 
     missing = dates(*lost)
     UsageDay.objects.filter(date__in=missing).delete()
     DailyAggregate.objects.filter(date__in=missing).delete()
-    DailyBreakdown.objects.filter(date__in=missing).delete()
+    delete_breakdowns(DailyBreakdown.objects.filter(date__in=missing))
 
     verified = verification.verify([])
 

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE, wait_until
 from usagesite.embedded.server import Place
 
 BASE = Path(__file__).parents[2]
@@ -76,11 +76,11 @@ class User:
         """End as a command does."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE)
 
 
 class Site:
@@ -131,15 +131,26 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def wait_until(is_so: Callable[[], bool], event: str, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, f"waited {seconds} s in vain until {event}"
-        time.sleep(0.05)
-
-
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def empty_site(tmp_path: Path) -> Iterator[Site]:
+    """Nothing has run yet."""
     made = Site(tmp_path / "data")
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a server that has run: making them takes longer than most tests."""
+    made = Site(tmp_path_factory.mktemp("cluster"))
+    made.user().ask("SELECT 1")
+    made.stop()
+    return made.place.cluster
+
+
+@pytest.fixture
+def site(empty_site: Site, cluster: Path) -> Site:
+    """Its server has run before."""
+    empty_site.place.folder.mkdir(mode=0o700, parents=True)
+    subprocess.run(["cp", "-a", cluster, empty_site.place.cluster], check=True)  # its owner may be another user
+    return empty_site

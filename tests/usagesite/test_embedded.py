@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.usagesite.conftest import BASE, Site, is_locked, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.usagesite.conftest import BASE, Site, is_locked
 
 STARTED = "SELECT pg_postmaster_start_time()"
 
@@ -26,14 +27,16 @@ def recall(site: Site) -> str:
     return site.user().ask("SELECT word FROM kept")
 
 
-def test_settings_start_nothing_and_the_first_query_starts_it(site: Site) -> None:
+def test_settings_start_nothing_and_the_first_query_starts_it(empty_site: Site) -> None:
+    site = empty_site
     user = site.user()
     assert not site.place.folder.exists()
     assert user.ask("SELECT current_database()") == "usagesite"
     assert site.is_running()
 
 
-def test_users_that_start_at_once_share_one_server(site: Site) -> None:
+def test_users_that_start_at_once_share_one_server(empty_site: Site) -> None:
+    site = empty_site
     users = [site.user() for _ in range(5)]
     for user in users:
         user.tell(STARTED)
@@ -55,10 +58,16 @@ def test_stops_after_its_last_user_and_keeps_the_data(site: Site) -> None:
 
 
 def test_one_command_after_another_finds_it_running(site: Site) -> None:
-    first = site.user()
-    started = first.ask(STARTED)
-    first.end()
-    assert site.user().ask(STARTED) == started
+    in_time = False
+    while not in_time:  # else the machine was too slow for what is shown here
+        first, second = site.user(), site.user()
+        started = first.ask(STARTED)
+        ended = time.monotonic()
+        first.kill()  # which takes less time than to end in order
+        found = second.ask(STARTED)
+        in_time = time.monotonic() - ended < 1  # second; the server lingers for two
+        second.end()
+    assert found == started
 
 
 def test_stops_after_its_last_user_was_killed(site: Site) -> None:
@@ -72,7 +81,7 @@ def test_runs_on_for_a_fork_whose_parent_has_ended(site: Site) -> None:
     user = site.user()
     started = user.ask(STARTED)
     user.tell("fork")
-    user.process.wait(timeout=60)
+    user.process.wait(timeout=PATIENCE)
     time.sleep(3)
     assert user.ask(STARTED) == started
 
@@ -115,7 +124,8 @@ def test_a_user_that_comes_while_it_stops_gets_a_new_one(site: Site) -> None:
         assert user.ask("SELECT word FROM kept") == "kept"
 
 
-def test_a_half_made_cluster_is_made_anew(site: Site) -> None:
+def test_a_half_made_cluster_is_made_anew(empty_site: Site) -> None:
+    site = empty_site
     half = site.place.folder / "cluster.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -147,9 +157,8 @@ def test_why_it_does_not_start_is_said_in_words(site: Site) -> None:
 
 def test_a_refusal_of_a_running_server_is_an_error_at_once(site: Site) -> None:
     site.user().ask("ALTER ROLE postgres NOLOGIN")
-    started = time.monotonic()
     assert "not permitted to log in" in site.user().ask("SELECT 1")
-    assert time.monotonic() - started < 5
+    assert site.place.log.read_text().count("not permitted to log in") == 1, "it is not tried again"
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "a, b", "sp ace's"])
@@ -162,7 +171,8 @@ def test_any_name_of_the_data_folder_will_do(tmp_path: Path, name: str) -> None:
         site.stop()
 
 
-def test_only_the_server_and_its_owner_can_read_the_data(site: Site) -> None:
+def test_only_the_server_and_its_owner_can_read_the_data(empty_site: Site) -> None:
+    site = empty_site
     remember(site)
     assert stat.S_IMODE(site.place.cluster.stat().st_mode) == 0o700
     for folder in (site.place.folder, site.place.data.parent):

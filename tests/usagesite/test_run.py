@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.usagesite.conftest import BASE, Site, wait_until
+from tests.patience import PATIENCE, wait_until
+from tests.usagesite.conftest import BASE, Site
 
 STARTED = re.compile(r"^(web|cluster)\.1 started \(pid=(\d+)\)$", re.MULTILINE)
 
@@ -69,7 +70,7 @@ def pair(migrated: Path, port: int) -> Iterator[Pair]:
     pair = Pair(migrated, port)
     yield pair
     pair.honcho.terminate()
-    pair.honcho.wait(timeout=60)
+    pair.honcho.wait(timeout=PATIENCE)
 
 
 def test_it_says_its_address_and_answers_there(pair: Pair, port: int) -> None:
@@ -99,7 +100,7 @@ def is_alive(group: int) -> bool:
 )
 def test_however_it_ends_nothing_is_left(pair: Pair, migrated: Path, end: Callable[[Pair], None]) -> None:
     end(pair)
-    pair.honcho.wait(timeout=60)
+    pair.honcho.wait(timeout=PATIENCE)
     assert "sending SIGKILL" not in pair.output()
     wait_until(lambda: not any(is_alive(group) for group in pair.pids().values()), "their processes have ended")
     Site(migrated).wait_for_stop()

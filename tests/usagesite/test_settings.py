@@ -1,6 +1,7 @@
 """A wrong environment variable stops the start with one line that never repeats its value."""
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.usagesite.conftest import BASE
+from usagesite import env
 
 WORD = "expected 1, 0, true, false, yes, no, on or off."
 PORT = "expected a port number from 1 to 65535."
@@ -80,6 +82,21 @@ def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     answer = start(tmp_path)
     assert answer.returncode == 1
     assert answer.stderr == f"{kept} should hold a secret of at least 32 characters; delete it and a new one is made.\n"
+
+
+def test_of_two_who_make_a_secret_key_at_once_both_have_that_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, make, of_first = tmp_path / "secret-key", secrets.token_urlsafe, []
+
+    def make_late(size: int) -> str:
+        monkeypatch.setattr(secrets, "token_urlsafe", make)
+        of_first.append(env.secret("ABSENT", kept))  # another process comes in between
+        return make(size)
+
+    monkeypatch.setattr(secrets, "token_urlsafe", make_late)
+    assert [env.secret("ABSENT", kept)] == of_first
+    assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
 
 
 def test_a_data_folder_that_we_may_not_write_to_is_refused() -> None:

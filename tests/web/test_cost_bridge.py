@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.pricing.rates import Rates
-from aggregates.query.cost_groups import Cell, Cells
-from aggregates.web.cost_bridge import STEPS, Bridge, bridge, total
+from aggregates.web.cost_bridge import STEPS, Bridge, CostGroup, CostGroups, bridge, total
 from aggregates.web.pages.sentences import summarize
 
-A, B = Cell("summarize", "", "a"), Cell("summarize", "", "b")
-NEW, GONE = Cell("translate", "", "a"), Cell("classify", "", "a")
+A, B = CostGroup("summarize", "", "a"), CostGroup("summarize", "", "b")
+NEW, GONE = CostGroup("translate", "", "a"), CostGroup("classify", "", "a")
 PRICE_OF_A = Rates(
     input=Decimal("0.001"),
     cached=Decimal("0.0001"),
@@ -89,7 +88,7 @@ def test_the_worked_example() -> None:
         pytest.param({A: sums(1, "1")}, {A: sums(1, "1"), B: sums(1, "0", unpriced=1)}, {}, id="unpriced besides"),
     ],
 )
-def test_each_step(before: Cells, now: Cells, expected: dict[str, str]) -> None:
+def test_each_step(before: CostGroups, now: CostGroups, expected: dict[str, str]) -> None:
     assert steps(bridge(before, now, of_a)) == expected
 
 
@@ -117,42 +116,43 @@ def some_sums(draw: st.DrawFn) -> Sums:
     )
 
 
-CELLS: st.SearchStrategy[Cells] = st.dictionaries(
-    st.builds(Cell, st.sampled_from(["", "x", "y"]), st.just(""), st.sampled_from("abc")), some_sums(), max_size=6
+GROUPS: st.SearchStrategy[CostGroups] = st.dictionaries(
+    st.builds(CostGroup, st.sampled_from(["", "x", "y"]), st.just(""), st.sampled_from("abc")), some_sums(), max_size=6
 )
 PER_TOKEN = st.none() | st.decimals(0, 1, places=12)
 RATES = st.none() | st.builds(Rates, *[PER_TOKEN] * 6, st.just(Decimal(0)) | st.just(Decimal("0.035")))
 
 
-@given(before=CELLS, now=CELLS, rates=st.fixed_dictionaries(dict.fromkeys("abc", RATES)))
-def test_steps_add_up_to_the_last_digit(before: Cells, now: Cells, rates: dict[str, Rates | None]) -> None:
+@given(before=GROUPS, now=GROUPS, rates=st.fixed_dictionaries(dict.fromkeys("abc", RATES)))
+def test_steps_add_up_to_the_last_digit(before: CostGroups, now: CostGroups, rates: dict[str, Rates | None]) -> None:
     found = bridge(before, now, lambda provider, model: rates[model])
 
     assert total(found.totals.values()) == found.difference
     for operation, of_operation in found.steps.items():
         then, since = (
-            total(each.cost for cell, each in cells.items() if cell.operation == operation) for cells in (before, now)
+            total(each.cost for group, each in groups.items() if group.operation == operation)
+            for groups in (before, now)
         )
         assert set(of_operation) == set(STEPS)
         assert total(of_operation.values()) == EXACT.subtract(since, then)
 
 
-@given(cells=CELLS, factor=st.integers(2, 1000), rates=RATES)
-def test_nothing_but_more_calls_is_all_volume(cells: Cells, factor: int, rates: Rates | None) -> None:
+@given(groups=GROUPS, factor=st.integers(2, 1000), rates=RATES)
+def test_nothing_but_more_calls_is_all_volume(groups: CostGroups, factor: int, rates: Rates | None) -> None:
     fields: tuple[str, ...] = tuple(Sums.__dataclass_fields__)
     more = {
-        cell: Sums(*(EXACT.multiply(v, factor) if isinstance(v, Decimal) else v * factor for v in values))
-        for cell, values in ((cell, [getattr(each, name) for name in fields]) for cell, each in cells.items())
+        group: Sums(*(EXACT.multiply(v, factor) if isinstance(v, Decimal) else v * factor for v in values))
+        for group, values in ((group, [getattr(each, name) for name in fields]) for group, each in groups.items())
     }
 
-    found = bridge(cells, more, lambda provider, model: rates)
+    found = bridge(groups, more, lambda provider, model: rates)
 
     assert found.total("volume") == found.difference
     assert all(not amount for step, amount in found.totals.items() if step != "volume")
 
 
-@given(before=CELLS, now=CELLS)
-def test_calls_at_the_prices_of_the_list_have_no_price_step(before: Cells, now: Cells) -> None:
+@given(before=GROUPS, now=GROUPS)
+def test_calls_at_the_prices_of_the_list_have_no_price_step(before: CostGroups, now: CostGroups) -> None:
     def at_list(each: Sums) -> Sums:
         kinds = (
             (each.input_tokens - each.cached_tokens - each.cache_write_tokens, PRICE_OF_A.input),
@@ -164,6 +164,6 @@ def test_calls_at_the_prices_of_the_list_have_no_price_step(before: Cells, now: 
         cost = total(EXACT.multiply(tokens, price or Decimal(0)) for tokens, price in kinds)
         return Sums(**fields | {"cost": cost, "unpriced_calls": 0})
 
-    listed = [{cell: at_list(each) for cell, each in cells.items() if each.tokens} for cells in (before, now)]
+    listed = [{group: at_list(each) for group, each in groups.items() if each.tokens} for groups in (before, now)]
 
     assert bridge(*listed, lambda provider, model: PRICE_OF_A).total("price") == 0

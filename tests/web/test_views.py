@@ -20,6 +20,7 @@ from aggregates.models import Membership, Organization, User
 from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.selection import CHARTS
 from aggregates.rollup.protocol import roll_up
+from aggregates.web import charts
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -28,9 +29,14 @@ JULY = "?range=custom&from=2025-07-01&to=2025-07-30"
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def summer(shared: None, call: Callable[..., Call]) -> None:
+    acme = make_organization("acme")
     record(acme, some_calls(call, datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)))
+
+
+@pytest.fixture
+def usage(summer: None, acme: Organization) -> Organization:
     return acme
 
 
@@ -50,7 +56,7 @@ def test_the_page_has_tiles_charts_tables_and_their_source(as_alice: Client, usa
     page = text(as_alice, URL + JULY)
 
     assert page.count('class="tile"') == 4
-    assert re.findall(r'id="chart-(\w+)"', page) == ["explore", "calls", "tokens"]
+    assert re.findall(r'id="chart-(\w+)"', page) == [chart.name for chart in charts.CHARTS]
     assert re.findall(r'id="table-(\w+)"', page) == ["operation", "model", "user", "subject"]
     assert "1 – 30 Jul 2025, days in UTC" in page
     assert re.search(r"\d+ days live from the log; \d+ days? without usage\.|Live from the log\.", page)
@@ -69,7 +75,7 @@ def test_rolled_days_are_said_to_be(as_alice: Client, usage: Organization) -> No
 
 def figures(page: str) -> list[Any]:
     found = re.findall(r'<script id="figure-\w+" type="application/json">(.*?)</script>', page, re.DOTALL)
-    assert len(found) == 3
+    assert len(found) == len(charts.CHARTS)
     return [json.loads(text, parse_float=Decimal) for text in found]
 
 
@@ -118,6 +124,7 @@ def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query
     text(as_alice, f"{URL}?{query}", **headers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
 def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
     """Neither where the range that it is compared with has usage, nor where that has none either."""
@@ -295,3 +302,26 @@ def test_a_day_that_the_zone_skipped_is_no_error_of_the_site(client: Client, ali
     response = client.get(f"{URL}?range=custom&from={first}&to={first}")
     assert response.status_code == 200
     assert ("never was in Pacific/Apia" in response.content.decode()) == (first == "2011-12-30")
+
+
+def test_suggestions_are_the_first_25_that_contain_what_is_typed(
+    as_alice: Client, acme: Organization, call: Callable[..., Call]
+) -> None:
+    users = [f"User-{number:02}" for number in range(40)]
+    record(acme, [call("2025-07-01T12:00Z", user_id=user, cost=str(100 - n)) for n, user in enumerate(users)])
+    read: list[int] = []
+
+    def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        read.append(context["cursor"].rowcount)
+        return result
+
+    def suggested(typed: str) -> list[str]:
+        address = f"{URL}values/{JULY}&add=not_user&value={typed}"
+        return re.findall(r'<option value="([^"]*)">', text(as_alice, address))
+
+    with connection.execute_wrapper(listen):
+        assert suggested("") == users[:25]
+    assert max(read) == 25  # the database tells no more of them
+    assert suggested("uSER-3") == users[30:]
+    assert suggested("nobody") == []

@@ -7,7 +7,7 @@ from usagesite.embedded.server import PORT, Place
 
 
 def database(data: Path, throwaway: bool = False) -> dict[str, Any]:
-    """Django's settings for a server with its files under `data`; nothing is started here.
+    """Return Django's settings for a server with its files under `data`; this starts nothing.
 
     A throw-away server is for tests: it trades safety for speed and deletes `data` when it stops.
     """

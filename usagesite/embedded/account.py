@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def find(place: Place) -> pwd.struct_passwd | None:
-    """The user to become; None when we are not root and the server runs as ourselves."""
+    """Find the user to become; None when we are not root and the server runs as ourselves."""
     if os.geteuid() != 0:
         return None
     if place.cluster.exists() and (owner := place.cluster.stat().st_uid) != 0:

@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def is_final(error: psycopg.OperationalError) -> bool:
-    """Whether a running server refused, as with an unknown database, and not one that starts or ends.
+    """Tell whether a running server refused, as with an unknown database, and not one that starts or ends.
 
     libpq hands over no SQLSTATE while connecting, so the text decides; the server writes it in English.
     """

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Arguments: the data folder, the descriptor of the keeper's lock, and whether the server is a throw-away."""
+    """Keep the server; arguments are its data folder, the descriptor of the lock, and whether it is a throw-away."""
     data, state, throwaway = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "True"
     if os.fork():
         os._exit(0)  # nobody's child, so nobody has to wait for the keeper

@@ -1,4 +1,4 @@
-"""The server's own processes: making its cluster, starting and stopping it, as the right user."""
+"""The server's own processes: they make its cluster, start and stop it, as the right user."""
 
 import contextlib
 import fcntl
@@ -151,7 +151,7 @@ class Server:
             raise ServerError(f"{name} ended with exit code {done.returncode}.")
 
     def conditions(self) -> dict[str, Any]:
-        """How the processes run: as their user, and without the site's secrets in the environment."""
+        """Say how the processes run: as their user, and without the site's secrets in the environment."""
         conditions: dict[str, Any] = {
             "cwd": "/",
             "env": {"PATH": os.defpath, "LC_ALL": "C"},

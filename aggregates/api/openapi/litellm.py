@@ -94,7 +94,13 @@ EXAMPLE_FAILURE: Schema = {
     "prompt_tokens": 0,
     "completion_tokens": 0,
 }
-LEFT_OUT: Schema = {"left_out": NUMBER | {"description": "Events that are no calls to a model."}}
+LEFT_OUT: Schema = {
+    "left_out": NUMBER
+    | {"description": "Events that are no calls to a model, and retrievals of responses whose call is told."},
+    "adjusted": OUTCOME["properties"]["rejections"]
+    | {"description": "Fields of recorded calls that did not fit: they were shortened or left out."},
+}
+NONE_LEFT_OUT: Schema = {"left_out": 0, "adjusted": []}
 LITELLM_OUTCOME: Schema = OUTCOME | {
     "description": "As for calls of our own words: accepted + duplicate + rejected + left_out is the number of events.",
     "required": [*OUTCOME["required"], *LEFT_OUT],
@@ -109,7 +115,7 @@ def record_litellm() -> Schema:
         "many": {"summary": "Several events, as is its default", "value": [EXAMPLE_EVENT, EXAMPLE_FAILURE]},
         "one": {"summary": "One event", "value": EXAMPLE_EVENT},
     }
-    nothing = {**EXAMPLE_ANSWER, "accepted": 0, "duplicate": 0, "conflicts": [], "left_out": 0}
+    nothing = {**EXAMPLE_ANSWER, "accepted": 0, "duplicate": 0, "conflicts": [], **NONE_LEFT_OUT}
     return {
         "operationId": "recordLiteLLM",
         "summary": "Record events of LiteLLM's generic API logger",
@@ -124,7 +130,7 @@ def record_litellm() -> Schema:
         },
         "responses": {
             "200": outcome(
-                "The calls among the events are in the log.", EXAMPLE_ANSWER | {"left_out": 0}, "LiteLLMOutcome"
+                "The calls among the events are in the log.", EXAMPLE_ANSWER | NONE_LEFT_OUT, "LiteLLMOutcome"
             ),
             "422": outcome("None of the events is a call; nothing was recorded.", nothing, "LiteLLMOutcome"),
             **{status: refusal(*told) for status, told in REFUSALS.items()},

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aggregates.api.cursors import MAX_LENGTH
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, RETRY, Schema, refusal
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.reading import MAX_LIMIT
@@ -11,7 +12,9 @@ from aggregates.query.reports import COLUMNS
 from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
-MEASURED: Schema = {name: DECIMAL if name == "cost" or "rate" in name else NUMBER for name in COLUMNS}
+MEASURED: Schema = {
+    name: {"oneOf": [DECIMAL if name == "cost" or "rate" in name else NUMBER, {"type": "null"}]} for name in COLUMNS
+}
 ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
     "key": {"type": ["string", "null"], "description": "The group; empty where it is not known."},
@@ -25,6 +28,11 @@ ABOUT: Schema = {
     "bucket": {"type": "string"},
     "by": {"type": ["string", "null"]},
     "source": {"type": "object", "description": "How many days were read where, for the totals."},
+    "unknown": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "What is null: measures not known for a part of the range, and what is divided by them.",
+    },
     "totals": {"type": "object", "required": list(MEASURED), "properties": MEASURED},
     "rows": {"type": "array", "items": {"type": "object", "required": list(ROW), "properties": ROW}},
     "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
@@ -49,13 +57,20 @@ def read_usage() -> Schema:
             for name in BY_NAME
         ),
         *(_parameter(f"not_{name}", f"Without calls of this {name}, or of several.", **texts) for name in BY_NAME),
-        _parameter("limit", "How many rows at most.", type="integer", minimum=1, maximum=MAX_LIMIT, default=MAX_LIMIT),
-        _parameter("cursor", "The `next` of the answer before.", type="string", maxLength=40),
+        _parameter(
+            "limit",
+            "How many rows a page has at most.",
+            type="integer",
+            minimum=1,
+            maximum=MAX_LIMIT,
+            default=MAX_LIMIT,
+        ),
+        _parameter("cursor", "The `next` of the answer before.", type="string", maxLength=MAX_LENGTH),
     ]
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
         "422": (
-            "It cannot be answered: of days that are no longer kept, or it takes too long. The answer says why.",
+            "It cannot be answered: of days that are no longer kept. The answer says why.",
             {},
         ),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
@@ -64,9 +79,9 @@ def read_usage() -> Schema:
         "operationId": "readUsage",
         "summary": "Read what calls come to",
         "description": "Sums by bucket and group, with the parameters of the dashboard's address, which may be copied: "
-        "those that only say how to draw are ignored. A page holds whole buckets, as many as fit in the limit for "
-        "certain, and at least one; `next` is null on the last. Each page is as of its own moment, and its totals are "
-        "those of the whole range. Costs and rates are strings, exact to the last digit.",
+        "those that only say how to draw are ignored. Rows come by bucket, and then by the bytes of their keys; a "
+        "page holds as many as its limit says, and `next` is null on the last. Each page is as of its own moment, and "
+        "its totals are those of the whole range. Costs and rates are strings, exact to the last digit.",
         "parameters": parameters,
         "responses": {
             "200": {

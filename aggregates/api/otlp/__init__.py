@@ -1,1 +1,1 @@
-"""POST /v1/traces: the spans that OpenTelemetry's instrumentations make of calls, as OTLP/HTTP brings them."""
+"""OTLP over HTTP: the signals of OpenTelemetry, what is kept of their requests, and what they are answered."""

@@ -1,17 +1,19 @@
 """What OTLP's senders are answered, in the encoding of their request: see “OTLP/HTTP Response” in its specification."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from aggregates.api.otlp import wire
 from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection
 
@@ -24,20 +26,45 @@ CODES = {
 }
 
 
-def exported(request: HttpRequest, rejections: list[Rejection]) -> HttpResponse:
-    """The spans are recorded, but for these."""
-    answer = ExportTraceServiceResponse()
-    if rejections:
-        reasons = [
-            f"span {one.index}: {one.field}: {one.reason}" if one.field else f"span {one.index}: {one.reason}"
-            for one in rejections[:MAX_TOLD]
-        ]
-        more = len(rejections) - len(reasons)
-        message = "; ".join([*reasons, *([f"and {more:,} more"] if more else [])])
-        answer.partial_success.CopyFrom(
-            ExportTracePartialSuccess(rejected_spans=len(rejections), error_message=message)
-        )
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How a signal's requests are answered: the message, its count of what was rejected, and one item's name."""
+
+    message: type[Message]
+    rejected: str
+    item: str
+
+
+RESPONSES = {
+    wire.TRACES.name: Response(ExportTraceServiceResponse, "rejected_spans", "span"),
+    wire.LOGS.name: Response(ExportLogsServiceResponse, "rejected_log_records", "log record"),
+}
+
+
+def exported(
+    request: HttpRequest, signal: wire.Signal, rejections: list[Rejection], misfits: list[Rejection]
+) -> HttpResponse:
+    """The calls are recorded, but for these, and those of which a field did not fit without that field."""
+    response = RESPONSES[signal.name]
+    answer: Any = response.message()
+    if rejections or misfits:
+        setattr(answer.partial_success, response.rejected, len(rejections))
+        answer.partial_success.error_message = _reasons(response.item, [*rejections, *misfits])
     return _encoded(request, answer, HTTPStatus.OK, {})
+
+
+def discarded(request: HttpRequest) -> HttpResponse:
+    """Metrics: they tell of no single call."""
+    return _encoded(request, ExportMetricsServiceResponse(), HTTPStatus.OK, {})
+
+
+def _reasons(item: str, told: list[Rejection]) -> str:
+    reasons = [
+        f"{item} {one.index}: {one.field}: {one.reason}" if one.field else f"{item} {one.index}: {one.reason}"
+        for one in told[:MAX_TOLD]
+    ]
+    more = len(told) - len(reasons)
+    return "; ".join([*reasons, *([f"and {more:,} more"] if more else [])])
 
 
 def refusal(request: HttpRequest, refused: ApiError) -> HttpResponse:

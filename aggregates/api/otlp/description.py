@@ -1,4 +1,4 @@
-"""POST /v1/traces in OpenAPI: what OTLP says of itself is not said again."""
+"""OTLP's addresses in OpenAPI: what OTLP says of itself is not said again."""
 
 from typing import Any
 
@@ -7,8 +7,6 @@ from aggregates.api.otlp.wire import MAX_SPANS
 
 Schema = dict[str, Any]
 
-REQUEST = "An ExportTraceServiceRequest"
-RESPONSE = "An ExportTraceServiceResponse"
 REFUSALS = {
     "400": "It cannot be read as OTLP; not to be sent again.",
     "401": "There is no API key, or it is not in use.",
@@ -26,15 +24,49 @@ def _encoded(description: str, message: str) -> Schema:
     return {"description": description, "content": {PROTOBUF[0]: binary, JSON[0]: text}}
 
 
-EXPORT_TRACES: Schema = {
-    "operationId": "exportTraces",
-    "summary": "Record calls out of OpenTelemetry's spans",
-    "description": f"OTLP/HTTP, with up to {MAX_SPANS:,} spans, compressed with gzip or deflate or not. Those that "
+def _exported(operation: str, summary: str, description: str, what: str, message: str, taken: str) -> Schema:
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "description": description,
+        "requestBody": {"required": True, **_encoded(what, f"An {message}Request")},
+        "responses": {
+            "200": _encoded(taken, f"An {message}Response"),
+            **{status: _encoded(said, "A google.rpc.Status, as errors are said") for status, said in REFUSALS.items()},
+        },
+    }
+
+
+RECORDED = "The calls among them are in the log; partial_success tells of others, and of fields that did not fit."
+EXPORT_TRACES = _exported(
+    "exportTraces",
+    "Record calls out of OpenTelemetry's spans",
+    f"OTLP/HTTP, with up to {MAX_SPANS:,} spans, compressed with gzip or deflate or not. Those that "
     "are calls to a model are recorded, all others left out; a call that several instrumentations report counts once. "
     "What prompts and completions say is not read.",
-    "requestBody": {"required": True, **_encoded("Spans.", REQUEST)},
-    "responses": {
-        "200": _encoded("The calls among the spans are in the log; partial_success tells of others.", RESPONSE),
-        **{status: _encoded(said, "A google.rpc.Status, as errors are said") for status, said in REFUSALS.items()},
-    },
+    "Spans.",
+    "ExportTraceService",
+    RECORDED,
+)
+EXPORT_LANGFUSE_TRACES = {
+    **EXPORT_TRACES,
+    "operationId": "exportLangfuseTraces",
+    "summary": "The same at the path to which Langfuse's SDKs post",
 }
+EXPORT_LOGS = _exported(
+    "exportLogs",
+    "Record calls out of the log records of coding assistants",
+    f"OTLP/HTTP, with up to {MAX_SPANS:,} log records. Those in which Claude Code, Codex and Gemini CLI tell a call "
+    "are recorded, all others left out. Bodies of records are not read.",
+    "Log records.",
+    "ExportLogsService",
+    RECORDED,
+)
+EXPORT_METRICS = _exported(
+    "exportMetrics",
+    "Take metrics, and discard them",
+    "For SDKs that send all signals to one endpoint: metrics tell of no single call.",
+    "Metrics.",
+    "ExportMetricsService",
+    "They are discarded.",
+)

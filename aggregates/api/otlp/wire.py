@@ -4,23 +4,92 @@ Parsing all of it would also take many times its size in memory, where somebody 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from aggregates.ingest.otlp.attributes import WANTED
+from aggregates.ingest.documents import MAX_DOCUMENT
+from aggregates.ingest.otlp import wanted
+from aggregates.ingest.otlp.attributes import DOCUMENTS
 
 MAX_VALUES = 1_000_000  # that a request holds, told or skipped: bounds work and memory
-MAX_SPANS = 50_000
+MAX_SPANS = 50_000  # or log records
 MAX_ATTRIBUTE = 4_096  # bytes: more than any text of a call can fill
+MAX_BODY = 100  # bytes of a log record's body: the name of an event, where it is there
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
-WANTED_KEYS = frozenset(name.encode() for name in WANTED)
+LONGEST = {name.encode(): MAX_DOCUMENT for name in DOCUMENTS}  # of these keys values are objects in one text
 
 VARINT, FIXED64, MESSAGE, FIXED32 = 0, 1, 2, 5
 SIZES = {FIXED64: 8, FIXED32: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What OTLP carries: requests of resources with scopes with items. Numbers of fields are those of all signals."""
+
+    request: Any
+    of_resource: Any
+    of_scope: Any
+    item: Any
+    names: tuple[str, str, str]  # of the fields that hold these in each other
+    kept: frozenset[int]  # fields of an item besides its attributes
+    attributes: int
+    wanted: frozenset[str]
+    body: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.request.DESCRIPTOR.name)
+
+
+TRACES = Signal(
+    ExportTraceServiceRequest,
+    ResourceSpans,
+    ScopeSpans,
+    Span,
+    ("resource_spans", "scope_spans", "spans"),
+    frozenset(
+        {
+            Span.TRACE_ID_FIELD_NUMBER,
+            Span.SPAN_ID_FIELD_NUMBER,
+            Span.PARENT_SPAN_ID_FIELD_NUMBER,
+            Span.START_TIME_UNIX_NANO_FIELD_NUMBER,
+            Span.END_TIME_UNIX_NANO_FIELD_NUMBER,
+            Span.STATUS_FIELD_NUMBER,
+        }
+    ),
+    Span.ATTRIBUTES_FIELD_NUMBER,
+    wanted.OF_SPANS,
+)
+LOGS = Signal(
+    ExportLogsServiceRequest,
+    ResourceLogs,
+    ScopeLogs,
+    LogRecord,
+    ("resource_logs", "scope_logs", "log_records"),
+    frozenset(
+        {
+            LogRecord.TRACE_ID_FIELD_NUMBER,
+            LogRecord.SPAN_ID_FIELD_NUMBER,
+            LogRecord.TIME_UNIX_NANO_FIELD_NUMBER,
+            LogRecord.OBSERVED_TIME_UNIX_NANO_FIELD_NUMBER,
+            LogRecord.EVENT_NAME_FIELD_NUMBER,
+        }
+    ),
+    LogRecord.ATTRIBUTES_FIELD_NUMBER,
+    wanted.OF_LOGS,
+    LogRecord.BODY_FIELD_NUMBER,
+)
+KEPT_OF_SCOPE = frozenset({InstrumentationScope.NAME_FIELD_NUMBER, InstrumentationScope.VERSION_FIELD_NUMBER})
+
+WANTED_KEYS = {signal.name: frozenset(name.encode() for name in signal.wanted) for signal in (TRACES, LOGS)}
 
 
 class TooMany(Exception):
@@ -28,25 +97,32 @@ class TooMany(Exception):
 
 
 TOO_MANY_SPANS = TooMany(f"Expected at most {MAX_SPANS:,} spans in a request.")
+TOO_MANY_RECORDS = TooMany(f"Expected at most {MAX_SPANS:,} log records in a request.")
 
 
-def thinned(data: bytes) -> ExportTraceServiceRequest:
+def too_many_items(signal: Signal) -> TooMany:
+    return TOO_MANY_SPANS if signal is TRACES else TOO_MANY_RECORDS
+
+
+def thinned(data: bytes, signal: Signal = TRACES) -> Any:
     """What is wanted of a request; raises DecodeError and TooMany."""
-    request, walk = ExportTraceServiceRequest(), _Walk()
+    request, walk = signal.request(), _Walk(signal)
     for number, _, message in walk.fields(memoryview(data)):
         if number == ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER:
-            found = walk.resource_spans(message)
-            if found.scope_spans:
-                request.resource_spans.append(found)
+            found = walk.of_resource(message)
+            if getattr(found, signal.names[1]):
+                getattr(request, signal.names[0]).append(found)
     return request
 
 
 class _Walk:
     """Over the fields of nested messages, counting them."""
 
-    def __init__(self) -> None:
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+        self._wanted = WANTED_KEYS[signal.name]
         self._left = MAX_VALUES
-        self._spans_left = MAX_SPANS
+        self._items_left = MAX_SPANS
 
     def fields(self, data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
         """The number of each field, all of it, and its content if it is a message or text; raises DecodeError."""
@@ -72,43 +148,48 @@ class _Walk:
                 raise DecodeError("a field that ends too late")
             yield tag >> 3, data[start:at], data[content:at] if kind == MESSAGE else data[:0]
 
-    def resource_spans(self, data: memoryview) -> ResourceSpans:
-        found = ResourceSpans()
+    def of_resource(self, data: memoryview) -> Any:
+        found = self._signal.of_resource()
         for number, _, message in self.fields(data):
             if number == ResourceSpans.RESOURCE_FIELD_NUMBER:
                 kept = self.attributes(message, Resource.ATTRIBUTES_FIELD_NUMBER)
                 found.resource.attributes.extend(kept)
             elif number == ResourceSpans.SCOPE_SPANS_FIELD_NUMBER:
-                scope_spans = self.scope_spans(message)
-                if scope_spans.spans:
-                    found.scope_spans.append(scope_spans)
+                of_scope = self.of_scope(message)
+                if getattr(of_scope, self._signal.names[2]):
+                    getattr(found, self._signal.names[1]).append(of_scope)
         return found
 
-    def scope_spans(self, data: memoryview) -> ScopeSpans:
-        found = ScopeSpans()
+    def of_scope(self, data: memoryview) -> Any:
+        found = self._signal.of_scope()
+        items = getattr(found, self._signal.names[2])
         for number, _, message in self.fields(data):
             if number == ScopeSpans.SCOPE_FIELD_NUMBER:
-                found.scope.MergeFromString(self._only(message, {InstrumentationScope.NAME_FIELD_NUMBER}))
+                found.scope.MergeFromString(self._only(message, KEPT_OF_SCOPE))
             elif number == ScopeSpans.SPANS_FIELD_NUMBER:
-                found.spans.append(self.span(message))
+                items.append(self.item(message))
         return found
 
-    def span(self, data: memoryview) -> Span:
-        self._spans_left -= 1
-        if self._spans_left < 0:
-            raise TOO_MANY_SPANS
-        span = Span.FromString(self._only(data, KEPT_OF_SPAN))
-        span.attributes.extend(self.attributes(data, Span.ATTRIBUTES_FIELD_NUMBER))
-        return span
+    def item(self, data: memoryview) -> Any:
+        self._items_left -= 1
+        if self._items_left < 0:
+            raise too_many_items(self._signal)
+        item = self._signal.item.FromString(self._only(data, self._signal.kept, self._signal.body))
+        item.attributes.extend(self.attributes(data, self._signal.attributes))
+        return item
 
-    def _only(self, data: memoryview, numbers: set[int]) -> bytes:
-        return b"".join(field for number, field, _ in self.fields(data) if number in numbers)
+    def _only(self, data: memoryview, numbers: frozenset[int], body: int = 0) -> bytes:
+        return b"".join(
+            field
+            for number, field, _ in self.fields(data)
+            if number in numbers or (number == body and len(field) <= MAX_BODY)
+        )
 
     def attributes(self, data: memoryview, field_number: int) -> list[KeyValue]:
         found = {}
         for number, _, message in self.fields(data):
-            if number == field_number and (key := self._key(message)) in WANTED_KEYS:
-                long = len(message) > MAX_ATTRIBUTE
+            if number == field_number and (key := self._key(message)) in self._wanted:
+                long = len(message) > LONGEST.get(key, MAX_ATTRIBUTE)
                 found[key] = KeyValue(key=key.decode(), value=TOO_LONG) if long else KeyValue.FromString(bytes(message))
         return list(found.values())
 
@@ -118,16 +199,6 @@ class _Walk:
             if number == KeyValue.KEY_FIELD_NUMBER:
                 return bytes(text) if len(text) <= MAX_ATTRIBUTE else b""
         return b""
-
-
-KEPT_OF_SPAN = {
-    Span.TRACE_ID_FIELD_NUMBER,
-    Span.SPAN_ID_FIELD_NUMBER,
-    Span.PARENT_SPAN_ID_FIELD_NUMBER,
-    Span.START_TIME_UNIX_NANO_FIELD_NUMBER,
-    Span.END_TIME_UNIX_NANO_FIELD_NUMBER,
-    Span.STATUS_FIELD_NUMBER,
-}
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

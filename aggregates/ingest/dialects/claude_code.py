@@ -1,40 +1,106 @@
-"""Claude Code: the logs of its sessions, ~/.claude/projects/*/*.jsonl.
+"""Claude Code: the logs of its sessions, ~/.claude/projects/*/*.jsonl, and below, of their subagents.
 
 A reply is logged in pieces, a line each, that repeat its ids; the line with the most output has its final usage.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
+from aggregates.ingest.dialects import bedrock
+from aggregates.ingest.dialects.rows import BILLED_AS, Fields, count, mapping_of, value_of
 
 NO_MODEL = "<synthetic>"  # what the program itself said
+OF_BEDROCK = re.compile(r"(?:^|[./])anthropic\.claude")
+# Parts of a reply that its usage leaves out: what shortening the context, and asking an advisor, took.
+APART = ("compaction", "advisor_message")
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """The call that a line is a piece of, or none; raises InvalidCall."""
-    message = mapping_of(row.get("message"))
-    usage = mapping_of(message.get("usage"))
-    model = value_of(message, "model")
-    if not usage or value_of(row, "type") not in ("assistant", None) or model == NO_MODEL:
-        return
+class Sessions:
+    """Reads lines of sessions, and knows at the end which of the calls were logged again under other ids."""
+
+    def __init__(self) -> None:
+        self._main: dict[tuple[str, str], set[str]] = defaultdict(set)  # calls of a conversation, by session, message
+        # Of side conversations: the call and time of each message, by session and request.
+        self._aside: dict[tuple[str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
+
+    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+        """The calls that a line is a piece of, or none; raises InvalidCall."""
+        message = mapping_of(row.get("message"))
+        usage = mapping_of(message.get("usage"))
+        model = value_of(message, "model")
+        if not usage or value_of(row, "type") not in ("assistant", None) or model == NO_MODEL:
+            return
+        one = ":".join(str(each) for each in (value_of(message, "id"), value_of(row, "requestId")) if each is not None)
+        self._note(row, message, one)
+        call = {
+            "request_id": one,
+            "timestamp": value_of(row, "timestamp"),
+            "operation": "claude-code",
+            "provider": bedrock.PROVIDER if OF_BEDROCK.search(str(model)) else "anthropic",
+            "model": bedrock.model_of(model),
+            "project": re.split(r"[/\\]", str(value_of(row, "cwd") or "").rstrip("/\\"))[-1],
+            BILLED_AS: _billed_as(usage),
+        }
+        yield {**call, **_tokens(usage), "cost": value_of(row, "costUSD")}  # in logs of 2025's first months
+        for number, part in enumerate(_parts_apart(usage), 1):
+            name = {"request_id": f"{one}:{value_of(part, 'type')}:{number}"} if one else {}
+            yield {**call, **name, "model": bedrock.model_of(value_of(part, "model") or model), **_tokens(part)}
+
+    def repeats(self) -> Callable[[str], bool]:
+        """What tells, at the end, whether the call of a request_id is another one that was read, logged again.
+
+        A side question (“/btw”) logs the conversation before it again, as answers to its own request. Of the messages
+        of one such request only the last is its answer.
+        """
+        repeated = set()
+        for (session, _), messages in self._aside.items():
+            answer = max(reversed(messages), key=lambda message: messages[message][1])
+            for message, (call, _) in messages.items():
+                known = self._main.get((session, message), set())
+                if call not in known and (known or message != answer):
+                    repeated.add(call)
+        return lambda call: call in repeated or call.rsplit(":", 2)[0] in repeated  # or it is a part of one
+
+    def _note(self, row: Mapping[str, Any], message: Mapping[str, Any], call: str) -> None:
+        session, request, name = (
+            str(each or "")
+            for each in (value_of(row, "sessionId"), value_of(row, "requestId"), value_of(message, "id"))
+        )
+        if not request or not name:
+            return
+        if row.get("isSidechain") is True:
+            self._aside[session, request].setdefault(name, (call, str(value_of(row, "timestamp") or "")))
+        else:
+            self._main[session, name].add(call)
+
+
+def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
     fresh, cached, written = (
         count(usage, name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     )
-    yield {
-        "request_id": ":".join(
-            str(one) for one in (value_of(message, "id"), value_of(row, "requestId")) if one is not None
-        ),
-        "timestamp": value_of(row, "timestamp"),
-        "operation": "claude-code",
-        "provider": "anthropic",
-        "model": model,
-        "project": re.split(r"[/\\]", str(value_of(row, "cwd") or "").rstrip("/\\"))[-1],
+    return {
         "input_tokens": fresh + cached + written,
         "cached_tokens": cached,
         "cache_write_tokens": written,
         "cache_write_1h_tokens": min(written, count(usage, "cache_creation.ephemeral_1h_input_tokens")),
         "output_tokens": count(usage, "output_tokens"),
-        "cost": value_of(row, "costUSD"),  # in logs of 2025's first months
     }
+
+
+def _parts_apart(usage: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = usage.get("iterations")
+    named = [mapping_of(part) for part in parts] if isinstance(parts, list) else []
+    return [part for part in named if value_of(part, "type") in APART]
+
+
+def _billed_as(usage: Mapping[str, Any]) -> str:
+    """The rate, where it is not the plain one."""
+    for name, plain in (("speed", ("standard",)), ("service_tier", ("standard", "auto"))):
+        given = str(value_of(usage, name) or "").lower()
+        if given and given not in plain:
+            return given
+    if str(value_of(usage, "inference_geo") or "").lower() == "us":
+        return "us"
+    return "web_search" if count(usage, "server_tool_use.web_search_requests") else ""

@@ -7,9 +7,13 @@ from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
-from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, parse_time
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
+from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
+from aggregates.ingest.dialects.rows import Fields, mapping_of, value_of
+from aggregates.ingest.documents import usage_of
+from aggregates.ingest.fitting import Misfit, fitting_fields
 from aggregates.ingest.identity import Report
+from aggregates.ingest.operations import RETRIEVAL
+from aggregates.ingest.tokens import Counts, tokens_of
 
 # Its names for what OpenTelemetry has names for. Those that begin with another “a” are the asynchronous ones.
 OPERATIONS = {
@@ -25,6 +29,8 @@ MANAGING = re.compile(
     r"a?(?:file|vector_store|(?:create(?!_video|_interaction)|get|list|retrieve|cancel|delete|update|upload))_"
     r"|a?video_(?:retrieve|content|list|delete|get)|a?_?add_message|call_mcp_tool"
 )
+# Requests that it passes on as they are: some are calls, and those tell tokens.
+PASSED_ON = re.compile(r"pass_through_endpoint|a?llm_passthrough_route")
 SCOPE = "litellm logger"
 LONGEST_NAME = 100  # characters
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
@@ -32,43 +38,26 @@ PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
     """One call, or none; raises InvalidCall. Contents of messages are not looked at."""
-    metadata = mapping_of(row.get("metadata"))
-    tokens = _tokens(row, metadata)
-    cost = value_of(row, "response_cost", "spend")
-    model = value_of(row, "model", "model_group")
-    kind = str(value_of(row, "call_type") or "")
-    if (model is None or MANAGING.match(kind)) and not any(tokens.values()) and _is_zero(cost):
-        return
-    failed = str(value_of(row, "status") or value_of(metadata, "status") or "") == "failure"
-    provider = value_of(row, "custom_llm_provider")
-    yield {
-        "request_id": _id(row),
-        "timestamp": value_of(row, "startTime"),
-        "operation": value_of(metadata, "spend_logs_metadata.operation") or _operation(kind),
-        "provider": provider,
-        "model": str(model).removeprefix(f"{provider}/") if isinstance(model, str) else model,
-        **_people(row, metadata),
-        "project": value_of(
-            metadata,
-            "spend_logs_metadata.project",
-            "user_api_key_project_alias",
-            "user_api_key_team_alias",
-            "user_api_key_project_id",
-            "user_api_key_team_id",
-        )
-        or value_of(row, "team_id"),
-        "status": "error" if failed else "ok",
-        "latency_ms": _latency(row),
-        **tokens,
-        "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
-    }
+    fields = fields_of(row, [])
+    if fields is not None:
+        yield fitting_fields(fields)
 
 
-def report_of(row: Mapping[str, Any], call: Call) -> Report:
-    """The event as a report of the call that was read from it: LiteLLM numbers its calls, providers' ids may repeat."""
-    name = str(value_of(row, "litellm_call_id") or f"{call.request_id} {call.timestamp.isoformat()}")
+def name_of(row: Mapping[str, Any]) -> str:
+    """LiteLLM's own number of the call; "" where the event has none."""
+    name = value_of(row, "litellm_call_id")
+    return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
+
+
+def report_of(name: str, call: Call) -> Report:
+    """Make the call that was read from an event a report.
+
+    LiteLLM numbers the requests that it serves; of one with several tries each has an id and a time of its own.
+    Providers' ids alone may repeat.
+    """
+    content = f"{call.request_id} {call.timestamp.isoformat()}"
     return Report(
-        span=name if len(name) <= LONGEST_NAME else blake2b(name.encode(), digest_size=16).hexdigest(),
+        span=f"{name or SCOPE} {blake2b(content.encode(), digest_size=8).hexdigest()}",
         scope=SCOPE,
         starts_at=call.timestamp,
         ends_at=call.timestamp + timedelta(milliseconds=call.latency_ms or 0),
@@ -80,9 +69,66 @@ def report_of(row: Mapping[str, Any], call: Call) -> Report:
     )
 
 
-def _id(row: Mapping[str, Any]) -> Any:
+def is_retrieval(row: Mapping[str, Any]) -> bool:
+    """Whether it is about a response that was made before, of which it may repeat the usage."""
+    return bool(RETRIEVAL.match(_kind(row)))
+
+
+def fields_of(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields | None:
+    """The fields of the call, None if it is none; raises InvalidCall. What is no single value is a misfit."""
+    metadata = mapping_of(row.get("metadata"))
+    tokens = _tokens(row, metadata, misfits)
+    cost = _optional(row, "cost", misfits, "response_cost", "spend")
+    model = value_of(row, "model", "model_group")
+    kind = _kind(row)
+    manages = MANAGING.match(kind) or RETRIEVAL.match(kind) or PASSED_ON.fullmatch(kind)
+    if (model is None or manages) and not any(tokens.values()) and _is_zero(cost):
+        return None
+    failed = str(_optional(row, "status", []) or _optional(metadata, "status", []) or "") == "failure"
+    provider = _optional(row, "provider", misfits, "custom_llm_provider")
+    return {
+        "request_id": _id(row, misfits),
+        "timestamp": value_of(row, "startTime"),
+        "operation": _optional(metadata, "operation", misfits, "spend_logs_metadata.operation") or _operation(kind),
+        "provider": provider,
+        "model": str(model).removeprefix(f"{provider}/") if isinstance(model, str) else model,
+        **_people(row, metadata, misfits),
+        "project": _optional(
+            metadata,
+            "project",
+            misfits,
+            "spend_logs_metadata.project",
+            "user_api_key_project_alias",
+            "user_api_key_team_alias",
+            "user_api_key_project_id",
+            "user_api_key_team_id",
+        )
+        or _optional(row, "project", misfits, "team_id"),
+        "status": "error" if failed else "ok",
+        "latency_ms": _latency(row),
+        **tokens,
+        "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
+    }
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    return str(_optional(row, "operation", [], "call_type") or "")
+
+
+def _optional(row: Mapping[str, Any], field: str, misfits: list[Misfit], *paths: str) -> Any:
+    """The first single value at these paths, or under the field's name; others are misfits."""
+    for path in paths or (field,):
+        try:
+            if (value := value_of(row, path)) is not None:
+                return value
+        except InvalidCall as invalid:
+            misfits.append(Misfit(field, f"left out: {invalid.reason}"))
+    return None
+
+
+def _id(row: Mapping[str, Any], misfits: list[Misfit]) -> Any:
     """The provider's own id where it has one that fits; LiteLLM wraps some into very long ones."""
-    ids = [value_of(row, name) for name in ("id", "request_id", "litellm_call_id")]
+    ids = [_optional(row, "request_id", misfits, name) for name in ("id", "request_id", "litellm_call_id")]
     fitting = (one for one in ids if one is not None and len(str(one).encode(errors="replace")) <= MAX_TEXT_BYTES)
     return next(fitting, None) or next((one for one in ids if one is not None), None)
 
@@ -91,14 +137,18 @@ def _operation(kind: str) -> str:
     return OPERATIONS.get(kind) or OPERATIONS.get(kind.removeprefix("a")) or kind
 
 
-def _people(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> Fields:
+def _people(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
     """Whose key it was made the call, about the end user; without such a key it was the end user."""
-    owner = value_of(metadata, "user_api_key_user_id") or value_of(row, "user")
+    owner = _optional(metadata, "user_id", misfits, "user_api_key_user_id") or _optional(
+        row, "user_id", misfits, "user"
+    )
     parameters = mapping_of(row.get("model_parameters"))
     end_user = (
-        value_of(row, "end_user") or value_of(metadata, "user_api_key_end_user_id") or value_of(parameters, "user")
+        _optional(row, "user_id", misfits, "end_user")
+        or _optional(metadata, "user_id", misfits, "user_api_key_end_user_id")
+        or _optional(parameters, "user_id", misfits, "user")
     )
-    subject = value_of(metadata, "spend_logs_metadata.subject_id")
+    subject = _optional(metadata, "subject_id", misfits, "spend_logs_metadata.subject_id")
     if owner in (None, PROXY_ADMIN):
         return {"user_id": end_user, "subject_id": subject}
     return {"user_id": owner, "subject_id": subject or end_user}
@@ -114,41 +164,30 @@ def _latency(row: Mapping[str, Any]) -> int | None:
     return milliseconds if 0 <= milliseconds <= MAX_COUNT else None
 
 
-def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, int]:
-    usage = mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
-    cached = count(
-        usage,
-        "prompt_tokens_details.cached_tokens",
-        "input_tokens_details.cached_tokens",
-        "cache_read_input_tokens",
-    )
-    written = count(
-        usage,
-        "prompt_tokens_details.cache_creation_tokens",
-        "prompt_tokens_details.cache_write_tokens",
-        "cache_creation_input_tokens",
-    )
-    for_an_hour = count(
-        usage,
-        "prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens",
-        "cache_creation.ephemeral_1h_input_tokens",
-    )
-    reasoning = count(usage, "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens")
-    sent, received = count(row, "prompt_tokens"), count(row, "completion_tokens")
-    return {
-        # Older versions count apart what should be a part: then it is more than the whole.
-        "input_tokens": sent if cached + written <= sent else sent + cached + written,
-        "cached_tokens": cached,
-        "cache_write_tokens": written,
-        "cache_write_1h_tokens": min(written, for_an_hour),
-        "output_tokens": received if reasoning <= received else received + reasoning,
-        "reasoning_tokens": reasoning,
-    }
+def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
+    """Of several names that tell a part the largest counts: those that it does not fill in say 0."""
+    document = mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
+    usage = usage_of(document)
+    sent, received = _count(row, "prompt_tokens", misfits), _count(row, "completion_tokens", misfits)
+    if usage and usage.whole and not sent and not received:
+        return tokens_of(usage.counts, usage.beside)
+    parts = usage.counts if usage else Counts()
+    # Older versions count apart what should be a part: then it is more than the whole.
+    return tokens_of(parts._replace(input=sent, output=received, tools=0, total=0))
+
+
+def _count(row: Mapping[str, Any], name: str, misfits: list[Misfit]) -> int:
+    value = _optional(row, "input_tokens" if name == "prompt_tokens" else "output_tokens", misfits, name)
+    try:
+        return 0 if value is None else check_count(value)
+    except ValueError as error:
+        misfits.append(Misfit(name, f"left out: {error}"))
+        return 0
 
 
 def _cost(row: Mapping[str, Any], cost: Any, *, nothing_used: bool) -> Any:
     """What it says, but for a 0 that means that it does not know the model; its own cache costs nothing."""
-    if nothing_used or str(value_of(row, "cache_hit")).lower() == "true":
+    if nothing_used or str(row.get("cache_hit")).lower() == "true":
         return 0 if cost is None else cost
     return None if _is_zero(cost) else cost
 

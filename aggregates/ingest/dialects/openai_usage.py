@@ -4,15 +4,13 @@ Such a sum becomes as many calls as it counts requests, which share its tokens e
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
-from aggregates.ingest.dialects.rows import Fields, count, value_of
+from aggregates.ingest.dialects.rows import BILLED_AS, Fields, value_of
+from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
 
-MAX_REQUESTS = 10_000_000  # of one sum
 # Where sums of the same time differ.
 GROUPS = ("object", "model", "project_id", "user_id", "api_key_id", "batch", "service_tier")
 OPERATIONS = {"completions": "chat"}  # in OpenTelemetry's words
@@ -21,54 +19,39 @@ SHARED = {
     "cached_tokens": "input_cached_tokens",
     "output_tokens": "output_tokens",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """What requests of one group used together within a stretch of time."""
-
-    requests: int
-    totals: dict[str, int]
-    common: Fields
-    name: str
+PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times"
+COSTS = (
+    "this is money and not usage: a page of OpenAI's costs tells what was billed by day, and no calls or tokens; "
+    "import its usage (the endpoints organization/usage/*)"
+)
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
     """The calls of a page of the API, of a bucket, or of one sum; raises InvalidCall before the first of them."""
     for one in [_sum(result) for result in _results(row) if _is_over(result)]:
-        for number in range(one.requests):
-            shares = {
-                name: total // one.requests + (number < total % one.requests) for name, total in one.totals.items()
-            }
-            yield {**one.common, **shares, "request_id": f"{one.name}:{number + 1}"}
+        yield from calls_of(one)
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if "num_model_requests" in row:
         yield row
         return
-    for bucket in _objects(row, "data") if "data" in row else [row]:
+    for bucket in objects_of(row, "data", PAGE) if "data" in row else [row]:
         times = {"start_time": bucket.get("start_time"), "end_time": bucket.get("end_time")}
-        for result in _objects(bucket, "results"):
+        for result in objects_of(bucket, "results", PAGE):
+            if "amount" in result:
+                raise InvalidCall("", COSTS)
             yield {**result, **times}
 
 
-def _objects(row: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    inner = row.get(name)
-    if not isinstance(inner, list) or not all(isinstance(one, dict) for one in inner):
-        raise InvalidCall("", "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times")
-    return inner
-
-
-def _sum(result: Mapping[str, Any]) -> _Sum:
-    requests = count(result, "num_model_requests")
-    totals = {field: count(result, name) for field, name in SHARED.items()}
+def _sum(result: Mapping[str, Any]) -> Sum:
+    requests = total_of(result, "num_model_requests")
+    totals = {field: total_of(result, name) for field, name in SHARED.items()}
     if requests > MAX_REQUESTS or (not requests and any(totals.values())):
         raise InvalidCall("num_model_requests", f"expected a number from 1 to {MAX_REQUESTS:,}")
     start, model = value_of(result, "start_time"), value_of(result, "model")
     if requests and model is None:
         raise InvalidCall("model", "expected a value: ask OpenAI to group by model")
-    group = "\0".join(str(value_of(result, name)) for name in GROUPS)
     common = {
         "timestamp": start,
         "operation": _operation(result),
@@ -76,9 +59,19 @@ def _sum(result: Mapping[str, Any]) -> _Sum:
         "model": model,
         "user_id": value_of(result, "user_id"),
         "project": value_of(result, "project_id"),
+        BILLED_AS: _billed_as(result),
     }
-    digest = blake2b(group.encode(errors="replace"), digest_size=8).hexdigest()
-    return _Sum(requests, totals, common, f"openai-usage:{start}:{digest}")
+    return Sum(requests, totals, common, name_of("openai-usage", start, result, GROUPS))
+
+
+def _billed_as(result: Mapping[str, Any]) -> str:
+    """The rate, where it is not the plain one."""
+    if str(value_of(result, "batch")).lower() in ("true", "1"):
+        return "batch"
+    tier = str(value_of(result, "service_tier") or "").lower()
+    if tier in ("batch", "flex", "priority", "scale"):
+        return tier
+    return "audio" if total_of(result, "input_audio_tokens") or total_of(result, "output_audio_tokens") else ""
 
 
 def _operation(result: Mapping[str, Any]) -> str:

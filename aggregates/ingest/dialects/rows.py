@@ -1,13 +1,17 @@
 """What a foreign row holds: values by their paths, counts, and objects that may be written as text."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, check_count
 
 Fields = dict[str, object]
+# A field that no call has: the rate that a call was billed at, if it was not the plain one (batch, fast, audio, ...).
+# Such a call has no price, unless the row tells its cost, until calls themselves have tiers and units.
+BILLED_AS = "billed_as"
 # The fields of each call that a row tells of: of none if it is of another kind. Raises InvalidCall.
 Reader = Callable[[Mapping[str, Any]], Iterable[Fields]]
 
@@ -46,3 +50,21 @@ def mapping_of(value: object) -> Mapping[str, Any]:
         except (ValueError, ArithmeticError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
+
+
+def parts_beside(whole: int, parts: int, rest: int, total: int, *, usually: bool) -> bool:
+    """Whether parts are told beside their whole, and not within it, as the total of all tokens with the rest tells.
+
+    Where it does not tell: as `usually`, unless the parts are more than the whole.
+    """
+    if parts and total == whole + rest:
+        return parts > whole
+    if parts and total == whole + parts + rest:
+        return True
+    return usually or parts > whole
+
+
+def told_beside(whole: int, parts: Sequence[int], total: int) -> tuple[int, ...]:
+    """Of parts those that are told beside their whole, as the total tells, and 0 for the others; all if it does not."""
+    choices = product(*((part, 0) for part in parts))
+    return next((choice for choice in choices if whole + sum(choice) == total), tuple(parts))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from aggregates.domain.calls import Call, InvalidCall, parse_call
-from aggregates.ingest.dialects.rows import Fields
+from aggregates.domain.calls import Call, CallBilledOtherwise, InvalidCall, parse_call
+from aggregates.ingest.dialects.rows import BILLED_AS, Fields, Reader
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, UsageFile
 from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
@@ -37,8 +37,8 @@ class FileCalls:
         self._check = check  # raises InvalidCall for one that is not wanted
         self._skip_rejected = skip_rejected
         self._in_pieces = mapping.in_pieces
-        self._dialect = mapping.reader is not None
-        self._source = _source(mapping, file.columns)
+        self._reader = mapping.reader() if mapping.reader else None
+        self._source = _source(mapping, self._reader, file.columns)
         self.rows = 0
         self.left_out = 0  # rows of a kind that the mapping does not want
         self.pieces = 0  # rows that say less about a call than another one
@@ -62,7 +62,7 @@ class FileCalls:
 
     def _calls(self) -> Iterator[Call]:
         start = self._start
-        fields_of: Callable[[Any], Iterable[Fields]] = self._source.fields if self._dialect else self._at_most_one
+        fields_of: Callable[[Any], Iterable[Fields]] = self._source.fields if self._reader else self._at_most_one
         for line, row in self._file.rows(self._reject_line):
             self.rows += 1
             calls = 0
@@ -70,7 +70,7 @@ class FileCalls:
                 for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    call = parse_call(fields)
+                    call = _call(fields)
                     self._check(call)
                     yield call
             except InvalidCall as invalid:
@@ -83,7 +83,10 @@ class FileCalls:
         return () if fields is None else (fields,)
 
     def _whole(self, pieces: Iterator[Call]) -> Iterator[Call]:
-        """Of pieces with the same request_id the one with the most output, the first of several."""
+        """Of pieces with the same request_id the one with the most output, the first of several.
+
+        Not so what the reader tells, at the end, to be another call that was written again.
+        """
         longest: dict[str, Call] = {}
         for piece in pieces:
             known = longest.setdefault(piece.request_id, piece)
@@ -94,7 +97,13 @@ class FileCalls:
                 if piece.output_tokens > known.output_tokens:
                     longest[piece.request_id] = piece
         longest.pop("", None)
-        yield from longest.values()
+        repeats = getattr(self._reader, "repeats", None)
+        is_repeated = repeats() if repeats else lambda request_id: False
+        for request_id, call in longest.items():
+            if is_repeated(request_id):
+                self.pieces += 1
+            else:
+                yield call
 
     def _reject_line(self, rejection: Rejection) -> None:
         self.rows += 1
@@ -108,9 +117,15 @@ class FileCalls:
             self.rejections.append(rejection)
 
 
-def _source(mapping: FieldMapping, columns: tuple[str, ...] | None) -> Any:
-    if mapping.reader:
-        return DialectRows(mapping.reader, mapping, columns)
+def _call(fields: Fields) -> Call:
+    billed_as = fields.pop(BILLED_AS, None)
+    call = parse_call(fields)
+    return CallBilledOtherwise(*call) if billed_as else call
+
+
+def _source(mapping: FieldMapping, reader: Reader | None, columns: tuple[str, ...] | None) -> Any:
+    if reader:
+        return DialectRows(reader, mapping, columns)
     return Keys(mapping) if columns is None else Columns(mapping, columns)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aggregates.ingest.dialects.rows import Fields, Reader
-from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, find, quoted
+from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, gather, quoted, terms_of
 
 
 class DialectRows:
@@ -12,9 +12,10 @@ class DialectRows:
 
     def __init__(self, reader: Reader, mapping: FieldMapping, columns: Sequence[str] | None) -> None:
         self._reader = reader
+        self._terms = {name: terms_of(name, path, columns or ()) for name, path in mapping.paths.items()}
         self._mapping = mapping
         self._columns = columns
-        self._not_found = dict.fromkeys(mapping.paths.values())
+        self._not_found = dict.fromkeys(term for terms in self._terms.values() for term in terms)
         self.unused: list[str] = []  # a dialect has its own reasons
         for column in self._not_found if columns is not None else ():
             if column not in (columns or ()):
@@ -29,10 +30,9 @@ class DialectRows:
         """Of each call that the row tells of; raises InvalidCall."""
         named: dict[str, Any] = row if self._columns is None else dict(zip(self._columns, row, strict=True))
         mapped: Fields = dict(self._mapping.values)
-        for name, path in self._mapping.paths.items():
-            value = find(named, path)
+        for name, terms in self._terms.items():
+            value = gather(named, name, terms, self._not_found)
             if value is not MISSING:
                 mapped[name] = value
-                self._not_found.pop(path, None)
         for fields in self._reader(named):
             yield {**fields, **mapped}

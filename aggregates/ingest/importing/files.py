@@ -1,9 +1,8 @@
-"""Reading files of usage: rows out of CSV or JSONL, plain or gzip, one at a time and in flat memory."""
+"""Reading files of usage: rows out of CSV or JSON, plain or gzip, one at a time and in flat memory."""
 
 import csv
 import gzip
 import io
-import json
 import os
 import stat
 import sys
@@ -11,15 +10,20 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import chain
 from typing import Any
+
+from aggregates.ingest.importing.decoding import decoder, explained
+from aggregates.ingest.importing.documents import BrokenDocument, documents, is_beginning
 
 MAX_LINE = 10_000_000  # characters of a line, and of a CSV field that spans lines
 STDIN = 0  # the file descriptor
 GZIP = b"\x1f"  # the first byte of gzip data, and of no text
 
-Row = list[str] | dict[str, Any]  # of CSV: in the order of its columns; of JSONL: an object
+HEAD_ROWS, HEAD_CHARACTERS = 1000, 20_000_000  # that are looked at to recognise a file
+
+Row = list[str] | dict[str, Any]  # of CSV: in the order of its columns; of JSON: an object
+_Item = tuple[int, Row | str]  # a row, or why it is none, with its line
 
 
 class UnreadableFile(Exception):
@@ -59,24 +63,34 @@ def open_usage_file(path: str) -> Iterator["UsageFile"]:
 
 
 class UsageFile:
-    """Rows of a text out of a stream of bytes; `columns` are the names in CSV's header, None for JSONL."""
+    """Rows of a text out of a stream of bytes; `columns` are the names in CSV's header, None for JSON.
+
+    JSON is an object a line, or else an array of objects, or objects over several lines each.
+    """
 
     def __init__(self, stream: io.BufferedReader, text: io.TextIOWrapper) -> None:
         self._stream = stream
         self.size = _size(stream)
-        lines = _lines(text)
-        self._first_line, first = next(((n, line) for n, line in enumerate(lines, 1) if not _blank(line)), (1, ""))
-        self._lines = chain([first], lines)
+        self._line = 0  # that was read last
+        self._text = text
+        lines = self._lines()
+        first = next((line for line in lines if not _blank(line)), "")
+        self._first_line = max(self._line, 1)
+        self._head: list[_Item] = []  # what was looked at and is still to be read
+        self._characters = 0  # of JSON that was read
         self.columns: tuple[str, ...] | None = None
         if not first:
             raise UnreadableFile("the file is empty")
         start = first.lstrip()[0]
-        if start == "[":
-            raise UnreadableFile(f"line {self._first_line}: expected one JSON object a line, not an array of them")
-        if start != "{":
+        if start == "[" or (start == "{" and is_beginning(first)):
+            self._items = self._documents(first)
+        elif start == "{":
+            self._items = self._objects(chain([first], lines))
+        else:
             csv.field_size_limit(MAX_LINE)
-            self._reader = csv.reader(self._lines, strict=True)
+            self._reader = csv.reader(chain([first], lines), strict=True)
             self.columns = self._header()
+            self._items = self._records(len(self.columns))
 
     def position(self) -> int:
         """How many of the file's `size` bytes have been read."""
@@ -84,7 +98,21 @@ class UsageFile:
 
     def rows(self, reject: Reject) -> Iterator[tuple[int, Row]]:
         """Each row with the line that it starts on. What is no row goes to `reject`, which may raise to end it all."""
-        return self._objects(reject) if self.columns is None else self._records(reject, len(self.columns))
+        for line, row in chain(self._head, self._items):
+            if isinstance(row, str):
+                reject(Rejection(line, row))
+            else:
+                yield line, row
+
+    def first_rows(self) -> Iterator[Row]:
+        """Some of the first rows, to look at: `rows` still gives them all, if it is called afterwards."""
+        while len(self._head) < HEAD_ROWS and self._characters < HEAD_CHARACTERS:
+            item = next(self._items, None)
+            if item is None:
+                return
+            self._head.append(item)
+            if not isinstance(item[1], str):
+                yield item[1]
 
     def _header(self) -> tuple[str, ...]:
         place = f"line {self._first_line}"
@@ -98,7 +126,7 @@ class UsageFile:
             raise UnreadableFile(f"{place}: expected column names that differ, got “{twice[0]}” twice")
         return columns
 
-    def _records(self, reject: Reject, width: int) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, width: int) -> Iterator[_Item]:
         reader = self._reader
         while True:
             line = self._first_line + reader.line_num
@@ -107,63 +135,57 @@ class UsageFile:
             except StopIteration:
                 return
             except csv.Error as error:
-                reject(Rejection(line, f"expected CSV: {error}"))
+                yield line, f"expected CSV: {error}"
                 continue
             if len(row) == width:
                 yield line, row
             elif not _blank("".join(row)) or len(row) > 1:
-                reject(Rejection(line, f"expected {width} columns, got {len(row)}"))
+                yield line, f"expected {width} columns, got {len(row)}"
 
-    def _objects(self, reject: Reject) -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in enumerate(self._lines, start=self._first_line):
+    def _objects(self, lines: Iterator[str]) -> Iterator[_Item]:
+        for number, line in enumerate(lines, start=self._first_line):
             if _blank(line):
                 continue
+            self._characters += len(line)
             try:
-                row = parse_object(line)
-            except ValueError as error:
-                reject(Rejection(number, str(error)))
-            else:
-                yield number, row
+                yield number, _object(decoder.decode(line))
+            except (ValueError, ArithmeticError, RecursionError) as error:
+                yield number, explained(error)
 
+    def _documents(self, first: str) -> Iterator[_Item]:
+        try:
+            for line, value, length in documents(first, self._first_line, self._read):
+                self._characters += length
+                yield line, _object(value)
+        except BrokenDocument as broken:
+            raise UnreadableFile(str(broken)) from None
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
-
-
-# Fractions become Decimal: a float would not be the number that was written.
-_decode = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse).decode
-
-
-def parse_object(line: str) -> dict[str, Any]:
-    """The JSON object on a line; raises ValueError with what was expected."""
-    try:
-        row = _decode(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"expected JSON: {error.msg} at character {error.pos + 1}") from None
-    except RecursionError:
-        raise ValueError("expected JSON with less nesting") from None
-    except (ValueError, ArithmeticError):
-        raise ValueError("expected JSON without NaN, Infinity and numbers of thousands of digits") from None
-    if not isinstance(row, dict):
-        raise ValueError("expected a JSON object")
-    return row
-
-
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines, with their ends. Bytes that are not UTF-8 stay in them as lone surrogates."""
-    number = 0
-    try:
-        while line := text.readline(MAX_LINE + 1):
-            number += 1
-            if len(line) > MAX_LINE:
-                raise UnreadableFile(f"line {number}: expected at most {MAX_LINE:,} characters")
+    def _lines(self) -> Iterator[str]:
+        """The lines, with their ends. Bytes that are not UTF-8 stay in them as lone surrogates."""
+        while line := self._guarded(self._text.readline, MAX_LINE + 1):
+            self._line += 1
+            if len(line) > MAX_LINE and not line.startswith("["):  # an array may be one line
+                raise UnreadableFile(f"line {self._line}: expected at most {MAX_LINE:,} characters")
             yield line
-    except EOFError:
-        raise UnreadableFile(f"after line {number}: the gzip data ends too early") from None
-    except (gzip.BadGzipFile, zlib.error):
-        raise UnreadableFile(f"after line {number}: the gzip data is damaged") from None
-    except OSError as error:
-        raise UnreadableFile(f"after line {number}: {error.strerror}") from None
+
+    def _read(self, characters: int) -> str:
+        chunk = self._guarded(self._text.read, characters)
+        self._line += chunk.count("\n")
+        return chunk
+
+    def _guarded(self, read: Callable[[int], str], characters: int) -> str:
+        try:
+            return read(characters)
+        except EOFError:
+            raise UnreadableFile(f"after line {self._line}: the gzip data ends too early") from None
+        except (gzip.BadGzipFile, zlib.error):
+            raise UnreadableFile(f"after line {self._line}: the gzip data is damaged") from None
+        except OSError as error:
+            raise UnreadableFile(f"after line {self._line}: {error.strerror}") from None
+
+
+def _object(value: object) -> dict[str, Any] | str:
+    return value if isinstance(value, dict) else "expected a JSON object"
 
 
 def _blank(line: str) -> bool:

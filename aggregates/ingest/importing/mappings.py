@@ -1,17 +1,18 @@
 """Mappings: which field of a call comes from where in the rows of somebody's file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED
+from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED, InvalidCall
 from aggregates.domain.formats import excerpt
 from aggregates.ingest.dialects.rows import Fields, Reader
 
 MAX_SHOWN = 50  # names of unused keys: a file may have new ones in every row
 MISSING = object()
+NUMBERS = {"latency_ms", "cost", *(name for name in FIELDS if name.endswith("_tokens"))}  # that can be added up
 
 
 class MappingError(Exception):
@@ -29,9 +30,10 @@ class Only(NamedTuple):
 class FieldMapping:
     """Where fields come from: `paths` by CSV column or JSON path, `values` the same for every row.
 
-    Other fields come from the column or key of their own name, unless `own_names` is false, or from what the `reader`
-    of a dialect makes of the row. With `start`, timestamps are seconds from then. With `in_pieces`, rows of the same
-    request_id are pieces of one call, and the one with the most output tokens is the call.
+    A path “a+b” adds up a and b, for a field that is a number. Other fields come from the column or key of their own
+    name, unless `own_names` is false, or from what the `reader` of a dialect, made for each file, makes of the row.
+    With `start`, timestamps are seconds from then. With `in_pieces`, rows of the same request_id are pieces of one
+    call, and the one with the most output tokens is the call.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +41,7 @@ class FieldMapping:
     own_names: bool = True
     start: datetime | None = None
     only: Only | None = None
-    reader: Reader | None = None
+    reader: Callable[[], Reader] | None = None
     in_pieces: bool = False
 
     def overridden(self, paths: Mapping[str, str], values: Mapping[str, str], start: datetime | None) -> "FieldMapping":
@@ -88,7 +90,8 @@ class Columns:
     def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
         self._mapping = mapping
         paths = {**{name: name for name in mapping.of_own_name() if name in columns}, **mapping.paths}
-        used = [*paths.values(), *([mapping.only.path] if mapping.only else [])]
+        self._sources = [(name, terms_of(name, paths[name], columns)) for name in FIELDS if name in paths]
+        used = [*(term for _, terms in self._sources for term in terms), *([mapping.only.path] if mapping.only else [])]
         named = ", ".join(map(quoted, columns))
         for column in used:
             if column not in columns:
@@ -99,7 +102,7 @@ class Columns:
                     f"no column is called {name}: say which it is with --map {name}=COLUMN"
                     f"{' or --set model=NAME' if name == 'model' else ''}; the columns are: {named}"
                 )
-        self._sources = [(name, columns.index(paths[name])) for name in FIELDS if name in paths]
+        self._indexes = [(name, [columns.index(term) for term in terms]) for name, terms in self._sources]
         self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None
         self.unused = [column for column in columns if column not in used]
         self.never_found: list[str] = []
@@ -108,7 +111,7 @@ class Columns:
         """None if the row is of a kind that is left out."""
         if self._only and row[self._only[0]] != self._only[1]:
             return None
-        return {**self._mapping.values, **{name: row[index] for name, index in self._sources}}
+        return {**self._mapping.values, **{name: _joined(name, [row[i] for i in at]) for name, at in self._indexes}}
 
 
 class Keys:
@@ -117,8 +120,10 @@ class Keys:
     def __init__(self, mapping: FieldMapping) -> None:
         self._mapping = mapping
         self._paths = {**{name: name for name in mapping.of_own_name()}, **mapping.paths}
-        self._not_found = dict.fromkeys(mapping.paths.values())
-        self._used = {*self._paths.values(), *([mapping.only.path] if mapping.only else [])}
+        self._terms = {name: terms_of(name, path) for name, path in self._paths.items()}
+        self._not_found = dict.fromkeys(term for name in mapping.paths for term in self._terms[name])
+        every = (term for terms in self._terms.values() for term in terms)
+        self._used = {*every, *([mapping.only.path] if mapping.only else [])}
         self._nested = {path[:end] for path in self._used for end in range(len(path)) if path[end] == "."}
         self._unused: dict[str, None] = {}
 
@@ -137,11 +142,10 @@ class Keys:
             return None
         self._note_unused(row, "")
         fields: Fields = dict(self._mapping.values)
-        for name, path in self._paths.items():
-            value = find(row, path)
+        for name, terms in self._terms.items():
+            value = gather(row, name, terms, self._not_found)
             if value is not MISSING:
                 fields[name] = value
-                self._not_found.pop(path, None)
         return fields
 
     def _note_unused(self, row: dict[str, Any], prefix: str) -> None:
@@ -153,6 +157,37 @@ class Keys:
                 self._note_unused(value, f"{path}.")
             elif len(self._unused) <= MAX_SHOWN:  # one more tells that there are more
                 self._unused[path] = None
+
+
+def terms_of(name: str, path: str, columns: Sequence[str] = ()) -> list[str]:
+    """The paths that a path “a+b” adds up; the path itself where the field is no number, or a column is called so."""
+    if name not in NUMBERS or path in columns or "+" not in path:
+        return [path]
+    return [term.strip() for term in path.split("+")]
+
+
+def gather(row: dict[str, Any], name: str, terms: Sequence[str], not_found: dict[str, None]) -> object:
+    """What a field has at these paths, MISSING if nothing; takes those that were found out of `not_found`."""
+    found = []
+    for term in terms:
+        value = find(row, term)
+        if value is not MISSING:
+            found.append(value)
+            not_found.pop(term, None)
+    return _joined(name, found) if found else MISSING
+
+
+def _joined(name: str, values: Sequence[object]) -> object:
+    """The one value, or the sum of the numbers that are given among several; raises InvalidCall."""
+    if len(values) == 1:
+        return values[0]
+    given = [value for value in values if value is not None and value != ""]
+    try:
+        if any(isinstance(value, bool) for value in given):
+            raise ValueError
+        return sum((Decimal(str(value).strip()) for value in given), Decimal()) if given else None
+    except (ValueError, ArithmeticError):
+        raise InvalidCall(name, "expected numbers to add up") from None
 
 
 def find(row: dict[str, Any], path: str) -> object:

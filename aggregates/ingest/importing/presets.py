@@ -1,9 +1,23 @@
-"""Mappings that come with the site, for `import_usage --preset NAME`."""
+"""Formats of files that the site knows, for `import_usage --preset NAME`, and how each of them is recognised."""
 
 from dataclasses import dataclass
 
-from aggregates.ingest.dialects import claude_code, litellm, openai_usage
+from aggregates.ingest.dialects import (
+    anthropic_usage,
+    bedrock,
+    claude_code,
+    codex,
+    cursor,
+    gemini_cli,
+    helicone,
+    langfuse,
+    litellm,
+    openai_usage,
+    openrouter,
+)
+from aggregates.ingest.dialects.rows import Reader
 from aggregates.ingest.importing.mappings import FieldMapping, Only
+from aggregates.ingest.importing.signs import Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +27,32 @@ class Preset:
     name: str
     about: str
     mapping: FieldMapping
+    signs: Signs
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Files that are recognised so that it can be said why they are not read."""
+
+    about: str
+    reason: str
+    signs: Signs
+
+
+def _read(reader: Reader) -> FieldMapping:
+    """By a reader that remembers nothing from one row to the next."""
+    return FieldMapping(own_names=False, reader=lambda: reader)
+
+
+# Fields by our own names: less is asked of such a file than of the others, so it is one of these only if of no other.
+OWN = Preset(
+    "calls",
+    "fields by their own names, as without a preset",
+    FieldMapping(),
+    Signs(columns=(("timestamp", "model"),), keys=(("timestamp", "model"),)),
+)
 PRESETS = (
-    Preset("calls", "fields by their own names, as without a preset", FieldMapping()),
+    OWN,
     Preset(
         "aider",
         "analytics log of the coding assistant aider (aider --analytics-log FILE)",
@@ -33,20 +69,130 @@ PRESETS = (
             own_names=False,
             only=Only("event", "message_send"),  # its other events are of the program, and no calls
         ),
+        Signs(keys=(("event", "properties", "time"),)),
+    ),
+    Preset(
+        "anthropic-usage",
+        "pages or buckets of Anthropic's usage API, and the usage export of its Console",
+        _read(anthropic_usage.read),
+        Signs(
+            columns=(("usage_date_utc", "model_version", "usage_output_tokens"),),
+            keys=(("data[].results[].uncached_input_tokens",), ("starting_at", "results[].uncached_input_tokens")),
+        ),
+    ),
+    Preset(
+        "bedrock",
+        "invocation log of Amazon Bedrock",
+        _read(bedrock.read),
+        Signs(keys=(("schemaType=ModelInvocationLog",), ("modelId", "input.inputTokenCount"))),
     ),
     Preset(
         "claude-code",
-        "session logs of Claude Code (~/.claude/projects/*/*.jsonl)",
-        FieldMapping(own_names=False, reader=claude_code.read, in_pieces=True),
+        "session logs of Claude Code (~/.claude/projects/**/*.jsonl)",
+        FieldMapping(own_names=False, reader=claude_code.Sessions, in_pieces=True),
+        Signs(keys=(("type=assistant", "message.usage", "message.model"),)),
+    ),
+    Preset(
+        "codex",
+        "session files of Codex CLI (~/.codex/sessions/**/rollout-*.jsonl)",
+        FieldMapping(own_names=False, reader=codex.Sessions, in_pieces=True),
+        Signs(
+            keys=(
+                ("type=session_meta", "payload"),
+                ("type=turn_context", "payload"),
+                ("type=event_msg", "payload.type=token_count"),
+            )
+        ),
+    ),
+    Preset(
+        "cursor",
+        "usage events of Cursor, as its dashboard exports them",
+        _read(cursor.read),
+        Signs(
+            columns=(
+                ("Date", "Model", "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read", "Output Tokens"),
+            )
+        ),
+    ),
+    Preset(
+        "gemini-cli",
+        "session files of Gemini CLI (~/.gemini/tmp/*/chats/session-*)",
+        FieldMapping(own_names=False, reader=gemini_cli.Sessions, in_pieces=True),
+        Signs(keys=(("sessionId", "projectHash"), ("type=gemini", "tokens"))),
+    ),
+    Preset(
+        "helicone",
+        "requests that Helicone's export tool or API gives",
+        _read(helicone.read),
+        Signs(
+            columns=(("request_created_at", "prompt_tokens", "completion_tokens"),),
+            keys=(("request_created_at", "response_status"), ("data[].request_created_at",)),
+        ),
+    ),
+    Preset(
+        "langfuse",
+        "observations that Langfuse exports",
+        _read(langfuse.read),
+        Signs(
+            columns=(
+                ("id", "trace_id", "type", "start_time", "usage_details"),
+                ("id", "traceId", "type", "startTime", "usageDetails"),
+                ("id", "traceId", "type", "startTime", "promptTokens"),
+            ),
+            keys=(
+                ("id", "trace_id", "type", "start_time"),
+                ("id", "traceId", "type", "startTime"),
+                ("data[].traceId", "data[].type", "data[].startTime"),
+            ),
+        ),
     ),
     Preset(
         "litellm",
         "events of LiteLLM's loggers, and rows of its table LiteLLM_SpendLogs",
-        FieldMapping(own_names=False, reader=litellm.read),
+        _read(litellm.read),
+        Signs(
+            columns=(("startTime", "spend", "model"),),
+            keys=(("startTime", "call_type"), ("startTime", "response_cost"), ("startTime", "spend")),
+        ),
     ),
     Preset(
         "openai-usage-export",
         "pages or buckets of OpenAI's usage API, and the export of its usage page",
-        FieldMapping(own_names=False, reader=openai_usage.read),
+        _read(openai_usage.read),
+        Signs(
+            columns=(("start_time", "end_time", "num_model_requests"),),
+            keys=(
+                ("data[].results[].num_model_requests",),
+                ("results[].num_model_requests",),
+                ("num_model_requests", "start_time"),
+            ),
+        ),
+    ),
+    Preset(
+        "openrouter",
+        "activity that OpenRouter exports, a row a generation",
+        _read(openrouter.read),
+        Signs(columns=(("generation_id", "created_at", "cost_total", "model_permaslug"),)),
+    ),
+)
+REFUSALS = (
+    Refusal(
+        "costs of OpenAI",
+        openai_usage.COSTS,
+        Signs(
+            columns=(("start_time", "amount_value", "amount_currency"),),
+            keys=(
+                ("data[].results[].object=organization.costs.result",),
+                ("results[].object=organization.costs.result",),
+            ),
+        ),
+    ),
+    Refusal(
+        "cost report of Anthropic",
+        anthropic_usage.COSTS,
+        Signs(
+            columns=(("usage_date_utc", "cost_usd"),),
+            keys=(("data[].starting_at", "data[].results[].amount"), ("starting_at", "results[].amount")),
+        ),
     ),
 )

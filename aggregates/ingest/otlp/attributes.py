@@ -1,119 +1,243 @@
-"""What attributes of spans say, in the words of several conventions: the first one that is there counts.
+"""What attributes of spans say, a row an attribute: of texts the first that is there counts, of numbers the largest.
 
-OpenTelemetry's GenAI conventions come first, newest names first; then OpenInference (`llm.`, `embedding.`), OpenLLMetry
-(`traceloop.`, `llm.usage.`) and Vercel's AI SDK (`ai.`).
+The client behind each is one that was seen to send it; others may, too. Where a field has several, the newest names of
+OpenTelemetry's GenAI conventions come first, then the older ones, then those of other conventions and clients.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "operation": (
-        "gen_ai.workflow.name",
-        "gen_ai.agent.name",
-        "traceloop.workflow.name",
-        "ai.telemetry.functionId",
-        "gen_ai.operation.name",
-        "llm.request.type",
-        "openinference.span.kind",
+
+class Attribute(NamedTuple):
+    """A name that means a field, and which client sends it."""
+
+    field: str
+    name: str
+    client: str
+
+
+def _rows(field: str, *named: tuple[str, str]) -> Iterator[Attribute]:
+    return (Attribute(field, name, client) for name, client in named)
+
+
+CONVENTIONS = "OpenTelemetry GenAI conventions"
+LITELLM_V1, LITELLM_V2 = "LiteLLM 1.106, callback otel", "LiteLLM 1.106, callback otel_v2"
+AI_6, AI_5, AI_4 = "Vercel AI SDK 6", "Vercel AI SDK 5", "Vercel AI SDK 4"
+OPENINFERENCE, OPENLLMETRY = "OpenInference 0.1", "OpenLLMetry 0.62"
+OPENLLMETRY_OLD, OPENLIT, PYDANTIC_AI = "OpenLLMetry before 0.40", "OpenLIT 1.45", "pydantic-ai 1"
+LANGSMITH, LANGFUSE, LOGFIRE = "langsmith 0.4", "Langfuse SDK 5", "Logfire 5"
+STRANDS, OTHERS = "Strands Agents 1", "several, and not tried"
+
+ATTRIBUTES: tuple[Attribute, ...] = (
+    # The app's own names come before the kind of the call, which is made one by `ingest.operations`.
+    *_rows(
+        "operation",
+        ("gen_ai.workflow.name", CONVENTIONS),
+        ("gen_ai.agent.name", CONVENTIONS),
+        ("traceloop.workflow.name", OPENLLMETRY),
+        ("ai.telemetry.functionId", AI_6),
     ),
-    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
-    "model": (
-        "gen_ai.response.model",
-        "gen_ai.request.model",
-        "llm.model_name",
-        "embedding.model_name",
-        "ai.response.model",
-        "ai.model.id",
-        "llm.response.model",
-        "llm.request.model",
+    *_rows(
+        "kind",
+        ("gen_ai.operation.name", CONVENTIONS),
+        ("llm.request.type", OPENLLMETRY_OLD),
+        ("langfuse.observation.type", LANGFUSE),
+        ("openinference.span.kind", OPENINFERENCE),
+        ("langsmith.span.kind", LANGSMITH),
+        ("ai.operationId", AI_6),
     ),
-    "request_id": ("gen_ai.response.id", "ai.response.id"),
-    "input_tokens": (
-        "gen_ai.usage.input_tokens",
-        "gen_ai.usage.prompt_tokens",
-        "llm.token_count.prompt",
-        "llm.usage.prompt_tokens",
-        "ai.usage.inputTokens",
-        "ai.usage.promptTokens",
-        "ai.usage.tokens",
+    *_rows(
+        "provider",
+        ("gen_ai.provider.name", CONVENTIONS),
+        ("gen_ai.system", "OpenTelemetry GenAI conventions before 1.37"),
+        ("llm.provider", OPENINFERENCE),
+        ("llm.system", OPENINFERENCE),
+        ("ai.model.provider", AI_6),
     ),
-    "cached_tokens": (
-        "gen_ai.usage.cache_read.input_tokens",
-        "gen_ai.usage.cache_read_input_tokens",
-        "gen_ai.usage.input_tokens.cached",
-        "llm.token_count.prompt_details.cache_read",
-        "llm.usage.cache_read_input_tokens",
-        "ai.usage.cachedInputTokens",
+    *_rows(
+        "model",
+        ("gen_ai.response.model", CONVENTIONS),
+        ("gen_ai.request.model", CONVENTIONS),
+        ("llm.model_name", OPENINFERENCE),
+        ("embedding.model_name", OPENINFERENCE),
+        ("reranker.model_name", OPENINFERENCE),
+        ("ai.response.model", AI_6),
+        ("ai.model.id", AI_6),
+        ("langfuse.observation.model.name", LANGFUSE),
+        ("llm.response.model", OPENLLMETRY_OLD),
+        ("llm.request.model", OPENLLMETRY_OLD),
     ),
-    "cache_write_tokens": (
-        "gen_ai.usage.cache_write.input_tokens",
-        "gen_ai.usage.cache_creation.input_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "gen_ai.usage.cache_write_input_tokens",
-        "gen_ai.usage.input_tokens.cache_write",
-        "llm.token_count.prompt_details.cache_write",
-        "llm.usage.cache_creation_input_tokens",
+    *_rows("request_id", ("gen_ai.response.id", CONVENTIONS), ("ai.response.id", AI_6)),
+    *_rows(
+        "user_id",
+        ("user.id", CONVENTIONS),
+        ("enduser.id", "OpenTelemetry conventions before 1.25"),
+        ("enduser.pseudo.id", "OpenTelemetry conventions 1.31"),
+        ("langfuse.user.id", LANGFUSE),
+        ("traceloop.association.properties.user_id", OPENLLMETRY),
+        ("langsmith.metadata.user_id", LANGSMITH),
+        ("ai.telemetry.metadata.userId", AI_6),
+        ("litellm.metadata.user_api_key_user_id", LITELLM_V2),
+        ("metadata.user_api_key_user_id", LITELLM_V1),
+        ("litellm.metadata.user_api_key_end_user_id", LITELLM_V2),
+        ("metadata.user_api_key_end_user_id", LITELLM_V1),
+        ("gen_ai.request.user", OPENLIT),
+        ("ai.telemetry.metadata.user_id", AI_6),
+        ("langfuse.trace.user_id", "Langfuse SDK 3"),
+        ("lmnr.association.properties.user_id", "Laminar 0.7"),
     ),
-    "output_tokens": (
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.completion_tokens",
-        "llm.token_count.completion",
-        "llm.usage.completion_tokens",
-        "ai.usage.outputTokens",
-        "ai.usage.completionTokens",
+    *_rows("project", ("service.name", "OpenTelemetry resources")),
+    *_rows(
+        "cost",
+        ("gen_ai.usage.cost", OPENLIT),
+        ("gen_ai.usage.total_cost", "OpenRouter Broadcast"),
+        ("operation.cost", PYDANTIC_AI),
+        ("gen_ai.cost.total_cost", LITELLM_V1),
+        ("litellm.cost.total", LITELLM_V2),
+        ("litellm.response.cost", OTHERS),
+        ("llm.usage.total_cost", OTHERS),
+        ("llm.cost.total", OPENINFERENCE),
+        ("gen_ai.usage.cost_usd", OTHERS),
     ),
-    "reasoning_tokens": (
-        "gen_ai.usage.reasoning.output_tokens",
-        "gen_ai.usage.reasoning_tokens",
-        "gen_ai.usage.output_tokens.reasoning",
-        "llm.token_count.completion_details.reasoning",
-        "llm.usage.reasoning_tokens",
-        "ai.usage.reasoningTokens",
+    *_rows(
+        "input",
+        ("gen_ai.usage.input_tokens", CONVENTIONS),
+        ("gen_ai.usage.prompt_tokens", "OpenTelemetry GenAI conventions before 1.27"),
+        ("llm.token_count.prompt", OPENINFERENCE),
+        ("llm.usage.prompt_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.inputTokens", AI_6),
+        ("ai.usage.promptTokens", AI_4),
+        ("ai.usage.tokens", "Vercel AI SDK 6, embed"),
     ),
-    "user_id": (
-        "user.id",
-        "enduser.id",
-        "traceloop.association.properties.user_id",
-        "ai.telemetry.metadata.userId",
+    *_rows(
+        "cached",
+        ("gen_ai.usage.cache_read.input_tokens", CONVENTIONS),
+        ("gen_ai.usage.cache_read_input_tokens", OPENLLMETRY),
+        ("gen_ai.usage.input_tokens.cached", "Sentry SDK 10"),
+        ("gen_ai.usage.details.cache_read_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.cache_read_input_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.cached_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.cached_content_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.cache_read_tokens", OTHERS),
+        ("gen_ai.usage.cached_tokens", OTHERS),
+        ("gen_ai.usage.cached_input_tokens", OTHERS),
+        ("gen_ai.usage.prompt_tokens_details.cached_tokens", OTHERS),
+        ("gen_ai.usage.input_tokens_details.cached_tokens", OTHERS),
+        ("gen_ai.usage.prompt_tokens_details.cache_read", OPENLIT),
+        ("gen_ai.usage.input_token_details.cache_read", OTHERS),
+        ("gen_ai.usage.experimental.cached_tokens", "Google ADK 1"),
+        ("llm.token_count.prompt_details.cache_read", OPENINFERENCE),
+        ("llm.usage.cache_read_input_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.inputTokenDetails.cacheReadTokens", AI_6),
+        ("ai.usage.cachedInputTokens", AI_5),
     ),
-    "project": ("service.name",),
-    "cost": ("gen_ai.usage.cost", "llm.cost.total"),
+    *_rows(
+        "cache_write",
+        ("gen_ai.usage.cache_write.input_tokens", "OpenTelemetry GenAI conventions 1.41"),
+        ("gen_ai.usage.cache_creation.input_tokens", CONVENTIONS),
+        ("gen_ai.usage.cache_creation_input_tokens", OPENLLMETRY),
+        ("gen_ai.usage.cache_write_input_tokens", STRANDS),
+        ("gen_ai.usage.input_tokens.cache_write", "Sentry SDK 10"),
+        ("gen_ai.usage.details.cache_write_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.cache_creation_input_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.cache_creation_tokens", OTHERS),
+        ("gen_ai.usage.cache_write_tokens", OTHERS),
+        ("gen_ai.usage.prompt_tokens_details.cache_write", OPENLIT),
+        ("gen_ai.usage.input_token_details.cache_creation", OTHERS),
+        ("llm.token_count.prompt_details.cache_write", OPENINFERENCE),
+        ("llm.usage.cache_creation_input_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.inputTokenDetails.cacheWriteTokens", AI_6),
+    ),
+    *_rows("cache_write_5m", ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", "anthropic 2.14")),
+    *_rows("cache_write_1h", ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens", "anthropic 2.14")),
+    *_rows(
+        "output",
+        ("gen_ai.usage.output_tokens", CONVENTIONS),
+        ("gen_ai.usage.completion_tokens", "OpenTelemetry GenAI conventions before 1.27"),
+        ("llm.token_count.completion", OPENINFERENCE),
+        ("llm.usage.completion_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.outputTokens", AI_6),
+        ("ai.usage.completionTokens", AI_4),
+    ),
+    *_rows(
+        "reasoning",
+        ("gen_ai.usage.reasoning.output_tokens", CONVENTIONS),
+        ("gen_ai.usage.reasoning_tokens", OPENLLMETRY),
+        ("gen_ai.usage.output_tokens.reasoning", "Sentry SDK 10"),
+        ("gen_ai.usage.details.reasoning_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.thoughts_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.details.thinking_tokens", PYDANTIC_AI),
+        ("gen_ai.usage.experimental.reasoning_tokens", "Google ADK 1"),
+        ("gen_ai.usage.completion_tokens_details.reasoning_tokens", OTHERS),
+        ("gen_ai.usage.output_tokens_details.reasoning_tokens", OTHERS),
+        ("gen_ai.usage.completion_tokens_details.reasoning", OPENLIT),
+        ("gen_ai.usage.output_token_details.reasoning", OTHERS),
+        ("llm.token_count.completion_details.reasoning", OPENINFERENCE),
+        ("llm.usage.reasoning_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.outputTokenDetails.reasoningTokens", AI_6),
+        ("ai.usage.reasoningTokens", AI_5),
+    ),
+    *_rows(
+        "total",
+        ("gen_ai.usage.total_tokens", OPENLLMETRY),
+        ("llm.token_count.total", OPENINFERENCE),
+        ("llm.usage.total_tokens", OPENLLMETRY_OLD),
+        ("ai.usage.totalTokens", AI_5),
+    ),
+    *_rows("tools", ("gen_ai.usage.details.tool_use_prompt_tokens", PYDANTIC_AI)),
+    # Texts that hold an object of counts: they are read within limits, and none of them is kept.
+    *_rows(
+        "usage",
+        ("langfuse.observation.usage_details", LANGFUSE),
+        ("gen_ai.usage.raw", LOGFIRE),
+        ("gen_ai.usage.input_token_details", LANGSMITH),
+        ("gen_ai.usage.output_token_details", LANGSMITH),
+        ("ai.response.providerMetadata", AI_5),
+    ),
+    *_rows("costs", ("langfuse.observation.cost_details", LANGFUSE)),
+    *_rows("parameters", ("llm.invocation_parameters", OPENINFERENCE)),
+    *_rows(
+        "failure",
+        ("error.type", CONVENTIONS),
+        ("langfuse.observation.level", LANGFUSE),
+    ),
+)
+FIELD_OF: Mapping[str, str] = {row.name: row.field for row in ATTRIBUTES}
+NAMES: Mapping[str, tuple[str, ...]] = {
+    field: tuple(row.name for row in ATTRIBUTES if row.field == field) for field in dict.fromkeys(FIELD_OF.values())
 }
-# Cache writes by how long they are kept, where their sum is not told.
-CACHE_WRITE_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
-CACHE_WRITE_PARTS = ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", CACHE_WRITE_1H)
-ERROR = "error.type"
+NUMBERS = (
+    *("input", "cached", "cache_write", "cache_write_5m", "cache_write_1h", "tools", "output", "reasoning", "total"),
+)
+DOCUMENTS = frozenset(row.name for row in ATTRIBUTES if row.field in ("usage", "costs", "parameters"))
+PARAMETERS_OF_MODEL = ("model", "model_name", "modelId", "model_id")  # in the parameters of a call
+LEVEL_OF_FAILURE = "ERROR"  # of langfuse.observation.level; its other levels are no failures
 
 # What a span is about, and which of that are calls to a model. Others repeat the usage of the calls within them.
-KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "ai.operationId",
-        (
-            "ai.generateText.doGenerate",
-            "ai.streamText.doStream",
-            "ai.generateObject.doGenerate",
-            "ai.streamObject.doStream",
-            "ai.embed.doEmbed",
-            "ai.embedMany.doEmbed",
-        ),
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "ai.operationId": (
+        *("ai.generateText.doGenerate", "ai.streamText.doStream", "ai.generateObject.doGenerate"),
+        *("ai.streamObject.doStream", "ai.embed.doEmbed", "ai.embedMany.doEmbed"),
     ),
-    ("gen_ai.operation.name", ("chat", "text_completion", "generate_content", "embeddings", "completion", "embedding")),
-    ("llm.request.type", ("chat", "completion", "embedding", "rerank")),
-    ("openinference.span.kind", ("LLM", "EMBEDDING")),
-)
+    "gen_ai.operation.name": (
+        *("chat", "text_completion", "generate_content", "embeddings", "completion", "embedding", "responses"),
+    ),
+    "llm.request.type": (
+        *("chat", "completion", "acompletion", "embedding", "aembedding", "rerank", "arerank"),
+        *("text_completion", "atext_completion", "responses", "aresponses", "anthropic_messages"),
+    ),
+    "openinference.span.kind": ("LLM", "EMBEDDING"),
+    "langfuse.observation.type": ("generation", "embedding"),
+    "langsmith.span.kind": ("llm", "embedding"),
+    "span.type": ("llm_request",),
+}
+# These tell what each of their spans is, so one of another kind is no call, whatever else is said of it.
+EXACT_KINDS = ("ai.operationId", "openinference.span.kind", "langsmith.span.kind")
+# Here another kind is no call either, though the span may be one by what else it says.
+LISTED_KINDS = (*EXACT_KINDS, "langfuse.observation.type")
 # What only instrumentations of agents and workflows say; and operations that are no calls though they tell usage.
 AROUND = ("traceloop.span.kind",)
 NO_CALLS = (
-    *("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "plan", "retrieval"),
+    *("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "plan", "retrieval", "agent_step"),
     *("search_memory", "create_memory", "update_memory", "upsert_memory", "delete_memory"),
-)
-
-WANTED = frozenset(
-    [
-        *(name for names in FIELDS.values() for name in names),
-        *CACHE_WRITE_PARTS,
-        ERROR,
-        *(name for name, _ in KINDS),
-        *AROUND,
-    ]
 )

@@ -1,24 +1,38 @@
 """Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from aggregates.domain.calls import EPOCH, Call, InvalidCall, check_count, parse_call
+from aggregates.domain.calls import EPOCH, Call, InvalidCall
+from aggregates.domain.providers import provider_name
+from aggregates.ingest.documents import parsed
+from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import span_name
-from aggregates.ingest.otlp.attributes import AROUND, CACHE_WRITE_1H, CACHE_WRITE_PARTS, ERROR, FIELDS, KINDS, NO_CALLS
+from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
+from aggregates.ingest.otlp.assistants import CLAUDE_CODE
+from aggregates.ingest.otlp.attributes import (
+    AROUND,
+    EXACT_KINDS,
+    FIELD_OF,
+    KINDS,
+    LEVEL_OF_FAILURE,
+    LISTED_KINDS,
+    NAMES,
+    NO_CALLS,
+    PARAMETERS_OF_MODEL,
+)
+from aggregates.ingest.otlp.clients import beside_of
+from aggregates.ingest.otlp.usage import usage_fields
+from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
 MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
-NO_VALUE = object()  # for a value that is none of a call's
-
-Attributes = Mapping[str, object]
+FALSE = (False, "false")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +43,7 @@ class Seen:
     attributes: Attributes
     resource: Attributes
     scope: str
+    version: str = ""  # of the scope
 
     @property
     def name(self) -> str:
@@ -40,23 +55,36 @@ class Seen:
         return span_name(self.span.trace_id, parent) if len(parent) == SPAN_ID and any(parent) else ""
 
     @property
-    def response_id(self) -> object:
-        return first(self.attributes, FIELDS["request_id"])
+    def is_of_claude_code(self) -> bool:
+        return self.attributes.get("span.type") in KINDS["span.type"]
 
     def is_call(self) -> bool:
-        if any(name in self.attributes for name in AROUND):
+        attributes = self.attributes
+        if not attributes or any(name in attributes for name in AROUND):
             return False
-        if self.attributes.get("gen_ai.operation.name") in NO_CALLS:
+        if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
-        told = [self.attributes[name] in calls for name, calls in KINDS if name in self.attributes]
-        return any(told) or self._tells_usage() and not self._is_of_a_kind_without_calls()
+        told = {name: attributes[name] in calls for name, calls in KINDS.items() if name in attributes}
+        if any(not told.get(name, True) for name in EXACT_KINDS) or self._asks_for_what_was_made():
+            return False
+        return any(told.values()) or self._tells_usage() and not any(name in told for name in LISTED_KINDS)
 
     def _tells_usage(self) -> bool:
-        return any(first(self.attributes, FIELDS[name]) is not None for name in ("input_tokens", "output_tokens"))
+        """Whether it tells tokens: such a span is a call also where its operation is new to us."""
+        return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
 
-    def _is_of_a_kind_without_calls(self) -> bool:
-        """Elsewhere what tells usage is a call, also if its operation is new to us; these list all kinds they have."""
-        return "ai.operationId" in self.attributes or "openinference.span.kind" in self.attributes
+    def _asks_for_what_was_made(self) -> bool:
+        kind = self.attributes.get("llm.request.type")
+        return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
+
+    def has_failed(self) -> bool:
+        level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
+        return (
+            self.span.status.code == trace_pb2.Status.STATUS_CODE_ERROR
+            or "error.type" in self.attributes
+            or level == LEVEL_OF_FAILURE
+            or (self.is_of_claude_code and succeeded in FALSE)
+        )
 
 
 class Batch:
@@ -77,32 +105,67 @@ class Batch:
             yield around
             around = self._by_name.get(around.parent)
 
-    def call_of(self, seen: Seen) -> Call:
-        """The call that the span is; raises InvalidCall."""
+    def call_of(self, seen: Seen, misfits: list[Misfit]) -> Call:
+        """The call that the span is; what did not fit is added to `misfits`. Raises InvalidCall."""
         span = seen.span
         if len(span.trace_id) != TRACE_ID or len(span.span_id) != SPAN_ID or not any(span.span_id):
             raise InvalidCall("", f"expected a trace id of {TRACE_ID} bytes and a span id of {SPAN_ID}")
-        failed = span.status.code == trace_pb2.Status.STATUS_CODE_ERROR or ERROR in seen.attributes
         took = (span.end_time_unix_nano - span.start_time_unix_nano) // 1_000_000
-        service = first(seen.resource, FIELDS["project"])
-        return parse_call(
-            {
-                **{name: first(seen.attributes, FIELDS[name]) for name in ("operation", "provider", "model", "cost")},
-                **_tokens(seen.attributes),
-                "request_id": seen.response_id or seen.name,
-                "timestamp": EPOCH + timedelta(microseconds=start // 1000) if (start := _start(seen)) else None,
-                "latency_ms": took if span.end_time_unix_nano and took >= 0 else None,
-                "status": "error" if failed else "ok",
-                "user_id": self._user_of(seen),
-                "project": None if isinstance(service, str) and service.startswith(NO_SERVICE) else service,
-            }
-        )
+        fields: dict[str, object] = {
+            **(_of_claude_code(seen, misfits) if seen.is_of_claude_code else _fields(seen, misfits)),
+            "timestamp": EPOCH + timedelta(microseconds=start // 1000) if (start := _start(seen)) else None,
+            "latency_ms": took if span.end_time_unix_nano and took >= 0 else None,
+            "status": "error" if seen.has_failed() else "ok",
+            "project": project_of(seen.resource),
+        }
+        fields["user_id"] = fields.get("user_id") or self._user_of(seen)
+        return fitting_call(fields, misfits, seen.name)
 
     def _user_of(self, seen: Seen) -> object:
         """Who made the call, from the span, the nearest one around it that says so, or the program."""
         spans = [seen, *self.ancestors(seen)]
-        said = (first(attributes, FIELDS["user_id"]) for attributes in (*(s.attributes for s in spans), seen.resource))
+        said = (first(attributes, NAMES["user_id"]) for attributes in (*(s.attributes for s in spans), seen.resource))
         return next((user for user in said if user is not None), None)
+
+
+def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
+    return CLAUDE_CODE.fields({**seen.resource, **seen.attributes}, misfits)
+
+
+def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
+    attributes = seen.attributes
+    provider = _provider(attributes)
+    beside = beside_of(seen.scope, seen.version, provider, attributes)
+    return {
+        "operation": first(attributes, NAMES["operation"]) or _kind(seen),
+        "provider": provider,
+        "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
+        "request_id": first(attributes, NAMES["request_id"]),
+        **usage_fields(attributes, beside, misfits),
+    }
+
+
+def _provider(attributes: Attributes) -> str:
+    """The first that is named; frameworks that name themselves are none."""
+    named = (attributes.get(name) for name in NAMES["provider"])
+    return next((one for value in named if isinstance(value, str) and (one := provider_name(value))), "")
+
+
+def _kind(seen: Seen) -> object:
+    kind = first(seen.attributes, NAMES["kind"])
+    client = LITELLM if seen.scope.startswith(LITELLM) else ""
+    return operation_name(kind, client) if isinstance(kind, str) else kind
+
+
+def _model_asked_for(attributes: Attributes) -> object:
+    """Calls that fail name their model in their parameters only."""
+    text = first(attributes, NAMES["parameters"])
+    return None if text is None else first(parsed(text), PARAMETERS_OF_MODEL)
+
+
+def project_of(resource: Attributes) -> object:
+    service = first(resource, NAMES["project"])
+    return None if isinstance(service, str) and service.startswith(NO_SERVICE) else service
 
 
 def _start(seen: Seen) -> int:
@@ -110,60 +173,10 @@ def _start(seen: Seen) -> int:
     return start
 
 
-def _tokens(attributes: Attributes) -> dict[str, int]:
-    counts = {
-        name: _count(name, first(attributes, names)) for name, names in FIELDS.items() if name.endswith("_tokens")
-    }
-    if first(attributes, FIELDS["cache_write_tokens"]) is None:
-        counts["cache_write_tokens"] = sum(
-            _count("cache_write_tokens", attributes.get(name)) for name in CACHE_WRITE_PARTS
-        )
-    for_an_hour = _count("cache_write_1h_tokens", attributes.get(CACHE_WRITE_1H))
-    counts["cache_write_1h_tokens"] = min(for_an_hour, counts["cache_write_tokens"])
-    # By all conventions these are parts of the whole. Some send them as their providers do, beside it; where they
-    # exceed it, that is certain.
-    beside_input = counts["cached_tokens"] + counts["cache_write_tokens"]
-    if beside_input > counts["input_tokens"]:
-        counts["input_tokens"] += beside_input
-    if counts["reasoning_tokens"] > counts["output_tokens"]:
-        counts["output_tokens"] += counts["reasoning_tokens"]
-    return counts
-
-
-def _count(name: str, value: object) -> int:
-    try:
-        return 0 if value is None else check_count(value)
-    except ValueError as error:
-        raise InvalidCall(name, str(error)) from None
-
-
-def first(attributes: Attributes, names: Iterable[str]) -> object:
-    """What the first of these attributes that says something says; None if none does."""
-    return next((value for name in names if (value := attributes.get(name)) not in (None, "")), None)
-
-
 def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
     for resource_spans in request.resource_spans:
-        resource = _attributes(resource_spans.resource.attributes)
+        resource = attributes_of(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
+            scope = scope_spans.scope
             for span in scope_spans.spans:
-                yield Seen(span, _attributes(span.attributes), resource, scope_spans.scope.name)
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> object:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value
-        case "int_value":
-            return value.int_value
-        case "bool_value":
-            return value.bool_value
-        case "double_value":
-            return Decimal(repr(value.double_value))
-        case None:
-            return None
-    return NO_VALUE
+                yield Seen(span, attributes_of(span.attributes), resource, scope.name, scope.version)

@@ -34,11 +34,11 @@ class Part:
         return chosen.with_state()
 
     def states(self) -> Counter[str]:
-        """How many days with recorded calls there are, by state."""
+        """Count days with recorded calls, by state."""
         return Counter(self.recorded().values_list("state", flat=True))
 
     def dates(self, *states: str) -> list[date]:
-        """The dates of days in one of these states, oldest first."""
+        """List the dates of days in one of these states, oldest first."""
         recorded = self.recorded().filter(state__in=states)
         return list(recorded.order_by("date").values_list("date", flat=True).distinct())
 
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             if newest_closed(organization.time_zone, now) < last:
                 waiting[organization.time_zone].append(organization.slug)
         lines = [
-            f"{last} is not over yet in {zone} ({shortened(slugs)}): "
+            f"{last} is not over yet in {zone} ({shorten(slugs)}): "
             f"the newest closed day there is {newest_closed(zone, now)}."
             for zone, slugs in sorted(waiting.items())
         ]
@@ -142,7 +142,7 @@ class Command(BaseCommand):
 
 
 def span_of(day: date | None, first: date | None, last: date | None) -> tuple[date, date] | None:
-    """First and last day asked for; None for yesterday, which is not the same date everywhere."""
+    """Return the first and last day asked for; None for yesterday, which is not the same date everywhere."""
     if day and (first or last):
         raise CommandError("Give a date, or a span with --from and --to, and not both.")
     if day:
@@ -161,7 +161,7 @@ def newest_closed(zone: str, now: datetime) -> date:
 
 
 def parts_of(organizations: list[Organization], span: tuple[date, date] | None, now: datetime) -> list[Part]:
-    """A span is one part: rolling up leaves out what is not over. Yesterday is a part for each date that it is."""
+    """Split the work: a span is one part, as a roll-up leaves out what is not over; yesterday is one for each date."""
     if span:
         return [Part(*span, [organization.pk for organization in organizations])]
     parts: dict[date, Part] = {}
@@ -184,5 +184,5 @@ def closing_line(done: protocol.Summary, known: Counter[str], force: bool) -> st
     return "There was no usage: nothing to write."
 
 
-def shortened(slugs: list[str]) -> str:
+def shorten(slugs: list[str]) -> str:
     return ", ".join(slugs[:5]) + (f" and {len(slugs) - 5} more" if len(slugs) > 5 else "")

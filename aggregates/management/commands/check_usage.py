@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.stdout.write("Nothing is wrong.")
 
     def verify(self, number: int) -> int:
-        """How many days differed."""
+        """Compare so many dates with the log, and return how many days differed."""
         with runs.record_run(Job.COMMAND) as run:
             chosen = verification.choose(number)
             with tqdm(total=len(chosen), unit=" days", leave=False, disable=None) as bar:

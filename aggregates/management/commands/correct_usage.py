@@ -12,35 +12,34 @@ from aggregates.domain.calls import InvalidCall
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import plural
 from aggregates.ingest.correcting import (
-    PRICE_PLACES,
     Change,
     Corrected,
     Correction,
     Criteria,
     Delete,
-    Prices,
     Unprice,
     correct,
     preview,
 )
-from aggregates.management.arguments import condition, find_organization, iso_date
+from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
 from aggregates.models.log import CostSource, Status
+from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES
+from aggregates.pricing.rates import Prices
 from aggregates.query.reports import aligned
-
-KINDS = ("input", "cached", "cache_write", "output")
-MOST = 100_000  # US dollars per million tokens: keeps the cost of any call within what the log takes
 
 
 def price(text: str) -> tuple[str, Decimal]:
-    """For argparse: KIND=USD, US dollars per million tokens of a kind."""
+    """Parse KIND=USD, for argparse: US dollars per million tokens of a kind."""
     kind, _, amount = text.partition("=")
-    expected = f"expected {'=USD, '.join(KINDS)}=USD with USD from 0 to {MOST:,} and at most {PRICE_PLACES} decimals"
+    expected = (
+        f"expected {'=USD, '.join(PRICES)}=USD with USD from 0 to {MAX_PRICE:,} and at most {PRICE_PLACES} decimals"
+    )
     try:
         value = Decimal(amount)
     except InvalidOperation:
         raise ArgumentTypeError(f"{expected}, got “{text}”") from None
     places = value.as_tuple().exponent
-    if kind not in KINDS or not isinstance(places, int) or not 0 <= value <= MOST or places < -PRICE_PLACES:
+    if kind not in PRICES or not isinstance(places, int) or not 0 <= value <= MAX_PRICE or places < -PRICE_PLACES:
         raise ArgumentTypeError(f"{expected}, got “{text}”")
     return kind, value
 
@@ -75,7 +74,8 @@ class Command(BaseCommand):
             metavar="KIND=USD",
             type=price,
             nargs="+",
-            help=f"price them: US dollars per million tokens of a kind ({', '.join(KINDS)}); a kind not given is free",
+            help=f"price them: US dollars per million tokens of a kind ({', '.join(PRICES)}), as set_price takes them: "
+            "input and output are needed, and a part that is not given is priced as its whole",
         )
         parser.add_argument("--apply", action="store_true", help="do it; without this it is only shown")
 
@@ -92,6 +92,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database failed: {str(error).partition(chr(10))[0]}. Nothing was changed."
             ) from error
+        if done.kept:
+            self.stdout.write(left_alone(done.kept))
         if not done.months:
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return
@@ -123,6 +125,9 @@ def correction_of(delete: bool, unprice: bool, price: list[tuple[str, Decimal]] 
     prices = dict(price)
     if len(prices) < len(price):
         raise CommandError("--price takes one price for each kind of token.")
+    for needed in ("input", "output"):
+        if needed not in prices:
+            raise CommandError(f"--price: {needed}=USD is needed, too; {needed}=0 where it is free.")
     return Prices(**prices)
 
 

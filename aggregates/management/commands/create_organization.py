@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 
 def new_user(email: str, password: str | None) -> User:
-    """A user with a password that was given or is asked for, checked and not saved yet."""
+    """Make a user with a password that the command has or asks for; it is checked, and not saved yet."""
     user = User(email=User.objects.normalize_email(email))
     check(user, exclude=["password"])
     password = password or ask_password()

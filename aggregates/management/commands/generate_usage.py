@@ -22,7 +22,7 @@ MOST_USERS = MOST_SUBJECTS = 1_000_000  # their names are held in memory
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """For argparse: a whole number in digits, also with commas or underscores between them."""
+    """Parse a whole number in digits, for argparse, also with commas or underscores between them."""
 
     def number(text: str) -> int:
         digits = text.replace(",", "").replace("_", "")
@@ -34,7 +34,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def time_zone(text: str) -> str:
-    """For argparse: an IANA name."""
+    """Parse a time zone's IANA name, for argparse."""
     if text not in zone_names():
         raise ArgumentTypeError(f"expected an IANA name such as Europe/Berlin, got “{text}”")
     return text

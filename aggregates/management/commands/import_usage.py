@@ -18,6 +18,7 @@ from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
 from aggregates.ingest.importing.presets import PRESETS
+from aggregates.ingest.importing.recognition import AUTO, recognize
 from aggregates.management.arguments import find_organization
 from aggregates.models import Organization, SavedPreset
 
@@ -25,7 +26,7 @@ STEP = 1000  # calls between two looks at the progress
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """For argparse: FIELD=SOMETHING."""
+    """Parse FIELD=SOMETHING, for argparse."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"expected FIELD=..., got “{text}”")
@@ -33,7 +34,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def time(text: str) -> datetime:
-    """For argparse: a time as a log may write it."""
+    """Parse a time as a log may write it, for argparse."""
     try:
         return parse_time(text)
     except ValueError as error:
@@ -65,7 +66,9 @@ class Command(BaseCommand):
             default=[],
             help="give a field this value in every row; may be repeated",
         )
-        parser.add_argument("--preset", metavar="NAME", help=f"{presets}; or one that was saved")
+        parser.add_argument(
+            "--preset", metavar="NAME", help=f"auto: what the file is recognised as; {presets}; or one that was saved"
+        )
         parser.add_argument(
             "--save-preset",
             metavar="NAME",
@@ -82,17 +85,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = "standard input" if options["file"] == "-" else options["file"]
         try:
-            more = mapping_given(**options)
+            more = mapping_of_arguments(**options)
             organization = find_organization(options["organization"])
-            preset = preset_given(organization, more, options["preset"], options["save_preset"])
+            preset = preset_of_arguments(organization, more, options["preset"], options["save_preset"])
             with open_usage_file(options["file"]) as file, transaction.atomic():
+                recognized = recognize(file) if preset.base == AUTO else None
                 calls = FileCalls(
                     file,
-                    saved.mapping_of(preset),
+                    saved.mapping_of(preset, recognized),
                     check=ingest.retention_check(organization),
                     skip_rejected=options["on_error"] == "skip",
                 )
-                recorded = ingest.record(organization, self.watched(calls, file), ids_from_content=True)
+                recorded = ingest.record(organization, self.with_progress(calls, file), ids_from_content=True)
                 if options["save_preset"]:
                     saved.save(preset, options["save_preset"])
         except MappingError as error:
@@ -104,12 +108,14 @@ class Command(BaseCommand):
             raise CommandError(f"The database failed: {reason}. Nothing of {name} was recorded.") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. Nothing of {name} was recorded.", returncode=130) from None
+        if recognized:
+            self.stdout.write(f"Recognised as {recognized.name}: {recognized.about}.")
         self.report(name, calls, recorded)
         if options["save_preset"]:
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
 
-    def watched(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
-        """The calls, with a progress bar if this is a terminal: by bytes of the file where their number is known."""
+    def with_progress(self, calls: FileCalls, file: UsageFile) -> Iterator[Call]:
+        """Pass the calls on, on a terminal with a progress bar: by bytes of the file where their number is known."""
         unit = "B" if file.size else " rows"
         with tqdm(total=file.size, unit=unit, unit_scale=True, leave=False, disable=None) as bar:
             for number, call in enumerate(calls):
@@ -130,15 +136,15 @@ class Command(BaseCommand):
             f"{f', {calls.pieces:,} earlier or repeated pieces of calls' if calls.pieces else ''}."
         )
         if calls.never_found:
-            self.stdout.write(f"In no row: {listed(calls.never_found)}")
+            self.stdout.write(f"In no row: {quoted_list(calls.never_found)}")
         if calls.unused:
-            self.stdout.write(f"Not used: {listed(calls.unused)}")
+            self.stdout.write(f"Not used: {quoted_list(calls.unused)}")
 
 
-def mapping_given(
+def mapping_of_arguments(
     paths: list[tuple[str, str]], values: list[tuple[str, str]], start: datetime | None, **options: Any
 ) -> FieldMapping:
-    """The mapping that the arguments are by themselves; raises MappingError."""
+    """Read the mapping that the arguments are by themselves; raises MappingError."""
     for given in (paths, values):
         names = [name for name, _ in given]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -146,12 +152,14 @@ def mapping_given(
     return FieldMapping().overridden(dict(paths), dict(values), start)
 
 
-def preset_given(organization: Organization, more: FieldMapping, name: str | None, save_as: str | None) -> SavedPreset:
-    """The preset that the arguments ask for, with what they add; raises MappingError."""
+def preset_of_arguments(
+    organization: Organization, more: FieldMapping, name: str | None, save_as: str | None
+) -> SavedPreset:
+    """Find the preset that the arguments ask for, with what they add; raises MappingError."""
     if save_as is not None:
         saved.check_name(save_as)
     return saved.with_more(saved.start_from(organization, name), more)
 
 
-def listed(names: list[str]) -> str:
+def quoted_list(names: list[str]) -> str:
     return ", ".join(map(quoted, names[:MAX_SHOWN])) + (", …" if len(names) > MAX_SHOWN else "")

@@ -11,7 +11,7 @@ from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import plural
 from aggregates.ingest.correcting import Change
 from aggregates.ingest.repricing import COMPUTED, Repriced, preview, reprice
-from aggregates.management.arguments import condition, find_organization, iso_date
+from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
 from aggregates.management.commands.correct_usage import criteria_of
 from aggregates.models.log import CostSource
 from aggregates.query.reports import aligned
@@ -57,6 +57,8 @@ class Command(BaseCommand):
         except Error as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(f"The database failed: {reason}. Nothing was changed.") from error
+        if done.kept:
+            self.stdout.write(left_alone(done.kept))
         if not done.changes:
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return

@@ -31,18 +31,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         organization = find_organization(options["organization"])
         if options["list"]:
-            for each in overrides.listed(organization):
+            for each in overrides.prices_of(organization):
                 prices = " ".join(f"{kind}={value:f}" for kind in PRICES if (value := getattr(each, kind)) is not None)
                 self.stdout.write(f"{each.pattern} from {each.first or 'ever'} to {each.last or 'ever'}: {prices}")
             return
-        given = dict(_parsed(text) for text in options["price"] or ["input=0", "output=0"])
+        given = dict(_parse_price(text) for text in options["price"] or ["input=0", "output=0"])
         days = {name: options[name] or "" for name in ("first", "last")}
         form = PriceForm({"pattern": options["model"] or "", **days, **given})
         if not form.is_valid():
             raise CommandError(" ".join(f"{name}: {message}" for name, message in form.problems))
         pattern, first = form.cleaned_data["pattern"], form.cleaned_data["first"]
         if options["remove"]:
-            found = overrides.listed(organization).filter(pattern=pattern, first=first).first()
+            found = overrides.prices_of(organization).filter(pattern=pattern, first=first).first()
             if not found:
                 raise CommandError(f"There is no price of “{pattern}” from {first or 'ever'}.")
             overrides.remove(organization, found.pk)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Calls of “{pattern}” are priced by it from now on; reprice does it for earlier ones.")
 
 
-def _parsed(text: str) -> tuple[str, str]:
+def _parse_price(text: str) -> tuple[str, str]:
     kind, equals, amount = text.partition("=")
     if kind not in PRICES or not equals:
         raise CommandError(f"--price: expected {'=USD, '.join(PRICES)}=USD, got “{text}”.")

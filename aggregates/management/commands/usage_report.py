@@ -9,7 +9,8 @@ from aggregates.domain.formats import plural
 from aggregates.domain.measures import RANKS
 from aggregates.management.arguments import condition, find_organization, iso_date
 from aggregates.query import reports
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 
 FORMATS = {"table": reports.as_table, "json": reports.as_json, "csv": reports.as_csv}
@@ -80,7 +81,7 @@ class Command(BaseCommand):
                 options["first"],
                 options["last"],
                 bucket=Bucket(options["bucket"]),
-                by=options["by"],
+                by=(options["by"],) if options["by"] else (),
                 filters=tuple(filters),
                 excluded=tuple(options["excluded"]),
                 rank=options["rank"],

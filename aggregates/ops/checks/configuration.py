@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from psycopg import IsolationLevel
 
 SHORTEST_TOKEN = 32
 HERE = {"localhost", "127.0.0.1", "[::1]"}
@@ -64,6 +65,16 @@ def exact_transactions(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 id="aggregates.E005",
             )
         )
+    level = database.get("OPTIONS", {}).get("isolation_level", IsolationLevel.READ_COMMITTED)
+    if level != IsolationLevel.READ_COMMITTED:
+        found.append(
+            Error(
+                "DATABASES: OPTIONS has another isolation_level than READ COMMITTED.",
+                hint="Recording and rolling up have to see what others committed while they waited for a lock: "
+                "at any other level they refuse, or numbers would go wrong.",
+                id="aggregates.E006",
+            )
+        )
     return found
 
 
@@ -80,8 +91,21 @@ def first_of_middleware(app_configs: Any, **_: Any) -> list[CheckMessage]:
     ]
 
 
+def time_limits(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if "aggregates.web.views.time_limits.TimeLimits" in settings.MIDDLEWARE:
+        return []
+    return [
+        Warning(
+            "MIDDLEWARE lacks aggregates.web.views.time_limits.TimeLimits.",
+            hint="Without it a page may wait for as long as somebody locks a table, and then fail without a word. "
+            "Put it before the middleware of sessions.",
+            id="aggregates.W020",
+        )
+    ]
+
+
 def cache_of_sessions(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """The site itself keeps nothing in a cache; sessions kept there are lost between processes."""
+    """Warn of sessions in a cache of one process: the site keeps nothing else there, and other processes lose them."""
     if not settings.SESSION_ENGINE.endswith(".cache"):
         return []
     backend = settings.CACHES[settings.SESSION_CACHE_ALIAS]["BACKEND"]
@@ -136,6 +160,7 @@ CONFIGURATION: tuple[Check, ...] = (
     metrics_token,
     exact_transactions,
     first_of_middleware,
+    time_limits,
     cache_of_sessions,
 )
 DEPLOYMENT: tuple[Check, ...] = (reach, database_of_its_own)

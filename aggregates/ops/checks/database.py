@@ -13,6 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django_q.models import Schedule
 
 from aggregates.db import clock
+from aggregates.db.partitions import foreign_partitions
+from aggregates.models import UsageLog
 from aggregates.ops.schedules import PLANS
 
 OLDEST_SERVER = 16
@@ -22,7 +24,7 @@ Check = Callable[..., Iterable[CheckMessage]]
 
 
 def schedules(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Silent before the first migration, which makes the table and the schedules."""
+    """Find schedules that are missing; silent before the first migration, which makes them."""
     if not concerns(databases) or Schedule._meta.db_table not in connection.introspection.table_names():
         return []
     rows = Counter(Schedule.objects.exclude(repeats=0).values_list("func", flat=True))
@@ -62,7 +64,7 @@ def server(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessag
 
 
 def clocks(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The database's clock says which days are over, this machine's which range a page shows."""
+    """Compare two clocks: the database's says which days are over, this machine's which range a page shows."""
     if not concerns(databases):
         return []
     apart = abs(clock.now() - datetime.now(UTC))
@@ -72,8 +74,19 @@ def clocks(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessag
     return [Warning(words, hint="Keep both by NTP.", id="aggregates.W011")]
 
 
+def partitions(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Silent before the first migration, which makes the log."""
+    if not concerns(databases) or UsageLog._meta.db_table not in connection.introspection.table_names():
+        return []
+    if not (names := foreign_partitions()):
+        return []
+    words = f"The log has partitions that this site did not make: {', '.join(names)}."
+    hint = "Their calls are read, but may be recorded twice, and are never dropped. Move them to months of UTC."
+    return [Warning(words, hint=hint, id="aggregates.W021")]
+
+
 def concerns(databases: Iterable[str] | None) -> bool:
     return DEFAULT_DB_ALIAS in (databases or ())
 
 
-DATABASE: tuple[Check, ...] = (schedules, server, clocks)
+DATABASE: tuple[Check, ...] = (schedules, server, clocks, partitions)

@@ -45,7 +45,7 @@ class Made:
 
 
 def first_day(now: datetime) -> date:
-    """The stories begin with a month, so that all runs of one month tell them alike."""
+    """Return the day on which the stories begin: that of a month, so that all runs of one month tell them alike."""
     month = now.year * 12 + now.month - 1 - 13
     return date(month // 12, month % 12 + 1, 1)
 
@@ -71,7 +71,7 @@ def make_demo(login_file: Path, on_day: OnDay = lambda day: None) -> Made:
 
 
 def story_calls(story: Story, now: datetime, *, late: bool, on_day: OnDay = lambda day: None) -> Iterator[Call]:
-    """The story's calls up to now: those that come late, or all the others."""
+    """Yield the story's calls up to now: those that come late, or all the others."""
     began, today = first_day(now), days.date_of(now, story.time_zone)
     for day in days.dates(began, today):
         may_be_late = (today - day).days in LATE_DAYS
@@ -83,7 +83,7 @@ def story_calls(story: Story, now: datetime, *, late: bool, on_day: OnDay = lamb
 
 
 def write_login(path: Path, login: Login) -> None:
-    """For its owner's eyes only, also while it is being written."""
+    """Write the login, for its owner's eyes only, also while it is being written."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -91,7 +91,7 @@ def write_login(path: Path, login: Login) -> None:
 
 
 def read_login(path: Path) -> Login | None:
-    """The login that was made before, if the file is there and as we wrote it."""
+    """Return the login that was made before, if the file is there and as we wrote it."""
     try:
         lines = path.read_text().splitlines()
         return Login(lines[0].removeprefix("E-mail: "), lines[1].removeprefix("Password: "))

@@ -8,7 +8,7 @@ PEOPLE = ("alice", "bob", "charlie")
 
 
 def users(kind: str, number: int) -> tuple[str, ...]:
-    """A few by name, and a long tail by number."""
+    """Name users: a few by name, and a long tail by number."""
     return (*PEOPLE, *(f"{kind}-{101 + 7 * count}" for count in range(number)))
 
 

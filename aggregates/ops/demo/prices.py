@@ -16,7 +16,7 @@ class Price:
     output: Decimal
 
     def of(self, input_tokens: int, cached_tokens: int, cache_write_tokens: int, output_tokens: int) -> Decimal:
-        """Cost of a call; input includes the cached and cache-write tokens, as everywhere."""
+        """Return the cost of a call in US dollars; input includes the cached and cache-write tokens, as everywhere."""
         uncached = input_tokens - cached_tokens - cache_write_tokens
         dollars = uncached * self.input + cached_tokens * self.cached
         return (dollars + cache_write_tokens * self.cache_write + output_tokens * self.output) / MILLION

@@ -83,7 +83,7 @@ class Story:
 
 
 def calls_of(story: Story, day: date, began: date) -> Iterator[Call]:
-    """The calls of an organization's day, in no order. They depend on nothing but these three."""
+    """Make the calls of an organization's day, in no order. They depend on nothing but these three."""
     chance = random.Random(f"{story.slug} {day}")
     progress = (day - began) / LENGTH
     for _ in range(number_of_calls(story, day, progress, chance)):
@@ -95,7 +95,7 @@ def calls_of(story: Story, day: date, began: date) -> Iterator[Call]:
 
 
 def tuesday(began: date, at: float) -> date:
-    """The first Tuesday from a point of the story on: a day on which people work."""
+    """Find the first Tuesday from a point of the story on: a day on which people work."""
     day = began + int(at * LENGTH.days) * days.DAY
     return day + (1 - day.weekday()) % 7 * days.DAY
 
@@ -110,14 +110,14 @@ def number_of_calls(story: Story, day: date, progress: float, chance: random.Ran
 
 
 def pick_user(story: Story, progress: float, chance: random.Random) -> str:
-    """A few people do most of the work, and over time more people join."""
+    """Draw a user: a few people do most of the work, and over time more people join."""
     active = max(3, round(len(story.users) * (0.5 + progress / 2)))
     return chance.choices(story.users[:active], cum_weights=zipf(len(story.users))[:active])[0]
 
 
 @lru_cache
 def zipf(number: int) -> tuple[float, ...]:
-    """Cumulative weights of 1/2, 1/3, 1/4, ..."""
+    """Return cumulative weights of 1/2, 1/3, 1/4, ..."""
     weights, total = [], 0.0
     for rank in range(number):
         total += 1 / (rank + 2)
@@ -165,7 +165,7 @@ def is_cached(story: Story, progress: float) -> bool:
 
 
 def pick_tokens(operation: Operation, model: Model, cached: bool, chance: random.Random) -> dict[str, Any]:
-    """Token counts of a call that goes well; the parts are within their whole."""
+    """Draw token counts of a call that goes well; the parts are within their whole."""
     own = round((operation.input_tokens - operation.prompt_tokens) * chance.lognormvariate(0, 0.5))
     output = round(operation.output_tokens * chance.lognormvariate(0, 0.45))
     hit = cached and chance.random() < 0.85

@@ -2,30 +2,29 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
+from django.db.models import Count, Exists, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
 
-ANSWER_WITHIN = "5s"  # a probe that waits for longer has its answer
+ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
 MISMATCHES_SHOWN = timedelta(days=7)
 PROBED = 1000  # newest days that are not rolled up: since when each has waited
 
 
 def gather() -> Health:
-    """Never raises because of the database: that it does not answer is part of the state."""
+    """Read the state. It never raises because of the database: that one does not answer is part of the state."""
     try:
-        with snapshot() as now:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN}'")
+        with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
             return Health(now, True, pending, None if pending else _work(now))
-    except (OperationalError, InterfaceError):
+    except (TimedOut, OperationalError, InterfaceError):
         return Health(datetime.now(UTC), False)
 
 
@@ -40,6 +39,7 @@ def _work(now: datetime) -> Work:
         missing_partitions=tuple(missing_months_ahead(now)),
         unrolled=_unrolled(),
         stale=_stale(),
+        lost=_lost(),
         due=_due(),
         last_runs=_last_runs(),
         mismatches=RollUpRun.objects.filter(started_at__gte=now - MISMATCHES_SHOWN).aggregate(
@@ -49,13 +49,13 @@ def _work(now: datetime) -> Work:
 
 
 def _unrolled() -> Backlog:
-    """Open days are none of the backlog."""
+    """Find closed days that are not rolled up: open days are none of the backlog."""
     counted = UsageDay.objects.not_rolled().aggregate(days=Count("*"), oldest=Min("date"))
     return Backlog(**counted, since=_waiting_since() if counted["days"] else None)
 
 
 def _waiting_since() -> datetime | None:
-    """Since when the longest waiting of the newest of them has waited: since its end, or since it was recorded.
+    """Find since when the longest waiting of the newest has waited: since its end, or since it was recorded.
 
     A day that was imported just now has not waited since it ended. Its first call tells when that was.
     """
@@ -72,12 +72,19 @@ def _waiting_since() -> datetime | None:
 
 
 def _stale() -> Backlog:
-    marked = StaleDay.objects.order_by().values("organization", "date").annotate(first_mark=Min("marked_at"))
+    """Marks of kept days wait for nothing."""
+    kept = UsageDay.objects.kept().filter(organization=OuterRef("organization"), date=OuterRef("date"))
+    waiting = StaleDay.objects.filter(~Exists(kept)).order_by()
+    marked = waiting.values("organization", "date").annotate(first_mark=Min("marked_at"))
     return Backlog(**marked.aggregate(days=Count("*"), oldest=Min("date"), since=Min("first_mark")))
 
 
+def _lost() -> Backlog:
+    return Backlog(**UsageDay.objects.alarming().aggregate(days=Count("*"), oldest=Min("date"), since=Min("kept_at")))
+
+
 def _due() -> tuple[Due, ...]:
-    """Our tasks that are scheduled to run again."""
+    """List our tasks that are scheduled to run again."""
     ours = Schedule.objects.filter(func__startswith="aggregates.").exclude(repeats=0).order_by("name")
     return tuple(Due(name, next_run) for name, next_run in ours.values_list("name", "next_run") if next_run)
 

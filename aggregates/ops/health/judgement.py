@@ -28,7 +28,7 @@ class Problem:
 
 
 def problems() -> tuple[Problem, ...]:
-    """What is wrong now."""
+    """List what is wrong now."""
     return judge(gather(), rolled_within())
 
 
@@ -41,7 +41,7 @@ def is_ready(found: tuple[Problem, ...]) -> bool:
 
 
 def judge(health: Health, within: timedelta) -> tuple[Problem, ...]:
-    """`within`: how long after its end a day may wait for its roll-up."""
+    """Judge the state; `within` is how long after its end a day may wait for its roll-up."""
     if not health.database:
         return (Problem("database", "The database does not answer."),)
     if health.pending_migrations or health.work is None:
@@ -74,6 +74,17 @@ def _stale(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
             "stale",
             f"{plural(waiting.days, 'day')} not rolled up again after late calls, the oldest "
             f"{day_words(waiting.oldest)}; the first waits since {when(waiting.since, 'UTC', as_of)}.",
+        )
+
+
+def _lost(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
+    lost = work.lost
+    if lost.oldest and lost.since:
+        yield Problem(
+            "lost",
+            f"{plural(lost.days, 'day')} lost calls from the log, the oldest {day_words(lost.oldest)}, the first seen "
+            f"{when(lost.since, 'UTC', as_of)}: the sums are kept. manage.py kept_days names and accepts them.",
+            unready=False,
         )
 
 
@@ -116,5 +127,5 @@ def _verified(work: Work, as_of: datetime, within: timedelta) -> Iterator[Proble
 
 
 Judge = Callable[[Work, datetime, timedelta], Iterator[Problem]]
-JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _tasks, _runs, _verified)
-CHECKS = ("database", "migrations", "partitions", "rolled_up", "stale", "tasks", "runs", "verified")
+JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _lost, _tasks, _runs, _verified)
+CHECKS = ("database", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs", "verified")

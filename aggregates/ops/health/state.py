@@ -38,11 +38,13 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the tables say. `mismatches`: days that were found to differ from the log in the last seven days."""
+    """What the tables say. `lost`: days that are kept because they lost calls, and nobody has accepted that.
+    `mismatches`: days that were found to differ from the log in the last seven days."""
 
     missing_partitions: tuple[str, ...] = ()
     unrolled: Backlog = Backlog()
     stale: Backlog = Backlog()
+    lost: Backlog = Backlog()
     due: tuple[Due, ...] = ()
     last_runs: tuple[LastRun, ...] = ()
     mismatches: int = 0

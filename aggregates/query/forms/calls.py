@@ -40,12 +40,12 @@ class CallsForm(DashboardForm):
     @property
     def selection(self) -> CallSelection:
         chosen = super().selection
-        given = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+        of_dashboard = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
         if not self.is_valid():
-            return CallSelection(**given)
+            return CallSelection(**of_dashboard)
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         part = Span(since, until) if since and until else None
-        return CallSelection(**given, status=self.cleaned_data["status"], part=part)
+        return CallSelection(**of_dashboard, status=self.cleaned_data["status"], part=part)
 
     @property
     def boundary(self) -> PageBoundary | None:

@@ -81,7 +81,7 @@ class RangeForm(forms.Form):
 
 
 def date_typed(text: str) -> str:
-    """The text if it is a date, else nothing: a date control takes nothing else."""
+    """Keep the text if it is a date: a date control takes nothing else."""
     try:
         return str(date.fromisoformat(text))
     except ValueError:

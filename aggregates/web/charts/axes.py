@@ -33,7 +33,7 @@ class Axis:
 
 
 def axis_of(query: UsageQuery) -> Axis:
-    """The axis for the buckets of a query by hour, day, week or month."""
+    """Make the axis for the buckets of a query by hour, day, week or month."""
     if query.bucket == Bucket.HOUR:
         return axis_of_hours(query.buckets, query.zone)
     if query.bucket == Bucket.DAY:
@@ -45,26 +45,26 @@ def axis_of(query: UsageQuery) -> Axis:
 
 
 def axis_of_days(dates: Sequence[date]) -> Axis:
-    """A day stands at its date, however long it is."""
+    """Place each day at its date, however long it is."""
     return Axis(tuple(map(str, dates)), (DAY,) * len(dates), ("",) * len(dates), is_hourly=False)
 
 
 def axis_of_hours(instants: Sequence[datetime], zone: str) -> Axis:
     locals_ = [instant.astimezone(ZoneInfo(zone)) for instant in instants]
-    shown = [local.replace(tzinfo=None) for local in locals_]
-    places = _in_order(shown)
+    clocks = [local.replace(tzinfo=None) for local in locals_]
+    places = _in_order(clocks)
     ends = [*places[1:], places[-1] + HOUR]
     widths = tuple(min(HOUR, end - place) for place, end in zip(places, ends, strict=True))
-    repeated = {local for local in shown if shown.count(local) > 1}
+    repeated = {local for local in clocks if clocks.count(local) > 1}
     notes = tuple(
         f"{clock(local)} {abbreviation(local)}" if place != own or own in repeated else ""
-        for local, own, place in zip(locals_, shown, places, strict=True)
+        for local, own, place in zip(locals_, clocks, places, strict=True)
     )
     return Axis(tuple(place.isoformat(timespec="seconds") for place in places), widths, notes, is_hourly=True)
 
 
 def _in_order(clocks: Sequence[datetime]) -> list[datetime]:
-    """The wall clocks, with those that do not advance spread evenly before the next one that does."""
+    """Spread wall clocks that do not advance evenly before the next one that does."""
     places: list[datetime] = []
     waiting = 0
     for local in clocks:

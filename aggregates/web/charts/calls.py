@@ -1,7 +1,7 @@
 """Calls over time: those that went well, and those that failed."""
 
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COUNT
-from aggregates.query.runner import Answer
 from aggregates.web.charts.chart import TotalsChart, values
 from aggregates.web.charts.figures import Series
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import Unit
-from aggregates.query.runner import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.axes import axis_of
@@ -65,12 +65,12 @@ class TotalsChart:
 
 
 def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:
-    """A group's measure for every bucket, as of no calls where there was no usage."""
+    """List a group's measure for every bucket, as of no calls where there was no usage."""
     found = {row.start: row.sums for row in answer.rows if row.key == key}
     return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:
-    """The chart in a sentence, for those who do not see it."""
+    """Describe the chart in a sentence, for those who do not see it."""
     parts = ", ".join(f"{one.name} {one.total_text(unit)}" for one in series)
     return f"{title} by {selection.step}, {selection.range.words}: {parts or 'nothing'}."

@@ -9,8 +9,8 @@ from aggregates.domain import days, formats
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.domain.wallclock import clock, day_words
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Number
-from aggregates.query.runner import Answer
 from aggregates.query.selection import BARS, CUMULATIVE, LINES, SHARE, Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 from aggregates.web.charts import palette
@@ -27,7 +27,7 @@ class Explore:
     name: str = "explore"
 
     def queries(self, selection: Selection) -> tuple[UsageQuery, ...]:
-        """What is drawn, what gives it its colours, and what it is compared with."""
+        """Ask for what is drawn, what gives it its colours, and what it is compared with."""
         drawn = selection.over_time(by=selection.by, top=TOP if selection.by else None)
         coloured = (palette.query(selection),) if selection.by else ()
         return (drawn, *coloured, *((selection.compared.over_time(),) if _has_ghost(selection) else ()))
@@ -53,7 +53,7 @@ def _has_ghost(selection: Selection) -> bool:
 
 
 def series_of(selection: Selection, answer: Answer, answers: Answers) -> list[Series]:
-    """One for each group, highest first; one for all without a breakdown."""
+    """Make a series for each group, highest first; one for all without a breakdown."""
     if not selection.by:
         return [_series(selection, answer, None, selection.display.label, "series-1")] if answer.rows else []
     roles = palette.roles(answer.keys, answers.get(palette.query(selection)))
@@ -72,7 +72,7 @@ def _series(selection: Selection, answer: Answer, key: str | None, name: str, ro
 
 
 def _as_drawn(one: Series, selection: Selection, series: tuple[Series, ...]) -> Series:
-    """Its values as the form has them, with what they are in full beside them."""
+    """Give the series its values as the form has them, with what they are in full beside them."""
     if selection.form == CUMULATIVE:
         return replace(one, values=_added_up(one.values), unpriced=())
     if selection.form == SHARE:
@@ -93,12 +93,12 @@ def _added_up(numbers: tuple[Any, ...]) -> tuple[Number, ...]:
 
 
 def _percent(part: Number, whole: Number) -> Decimal:
-    """A share as it is drawn: 28 digits are more than a screen has."""
+    """Give a share as it is drawn: 28 digits are more than a screen has."""
     return Decimal(part) * 100 / Decimal(whole) if whole else Decimal(0)
 
 
 def _ghost(selection: Selection, before: Answer, number: int) -> Series:
-    """All of the compared range, bucket beside bucket, with their own dates in the texts.
+    """Draw all of the compared range, bucket beside bucket, with their own dates in the texts.
 
     Where it has more of them than the range, such as months that it only begins or ends in, the last holds the rest.
     """

@@ -77,7 +77,7 @@ def text_of(value: Number | None, unit: Unit) -> str:
 
 
 def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, ghost: Series | None = None) -> Figure:
-    """Series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
+    """Draw series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
     columns = [tuple(filter(None, values)) for values in zip(*(one.values for one in series), strict=True)]
     heights = [max(values, default=0) if shape == Shape.LINES else sum(values) for values in columns]
     heights = heights or [0 for _ in axis.places]
@@ -132,7 +132,8 @@ DRAWN = {Shape.BARS: _bars, Shape.LINES: _line, Shape.STACK: _stacked_area}
 
 
 def _hover(axis: Axis, series: Series, unit: Unit, heights: Sequence[Number], is_first: bool) -> Figure:
-    """The exact value as text; series that add nothing to a bucket are left out of its box, unless there is no other.
+    """Say the exact value as text; series that add nothing to a bucket are left out of its box, unless there is no
+    other.
 
     Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
     """
@@ -151,7 +152,7 @@ def _hover(axis: Axis, series: Series, unit: Unit, heights: Sequence[Number], is
 
 
 def as_text(name: str) -> str:
-    """A name that Plotly shows as it is, and not as its small HTML."""
+    """Escape a name, so that Plotly shows it as it is, and not as its small HTML."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -180,7 +181,7 @@ def _time_axis(axis: Axis) -> Figure:
 
 
 def separators() -> str:
-    """As Plotly takes them: what stands before decimals, and between thousands."""
+    """Give what stands before decimals, and between thousands, as Plotly takes them."""
     locale = locales.current()
     return locale.decimal + locale.group
 
@@ -207,13 +208,15 @@ def _value_axis(unit: Unit, highest: Number) -> Figure:
 
 
 def _room(unit: Unit, highest: Number) -> int:
-    """Pixels for the value axis's labels. Having Plotly measure them (automargin) takes as long as drawing the rest."""
+    """Reckon the pixels of the value axis's labels. Having Plotly measure them (automargin) takes as long as drawing
+    the rest."""
     longest = "0.5M" if highest >= 1000 else f"{highest:,.{_decimals(unit, highest)}f}"
     return 18 + 7 * len("".join(unit.around()) + longest)
 
 
 def _decimals(unit: Unit, highest: Number) -> int:
-    """As many as tell the axis's ticks apart: none for counts and from $4 on, where they are dollars apart."""
+    """Give as many decimals as tell the axis's ticks apart: none for counts and from $4 on, where they are dollars
+    apart."""
     if unit is COUNT or highest >= 4:
         return 0
     return max(2, 1 - Decimal(highest).adjusted())

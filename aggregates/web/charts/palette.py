@@ -10,7 +10,7 @@ from datetime import date
 from zlib import crc32
 
 from aggregates.domain import days
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 
@@ -19,7 +19,7 @@ RANKED = 64
 
 
 def query(selection: Selection) -> UsageQuery:
-    """What its groups cost in the months of a year up to the last day, which may still be under way."""
+    """Ask what the groups cost in the months of a year up to the last day, which may still be under way."""
     last, zone = selection.range.last, selection.organization.time_zone
     end = days.midnight(last, zone)
     start = days.midnight(year_of_months(last), zone)
@@ -28,13 +28,14 @@ def query(selection: Selection) -> UsageQuery:
 
 
 def year_of_months(last: date) -> date:
-    """The first day of the month eleven months before; a month more on the first day of one, which adds nothing."""
+    """Give the first day of the month eleven months before; a month more on the first day of one, which adds
+    nothing."""
     month = days.month_of(last - days.DAY)
     return date(month.year - 1, month.month % 12 + 1, 1) if month.month < 12 else date(month.year, 1, 1)
 
 
 def roles(keys: Sequence[str | None], ranked: Answer | None) -> dict[str | None, str]:
-    """Each group's colour by its role in the style sheet."""
+    """Give each group its colour, by its role in the style sheet."""
     order = [key for key in ranked.keys if key is not None] if ranked else []
     preferred = {key: number % COLOURS for number, key in enumerate(order)}
     named = [key for key in keys if key is not None]

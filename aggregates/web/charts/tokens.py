@@ -1,7 +1,7 @@
 """Tokens over time: input that was paid in full, input read from a cache, and output."""
 
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COUNT
-from aggregates.query.runner import Answer
 from aggregates.web.charts.chart import TotalsChart, values
 from aggregates.web.charts.figures import Series
 

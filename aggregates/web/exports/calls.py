@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 
+from psycopg.sql import SQL, Identifier
+
+from aggregates.db.sql import listed
 from aggregates.domain.calls import FIELDS
 from aggregates.query.selection import CallSelection
-from aggregates.web.exports.streaming import calls_within, copied
+from aggregates.web.exports.streaming import calls_within, stream
 
-WRITTEN = {"timestamp": """to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS timestamp"""}
-COLUMNS = ", ".join(WRITTEN.get(field, field) for field in FIELDS)
+TIMESTAMP = SQL("""to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS timestamp""")
+COLUMNS = listed(TIMESTAMP if field == "timestamp" else Identifier(field) for field in FIELDS)
 
 
 def as_csv(selection: CallSelection) -> Iterator[bytes]:
-    """The calls, oldest first; times in UTC."""
+    """Write the calls, oldest first; times in UTC."""
     calls, values = calls_within(selection, selection.by_day.span)
-    return copied(selection, [(f"SELECT {COLUMNS} {calls} ORDER BY call.timestamp, call.id", values)])
+    select = SQL("SELECT {} {} ORDER BY call.timestamp, call.id").format(COLUMNS, calls)
+    return stream(selection, [(select, values)])

@@ -7,22 +7,22 @@ FOCUS asks for and a log of calls does not know is empty: unit prices (a call ha
 from collections.abc import Iterator
 from itertools import groupby
 
+from psycopg.sql import SQL, Identifier
+
+from aggregates.db.sql import columns, listed
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.measures import MEASURES
-from aggregates.query.scans import SQL
 from aggregates.query.selection import CallSelection
-from aggregates.web.exports.streaming import calls_within, copied
+from aggregates.web.exports.streaming import Select, calls_within, stream
 
-KEYS = ", ".join(dimension.column for dimension in DIMENSIONS)
-SUMS = ", ".join(f"sum({measure.of_call}) AS {measure.name}" for measure in MEASURES)
+KEYS = columns(dimension.column for dimension in DIMENSIONS)
+SUMS = listed(SQL("sum({}) AS {}").format(SQL(measure.of_call), Identifier(measure.name)) for measure in MEASURES)
 PROVIDER = "COALESCE(NULLIF(provider, ''), '(not set)')"
 TOKENS = "input_tokens + output_tokens"
 # The names of tags, and where each is kept.
-TAGS = ", ".join(f"'{name}', NULLIF({column}, '')" for name, column in (
-    ("operation", "operation"), ("user", "user_id"), ("subject", "subject_id")
-))  # fmt: skip
+TAGS = "'operation', NULLIF(operation, ''), 'user', NULLIF(user_id, ''), 'subject', NULLIF(subject_id, '')"
 
 
 def _time(column: str) -> str:
@@ -83,18 +83,31 @@ COLUMNS = {
     "x_ReasoningTokens": "reasoning_tokens",
     "x_UnpricedCalls": "unpriced_calls",
 }
-SELECTED = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
+SELECT = SQL(
+    """
+    SELECT {columns} FROM (
+        SELECT width_bucket(timestamp, %s::timestamptz[]) AS number, {keys}, {sums} {calls} GROUP BY 1, {keys}
+    ) AS usage
+    JOIN unnest(%s::timestamptz[], %s::timestamptz[])
+        WITH ORDINALITY AS day (day_start, day_end, number) USING (number)
+    CROSS JOIN (
+        SELECT %s::text, %s::text, %s::timestamptz, %s::timestamptz
+    ) AS billed (account, name, month_start, month_end)
+    ORDER BY number, {keys}
+    """
+)
+LISTED = listed(SQL("{} AS {}").format(SQL(expression), Identifier(name)) for name, expression in COLUMNS.items())
 
 
 def as_csv(selection: CallSelection) -> Iterator[bytes]:
-    """Days in order; charge and billing periods are the organization's days and months, their bounds in UTC.
+    """Write days in order; charge and billing periods are the organization's days and months, their bounds in UTC.
 
-    It is asked for month by month, so that the first rows come soon however long the range is.
+    They are asked for month by month, so that the first rows come soon however long the range is.
     """
-    return copied(selection, _statements(selection))
+    return stream(selection, _selects(selection))
 
 
-def _statements(selection: CallSelection) -> Iterator[SQL]:
+def _selects(selection: CallSelection) -> Iterator[Select]:
     organization, zone = selection.organization, selection.organization.time_zone
     for month, its_days in groupby(selection.by_day.days, key=lambda each: days.month_of(each[0])):
         spans = [span for _, span in its_days]
@@ -102,17 +115,7 @@ def _statements(selection: CallSelection) -> Iterator[SQL]:
         calls, values = calls_within(selection, Span(spans[0].start, spans[-1].end))
         starts = [span.start for span in spans]
         yield (
-            f"""
-            SELECT {SELECTED} FROM (
-                SELECT width_bucket(timestamp, %s::timestamptz[]) AS number, {KEYS}, {SUMS} {calls} GROUP BY 1, {KEYS}
-            ) AS usage
-            JOIN unnest(%s::timestamptz[], %s::timestamptz[])
-                WITH ORDINALITY AS day (day_start, day_end, number) USING (number)
-            CROSS JOIN (
-                SELECT %s::text, %s::text, %s::timestamptz, %s::timestamptz
-            ) AS billed (account, name, month_start, month_end)
-            ORDER BY number, {KEYS}
-            """,
+            SELECT.format(columns=LISTED, keys=KEYS, sums=SUMS, calls=calls),
             [
                 *(starts, *values, starts, [span.end for span in spans]),
                 *(organization.slug, organization.name, days.midnight(month, zone), days.midnight(following, zone)),

@@ -16,14 +16,14 @@ from xlsxwriter.worksheet import Worksheet
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
+from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Unit
-from aggregates.query.runner import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Series
 from aggregates.web.pages.dashboard import Dashboard
-from aggregates.web.pages.tables import Table, share_of
+from aggregates.web.pages.tables import Table
 
 MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
 RATE = "0.00000000"
@@ -51,7 +51,7 @@ class Sheet:
 
 
 def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
-    """`rows` are by the dashboard's step and groups."""
+    """Write the workbook; `rows` are by the dashboard's step and groups."""
     file = BytesIO()
     with Workbook(file, PLAIN) as book:
         _write(book, _totals(dashboard))
@@ -64,10 +64,10 @@ def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
 
 
 def _totals(dashboard: Dashboard) -> Sheet:
-    found = [reports.measured(dashboard.totals)]
-    found += [reports.measured(dashboard.before.totals)] if dashboard.before else []
+    ranges = [reports.measured(dashboard.totals)]
+    ranges += [reports.measured(dashboard.before.totals)] if dashboard.before else []
     lines = [
-        (_in_words(name), *(cell for sums in found for cell in (_shaped(name, sums[name]), str(sums[name]))))
+        (_in_words(name), *(cell for sums in ranges for cell in (_shaped(name, sums[name]), str(sums[name]))))
         for name in reports.COLUMNS
     ]
     about = [(name, text) for name, text in _about(dashboard) if text]
@@ -111,7 +111,7 @@ def _chart(selection: Selection, drawn: Drawn) -> Sheet:
 
 
 def _values(one: Series) -> Sequence[Any]:
-    """With “no price” where no call of a bucket has one: that is not 0."""
+    """List the values, with “no price” where no call of a bucket has one: that is not 0."""
     unpriced = one.unpriced or (False,) * len(one.values)
     return [formats.NO_PRICE if unknown else value for value, unknown in zip(one.values, unpriced, strict=True)]
 
@@ -126,7 +126,7 @@ def _table(table: Table) -> Sheet:
         f"Top {table.dimension.plural}",
         (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}"),
         ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), share_of(table.total, table.total, table.whole))],
+        [*lines, ("Total", *_columns(table.total), table.total_share)],
         bold=1,
     )
 
@@ -142,22 +142,25 @@ def _rows(answer: Answer) -> Sheet:
         (
             _start(reports.start_of(answer, row), answer.query.bucket),
             *((formats.named(row.key),) if by else ()),
-            *map(_number, reports.measured(row.sums).values()),
+            *(
+                reports.NOT_KNOWN if value is None else _number(value)
+                for value in reports.measured_of(answer, row.sums).values()
+            ),
         )
         for row in answer.rows
     ]
     shapes = [_shape_of(name) for name in reports.COLUMNS]
-    header = (answer.query.bucket.value.capitalize(), *((by.capitalize(),) if by else ()))
+    header = (answer.query.bucket.value.capitalize(), *(name.capitalize() for name in by))
     return Sheet(
         "Rows",
         (*header, *map(_in_words, reports.COLUMNS)),
-        (DAY, *(("",) if by else ()), *shapes),
+        (DAY, *("" for _ in by), *shapes),
         lines,
     )
 
 
 def _start(iso: str, bucket: Bucket) -> date | str:
-    """Hours as text with their offset, so that the two of a repeated hour differ."""
+    """Write hours as text with their offset, so that the two of a repeated hour differ."""
     return iso if bucket == Bucket.HOUR else date.fromisoformat(iso[:10])
 
 
@@ -182,7 +185,7 @@ def _number(value: int | str) -> Decimal:
 
 
 def _write(book: Workbook, sheet: Sheet) -> None:
-    """Row by row, so that what was written needs no memory."""
+    """Write a sheet row by row, so that what was written needs no memory."""
     page: Worksheet = book.add_worksheet(sheet.name[:31])
     for column, title in enumerate(sheet.header):
         texts = [_text(line[column]) for line in sheet.lines if column < len(line)]
@@ -199,7 +202,7 @@ def _write(book: Workbook, sheet: Sheet) -> None:
 
 
 def _looks(book: Workbook, sheet: Sheet, common: dict[str, Any]) -> dict[str, Any]:
-    """The format of each shape that the sheet has."""
+    """Make the format of each shape that the sheet has."""
     own = {cell.shape for line in sheet.lines for cell in line if isinstance(cell, Shaped)}
     return {
         shape: book.add_format(common | ({"num_format": shape} if shape else {})) for shape in {*sheet.shapes, *own}

@@ -26,7 +26,7 @@ class Section:
 
 
 def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
-    """Times on the zone's wall clock, and in UTC."""
+    """Describe a call; times are on the zone's wall clock, and in UTC."""
     hit = f"{formats.of_hundred(call.cache_hit_rate * 100, 2)} of the input" if call.input_tokens else ""
     source = call.get_cost_source_display()
     return (

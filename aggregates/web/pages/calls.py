@@ -1,20 +1,24 @@
 """All that the list of calls shows, read in one snapshot."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days, formats, money
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
-from aggregates.models import Organization, UsageLog
-from aggregates.query.listing import KINDS, Cursor, PageBoundary, find, spans_with
+from aggregates.models import UsageLog
+from aggregates.query.answer import Answer
+from aggregates.query.day_states import read_log_from
+from aggregates.query.listing import KINDS, Cursor, PageBoundary, read_page, spans_with_calls
 from aggregates.query.provenance import provenance
-from aggregates.query.runner import Answer, read, statement_timeout
+from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
@@ -58,38 +62,31 @@ class Calls:
 
 
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
-    """The page of the list that begins beyond a place, or the first."""
+    """Read the page of the list that begins at a boundary, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""
-    with snapshot() as as_of:
-        log_from = log_from_of(selection.organization)
-        kept = kept_of(selection, log_from)
-        answer: Answer | None = None
-        try:
-            answer = read([query], seconds=PATIENCE)[query]
-        except QueryError as error:
-            unknown = str(error)
-        spans = spans_with(answer, kind) if answer else [(kept, 0)]
-        spans = [(clipped, calls) for span, calls in spans if (clipped := span.clipped(kept))]
-        try:
-            with statement_timeout(PATIENCE, "Finding these calls in the log"):
-                found = find(query, kind, spans, boundary, PAGE + 1)
-                if boundary and not boundary.is_older and len(found) <= PAGE:
-                    boundary = None  # those are newest of all: the first page shows them, and fills up
-                    found = find(query, kind, spans, None, PAGE + 1)
-        except QueryError as error:
-            return Calls(selection, kept, unknown=unknown, refusal=str(error))
-    has_more = len(found) > PAGE
-    is_upwards = bool(boundary and not boundary.is_older)
-    listed = (found[1:] if is_upwards else found[:PAGE]) if has_more else found
-    counted = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
+    kept = selection.span
+    try:
+        with snapshot(PATIENCE) as as_of:
+            log_from = read_log_from(selection.organization)
+            kept = selection.kept_span(log_from)
+            answer: Answer | None = None
+            try:
+                answer = read([query], seconds=PATIENCE)[query]
+            except (QueryError, TimedOut) as error:
+                unknown = str(error)
+            spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
+            page = read_page(query, kind, spans, boundary, PAGE)
+    except TimedOut as error:
+        return Calls(selection, kept, unknown=unknown, refusal=str(error))
+    by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
     return Calls(
         selection,
         kept,
-        days=_by_day(listed, selection, counted),
+        days=_by_day(page.calls, selection, by_day),
         count=kind.count(answer.totals) if answer else None,
         totals=answer.totals if answer and not selection.status else None,
-        newer=Cursor.of(listed[0]) if listed and boundary else None,
-        older=Cursor.of(listed[-1]) if listed and (has_more or is_upwards) else None,
+        newer=page.newer,
+        older=page.older,
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
         unknown=unknown,
@@ -97,29 +94,15 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
     )
 
 
-def kept_of(selection: CallSelection, log_from: date | None) -> Span:
-    """The part of the selection's span whose calls are kept; it may be empty."""
-    if log_from is None:
-        return selection.span
-    start = days.midnight(log_from, selection.organization.time_zone)
-    return Span(max(start, selection.span.start), selection.span.end)
-
-
-def log_from_of(organization: Organization) -> date | None:
-    """The first day whose calls are kept, as it is now, or in the snapshot that this is asked in."""
-    found: date | None = Organization.objects.values_list("log_from", flat=True).get(pk=organization.pk)
-    return found
-
-
-def _by_day(listed: list[UsageLog], selection: CallSelection, counted: dict[date, Sums]) -> tuple[Day, ...]:
+def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
     zone = selection.organization.time_zone
     return tuple(
         Day(
             weekday_words(day),
-            _summary(counted.get(day), selection.status),
-            tuple(_line(call, zone) for call in calls),
+            _summary(sums.get(day), selection.status),
+            tuple(_line(call, zone) for call in of_day),
         )
-        for day, calls in groupby(listed, key=lambda call: days.date_of(call.timestamp, zone))
+        for day, of_day in groupby(calls, key=lambda call: days.date_of(call.timestamp, zone))
     )
 
 
@@ -141,13 +124,13 @@ def cost_of(cost: Decimal | None) -> str:
 
 
 def local_words(instant: datetime, zone: str) -> str:
-    """With all digits: as in “2025-07-01 14:00:00.5 CEST”."""
+    """Write an instant with all digits: as in “2025-07-01 14:00:00.5 CEST”."""
     local = instant.astimezone(ZoneInfo(zone))
     return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {abbreviation(local)}"
 
 
 def part_words(span: Span, zone: str) -> str:
-    """A part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
+    """Write a part of a range: “1 Jul 2025 13:00 – 14:00 UTC”."""
     start, end = (instant.astimezone(ZoneInfo(zone)) for instant in (span.start, span.end))
     last = clock(end) if start.date() == end.date() else moment_words(end)
     return f"{moment_words(start)} – {last} {abbreviation(end)}"

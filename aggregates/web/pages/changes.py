@@ -1,25 +1,23 @@
 """All that the page about a change of the cost shows, read in one snapshot."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
 from aggregates.pricing.price_list import PriceList
-from aggregates.query.cost_groups import Cell, of_cells, read_cells
 from aggregates.query.provenance import provenance
+from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
-from aggregates.web.cost_bridge import Bridge, bridge
+from aggregates.web.cost_bridge import BY_COST_GROUP, Bridge, bridge, cost_groups
 from aggregates.web.pages import waterfall
 from aggregates.web.pages.dashboard import PATIENCE
-from aggregates.web.pages.drivers import Drivers, drivers_of
+from aggregates.web.pages.drivers import DRIVERS, Drivers, drivers_of
 from aggregates.web.pages.sentences import Step, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
-
-DRIVERS: dict[str, Callable[[Cell], str]] = {"operation": lambda cell: cell.operation, "model": lambda cell: cell.model}
 
 
 @dataclass(frozen=True)
@@ -39,32 +37,32 @@ class Changes:
 
 
 def load(selection: Selection) -> Changes:
-    now, before = of_cells(selection.in_all()), of_cells(selection.compared.in_all())
+    now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection, selection.compared))
     try:
-        with snapshot():
-            answers = read_cells([now, before], seconds=PATIENCE)
+        with snapshot(PATIENCE):
+            answers = read([now, before], seconds=PATIENCE)
             prices = PriceList(selection.organization, before.end - INSTANT)
-    except QueryError as error:
+    except (QueryError, TimedOut) as error:
         return Changes(selection, refusal=str(error))
-    cells, answer = {query: found.cells for query, found in answers.items()}, answers[now].answer
-    found = bridge(cells[before], cells[now], prices.rates)
-    is_both = bool(found.before.calls and found.now.calls)
+    groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
+    cost_bridge = bridge(groups_before, groups_now, prices.rates)
+    is_both = bool(cost_bridge.before.calls and cost_bridge.now.calls)
     return Changes(
         selection=selection,
-        bridge=found,
-        sentence=summarize(found) if is_both else "",
-        steps=steps_of(found),
-        waterfall=waterfall.of(found) if is_both else None,
-        drivers=tuple(drivers_of(name, cells[before], cells[now], key) for name, key in DRIVERS.items()),
-        unpriced=_unpriced(found),
-        provenance=provenance(answer.plan, now.zone, answer.as_of),
-        as_of=answer.as_of,
+        bridge=cost_bridge,
+        sentence=summarize(cost_bridge) if is_both else "",
+        steps=steps_of(cost_bridge),
+        waterfall=waterfall.of(cost_bridge) if is_both else None,
+        drivers=tuple(drivers_of(name, groups_before, groups_now) for name in DRIVERS),
+        unpriced=_unpriced(cost_bridge),
+        provenance=provenance(answers[now].plan, now.zone, answers[now].as_of),
+        as_of=answers[now].as_of,
     )
 
 
-def _unpriced(found: Bridge) -> str:
-    """What calls without a price cost is not known, and not in any of the numbers."""
-    now, before = found.now.unpriced_calls, found.before.unpriced_calls
+def _unpriced(cost_bridge: Bridge) -> str:
+    """Say that what calls without a price cost is not known, and not in any of the numbers."""
+    now, before = cost_bridge.now.unpriced_calls, cost_bridge.before.unpriced_calls
     if not (now or before):
         return ""
     have = "has" if now + before == 1 else "have"

@@ -9,19 +9,26 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from psycopg.sql import SQL
 
 from aggregates.db.snapshot import snapshot
+from aggregates.db.sql import columns, table, text
 from aggregates.domain import formats
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.domain.money import EXACT
 from aggregates.domain.ranges import Range
-from aggregates.models import Organization
+from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Pricer
+from aggregates.web.pages.dashboard import PATIENCE
 
 MAX_CALLS = 100_000
 BATCH = 5_000
-REPORTED = "organization_id = %s AND timestamp >= %s AND timestamp < %s AND cost_source = %s"
+_REPORTED = SQL(
+    "FROM {} WHERE organization_id = %s AND timestamp >= %s AND timestamp < %s AND cost_source = %s"
+).format(table(UsageLog))
+COUNT = text(SQL("SELECT count(*) FROM (SELECT {} LIMIT %s) AS reported").format(_REPORTED))
+CALLS = text(SQL("SELECT {} {}").format(columns(FIELDS), _REPORTED))
 
 
 @dataclass(slots=True)
@@ -56,12 +63,14 @@ class Line:
 
 
 def compare(organization: Organization, range_: Range, most: int = MAX_CALLS) -> list[Line] | None:
-    """A line a model, the largest difference first; None if the range holds more calls than `most`."""
+    """Compare costs, a line a model, the largest difference first; None if the range holds more calls than `most`.
+
+    Raises TimedOut.
+    """
     values: list[Any] = [organization.pk, range_.span.start, range_.span.end, CostSource.REPORTED.value]
-    with snapshot():
+    with snapshot(PATIENCE):
         with connection.cursor() as cursor:
-            limited = f"SELECT FROM aggregates_usagelog WHERE {REPORTED} LIMIT %s"
-            cursor.execute(f"SELECT count(*) FROM ({limited}) AS found", [*values, most + 1])
+            cursor.execute(COUNT, [*values, most + 1])
             if cursor.fetchone()[0] > most:
                 return None
         lines = _lines(organization, values)
@@ -72,7 +81,7 @@ def _lines(organization: Organization, values: list[Any]) -> list[Line]:
     pricer = Pricer(organization)
     lines: dict[str, Line] = {}
     with connection.chunked_cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(FIELDS)} FROM aggregates_usagelog WHERE {REPORTED}", values)
+        cursor.execute(CALLS, values)
         while rows := cursor.fetchmany(BATCH):
             for row in rows:
                 call = Call(*row)

@@ -6,11 +6,13 @@ from datetime import date, datetime
 from django.db.models import Max
 from django.utils import timezone
 
+from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
-from aggregates.query.provenance import differing, provenance
-from aggregates.query.runner import Answer, read
+from aggregates.query.answer import Answer
+from aggregates.query.provenance import provenance, reads_more_of_log
+from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
@@ -46,14 +48,14 @@ def load(selection: Selection) -> Dashboard:
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
-        with snapshot():
+        with snapshot(PATIENCE):
             answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
             totals = answers[main].totals
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
-    except QueryError as error:
+    except (QueryError, TimedOut) as error:
         return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now(), failed=True)
     return Dashboard(
         selection=selection,
@@ -62,7 +64,7 @@ def load(selection: Selection) -> Dashboard:
         charts=tuple(chart.draw(selection, answers) for chart in CHARTS if chart.queries(selection)[0] in answers),
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
-        reads_more_of_log=differing(answers[main], answers.values()),
+        reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
         unpriced=unpriced.describe(totals, answers.get(by_model)),
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
@@ -71,6 +73,6 @@ def load(selection: Selection) -> Dashboard:
 
 
 def latest_day(organization: Organization) -> date | None:
-    """The last day on which the organization has recorded a call; None if it never has."""
+    """Find the last day on which the organization has recorded a call; None if it never has."""
     latest: date | None = UsageDay.objects.filter(organization=organization).aggregate(latest=Max("date"))["latest"]
     return latest

@@ -1,17 +1,18 @@
 """The drivers of a change: which values of a dimension cost more or less than before, largest difference first."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 
 from aggregates.domain import formats
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
-from aggregates.query.cost_groups import Cell, Cells
+from aggregates.web.cost_bridge import CostGroups
 from aggregates.web.pages.sentences import signed
 
 TOP = 10
+DRIVERS = ("operation", "model")  # the dimensions whose values may drive a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,10 @@ class Drivers:
     total: Driver
 
 
-def drivers_of(name: str, before: Cells, now: Cells, key_of: Callable[[Cell], str]) -> Drivers:
-    """All values that have calls in either; those beyond the first in one line, so that they add up."""
-    then, since = _by_key(before, key_of), _by_key(now, key_of)
+def drivers_of(name: str, before: CostGroups, now: CostGroups) -> Drivers:
+    """List all values of a dimension that have calls in either; those beyond the first in one line, so that they add
+    up."""
+    then, since = _by_value(name, before), _by_value(name, now)
     of_all = Driver(None, Sums.of(then.values()), Sums.of(since.values()), Decimal(0))
     whole = of_all.difference
     lines = [Driver(key, then.get(key, Sums()), since.get(key, Sums()), whole) for key in {*then, *since}]
@@ -58,8 +60,9 @@ def drivers_of(name: str, before: Cells, now: Cells, key_of: Callable[[Cell], st
     return Drivers(BY_NAME[name], tuple(first), Driver(None, of_all.before, of_all.now, whole))
 
 
-def _by_key(cells: Cells, key_of: Callable[[Cell], str]) -> dict[str, Sums]:
-    sums: dict[str, Sums] = {}
-    for cell, of_cell in cells.items():
-        sums[key_of(cell)] = sums.get(key_of(cell), Sums()) + of_cell
+def _by_value(name: str, groups: CostGroups) -> dict[str, Sums]:
+    value_of, sums = attrgetter(name), dict[str, Sums]()
+    for group, of_group in groups.items():
+        value = value_of(group)
+        sums[value] = sums.get(value, Sums()) + of_group
     return sums

@@ -15,6 +15,7 @@ from aggregates.query.display_measures import COST
 from aggregates.query.platform import PlatformAnswer, PlatformQuery
 from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
+from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
 from aggregates.web.pages.tiles import TILES, Tile
 
@@ -33,7 +34,7 @@ class Overview:
 
 
 def load(chosen: Range) -> Overview:
-    with snapshot():
+    with snapshot(PATIENCE):
         answer = platform.read(PlatformQuery(chosen.first, chosen.last))
         before = platform.read(PlatformQuery(chosen.before.first, chosen.before.last))
     whole = whole_of(answer.totals, "cost")
@@ -65,7 +66,7 @@ def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[Organization | Non
 
 
 def provenance(answer: PlatformAnswer) -> str:
-    """As the dashboard's line; days are counted once for each organization that used something."""
+    """Say where the numbers are from, as the dashboard does; days count once for each organization with usage."""
     parts = []
     if answer.aggregate_days and answer.rolled_at:
         rolled = when(answer.rolled_at, "UTC", answer.as_of)

@@ -64,40 +64,42 @@ class Step:
         return signed(self.amount)
 
 
-def steps_of(found: Bridge) -> tuple[Step, ...]:
-    """Those of the chain always; the others where there is something to tell."""
-    totals = found.totals
+def steps_of(bridge: Bridge) -> tuple[Step, ...]:
+    """List the steps of the chain always; the others where they are not 0."""
+    totals = bridge.totals
     return tuple(
-        Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(found, name))
+        Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(bridge, name))
         for name in STEPS
         if totals[name] or name in CHAIN
     )
 
 
-def _largest(found: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
-    amounts = [(operation, steps[step]) for operation, steps in found.steps.items() if steps[step]]
+def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
+    amounts = [(operation, steps[step]) for operation, steps in bridge.steps.items() if steps[step]]
     return tuple(sorted(amounts, key=lambda each: (-abs(each[1]), each[0]))[:3])
 
 
-def summarize(found: Bridge) -> str:
-    """“Cost rose by $123.45 (12.3%) to $1,127.10: mostly more calls of chat (+$80.20); more caching saved $12.00.”"""
-    if not found.difference:
-        sentence = f"Cost stayed at {money.display(found.now.cost)}"
-        return f"{sentence}." if not any(found.totals.values()) else f"{sentence}: what changed made up for each other."
-    rose = found.difference > 0
-    size = money.display(found.difference.copy_abs())
-    share = f" ({formats.percent(found.difference.copy_abs(), found.before.cost)})" if found.before.cost else ""
-    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(found.now.cost)}"
-    reasons = " and ".join(_reasons(found, rose))
-    against = _against(found, rose)
+def summarize(bridge: Bridge) -> str:
+    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”"""
+    if not bridge.difference:
+        sentence = f"Cost stayed at {money.display(bridge.now.cost)}"
+        return (
+            f"{sentence}." if not any(bridge.totals.values()) else f"{sentence}: what changed made up for each other."
+        )
+    rose = bridge.difference > 0
+    size = money.display(bridge.difference.copy_abs())
+    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if bridge.before.cost else ""
+    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(bridge.now.cost)}"
+    reasons = " and ".join(_reasons(bridge, rose))
+    against = _against(bridge, rose)
     return f"{start}: mostly {reasons}{f'; {against}' if against else ''}."
 
 
-def _reasons(found: Bridge, rose: bool) -> Iterator[str]:
-    """The largest amounts of one step in one operation that go the way of the whole."""
+def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
+    """Name the largest amounts of one step in one operation that go the way of the whole."""
     amounts = [
         (amount, step, operation)
-        for operation, steps in found.steps.items()
+        for operation, steps in bridge.steps.items()
         for step, amount in steps.items()
         if (amount > 0) == rose and amount
     ]
@@ -109,9 +111,9 @@ def _reasons(found: Bridge, rose: bool) -> Iterator[str]:
             yield f"{words.up if rose else words.down}{place} ({signed(amount)})"
 
 
-def _against(found: Bridge, rose: bool) -> str:
-    """The largest step, over all operations, that goes the other way."""
-    against = [(amount, step) for step, amount in found.totals.items() if (amount < 0) == rose and amount]
+def _against(bridge: Bridge, rose: bool) -> str:
+    """Name the largest step, over all operations, that goes the other way."""
+    against = [(amount, step) for step, amount in bridge.totals.items() if (amount < 0) == rose and amount]
     if not against:
         return ""
     amount, step = max(against, key=lambda each: (abs(each[0]), -STEPS.index(each[1])))

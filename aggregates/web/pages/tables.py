@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 
@@ -30,6 +30,11 @@ class Table:
     whole: str  # what shares are of, one of RANKS
 
     @property
+    def total_share(self) -> Decimal:
+        """100; 0 where there is nothing to have a share of."""
+        return share_of(self.total, self.total, self.whole)
+
+    @property
     def whole_in_words(self) -> str:
         return self.whole.replace("_", " ")
 
@@ -45,7 +50,7 @@ def table_of(name: str, answer: Answer) -> Table:
 
 
 def whole_of(total: Sums, rank: str) -> str:
-    """What shares are of: what groups are ranked by, but the calls where nothing costs anything."""
+    """Choose what shares are of: what groups are ranked by, but the calls where nothing costs anything."""
     return "calls" if rank == "cost" and not total.cost else rank
 
 
@@ -55,6 +60,6 @@ def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> 
 
 
 def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
-    """In percent; 0 where there is nothing to have a share of."""
+    """Give a share in percent; 0 where there is nothing to have a share of."""
     part, of = (Decimal(sum(getattr(some, name) for name in RANKS[whole])) for some in (sums, total))
     return part / of * 100 if of else Decimal(0)

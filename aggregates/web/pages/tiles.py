@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +32,21 @@ class Tile:
 
     @property
     def measure(self) -> str:
-        """The shown measure that charts what the tile sums up."""
+        """The display measure that charts what the tile sums up."""
         return "cache_share" if self.name == "cache" else self.name
 
 
 def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") -> Change:
-    """The change in percent; “new” where there was nothing before."""
+    """Give the change in percent; “new” where there was nothing before."""
     if not before:
         return Change("new", "new") if now else Change("none", "–")
     percent = (Decimal(now) - Decimal(before)) / Decimal(before) * 100
-    places = 1 if abs(percent) < 100 else 0
+    places = 1 if round(abs(percent), 1) < 100 else 0  # 99.96 is shown as 100
     return _change(percent, places, formats.of_hundred(abs(percent), places), more_is)
 
 
 def in_points(now: Sums, before: Sums, more_is: str = "plain") -> Change:
-    """The change of the cache share, in percentage points; “–” where either range has no input."""
+    """Give the change of the cache share, in percentage points; “–” where either range has no input."""
     if not now.input_tokens or not before.input_tokens:
         return Change("none", "–")
     points = (now.cache_hit_rate - before.cache_hit_rate) * 100
@@ -62,8 +62,8 @@ def _change(amount: Decimal, places: int, text: str, more_is: str) -> Change:
 
 def cost(now: Sums, before: Sums) -> Tile:
     remark = f"{formats.plural(now.unpriced_calls, 'call')} without price" if now.unpriced_calls else ""
-    known = now.unpriced_calls < now.calls or not now.calls
-    change = relative(now.cost, before.cost, more_is="bad") if known else Change("none", "–")
+    has_price = now.unpriced_calls < now.calls or not now.calls
+    change = relative(now.cost, before.cost, more_is="bad") if has_price else Change("none", "–")
     return Tile("cost", "Cost", formats.cost(now), formats.exact_cost(now), change, formats.cost(before), remark)
 
 
@@ -95,7 +95,7 @@ def cache_share(now: Sums, before: Sums) -> Tile:
 
 
 def compared(tile: Callable[[Sums, Sums], Tile], now: Sums, before: Answer | None) -> Tile:
-    """The tile; without a change where the range before cannot be answered any more."""
+    """Make the tile; without a change where the range before cannot be answered any more."""
     if before:
         return tile(now, before.totals)
     return replace(tile(now, now), change=Change("none", "–"), before="–")

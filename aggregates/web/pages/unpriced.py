@@ -2,7 +2,7 @@
 
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
-from aggregates.query.runner import Answer
+from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 
@@ -14,7 +14,8 @@ def query_of(selection: Selection) -> UsageQuery:
 
 
 def describe(totals: Sums, by_model: Answer | None) -> str:
-    """“2.1% of calls have no price: o9-experimental.” Nothing where all have one; no models where none can be told."""
+    """Say “2.1% of calls have no price: o9-experimental.”; nothing where all have one, no models where `by_model` is
+    None."""
     if not totals.unpriced_calls:
         return ""
     share = f"{formats.percent(totals.unpriced_calls, totals.calls)} of calls have no price"
@@ -26,6 +27,6 @@ def describe(totals: Sums, by_model: Answer | None) -> str:
 
 
 def _models(by_model: Answer) -> list[str]:
-    """Those with calls without a price, most of them first."""
+    """List the models with calls without a price, most of them first."""
     rows = [row for row in by_model.rows if row.sums.unpriced_calls]
     return [row.key or "" for row in sorted(rows, key=lambda row: (-row.sums.unpriced_calls, row.key or ""))]

@@ -37,22 +37,22 @@ class Bar:
     text: str
 
 
-def of(found: Bridge) -> Waterfall:
-    steps = steps_of(found)
-    bars = _bars(found, steps)
+def of(bridge: Bridge) -> Waterfall:
+    steps = steps_of(bridge)
+    bars = _bars(bridge, steps)
     lowest, highest = _ends(bars)
     traces = [*(_trace(bars, role, lowest) for role in (WHOLE, UP, DOWN)), _links(bars)]
     figure = {"data": traces, "layout": _layout(bars, lowest, highest)}
-    return Waterfall(figure, _description(found, steps), money.display(lowest) if lowest else "")
+    return Waterfall(figure, _description(bridge, steps), money.display(lowest) if lowest else "")
 
 
-def _bars(found: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
-    ends = list(accumulate((step.amount for step in steps), EXACT.add, initial=found.before.cost))
+def _bars(bridge: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
+    ends = list(accumulate((step.amount for step in steps), EXACT.add, initial=bridge.before.cost))
     between = [
         Bar(step.label, UP if step.amount > 0 else DOWN, start, end, step.text)
         for step, (start, end) in zip(steps, pairwise(ends), strict=True)
     ]
-    first, last = found.before.cost, found.now.cost
+    first, last = bridge.before.cost, bridge.now.cost
     return [
         Bar(BEFORE, WHOLE, Decimal(0), first, money.display(first)),
         *between,
@@ -61,7 +61,7 @@ def _bars(found: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
 
 
 def _ends(bars: list[Bar]) -> tuple[Decimal, Decimal]:
-    """Where the axis begins and ends; it may begin below zero, as a step may lead there and the next one back."""
+    """Say where the axis begins and ends; it may begin below zero, as a step may lead there and the next one back."""
     ends = [bar.end for bar in bars]
     low, high = min(ends), max(ends)
     span = EXACT.subtract(high, low)
@@ -73,7 +73,8 @@ def _ends(bars: list[Bar]) -> tuple[Decimal, Decimal]:
 
 
 def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:
-    """The bars of one colour, from the lower end to the upper one: then their amounts stand at the right of them."""
+    """Draw the bars of one colour, from the lower end to the upper one: then their amounts stand at the right of
+    them."""
     own = [bar for bar in bars if bar.role == role]
     starts = [max(lowest, min(bar.start, bar.end)) for bar in own]
     return {
@@ -96,7 +97,7 @@ def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:
 
 
 def _links(bars: list[Bar]) -> Figure:
-    """From the end of each bar to the next one."""
+    """Draw lines from the end of each bar to the next one."""
     ends = [(bar.end, (bar.name, after.name)) for bar, after in pairwise(bars)]
     return {
         "type": "scatter",
@@ -145,6 +146,6 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
     }
 
 
-def _description(found: Bridge, steps: tuple[Step, ...]) -> str:
-    told = ", ".join(f"{step.label} {step.text}" for step in steps)
-    return f"From {money.display(found.before.cost)} before to {money.display(found.now.cost)} now: {told}."
+def _description(bridge: Bridge, steps: tuple[Step, ...]) -> str:
+    amounts = ", ".join(f"{step.label} {step.text}" for step in steps)
+    return f"From {money.display(bridge.before.cost)} before to {money.display(bridge.now.cost)} now: {amounts}."

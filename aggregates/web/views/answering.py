@@ -14,7 +14,8 @@ from aggregates.web.views.gate import PageRequest
 def answer(
     request: PageRequest, name: str, membership: Membership, form: Form, context: dict[str, Any], address: str
 ) -> HttpResponse:
-    """The page of that name; `address` is the URL query that leads to what it shows, where the form has no errors."""
+    """Render the page of that name; `address` is the URL query that leads to what it shows, where the form has no
+    errors."""
     common = {
         "organization": membership.organization,
         "manages": membership.role == Role.ADMIN,

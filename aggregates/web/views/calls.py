@@ -40,11 +40,11 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def _address(selection: CallSelection, boundary: PageBoundary | None) -> str:
-    """With the place in the list where the page begins."""
+    """Write the URL query, with the place in the list where the page begins."""
     query = query_string(selection)
     if boundary is None:
         return query
-    return f"{query}{'&' if query else '?'}{'before' if boundary.is_older else 'after'}={boundary.place}"
+    return f"{query}{'&' if query else '?'}{'before' if boundary.is_older else 'after'}={boundary.cursor}"
 
 
 @page

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.db.limits import TimedOut
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
 from aggregates.domain.ranges import LENGTHS, Range
@@ -15,14 +16,14 @@ from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.runner import read
+from aggregates.query.paging import read_keys
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages import dashboard as reading
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
-MAX_VALUES = 30  # that are proposed
+MAX_VALUES = 25  # that are proposed
 
 
 @page
@@ -48,17 +49,16 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
     parameters.pop("add")
     form = DashboardForm(parameters, organization=organization, now=timezone.now())
     query = form.selection.with_filter(place, None).in_all(by=place)
+    typed = request.GET.get("value", "").replace("\0", "")
     try:
-        keys = read([query], seconds=reading.PATIENCE)[query].keys
-    except QueryError:
-        keys = ()
-    typed = request.GET.get("value", "").casefold()
-    found = [key for key in keys if key and typed in key.casefold()][:MAX_VALUES]
+        found = read_keys(query, MAX_VALUES, typed, seconds=reading.PATIENCE)
+    except (QueryError, TimedOut):
+        found = ()
     return render(request, "aggregates/_values.html", {"values": found})
 
 
 def latest_range(organization: Organization) -> Selection | None:
-    """The 30 days up to the last day with usage; None for an organization that has none yet."""
+    """Choose the 30 days up to the last day with usage; None for an organization that has none yet."""
     day = reading.latest_day(organization)
     if day is None:
         return None

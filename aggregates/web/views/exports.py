@@ -30,11 +30,12 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @page
 def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
-    """Every measure by the step and the groups of the dashboard at the same address; it adds up to the same totals."""
+    """Write every measure by the step and the groups of the dashboard at the same address; it adds up to the same
+    totals."""
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_told(form))
+        return _refused(_problems_of(form))
     query = _rows_of(form.selection)
     try:
         answer = read([query], seconds=PATIENCE)[query]
@@ -47,14 +48,14 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
 
 @page
 def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
-    """The dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
+    """Write the dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_told(form))
+        return _refused(_problems_of(form))
     rows = _rows_of(form.selection)
     try:
-        with locales.read_by(""), snapshot():  # a file says the same to every reader
+        with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
             loaded = load(form.selection)
             if loaded.failed:
                 raise QueryError(loaded.refusal)
@@ -68,13 +69,13 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
 
 @page
 def focus_csv(request: PageRequest, slug: str) -> HttpResponseBase:
-    """The calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
+    """Stream the calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
     return _streamed(request, slug, "focus", focus.as_csv)
 
 
 @page
 def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
-    """The calls of the list at the same address."""
+    """Stream the calls of the list at the same address."""
     return _streamed(request, slug, "calls", calls.as_csv)
 
 
@@ -84,10 +85,11 @@ def _streamed(
     organization = membership_for(request.user, slug).organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_told(form))
+        return _refused(_problems_of(form))
     selection = form.selection
     try:
-        check_kept(selection)
+        with snapshot(PATIENCE):  # before anything of the file is on its way
+            check_kept(selection)
     except QueryError as error:
         return _refused(str(error))
     return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
@@ -103,7 +105,7 @@ def _named(selection: Selection, what: str, ending: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _told(form: RangeForm) -> str:
+def _problems_of(form: RangeForm) -> str:
     return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
 
 

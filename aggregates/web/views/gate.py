@@ -27,17 +27,17 @@ class PageRequest(HttpRequest):
 
 
 def page(view: View) -> View:
-    """A page for people who are logged in. It is never kept in a cache: its numbers are those of now."""
+    """Make a page for people who are logged in. It is never kept in a cache: its numbers are those of now."""
     return require_safe(_checked(view))
 
 
 def form_page(view: View) -> View:
-    """A page with a form that is sent to its own address."""
+    """Make a page with a form that is sent to its own address."""
     return require_http_methods(["GET", "HEAD", "POST"])(_checked(view))
 
 
 def action(view: View) -> View:
-    """What a form sets off; no page by itself."""
+    """Make an action that a form sets off; it is no page by itself."""
     return require_POST(_checked(view))
 
 
@@ -56,7 +56,8 @@ def _checked(view: View) -> View:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """A fragment request takes the whole page there: a log-in form within the dashboard would be of no use.
+    """Send the visitor to log in; a fragment request takes the whole page there: a log-in form within the dashboard
+    would be of no use.
 
     From there the visitor comes back to a page: what only suggests values is none.
     """

@@ -9,7 +9,8 @@ from aggregates.web.views.gate import PageRequest, page
 
 @page
 def home(request: PageRequest) -> HttpResponse:
-    """To the only organization, or to the platform for staff without one; else choose, or read why there is none."""
+    """Lead to the only organization, or to the platform for staff without one; else choose, or read why there is
+    none."""
     organizations = organizations_of(request.user)
     if len(organizations) == 1:
         return redirect("dashboard", organizations[0].slug)

@@ -53,13 +53,13 @@ def _show(
     made: ApiKey | None = None,
     secret: Secret | None = None,
 ) -> HttpResponse:
-    """The page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
+    """Show the page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
     context = {
         "organization": organization,
         "organizations": organizations_of(request.user),
         "manages": True,
         "form": form,
-        "keys": keys.listed(organization),
+        "keys": keys.keys_of(organization),
         "now": timezone.now(),
         "made": made,
         "secret": secret,

@@ -27,7 +27,7 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
         "organizations": organizations_of(request.user),
         "manages": True,
         "form": form,
-        "prices": overrides.listed(organization),
+        "prices": overrides.prices_of(organization),
     }
     return render(request, "aggregates/prices.html", context)
 

@@ -20,7 +20,7 @@ THIS_MACHINE = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.A
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
+    """Answer: the process lives; nothing else is asked."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
@@ -37,7 +37,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def scrape(request: HttpRequest) -> HttpResponse:
-    """For whoever holds METRICS_TOKEN, and for processes of this machine."""
+    """Expose the metrics to whoever holds METRICS_TOKEN, and to processes of this machine."""
     if not (has_token(request) or is_of_this_machine(request)):
         answer = HttpResponse("A token is needed: METRICS_TOKEN.\n", status=401, content_type="text/plain")
         answer["WWW-Authenticate"] = "Bearer"
@@ -47,13 +47,13 @@ def scrape(request: HttpRequest) -> HttpResponse:
 
 
 def has_token(request: HttpRequest) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     expected = settings.METRICS_TOKEN
-    return bool(expected) and scheme.lower() == "bearer" and constant_time_compare(given.strip(), expected)
+    return bool(expected) and scheme.lower() == "bearer" and constant_time_compare(token.strip(), expected)
 
 
 def is_of_this_machine(request: HttpRequest) -> bool:
-    """Whether the request came straight from a process of this machine, and not through a proxy on it.
+    """Say whether the request came straight from a process of this machine, and not through a proxy on it.
 
     A proxy says so in a header, or hands on the name under which the site is known elsewhere. One that does neither
     is none that people could log in through: their browser's Origin would not fit the host.

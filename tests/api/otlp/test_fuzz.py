@@ -4,6 +4,7 @@ import gzip
 import json
 from typing import Any
 
+import pytest
 from google.protobuf.json_format import Parse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
@@ -14,13 +15,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from aggregates.ingest.otlp.attributes import WANTED
+from aggregates.ingest.otlp.wanted import OF_SPANS
 from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, SDK, Exporter, Made, as_json, attribute, request_of
 
 JSON = "application/json"
+pytestmark = pytest.mark.slow
 bounded = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 int64 = some.integers(-(2**63), 2**63 - 1)
@@ -33,7 +36,7 @@ values = some.one_of(
     some.builds(AnyValue, bool_value=some.booleans()),
     some.builds(AnyValue, bytes_value=some.binary()),
 )
-attributes = some.builds(KeyValue, key=some.one_of(some.sampled_from(sorted(WANTED)), some.text()), value=values)
+attributes = some.builds(KeyValue, key=some.one_of(some.sampled_from(sorted(OF_SPANS)), some.text()), value=values)
 times = some.one_of(some.just(1_740_830_400_000_000_000), uint64)
 ids = some.sampled_from([b"", b"\0" * 8, b"a" * 8, b"b" * 8, b"c" * 8, b"d" * 9])
 

@@ -17,6 +17,7 @@ from aggregates.rollup.protocol import roll_up
 from tests.api.conftest import Sender
 from tests.api.otlp.conftest import CHAT, SDK, Exporter, Made, span
 from tests.comparing import assert_equal_to_log
+from tests.patience import PATIENCE
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 4, 1)
 LAST_MOMENT, MIDNIGHT = "2025-01-31T23:59:59Z", "2025-02-01T00:00:00Z"
@@ -193,7 +194,7 @@ def at_once(transactional_db: None, secret: str) -> Iterator[Any]:
         barrier = Barrier(len(spans))
 
         def one(made: Made) -> None:
-            barrier.wait(timeout=60)
+            barrier.wait(timeout=PATIENCE)
             Exporter(Client(), secret)(made)
             connection.close()
 
@@ -201,7 +202,7 @@ def at_once(transactional_db: None, secret: str) -> Iterator[Any]:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENCE)
 
     yield send
 

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from aggregates import ingest
 from aggregates.api import body
 from aggregates.api.otlp import json as otlp_json
-from aggregates.api.otlp import traces, wire
+from aggregates.api.otlp import receiving, wire
 from aggregates.domain.calls import InvalidCall
 from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, URL, Exporter, as_json, attribute, request_of, span
@@ -221,7 +221,7 @@ def test_nesting_is_no_way_around_limits(export: Exporter, acme: Organization, d
     scoped = request_of(span()).resource_spans[0].SerializeToString()[2:]  # without its resource, which is empty
     response = export.raw(b"\x0a" + _length(of_resource + scoped) + of_resource + scoped)
     assert response.status_code in (200, 400)
-    assert not UsageLog.objects.exists()
+    assert set(UsageLog.objects.values_list("user_id", flat=True)) <= {""}
 
 
 def many(number: int) -> ExportTraceServiceRequest:
@@ -242,7 +242,7 @@ def test_more_spans_than_the_limit_are_refused(
 
 def test_bodies_that_are_too_large_are_refused(export: Exporter) -> None:
     refused(export.raw(bytes(body.MAX_SENT + 1)), 413, "10,000,000 bytes as it is sent")
-    packed = gzip.compress(b" " * (traces.MAX_JSON + 1))
+    packed = gzip.compress(b" " * (receiving.MAX_JSON + 1))
     refused(export.raw(packed, JSON, Content_Encoding="gzip"), 413, "16,000,000 bytes", JSON)
 
 
@@ -269,6 +269,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_small_body_that_holds_a_huge_one_takes_little_memory(
     export: Exporter, acme: Organization, name: str, monkeypatch: pytest.MonkeyPatch
@@ -300,7 +301,7 @@ def test_prompts_are_not_even_read(
     export: Exporter, caplog: pytest.LogCaptureFixture, content_type: str, encode: Encode
 ) -> None:
     said = {**CHAT, "gen_ai.input.messages": PROMPT, "gen_ai.prompt.0.content": PROMPT, "llm.input_messages": [PROMPT]}
-    request = request_of(span(attributes=said), span("bad", {**said, "user.id": PROMPT * 20}), span(PROMPT, {}))
+    request = request_of(span(attributes=said), span("bad", {**said, "gen_ai.request.model": ""}), span(PROMPT, {}))
     one = request.resource_spans[0].scope_spans[0].spans[0]
     one.events.add(name="gen_ai.content.prompt").attributes.append(attribute("gen_ai.prompt", PROMPT))
     one.status.message = PROMPT

@@ -101,7 +101,8 @@ SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"gen_ai.response.model": "", "gen_ai.request.model": "asked"}, {"model": "asked"}),
     ({"gen_ai.workflow.name": "w", "gen_ai.agent.name": "a"}, {"operation": "w"}),
     ({"gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 3}, {"input_tokens": 7, "output_tokens": 3}),
-    ({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.prompt_tokens": 8}, {"input_tokens": 7}),
+    ({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.prompt_tokens": 8}, {"input_tokens": 8}),
+    ({"gen_ai.usage.input_tokens": 0, "llm.usage.prompt_tokens": 8}, {"input_tokens": 8}),
     ({"gen_ai.usage.input_tokens": "7"}, {"input_tokens": 7}),
     ({"gen_ai.usage.input_tokens": 7.0}, {"input_tokens": 7}),
     (
@@ -221,16 +222,11 @@ def test_the_service_is_the_project(export: Exporter, service: str, project: str
     ("attributes", "reason"),
     [
         ({"gen_ai.operation.name": "chat"}, "model: expected a value"),
-        ({**CHAT, "gen_ai.usage.input_tokens": -1}, "input_tokens: expected a whole number"),
-        ({**CHAT, "gen_ai.usage.input_tokens": 2**62}, "input_tokens: expected a whole number"),
-        ({**CHAT, "gen_ai.usage.input_tokens": float("nan")}, "input_tokens: expected a whole number"),
-        ({**CHAT, "gen_ai.usage.output_tokens": True}, "output_tokens: expected a whole number"),
-        ({**CHAT, "gen_ai.usage.output_tokens": ["1"]}, "output_tokens: expected a whole number"),
-        ({**CHAT, "gen_ai.usage.cost": float("inf")}, "cost: expected an amount"),
-        ({**CHAT, "user.id": "x" * 257}, "user_id: expected at most 256 bytes"),
-        ({**CHAT, "user.id": "x" * 10_000}, "user_id: expected text"),
-        ({**CHAT, "user.id": "a\0b"}, "user_id: expected text without NUL"),
-        ({**CHAT, "user.id": ["a"]}, "user_id: expected text"),
+        ({**CHAT, "gen_ai.request.model": "a\0b"}, "model: expected text without NUL"),
+        (
+            {**CHAT, "gen_ai.usage.input_tokens": 10**9 - 1, "gen_ai.usage.cache_read.input_tokens": 10**9},
+            "input_tokens: expected a whole number",
+        ),
     ],
 )
 def test_a_span_that_should_be_a_call_and_is_none_is_rejected_alone(
@@ -240,6 +236,56 @@ def test_a_span_that_should_be_a_call_and_is_none_is_rejected_alone(
     assert answer.rejected_spans == 1
     assert answer.error_message.startswith(f"span 1: {reason}")
     assert recorded()["timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "kept", "told"),
+    [
+        ({"gen_ai.usage.input_tokens": -1}, "input_tokens", 0, "left out: expected a whole number"),
+        ({"gen_ai.usage.input_tokens": 2**62}, "input_tokens", 0, "left out: expected a whole number"),
+        ({"gen_ai.usage.input_tokens": float("nan")}, "input_tokens", 0, "left out: expected a whole number"),
+        ({"gen_ai.usage.output_tokens": True}, "output_tokens", 0, "left out: expected a whole number"),
+        ({"gen_ai.usage.output_tokens": ["1"]}, "output_tokens", 0, "left out: expected a whole number"),
+        ({"gen_ai.usage.cost": float("inf")}, "cost", None, "left out: expected an amount"),
+        ({"gen_ai.usage.cost": -0.5}, "cost", None, "left out: expected an amount"),
+        ({"gen_ai.usage.cost": "0,5 USD"}, "cost", None, "left out: expected an amount"),
+        ({"user.id": "x" * 10_000}, "user_id", "", "left out: expected text"),
+        ({"user.id": "a\0b"}, "user_id", "", "left out: expected text without NUL"),
+        ({"user.id": ["a"]}, "user_id", "", "left out: expected text"),
+        ({"gen_ai.provider.name": "p" * 300}, "provider", f"{'p' * 239}~", "shortened: expected at most 256 bytes"),
+        ({"user.id": "ü" * 200}, "user_id", f"{'ü' * 119}~", "shortened: expected at most 256 bytes"),
+        ({"gen_ai.agent.name": "x" * 257}, "operation", f"{'x' * 239}~", "shortened: expected at most 256 bytes"),
+        ({"gen_ai.request.model": "m" * 257}, "model", f"{'m' * 239}~", "shortened: expected at most 256 bytes"),
+    ],
+)
+def test_a_field_that_does_not_fit_does_not_lose_the_call(
+    export: Exporter, said: dict[str, Any], field: str, kept: Any, told: str
+) -> None:
+    model = {} if "gen_ai.request.model" in said else {"gen_ai.response.model": "of nobody"}
+    answer = export(span("good"), span("bad", {**CHAT, **model, **said})).partial_success
+    assert (answer.rejected_spans, answer.error_message[: len(told) + 10]) == (
+        0,
+        f"span 1: {field}: {told}"[: len(told) + 10],
+    )
+    call = UsageLog.objects.values().exclude(model="claude-sonnet-4-5").get()
+    assert str(call[field]).startswith(kept) if kept and isinstance(kept, str) else call[field] == kept
+    assert len(str(call[field]).encode()) <= 256
+
+
+def test_a_response_id_that_is_too_long_still_tells_the_same_call(export: Exporter) -> None:
+    ids = [f"resp_{'x' * 300}{letter}" for letter in "aba"]
+    for number, response_id in enumerate(ids):
+        export(
+            span(f"s{number}", {**CHAT, "gen_ai.response.id": response_id}, trace=f"t{number}", scope=f"by {number}")
+        )
+    assert UsageLog.objects.count() == 2
+    assert {len(one) for one in UsageLog.objects.values_list("request_id", flat=True)} == {256}
+
+
+@pytest.mark.parametrize("response_id", ["x" * 10_000, "a\0b", ["a"]])
+def test_where_a_response_id_cannot_be_kept_the_span_is_the_request_id(export: Exporter, response_id: Any) -> None:
+    export(span("call", {**CHAT, "gen_ai.response.id": response_id}))
+    assert recorded()["request_id"].endswith(f"-{span_id('call').hex()}")
 
 
 @pytest.mark.parametrize("start", ["1999-12-31T00:00:00Z", "2200-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])

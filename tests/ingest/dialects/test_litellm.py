@@ -80,6 +80,28 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ),
         {"input_tokens": 100, "cached_tokens": 60, "output_tokens": 70, "reasoning_tokens": 50},
     ),
+    (
+        "0 where another name says more",
+        {
+            "prompt_tokens": 100,
+            **usage(
+                prompt_tokens_details={"cached_tokens": 0, "cache_creation_tokens": None},
+                cache_read_input_tokens=60,
+                cache_creation_input_tokens=30,
+                cache_creation={"ephemeral_1h_input_tokens": 25},
+            ),
+        },
+        {"input_tokens": 100, "cached_tokens": 60, "cache_write_tokens": 30, "cache_write_1h_tokens": 25},
+    ),
+    (
+        "tokens in the provider's own words alone",
+        {
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            **usage(input_tokens=4, cache_read_input_tokens=90, output_tokens=7),
+        },
+        {"input_tokens": 94, "cached_tokens": 90, "output_tokens": 7},
+    ),
     ("no details", usage(prompt_tokens_details=None), {"input_tokens": 10, "cached_tokens": 0, "output_tokens": 20}),
     # People and projects
     ("an end user", {"end_user": "cust"}, {"user_id": "cust", "subject_id": ""}),
@@ -109,6 +131,39 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"metadata": {"spend_logs_metadata": {"project": "alpha", "operation": "sum up", "subject_id": "doc-7"}}},
         {"project": "alpha", "operation": "sum up", "subject_id": "doc-7"},
     ),
+    (
+        "a session of somebody's",
+        {"end_user": '{"device_id": "d", "account_uuid": "alice", "session_id": "s-1"}'},
+        {"user_id": "alice", "cost": parse_call({"timestamp": 1e9 + 0.1, "model": "m", "cost": "0.000225"}).cost},
+    ),
+    (
+        "a session, about which a key's owner asks",
+        {
+            "end_user": '{"device_id": "d-1", "account_uuid": "", "session_id": "s-1"}',
+            "metadata": {"user_api_key_user_id": "bob"},
+        },
+        {"user_id": "bob", "subject_id": "d-1"},
+    ),
+    (
+        "a session in one word",
+        {"model_parameters": {"user": "user_0a1b_account_6f9c-11_session_22-33"}},
+        {"user_id": "6f9c-11"},
+    ),
+    (
+        "a session without an account",
+        {"end_user": "user_0a1b_account__session_22-33"},
+        {"user_id": "0a1b"},
+    ),
+    ("JSON without a session", {"end_user": '{"tenant": "t"}'}, {"user_id": '{"tenant": "t"}'}),
+    # What does not fit
+    ("a count that is none", {"prompt_tokens": -1}, {"input_tokens": 0, "output_tokens": 20}),
+    ("half a token", {"completion_tokens": 1.5}, {"output_tokens": 0}),
+    ("a part that is none", usage(prompt_tokens_details={"cached_tokens": "many"}), {"cached_tokens": 0}),
+    ("an id that is none", {"id": ["x"]}, {"request_id": "call-1"}),
+    ("a cost in words", {"response_cost": "free"}, {"cost": None}),
+    ("a cost of -1", {"response_cost": -1}, {"cost": None}),
+    ("a cost of no number", {"response_cost": "NaN"}, {"cost": None}),
+    ("a user who is a list", {"end_user": ["alice"]}, {"user_id": ""}),
     # A row of LiteLLM_SpendLogs, as CSV gives it
     (
         "a row of spend",
@@ -162,6 +217,13 @@ UNUSED = {"prompt_tokens": 0, "completion_tokens": 0, "response_cost": 0.0}
         ({"model": ""}, 0),
         ({"call_type": "aretrieve_batch", "response_cost": 0.5}, 1),
         ({"call_type": "create_video"}, 1),
+        ({"call_type": "aget_responses"}, 0),
+        ({"call_type": "adelete_responses"}, 0),
+        ({"call_type": "alist_input_items"}, 0),
+        ({"call_type": "aget_responses", "prompt_tokens": 5}, 1),
+        ({"call_type": "pass_through_endpoint", "model": "unknown"}, 0),
+        ({"call_type": "pass_through_endpoint", "completion_tokens": 5}, 1),
+        ({"call_type": "allm_passthrough_route"}, 0),
         ({"call_type": "image_generation"}, 1),
         ({}, 1),
     ],
@@ -173,15 +235,9 @@ def test_what_manages_other_things_than_models_is_no_call(changed: dict[str, Any
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"prompt_tokens": -1}, "prompt_tokens"),
-        ({"prompt_tokens": 1.5}, "prompt_tokens"),
-        ({"id": ["x"]}, "id"),
         ({"model": {}}, "model"),
-        ({"response_cost": "free"}, "cost"),
-        ({"response_cost": -1}, "cost"),
         ({"startTime": "soon"}, "timestamp"),
         ({"model": None}, "model"),
-        (usage(prompt_tokens_details={"cached_tokens": "many"}), "prompt_tokens_details.cached_tokens"),
     ],
 )
 def test_what_is_wrong_is_named(changed: dict[str, Any], field: str) -> None:

@@ -4,7 +4,7 @@ import gzip
 import tracemalloc
 from decimal import Decimal
 from io import BytesIO
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,15 @@ def never(rejection: Rejection) -> None:
         (b'{"a": "\xff"}\n', None, [(1, {"a": "\udcff"})]),
         (b'{"a": "\\u0000"}\n', None, [(1, {"a": "\0"})]),
         (b'{"a": 1, "a": 2}\n{}\n', None, [(1, {"a": 2}), (2, {})]),
+        (b'[{"a": 1}, {"a": 2}]', None, [(1, {"a": 1}), (1, {"a": 2})]),
+        (
+            b'\n[\n{"a": 1},\n {\n"a": [2, "\xff"]\n},\n\n{}\n,]\n',
+            None,
+            [(3, {"a": 1}), (4, {"a": [2, "\udcff"]}), (8, {})],
+        ),
+        (b"[]", None, []),
+        (b'{\n "a": 0.10\n}\n{\r\n"b": 2}\n', None, [(1, {"a": Decimal("0.10")}), (4, {"b": 2})]),
+        (b'[{"a": 1}]\n[{"a": 2}]\n', None, [(1, {"a": 1}), (2, {"a": 2})]),
     ],
     ids=count(),
 )
@@ -91,7 +100,12 @@ def test_fractions_in_json_are_exactly_what_was_written(path: Path) -> None:
         (b"", "the file is empty"),
         (b"\n \r\n\n", "the file is empty"),
         (gzip.compress(b""), "the file is empty"),
-        (b'\n[{"a": 1}]', "line 2: expected one JSON object a line, not an array of them"),
+        (b'\n[{"a": 1}', "the JSON ends too early"),
+        (b'[\n{"a": 1},\n{"a": ', "line 3: the JSON that starts here ends too early"),
+        (b'[{"a": 1}, {"a": "x', "line 1: the JSON that starts here ends too early"),
+        (b'[{"a": 1},\n{"a": b}, {"a": 1234567890}]', "line 2: expected JSON: Expecting value at character 7"),
+        (b'{\n"a": NaN}', "line 1: expected JSON without NaN, Infinity and numbers of thousands of digits"),
+        (b'{\n"a": ' + DEEP, "line 1: expected JSON with less nesting"),
         (
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
             "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
@@ -155,6 +169,34 @@ def test_what_is_no_row_is_rejected_and_the_rest_read(path: Path, content: bytes
     assert len(rows) == 1
 
 
+def test_what_is_no_object_of_an_array_is_rejected(path: Path) -> None:
+    _, rows, rejected = read(path, b'[\n"x",\n{"a": 1},\n7]')
+    assert rows == [(3, {"a": 1})]
+    assert rejected == ["line 2: expected a JSON object", "line 4: expected a JSON object"]
+
+
+def test_an_array_may_be_one_line_of_any_length(path: Path) -> None:
+    row = b'{"a": "%s"}' % (b"x" * 150_000)
+    _, rows, rejected = read(path, b"[" + b",".join([row] * 100) + b"]")
+    assert len(rows) == 100 and not rejected
+
+
+def test_one_object_of_an_array_has_a_limit(path: Path) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        read(path, b'{\n"a": "' + b"x" * 60_000_000 + b'"}')
+    assert str(caught.value) == "line 1: expected at most 50,000,000 characters of one JSON object"
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1}\n[]\n{"a": 2}\n', b'[{"a": 1}, 5, {"a": 2}]', b"a,b\n1,2\n3\n5,6\n"])
+def test_rows_that_were_looked_at_are_read_nonetheless(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    rejections: list[Rejection] = []
+    with open_usage_file(str(path)) as file:
+        looked_at = list(islice(file.first_rows(), 2))
+        assert [row for _, row in file.rows(rejections.append)] == looked_at
+    assert len(looked_at) == 2 and len(rejections) == 1
+
+
 def test_a_field_that_goes_on_and_on_is_rejected(path: Path) -> None:
     _, rows, rejected = read(path, b'a,b\n1,2\n1,"' + (b"x" * 999_999 + b"\n") * 11)
     assert rows == [(2, ["1", "2"])]
@@ -193,13 +235,21 @@ def test_position_moves_through_the_size(path: Path) -> None:
         assert positions[-1] == file.position() == len(content)
 
 
-@pytest.mark.parametrize(("start", "row"), [(b"a,b\n", b"%d,%0100d\n"), (b"", b'{"a": %d, "b": "%0100d"}\n')])
-def test_memory_does_not_grow_with_the_file(path: Path, start: bytes, row: bytes) -> None:
+@pytest.mark.parametrize(
+    ("start", "row", "end"),
+    [
+        (b"a,b\n", b"%d,%0100d\n", b""),
+        (b"", b'{"a": %d, "b": "%0100d"}\n', b""),
+        (b"[", b'{"a": %d,\n"b": "%0100d"},', b"]"),
+    ],
+)
+def test_memory_does_not_grow_with_the_file(path: Path, start: bytes, row: bytes, end: bytes) -> None:
     content = BytesIO()
     with gzip.GzipFile(fileobj=content, mode="wb", compresslevel=1) as packed:
         packed.write(start)
         for number in range(100_000):
             packed.write(row % (number, number))
+        packed.write(end)
     path.write_bytes(content.getvalue())
     tracemalloc.start()
     try:

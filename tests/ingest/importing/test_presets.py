@@ -2,16 +2,20 @@
 
 import csv
 import json
+import os
+import subprocess
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db.models import Sum
 
 from aggregates.models import Organization, SavedPreset, UsageLog
 from tests.api.test_litellm import EVENT, FAILURE, TOOL
-from tests.management.test_import_usage import Write, import_usage, log, refused, write
+from tests.management.test_import_usage import NAMES, Write, import_usage, log, refused, write
 
 __all__ = ["write"]
 
@@ -23,7 +27,7 @@ def lines(*rows: Any) -> str:
 # ------------------------------------------------------------------ Claude Code
 
 
-def piece(message: str, request: str, output: int, model: str = "claude-opus-4-5", **usage: int) -> dict[str, Any]:
+def piece(message: str, request: str, output: int, model: str = "claude-opus-4-5", **usage: Any) -> dict[str, Any]:
     return {
         "type": "assistant",
         "timestamp": "2025-03-01T12:00:00.000Z",
@@ -69,6 +73,115 @@ def test_a_call_of_claude_code_is_a_message_of_a_request_with_its_final_usage(ac
     }
     again = import_usage(path, "--preset", "claude-code")[0]
     assert "0 new, 3 already there" in again
+
+
+def aside(message: str, request: str, minute: int, output: int = 9) -> dict[str, Any]:
+    return {
+        **piece(message, request, output),
+        "timestamp": f"2025-03-01T12:{minute:02}:00.000Z",
+        "isSidechain": True,
+        "sessionId": "s",
+    }
+
+
+def main(message: str, request: str, minute: int, output: int = 9) -> dict[str, Any]:
+    return {**aside(message, request, minute, output), "isSidechain": False}
+
+
+TALK = [main("msg_1", "req_1", 1), main("msg_2", "req_2", 2)]
+# A side question: the talk before it again, as if it were answers to its request, and then its answer, in pieces.
+QUESTION = [
+    *(aside("msg_1", "req_9", 1), aside("msg_2", "req_9", 2)),
+    *(aside("msg_3", "req_9", 3, 1), aside("msg_3", "req_9", 3)),
+]
+
+
+@pytest.mark.parametrize("order", [[TALK + QUESTION], [QUESTION + TALK], [TALK, QUESTION], [QUESTION, TALK]])
+def test_a_side_question_counts_once_and_not_the_talk_before_it(acme: Organization, write: Write, order: Any) -> None:
+    for rows in order:
+        import_usage(write(lines(*rows)), "--preset", "claude-code")
+    assert [each for (each,) in log("request_id")] == ["msg_1:req_1", "msg_2:req_2", "msg_3:req_9"]
+
+
+def test_what_subagents_did_counts_each_time(acme: Organization, write: Write) -> None:
+    rows = [aside("msg_1", "req_1", 1), aside("msg_2", "req_2", 2), aside("msg_3", "req_3", 3)]
+    import_usage(write(lines(*rows)), "--preset", "claude-code")
+    assert UsageLog.objects.count() == 3
+
+
+def test_a_side_question_that_only_repeats_is_no_call(acme: Organization, write: Write) -> None:
+    import_usage(write(lines(*TALK, aside("msg_2", "req_9", 2))), "--preset", "claude-code")
+    assert UsageLog.objects.count() == 2
+
+
+def test_a_part_of_the_log_that_is_there_twice_is_read_once(acme: Organization, write: Write) -> None:
+    import_usage(write(lines(*TALK, *(aside(f"msg_{n}", f"req_{n}", n) for n in (1, 2)))), "--preset", "claude-code")
+    assert UsageLog.objects.count() == 2
+
+
+def test_what_shortening_the_context_took_is_a_call_of_its_own(acme: Organization, write: Write) -> None:
+    """So that neither is priced as if its context were as long as both together."""
+    parts = [
+        {"type": "compaction", "input_tokens": 150_000, "output_tokens": 2000},
+        {"type": "message", "input_tokens": 4, "output_tokens": 9},
+        {"type": "advisor_message", "model": "claude-haiku-4-5", "input_tokens": 1000, "output_tokens": 100},
+    ]
+    reply = piece("msg_1", "req_1", 9, model="claude-opus-4-6", cache_read_input_tokens=120_000)
+    reply["message"]["usage"]["iterations"] = parts
+    path = write(lines(reply, reply))
+    import_usage(path, "--preset", "claude-code")
+    assert sorted(log("request_id", "model", "input_tokens", "output_tokens", "cost")) == [
+        ("msg_1:req_1", "claude-opus-4-6", 120_004, 9, Decimal("0.060245")),
+        ("msg_1:req_1:advisor_message:2", "claude-haiku-4-5", 1000, 100, Decimal("0.0015")),
+        ("msg_1:req_1:compaction:1", "claude-opus-4-6", 150_000, 2000, Decimal("0.8")),
+    ]
+    assert "0 new, 3 already there" in import_usage(path, "--preset", "claude-code")[0]
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"speed": "fast"},
+        {"service_tier": "batch"},
+        {"inference_geo": "us"},
+        {"server_tool_use": {"web_search_requests": 1}},
+    ],
+)
+def test_a_reply_at_another_rate_than_the_plain_one_has_no_price(
+    acme: Organization, write: Write, usage: dict[str, Any]
+) -> None:
+    plain = {"service_tier": "standard", "speed": "standard", "server_tool_use": {"web_search_requests": 0}}
+    rows = lines(piece("msg_1", "req_1", 9, **usage), piece("msg_2", "req_2", 9, **plain))
+    import_usage(write(rows), "--preset", "claude-code")
+    assert sorted(log("request_id", "cost_source")) == [("msg_1:req_1", "none"), ("msg_2:req_2", "table")]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "us.anthropic.claude-opus-4-5-20251101-v1:0",
+        "arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.anthropic.claude-opus-4-5-20251101-v1:0",
+    ],
+)
+def test_a_model_of_bedrock_is_priced_as_there(acme: Organization, write: Write, model: str) -> None:
+    reply = piece("msg_bdrk_1", "", 100, model=model)
+    del reply["requestId"]
+    import_usage(write(lines(reply, reply)), "--preset", "claude-code")
+    assert log("request_id", "provider", "model", "cost") == [
+        ("msg_bdrk_1", "aws", "us.anthropic.claude-opus-4-5-20251101-v1:0", Decimal("0.002772"))
+    ]
+
+
+def test_the_documented_command_finds_subagents_and_lines_that_do_not_end(tmp_path: Path) -> None:
+    folder = tmp_path / ".claude" / "projects" / "-home-alice" / "session" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-1.jsonl").write_text(json.dumps(TALK[0]))
+    (folder.parent.parent / "session.jsonl").write_text(json.dumps(TALK[1]))
+    text = (Path(settings.BASE_DIR) / "docs" / "importing.md").read_text()
+    command = next(line.partition(" |")[0].strip() for line in text.splitlines() if ".claude/projects -name" in line)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    found = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=True)
+    assert sorted(json.loads(line)["requestId"] for line in found.stdout.splitlines()) == ["req_1", "req_2"]
 
 
 # ------------------------------------------------------------------ LiteLLM
@@ -219,6 +332,7 @@ def test_a_start_and_a_preset_of_the_site_are_remembered_with_it(acme: Organizat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("auto", "the preset “auto” comes with the site; save yours under another name."),
         ("aider", "the preset “aider” comes with the site; save yours under another name."),
         ("a b", "expected a name of at most 64 letters, digits, “.”, “_” and “-” to save the preset under."),
         ("", "expected a name of at most 64 letters, digits, “.”, “_” and “-” to save the preset under."),
@@ -239,8 +353,7 @@ def test_saved_presets_are_an_organizations_own_and_errors_list_them(
     SavedPreset.objects.create(organization=other, name="theirs", paths={}, values={})
     SavedPreset.objects.create(organization=acme, name="ours", paths={}, values={})
     assert refused(write(CALLS), "--preset", "theirs") == (
-        "there is no preset “theirs”; there is: aider, calls, claude-code, litellm, openai-usage-export; "
-        "saved for acme: ours."
+        f"there is no preset “theirs”; there is: {NAMES}; saved for acme: ours."
     )
 
 

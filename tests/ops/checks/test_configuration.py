@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.conf import settings as site
 from django.core.checks import run_checks
+from psycopg import IsolationLevel
 
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from tests.processes import BASE
@@ -17,6 +18,7 @@ LOCAL_MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMem
 SHARED = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 IN_CACHE = "django.contrib.sessions.backends.cache"
 PROBES = "aggregates.web.views.probes.Probes"
+LIMITS = "aggregates.web.views.time_limits.TimeLimits"
 
 
 def ours(deploy: bool) -> list[str]:
@@ -37,6 +39,7 @@ def ours(deploy: bool) -> list[str]:
         ({"METRICS_TOKEN": "x" * 32}, []),
         ({"MIDDLEWARE": [name for name in site.MIDDLEWARE if name != PROBES]}, ["aggregates.W001"]),
         ({"MIDDLEWARE": [*site.MIDDLEWARE[1:], PROBES]}, ["aggregates.W001"]),
+        ({"MIDDLEWARE": [name for name in site.MIDDLEWARE if name != LIMITS]}, ["aggregates.W020"]),
         ({"SESSION_ENGINE": IN_CACHE, "CACHES": LOCAL_MEMORY}, ["aggregates.W002"]),
         ({"SESSION_ENGINE": IN_CACHE, "CACHES": SHARED}, []),
         ({"SESSION_ENGINE": "django.contrib.sessions.backends.db", "CACHES": LOCAL_MEMORY}, []),
@@ -51,7 +54,12 @@ def test_wrong_settings_are_found(settings, changed, expected):
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
-    [({"ATOMIC_REQUESTS": True}, ["aggregates.E004"]), ({"OPTIONS": {"pool": True}}, ["aggregates.E005"])],
+    [
+        ({"ATOMIC_REQUESTS": True}, ["aggregates.E004"]),
+        ({"OPTIONS": {"pool": True}}, ["aggregates.E005"]),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.REPEATABLE_READ}}, ["aggregates.E006"]),
+        ({"OPTIONS": {"isolation_level": IsolationLevel.READ_COMMITTED}}, []),
+    ],
 )
 def test_wrong_settings_of_the_database_are_found(monkeypatch, changed, expected):
     for name, value in changed.items():
@@ -91,7 +99,7 @@ def test_every_message_says_what_to_do(settings, monkeypatch):
 
     found = [message for check in (*CONFIGURATION, *DEPLOYMENT) for message in check(None)]
 
-    assert len(found) == 9
+    assert len(found) == 10
     assert all(message.hint for message in found)
     assert not any("hunter2" in str(message) for message in found)
 

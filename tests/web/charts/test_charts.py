@@ -40,15 +40,17 @@ CASES = [  # zone, first and last day, number of points
 ]
 
 
-def recorded(call: Callable[..., Call], zone: str, first: date, last: date) -> Organization:
-    """Usage in and around the days, rolled up but for one late call."""
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
+def case(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> tuple[Selection, int]:
+    """What is asked for, with usage in and around its days that is rolled up but for one late call, and the points."""
+    zone, first, last, number = request.param
     organization = make_organization("acme", zone)
     start, end = days.midnight(first, zone), days.midnight(last + days.DAY, zone)
     around = timedelta(hours=3)
     record(organization, some_calls(call, start - around, end + around))
     roll_up()
     record(organization, [call((start + timedelta(minutes=90)).isoformat(), cost="0.000000000007", input_tokens=5)])
-    return organization
+    return Selection(organization, ranges.of_days("custom", first, last, zone), by="user"), number
 
 
 def figures(selection: Selection, source: Source = Source.AUTO) -> dict[str, Any]:
@@ -60,12 +62,8 @@ def figures(selection: Selection, source: Source = Source.AUTO) -> dict[str, Any
     return {name: json.loads(text, parse_float=Decimal) for name, text in texts.items()}
 
 
-@pytest.mark.parametrize(("zone", "first", "last", "number"), CASES)
-def test_points_equal_the_sums_over_the_log(
-    db: None, call: Callable[..., Call], zone: str, first: date, last: date, number: int
-) -> None:
-    organization = recorded(call, zone, first, last)
-    selection = Selection(organization, ranges.of_days("custom", first, last, zone), by="user")
+def test_points_equal_the_sums_over_the_log(case: tuple[Selection, int], db: None) -> None:
+    selection, number = case
 
     shown = figures(selection)
 
@@ -92,14 +90,9 @@ def total(figure: dict[str, Any]) -> list[Any]:
     return [sum(trace["y"]) for trace in figure["data"]]
 
 
-@pytest.mark.parametrize(("zone", "first", "last", "number"), CASES)
-def test_figures_are_valid_for_plotly(
-    db: None, call: Callable[..., Call], zone: str, first: date, last: date, number: int
-) -> None:
-    organization = recorded(call, zone, first, last)
-    selection = Selection(organization, ranges.of_days("custom", first, last, zone))
-
-    for figure in figures(selection).values():
+def test_figures_are_valid_for_plotly(case: tuple[Selection, int], db: None) -> None:
+    selection, _ = case
+    for figure in figures(Selection(selection.organization, selection.range)).values():
         plotly.graph_objects.Figure(figure)
 
 

@@ -19,15 +19,21 @@ from aggregates.query.selection import BUCKETS, CHARTS, Selection
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import explore, palette
 from aggregates.web.charts.chart import Drawn
+from tests.fixtures import make_organization
 from tests.history import some_calls
 
 QUARTER = ranges.of_days("custom", date(2025, 4, 1), date(2025, 6, 30), "UTC")
 
 
-@pytest.fixture
-def usage(acme: Organization, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module")
+def sixteen_months(shared: None, call: Callable[..., Call]) -> None:
+    acme = make_organization("acme")
     record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700, every=5))
     roll_up()
+
+
+@pytest.fixture
+def usage(sixteen_months: None, acme: Organization) -> Organization:
     return acme
 
 
@@ -35,6 +41,7 @@ def drawn(selection: Selection) -> Drawn:
     return explore.CHART.draw(selection, read(explore.CHART.queries(selection)))
 
 
+@pytest.mark.slow
 def test_every_form_of_every_measure_is_valid_for_plotly(usage: Organization) -> None:
     for measure, chart, bucket in product(DISPLAY_MEASURES, CHARTS, BUCKETS):
         selection = Selection(usage, QUARTER, "user", measure=measure, chart=chart, bucket=bucket, compare="before")

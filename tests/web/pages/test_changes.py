@@ -16,8 +16,8 @@ from aggregates.ingest import record
 from aggregates.models import Organization, User
 from aggregates.pricing.overrides import set_price
 from aggregates.pricing.price_list import PriceList
-from aggregates.query.cost_groups import Cell
 from aggregates.rollup.protocol import roll_up
+from aggregates.web.cost_bridge import CostGroup
 from aggregates.web.pages.drivers import drivers_of
 from tests.history import some_calls
 
@@ -119,10 +119,10 @@ def test_a_fragment_keeps_the_address_of_the_view(as_bob: Client, acme: Organiza
 
 
 def test_drivers_beyond_the_first_are_added_up() -> None:
-    now = {Cell(f"operation-{n}", "", "m"): Sums(calls=1, cost=Decimal(n)) for n in range(14)}
-    before = {Cell("operation-3", "", "m"): Sums(calls=1, cost=Decimal(60))}
+    now = {CostGroup(f"operation-{n}", "", "m"): Sums(calls=1, cost=Decimal(n)) for n in range(14)}
+    before = {CostGroup("operation-3", "", "m"): Sums(calls=1, cost=Decimal(60))}
 
-    found = drivers_of("operation", before, now, lambda cell: cell.operation)
+    found = drivers_of("operation", before, now)
 
     assert [line.key for line in found.lines[:2]] == ["operation-3", "operation-13"]
     assert [found.lines[0].text, found.lines[0].share] == ["-$57.00", "-183.9%"]

@@ -20,7 +20,7 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "FROM aggregates_usagelog" in sql:
+        if 'FROM "aggregates_usagelog"' in sql:
             execute("SELECT pg_sleep(30)", None, many, context)
         return execute(sql, params, many, context)
 
@@ -29,7 +29,7 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
     with connection.execute_wrapper(slowly):
         loaded = dashboard.load(week)
     assert loaded.refusal == (
-        "Adding this up from the log takes more than 1 second: ask for fewer days, or for less at once."
+        "The database takes more than 1 second to answer this: ask for fewer days, or for less at once."
     )
     assert not loaded.tables
 

@@ -18,6 +18,8 @@ from aggregates.web.pages.tiles import Change
         (100_001, 100_000, Change("same", "0.0%")),  # what is shown as nothing has no arrow
         (1234, 100, Change("up", "1,134%")),
         (0, 100, Change("down", "100%")),
+        (19_994, 10_000, Change("up", "99.9%")),
+        (19_996, 10_000, Change("up", "100%")),
         (5, 0, Change("new", "new")),
         (0, 0, Change("none", "–")),
     ],

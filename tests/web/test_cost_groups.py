@@ -1,4 +1,4 @@
-"""Cells: whatever they are read from, they add up to the sum over the log."""
+"""Cost groups: whatever they are read from, they add up to the sum over the log."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +14,11 @@ from aggregates.domain.calls import Call
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from aggregates.query.cost_groups import Cell, of_cells, read_cells
 from aggregates.query.runner import read
 from aggregates.query.selection import Pairs, Selection
-from aggregates.query.usage_query import QueryError, Source
+from aggregates.query.usage_query import QueryError, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
-from aggregates.web.cost_bridge import bridge, total
+from aggregates.web.cost_bridge import BY_COST_GROUP, CostGroup, CostGroups, bridge, cost_groups, total
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -27,15 +26,19 @@ ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata")
 FIRST, LAST = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)
 
 
-@pytest.fixture(params=ZONES)
-def usage(request: pytest.FixtureRequest, db: None, call: Callable[..., Call]) -> Organization:
+@pytest.fixture(scope="module", params=ZONES)
+def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> None:
     """Half a year of usage that is rolled up; two days of it have changed since."""
     organization = make_organization("acme", request.param)
     record(organization, some_calls(call, FIRST, LAST, 500, every=3))
     roll_up()
     late = [call(f"2025-{month}T12:00Z", operation="late", cost="7") for month in ("05-20", "07-03")]
     record(organization, late)
-    return organization
+
+
+@pytest.fixture
+def usage(half_a_year: None, acme: Organization) -> Organization:
+    return acme
 
 
 def selection(organization: Organization, first: date, last: date, filters: Pairs = (), **rest: object) -> Selection:
@@ -60,6 +63,7 @@ VIEWS: dict[str, dict] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live_days", [0, 1000])
 def test_totals_are_those_of_the_log(usage: Organization, settings: Any, live_days: int) -> None:
     settings.LIVE_DAYS = live_days
@@ -68,32 +72,33 @@ def test_totals_are_those_of_the_log(usage: Organization, settings: Any, live_da
         check_totals(selection(usage, **view))
 
 
+def groups_of(query: UsageQuery) -> CostGroups:
+    asked = replace(query, by=BY_COST_GROUP)
+    return cost_groups(read([asked])[asked])
+
+
 def check_totals(asked: Selection) -> None:
     queries = [asked.in_all(), asked.compared.in_all()]
 
-    answers = read_cells([of_cells(query) for query in queries], seconds=60)
-    cells = {query: found.cells for query, found in answers.items()}
+    now, before = map(groups_of, queries)
 
     logged = read([replace(query, source=Source.LOG) for query in queries])
-    sums = [sum(cells[of_cells(query)].values(), Sums()) for query in queries]
+    sums = [Sums.of(groups.values()) for groups in (now, before)]
     assert sums == [logged[replace(query, source=Source.LOG)].totals for query in queries]
-    by_log = [of_cells(replace(query, source=Source.LOG)) for query in queries]
-    assert [found.cells for found in read_cells(by_log, seconds=60).values()] == list(cells.values())
-    now, before = (cells[of_cells(query)] for query in queries)
+    assert [groups_of(replace(query, source=Source.LOG)) for query in queries] == [now, before]
     assert total(bridge(before, now, lambda provider, model: None).totals.values()) == sums[0].cost - sums[1].cost
 
 
-def test_cells_are_groups_of_the_log(usage: Organization, settings: Any) -> None:
+def test_cost_groups_are_groups_of_the_log(usage: Organization, settings: Any) -> None:
     settings.LIVE_DAYS = 0
-    query = of_cells(selection(usage, date(2025, 1, 1), date(2025, 12, 31)).in_all())
+    query = replace(selection(usage, date(2025, 1, 1), date(2025, 12, 31)).in_all(), by=BY_COST_GROUP)
 
-    cells = read_cells([query], seconds=60)[query].cells
+    answer = read([query])[query]
 
     logged = UsageLog.objects.values_list("operation", "provider", "model").annotate(Count("pk"), Sum("cost"))
-    expected = {Cell(*names): (calls, cost or Decimal(0)) for *names, calls, cost in logged}
-    assert {cell: (sums.calls, sums.cost) for cell, sums in cells.items()} == expected
-    plan = read([query])[query].plan
-    assert plan.periods and plan.daily_days and plan.log_days
+    expected = {CostGroup(*names): (calls, cost or Decimal(0)) for *names, calls, cost in logged}
+    assert {group: (sums.calls, sums.cost) for group, sums in cost_groups(answer).items()} == expected
+    assert answer.plan.periods and answer.plan.daily_days and answer.plan.log_days
 
 
 def test_what_is_no_longer_kept_is_refused(usage: Organization) -> None:
@@ -102,6 +107,6 @@ def test_what_is_no_longer_kept_is_refused(usage: Organization) -> None:
     kept = selection(usage, MAY, JULY)
     gone = selection(usage, MAY, JULY, filters=(("user", "alice"), ("subject", "player-3")))
 
-    assert read_cells([of_cells(kept.in_all())], seconds=60)
+    assert groups_of(kept.in_all())
     with pytest.raises(QueryError, match="no longer kept, and no daily aggregate holds operation with provider"):
-        read_cells([of_cells(gone.in_all())], seconds=60)
+        groups_of(gone.in_all())

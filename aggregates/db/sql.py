@@ -1,0 +1,53 @@
+"""What statements are composed of: names of tables, lists of columns, and the sums of measures."""
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Model
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from aggregates.domain.measures import MEASURES, Measure
+
+
+def table(model: type[Model]) -> Identifier:
+    """Name the table that keeps the rows of a model."""
+    return Identifier(model._meta.db_table)
+
+
+def listed(parts: Iterable[Composable]) -> Composed:
+    """List expressions, with commas between them."""
+    return SQL(", ").join(parts)
+
+
+def columns(names: Iterable[str], of: str = "") -> Composed:
+    """List columns by their names; `of` is the alias of the table that has them, where it has to be told."""
+    return listed(Identifier(of, name) if of else Identifier(name) for name in names)
+
+
+def text(statement: Composable) -> str:
+    """Write a statement as text, as Django's cursor takes it."""
+    return statement.as_string()
+
+
+def _sum(measure: Measure, expression: Composable) -> Composed:
+    """Sum an expression; whole numbers stay bigint, as sums of bigint would else be numeric."""
+    return SQL("sum({})" if measure.is_decimal else "sum({})::bigint").format(expression)
+
+
+# The measures by their names, as the columns of a part.
+NAMES = columns(measure.name for measure in MEASURES)
+# Their sums over calls of the log; and over the rows of a part, under the same names.
+SUMS_OF_CALLS = listed(_sum(measure, SQL(measure.of_call)) for measure in MEASURES)
+SUMS = listed(SQL("{} AS {}").format(_sum(m, Identifier(m.name)), Identifier(m.name)) for m in MEASURES)
+
+
+def sums_of_calls(keys: Sequence[Composable], rows: Composable) -> Composed:
+    """Select the sums of calls by keys; `rows` is what follows FROM, rows of the log."""
+    places = listed(map(Literal, range(1, len(keys) + 1)))
+    return SQL("SELECT {}, {} FROM {} GROUP BY {}").format(listed(keys), SUMS_OF_CALLS, rows, places)
+
+
+def sums_of_aggregates(
+    keys: Iterable[Composable], rows: Composable, measures: Iterable[Measure] = MEASURES
+) -> Composed:
+    """Select the sums that aggregates hold, as they are, beside keys; `rows` is what follows FROM."""
+    return SQL("SELECT {}, {} FROM {}").format(listed(keys), columns(measure.column for measure in measures), rows)

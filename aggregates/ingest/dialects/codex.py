@@ -1,0 +1,121 @@
+"""Codex CLI: its session files, ~/.codex/sessions/YYYY/MM/DD/rollout-*.jsonl.
+
+After each call, and sometimes again, a line tells the tokens of the last call and of the session so far. The model and
+the folder are on other lines. A session that is forked off another one begins with a copy of it, its lines re-stamped
+with the time of the fork: these calls are in the other session's file.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from aggregates.domain.calls import parse_time
+from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
+
+COUNTS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens")
+AT_ONCE = timedelta(seconds=1)  # no call is answered sooner after the start of a forked session
+
+_Counts = tuple[int, ...]  # in the order of COUNTS
+
+
+class Sessions:
+    """Reads lines of one session after the other: it remembers what the lines before have told."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[_Counts, _Counts]] = set()  # by all sessions so far
+        self._model: Any = None
+        self._folder: Any = None
+        self._begin({})
+
+    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+        """The call that a line tells of, or none; raises InvalidCall."""
+        kind, payload = value_of(row, "type"), mapping_of(row.get("payload"))
+        if kind == "session_meta":
+            if not self._is_ancestor(payload):
+                self._begin(payload, str(value_of(row, "timestamp") or ""))
+        elif kind == "turn_context":
+            self._model = value_of(payload, "model") or self._model
+            self._folder = value_of(payload, "cwd") or self._folder
+        elif kind == "event_msg" and value_of(payload, "type") == "token_count":
+            yield from self._call(row, mapping_of(payload.get("info")))
+
+    def _begin(self, meta: Mapping[str, Any], written: str = "") -> None:
+        self._id = str(value_of(meta, "id") or "")
+        self._folder = value_of(meta, "cwd")
+        self._provider = value_of(meta, "model_provider") or "openai"
+        self._model = None
+        self._total: _Counts = (0,) * len(COUNTS)
+        spawned = mapping_of(mapping_of(mapping_of(meta.get("source")).get("subagent")).get("thread_spawn"))
+        parent = value_of(meta, "forked_from_id") or value_of(spawned, "parent_thread_id")
+        self._ancestors = {str(parent)} if parent else set()
+        self._copied: set[str] = set()  # ancestors whose head was in it
+        self._copying = bool(parent)  # what is read is a copy of the session that this one is forked off
+        self._since = _time(value_of(meta, "timestamp")) or _time(written)
+
+    def _is_ancestor(self, meta: Mapping[str, Any]) -> bool:
+        """Whether this is the copied head of a session that the one being read is forked off."""
+        one = str(value_of(meta, "id") or "")
+        if not self._copying or one not in self._ancestors or one in self._copied:
+            return one != "" and one == self._id  # not what the next file begins with
+        self._copied.add(one)
+        if parent := value_of(meta, "forked_from_id"):
+            self._ancestors.add(str(parent))
+        return True
+
+    def _call(self, row: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[Fields]:
+        total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
+        if total is None and last is None or total == self._total:
+            return  # rate limits alone, or the same again
+        if last is None:
+            last = tuple(max(0, now - then) for now, then in zip(total or (), self._total, strict=True))
+        if total:
+            self._total = total
+        if not any(last):
+            return
+        told = (total or last, last)
+        self._copying = self._copying and (told in self._told or self._is_at_once(row))
+        if self._copying:
+            return
+        self._told.add(told)
+        sent, cached, written, received, reasoning = last
+        beside = parts_beside(
+            sent,
+            cached + written,
+            received,
+            count(mapping_of(info.get("last_token_usage")), "total_tokens"),
+            usually=False,
+        )
+        yield {
+            "request_id": ":".join(["codex", self._id, "-".join(map(str, total))]) if self._id and total else None,
+            "timestamp": value_of(row, "timestamp"),
+            "operation": "codex",
+            "provider": self._provider,
+            "model": value_of(info, "model") or self._model,
+            "project": re.split(r"[/\\]", str(self._folder or "").rstrip("/\\"))[-1],
+            "input_tokens": sent + cached + written if beside else sent,
+            "cached_tokens": cached,
+            "cache_write_tokens": written,
+            "output_tokens": received if reasoning <= received else received + reasoning,
+            "reasoning_tokens": reasoning,
+        }
+
+    def _is_at_once(self, row: Mapping[str, Any]) -> bool:
+        """Whether a line of a forked session is as old as its beginning or its last copied call, or older."""
+        at = _time(value_of(row, "timestamp"))
+        if at is None or self._since is None or at - self._since > AT_ONCE:
+            return False
+        self._since = max(self._since, at)
+        return True
+
+
+def _counts(usage: object) -> _Counts | None:
+    given = mapping_of(usage)
+    return tuple(count(given, name) for name in COUNTS) if given else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return parse_time(value)
+    except ValueError:
+        return None

@@ -1,0 +1,51 @@
+"""Cursor: the CSV of usage events that its dashboard exports, a row a request."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aggregates.ingest.dialects.rows import Fields, count, value_of
+
+# Kinds whose requests cost nothing by themselves: what is within a plan is quota, whatever its worth is said to be.
+QUOTA = ("included", "free", "no charge", "not charged")
+FAILED = ("errored", "aborted")
+
+
+def read(row: Mapping[str, Any]) -> Iterator[Fields]:
+    """One call; raises InvalidCall."""
+    numbers = {name: str(value or "").replace(",", "") for name, value in row.items()}
+    whole, written, cached = _input(numbers)
+    kind = str(value_of(row, "Kind") or "").lower()
+    yield {
+        "timestamp": value_of(row, "Date"),
+        "operation": "cursor",
+        "model": value_of(row, "Model"),
+        "user_id": value_of(row, "User"),
+        "status": "error" if kind.startswith(FAILED) else "ok",
+        "input_tokens": whole,
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "output_tokens": count(numbers, "Output Tokens"),
+        "cost": _cost(kind, str(value_of(row, "Cost") or "")),
+    }
+
+
+def _input(row: Mapping[str, str]) -> tuple[int, int, int]:
+    """All of the input, what of it was written to a cache, and what was read from one.
+
+    “w/ Cache Write” is what was written, or that together with what is “w/o” it: the total tells.
+    """
+    first, plain, cached = (
+        count(row, name) for name in ("Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read")
+    )
+    if plain and plain <= first and count(row, "Total Tokens") == first + cached + count(row, "Output Tokens"):
+        return first + cached, first - plain, cached
+    return first + plain + cached, first, cached
+
+
+def _cost(kind: str, given: str) -> object:
+    """US dollars, 0 for what is quota, None where it is not said or the request was paid with the user's own key."""
+    amount = given.strip().removeprefix("$").replace(",", "")
+    if any(word in kind or word in amount.lower() for word in QUOTA):
+        return 0
+    own_key = "api key" in kind and not amount.strip("0.")
+    return None if own_key or amount in ("", "-") else amount

@@ -1,0 +1,60 @@
+"""Helicone: exports of its requests, as its export tool or its API gives them."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aggregates.domain.calls import InvalidCall
+from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
+
+# Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
+BESIDE = ("anthropic", "bedrock", "aws")
+
+
+def read(row: Mapping[str, Any]) -> Iterator[Fields]:
+    """The calls of a request or of a page of them; raises InvalidCall. Bodies are not looked at."""
+    data = row.get("data")
+    for one in data if isinstance(data, list) else [row]:
+        request = mapping_of(one)
+        if value_of(request, "request_created_at") is not None:
+            yield _call(request)
+
+
+def _call(row: Mapping[str, Any]) -> Fields:
+    provider = str(value_of(row, "provider") or "").lower()
+    sent, received, cached, written = (
+        count(row, f"{name}_tokens") for name in ("prompt", "completion", "prompt_cache_read", "prompt_cache_write")
+    )
+    usually = provider.startswith(BESIDE)  # then their total is of the others alone
+    total = 0 if usually else count(row, "total_tokens")
+    beside = parts_beside(sent, cached + written, received, total, usually=usually)
+    properties = mapping_of(row.get("request_properties"))
+    return {
+        "request_id": value_of(row, "request_id", "response_id"),
+        "timestamp": value_of(row, "request_created_at"),
+        "operation": value_of(properties, "Helicone-Session-Name") or "chat",
+        "provider": provider,
+        "model": value_of(row, "response_model", "request_model", "model_override", "model"),
+        "user_id": value_of(row, "request_user_id"),
+        "status": "ok" if _succeeded(row) else "error",
+        "latency_ms": value_of(row, "delay_ms"),
+        "input_tokens": sent + cached + written if beside else sent,
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "output_tokens": received,
+        "cost": _cost(row, used=bool(sent or received or cached or written)),
+    }
+
+
+def _succeeded(row: Mapping[str, Any]) -> bool:
+    status = str(value_of(row, "response_status") or "200")
+    return status.isdigit() and 200 <= int(status) < 400
+
+
+def _cost(row: Mapping[str, Any], *, used: bool) -> object:
+    """Helicone says 0 or nothing of a model that it has no price for."""
+    cost = value_of(row, "costUSD", "cost")
+    try:
+        return None if used and cost is not None and not Decimal(str(cost)) else cost
+    except InvalidOperation:
+        raise InvalidCall("costUSD", "expected an amount of US dollars") from None

@@ -1,0 +1,112 @@
+"""Langfuse: exports of its observations, from the blob storage integration, its pages or its API.
+
+An observation of type GENERATION or EMBEDDING is a call. Its usage is told in parts that add up to the whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aggregates.domain.calls import InvalidCall, parse_time
+from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
+
+CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
+
+
+def read(row: Mapping[str, Any]) -> Iterator[Fields]:
+    """The calls of an observation or of a page of them; raises InvalidCall. Inputs and outputs are not looked at."""
+    data = row.get("data")
+    for one in data if isinstance(data, list) else [row]:
+        observation = mapping_of(one)
+        operation = CALLS.get(str(value_of(observation, "type") or "").upper())
+        if operation:
+            yield _call(observation, operation)
+
+
+def _call(row: Mapping[str, Any], operation: str) -> Fields:
+    tokens = _tokens(row)
+    trace, span = value_of(row, "trace_id", "traceId"), value_of(row, "id")
+    start = value_of(row, "start_time", "startTime")
+    return {
+        # As a span of OpenTelemetry is named, which Langfuse keeps: one call that is sent both ways is one.
+        "request_id": "-".join(str(each) for each in (trace, span) if each is not None),
+        "timestamp": start,
+        "operation": value_of(row, "name") or operation,
+        "model": value_of(row, "provided_model_name", "providedModelName", "model"),
+        "user_id": value_of(row, "user_id", "userId"),
+        "project": value_of(row, "trace_name", "traceName"),
+        "status": "error" if str(value_of(row, "level")).upper() == "ERROR" else "ok",
+        "latency_ms": _latency(start, value_of(row, "end_time", "endTime")),
+        **tokens,
+        "cost": _cost(row, used=any(tokens.values())),
+    }
+
+
+def _tokens(row: Mapping[str, Any]) -> dict[str, int]:
+    usage = mapping_of(row.get("usage_details")) or mapping_of(row.get("usageDetails")) or mapping_of(row.get("usage"))
+    if not usage:
+        return {
+            "input_tokens": count(row, "promptTokens", "inputUsage"),
+            "output_tokens": count(row, "completionTokens", "outputUsage"),
+        }
+    parts = {"cached": 0, "written": 0, "written_1h": 0, "reasoning": 0, "sent": 0, "received": 0}
+    whole = {"input": 0, "output": 0}
+    for name in usage:
+        kind, side = _kind(name)
+        number = count(usage, name) if kind else 0
+        if kind == "whole":
+            whole[side] = max(whole[side], number)
+        elif kind:
+            parts[kind] += number
+    return _joined(whole["input"], whole["output"], parts, count(usage, "total", "total_tokens", "totalTokens"))
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """Which part of usage a key tells, and on which side; ("", "") if it is none."""
+    lower = name.lower()
+    if lower in ("input", "prompt", "input_tokens", "prompt_tokens", "prompttokens"):
+        return "whole", "input"
+    if lower in ("output", "completion", "output_tokens", "completion_tokens", "completiontokens"):
+        return "whole", "output"
+    if "creation" in lower or "write" in lower:
+        return ("written_1h" if "1h" in lower else "written"), "input"
+    if "cache" in lower:
+        return "cached", "input"
+    if "reasoning" in lower or "thought" in lower or "thinking" in lower:
+        return "reasoning", "output"
+    if lower.startswith(("input_", "prompt_")):
+        return "sent", "input"
+    return ("received", "output") if lower.startswith(("output_", "completion_")) else ("", "")
+
+
+def _joined(sent: int, received: int, parts: dict[str, int], total: int) -> dict[str, int]:
+    written = parts["written"] + parts["written_1h"]
+    of_input = parts["cached"] + written + parts["sent"]
+    of_output = parts["reasoning"] + parts["received"]
+    more, further = told_beside(sent + received, (of_input, of_output), total)
+    return {
+        "input_tokens": max(sent + more, of_input),
+        "cached_tokens": parts["cached"],
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": parts["written_1h"],
+        "output_tokens": max(received + further, of_output),
+        "reasoning_tokens": parts["reasoning"],
+    }
+
+
+def _cost(row: Mapping[str, Any], *, used: bool) -> object:
+    """Langfuse says 0 of a model that it has no price for."""
+    costs = mapping_of(row.get("cost_details")) or mapping_of(row.get("costDetails"))
+    cost = value_of(row, "total_cost", "totalCost", "calculatedTotalCost")
+    cost = value_of(costs, "total") if cost is None else cost
+    try:
+        return None if used and cost is not None and not Decimal(str(cost)) else cost
+    except InvalidOperation:
+        raise InvalidCall("total_cost", "expected an amount of US dollars") from None
+
+
+def _latency(start: object, end: object) -> int | None:
+    try:
+        return max(0, round((parse_time(end) - parse_time(start)).total_seconds() * 1000))
+    except ValueError:
+        return None

@@ -1,0 +1,49 @@
+"""OpenRouter: the CSV of its activity page, a row a generation."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aggregates.domain.calls import InvalidCall
+from aggregates.ingest.dialects.rows import Fields, count, value_of
+
+
+def read(row: Mapping[str, Any]) -> Iterator[Fields]:
+    """One call; raises InvalidCall."""
+    sent, cached = count(row, "tokens_prompt"), count(row, "tokens_cached")
+    received, reasoning = count(row, "tokens_completion"), count(row, "tokens_reasoning")
+    failed = str(value_of(row, "finish_reason_normalized") or "").lower() == "error"
+    yield {
+        "request_id": value_of(row, "generation_id"),
+        "timestamp": value_of(row, "created_at"),
+        "operation": "chat",
+        "provider": "openrouter",
+        "model": value_of(row, "model_permaslug"),
+        "user_id": value_of(row, "user"),
+        "project": value_of(row, "app_name", "api_key_name"),
+        "status": "error" if failed else "ok",
+        "latency_ms": _whole(value_of(row, "generation_time_ms")),
+        "input_tokens": max(sent, cached),
+        "cached_tokens": cached,
+        "output_tokens": max(received, reasoning),
+        "reasoning_tokens": reasoning,
+        "cost": _cost(row),
+    }
+
+
+def _cost(row: Mapping[str, Any]) -> Decimal | None:
+    """What OpenRouter took, searches and files included, and what the provider took for the organization's own key."""
+    given = [value_of(row, name) for name in ("cost_total", "byok_usage_inference")]
+    try:
+        return (
+            sum((Decimal(str(each)) for each in given if each is not None), Decimal()) if given[0] is not None else None
+        )
+    except InvalidOperation:
+        raise InvalidCall("cost_total", "expected amounts of US dollars") from None
+
+
+def _whole(milliseconds: object) -> int | None:
+    try:
+        return round(Decimal(str(milliseconds)))
+    except (ArithmeticError, ValueError):
+        return None

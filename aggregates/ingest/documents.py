@@ -1,0 +1,158 @@
+"""Usage and costs in JSON that clients put into one text: in the words of a provider, or of the client."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from aggregates.domain.calls import MAX_COUNT, check_cost, check_count
+from aggregates.ingest.tokens import WITHIN, Beside, Counts
+
+MAX_DOCUMENT = 65_536  # characters
+MAX_WRITTEN_DICT = 4_096  # characters of a dictionary as Python writes it
+MAX_DEPTH = 5  # of objects in objects that are looked through
+UPPER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+# Names of counts, as words with underscores: OpenAI's, Anthropic's, Gemini's, Bedrock's, LangChain's, Langfuse's.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "input": ("prompt_tokens", "input_tokens", "input", "prompt_token_count", "input_token_count"),
+    "cached": (
+        *("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "cache_read", "input_cache_read"),
+        *("input_cached_tokens", "cached_input_tokens", "cached_content_token_count", "cached_prompt_tokens"),
+        *("cache_read_input_token_count", "prompt_cache_hit_tokens", "input_cache_read_tokens"),
+    ),
+    "cache_write": (
+        *("cache_creation_input_tokens", "cache_creation_tokens", "cache_creation", "input_cache_creation"),
+        *("cache_write_input_tokens", "cache_write_tokens", "cache_write", "input_cache_write"),
+        *("cache_write_input_token_count", "input_cache_write_tokens", "input_cache_creation_tokens"),
+    ),
+    "cache_write_5m": ("ephemeral_5m_input_tokens", "input_cache_creation_5m"),
+    "cache_write_1h": ("ephemeral_1h_input_tokens", "input_cache_creation_1h"),
+    "output": (
+        *("completion_tokens", "output_tokens", "output", "candidates_token_count", "output_token_count"),
+        "response_token_count",
+    ),
+    "reasoning": (
+        *("reasoning_tokens", "reasoning", "thoughts_token_count", "output_reasoning", "output_reasoning_tokens"),
+        *("reasoning_output_tokens", "thinking_tokens", "thoughts_tokens"),
+    ),
+    "tools": ("tool_use_prompt_token_count",),
+    "total": ("total_tokens", "total", "total_token_count"),
+}
+FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
+# Whose counts are beside each other: those of providers that pass on what they bill, and Langfuse's.
+CACHE_BESIDE_INPUT_TOKENS = (
+    *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    *("cache_read_input_token_count", "cache_write_input_token_count"),
+)
+COST = "cost"
+
+
+class Usage(NamedTuple):
+    """What a document tells, and how its author counts; `whole` if it tells more than parts."""
+
+    counts: Counts
+    beside: Beside
+    whole: bool
+
+
+def parsed(text: object) -> dict[str, Any]:
+    """The object that the text is in JSON, or a dictionary as Python writes it; an empty one for anything else."""
+    if not isinstance(text, str) or len(text) > MAX_DOCUMENT:
+        return {}
+    try:
+        found = json.loads(text, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        found = _written(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _written(text: str) -> object:
+    if len(text) > MAX_WRITTEN_DICT or not text.lstrip().startswith("{"):
+        return None
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def usage_of(document: Mapping[str, Any]) -> Usage | None:
+    """The usage that a document tells; None if it tells none."""
+    named: dict[str, int] = {}
+    for name, value in _numbers(document):
+        if (count := _count(value)) is not None:
+            named[name] = max(count, named.get(name, 0))
+    fields: dict[str, int] = {}
+    for name, count in named.items():
+        if field := FIELD_OF.get(name):
+            fields[field] = max(count, fields.get(field, 0))
+    if not fields:
+        return None
+    parts_of_write = fields.pop("cache_write_5m", 0) + fields.get("cache_write_1h", 0)
+    fields["cache_write"] = max(parts_of_write, fields.get("cache_write", 0))
+    beside = _beside(named)
+    if "input" in named:  # in Langfuse's words further kinds are beside it, such as input_audio
+        fields["input"] += sum(count for name, count in named.items() if _is_more_of("input", name))
+    if "output" in named:
+        fields["output"] += sum(count for name, count in named.items() if _is_more_of("output", name))
+    return Usage(Counts(**fields), beside, whole="input" in fields or "output" in fields)
+
+
+def _beside(named: Mapping[str, int]) -> Beside:
+    if "input" in named or "output" in named:
+        return Beside(input="input" in named, output="output" in named)
+    if "prompt_token_count" in named or "candidates_token_count" in named:
+        return Beside(output=True)
+    if "prompt_tokens" not in named and any(name in named for name in CACHE_BESIDE_INPUT_TOKENS):
+        return Beside(input=True)
+    return WITHIN
+
+
+def _is_more_of(whole: str, name: str) -> bool:
+    return name.startswith(f"{whole}_") and name not in FIELD_OF
+
+
+def cost_in(document: Mapping[str, Any]) -> Decimal | None:
+    """The largest amount that it calls its cost."""
+    found = (_amount(value) for name, value in _numbers(document) if name == COST)
+    return max((amount for amount in found if amount is not None), default=None)
+
+
+def total_cost(document: Mapping[str, Any]) -> Decimal | None:
+    """Of costs by kind their total, else their sum; None if it holds none."""
+    amounts = {str(name): _amount(value) for name, value in document.items()}
+    if amounts.get("total") is not None:
+        return amounts["total"]
+    known = [amount for amount in amounts.values() if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _numbers(document: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Its values that are no objects or lists, at any depth, by their own names in words with underscores."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            if depth < MAX_DEPTH:
+                yield from _numbers(value, depth + 1)
+        elif isinstance(value, (int, str, Decimal, float)) and not isinstance(value, bool):
+            yield UPPER.sub("_", str(name)).lower(), value
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and not value.isdigit():
+        return None
+    try:
+        count = check_count(value)
+    except ValueError:
+        return None
+    return count if count <= MAX_COUNT else None
+
+
+def _amount(value: object) -> Decimal | None:
+    if not isinstance(value, (str, int, Decimal, float)):
+        return None
+    try:
+        return check_cost(value)
+    except ValueError:
+        return None

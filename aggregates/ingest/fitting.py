@@ -1,0 +1,95 @@
+"""Making a call of fields of which one may not fit: that one is shortened or left out, the call is never lost."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from typing import NamedTuple
+
+from aggregates.domain.calls import MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
+
+TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
+DIGEST = 8  # bytes
+MAX_PERSON = 4_096  # characters of a text that may be JSON about a person
+# Of such JSON, what names a person and not a session of theirs, most telling first.
+SESSION = ("session_id", "sessionId", "session")
+ACCOUNT = ("account_uuid", "account_id", "accountId", "email", "user_id", "userId", "device_id", "deviceId")
+# As Claude Code wrote it before it wrote JSON; the account is missing where an API key is used.
+IN_ONE_WORD = re.compile(r"user_(?P<device>[0-9a-f]+)_account_(?P<account>[0-9a-f-]*)_session_[0-9a-f-]+")
+
+
+class Misfit(NamedTuple):
+    """A field that did not fit as it was sent, and what became of it."""
+
+    field: str
+    reason: str
+
+
+def fitting_call(fields: Mapping[str, object], misfits: list[Misfit], request_id: str = "") -> Call:
+    """The call; what does not fit in it is added to `misfits`. Raises InvalidCall if what every call needs is wrong.
+
+    `request_id` stands in where the one among the fields cannot be kept.
+    """
+    call = _fitted(_with_persons(fields), misfits)
+    return call if call.request_id else call._replace(request_id=request_id)
+
+
+def fitting_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, those that would not fit shortened or left out; what every call needs stays as it is."""
+    fitting = _with_persons(fields)
+    with suppress(InvalidCall):
+        _fitted(fitting, [])
+    return fitting
+
+
+def _with_persons(fields: Mapping[str, object]) -> dict[str, object]:
+    return {**fields, **{name: person_of(fields[name]) for name in ("user_id", "subject_id") if fields.get(name)}}
+
+
+def _fitted(fields: dict[str, object], misfits: list[Misfit]) -> Call:
+    """The call of the fields, which are mended in place; raises InvalidCall."""
+    while True:
+        try:
+            return parse_call(fields)
+        except InvalidCall as invalid:
+            fields[invalid.field] = _mended(invalid, fields.get(invalid.field), misfits)
+
+
+def _mended(invalid: InvalidCall, value: object, misfits: list[Misfit]) -> object:
+    """What stands for a value that is wrong; raises the InvalidCall if nothing does."""
+    name = invalid.field
+    if name in TEXTS and isinstance(value, str) and "\0" not in value and (short := shortened(value)) != value:
+        misfits.append(Misfit(name, f"shortened: {invalid.reason}"))
+        return short
+    if name in REQUIRED or value is None or not name:
+        raise invalid
+    misfits.append(Misfit(name, f"left out: {invalid.reason}"))
+    return None
+
+
+def shortened(text: str) -> str:
+    """A text that fits: of a longer one the beginning and a hash of all, so that the same stays the same."""
+    encoded = text.strip().encode(errors="replace")
+    if len(encoded) <= MAX_TEXT_BYTES:
+        return text
+    digest = blake2b(encoded, digest_size=DIGEST).hexdigest()
+    kept = encoded[: MAX_TEXT_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{kept.rstrip()}~{digest}"
+
+
+def person_of(value: object) -> object:
+    """Who is meant: of a text that names account, device and session at once, the account, else the device."""
+    if not isinstance(value, str) or len(value) > MAX_PERSON:
+        return value
+    if told := IN_ONE_WORD.fullmatch(value):
+        return told["account"] or told["device"]
+    if value[:1] != "{" or not any(name in value for name in SESSION):
+        return value
+    try:
+        about = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    if not isinstance(about, dict) or not any(name in about for name in SESSION):
+        return value
+    return next((about[name] for name in ACCOUNT if isinstance(about.get(name), str) and about[name]), value)

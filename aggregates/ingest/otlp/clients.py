@@ -1,0 +1,61 @@
+"""How clients count: which of them tell parts of tokens beside their whole. Elsewhere the conventions hold: within.
+
+That is for where totals and numbers themselves do not tell; see `aggregates.ingest.tokens`.
+"""
+
+import re
+from typing import NamedTuple
+
+from aggregates.ingest.otlp.values import Attributes
+from aggregates.ingest.tokens import WITHIN, Beside
+
+CACHE = Beside(input=True)
+CACHE_AND_OWN_TOTALS = Beside(input=True, total_of_wholes=True)
+THOUGHTS = Beside(output=True)
+
+
+class Rule(NamedTuple):
+    """How an instrumentation counts calls to a provider."""
+
+    scope: str  # how the name of its scope begins
+    provider: str  # "" is any
+    beside: Beside
+    before: tuple[int, ...] = ()  # the first version that counts as the conventions have it
+
+
+RULES = (
+    # They pass on what Anthropic and Bedrock count, where the cache is beside the input, and add their own totals.
+    Rule("openlit", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("openlit", "aws", CACHE_AND_OWN_TOTALS),
+    Rule("opentelemetry.instrumentation.bedrock", "", CACHE_AND_OWN_TOTALS),
+    Rule("opentelemetry.instrumentation.botocore", "", CACHE_AND_OWN_TOTALS),
+    # Its totals are those of the provider.
+    Rule("strands", "", CACHE),
+    # They pass on Gemini's candidates, where thoughts are beside.
+    Rule("openlit", "google", THOUGHTS),
+    Rule("openinference.instrumentation.google_genai", "", THOUGHTS),
+    Rule("openinference.instrumentation.vertexai", "", THOUGHTS),
+    Rule("opentelemetry.instrumentation.google_generativeai", "", THOUGHTS),
+    Rule("opentelemetry.instrumentation.vertexai", "", THOUGHTS),
+    Rule("gcp.vertex.agent", "", THOUGHTS, before=(2, 3)),
+)
+# Vercel's AI SDK passed on what providers count until version 6, which tells these parts besides.
+AI_SDK, AI_SDK_PARTS = "ai.operationId", ("ai.usage.inputTokenDetails.", "ai.usage.outputTokenDetails.")
+AI_SDK_BESIDE = {"anthropic": CACHE_AND_OWN_TOTALS, "aws": CACHE_AND_OWN_TOTALS, "google": THOUGHTS}
+
+
+def beside_of(scope: str, version: str, provider: str, attributes: Attributes) -> Beside:
+    """What the client that made a span tells beside its whole, of a call to this provider."""
+    if AI_SDK in attributes:
+        tells_parts = any(name.startswith(AI_SDK_PARTS) for name in attributes)
+        return WITHIN if tells_parts else AI_SDK_BESIDE.get(provider, WITHIN)
+    for rule in RULES:
+        if scope.startswith(rule.scope) and rule.provider in ("", provider):
+            return rule.beside if not rule.before or _is_before(version, rule.before) else WITHIN
+    return WITHIN
+
+
+def _is_before(version: str, first: tuple[int, ...]) -> bool:
+    """Also of a version that is not known."""
+    numbers = tuple(int(number) for number in re.findall(r"\d{1,9}", version)[: len(first)])
+    return numbers < first

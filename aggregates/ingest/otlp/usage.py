@@ -1,0 +1,74 @@
+"""Tokens and cost that attributes tell, in whichever names and texts: of several that tell the same, the largest."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from aggregates.domain.calls import check_cost, check_count
+from aggregates.ingest.documents import Usage, cost_in, parsed, total_cost, usage_of
+from aggregates.ingest.fitting import Misfit
+from aggregates.ingest.otlp.attributes import FIELD_OF, NUMBERS
+from aggregates.ingest.otlp.values import Attributes
+from aggregates.ingest.tokens import Beside, Counts, tokens_of
+
+Number = TypeVar("Number", int, Decimal)
+
+CALLED = {name: f"{name}_tokens" for name in NUMBERS}  # fields, as misfits are told
+
+
+def usage_fields(
+    attributes: Attributes, beside: Beside, misfits: list[Misfit], field_of: Mapping[str, str] = FIELD_OF
+) -> dict[str, object]:
+    """The fields of a call's tokens and its cost; raises InvalidCall. `beside` says how the client counts."""
+    told: dict[str, list[object]] = {}
+    for name, value in attributes.items():
+        if value not in (None, "") and (field := field_of.get(name)):
+            told.setdefault(field, []).append(value)
+    counts = {name: _largest(CALLED[name], told.get(name, ()), check_count, misfits) or 0 for name in NUMBERS}
+    documents = [document for text in told.get("usage", ()) if (document := parsed(text))]
+    usages = [usage for document in documents if (usage := usage_of(document))]
+    costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
+    costs += [cost for text in told.get("costs", ()) if (cost := total_cost(parsed(text))) is not None]
+    return {**_tokens(counts, usages, beside), "cost": _largest("cost", costs, check_cost, misfits)}
+
+
+def _tokens(told: dict[str, int], usages: Iterable[Usage], beside: Beside) -> dict[str, int]:
+    """Documents that tell a whole tell its parts, too, and how they are counted; the others tell parts alone."""
+    written = told.pop("cache_write_5m") + told["cache_write_1h"]
+    told["cache_write"] = max(told["cache_write"], written)
+    whole = [usage for usage in usages if usage.whole]
+    for usage in usages:
+        if not usage.whole:
+            told = {name: max(count, told[name]) for name, count in usage.counts._asdict().items()}
+    found = tokens_of(Counts(**told), beside)
+    for usage in whole:
+        found = _fuller(found, tokens_of(usage.counts, usage.beside), usage.counts)
+    return found
+
+
+def _fuller(found: dict[str, int], more: dict[str, int], counts: Counts) -> dict[str, int]:
+    """What a document tells of the input and of the output in place of what was found, where it tells that whole."""
+    input_fields = ("input_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+    if more["input_tokens"]:
+        found = {**found, **{name: more[name] for name in input_fields}}
+    if counts.output:
+        found = {**found, **{name: more[name] for name in ("output_tokens", "reasoning_tokens")}}
+    return found
+
+
+def _largest(
+    field: str, values: Iterable[object], check: Callable[[object], Number], misfits: list[Misfit]
+) -> Number | None:
+    """The largest of the values that are one; None, and a misfit if there were others, if none is."""
+    found: Number | None = None
+    reason = ""
+    for value in values:
+        try:
+            number = check(value)
+        except ValueError as error:
+            reason = str(error)
+        else:
+            found = number if found is None else max(found, number)
+    if reason and found is None:
+        misfits.append(Misfit(field, f"left out: {reason}"))
+    return found

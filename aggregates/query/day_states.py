@@ -1,0 +1,103 @@
+"""What a snapshot knows of an organization's days: read in two statements, and kept while nothing happens to them."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from django.db import connection
+from psycopg.sql import SQL, Composed, Identifier
+
+from aggregates.db.day_states import DAY_STATES
+from aggregates.db.sql import listed, table, text
+from aggregates.domain.contents import current
+from aggregates.domain.days import Span
+from aggregates.domain.periods import Period
+from aggregates.models import DailyAggregate, Organization, UsagePeriod
+from aggregates.query.planner import DayState, DayStates
+from aggregates.query.usage_query import QueryError, UsageQuery
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# A recorded day: its date; its start, what it is rolled through and when, in microseconds since 1970; whether it is
+# marked as stale, and its calls that are rolled up; whether it is kept, and to its end; and what its aggregates hold.
+RecordedDay = tuple[date, int, int | None, int, bool, int, bool, bool | None, int]
+
+
+def _epoch(column: str) -> Composed:
+    """Express an instant in microseconds since 1970: a number is read much faster than a timestamp, and there are
+    three for every day."""
+    return SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(Identifier(column))
+
+
+DAYS = text(
+    SQL(
+        """
+        SELECT date, {instants}, is_marked, COALESCE(total_calls, 0), is_kept, rolled_through = ends_at, contents
+        FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
+        WHERE organization_id = %s AND date BETWEEN %s AND %s
+        """
+    ).format(
+        instants=listed(map(_epoch, ("starts_at", "rolled_through", "rolled_at"))),
+        days=DAY_STATES,
+        totals=table(DailyAggregate),
+    )
+)
+ORGANIZATION = text(
+    SQL(
+        """
+        SELECT time_zone, log_from, unit, first FROM {organizations} AS organization
+        LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
+        WHERE organization.id = %s ORDER BY unit, first
+        """
+    ).format(organizations=table(Organization), periods=table(UsagePeriod))
+)
+
+
+def read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
+    """Read what is known of the days from first to last, both included; and the time zone that they are cut in."""
+    with connection.cursor() as cursor:
+        cursor.execute(ORGANIZATION, [first, last, current(), organization.pk])
+        rows = cursor.fetchall()
+        zone, log_from, *_ = rows[0]
+        periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
+        cursor.execute(DAYS, [organization.pk, first, last])
+        return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
+
+
+def read_states_for(query: UsageQuery, now: datetime) -> DayStates:
+    """Read what is known of the days of one query. Raises QueryError if days are cut otherwise now."""
+    zone, day_states = read_day_states(query.organization, query.first, query.last, now)
+    if query.zone != zone:
+        raise QueryError(f"The organization has just moved to the time zone {zone}: ask again.")
+    return day_states
+
+
+def read_log_from(organization: Organization) -> date | None:
+    """Read the first day whose calls are kept, as it is in the snapshot that this is asked in; None if all are."""
+    log_from: date | None = Organization.objects.values_list("log_from", flat=True).get(pk=organization.pk)
+    return log_from
+
+
+def _quarter(now: datetime) -> datetime:
+    """Give the quarter of an hour that has begun: days end with one, everywhere."""
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+
+
+@lru_cache(maxsize=16)  # pages ask about the same days again and again, and mostly nothing has happened to them
+def _day_states(
+    recorded: tuple[RecordedDay, ...], now: datetime, log_from: date | None, periods: tuple[Period, ...]
+) -> DayStates:
+    """Keep what is known with all plans that are made of it, so `now` had better be the same for a while."""
+    return DayStates({day: _state(*state) for day, *state in recorded}, now, log_from, periods)
+
+
+@lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
+def _state(
+    start: int, end: int | None, at: int, stale: bool, calls: int, kept: bool, whole: bool | None, contents: int
+) -> DayState:
+    if end is None:
+        return DayState(None, None, stale, calls, whole=False, contents=contents)
+    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls, kept, bool(whole), contents)
+
+
+def _instant(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

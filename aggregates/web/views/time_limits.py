@@ -1,0 +1,47 @@
+"""Pages end in time: no statement runs, or waits for a lock, for long, and a page says so where the database cannot."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from aggregates.db.limits import WEB_SECONDS, TimedOut, is_timeout, limited_session, words_of
+
+RETRY_AFTER = 10  # seconds
+GONE = "The database does not answer: try again in a moment."
+
+logger = logging.getLogger(__name__)
+
+
+class TimeLimits:
+    """Middleware before all that asks the database; what the API's addresses answer they say themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with limited_session(WEB_SECONDS):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        words = _words(error)
+        if not words:
+            return None
+        logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])
+        # Without the request: who is logged in would be asked of the database again.
+        page = render_to_string("503.html", {"words": words})
+        return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case TimedOut():
+            return str(error)
+        case OperationalError() if is_timeout(error):
+            return words_of(error, WEB_SECONDS)
+        case OperationalError() | InterfaceError():
+            return GONE
+    return ""

@@ -1,0 +1,485 @@
+"""What clients of their own words say of calls, in both encodings: names, texts of counts, parts beside their whole."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aggregates.models import UsageLog
+from tests.api.otlp.conftest import PROTOBUF, Exporter, as_json, request_of, span
+
+CLAUDE = {"gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.provider.name": "anthropic"}
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "gen_ai.provider.name": "openai"}
+GEMINI = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "gemini-2.5-pro",
+    "gen_ai.provider.name": "gcp.gemini",
+}
+BEDROCK = {**CHAT, "gen_ai.request.model": "eu.anthropic.claude-x-v1:0", "gen_ai.provider.name": "aws.bedrock"}
+LANGFUSE = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-5"}
+AI_SDK = {"ai.operationId": "ai.streamText.doStream", "ai.model.id": "m"}
+
+
+def tokens(*counts: int) -> dict[str, int]:
+    """Input, cached, cache_write, output, reasoning: all that are there."""
+    names = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+    return dict(zip(names, counts, strict=True))
+
+
+def usage(input_tokens: int, output_tokens: int, **more: Any) -> dict[str, Any]:
+    return {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens, **more}
+
+
+def case(name: str, said: dict[str, Any], scope: str = "app", **expected: Any) -> Any:
+    return pytest.param(scope, said, expected, id=name)
+
+
+CASES = [
+    # Costs
+    *(
+        case(name, {**CHAT, **usage(10, 1), name: 0.25}, cost=Decimal("0.25"), cost_source="reported")
+        for name in (
+            *("operation.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cost", "litellm.cost.total"),
+            *("llm.usage.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
+        )
+    ),
+    case("the largest cost", {**CHAT, "gen_ai.usage.cost": 0, "operation.cost": 0.5}, cost=Decimal("0.5")),
+    case("one cost that is one", {**CHAT, "gen_ai.usage.cost": "n/a", "operation.cost": 0.5}, cost=Decimal("0.5")),
+    case(
+        "Vercel's gateway",
+        {**AI_SDK, "ai.response.providerMetadata": '{"gateway": {"cost": "0.07"}}'},
+        cost=Decimal("0.07"),
+    ),
+    # People
+    *(
+        case(name, {**CHAT, name: "alice"}, user_id="alice")
+        for name in (
+            *("enduser.pseudo.id", "langfuse.user.id", "langsmith.metadata.user_id", "metadata.user_api_key_user_id"),
+            *("metadata.user_api_key_end_user_id", "litellm.metadata.user_api_key_user_id", "gen_ai.request.user"),
+        )
+    ),
+    case(
+        "a key's owner before its end user",
+        {**CHAT, "metadata.user_api_key_end_user_id": "bob", "metadata.user_api_key_user_id": "alice"},
+        user_id="alice",
+    ),
+    # Parts
+    case(
+        "pydantic-ai",
+        {
+            **CHAT,
+            **usage(900, 50),
+            "gen_ai.usage.details.cached_tokens": 700,
+            "gen_ai.usage.details.reasoning_tokens": 30,
+        },
+        "pydantic-ai",
+        **tokens(900, 700, 0, 50, 30),
+    ),
+    case(
+        "0 under a newer name",
+        {**CHAT, **usage(900, 50), "gen_ai.usage.cache_read.input_tokens": 0, "llm.usage.cache_read_input_tokens": 800},
+        **tokens(900, 800, 0, 50, 0),
+    ),
+    case(
+        "the AI SDK 6",
+        {
+            **AI_SDK,
+            "ai.model.provider": "amazon-bedrock",
+            "ai.usage.inputTokens": 500,
+            "ai.usage.outputTokens": 60,
+            "ai.usage.inputTokenDetails.cacheReadTokens": 300,
+            "ai.usage.inputTokenDetails.cacheWriteTokens": 100,
+            "ai.usage.outputTokenDetails.reasoningTokens": 20,
+        },
+        "ai",
+        **tokens(500, 300, 100, 60, 20),
+    ),
+    case(
+        "the AI SDK 4 with Anthropic",
+        {
+            **AI_SDK,
+            "ai.model.provider": "anthropic.messages",
+            "ai.usage.promptTokens": 500,
+            "ai.usage.completionTokens": 60,
+            "ai.response.providerMetadata": json.dumps(
+                {"anthropic": {"cacheCreationInputTokens": 100, "cacheReadInputTokens": 300}}
+            ),
+        },
+        "ai",
+        **tokens(900, 300, 100, 60, 0),
+    ),
+    case(
+        "writes for an hour in the provider's own usage",
+        {
+            **AI_SDK,
+            "ai.model.provider": "anthropic.messages",
+            "ai.usage.inputTokens": 500,
+            "ai.usage.outputTokens": 60,
+            "ai.usage.inputTokenDetails.cacheReadTokens": 300,
+            "ai.usage.inputTokenDetails.cacheWriteTokens": 100,
+            "ai.response.providerMetadata": json.dumps(
+                {
+                    "anthropic": {
+                        "usage": {
+                            "input_tokens": 100,
+                            "cache_read_input_tokens": 300,
+                            "cache_creation_input_tokens": 100,
+                            "cache_creation": {"ephemeral_5m_input_tokens": 25, "ephemeral_1h_input_tokens": 75},
+                            "output_tokens": 60,
+                        }
+                    }
+                }
+            ),
+        },
+        "ai",
+        **tokens(500, 300, 100, 60, 0),
+        cache_write_1h_tokens=75,
+    ),
+    case(
+        "the AI SDK 5 with Gemini",
+        {
+            **AI_SDK,
+            "ai.model.provider": "google.generative-ai",
+            "ai.usage.inputTokens": 500,
+            "ai.usage.outputTokens": 60,
+            "ai.usage.reasoningTokens": 20,
+        },
+        "ai",
+        **tokens(500, 0, 0, 80, 20),
+    ),
+    case(
+        "OpenRouter's provider for the AI SDK",
+        {
+            **AI_SDK,
+            "ai.usage.inputTokens": 500,
+            "ai.usage.outputTokens": 60,
+            "ai.response.providerMetadata": json.dumps(
+                {
+                    "openrouter": {
+                        "usage": {
+                            "promptTokens": 500,
+                            "promptTokensDetails": {"cachedTokens": 400},
+                            "completionTokens": 60,
+                            "completionTokensDetails": {"reasoningTokens": 10},
+                            "totalTokens": 560,
+                            "cost": 0.0125,
+                        }
+                    }
+                }
+            ),
+        },
+        "ai",
+        **tokens(500, 400, 0, 60, 10),
+        cost=Decimal("0.0125"),
+    ),
+    case(
+        "LangSmith writes dictionaries as Python does",
+        {
+            **CHAT,
+            **usage(400, 90),
+            "gen_ai.usage.input_token_details": "{'cache_read': 250, 'cache_creation': 50}",
+            "gen_ai.usage.output_token_details": "{'reasoning': 40, 'audio': None}",
+        },
+        "langsmith",
+        **tokens(400, 250, 50, 90, 40),
+    ),
+    case(
+        "Logfire's raw usage of Anthropic",
+        {
+            **CHAT,
+            **usage(100, 9),
+            "gen_ai.usage.raw": json.dumps(
+                {
+                    "input_tokens": 10,
+                    "cache_read_input_tokens": 60,
+                    "cache_creation": {"ephemeral_1h_input_tokens": 30, "ephemeral_5m_input_tokens": 0},
+                    "output_tokens": 9,
+                }
+            ),
+        },
+        "logfire.anthropic",
+        **tokens(100, 60, 30, 9, 0),
+        cache_write_1h_tokens=30,
+    ),
+    case(
+        "Logfire's raw usage of OpenAI",
+        {
+            **CHAT,
+            **usage(100, 50),
+            "gen_ai.usage.raw": json.dumps(
+                {
+                    "input_tokens": 100,
+                    "input_tokens_details": {"cached_tokens": 64},
+                    "output_tokens": 50,
+                    "output_tokens_details": {"reasoning_tokens": 48},
+                    "total_tokens": 150,
+                }
+            ),
+        },
+        "logfire.openai",
+        **tokens(100, 64, 0, 50, 48),
+    ),
+    # Langfuse
+    case(
+        "Langfuse's own words are beside each other",
+        {
+            **LANGFUSE,
+            "langfuse.observation.usage_details": json.dumps(
+                {
+                    "input": 100,
+                    "input_cache_read": 30,
+                    "cache_creation_input_tokens": 20,
+                    "output": 9,
+                    "output_reasoning": 4,
+                }
+            ),
+            "langfuse.observation.cost_details": '{"input": 0.01, "output": 0.02}',
+        },
+        "langfuse-sdk",
+        **tokens(150, 30, 20, 13, 4),
+        cost=Decimal("0.03"),
+        operation="chat",
+        status="ok",
+    ),
+    case(
+        "Langfuse's total says that parts are within",
+        {
+            **LANGFUSE,
+            "langfuse.observation.usage_details": json.dumps(
+                {"input": 100, "input_cache_read": 30, "output": 9, "total": 109}
+            ),
+            "langfuse.observation.cost_details": '{"input": 0.01, "output": 0.02, "total": 0.04}',
+        },
+        "langfuse-sdk",
+        **tokens(100, 30, 0, 9, 0),
+        cost=Decimal("0.04"),
+    ),
+    case(
+        "Anthropic's words in Langfuse",
+        {
+            **LANGFUSE,
+            "langfuse.observation.usage_details": json.dumps(
+                {"input_tokens": 7, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 0, "output_tokens": 3}
+            ),
+        },
+        "langfuse-sdk",
+        **tokens(12, 5, 0, 3, 0),
+    ),
+    case(
+        "Gemini's words in Langfuse",
+        {
+            **LANGFUSE,
+            "langfuse.observation.usage_details": json.dumps(
+                {
+                    "promptTokenCount": 90,
+                    "cachedContentTokenCount": 40,
+                    "candidatesTokenCount": 9,
+                    "thoughtsTokenCount": 5,
+                }
+            ),
+        },
+        "langfuse-sdk",
+        **tokens(90, 40, 0, 14, 5),
+    ),
+    case("an embedding", {**LANGFUSE, "langfuse.observation.type": "embedding"}, operation="embeddings"),
+    case("Langfuse's failures", {**LANGFUSE, "langfuse.observation.level": "ERROR"}, status="error"),
+    case("Langfuse's warnings are none", {**LANGFUSE, "langfuse.observation.level": "WARNING"}, status="ok"),
+    # Parts beside their whole, where the total tells
+    case(
+        "Bedrock's cache",
+        {**BEDROCK, **usage(700, 80), "gen_ai.usage.cache_read_input_tokens": 200, "gen_ai.usage.total_tokens": 980},
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenInference for Bedrock",
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "m",
+            "llm.token_count.prompt": 700,
+            "llm.token_count.completion": 80,
+            "llm.token_count.prompt_details.cache_write": 100,
+            "llm.token_count.total": 880,
+        },
+        "openinference.instrumentation.bedrock",
+        **tokens(800, 0, 100, 80, 0),
+    ),
+    case(
+        "Gemini's thoughts",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning_tokens": 20, "gen_ai.usage.total_tokens": 800},
+        **tokens(700, 0, 0, 100, 20),
+    ),
+    case(
+        "both at once",
+        {
+            **GEMINI,
+            **usage(700, 80),
+            "gen_ai.usage.cache_read.input_tokens": 50,
+            "gen_ai.usage.reasoning_tokens": 20,
+            "gen_ai.usage.total_tokens": 850,
+        },
+        **tokens(750, 50, 0, 100, 20),
+    ),
+    case(
+        "a total that says neither",
+        {**CHAT, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 50, "gen_ai.usage.total_tokens": 7},
+        **tokens(700, 50, 0, 80, 0),
+    ),
+    case(
+        "a total against the client's habit",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning_tokens": 20, "gen_ai.usage.total_tokens": 780},
+        "openinference.instrumentation.google_genai",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    # ... where the client and the provider do
+    case(
+        "OpenLIT and Anthropic, with a total of its own",
+        {
+            **CHAT,
+            **CLAUDE,
+            **usage(700, 80),
+            "gen_ai.usage.cache_read.input_tokens": 200,
+            "gen_ai.usage.total_tokens": 780,
+        },
+        "openlit.instrumentation.anthropic",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenLIT and OpenAI",
+        {**CHAT, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "openlit.instrumentation.openai",
+        **tokens(700, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenLLMetry and Bedrock",
+        {**BEDROCK, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200, "gen_ai.usage.total_tokens": 780},
+        "opentelemetry.instrumentation.bedrock",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenLLMetry and Anthropic",
+        {**CHAT, **CLAUDE, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "opentelemetry.instrumentation.anthropic",
+        **tokens(700, 200, 0, 80, 0),
+    ),
+    case(
+        "Google ADK",
+        {
+            **GEMINI,
+            "gen_ai.system": "gcp.vertex.agent",
+            **usage(700, 80),
+            "gen_ai.usage.experimental.reasoning_tokens": 20,
+        },
+        "gcp.vertex.agent",
+        **tokens(700, 0, 0, 100, 20),
+    ),
+    # Failures
+    case(
+        "the model is in the parameters",
+        {
+            "openinference.span.kind": "LLM",
+            "llm.invocation_parameters": '{"temperature": 0, "model_name": "gpt-5"}',
+            "error.type": "RateLimitError",
+        },
+        "openinference.instrumentation.openai",
+        model="gpt-5",
+        status="error",
+        operation="chat",
+    ),
+    # Claude Code
+    case(
+        "Claude Code",
+        {
+            "span.type": "llm_request",
+            "model": "claude-opus-4-6",
+            "input_tokens": 12,
+            "output_tokens": 300,
+            "cache_read_tokens": 5000,
+            "cache_creation_tokens": 100,
+            "request_id": "req_1",
+            "user.id": "device",
+            "user.email": "alice@example.com",
+            "success": True,
+        },
+        "com.anthropic.claude_code.tracing",
+        **tokens(5112, 5000, 100, 300, 0),
+        request_id="req_1",
+        user_id="alice@example.com",
+        model="claude-opus-4-6",
+        operation="claude-code",
+        provider="anthropic",
+        status="ok",
+    ),
+    case(
+        "Claude Code fails",
+        {"span.type": "llm_request", "model": "us.anthropic.claude-opus-4-6-v1", "success": False},
+        "com.anthropic.claude_code.tracing",
+        status="error",
+        provider="aws",
+    ),
+]
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, "application/json"])
+@pytest.mark.parametrize(("scope", "said", "expected"), CASES)
+def test_what_clients_say(
+    export: Exporter, scope: str, said: dict[str, Any], expected: dict[str, Any], content_type: str
+) -> None:
+    request = request_of(span(attributes=said, scope=scope))
+    body = request.SerializeToString() if content_type == PROTOBUF else json.dumps(as_json(request)).encode()
+    assert export.raw(body, content_type).status_code == 200
+    call = UsageLog.objects.values().get()
+    assert {name: call[name] for name in expected} == expected
+
+
+OTHERS: list[dict[str, Any]] = [
+    *({**LANGFUSE, "langfuse.observation.type": kind} for kind in ("span", "agent", "tool", "chain", "event")),
+    *({**CHAT, **usage(9, 1), "langsmith.span.kind": kind} for kind in ("chain", "retriever", "prompt", "tool")),
+    *({"span.type": kind, "model": "m", "input_tokens": 5} for kind in ("interaction", "tool", "tool.execution")),
+    {"model": "m", "input_tokens": 5, "output_tokens": 3},
+    *(
+        {"llm.request.type": kind, "gen_ai.response.model": "o3", **usage(9, 1)}
+        for kind in ("aget_responses", "get_responses", "alist_input_items", "adelete_responses")
+    ),
+]
+
+
+@pytest.mark.parametrize("said", OTHERS)
+def test_these_are_no_calls(export: Exporter, acme: Any, said: dict[str, Any]) -> None:
+    assert not export(span(attributes=said)).HasField("partial_success")
+    assert not UsageLog.objects.exists()
+
+
+@pytest.mark.parametrize("version", ["2.2.1", "", "1.30.0"])
+def test_how_a_client_counts_may_end_with_a_version(export: Exporter, version: str) -> None:
+    said = {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning.output_tokens": 20}
+    for number, one in enumerate((version, "2.3.0")):
+        request = request_of(span(f"s{number}", said, scope="gcp.vertex.agent"))
+        request.resource_spans[0].scope_spans[0].scope.version = one
+        export.raw(request.SerializeToString())
+    assert sorted(UsageLog.objects.values_list("output_tokens", flat=True)) == [80, 100]
+
+
+PRIVATE = "a private question"
+TEXTS = [
+    "",
+    "no object",
+    "[1, 2]",
+    "{" * 3_000,
+    '{"a":' * 3_000,
+    "{'a': " * 300,
+    json.dumps({"input": -1, "output": 10**12, "total": "many", "cache_read": True, "x": PRIVATE}),
+    json.dumps({"input": 5, "output": 1, "text": PRIVATE * 4_000}),
+    "{'input': __import__('os')}",
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["langfuse.observation.usage_details", "gen_ai.usage.raw", "llm.invocation_parameters"]
+)
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_texts_of_counts_are_read_within_limits_and_not_kept(export: Exporter, name: str, text: str) -> None:
+    export(span(attributes={**CHAT, **LANGFUSE, name: text}))
+    call = UsageLog.objects.values().get()
+    assert (call["model"], call["input_tokens"]) == ("gpt-5", 0)
+    assert not [value for value in call.values() if PRIVATE in str(value)]

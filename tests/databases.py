@@ -1,0 +1,112 @@
+"""How long what tests write to the database stays: for a test, or, where many tests look at the same, for a module."""
+
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from tests.web_server import WebServer
+
+OTHERS_AT_WORK = """
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+      AND state IS DISTINCT FROM 'idle'
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What fixtures of a module write lies under each of its tests that ask for them; whatever one of these changes,
+    the next finds it unchanged."""
+    with django_db_blocker.unblock():
+        whole = transaction.atomic()
+        whole._from_testcase = True  # as Django's own TestCase has it: code may insist on an outermost transaction
+        with whole:
+            yield
+            transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker, web_server: WebServer) -> Iterator[None]:
+    """What a module's fixtures and tests write is committed, for others to see, and stays until the last of them."""
+    with django_db_blocker.unblock():
+        yield
+        web_server.wait_until_idle()
+        wait_for_others()
+        call_command("flush", verbosity=0, interactive=False)
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Wait for whoever is still at work after a test that commits: emptying tables under them would be a deadlock.
+
+    Is set up after the database and before all else, so its end comes after all else ended, and before the database's.
+    """
+    if not commits(request.node):
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    if "web_server" in request.fixturenames:
+        request.getfixturevalue("web_server").wait_until_idle()
+    wait_for_others()
+
+
+def commits(item: pytest.Function) -> bool:
+    marker = item.get_closest_marker("django_db")
+    return "transactional_db" in item.fixturenames or bool(marker and marker.kwargs.get("transaction"))
+
+
+def wait_for_others() -> None:
+    """Wait until no other connection to this database is in the middle of anything."""
+    with connection.cursor() as cursor:
+        while cursor.execute(OTHERS_AT_WORK).fetchone():
+            time.sleep(0.02)
+
+
+# ------------------------------------------------------------------ a test finds nothing that it did not ask for
+
+active: dict[str, int] = {}  # the fixtures of the running module, each with the number of its parameter
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Put the tests of a module for which its fixtures write less before those for which they write more."""
+    modules = groupby(items, lambda item: item.path)
+    items[:] = [item for _, of_module in modules for item in sorted(of_module, key=order)]
+
+
+def order(item: pytest.Function) -> tuple[Any, ...]:
+    """Those that look at the same come together."""
+    fixtures = item._fixtureinfo.name2fixturedefs.items()
+    of_module = sorted(name for name, definitions in fixtures if definitions[-1].scope == "module")
+    return commits(item), len(of_module), of_module, [parameter(item, name) for name in of_module]
+
+
+def parameter(item: pytest.Function, fixture: str) -> int:
+    return item.callspec.indices.get(fixture, 0) if hasattr(item, "callspec") else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[Any]:
+    if fixturedef.scope == "module":
+        active[fixturedef.argname] = request.param_index
+    return (yield)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
+    active.pop(fixturedef.argname, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Whatever the order: undo what the module's fixtures wrote before a test that did not ask for just that."""
+    asked = {name: parameter(item, name) for name in item.fixturenames}
+    if not {"shared", "committed"}.isdisjoint(active) and not active.items() <= asked.items():
+        item.session._setupstate.teardown_exact(item.session)

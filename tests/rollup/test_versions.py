@@ -1,0 +1,125 @@
+"""Aggregates have a version: what older ones lack is read from the log, renewed, or said not to be known; never 0."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from aggregates.domain import contents
+from aggregates.domain.calls import Call
+from aggregates.domain.dimensions import GRAINS
+from aggregates.domain.measures import MEASURES
+from aggregates.ingest import record
+from aggregates.models import Organization, UsageDay, UsagePeriod
+from aggregates.ops import tasks
+from aggregates.query import reports
+from aggregates.query.provenance import provenance
+from aggregates.query.runner import Answer, read
+from aggregates.query.usage_query import QueryError, UsageQuery
+from aggregates.rollup import protocol
+from aggregates.rollup.protocol import roll_up
+from tests.fixtures import make_member
+
+FIRST, LAST = date(2025, 2, 1), date(2025, 3, 31)
+DAYS = [date(2025, 2, 3), date(2025, 2, 4), date(2025, 3, 10)]
+(TODAYS,) = contents.VERSIONS[-1:]
+
+
+@pytest.fixture
+def usage(acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> Organization:
+    """Days that were rolled up before reasoning tokens, and users with subjects, were summed."""
+    record(acme, [call(f"{day}T10:00Z", output_tokens=9, reasoning_tokens=4, cost="1") for day in DAYS])
+    roll_up()
+    before = replace(
+        TODAYS,
+        measures=tuple(name for name in TODAYS.measures if name != "reasoning_tokens"),
+        grains=tuple(name for name in TODAYS.grains if name != "user+subject"),
+    )
+    monkeypatch.setattr(contents, "VERSIONS", (before, TODAYS))
+    return acme
+
+
+def ask(organization: Organization, **rest: Any) -> Answer:
+    query = UsageQuery.for_dates(organization, FIRST, LAST, **rest)
+    return read([query])[query]
+
+
+def keep(*days: date) -> None:
+    UsageDay.objects.filter(date__in=days).update(kept_at="2025-05-01T00:00Z", kept_reason="calls")
+
+
+def test_the_newest_version_is_what_is_rolled_up() -> None:
+    assert TODAYS.measures == tuple(measure.name for measure in MEASURES)
+    assert TODAYS.grains == tuple(grain.name for grain in GRAINS)
+
+
+def test_what_old_days_lack_is_read_from_the_log(usage: Organization) -> None:
+    answer = ask(usage)
+    assert answer.plan.log_days == tuple(DAYS)
+    assert answer.totals.reasoning_tokens == 12
+    assert answer.unknown == ()
+    assert answer.plan.rolled_through == LAST
+
+
+def test_a_grain_alone_that_old_days_lack_is_no_matter_to_others(
+    usage: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = replace(TODAYS, grains=tuple(name for name in TODAYS.grains if name != "user+subject"))
+    monkeypatch.setattr(contents, "VERSIONS", (before, TODAYS))
+    assert ask(usage, by=("model",)).plan.aggregate_days == tuple(DAYS)
+    assert ask(usage, by=("user",), filters=(("subject", ""),)).plan.log_days == tuple(DAYS)
+
+
+def test_the_repair_renews_old_days_newest_first(usage: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "RENEWED", 2)
+    assert UsagePeriod.objects.filter(contents=1).exists()
+    assert "2 days renewed" in tasks.repair()
+    assert list(UsageDay.objects.order_by("date").values_list("contents", flat=True)) == [1, 2, 2]
+    assert "1 day renewed" in tasks.repair()
+    assert "renewed" not in tasks.repair()
+    assert not UsagePeriod.objects.filter(contents=1).exists()
+    answer = ask(usage)
+    assert (answer.plan.log_days, answer.totals.reasoning_tokens) == ((), 12)
+
+
+def test_a_late_call_renews_its_day(usage: Organization, call: Callable[..., Call]) -> None:
+    record(usage, [call(f"{DAYS[0]}T11:00Z", reasoning_tokens=1, output_tokens=1)])
+    roll_up()
+    assert ask(usage).plan.aggregate_days == (DAYS[0],)
+
+
+def test_what_kept_days_lack_is_not_known(usage: Organization) -> None:
+    keep(DAYS[1])
+    while protocol.renew(5).days:
+        pass
+    answer = ask(usage)
+    assert answer.unknown == ("reasoning_tokens",)
+    assert answer.totals.calls == 3
+    document = json.loads(reports.as_json(answer))
+    assert document["unknown"] == ["reasoning_tokens"]
+    assert document["totals"]["reasoning_tokens"] is None
+    assert document["totals"]["output_tokens"] == 27
+    assert {row["reasoning_tokens"] for row in document["rows"]} == {None}
+    assert reports.as_csv(answer).count("not known") == reports.as_spreadsheet(answer).count("not known") == 3
+    assert reports.as_table(answer).count("not known") == 4
+    line = provenance(answer.plan, answer.query.zone, answer.as_of)
+    assert line.endswith("Not known for a part of these days: reasoning tokens.")
+    march = UsageQuery.for_dates(usage, date(2025, 3, 1), LAST)
+    assert read([march])[march].unknown == ()
+
+
+def test_a_grain_that_kept_days_lack_is_refused_in_words(usage: Organization) -> None:
+    keep(DAYS[1])
+    with pytest.raises(QueryError, match="Calls of 2025-02-04 are missing .* do not hold user with subject"):
+        ask(usage, by=("user",), filters=(("subject", ""),))
+
+
+def test_the_page_says_what_is_not_known(usage: Organization, client: Client) -> None:
+    keep(*DAYS)
+    client.force_login(make_member("alice@example.com", usage))
+    page = client.get("/o/acme/", {"range": "custom", "from": str(FIRST), "to": str(LAST)}).content.decode()
+    assert "Not known for a part of these days: reasoning tokens." in page

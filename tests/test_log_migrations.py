@@ -1,0 +1,89 @@
+"""An installation of an older version, with data, is upgraded in place, and ends up as a new one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from tests.processes import BASE
+
+OLD = "upgraded_from_an_older_version"
+# A month with its calls, two rolled days, the earlier one of which has no month any more.
+DATA = """
+INSERT INTO aggregates_organization (id, slug, name, time_zone, created_at) VALUES (1, 'acme', 'Acme', 'UTC', now());
+CREATE TABLE aggregates_usagelog_2025_03 (LIKE aggregates_usagelog INCLUDING ALL);
+CREATE UNIQUE INDEX aggregates_usagelog_2025_03_once ON aggregates_usagelog_2025_03 (organization_id, request_id);
+ALTER TABLE aggregates_usagelog ATTACH PARTITION aggregates_usagelog_2025_03
+    FOR VALUES FROM ('2025-03-01 00:00+00') TO ('2025-04-01 00:00+00');
+INSERT INTO aggregates_usagelog (organization_id, timestamp, request_id, operation, provider, model, user_id,
+    subject_id, project, status, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+    cost, cost_source, cache_hit_rate) VALUES
+    (1, '2025-03-10 12:00+00', 'r1', '', '', 'm', '', '', '', 'ok', 0, 0, 0, 0, 0, 1, 'reported', 0);
+INSERT INTO aggregates_usageday (organization_id, date, starts_at, ends_at, sealed_through, rolled_through, rolled_at)
+    SELECT 1, day, day, day + interval '1 day', day + interval '1 day', day + interval '1 day', now()
+    FROM unnest(ARRAY['2025-02-10 00:00+00', '2025-03-10 00:00+00']::timestamptz[]) AS day;
+INSERT INTO aggregates_dailyaggregate (organization_id, date, total_calls, total_errors, total_unpriced_calls,
+    total_cost, total_input_tokens, total_cached_tokens, total_cache_write_tokens, total_output_tokens,
+    total_reasoning_tokens, total_cache_hit_rate) SELECT 1, date, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 FROM aggregates_usageday
+"""
+CONSTRAINTS = """
+SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint
+WHERE conrelid = 'aggregates_usagelog'::regclass ORDER BY 1
+"""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'aggregates_usagelog' ORDER BY 1"
+INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+
+
+def migrate(*target: str) -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": OLD}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks", *target],
+        cwd=BASE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def old(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to an installation as it was at version 0008, with data."""
+    facts = {
+        name: value for name, value in connection.get_connection_params().items() if name in ("user", "host", "port")
+    }
+    with psycopg.connect(**facts, dbname="postgres", autocommit=True) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {OLD} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {OLD}")
+        migrate("aggregates", "0008")
+        with psycopg.connect(**facts, dbname=OLD, autocommit=True) as database:
+            database.execute("SELECT set_config('TimeZone', 'UTC', false)")
+            yield database
+        server.execute(f"DROP DATABASE {OLD} WITH (FORCE)")
+
+
+def catalogue(database: Any) -> list[Any]:
+    return [database.execute(statement).fetchall() for statement in (CONSTRAINTS, INDEXES)]
+
+
+def test_an_older_installation_is_as_a_new_one_and_lost_days_keep_their_sums(old: psycopg.Connection[Any]) -> None:
+    old.execute(DATA)
+    migrate()
+    with connection.cursor() as cursor:
+        assert catalogue(old) == catalogue(cursor)
+    assert old.execute(INVALID).fetchall() == []
+    parts = old.execute(
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_log_by_parent_span'::regclass"
+    ).fetchone()
+    months = old.execute(
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'aggregates_usagelog'::regclass"
+    ).fetchone()
+    assert parts == months
+    days = old.execute("SELECT date::text, kept_reason, contents FROM aggregates_usageday ORDER BY 1").fetchall()
+    assert days == [("2025-02-10", "partition", 1), ("2025-03-10", "", 1)]
