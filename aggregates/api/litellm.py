@@ -1,13 +1,13 @@
 """POST /api/v1/litellm: what LiteLLM's generic API logger sends, an array of events, one after the other, or one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aggregates.api.endpoint import endpoint
-from aggregates.api.recording import Rejection, Taken, record_rows
+from aggregates.api.recording import Rejection, Taken, TakenReport, record_reported
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.api.usage import answer, status_of
 from aggregates.domain.calls import InvalidCall
@@ -24,7 +24,7 @@ def litellm(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """As for usage; events of other kinds than calls are left out. LiteLLM calls it JSON also where it sends lines."""
     events = _Events(key.organization)
     events.read(rows_of(request, longest=MAX_EVENT, sequence=True))
-    outcome = record_rows(key.organization, events.settled())
+    outcome = record_reported(key.organization, events.reports())
     adjusted = [asdict(misfit) for misfit in events.misfits]
     return JsonResponse(
         {**answer(outcome), "left_out": events.left_out, "adjusted": adjusted}, status=status_of(outcome)
@@ -38,6 +38,7 @@ class _Events:
         self._organization = organization
         self._taken: list[Taken | Rejection] = []
         self._retrievals: list[Taken] = []
+        self._names: dict[int, str] = {}  # LiteLLM's own, by index
         self.misfits: list[Rejection] = []
         self.left_out = 0
 
@@ -58,8 +59,17 @@ class _Events:
             self.left_out += 1
             return
         taken = Taken(index, fitting_call(fields, found))
+        self._names[index] = dialect.name_of(event)
         (self._retrievals if dialect.is_retrieval(event) else self._taken).append(taken)
         self.misfits += [Rejection(index, *misfit) for misfit in found]
+
+    def reports(self) -> Iterator[TakenReport | Rejection]:
+        """Give what the events report; those that are wrong as they are."""
+        for row in self.settled():
+            yield row if isinstance(row, Rejection) else self._report(row)
+
+    def _report(self, row: Taken) -> TakenReport:
+        return TakenReport(row.index, dialect.report_of(self._names[row.index], row.call))
 
     def settled(self) -> list[Taken | Rejection]:
         """The rows to record: retrievals among them only where no call tells their usage, and then once."""

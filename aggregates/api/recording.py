@@ -1,6 +1,6 @@
 """What every way in does with what it has read: record the calls, and tell what became of each row."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aggregates import ingest
@@ -8,6 +8,7 @@ from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
 from aggregates.domain.calls import FIELDS, Call, InvalidCall
 from aggregates.domain.providers import provider_name
+from aggregates.ingest import Report, Reported
 from aggregates.models import Organization
 
 
@@ -35,6 +36,14 @@ class Taken:
 
     index: int
     call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class TakenReport:
+    """A row that reports a call, which others may report, too."""
+
+    index: int
+    report: Report
 
 
 @dataclass(slots=True)
@@ -68,6 +77,42 @@ def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -
     return outcome
 
 
+def record_reported(organization: Organization, rows: Iterable[TakenReport | Rejection]) -> Outcome:
+    """Record the calls that the rows report, each once, whoever else reports them."""
+    outcome = Outcome()
+    check = ingest.retention_check(organization)
+    taken = []
+    for row in rows:
+        if isinstance(row, Rejection):
+            outcome.rejected.append(row)
+        elif row.report.call and (rejection := _rejection(row.index, row.report.call, check)):
+            outcome.rejected.append(rejection)
+        else:
+            taken.append(row.report)
+    recorded = record_all(organization, taken)
+    outcome.accepted, outcome.duplicate = recorded.new, len(taken) - recorded.new
+    return outcome
+
+
+def record_all(organization: Organization, reports: Sequence[Report]) -> Reported:
+    """Remember the reports, and record their calls, each in a transaction whose statements end in time."""
+    try:
+        with bounded():
+            ingest.remember_reports(organization, reports)
+        with bounded():
+            return ingest.record_reports(organization, reports)
+    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
+        raise unavailable() from None
+
+
+def _rejection(index: int, call: Call, check: Callable[[Call], None]) -> Rejection | None:
+    try:
+        check(call)
+    except InvalidCall as invalid:
+        return Rejection(index, invalid.field, invalid.reason)
+    return None
+
+
 def _rejecting(
     rows: Iterable[Taken | Rejection], check_kept: Callable[[Call], None], outcome: Outcome
 ) -> Iterator[Taken]:
@@ -76,10 +121,8 @@ def _rejecting(
         if isinstance(row, Rejection):
             outcome.rejected.append(row)
             continue
-        try:
-            check_kept(row.call)
-        except InvalidCall as invalid:
-            outcome.rejected.append(Rejection(row.index, invalid.field, invalid.reason))
+        if rejection := _rejection(row.index, row.call, check_kept):
+            outcome.rejected.append(rejection)
         else:
             yield row
 

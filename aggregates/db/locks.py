@@ -19,7 +19,6 @@ class Lock(IntEnum):
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
     CORRECTIONS = 74_006  # whoever corrects calls that were recorded
     PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
-    REPORTS = 74_008  # by organization: whoever records what instrumentations report
 
 
 class Busy(Exception):

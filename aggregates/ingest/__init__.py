@@ -7,8 +7,19 @@ changed before that instant.
 """
 
 from aggregates.ingest.day_locks import retention_check
-from aggregates.ingest.deduplication import Report, span_name
 from aggregates.ingest.existing import log_key
+from aggregates.ingest.identity import Report
 from aggregates.ingest.recording import Recorded, record
+from aggregates.ingest.reports import Reported, forget_reports, record_reports, remember_reports
 
-__all__ = ["Recorded", "Report", "retention_check", "log_key", "record", "span_name"]
+__all__ = [
+    "Recorded",
+    "Report",
+    "Reported",
+    "forget_reports",
+    "log_key",
+    "record",
+    "record_reports",
+    "remember_reports",
+    "retention_check",
+]

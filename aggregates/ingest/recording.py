@@ -1,5 +1,6 @@
 """Recording calls: a batch is copied into a temporary table, and from there into the log what it does not hold yet."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,15 +9,15 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from psycopg import sql
 
-from aggregates.db.locks import Lock, take
 from aggregates.db.partitions import ensure_partitions
+from aggregates.domain import days
 from aggregates.domain.calls import EPOCH, Call
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
-from aggregates.ingest.deduplication import NO_REPORT, Removed, Replaced, Report, deduplicate
 from aggregates.ingest.existing import KEY, existing
-from aggregates.models import Organization
+from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Pricer
 
@@ -65,6 +66,31 @@ class Recorded:
     existing: Mapping[str, Call] = field(default_factory=dict)
 
 
+class Place(NamedTuple):
+    """Where a call stands in an organization's log."""
+
+    request_id: str
+    timestamp: datetime
+
+
+class Removed(NamedTuple):
+    """Calls that were taken out of the log: the earliest of each day, and how many."""
+
+    earliest: Mapping[date, datetime]
+    calls: Mapping[date, int]
+
+    @classmethod
+    def of(cls, timestamps: Iterable[datetime], zone: str) -> "Removed":
+        """Count them by day."""
+        earliest: dict[date, datetime] = {}
+        calls = Counter[date]()
+        for timestamp in timestamps:
+            day = days.date_of(timestamp, zone)
+            earliest[day] = min(timestamp, earliest.get(day, timestamp))
+            calls[day] += 1
+        return cls(earliest, calls)
+
+
 class _New(NamedTuple):
     """The calls of a day that were new: the day's number, how many they are, the earliest, and their keys if asked."""
 
@@ -80,55 +106,61 @@ def record(
     *,
     ids_from_content: bool = False,
     return_existing: bool = False,
-    reports: Mapping[str, Report] | None = None,
+    instead_of: Collection[Place] = (),
+    provisional: Collection[str] = (),
 ) -> Recorded:
     """Write the calls to the log in one transaction, streaming; what the log holds already stays as it is.
 
     A call without a request_id gets a random one; with `ids_from_content` one from its content and its occurrence
     among the batch's calls of the same content, so that recording the same batch again adds nothing.
 
-    With `tell_standing` the result has the calls that the log held already; that is for batches that fit into memory
+    With `return_existing` the result has the calls that the log held already; that is for batches that fit into memory
     and hold no call twice.
 
-    With `reports`, one for each call by its request_id, the calls are what instrumentations say of them: see
-    aggregates.ingest.deduplication. Such a batch holds no call twice, either; calls that take others' place are not
-    new.
+    The calls take the place of those at `instead_of`, in the same commit. Of those whose request_id is among
+    `provisional` the vendor's own account may follow.
 
     An exception out of `calls` leaves nothing of the batch behind. Two batches that hold the same calls at different
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.
     """
     with transaction.atomic():
-        received = _stage(calls, Pricer(organization), ids_from_content, reports)
+        received = _stage(calls, Pricer(organization), ids_from_content, provisional)
         if not received:
             return Recorded(0, 0)
         zone = lock_zone(organization)
-        replaced = _deduplicate(organization, reports)
         calendar = _staged_calendar(zone)
-        if calendar is None:
-            return Recorded(0, received)  # the log has better reports of all of them
         touched = _staged_days(calendar)
-        lock_days(organization, {**replaced.earliest(zone), **touched})
-        gone = replaced.delete(organization, zone) if replaced.timestamps else Removed({}, {})
+        old = Removed.of((place.timestamp for place in instead_of), zone)
+        lock_days(organization, {**old.earliest, **touched})
+        gone = _remove(organization, instead_of, zone)
         ensure_days(organization, touched)
         new = _insert(organization, calendar, with_keys=return_existing)
         mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
         if gone.earliest:
             mark_stale(organization, gone.earliest, gone.calls)
-        number = sum(of_day.calls for of_day in new) - replaced.by
+        number = sum(of_day.calls for of_day in new)
         if return_existing and number < received:
             keys = {key for of_day in new for key in of_day.keys or ()}
             return Recorded(number, received - number, existing(organization, new=keys))
         return Recorded(number, received - number)
 
 
-def _deduplicate(organization: Organization, reports: Mapping[str, Report] | None) -> Replaced:
-    if reports is None:
-        return Replaced({})
-    take(Lock.REPORTS, organization.pk % 2**31)
-    return deduplicate(organization, reports)
+def _remove(organization: Organization, places: Collection[Place], zone: str) -> Removed:
+    """Take calls out of the log. Whoever calls this has locked their days, and marks them."""
+    if not places:
+        return Removed({}, {})
+    statement = sql.SQL("""
+        DELETE FROM {log} AS log USING unnest(%s::text[], %s::timestamptz[]) AS old (request_id, timestamp)
+        WHERE organization_id = %s AND log.request_id = old.request_id AND log.timestamp = old.timestamp
+            AND log.timestamp BETWEEN %s AND %s RETURNING log.timestamp
+    """).format(log=sql.Identifier(UsageLog._meta.db_table))
+    ids, timestamps = (list(column) for column in zip(*places, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), [ids, timestamps, organization.pk, min(timestamps), max(timestamps)])
+        return Removed.of((timestamp for (timestamp,) in cursor.fetchall()), zone)
 
 
-def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, reports: Mapping[str, Report] | None) -> int:
+def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provisional: Collection[str]) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,12 +172,12 @@ def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, report
         with connection.wrap_database_errors, copying as copy:
             copy.set_types(TYPES)
             for call in calls:
-                copy.write_row(_row(call, pricer, ids_from_content, reports[call.request_id] if reports else NO_REPORT))
+                copy.write_row(_row(call, pricer, ids_from_content, call.request_id in provisional))
         received: int = cursor.rowcount
     return received
 
 
-def _row(call: Call, pricer: Pricer, id_from_content: bool, report: Report) -> tuple[object, ...]:
+def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool) -> tuple[object, ...]:
     what = (
         call.operation,
         call.provider,
@@ -161,7 +193,7 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, report: Report) -> t
         call.reasoning_tokens,
         call.latency_ms,
     )
-    rest = (call.cache_hit_rate, report.provisional, report.parent_span, call.cache_write_1h_tokens)
+    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens)
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
@@ -192,14 +224,14 @@ def _time(call: Call) -> str:
     return f"{(call.timestamp - EPOCH) // MICROSECOND:014x}"
 
 
-def _staged_calendar(zone: str) -> Calendar | None:
-    """The midnights around the staged calls, None if there are none; makes the partitions that they miss."""
+def _staged_calendar(zone: str) -> Calendar:
+    """The midnights around the staged calls; makes the partitions that they miss."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
         ensure_partitions(month for (month,) in cursor.fetchall())
         cursor.execute("SELECT min(timestamp), max(timestamp) FROM staged_call")
         earliest, latest = cursor.fetchone()
-        return calendar_of(zone, earliest, latest) if earliest else None
+        return calendar_of(zone, earliest, latest)
 
 
 def _staged_days(calendar: Calendar) -> dict[date, datetime]:

@@ -16,12 +16,14 @@ from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
+from aggregates.models.report import CallReport
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
 
 __all__ = [
     "ApiKey",
     "BreakdownChunk",
+    "CallReport",
     "DailyAggregate",
     "DailyBreakdown",
     "Job",

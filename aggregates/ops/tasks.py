@@ -11,6 +11,7 @@ from aggregates.db import clock
 from aggregates.db.locks import Busy
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.formats import plural
+from aggregates.ingest import forget_reports
 from aggregates.models import Job, RollUpRun
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
@@ -49,6 +50,7 @@ def repair() -> str:
         runs.add_counts(run, renewed)
         if renewed.days:
             words += f"; {plural(renewed.days, 'day')} renewed"
+        forget_reports()
         failures.raise_any()
     return words
 

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers, wire
-from aggregates.api.otlp.receiving import Told, read, record
+from aggregates.api.otlp.receiving import Item, read, record
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.fitting import Misfit
@@ -16,7 +16,7 @@ from aggregates.models import ApiKey, Kind
 def logs(request: HttpRequest, key: ApiKey) -> HttpResponse:
     rejections: list[Rejection] = []
     misfits: list[Rejection] = []
-    told: dict[str, Told] = {}
+    items: list[Item] = []
     for index, event in events_of(read(request, wire.LOGS)):
         found: list[Misfit] = []
         try:
@@ -25,6 +25,6 @@ def logs(request: HttpRequest, key: ApiKey) -> HttpResponse:
             rejections.append(Rejection(index, invalid.field, invalid.reason))
         else:
             misfits += [Rejection(index, *misfit) for misfit in found]
-            told.setdefault(call.request_id, Told(index, call, event.report))
-    record(key.organization, list(told.values()), rejections)
+            items.append(Item(index, event.report(call)))
+    record(key.organization, items, rejections)
     return answers.exported(request, wire.LOGS, rejections, misfits)

@@ -10,11 +10,10 @@ from google.protobuf.message import DecodeError
 
 from aggregates import ingest
 from aggregates.api.body import bytes_of
-from aggregates.api.endpoint import bounded
 from aggregates.api.otlp import answers, json, wire
-from aggregates.api.problems import ApiError, unavailable
-from aggregates.api.recording import Rejection
-from aggregates.domain.calls import Call, InvalidCall
+from aggregates.api.problems import ApiError
+from aggregates.api.recording import Rejection, record_all
+from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.otlp.costs import with_told_costs
 from aggregates.models import Organization
 
@@ -22,11 +21,10 @@ MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes man
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A call as one item of a request tells it."""
+class Item:
+    """What one item of a request reports."""
 
     index: int
-    call: Call
     report: ingest.Report
 
 
@@ -58,26 +56,20 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
     return bytes(read)
 
 
-def record(organization: Organization, told: Sequence[Told], rejections: list[Rejection]) -> None:
-    """Record the calls of days that the log keeps, each request_id once; the others are rejected."""
-    kept = list(_kept(organization, told, rejections))
-    if not kept:
-        return
-    reports = {one.call.request_id: one.report for one in kept}
-    try:
-        with bounded():
-            calls = with_told_costs(organization, [one.call for one in kept])
-            ingest.record(organization, calls, reports=reports)
-    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
-        raise unavailable() from None
+def record(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> None:
+    """Record the calls of days that the log keeps, each once; the others are rejected."""
+    kept = list(_kept(organization, items, rejections))
+    costs = iter(with_told_costs(organization, [report.call for report in kept if report.call]))
+    record_all(organization, [report._replace(call=next(costs)) if report.call else report for report in kept])
 
 
-def _kept(organization: Organization, told: Sequence[Told], rejections: list[Rejection]) -> Iterator[Told]:
+def _kept(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> Iterator[ingest.Report]:
     check = ingest.retention_check(organization)
-    for one in told:
+    for item in items:
         try:
-            check(one.call)
+            if item.report.call:
+                check(item.report.call)
         except InvalidCall as invalid:
-            rejections.append(Rejection(one.index, invalid.field, invalid.reason))
+            rejections.append(Rejection(item.index, invalid.field, invalid.reason))
         else:
-            yield one
+            yield item.report

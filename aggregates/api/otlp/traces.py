@@ -4,13 +4,22 @@ from django.http import HttpRequest, HttpResponse
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers, wire
-from aggregates.api.otlp.receiving import Told, read, record
-from aggregates.api.otlp.reports import reported_calls
+from aggregates.api.otlp.receiving import Item, read, record
+from aggregates.api.recording import Rejection
+from aggregates.domain.calls import InvalidCall
+from aggregates.ingest.otlp.reports import reports_of
+from aggregates.ingest.otlp.spans import Batch
 from aggregates.models import ApiKey, Kind
 
 
 @endpoint(Kind.RECORD, answers.refusal)
 def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    reported, rejections, misfits = reported_calls(read(request, wire.TRACES))
-    record(key.organization, [Told(one.index, one.call, one.report) for one in reported], rejections)
+    items, rejections, misfits = list[Item](), list[Rejection](), list[Rejection]()
+    for index, report, unfit in reports_of(Batch(read(request, wire.TRACES))):
+        if isinstance(report, InvalidCall):
+            rejections.append(Rejection(index, report.field, report.reason))
+        else:
+            items.append(Item(index, report))
+            misfits += [Rejection(index, *misfit) for misfit in unfit]
+    record(key.organization, items, rejections)
     return answers.exported(request, wire.TRACES, rejections, misfits)

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
 from typing import Any
 
-from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, InvalidCall, check_count, parse_time
+from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
 from aggregates.ingest.dialects.rows import Fields, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
 from aggregates.ingest.fitting import Misfit, fitting_fields
+from aggregates.ingest.identity import Report
 from aggregates.ingest.operations import RETRIEVAL
 from aggregates.ingest.tokens import Counts, tokens_of
 
@@ -28,6 +31,8 @@ MANAGING = re.compile(
 )
 # Requests that it passes on as they are: some are calls, and those tell tokens.
 PASSED_ON = re.compile(r"pass_through_endpoint|a?llm_passthrough_route")
+SCOPE = "litellm logger"
+LONGEST_NAME = 100  # characters
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
@@ -36,6 +41,32 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
     fields = fields_of(row, [])
     if fields is not None:
         yield fitting_fields(fields)
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """LiteLLM's own number of the call; "" where the event has none."""
+    name = value_of(row, "litellm_call_id")
+    return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
+
+
+def report_of(name: str, call: Call) -> Report:
+    """Make the call that was read from an event a report.
+
+    LiteLLM numbers the requests that it serves; of one with several tries each has an id and a time of its own.
+    Providers' ids alone may repeat.
+    """
+    content = f"{call.request_id} {call.timestamp.isoformat()}"
+    return Report(
+        span=f"{name or SCOPE} {blake2b(content.encode(), digest_size=8).hexdigest()}",
+        scope=SCOPE,
+        starts_at=call.timestamp,
+        ends_at=call.timestamp + timedelta(milliseconds=call.latency_ms or 0),
+        call=call._replace(request_id=""),
+        response_id=call.request_id,
+        user_id=call.user_id,
+        operation="" if call.operation in OPERATIONS.values() else call.operation,
+        project=call.project,
+    )
 
 
 def is_retrieval(row: Mapping[str, Any]) -> bool:

@@ -10,8 +10,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1 import logs_pb2
 
 from aggregates.domain.calls import EPOCH, Call
-from aggregates.ingest.deduplication import Report, span_name
 from aggregates.ingest.fitting import Misfit, fitting_call
+from aggregates.ingest.identity import Report, span_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, Assistant
 from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
@@ -56,12 +56,23 @@ class Event:
         }
         return fitting_call(fields, misfits, self._content_id(fields))
 
-    @property
-    def report(self) -> Report:
-        """It is within the span that it names; its numbers are final."""
+    def report(self, call: Call) -> Report:
+        """Make it a report of its call. It is within the span that it names."""
         trace, span = self.record.trace_id, self.record.span_id
         is_within = len(trace) == TRACE_ID and len(span) == SPAN_ID and any(span)
-        return Report(parent_span=span_name(trace, span) if is_within else "")
+        return Report(
+            span=call.request_id,
+            scope=f"{self.assistant.operation} events",
+            starts_at=call.timestamp,
+            ends_at=call.timestamp,
+            trace=trace.hex() if is_within else "",
+            parent=span_name(trace, span) if is_within else "",
+            call=call._replace(request_id=""),
+            response_id=call.request_id,
+            user_id=call.user_id,
+            operation=call.operation,
+            project=call.project,
+        )
 
     def _time(self) -> object:
         nanoseconds = self.record.time_unix_nano or self.record.observed_time_unix_nano

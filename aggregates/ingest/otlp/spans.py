@@ -9,9 +9,9 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.domain.providers import provider_name
-from aggregates.ingest.deduplication import span_name
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call
+from aggregates.ingest.identity import span_name
 from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (

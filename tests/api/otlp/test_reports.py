@@ -83,7 +83,7 @@ def test_the_order_of_requests_makes_no_difference(export: Exporter, order: tupl
 
 
 def test_of_two_instrumentations_with_one_response_the_first_stands(export: Exporter) -> None:
-    sent_apart(export, span("a", usage(1, **RESPONSE)), span("b", usage(2, **RESPONSE)))
+    sent_apart(export, span("a", usage(1, **RESPONSE)), span("b", usage(2, **RESPONSE), scope="another"))
     assert log() == [("msg_1", 1)]
 
 

@@ -275,7 +275,9 @@ def test_a_field_that_does_not_fit_does_not_lose_the_call(
 def test_a_response_id_that_is_too_long_still_tells_the_same_call(export: Exporter) -> None:
     ids = [f"resp_{'x' * 300}{letter}" for letter in "aba"]
     for number, response_id in enumerate(ids):
-        export(span(f"s{number}", {**CHAT, "gen_ai.response.id": response_id}, trace=f"t{number}"))
+        export(
+            span(f"s{number}", {**CHAT, "gen_ai.response.id": response_id}, trace=f"t{number}", scope=f"by {number}")
+        )
     assert UsageLog.objects.count() == 2
     assert {len(one) for one in UsageLog.objects.values_list("request_id", flat=True)} == {256}
 
