@@ -134,7 +134,7 @@ class BreakdownChunk(models.Model):
 class Breakdown(Totals):
     """A group of a BreakdownChunk as a row, to look at; dimensions that are not of the grain are ''.
 
-    Views, made by migrations: see aggregates.db.breakdown_views.
+    Views, made by migration 0017.
     """
 
     id = models.TextField(primary_key=True)

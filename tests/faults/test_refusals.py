@@ -18,7 +18,7 @@ from tests.faults.judge import judge
 from tests.patience import PATIENCE
 from tests.processes import start
 
-CALLS = 2800  # so large that they fit the log, but not their breakdowns
+CALLS = 6000  # so large that they fit the log, but not their breakdowns
 LONG_TEXTS = ("operation", "provider", "model", "user_id", "subject_id", "project")
 
 

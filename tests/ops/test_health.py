@@ -112,7 +112,13 @@ def test_what_cannot_be_read_is_the_only_problem(state, expected):
 
 def test_every_problem_is_of_a_known_check():
     everything = Work(
-        ("p",), backlog(at(days=9)), backlog(at(days=9)), (Due("d", at(days=9)),), (run(failed=True),), mismatches=1
+        missing_partitions=("p",),
+        unrolled=backlog(at(days=9)),
+        stale=backlog(at(days=9)),
+        lost=backlog(at(days=9)),
+        due=(Due("d", at(days=9)),),
+        last_runs=(run(failed=True),),
+        mismatches=1,
     )
     found = {problem.check for problem in judge(Health(NOW, True, work=everything), WITHIN)}
 

@@ -16,6 +16,7 @@ from aggregates.ingest import record
 from aggregates.models import Organization
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
+from tests.proof import plain
 from tests.proof.clock import Clock
 
 START = datetime(2025, 3, 28, 21, tzinfo=UTC)  # soon clocks are set forward in Berlin, and then a month ends
@@ -69,9 +70,11 @@ def make_tables() -> None:
         cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached")
         cursor.execute("CREATE TABLE proof_aside (LIKE aggregates_usagelog)")
         cursor.execute("CREATE VIEW proof_log AS SELECT * FROM aggregates_usagelog UNION ALL SELECT * FROM proof_aside")
+    plain.log_table = "proof_log"
 
 
 def remove_tables() -> None:
+    plain.log_table = "aggregates_usagelog"
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached")
 

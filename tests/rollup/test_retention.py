@@ -63,9 +63,9 @@ def drop_months(keep: int) -> Dropped:
 def questions(organization: Organization, source: Source, **rest):
     ways = (
         {},
-        {"by": "model"},
-        {"bucket": Bucket.TOTAL, "by": "user", "top": 5},
-        {"by": "subject", "filters": (("user", "alice"),)},
+        {"by": ("model",)},
+        {"bucket": Bucket.TOTAL, "by": ("user",), "top": 5},
+        {"by": ("subject",), "filters": (("user", "alice"),)},
     )
     return [UsageQuery.for_dates(organization, FIRST, LAST, source=source, **way, **rest) for way in ways]
 
@@ -150,7 +150,7 @@ def test_an_organization_that_has_nothing_there_can_still_bring_its_history(orga
         ({"source": Source.LOG}, "the log cannot answer: leave the source to us."),
         ({"bucket": Bucket.HOUR}, "daily aggregates know no hours: ask by day."),
         (
-            {"by": "model", "filters": (("user", "alice"), ("subject", "player-1"))},
+            {"by": ("model",), "filters": (("user", "alice"), ("subject", "player-1"))},
             "no daily aggregate holds model with user with subject: ask for fewer of them, or for later days.",
         ),
     ],

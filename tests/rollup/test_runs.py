@@ -28,7 +28,7 @@ def test_a_night_is_recorded_also_when_there_was_nothing_to_do(used):
     tasks.nightly()
     tasks.nightly()
 
-    assert history() == [("nightly", 3, 33, 3, 0, ""), ("nightly", 0, 0, 3, 0, "")]
+    assert history() == [("nightly", 3, 21, 3, 0, ""), ("nightly", 0, 0, 3, 0, "")]
     for run in RollUpRun.objects.all():
         assert run.outcome == Outcome.OK
         assert run.duration > timedelta(0)
@@ -56,7 +56,7 @@ def test_what_a_repair_does_for_open_days_is_no_news(db, call):
 
 def test_what_differed_is_recorded_in_words(used):
     tasks.nightly()
-    DailyAggregate.objects.filter(date="2025-03-01").update(total_calls=2)
+    DailyAggregate.objects.filter(date="2025-03-01").update(total_input_tokens=2)
 
     assert tasks.nightly() == "0 days, 0 rows; 1 day differed from the log"
 

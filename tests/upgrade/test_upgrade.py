@@ -129,7 +129,7 @@ def test_queued_and_scheduled_tasks_run_and_renew_every_day(installation: Instal
             [sys.executable, "manage.py", "qcluster"], cwd=BASE, env=installation.environment(), stdout=log, stderr=log
         )
     try:
-        wait_until(finished, "all tasks have run", seconds=300)
+        wait_until(finished, "all tasks have run")
     finally:
         cluster.send_signal(signal.SIGTERM)
         assert cluster.wait(timeout=60) == 0

@@ -57,7 +57,7 @@ def test_before_the_first_migration_there_is_nothing_to_say(db):
 @pytest.mark.parametrize("databases", [None, (), ("another",)])
 def test_without_the_database_nothing_is_asked_of_it(db, django_assert_num_queries, databases):
     with django_assert_num_queries(0):
-        assert [check(databases=databases) for check in database.DATABASE] == [[], [], []]
+        assert [check(databases=databases) for check in database.DATABASE] == [[] for _ in database.DATABASE]
 
 
 def test_a_server_that_is_too_old_or_too_small_is_found(db, monkeypatch):

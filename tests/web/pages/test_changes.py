@@ -100,6 +100,7 @@ def test_empty_states_say_what_is_missing(
 
 def test_what_is_no_longer_kept_is_said(as_bob: Client, acme: Organization, call: MakeCall) -> None:
     record(acme, [call("2025-06-10T12:00Z", user_id="u", subject_id="s", cost="2")])
+    roll_up()
     Organization.objects.update(log_from=date(2025, 7, 1))
 
     page = text(as_bob, f"{URL}{JULY}&user=u&subject=s")
