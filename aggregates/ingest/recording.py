@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from secrets import token_hex
 from typing import NamedTuple
@@ -50,7 +51,21 @@ TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
     *("bool", "text", "int8", "bool"),
 )
-STAGED = ", ".join(f"{name} {type_}" for name, type_ in zip((*COLUMNS, "id_from_content"), TYPES, strict=True))
+STAGED = (
+    # Not made from the log: that would lock it, for as long as calls keep coming.
+    sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({}) ON COMMIT DELETE ROWS")
+    .format(
+        sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
+            for name, type_ in zip((*COLUMNS, "id_from_content"), TYPES, strict=True)
+        )
+    )
+    .as_string()
+)
+NUMBERED_ID = sql.SQL(
+    "CASE WHEN id_from_content THEN request_id || '-' || row_number() OVER (PARTITION BY request_id) "
+    "ELSE request_id END"
+)
 MICROSECOND = timedelta(microseconds=1)
 # Read once: `.value` of an enum is slow.
 NOT_PRICED, REPORTED = CostSource.NONE.value, CostSource.REPORTED.value
@@ -163,10 +178,7 @@ def _remove(organization: Organization, places: Collection[Place], zone: str) ->
 def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provisional: Collection[str]) -> int:
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            # Not made from the log: that would lock it, for as long as calls keep coming.
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({STAGED}) ON COMMIT DELETE ROWS"
-        )
+        cursor.execute(STAGED)
         cursor.execute("DELETE FROM staged_call")  # of an earlier batch in the same transaction
         copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")
         with connection.wrap_database_errors, copying as copy:
@@ -249,28 +261,33 @@ def _insert(organization: Organization, calendar: Calendar, *, with_keys: bool) 
 
     In the order of time, so that neighbours in time are neighbours on disk.
     """
-    columns = ", ".join(COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM staged_call WHERE id_from_content)")
         (numbered,) = cursor.fetchone()
-        request_id = (
-            "CASE WHEN id_from_content THEN request_id || '-' || row_number() OVER (PARTITION BY request_id) "
-            "ELSE request_id END"
-            if numbered
-            else "request_id"
-        )
-        cursor.execute(
-            f"""
-            WITH inserted AS (
-                INSERT INTO aggregates_usagelog (organization_id, {columns})
-                SELECT %s, {request_id}, {", ".join(COLUMNS[1:])} FROM staged_call ORDER BY timestamp, 2
-                ON CONFLICT DO NOTHING
-                RETURNING timestamp, request_id
-            )
-            SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp),
-                {f"array_agg({KEY})" if with_keys else "NULL"}
-            FROM inserted GROUP BY 1
-            """,
-            [organization.pk, calendar.bounds],
-        )
+        cursor.execute(_insertion(numbered, with_keys), [organization.pk, calendar.bounds])
         return [_New(*row) for row in cursor.fetchall()]
+
+
+@cache
+def _insertion(numbered: bool, with_keys: bool) -> str:
+    """Compose the statement that moves staged calls to the log; `numbered` where ids are made from their content."""
+    request_id = NUMBERED_ID if numbered else sql.SQL("request_id")
+    return (
+        sql.SQL("""
+        WITH inserted AS (
+            INSERT INTO {log} (organization_id, {columns})
+            SELECT %s, {request_id}, {others} FROM staged_call ORDER BY timestamp, 2
+            ON CONFLICT DO NOTHING
+            RETURNING timestamp, request_id
+        )
+        SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp), {keys} FROM inserted GROUP BY 1
+        """)
+        .format(
+            log=sql.Identifier(UsageLog._meta.db_table),
+            columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+            request_id=request_id,
+            others=sql.SQL(", ").join(map(sql.Identifier, COLUMNS[1:])),
+            keys=sql.SQL("array_agg({})").format(sql.SQL(KEY)) if with_keys else sql.SQL("NULL"),
+        )
+        .as_string()
+    )

@@ -16,7 +16,7 @@ from aggregates.db.partitions import hold_log
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.domain.measures import MEASURES
-from aggregates.models import BreakdownChunk, DailyAggregate
+from aggregates.models import BreakdownChunk, DailyAggregate, UsageLog
 from aggregates.rollup import chunks
 
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
@@ -32,6 +32,27 @@ ADDING = sql.SQL("ON CONFLICT (organization_id, date) DO UPDATE SET {sums}").for
         )
         for column in SUM_COLUMNS
     )
+)
+SUMMED_DAY = (
+    sql.SQL("""
+    CREATE TEMPORARY TABLE summed_day ON COMMIT DROP AS
+    SELECT call.organization_id, {dimensions}, {sums}
+    FROM unnest(%(ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+         AS day (organization_id, starts, ends)
+    JOIN {log} AS call
+      ON call.organization_id = day.organization_id AND timestamp >= starts AND timestamp < ends
+    WHERE timestamp >= %(earliest)s AND timestamp < %(latest)s
+    GROUP BY call.organization_id, {dimensions}
+    """)
+    .format(
+        dimensions=sql.SQL(", ").join(map(sql.Identifier, DIMENSION_COLUMNS)),
+        sums=sql.SQL(", ").join(
+            sql.SQL("sum({}) AS {}").format(sql.SQL(measure.of_call), sql.Identifier(measure.column))
+            for measure in MEASURES
+        ),
+        log=sql.Identifier(UsageLog._meta.db_table),
+    )
+    .as_string()
 )
 Ids = Collection[int]
 
@@ -56,17 +77,7 @@ def sum_log(spans: Mapping[int, Span]) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute(
-            f"""
-            CREATE TEMPORARY TABLE summed_day ON COMMIT DROP AS
-            SELECT call.organization_id, {", ".join(DIMENSION_COLUMNS)},
-                   {", ".join(f"sum({measure.of_call}) AS {measure.column}" for measure in MEASURES)}
-            FROM unnest(%(ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-                 AS day (organization_id, starts, ends)
-            JOIN aggregates_usagelog AS call
-              ON call.organization_id = day.organization_id AND timestamp >= starts AND timestamp < ends
-            WHERE timestamp >= %(earliest)s AND timestamp < %(latest)s
-            GROUP BY call.organization_id, {", ".join(DIMENSION_COLUMNS)}
-            """,
+            SUMMED_DAY,
             {
                 "ids": list(spans),
                 "starts": [span.start for span in spans.values()],
