@@ -115,10 +115,20 @@ def check_status(value: object) -> str:
     return status
 
 
+PLAIN_RATES = frozenset({"standard", "default", "auto", "on_demand", "ondemand", "none"})
+
+
+def check_billed_as(value: object) -> str:
+    """Name a rate in small letters; the plain ones are ""."""
+    text = check_text(value).lower()
+    return "" if text in PLAIN_RATES else text
+
+
 class Call(NamedTuple):
     """One request to a model, every field checked: `parse_call` makes it.
 
-    Token counts follow OpenTelemetry's GenAI convention: parts are within their whole.
+    Token counts follow OpenTelemetry's GenAI convention: parts are within their whole. `billed_as` names the rate where
+    it is not the plain one: a service tier (batch, flex, priority), a speed, or what was billed besides tokens.
     """
 
     timestamp: datetime
@@ -138,19 +148,11 @@ class Call(NamedTuple):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
+    billed_as: str = ""
 
     @property
     def cache_hit_rate(self) -> Decimal:
         return rate(self.cached_tokens, self.input_tokens)
-
-
-class CallBilledOtherwise(Call):
-    """A call that was billed at another rate than the plain one (batch, fast mode, audio, ...): it has no price.
-
-    Its tier is not kept yet: pricing it again later would find the plain one.
-    """
-
-    __slots__ = ()
 
 
 FIELDS = Call._fields
@@ -175,6 +177,7 @@ CHECKS: Mapping[str, Callable[[object], object]] = {
     "output_tokens": check_count,
     "reasoning_tokens": check_count,
     "cost": check_cost,
+    "billed_as": check_billed_as,
 }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
 
-TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
+TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project", "billed_as")
 DIGEST = 8  # bytes
 MAX_PERSON = 4_096  # characters of a text that may be JSON about a person
 # Of such JSON, what names a person and not a session of theirs, most telling first.

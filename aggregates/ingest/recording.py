@@ -45,11 +45,12 @@ COLUMNS = (
     "provisional",
     "parent_span",
     "cache_write_1h_tokens",
+    "billed_as",
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
 TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
-    *("bool", "text", "int8", "bool"),
+    *("bool", "text", "int8", "text", "bool"),
 )
 STAGED = (
     # Not made from the log: that would lock it, for as long as calls keep coming.
@@ -205,7 +206,7 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
         call.reasoning_tokens,
         call.latency_ms,
     )
-    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens)
+    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.billed_as)
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)

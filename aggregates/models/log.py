@@ -66,6 +66,12 @@ class UsageLog(models.Model):
         db_default=False,
         help_text="Reported by an instrumentation around the vendor's own: that one's report replaces it.",
     )
+    billed_as = models.TextField(
+        blank=True,
+        db_default="",
+        help_text="The rate, where it is not the plain one: a service tier, a speed, "
+        "or what was billed besides tokens.",
+    )
     parent_span = models.TextField(blank=True, db_default="", help_text="The span around the one that reported it.")
     received_at = models.DateTimeField(db_default=Now())
 
@@ -75,6 +81,9 @@ class UsageLog(models.Model):
             models.CheckConstraint(
                 condition=Q(*(LessThanOrEqual(octets(column), MAX_TEXT_BYTES) for column in TEXTS)),
                 name="usage_log_texts_short",
+            ),
+            models.CheckConstraint(
+                condition=Q(LessThanOrEqual(octets("billed_as"), MAX_TEXT_BYTES)), name="usage_log_rate_short"
             ),
             models.CheckConstraint(condition=~Q(request_id="") & ~Q(model=""), name="usage_log_texts_given"),
             models.CheckConstraint(

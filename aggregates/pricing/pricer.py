@@ -4,7 +4,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from aggregates.domain.calls import Call, CallBilledOtherwise
+from aggregates.domain.calls import Call
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing.overrides import Override, overrides_of
@@ -32,8 +32,8 @@ class Pricer:
         self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
 
     def price(self, call: Call) -> Priced:
-        if isinstance(call, CallBilledOtherwise):
-            return NO_PRICE
+        if call.billed_as:
+            return NO_PRICE  # the plain price would be wrong
         if self._overrides:
             for override in self._matching(call.model):
                 if override.holds(call.timestamp):

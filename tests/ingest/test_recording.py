@@ -28,6 +28,7 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
         "subject_id": "player",
         "project": "web",
         "status": "error",
+        "billed_as": "flex",
         "latency_ms": 1200,
         "input_tokens": 1_000_000_000,
         "cached_tokens": 333_333_333,
@@ -257,6 +258,7 @@ BAD_ROWS = {
     "usage_log_cost_with_source": {"cost": Decimal(1), "cost_source": "none"},
     "usage_log_cache_hit_rate_share": {"cache_hit_rate": Decimal("1.00000001")},
     "usage_log_span_named": {"parent_span": "somewhere"},
+    "usage_log_rate_short": {"billed_as": "x" * 257},
 }
 
 

@@ -92,6 +92,7 @@ FULL = {
     "output_tokens": 10,
     "reasoning_tokens": 5,
     "cost": "0.123456789012",
+    "billed_as": "flex",
 }
 
 

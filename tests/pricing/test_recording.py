@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from aggregates.ingest import Recorded, record
+from aggregates.ingest.correcting import Criteria
+from aggregates.ingest.repricing import reprice
 from aggregates.models import PriceOverride, UsageLog
 from aggregates.pricing import Pricer
 from aggregates.pricing.overrides import expression
@@ -144,3 +146,17 @@ def test_calls_that_differ_in_hour_long_cache_writes_only_are_two(acme, call):
 def test_prices_that_are_none(given, field):
     form = PriceForm({"pattern": "o9", "input": "1", "output": "2", **given})
     assert {name for name, _ in form.problems} == {field}
+
+
+def test_what_is_billed_at_another_rate_never_gets_the_plain_price(acme, call):
+    tokens = {"input_tokens": 1200, "output_tokens": 240}
+    rates = {"plain": "", "standard": "Standard", "flex": "flex", "batch": "BATCH", "searched": "web_search"}
+    record(acme, [call("2025-07-01T12:00Z", request_id=name, billed_as=rate, **tokens) for name, rate in rates.items()])
+
+    def priced():
+        return {name for (name,) in UsageLog.objects.exclude(cost=None).values_list("request_id")}
+
+    assert priced() == {"plain", "standard"}
+    reprice(acme, Criteria())
+    assert priced() == {"plain", "standard"}
+    assert UsageLog.objects.get(request_id="batch").billed_as == "batch"

@@ -88,6 +88,7 @@ def read_usage() -> Schema:
                 "description": "The sums over the log at this moment.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Usage"}}},
             },
+            "414": {"description": "The address is too long for the web server: ask for fewer values at once."},
             **{status: refusal(*told) for status, told in refusals.items()},
         },
     }

@@ -37,6 +37,11 @@ FIELD_SCHEMAS: dict[str, Schema] = {
         "description": "US dollars, kept with 12 decimals and exactly as written; leave it out where it is not known, "
         "and it is computed from the tokens, if the model has a price.",
     },
+    "billed_as": TEXT
+    | {
+        "description": "The rate, where it is not the plain one: a service tier (batch, flex, priority), a speed, "
+        "or what was billed besides tokens. Without a cost such a call has no price."
+    },
 }
 CALL: Schema = {
     "type": "object",

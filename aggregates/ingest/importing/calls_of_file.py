@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from aggregates.domain.calls import Call, CallBilledOtherwise, InvalidCall, parse_call
-from aggregates.ingest.dialects.rows import BILLED_AS, Fields, Reader
+from aggregates.domain.calls import Call, InvalidCall, parse_call
+from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, UsageFile
 from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
@@ -70,7 +70,7 @@ class FileCalls:
                 for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    call = _call(fields)
+                    call = parse_call(fields)
                     self._check(call)
                     yield call
             except InvalidCall as invalid:
@@ -115,12 +115,6 @@ class FileCalls:
         self.rejected += 1
         if len(self.rejections) < MAX_KEPT:
             self.rejections.append(rejection)
-
-
-def _call(fields: Fields) -> Call:
-    billed_as = fields.pop(BILLED_AS, None)
-    call = parse_call(fields)
-    return CallBilledOtherwise(*call) if billed_as else call
 
 
 def _source(mapping: FieldMapping, reader: Reader | None, columns: tuple[str, ...] | None) -> Any:

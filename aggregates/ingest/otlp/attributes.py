@@ -69,6 +69,18 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows("request_id", ("gen_ai.response.id", CONVENTIONS), ("ai.response.id", AI_6)),
     *_rows(
+        "billed_as",
+        ("openai.response.service_tier", CONVENTIONS),
+        ("gen_ai.openai.response.service_tier", "OpenTelemetry GenAI conventions before 1.37"),
+        ("gen_ai.response.service_tier", OTHERS),
+        ("gen_ai.usage.service_tier", OTHERS),
+        ("anthropic.usage.service_tier", OTHERS),
+        ("openai.request.service_tier", CONVENTIONS),
+        ("gen_ai.openai.request.service_tier", "OpenTelemetry GenAI conventions before 1.37"),
+        ("gen_ai.request.service_tier", OTHERS),
+    ),
+    *_rows("span_type", ("logfire.span_type", LOGFIRE)),
+    *_rows(
         "user_id",
         ("user.id", CONVENTIONS),
         ("enduser.id", "OpenTelemetry conventions before 1.25"),

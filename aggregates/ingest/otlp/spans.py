@@ -143,6 +143,7 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
+        "billed_as": first(attributes, NAMES["billed_as"]),
         **usage_fields(attributes, beside, misfits),
     }
 

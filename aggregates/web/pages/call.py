@@ -49,6 +49,7 @@ def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
                     "Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
                 ),
                 Detail("Where the cost is from", source),
+                *([Detail("Billed as", call.billed_as, "not at the plain rate")] if call.billed_as else []),
             ),
         ),
         Section(

@@ -306,3 +306,17 @@ def test_of_many_rejections_a_few_reasons_are_told(export: Exporter, acme: Any) 
     answer = export(*(span(f"s{number}", {"gen_ai.operation.name": "chat"}) for number in range(9))).partial_success
     assert answer.rejected_spans == 9
     assert answer.error_message.endswith("span 4: model: expected a value; and 4 more")
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "rate"),
+    [
+        ("openai.response.service_tier", "flex", "flex"),
+        ("gen_ai.openai.response.service_tier", "priority", "priority"),
+        ("openai.response.service_tier", "default", ""),
+    ],
+)
+def test_a_service_tier_keeps_the_plain_price_away(export: Exporter, name: str, tier: str, rate: str) -> None:
+    export(span("s", {**CHAT, name: tier}))
+    call = UsageLog.objects.get()
+    assert (call.billed_as, call.cost is None) == (rate, bool(rate))
