@@ -317,6 +317,6 @@ def test_of_many_rejections_a_few_reasons_are_told(export: Exporter, acme: Any) 
     ],
 )
 def test_a_service_tier_keeps_the_plain_price_away(export: Exporter, name: str, tier: str, rate: str) -> None:
-    export(span("s", {**CHAT, name: tier}))
+    export(span("s", {**CHAT, "gen_ai.usage.input_tokens": 100, name: tier}))
     call = UsageLog.objects.get()
     assert (call.billed_as, call.cost is None) == (rate, bool(rate))
