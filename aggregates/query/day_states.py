@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.db import connection
 from psycopg.sql import SQL, Composed, Identifier
 
-from aggregates.db.day_states import DAY_STATES
+from aggregates.db.day_states import DAY_STATES_GIVEN_HOLES, PARTITIONS, read_holes
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.contents import current
 from aggregates.domain.days import Span
@@ -37,18 +37,18 @@ DAYS = text(
         """
     ).format(
         instants=listed(map(_epoch, ("starts_at", "rolled_through", "rolled_at"))),
-        days=DAY_STATES,
+        days=DAY_STATES_GIVEN_HOLES,
         totals=table(DailyAggregate),
     )
 )
 ORGANIZATION = text(
     SQL(
         """
-        SELECT time_zone, log_from, unit, first FROM {organizations} AS organization
+        SELECT time_zone, log_from, ({partitions}), unit, first FROM {organizations} AS organization
         LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
         WHERE organization.id = %s ORDER BY unit, first
         """
-    ).format(organizations=table(Organization), periods=table(UsagePeriod))
+    ).format(partitions=PARTITIONS, organizations=table(Organization), periods=table(UsagePeriod))
 )
 
 
@@ -57,9 +57,9 @@ def read_day_states(organization: Organization, first: date, last: date, now: da
     with connection.cursor() as cursor:
         cursor.execute(ORGANIZATION, [first, last, current(), organization.pk])
         rows = cursor.fetchall()
-        zone, log_from, *_ = rows[0]
+        zone, log_from, partitions, *_ = rows[0]
         periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
-        cursor.execute(DAYS, [organization.pk, first, last])
+        cursor.execute(DAYS, [*read_holes(partitions), organization.pk, first, last])
         return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
 
 
