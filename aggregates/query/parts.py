@@ -26,7 +26,9 @@ def part_of(query: UsageQuery, scans: Iterable[Scan]) -> tuple[PartShape, list[A
     """Give the shape of a query's part, and its parameters."""
     numbered = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
     filters, values = filters_of(query)
-    parameters = [value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, values))]
+    parameters = [
+        value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, filters, values))
+    ]
     return PartShape(query.by, tuple((number, scan.shape) for scan, number, _ in numbered), filters), parameters
 
 
@@ -46,8 +48,8 @@ def part(shape: PartShape) -> Composed:
 
 def heights_of(query: UsageQuery, scans: Iterable[Scan]) -> list[Any]:
     """Give the parameters of `heights`."""
-    _, values = filters_of(query)
-    return [value for scan in scans if not scan.is_log for value in scan.parameters_for(query, values)]
+    filters, values = filters_of(query)
+    return [value for scan in scans if not scan.is_log for value in scan.parameters_for(query, filters, values)]
 
 
 def heights(shape: PartShape, rank: str) -> Composed:

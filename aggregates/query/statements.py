@@ -72,7 +72,7 @@ def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) 
         first.rank,
         bool(first.top),
     )
-    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, values)]
+    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, filters, values)]
     return statement, [*parameters, *([first.top] * len(first.by) if first.top else [])]
 
 
