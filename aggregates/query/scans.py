@@ -8,8 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from django.db.models import DecimalField
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
@@ -19,18 +18,10 @@ from aggregates.models import BreakdownChunk, DailyAggregate, UsageLog
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
-NOTHING, ZERO, EMPTY = SQL(""), SQL("0"), SQL("''")
+NOTHING = SQL("")
 LOG = text(table(UsageLog))
 DAYS, CHUNKS = text(table(DailyAggregate)), text(table(BreakdownChunk))
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
-# What no array of a chunk stands for: zeros, with the decimals that they have elsewhere.
-ZEROS = {
-    field.column: SQL("{}::numeric({}, {})").format(ZERO, Literal(field.max_digits), Literal(field.decimal_places))
-    if isinstance(field, DecimalField)
-    else ZERO
-    for field in DailyAggregate._meta.concrete_fields
-}
-
 Shape = tuple[str, str]  # what a scan reads from, and its condition: all that its statement depends on
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
 ONE = "= %s"
@@ -215,10 +206,10 @@ def _picked(columns: Sequence[str], where: str, located: str, filters: Sequence[
 
 
 def _filled(columns: Sequence[str], value: SQL) -> Composed:
-    """Fill in what no array of a chunk stands for."""
+    """Fill in '' where a dimension has no array; a measure without one stays NULL, which adds up to nothing."""
     return listed(
-        SQL("COALESCE({}, {}) AS {}").format(
-            value.format(Identifier(column)), ZEROS.get(column, EMPTY), Identifier(column)
+        SQL("COALESCE({}, '') AS {}" if column in DIMENSION_COLUMNS else "{} AS {}").format(
+            value.format(Identifier(column)), Identifier(column)
         )
         for column in columns
     )
