@@ -3,11 +3,32 @@
 It is said in one place; `UsageDay.objects` says the same for lists of days.
 """
 
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+
+from django.db import connection
 from psycopg import sql
 
-from aggregates.models import LogHole, StaleDay, UsageDay
+from aggregates.models import LogHole, StaleDay, UsageDay, UsageLog
+
+Hole = tuple[datetime | None, datetime | None, datetime | None]  # its start, end and birth; None is infinite
+ANY_ZONE = timedelta(days=2)  # by how much a day's name may differ from the date of its instants in UTC
 
 HOLES = sql.SQL("SELECT since, until, born_at FROM {}").format(sql.Identifier(LogHole._meta.db_table))
+# The same for statements that are given them: to read the view takes longer than all that a page asks for.
+GIVEN_HOLES = sql.SQL("""
+    SELECT COALESCE(since, '-infinity') AS since, COALESCE(until, 'infinity') AS until,
+           COALESCE(born_at, 'infinity') AS born_at
+    FROM unnest(%s::timestamptz[], %s::timestamptz[], %s::timestamptz[]) AS given (since, until, born_at)
+""")
+# What HOLES depend on, in one value that is read in no time: the log's partitions, each with the transaction that
+# attached it, as bounds change with that alone; and their births.
+PARTITIONS = sql.SQL("""
+    SELECT string_agg(concat_ws(' ', inhrelid, inherits.xmin, (
+        SELECT description FROM pg_description
+        WHERE objoid = inhrelid AND classoid = 'pg_class'::regclass AND objsubid = 0
+    )), ', ') FROM pg_inherits AS inherits WHERE inhparent = {}::regclass
+""").format(sql.Literal(UsageLog._meta.db_table))
 
 # Conditions on a row `day` of UsageDay. `LOST` is for statements that have HOLES as a table expression `hole`.
 KEPT = sql.SQL("day.kept_at IS NOT NULL")
@@ -15,18 +36,59 @@ MARKED = sql.SQL("""EXISTS (
     SELECT FROM {} AS mark WHERE mark.organization_id = day.organization_id AND mark.date = day.date
 )""").format(sql.Identifier(StaleDay._meta.db_table))
 UNROLLED = sql.SQL("(day.rolled_through IS NULL OR day.rolled_through < day.ends_at)")  # as the index of these has it
-LOST = sql.SQL("""EXISTS (
+LOST, NOT_LOST = (
+    sql.SQL("""EXISTS (
     SELECT FROM hole
-    WHERE hole.since < day.rolled_through AND hole.until > day.starts_at AND hole.born_at > day.rolled_at
-)""")
+    WHERE hole.born_at > day.rolled_at AND hole.since < day.rolled_through AND hole.until > day.starts_at
+)"""),
+    sql.SQL("false"),
+)
 
 # A row for each recorded day, to be used as a subquery. Its aggregates hold its calls from `starts_at` to before
 # `readable_through`, or none of them where that is NULL; all others of its calls are in the log. So they are of a kept
 # day, too: `is_kept` says that those up to there are in its aggregates alone. That a day has lost calls shows here
 # before anybody has noted it.
-DAY_STATES = sql.SQL("""
-    WITH hole AS MATERIALIZED ({holes})
+_DAY_STATES = """
+    {holes}
     SELECT organization_id, date, starts_at, ends_at, sealed_through, rolled_through, rolled_at, contents, is_kept,
            is_marked, CASE WHEN is_kept OR NOT is_marked THEN rolled_through END AS readable_through
     FROM (SELECT day.*, {kept} OR {lost} AS is_kept, {marked} AS is_marked FROM {days} AS day) AS day
-""").format(holes=HOLES, kept=KEPT, lost=LOST, marked=MARKED, days=sql.Identifier(UsageDay._meta.db_table))
+"""
+
+
+def _day_states(holes: sql.Composable | None) -> sql.Composed:
+    """Compose the states of days: with such holes of the log; or where there are none."""
+    return sql.SQL(_DAY_STATES).format(
+        holes=sql.SQL("WITH hole AS MATERIALIZED ({})").format(holes) if holes else sql.SQL(""),
+        kept=KEPT,
+        lost=LOST if holes else NOT_LOST,
+        marked=MARKED,
+        days=sql.Identifier(UsageDay._meta.db_table),
+    )
+
+
+DAY_STATES, DAY_STATES_GIVEN_HOLES, DAY_STATES_WITHOUT_HOLES = map(_day_states, (HOLES, GIVEN_HOLES, None))
+
+
+def holes_around(first: date, last: date, partitions: str | None) -> list[Hole]:
+    """Give the holes of the log that days from first to last may have a part in, in whichever zone they are cut: in
+    the snapshot in which PARTITIONS were read."""
+    start = datetime.combine(first - ANY_ZONE, time.min, UTC)
+    end = datetime.combine(last + ANY_ZONE, time.max, UTC)
+    return [
+        (since, until, born_at)
+        for since, until, born_at in _read_holes(partitions)
+        if (since is None or since < end) and (until is None or until > start)
+    ]
+
+
+@lru_cache(maxsize=4)  # partitions come and go by the month
+def _read_holes(partitions: str | None) -> list[Hole]:
+    """Read the holes of the log: as long as these are its PARTITIONS, they stay the same."""
+    statement = sql.SQL(
+        "SELECT NULLIF(since, '-infinity'), NULLIF(until, 'infinity'), NULLIF(born_at, 'infinity') FROM ({}) AS hole"
+    ).format(HOLES)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string())
+        holes: list[Hole] = cursor.fetchall()
+    return holes

@@ -12,12 +12,11 @@ from django.db import connection
 from django.db.models import DateTimeField, Func, QuerySet
 from psycopg import sql
 
-from aggregates.db.day_states import HOLES, MARKED
+from aggregates.db.day_states import ANY_ZONE, HOLES, MARKED
 from aggregates.db.locks import Lock, day_number, take_shared
 from aggregates.domain.contents import current
 from aggregates.models import DailyAggregate, KeptReason, Organization, StaleDay, UsageDay, UsageLog
 
-ANY_ZONE = timedelta(days=2)  # by how much a day's name may differ from the date of its instants in UTC
 Day = tuple[int, date]  # of an organization
 logger = logging.getLogger(__name__)
 

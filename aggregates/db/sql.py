@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Model
+from django.db.models import DecimalField, Model
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from aggregates.domain.measures import MEASURES, Measure
+from aggregates.models import DailyAggregate
 
 
 def table(model: type[Model]) -> Identifier:
@@ -33,11 +34,24 @@ def _sum(measure: Measure, expression: Composable) -> Composed:
     return SQL("sum({})" if measure.is_decimal else "sum({})::bigint").format(expression)
 
 
+def _zero(measure: Measure) -> Composable:
+    """Write 0, with the decimals that sums of the measure have."""
+    field = next(field for field in DailyAggregate._meta.concrete_fields if field.column == measure.column)
+    if not isinstance(field, DecimalField):
+        return SQL("0")
+    return SQL("0::numeric({}, {})").format(Literal(field.max_digits), Literal(field.decimal_places))
+
+
+def sum_of_part(measure: Measure) -> Composed:
+    """Sum a measure over rows of a part, where NULL stands for 0: for a chunk's array that is not there."""
+    return SQL("COALESCE({}, {})").format(_sum(measure, Identifier(measure.name)), _zero(measure))
+
+
 # The measures by their names, as the columns of a part.
 NAMES = columns(measure.name for measure in MEASURES)
 # Their sums over calls of the log; and over the rows of a part, under the same names.
 SUMS_OF_CALLS = listed(_sum(measure, SQL(measure.of_call)) for measure in MEASURES)
-SUMS = listed(SQL("{} AS {}").format(_sum(m, Identifier(m.name)), Identifier(m.name)) for m in MEASURES)
+SUMS = listed(SQL("{} AS {}").format(sum_of_part(measure), Identifier(measure.name)) for measure in MEASURES)
 
 
 def sums_of_calls(keys: Sequence[Composable], rows: Composable) -> Composed:

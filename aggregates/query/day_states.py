@@ -6,7 +6,12 @@ from functools import lru_cache
 from django.db import connection
 from psycopg.sql import SQL, Composed, Identifier
 
-from aggregates.db.day_states import DAY_STATES
+from aggregates.db.day_states import (
+    DAY_STATES_GIVEN_HOLES,
+    DAY_STATES_WITHOUT_HOLES,
+    PARTITIONS,
+    holes_around,
+)
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.contents import current
 from aggregates.domain.days import Span
@@ -28,27 +33,31 @@ def _epoch(column: str) -> Composed:
     return SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(Identifier(column))
 
 
-DAYS = text(
-    SQL(
-        """
-        SELECT date, {instants}, is_marked, COALESCE(total_calls, 0), is_kept, rolled_through = ends_at, contents
-        FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
-        WHERE organization_id = %s AND date BETWEEN %s AND %s
-        """
-    ).format(
-        instants=listed(map(_epoch, ("starts_at", "rolled_through", "rolled_at"))),
-        days=DAY_STATES,
-        totals=table(DailyAggregate),
+def _days(states: Composed) -> str:
+    return text(
+        SQL(
+            """
+            SELECT date, {instants}, is_marked, COALESCE(total_calls, 0), is_kept, rolled_through = ends_at, contents
+            FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
+            WHERE organization_id = %s AND date BETWEEN %s AND %s
+            """
+        ).format(
+            instants=listed(map(_epoch, ("starts_at", "rolled_through", "rolled_at"))),
+            days=states,
+            totals=table(DailyAggregate),
+        )
     )
-)
+
+
+DAYS, DAYS_NEAR_HOLES = _days(DAY_STATES_WITHOUT_HOLES), _days(DAY_STATES_GIVEN_HOLES)
 ORGANIZATION = text(
     SQL(
         """
-        SELECT time_zone, log_from, unit, first FROM {organizations} AS organization
+        SELECT time_zone, log_from, ({partitions}), unit, first FROM {organizations} AS organization
         LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
         WHERE organization.id = %s ORDER BY unit, first
         """
-    ).format(organizations=table(Organization), periods=table(UsagePeriod))
+    ).format(partitions=PARTITIONS, organizations=table(Organization), periods=table(UsagePeriod))
 )
 
 
@@ -57,9 +66,11 @@ def read_day_states(organization: Organization, first: date, last: date, now: da
     with connection.cursor() as cursor:
         cursor.execute(ORGANIZATION, [first, last, current(), organization.pk])
         rows = cursor.fetchall()
-        zone, log_from, *_ = rows[0]
+        zone, log_from, partitions, *_ = rows[0]
         periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
-        cursor.execute(DAYS, [organization.pk, first, last])
+        holes = holes_around(first, last, partitions)
+        columns = [list(column) for column in zip(*holes, strict=True)]
+        cursor.execute(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, first, last])
         return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
 
 

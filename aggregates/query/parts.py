@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from aggregates.db.sql import NAMES, columns, listed, sums_of_aggregates, sums_of_calls
+from aggregates.db.sql import NAMES, columns, listed, sum_of_part, sums_of_aggregates, sums_of_calls
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import MEASURES, RANKS, Measure
 from aggregates.query.scans import LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
@@ -26,12 +26,15 @@ def part_of(query: UsageQuery, scans: Iterable[Scan]) -> tuple[PartShape, list[A
     """Give the shape of a query's part, and its parameters."""
     numbered = [(scan, *scan.bucket_number(query)) for scan in sorted(scans, key=lambda scan: not scan.is_log)]
     filters, values = filters_of(query)
-    parameters = [value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, values))]
+    parameters = [
+        value for scan, _, bounds in numbered for value in (*bounds, *scan.parameters_for(query, filters, values))
+    ]
     return PartShape(query.by, tuple((number, scan.shape) for scan, number, _ in numbered), filters), parameters
 
 
-def part(shape: PartShape) -> Composed:
-    """Compose scans as the rows of `part`, by bucket and group. The log is read once, however often these are."""
+def part(shape: PartShape, *, is_kept: bool = False) -> Composed:
+    """Compose scans as the rows of `part`, by bucket and group. The log is read once, however often these are; with
+    `is_kept`, so is all else."""
     logged, aggregated = list[Composable](), list[Composable]()
     names = listed([SQL("bucket"), *key_names(shape.by), NAMES])
     for number, scan in shape.scans:
@@ -41,13 +44,20 @@ def part(shape: PartShape) -> Composed:
         else:
             aggregated.append(rows)
     union = SQL(" UNION ALL ").join([*aggregated, *([SQL("SELECT * FROM logged")] if logged else [])])
-    return SQL("WITH {}part ({}) AS NOT MATERIALIZED ({})").format(NOTHING.join(logged), names, union)
+    how = SQL("" if is_kept else "NOT ")
+    return SQL("WITH {}part ({}) AS {}MATERIALIZED ({})").format(NOTHING.join(logged), names, how, union)
+
+
+def is_narrow(shape: PartShape) -> bool:
+    """Say whether filters leave but some of the groups: these had better be read once, and kept for when they are
+    needed again."""
+    return any(comparison.startswith("=") for _, comparison in shape.filters)
 
 
 def heights_of(query: UsageQuery, scans: Iterable[Scan]) -> list[Any]:
     """Give the parameters of `heights`."""
-    _, values = filters_of(query)
-    return [value for scan in scans if not scan.is_log for value in scan.parameters_for(query, values)]
+    filters, values = filters_of(query)
+    return [value for scan in scans if not scan.is_log for value in scan.parameters_for(query, filters, values)]
 
 
 def heights(shape: PartShape, rank: str) -> Composed:
@@ -94,6 +104,7 @@ def key_names(by: Dimensions) -> list[Identifier]:
 
 
 def by_rank(rank: str, keys: Iterable[Identifier]) -> Composed:
-    height = SQL(" + ").join(SQL("sum({})").format(Identifier(name)) for name in RANKS[rank])
+    sums = {measure.name: sum_of_part(measure) for measure in MEASURES}
+    height = SQL(" + ").join(sums[name] for name in RANKS[rank])
     by_value = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
-    return SQL("ORDER BY {} DESC, sum(cost) DESC, sum(calls) DESC, {}").format(height, by_value)
+    return SQL("ORDER BY {} DESC, {} DESC, {} DESC, {}").format(height, sums["cost"], sums["calls"], by_value)

@@ -8,8 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from django.db.models import DecimalField
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
@@ -19,20 +18,13 @@ from aggregates.models import BreakdownChunk, DailyAggregate, UsageLog
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
-NOTHING, ZERO = SQL(""), SQL("0")
+NOTHING = SQL("")
 LOG = text(table(UsageLog))
 DAYS, CHUNKS = text(table(DailyAggregate)), text(table(BreakdownChunk))
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
-# What no array of a chunk stands for: zeros, with the decimals that they have elsewhere.
-ZEROS = {
-    field.column: SQL("{}::numeric({}, {})").format(ZERO, Literal(field.max_digits), Literal(field.decimal_places))
-    if isinstance(field, DecimalField)
-    else ZERO
-    for field in DailyAggregate._meta.concrete_fields
-}
-
 Shape = tuple[str, str]  # what a scan reads from, and its condition: all that its statement depends on
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
+ONE = "= %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +49,11 @@ class Scan:
     def shape(self) -> Shape:
         return self.table, self.where
 
-    def parameters_for(self, query: UsageQuery, values: Sequence[Any]) -> list[Any]:
-        """Give the parameters of `rows_of`, where `values` are those of the query's filters."""
-        sought = _sought(query) if self.table == CHUNKS else []
-        return [query.organization.pk, *self.parameters, *sought, *values]
+    def parameters_for(self, query: UsageQuery, filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
+        """Give the parameters of `rows_of`, where `filters` and `values` are those of the query."""
+        if self.table == CHUNKS:
+            return _chunk_parameters([query.organization.pk, *self.parameters], filters, values)
+        return [query.organization.pk, *self.parameters, *values]
 
     def bucket_number(self, query: UsageQuery) -> tuple[str, list[Any]]:
         """Give the number, from 1, of the bucket of the query that a row falls into: as SQL with its parameters."""
@@ -128,7 +121,7 @@ def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
 def filters_of(query: UsageQuery) -> tuple[tuple[Filter, ...], list[Any]]:
     """Give the query's filters as conditions on columns of the log and of breakdowns, and their parameters."""
     filters, parameters = [], list[Any]()
-    for pairs, single, several in ((query.filters, "= %s", "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
+    for pairs, single, several in ((query.filters, ONE, "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
         for name in dict.fromkeys(name for name, _ in pairs):
             values = [value for dimension, value in pairs if dimension == name]
             filters.append((BY_NAME[name].column, several if values[1:] else single))
@@ -154,37 +147,92 @@ def rows_of(
     """
     source, where = shape
     if source == CHUNKS:
-        filtered = {column for column, _ in filters}
+        located, others = _located(filters)
+        filtered = {column for column, _ in others}
         asked = [column for column in DIMENSION_COLUMNS if column in filtered or Identifier(column) in keys]
-        return _unpacked(asked, [measure.column for measure in measures], where, filters)
+        columns = [*asked, *(measure.column for measure in measures)]
+        return _picked(columns, where, located, others) if located else _unpacked(columns, where, others)
     return SQL("{} {} WHERE organization_id = %s AND {}{}").format(SQL(source), joined, SQL(where), conditions(filters))
 
 
-def _unpacked(dimensions: Sequence[str], sums: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
+def _located(filters: Sequence[Filter]) -> tuple[str, Sequence[Filter]]:
+    """Choose the column by whose one value groups are found in chunks, '' if there is none; and all other filters."""
+    for number, (column, comparison) in enumerate(filters):
+        if comparison == ONE:
+            return column, (*filters[:number], *filters[number + 1 :])
+    return "", filters
+
+
+def _unpacked(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
     """Compose the groups of an organization's chunks, of those chunks only that hold any which filters ask for."""
-    filled = [*((column, SQL("''")) for column in dimensions), *((column, ZEROS[column]) for column in sums)]
     return SQL(
         "(SELECT first, {filled} FROM (SELECT first, {unnested} FROM {chunks} "
         "WHERE organization_id = %s AND {where}{sought}) AS chunk) AS groups WHERE true{conditions}"
     ).format(
-        filled=listed(SQL("COALESCE({0}, {1}) AS {0}").format(Identifier(column), zero) for column, zero in filled),
-        unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column, _ in filled),
+        filled=_filled(columns, SQL("{}")),
+        unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column in columns),
         chunks=SQL(CHUNKS),
         where=SQL(where),
-        sought=NOTHING.join(
-            SQL(" AND ({} && %s OR %s)").format(Identifier(column))
-            for column, comparison in filters
-            if comparison.startswith("=")
-        ),
+        sought=_sought(filters),
         conditions=conditions(filters),
     )
 
 
-def _sought(query: UsageQuery) -> list[Any]:
-    """Give the parameters of what chunks hold that filters ask for: the values of each, and whether '' is one of them,
-    for which there may be no array."""
+def _picked(columns: Sequence[str], where: str, located: str, filters: Sequence[Filter]) -> Composed:
+    """Compose the groups of an organization's chunks that have one value in a column.
+
+    Their places are found in that array alone, and of the others only what lies between the first and the last is
+    unpacked, once. A subquery each: what one has worked out, the next uses as often as it likes.
+    """
+    names = listed(map(Identifier, columns))
+    return SQL(
+        "(SELECT first, {filled} FROM (SELECT *, unnest(places) - places[1] + 1 AS place FROM ("
+        "SELECT first, places, {between} FROM (SELECT first, {names}, COALESCE(array_positions({located}, %s), "
+        "CASE WHEN %s THEN ARRAY(SELECT generate_series(1, cardinality(total_calls))) END) AS places FROM {chunks} "
+        "WHERE organization_id = %s AND {where}{sought} OFFSET 0) AS chunk WHERE places <> '{{}}' OFFSET 0"
+        ") AS chunk) AS chunk) AS groups WHERE true{conditions}"
+    ).format(
+        filled=_filled(columns, SQL("{}[place]")),
+        between=listed(
+            SQL("{0}[places[1]:places[cardinality(places)]] AS {0}").format(Identifier(column)) for column in columns
+        ),
+        names=names,
+        located=Identifier(located),
+        chunks=SQL(CHUNKS),
+        where=SQL(where),
+        sought=_sought(filters),
+        conditions=conditions(filters),
+    )
+
+
+def _filled(columns: Sequence[str], value: SQL) -> Composed:
+    """Fill in '' where a dimension has no array; a measure without one stays NULL, which adds up to nothing."""
+    return listed(
+        SQL("COALESCE({}, '') AS {}" if column in DIMENSION_COLUMNS else "{} AS {}").format(
+            value.format(Identifier(column)), Identifier(column)
+        )
+        for column in columns
+    )
+
+
+def _sought(filters: Sequence[Filter]) -> Composable:
+    """Compose which chunks hold any group that filters ask for; '' may have no array."""
+    return NOTHING.join(
+        SQL(" AND ({} && %s OR %s)").format(Identifier(column))
+        for column, comparison in filters
+        if comparison.startswith("=")
+    )
+
+
+def _chunk_parameters(scan: Sequence[Any], filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
+    """Give the parameters of chunks in order: those of the scan, and the values of filters as often as they come up."""
+    located, others = _located(filters)
+    value_of = dict(zip(filters, values, strict=True))
     sought = list[Any]()
-    for name in dict.fromkeys(name for name, _ in query.filters):
-        values = [value for dimension, value in query.filters if dimension == name]
-        sought += [values, "" in values]
-    return sought
+    for column, comparison in others:
+        if comparison.startswith("="):
+            value = value_of[column, comparison]
+            several = value if isinstance(value, list) else [value]
+            sought += [several, "" in several]
+    place = [value_of[located, ONE], value_of[located, ONE] == ""] if located else []
+    return [*place, *scan, *sought, *(value_of[each] for each in others)]

@@ -19,6 +19,7 @@ from aggregates.query.parts import (
     columns_of,
     heights,
     heights_of,
+    is_narrow,
     key_names,
     part,
     part_of,
@@ -72,7 +73,7 @@ def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) 
         first.rank,
         bool(first.top),
     )
-    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, values)]
+    parameters = [value for _, scan in numbered for value in scan.parameters_for(first, filters, values)]
     return statement, [*parameters, *([first.top] * len(first.by) if first.top else [])]
 
 
@@ -134,30 +135,31 @@ def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
     """Add up any other query by bucket, its groups ranked over the whole range, with `top` the rest as Other."""
     shape, parameters = part_of(query, scans)
     if query.by:
-        parameters += [*heights_of(query, scans), query.top or None]
+        parameters += [*([] if is_narrow(shape) else heights_of(query, scans)), query.top or None]
     return _single_text(shape, query.rank), parameters
 
 
 @lru_cache(maxsize=500)
 def _single_text(shape: PartShape, rank: str) -> str:
-    rows, keys = part(shape), key_names(shape.by)
+    keys = key_names(shape.by)
     if not keys:
-        return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(rows, SUMS))
+        return text(SQL("{} SELECT 1, bucket, {} FROM part GROUP BY 2 ORDER BY 2").format(part(shape), SUMS))
     # The first groups are found before all, by the little that ranks them, and then added up: there may be nearly as
     # many groups, or groups and buckets, as rows, and the sums of each would be made in vain.
     return text(
         SQL(
-            """{part}, {heights}, ranked AS (
+            """{part}{heights}, ranked AS (
                 SELECT {keys}, rank FROM ROWS FROM (
-                    unnest(ARRAY(SELECT ROW({keys}) FROM heights GROUP BY {keys} {by_rank} LIMIT %s)) AS ({typed_keys})
+                    unnest(ARRAY(SELECT ROW({keys}) FROM {of} GROUP BY {keys} {by_rank} LIMIT %s)) AS ({typed_keys})
                 ) WITH ORDINALITY AS ranked ({keys}, rank)
             )
             SELECT 1, bucket, {ranked_keys}, {sums} FROM part LEFT JOIN ranked USING ({keys})
             GROUP BY bucket, {ranked_keys}, rank ORDER BY bucket, rank
             """
         ).format(
-            part=rows,
-            heights=heights(shape, rank),
+            part=part(shape, is_kept=is_narrow(shape)),
+            heights=NOTHING if is_narrow(shape) else SQL(", {}").format(heights(shape, rank)),
+            of=SQL("part") if is_narrow(shape) else SQL("heights"),
             keys=listed(keys),
             typed_keys=listed(SQL("{} text").format(key) for key in keys),
             ranked_keys=listed(SQL("ranked.{}").format(key) for key in keys),
