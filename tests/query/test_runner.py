@@ -308,7 +308,7 @@ def test_breakdowns_by_as_many_dimensions_are_read_at_once(seven_weeks: None, ac
     with CaptureQueriesContext(connection) as captured:
         read(queries)
     asked = [each["sql"] for each in captured.captured_queries if each["sql"].startswith("WITH")]
-    assert len(asked) == 3  # by two, from months or from days alone, and by three
+    assert len(asked) == 2  # by two, and by three
 
 
 def test_a_group_of_several_dimensions_has_no_single_key(acme: Organization, call: MakeCall) -> None:
