@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from aggregates.ingest.identity import Report
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
+from tests.fixtures import make_organization
 
 EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 1)
@@ -229,11 +231,10 @@ def stories(draw: some.DrawFn) -> tuple[int, list[Report]]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(), some.randoms(use_true_random=False))
 def test_calls_are_counted_once_in_whatever_requests_they_come(
-    acme: Organization, story: tuple[int, list[Report]], chance: random.Random
+    db: None, story: tuple[int, list[Report]], chance: random.Random
 ) -> None:
     calls, reports = story
-    UsageLog.objects.all().delete()
-    forget_all()
+    acme = make_organization(f"acme-{uuid4()}")
     shuffled = [*reports, *chance.sample(reports, len(reports) // 2)]
     chance.shuffle(shuffled)
     while shuffled:
@@ -243,9 +244,10 @@ def test_calls_are_counted_once_in_whatever_requests_they_come(
         if chance.random() < 0.2:
             roll_up()
 
-    assert UsageLog.objects.count() == calls
+    recorded = UsageLog.objects.filter(organization=acme)
+    assert recorded.count() == calls
     named = {one.user_id for one in reports if one.user_id}
-    assert {user for user in UsageLog.objects.values_list("user_id", flat=True) if user} == named
+    assert {user for user in recorded.values_list("user_id", flat=True) if user} == named
     assert_equal_to_log(acme, FIRST, LAST)
 
 
@@ -261,11 +263,10 @@ MADE = some.tuples(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(MADE, max_size=10), some.randoms(use_true_random=False))
 def test_no_call_vanishes_whatever_ids_a_provider_gives(
-    acme: Organization, made: list[tuple[int, str, str, int, str]], chance: random.Random
+    db: None, made: list[tuple[int, str, str, int, str]], chance: random.Random
 ) -> None:
     """Each door tells of each call; what overlaps over both doors with one id is one call, and is left out here."""
-    UsageLog.objects.all().delete()
-    forget_all()
+    acme = make_organization(f"acme-{uuid4()}")
     door = made[0][4] if made else OPENAI
     calls = [
         report(f"s{n}", begins, begins + 1, door, trace=trace, response_id=response, call={"input_tokens": tokens})
@@ -278,6 +279,6 @@ def test_no_call_vanishes_whatever_ids_a_provider_gives(
             size = chance.randint(1, 5)
             take(acme, *rest[:size])
             rest = rest[size:]
-        assert UsageLog.objects.count() == len(made)
+        assert UsageLog.objects.filter(organization=acme).count() == len(made)
         if again:
             forget_all()
