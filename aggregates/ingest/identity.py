@@ -26,8 +26,11 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import Call
 
-# Bounds of work: calls within a call that are compared with it, neighbours of a call that are, and pairs of these.
-MOST_WITHIN, MOST_STEPS, MOST_NEIGHBOURS, MOST_PAIRS = 200, 300, 50, 500_000
+# Bounds of work: calls within a call that are compared with it; neighbours of a call in time that are looked at, and of
+# these those of other instrumentations; both of all calls together.
+MOST_WITHIN = 200
+MOST_STEPS, ALL_STEPS = 300, 1_000_000
+MOST_NEIGHBOURS, ALL_NEIGHBOURS = 50, 200_000
 MOST_DOUBTS = 5  # that are told of a call
 NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0", "-"})
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
@@ -291,10 +294,11 @@ def _pairs(groups: Iterable[_Group]) -> Iterator[tuple[_Group, _Group]]:
     ordered = sorted(groups, key=lambda group: (group.best.starts_at, group.best.span))
     if len({scope for group in ordered for scope in group.scopes}) < 2:
         return  # nearly always: then there is nothing to compare
-    most = min(MOST_NEIGHBOURS, max(5, MOST_PAIRS // len(ordered)))
+    most = min(MOST_NEIGHBOURS, max(5, ALL_NEIGHBOURS // len(ordered)))
+    steps = min(MOST_STEPS, max(20, ALL_STEPS // len(ordered)))
     for number, one in enumerate(ordered):
         found = 0
-        for other in islice(ordered, number + 1, number + 1 + MOST_STEPS):
+        for other in islice(ordered, number + 1, number + 1 + steps):
             if other.best.starts_at > one.best.ends_at or found == most:
                 break
             if not _are_told_by_one(one, other):
