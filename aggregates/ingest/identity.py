@@ -8,28 +8,38 @@ call where
 - one's span is within the other's, and they do not name two responses, or
 - they name the same response, come from different instrumentations, and overlap in time, or tell the same tokens of
   the same trace, or
-- they come from different instrumentations side by side, one's interval within the other's, with the same model, the
-  same outcome and the same tokens, and do not name two responses, or
+- they come from different instrumentations of one program, one's interval within the other's, with the same model, the
+  same outcome and the same tokens, in one trace or one of them in a trace of its own, and do not name two responses, or
 - one is the log record of a stream whose own span tells no usage.
 
 One instrumentation reports a call once, so calls in parallel never become one, however alike. The outcome depends on
 the set of reports alone, neither on their order nor on the requests in which they came.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from aggregates.domain.calls import Call
 
-MAX_DEPTH = 100  # of spans within spans that are looked through
+# Bounds of work: calls within a call that are compared with it; neighbours of a call in time that are looked at, and of
+# these those of other instrumentations; both of all calls together.
+MOST_WITHIN = 200
+MOST_STEPS, ALL_STEPS = 300, 1_000_000
+MOST_NEIGHBOURS, ALL_NEIGHBOURS = 50, 200_000
+MOST_DOUBTS = 5  # that are told of a call
 NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0", "-"})
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
 # around them may miss some, as they do of streams.
 VENDORS = ("com.anthropic.sdk",)
 RECORDED = "log"  # the scope of a call in the log of which no report is kept
+# What a model's name may have behind it: a date or a version of several digits.
+DATED = re.compile(r"(?:[-@:]?(?:latest|v?\d{3,8}(?:-\d\d){0,2}|v\d+:\d+))?")
+EMBEDDINGS = "embed"  # in the name of an operation or a model
 PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
 
 
@@ -43,7 +53,8 @@ class Report(NamedTuple):
 
     `span` names it in all the world, `parent` the one around it, "" where there is none; `scope` is who tells it.
     `call` is None for a span that is no call but may know whose the calls within it are. `user_id` and `operation` are
-    the application's own words, "" where it says none; `is_log` marks a record without a duration beside a span.
+    the application's own words, "" where it says none; `is_log` marks a record without a duration beside a span,
+    `is_recorded` one whose call is in the log.
     """
 
     span: str
@@ -58,6 +69,7 @@ class Report(NamedTuple):
     operation: str = ""
     project: str = ""
     is_log: bool = False
+    is_recorded: bool = False  # its call is in the log
 
     @property
     def response(self) -> str:
@@ -76,6 +88,10 @@ class Report(NamedTuple):
     def is_vendor(self) -> bool:
         return self.scope.startswith(VENDORS)
 
+    @property
+    def is_embedding(self) -> bool:
+        return self.call is not None and (EMBEDDINGS in self.call.model.lower() or EMBEDDINGS in self.call.operation)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -91,26 +107,40 @@ class Identity:
     doubts: tuple[str, ...] = ()
 
 
+class _Words(NamedTuple):
+    """The application's own words about a call."""
+
+    user_id: str = ""
+    operation: str = ""
+    project: str = ""
+
+    def or_else(self, others: "_Words") -> "_Words":
+        """These, and the others' where there are none."""
+        return _Words(*(own or other for own, other in zip(self, others, strict=True)))
+
+
 class _Group:
     """Reports of one call, as far as it is decided."""
 
-    __slots__ = ("members", "doubts")
+    __slots__ = ("members", "doubts", "responses", "scopes", "tells_usage", "is_recorded")
 
     def __init__(self, first: Report) -> None:
-        self.members = [first]
+        self.members: list[Report] = []
         self.doubts: set[str] = set()
+        self.responses: set[str] = set()
+        self.scopes: set[str] = set()  # of spans apart from those of log records
+        self.tells_usage = False
+        self.is_recorded = False
+        self.add(first)
 
-    @property
-    def responses(self) -> set[str]:
-        return {member.response for member in self.members} - {""}
-
-    @property
-    def scopes(self) -> set[str]:
-        return {member.scope for member in self.members}
-
-    @property
-    def tells_usage(self) -> bool:
-        return any(member.tells_usage for member in self.members)
+    def add(self, *members: Report) -> None:
+        for member in members:
+            self.members.append(member)
+            self.scopes.add(f"{member.scope} log" if member.is_log else member.scope)
+            self.is_recorded = self.is_recorded or member.is_recorded
+            if member.response:
+                self.responses.add(member.response)
+            self.tells_usage = self.tells_usage or member.tells_usage
 
     @property
     def failed(self) -> bool:
@@ -121,7 +151,7 @@ class _Group:
         return self.members[0]
 
     def names_another_response_than(self, other: "_Group") -> bool:
-        return bool(self.responses and other.responses and not self.responses & other.responses)
+        return bool(self.responses and other.responses and self.responses.isdisjoint(other.responses))
 
 
 Candidates = Callable[[list[_Group]], Iterable[tuple[_Group, _Group]]]
@@ -143,22 +173,41 @@ def _worth(report: Report) -> tuple[object, ...]:
 
 
 class _Tree:
-    """Spans within spans."""
+    """Spans within spans, each looked at once however deep they lie."""
 
     def __init__(self, by_span: dict[str, Report]) -> None:
         self.by_span = by_span
-
-    def around(self, report: Report) -> Iterator[Report]:
-        """The reported spans around this one, nearest first."""
-        seen = {report.span}
-        outer = self.by_span.get(report.parent)
-        while outer is not None and outer.span not in seen and len(seen) <= MAX_DEPTH:
-            yield outer
-            seen.add(outer.span)
-            outer = self.by_span.get(outer.parent)
+        self._depths: dict[str, int] = {}
+        self._calls: dict[str, str] = {}  # the nearest call around
+        self._known: dict[str, _Words] = {}
+        for span in sorted(by_span):
+            self._follow(span)
 
     def depth(self, report: Report) -> int:
-        return sum(1 for _ in self.around(report))
+        return self._depths[report.span]
+
+    def call_around(self, report: Report) -> str:
+        """The span of the nearest call around this one; "" if there is none."""
+        return self._calls[report.span]
+
+    def words(self, report: Report) -> "_Words":
+        """Whose the call is, as this span or the nearest one around it says."""
+        return self._known[report.span]
+
+    def _follow(self, span: str) -> None:
+        """Note all of a span, after those around it. Of spans that are around each other the last one has none."""
+        path: dict[str, None] = {}
+        while span in self.by_span and span not in path and span not in self._depths:
+            path[span] = None
+            span = self.by_span[span].parent
+        outer = span if span in self._depths else ""
+        for inner in reversed(path):
+            report, around = self.by_span[inner], self.by_span.get(outer)
+            self._depths[inner] = self._depths[outer] + 1 if around else 0
+            self._calls[inner] = (outer if around.call else self._calls[outer]) if around else ""
+            own = _Words(report.user_id, report.operation, report.project)
+            self._known[inner] = own.or_else(self._known[outer]) if around else own
+            outer = inner
 
 
 def _merge_nested(tree: _Tree) -> list[_Group]:
@@ -168,41 +217,43 @@ def _merge_nested(tree: _Tree) -> list[_Group]:
         key=lambda report: (-tree.depth(report), report.span),
     )
     within: dict[str, list[_Group]] = defaultdict(list)
-    groups: dict[int, _Group] = {}
+    groups: list[_Group] = []
     for report in calls:  # from the innermost outwards
-        outer = next((each for each in tree.around(report) if each.call), None)
-        for group in _counted(report, within[report.span]):
-            groups[id(group)] = group
-            if outer:
-                within[outer.span].append(group)
-    return list(groups.values())
+        counted = _counted(report, within.pop(report.span, []))
+        if outer := tree.call_around(report):
+            room = max(0, MOST_WITHIN - len(within[outer]))
+            within[outer] += counted[:room]
+            groups += counted[room:]
+        else:
+            groups += counted
+    return groups
 
 
 def _counted(report: Report, inner: list[_Group]) -> list[_Group]:
     """The groups that count of a call and those directly within it."""
     alone = _Group(report)
-    same = [group for group in inner if not group.names_another_response_than(alone)]
+    same = [
+        group
+        for group in inner
+        if not group.names_another_response_than(alone) and group.best.is_embedding == report.is_embedding
+    ]
     if not same:
         return [alone, *inner]
     named = [group for group in same if report.response and report.response in group.responses]
     if named:
-        _add(named[0], report)
+        named[0].add(report)
     elif any(group.tells_usage for group in same):
         telling = [group for group in same if group.tells_usage]
         if len(telling) == 1:
-            _add(telling[0], report)
+            telling[0].add(report)
         elif report.response:
             return [alone, *inner] if all(group.responses for group in same) else inner
     else:
         untold = [group for group in same if report.failed or not group.failed]
         if not untold:
             return [alone, *inner]
-        _add(untold[-1], report)
+        untold[-1].add(report)
     return inner
-
-
-def _add(group: _Group, report: Report) -> None:
-    group.members.append(report)
 
 
 def _merge(groups: list[_Group], candidates: Candidates) -> list[_Group]:
@@ -217,19 +268,20 @@ def _merge(groups: list[_Group], candidates: Candidates) -> list[_Group]:
     pairs = sorted(candidates(groups), key=lambda pair: (_distance(*pair), *sorted(group.best.span for group in pair)))
     for one, other in pairs:
         first, second = found(one), found(other)
-        if first is second or first.names_another_response_than(second) or _is_told_twice(first, second):
+        if first is second or first.names_another_response_than(second) or _are_told_by_one(first, second):
             continue
-        first.members += second.members
+        first.add(*second.members)
         into[id(second)] = first
     return [group for group in groups if found(group) is group]
 
 
-def _is_told_twice(one: _Group, other: _Group) -> bool:
-    """Whether an instrumentation told of both; a log record belongs to the span of its own."""
-    spans = {member.scope for member in one.members if not member.is_log}
-    others = {member.scope for member in other.members if not member.is_log}
-    logs = {member.scope for member in one.members if member.is_log}
-    return bool(spans & others or logs & {member.scope for member in other.members if member.is_log})
+def _are_told_by_one(one: _Group, other: _Group) -> bool:
+    """Whether an instrumentation told of both, or the log holds both."""
+    return (
+        not one.scopes.isdisjoint(other.scopes)
+        or (RECORDED in one.scopes and other.is_recorded)
+        or (RECORDED in other.scopes and one.is_recorded)
+    )
 
 
 def _distance(one: _Group, other: _Group) -> timedelta:
@@ -242,20 +294,20 @@ def _pairs(groups: Iterable[_Group]) -> Iterator[tuple[_Group, _Group]]:
     ordered = sorted(groups, key=lambda group: (group.best.starts_at, group.best.span))
     if len({scope for group in ordered for scope in group.scopes}) < 2:
         return  # nearly always: then there is nothing to compare
+    most = min(MOST_NEIGHBOURS, max(5, ALL_NEIGHBOURS // len(ordered)))
+    steps = min(MOST_STEPS, max(20, ALL_STEPS // len(ordered)))
     for number, one in enumerate(ordered):
-        for other in ordered[number + 1 :]:
-            if other.best.starts_at > one.best.ends_at:
+        found = 0
+        for other in islice(ordered, number + 1, number + 1 + steps):
+            if other.best.starts_at > one.best.ends_at or found == most:
                 break
-            if not one.scopes & other.scopes:
+            if not _are_told_by_one(one, other):
+                found += 1
                 yield one, other
 
 
 def _of_one_response(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
-    by_response: dict[str, list[_Group]] = defaultdict(list)
-    for group in groups:
-        for response in group.responses:
-            by_response[response].append(group)
-    for named in by_response.values():
+    for named in _by_response(groups):
         for one, other in _pairs(named):
             is_one_trace = one.best.trace and one.best.trace == other.best.trace
             told = one.tells_usage and other.tells_usage
@@ -263,6 +315,14 @@ def _of_one_response(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
             if is_one_trace or _usage(one) == _usage(other) or not told or is_promised:
                 yield one, other
         yield from _apart_in_time(named)
+
+
+def _by_response(groups: list[_Group]) -> Iterable[list[_Group]]:
+    by_response: dict[str, list[_Group]] = defaultdict(list)
+    for group in groups:
+        for response in group.responses:
+            by_response[response].append(group)
+    return by_response.values()
 
 
 def _apart_in_time(named: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
@@ -282,23 +342,17 @@ def _apart_in_time(named: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
 
 def _of_streams(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
     """A stream's log record, which tells its usage, beside the latest span before it that tells none."""
-    spans: dict[tuple[str, str, str], list[_Group]] = defaultdict(list)
-    for group in groups:
-        if not group.best.is_log and not group.tells_usage and not group.failed:
-            spans[_place(group)].append(group)
-    taken: set[int] = set()
-    for record in sorted((group for group in groups if group.best.is_log), key=lambda group: group.best.starts_at):
-        before = [
-            group
-            for group in spans[_place(record)]
-            if id(group) not in taken
-            and group.best.starts_at <= record.best.starts_at
-            and _have_one_model(group.best, record.best)
-        ]
-        if before:
-            chosen = max(before, key=lambda group: (group.best.starts_at, group.best))
-            taken.add(id(chosen))
-            yield chosen, record
+    begun: dict[tuple[str, str, str], list[_Group]] = defaultdict(list)  # the latest last
+    for group in sorted(groups, key=lambda group: (group.best.starts_at, group.best.is_log, group.best.span)):
+        if not group.best.is_log:
+            if not group.tells_usage and not group.failed:
+                begun[_place(group)].append(group)
+            continue
+        before = begun[_place(group)]
+        for back in range(1, min(len(before), MOST_STEPS) + 1):
+            if _have_one_model(before[-back].best, group.best):
+                yield before.pop(-back), group
+                break
 
 
 def _place(group: _Group) -> tuple[str, str, str]:
@@ -306,31 +360,35 @@ def _place(group: _Group) -> tuple[str, str, str]:
 
 
 def _side_by_side(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
-    for one, other in _neighbours(groups):
-        if _usage(one) == _usage(other) and one.failed == other.failed:
-            yield one, other
+    alike: dict[tuple[tuple[int, int], bool], list[_Group]] = defaultdict(list)
+    for group in groups:
+        alike[_usage(group), group.failed].append(group)
+    for ((input_tokens, output_tokens), _), same in sorted(alike.items()):
+        tells = bool(input_tokens or output_tokens)
+        yield from (pair for pair in _neighbours(same) if tells or pair[0].best.trace == pair[1].best.trace)
 
 
 def _note_doubts(groups: list[_Group]) -> None:
-    """Note pairs that lie like two reports of one call, where only one of them tells usage."""
-    for one, other in _neighbours(groups):
-        if one.tells_usage != other.tells_usage and one.failed == other.failed and not _is_told_twice(one, other):
+    """Note pairs that lie like two reports of one call, or name one response, and do not tell the same usage."""
+    named = (pair for same in _by_response(groups) for pair in _pairs(same))
+    for one, other in (*_neighbours(groups), *named):
+        if one.failed == other.failed and len(one.doubts) < MOST_DOUBTS and len(other.doubts) < MOST_DOUBTS:
             one.doubts.add(other.best.span)
             other.doubts.add(one.best.span)
 
 
 def _neighbours(groups: list[_Group]) -> Iterator[tuple[_Group, _Group]]:
-    """Groups of different instrumentations under the same span, or of the same program where one has a trace of its
-    own, the interval of one within that of the other."""
-    by_place: dict[tuple[str, str], list[_Group]] = defaultdict(list)
+    """Groups of different instrumentations of the same program in one trace, or where one has a trace of its own, the
+    interval of one within that of the other."""
+    by_trace: dict[tuple[str, str], list[_Group]] = defaultdict(list)
     roots: dict[str, list[_Group]] = defaultdict(list)
     for group in groups:
-        by_place[group.best.trace, group.best.parent].append(group)
+        if group.best.trace:
+            by_trace[group.best.trace, group.best.project].append(group)
         if group.best.project:
             roots[group.best.project].append(group)
-    for (trace, _), placed in by_place.items():
-        if trace:
-            yield from filter(_may_be_one, _pairs(placed))
+    for placed in by_trace.values():
+        yield from filter(_may_be_one, _pairs(placed))
     for placed in roots.values():
         for one, other in _pairs(placed):
             apart = one.best.trace != other.best.trace
@@ -349,8 +407,9 @@ def _have_one_model(one: Report, other: Report) -> bool:
     """Whether they name the same model, one of them perhaps with its provider before it or its date behind it."""
     if one.call is None or other.call is None:
         return False
-    first, second = (report.call.model.rpartition("/")[2].lower() for report in (one, other) if report.call)
-    return first.startswith(second) or second.startswith(first)
+    names = (report.call.model.rpartition("/")[2].lower() for report in (one, other) if report.call)
+    short, long = sorted(names, key=len)
+    return long.startswith(short) and DATED.fullmatch(long[len(short) :]) is not None
 
 
 def _usage(group: _Group) -> tuple[int, int]:
@@ -367,10 +426,14 @@ def _identity(group: _Group, tree: _Tree) -> Identity:
     inner_first = sorted(group.members, key=lambda member: (-tree.depth(member), member.span))
     ordered = _by_worth(inner_first)
     best = ordered[0]
-    around = [outer for member in inner_first for outer in tree.around(member)]
+    words = _Words()
+    for member in inner_first:
+        words = words.or_else(_Words(member.user_id, member.operation, member.project))
+    for member in inner_first:
+        words = words.or_else(tree.words(member))
     response = next((member.response_id for member in ordered if member.response), "")
     return Identity(
-        _merged_call(best, ordered, [*inner_first, *around]),
+        _merged_call(best, ordered, words),
         tuple(member.span for member in ordered),
         response,
         best.is_vendor,
@@ -378,7 +441,7 @@ def _identity(group: _Group, tree: _Tree) -> Identity:
     )
 
 
-def _merged_call(best: Report, members: list[Report], knowing: list[Report]) -> Call:
+def _merged_call(best: Report, members: list[Report], words: _Words) -> Call:
     """The call as its best report tells it, and what others know besides."""
     assert best.call  # noqa: S101  # only reports of calls are grouped
     call = best.call
@@ -390,11 +453,11 @@ def _merged_call(best: Report, members: list[Report], knowing: list[Report]) -> 
         timestamp=began.starts_at,
         latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1) if best.is_log else call.latency_ms,
         request_id="",
-        operation=next((report.operation for report in knowing if report.operation), call.operation),
+        operation=words.operation or call.operation,
         provider=next((other.provider for other in others if other.provider), ""),
-        user_id=next((report.user_id for report in knowing if report.user_id), ""),
+        user_id=words.user_id or next((other.user_id for other in others if other.user_id), ""),
         subject_id=next((other.subject_id for other in others if other.subject_id), ""),
-        project=next((report.project for report in knowing if report.project), ""),
+        project=words.project,
         status="error" if not best.tells_usage and any(member.failed for member in members) else call.status,
         cost=next((other.cost for other in alike if other.cost is not None), None),
     )

@@ -3,7 +3,9 @@
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI
 from aggregates.ingest.otlp.attributes import AROUND, ATTRIBUTES, KINDS
 
-OF_SPANS = frozenset([*(row.name for row in ATTRIBUTES), *KINDS, *AROUND, *CLAUDE_CODE.names, "success"])
+OF_SPANS = frozenset(
+    [*(row.name for row in ATTRIBUTES), *KINDS, *AROUND, *CLAUDE_CODE.names, "success", "logfire.span_type"]
+)
 OF_LOGS = frozenset(
     [
         *CLAUDE_CODE.names,

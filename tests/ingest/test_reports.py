@@ -1,0 +1,284 @@
+"""Reports that come in requests of their own, in any order, again, at once, and when others are forgotten: each call
+once."""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from aggregates.domain.calls import Call
+from aggregates.ingest import forget_reports, record_reports, remember_reports
+from aggregates.ingest import reports as module
+from aggregates.ingest.identity import Report
+from aggregates.models import CallReport, Organization, UsageLog
+from aggregates.rollup.protocol import roll_up
+from tests.comparing import assert_equal_to_log
+from tests.fixtures import make_organization
+
+EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
+FIRST, LAST = date(2025, 1, 1), date(2025, 3, 1)
+OPENAI, LANGCHAIN, SDK, EVENTS = "openai_v2", "openinference.langchain", "com.anthropic.sdk.python", "litellm logger"
+SILENT = {"input_tokens": 0, "output_tokens": 0}
+
+
+def at(seconds: float) -> datetime:
+    return EVENING + timedelta(seconds=seconds)
+
+
+def report(span: str, begins: float = 0, ends: float = 1, scope: str = OPENAI, **rest: Any) -> Report:
+    """Make the report of a call of 100 and 10 tokens in trace t; `call` changes its fields, None makes it no call."""
+    trace = rest.pop("trace", "t").ljust(32, "a").replace("t", "0").replace("r", "1")
+    fields = rest.pop("call", {})
+    parts: dict[str, Any] = {"timestamp": at(begins), "model": "gpt-4o", "latency_ms": int((ends - begins) * 1000)}
+    call = None if fields is None else Call(**{**parts, "input_tokens": 100, "output_tokens": 10, **fields})
+    named = {name: rest.pop(name) for name in ("parent",) if rest.get(name)}
+    parent = {name: f"{trace}-{value.encode().hex():0>16}" for name, value in named.items()}
+    name = span if scope == EVENTS else f"{trace}-{span.encode().hex():0>16}"
+    return Report(name, scope, at(begins), at(ends), call=call, trace=trace, **{**rest, **parent})
+
+
+def event(span: str, begins: float = 0, ends: float = 1, **rest: Any) -> Report:
+    return report(span, begins, ends, EVENTS, **rest)._replace(trace="")
+
+
+def take(organization: Organization, *reports: Report) -> module.Reported:
+    remember_reports(organization, reports)
+    return record_reports(organization, reports)
+
+
+def take_apart(organization: Organization, reports: Iterable[Report]) -> None:
+    for one in reports:
+        take(organization, one)
+
+
+def forget_all() -> None:
+    CallReport.objects.all().delete()
+
+
+def log(*fields: str) -> list[Any]:
+    chosen = fields or ("input_tokens",)
+    return sorted(UsageLog.objects.values_list(*chosen, flat=len(chosen) == 1))
+
+
+CHAIN = [
+    report("a", 9, 11, SDK, parent="b", response_id="m1", call={"cached_tokens": 7}),
+    report("b", 8.9, 11.1, LANGCHAIN, parent="c"),
+    report("c", 8.8, 11.2, "agents", parent="d", call=None, operation="support"),
+    report("d", 8.7, 11.3, "web", call=None, user_id="u-17", project="shop"),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(CHAIN)))
+def test_what_is_around_a_call_may_come_whenever(acme: Organization, order: Sequence[Report]) -> None:
+    for one in order:
+        take(acme, one)
+        roll_up()
+        assert_equal_to_log(acme, FIRST, LAST)
+
+    assert log("input_tokens", "cached_tokens", "user_id", "operation", "project") == [
+        (100, 7, "u-17", "support", "shop")
+    ]
+    take_apart(acme, order)
+    assert UsageLog.objects.count() == 1
+
+
+def test_a_call_of_a_neighbouring_trace_keeps_what_the_spans_around_it_say(acme: Organization) -> None:
+    web = report("web", -1, 3, "web", call=None, user_id="u-17", trace="r1")
+    take(acme, web, report("call", 0, 2, parent="web", trace="r1", project="shop"))
+    take(acme, report("root", 1, 2, project="shop", call={"input_tokens": 5}))
+
+    assert log("input_tokens", "user_id") == [(5, ""), (100, "u-17")]
+
+
+def test_an_event_of_a_call_does_not_hide_what_is_around_it(acme: Organization) -> None:
+    take(acme, report("s", parent="p", response_id="x", call=SILENT), report("p", -1, 2, LANGCHAIN, user_id="u-17"))
+    take(acme, event("e", response_id="x", call=SILENT))
+
+    assert log("input_tokens", "user_id") == [(100, "u-17")]
+
+
+def test_where_some_reports_of_a_call_are_forgotten_it_stands(acme: Organization) -> None:
+    take(acme, report("a", scope=SDK, parent="b", response_id="m1", call={"input_tokens": 900}))
+    take(acme, report("b", -1, 2, LANGCHAIN, parent="c"))
+    CallReport.objects.filter(scope=SDK).delete()
+    before = log("input_tokens", "request_id")
+    for number in range(2):
+        take(acme, report(f"c{number}", -2, 3, "web", call=None, user_id="u"), report("c", -2, 3, "web", call=None))
+
+    assert log("input_tokens", "request_id") == before == [(900, "m1")]
+
+
+def test_who_made_a_call_stays_known_where_the_span_that_said_so_is_forgotten(acme: Organization) -> None:
+    take(acme, report("root", -1, 2, "web", call=None, user_id="u-17"), report("a", parent="root", call=SILENT))
+    CallReport.objects.filter(call__isnull=True).delete()
+    take(acme, report("sdk", 0.1, 0.9, SDK, parent="a"))
+
+    assert log("input_tokens", "user_id") == [(100, "u-17")]
+
+
+def test_a_call_that_was_thought_to_be_another_s_report_is_one_again(acme: Organization) -> None:
+    take(acme, report("l0", 0, 1, LANGCHAIN, parent="p"), report("s1", 0.2, 0.8, SDK, parent="p", response_id="m1"))
+    assert UsageLog.objects.count() == 1
+    take(acme, report("s0", 0.01, 0.99, SDK, parent="p", response_id="m0"))
+    assert log("request_id") == ["m0", "m1"]
+    take(acme, report("l1", 0.19, 0.81, LANGCHAIN, parent="p"))
+    assert log("request_id") == ["m0", "m1"]
+
+
+REPEATED = ["None", "", "chatcmpl-7"]
+
+
+@pytest.mark.parametrize("response", REPEATED)
+@pytest.mark.parametrize("together", [True, False])
+def test_calls_that_share_an_id_are_calls_also_when_all_is_sent_again(
+    acme: Organization, other: Organization, response: str, together: bool
+) -> None:
+    days = [report(f"s{n}", n * 86400, n * 86400 + 1, trace=f"t{n}", response_id=response) for n in range(3)]
+    at_once = [report(f"p{n}", 0, 1, response_id=response) for n in range(3)]
+    events = [event(f"e{n}", 40 + n / 4, 41 + n / 4, response_id=response) for n in range(3)]
+    sent = [*days, *at_once, *events]
+    for _ in range(2):
+        for organization in (acme, other):
+            take(organization, *sent) if together else take_apart(organization, sent)
+        assert UsageLog.objects.filter(organization=acme).count() == len(sent)
+        assert UsageLog.objects.filter(organization=other).count() == len(sent)
+    before = log("request_id", "timestamp")
+    forget_all()
+    for organization in (acme, other):
+        take(organization, *sent[::-1]) if together else take_apart(organization, sent[::-1])
+    assert log("request_id", "timestamp") == before
+
+
+def test_what_was_deleted_is_recorded_when_it_is_sent_again(acme: Organization) -> None:
+    pair = [report("a", scope=SDK, parent="b", response_id="m1"), report("b", -1, 2, LANGCHAIN)]
+    take(acme, *pair)
+    UsageLog.objects.all().delete()
+    take(acme, *pair)
+
+    assert log("request_id") == ["m1"]
+
+
+def test_a_call_that_moves_into_a_month_where_its_id_is_taken_stays_a_call(acme: Organization) -> None:
+    take(acme, report("other", 3600, 3601, trace="r1", response_id="x"))
+    take(acme, report("outer", 8, 12, LANGCHAIN, response_id="x"))
+    take(acme, report("inner", 11, 12, SDK, parent="outer", response_id="x", call={"input_tokens": 9}))
+
+    assert log() == [9, 100]
+
+
+def test_too_many_reports_are_forgotten_those_of_no_calls_first(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", {"call IS NULL": 3, "call IS NOT NULL": 5})
+    monkeypatch.setattr(module, "LOOKED_AFTER", 1)
+    for number in range(8):
+        take(acme, report(f"w{number}", call=None, trace=f"r{number}"), report(f"c{number}", trace=f"t{number}"))
+
+    assert CallReport.objects.filter(call__isnull=True).count() == 3
+    assert CallReport.objects.filter(call__isnull=False).count() == 5
+    assert UsageLog.objects.count() == 8
+
+
+def test_more_reports_than_are_compared_lose_no_call(acme: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_RELATED", 3)
+    sent = [report(f"s{n}", n, n + 1) for n in range(10)]
+    for _ in range(2):
+        take(acme, *sent)
+        take_apart(acme, sent)
+
+    assert UsageLog.objects.count() == 10
+
+
+def test_reports_are_forgotten_after_an_hour(acme: Organization) -> None:
+    take(acme, report("a"))
+    assert forget_reports() == 0
+    CallReport.objects.update(received_at=datetime.now(UTC) - timedelta(minutes=61))
+    assert (forget_reports(), CallReport.objects.count()) == (1, 0)
+
+
+@some.composite
+def stories(draw: some.DrawFn) -> tuple[int, list[Report]]:
+    """Calls, one after the other or at once, each told by some instrumentations and doors in their own way."""
+    reports: list[Report] = []
+    count = draw(some.integers(1, 5))
+    for n in range(count):
+        begins = draw(some.sampled_from([0.0, 20.0 * n]))
+        trace = draw(some.sampled_from(["t", f"t{n}"]))
+        response = f"m{n}"
+        tokens = {"input_tokens": draw(some.sampled_from([100, 100 + n])), "output_tokens": 10}
+        sdk = report(
+            f"s{n}", begins + 0.2, begins + 0.8, SDK, trace=trace, parent=f"p{n}", response_id=response, call=tokens
+        )
+        reports.append(sdk)
+        if draw(some.booleans()):
+            reports.append(event(f"e{n}", begins + 0.1, begins + 0.9, response_id=response, call=tokens))
+        depth = draw(some.integers(0, 3))
+        for level in range(depth):
+            told = draw(some.sampled_from([tokens, SILENT, None]))
+            names = {"span": f"p{n}" if not level else f"p{n}-{level}", "parent": f"p{n}-{level + 1}"}
+            reports.append(report(begins=begins, ends=begins + 1, scope=f"w{level}", trace=trace, call=told, **names))
+        if depth:
+            reports.append(report(f"p{n}-{depth}", begins, begins + 1, "web", trace=trace, call=None, user_id=f"u{n}"))
+    return count, reports
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stories(), some.randoms(use_true_random=False))
+def test_calls_are_counted_once_in_whatever_requests_they_come(
+    db: None, story: tuple[int, list[Report]], chance: random.Random
+) -> None:
+    calls, reports = story
+    acme = make_organization(f"acme-{uuid4()}")
+    shuffled = [*reports, *chance.sample(reports, len(reports) // 2)]
+    chance.shuffle(shuffled)
+    while shuffled:
+        size = chance.randint(1, 4)
+        take(acme, *shuffled[:size])
+        shuffled = shuffled[size:]
+        if chance.random() < 0.2:
+            roll_up()
+
+    recorded = UsageLog.objects.filter(organization=acme)
+    assert recorded.count() == calls
+    named = {one.user_id for one in reports if one.user_id}
+    assert {user for user in recorded.values_list("user_id", flat=True) if user} == named
+    assert_equal_to_log(acme, FIRST, LAST)
+
+
+MADE = some.tuples(
+    some.integers(0, 5),
+    some.sampled_from(["t", "t1", "r1"]),
+    some.sampled_from(["x", "None", "", "y"]),
+    some.integers(0, 2),
+    some.sampled_from([OPENAI, EVENTS]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some.lists(MADE, max_size=10), some.randoms(use_true_random=False))
+def test_no_call_vanishes_whatever_ids_a_provider_gives(
+    db: None, made: list[tuple[int, str, str, int, str]], chance: random.Random
+) -> None:
+    """Each door tells of each call; what overlaps over both doors with one id is one call, and is left out here."""
+    acme = make_organization(f"acme-{uuid4()}")
+    door = made[0][4] if made else OPENAI
+    calls = [
+        report(f"s{n}", begins, begins + 1, door, trace=trace, response_id=response, call={"input_tokens": tokens})
+        for n, (begins, trace, response, tokens, _) in enumerate(made)
+    ]
+    for again in range(3):
+        chance.shuffle(calls)
+        rest = calls
+        while rest:
+            size = chance.randint(1, 5)
+            take(acme, *rest[:size])
+            rest = rest[size:]
+        assert UsageLog.objects.filter(organization=acme).count() == len(made)
+        if again:
+            forget_all()
