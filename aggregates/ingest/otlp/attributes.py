@@ -79,7 +79,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.openai.request.service_tier", "OpenTelemetry GenAI conventions before 1.37"),
         ("gen_ai.request.service_tier", OTHERS),
     ),
-    *_rows("span_type", ("logfire.span_type", LOGFIRE)),
     *_rows(
         "user_id",
         ("user.id", CONVENTIONS),

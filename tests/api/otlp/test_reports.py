@@ -7,17 +7,21 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client
 
+from aggregates import ingest
 from aggregates.accounts import keys
-from aggregates.models import Organization, StaleDay, UsageLog
+from aggregates.ingest import reports
+from aggregates.models import CallReport, Organization, StaleDay, UsageLog
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
 from tests.api.conftest import Sender
 from tests.api.otlp.conftest import CHAT, SDK, Exporter, Made, span
 from tests.comparing import assert_equal_to_log
 from tests.patience import PATIENCE
+from tests.threads import in_a_thread
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 4, 1)
 LAST_MOMENT, MIDNIGHT = "2025-01-31T23:59:59Z", "2025-02-01T00:00:00Z"
@@ -212,3 +216,58 @@ def at_once(transactional_db: None, secret: str) -> Iterator[Any]:
 def test_reports_that_come_at_once_are_counted_once(at_once: Any, acme: Organization, again: int) -> None:
     at_once(AROUND, OWN, OUTER, INNER, AROUND, OWN, OUTER, INNER)
     assert sorted(tokens for _, tokens in log()) == [1500, 1591]
+
+
+def test_a_request_loses_no_call_however_many_it_brings(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "MOST_RELATED", 2)
+    export(*(span(f"s{number}", usage(number)) for number in range(9)))
+    assert sorted(tokens for _, tokens in log()) == [*range(9)]
+
+
+def test_calls_of_which_not_all_reports_are_read_stand(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_apart(export, INNER, OUTER)
+    monkeypatch.setattr(reports, "MOST_RELATED", 1)
+    export(span("step", {}, parent="ticket"))
+    assert [tokens for _, tokens in log()] == [1500]
+
+
+def an_hour_passes_for(*made: Made) -> None:
+    """Let the reports of these spans be of long ago, and forget them."""
+    names = [ingest.identity.span_name(one.span.trace_id, one.span.span_id) for one in made]
+    of_long_ago = CallReport.objects.filter(span__in=names)
+    assert of_long_ago.update(received_at=F("received_at") - reports.KEPT) == len(made)
+    assert ingest.forget_reports() == len(made)
+
+
+def test_a_call_of_which_a_report_is_forgotten_stands(export: Exporter) -> None:
+    sent_apart(export, INNER, span("outer", CHAT, parent="ticket"))
+    an_hour_passes_for(INNER)
+    export(span("step", {}, parent="ticket"))
+    assert [tokens for _, tokens in log()] == [1500]
+
+
+def test_a_call_keeps_the_user_whom_a_forgotten_span_around_it_told(export: Exporter) -> None:
+    ticket = span("ticket", {"user.id": "u-17"})
+    sent_apart(export, ticket, span("step", {}, parent="ticket"), span("call", usage(5), parent="step"))
+    an_hour_passes_for(ticket)
+    export(span("another step", {}, parent="ticket"))
+    assert UsageLog.objects.get().user_id == "u-17"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forgetting_waits_for_nobody_who_records_reports_of_long_ago(export: Exporter) -> None:
+    export(INNER)
+    CallReport.objects.update(received_at=F("received_at") - reports.KEPT)
+    with transaction.atomic():
+        CallReport.objects.select_for_update().get()
+        deleted: list[int] = []
+        in_a_thread(lambda: deleted.append(ingest.forget_reports())).join(timeout=PATIENCE)
+        assert deleted == [0]
+    assert ingest.forget_reports() == 1
+
+
+def test_a_call_that_moves_to_a_month_where_another_has_its_id_is_not_lost(export: Exporter, send: Sender) -> None:
+    send({"timestamp": "2025-02-20T00:00:00Z", "model": "m", "request_id": "msg_1", "input_tokens": 5})
+    export(span("around", usage(702, **RESPONSE), start=LAST_MOMENT))
+    export(span("own", usage(1591, **RESPONSE), start=MIDNIGHT, parent="around", scope=SDK))
+    assert sorted(tokens for _, tokens in log()) == [5, 1591]
