@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from aggregates.domain.calls import Call
-from aggregates.ingest import identity
 from aggregates.ingest.identity import Identity, Report, identify
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -242,42 +241,3 @@ def test_no_call_vanishes_whatever_ids_a_provider_gives(made: list[tuple[int, st
     ]
 
     assert len(identify(calls)) == len(calls)
-
-
-@pytest.mark.parametrize(
-    "alike", [{"trace": "{number}", "response_id": "r"}, {"parent": "p"}, {"trace": "{number}", "project": "p"}]
-)
-def test_work_on_reports_that_all_overlap_is_bounded(alike: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
-    usage = identity._usage
-
-    def counted(group: identity._Group) -> tuple[int, int]:
-        compared.append(group)
-        return usage(group)
-
-    monkeypatch.setattr(identity, "MOST_PAIRS", 500)
-    monkeypatch.setattr(identity, "_usage", counted)
-
-    def one(number: int) -> Report:
-        like = {name: value.format(number=number) for name, value in alike.items()}
-        return report(f"{number:03}", number, 999, "ab"[number % 2], **like)
-
-    assert 100 <= len(identify(map(one, range(200)))) <= 200
-    assert 0 < len(compared) < 5_000  # of 10,000 pairs that these two instrumentations have
-
-
-def test_work_on_calls_within_calls_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
-    names_another = identity._Group.names_another_response_than
-
-    def counted(one: identity._Group, other: identity._Group) -> bool:
-        compared.append(one)
-        return names_another(one, other)
-
-    monkeypatch.setattr(identity._Group, "names_another_response_than", counted)
-    monkeypatch.setattr(identity, "MAX_DEPTH", 5)
-
-    nested = [report(f"{number:03}", parent=f"{number + 1:03}", response_id=f"r{number}") for number in range(200)]
-
-    assert len(identify(nested)) == 200
-    assert len(compared) < 200 * 10
