@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test test-fast test-fast lint bench prove screenshots
+.PHONY: help install run test test-fast lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"

@@ -193,7 +193,7 @@ def test_json_lines_are_judged_line_by_line(send: Sender, row: MakeRow) -> None:
         json.dumps(row(request_id="b")) + " {}",
         '{"model": "x", "model": "y"}',
         " " + json.dumps(row(request_id="c")) + "\r",
-        "[" * 5000,
+        "[" * 12_000,
         json.dumps(row(operation="x" * 20_000)),
         "NaN",
     ]

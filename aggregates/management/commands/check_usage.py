@@ -25,6 +25,7 @@ def number_of_days(text: str) -> int:
 
 class Command(BaseCommand):
     help = "Say whether the site does its work, compare some days with the log, and repair what differs."
+    requires_system_checks: list[str] = []  # Django's of models ask the database for its version, and it may be down
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
