@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings as site
-from django.core.checks import run_checks
+from django.core.checks import Tags
+from django.core.checks.registry import registry
 from django.db import connection
 from psycopg import IsolationLevel
 
@@ -24,8 +25,10 @@ LIMITS = "aggregates.web.views.time_limits.TimeLimits"
 
 
 def ours(deploy: bool) -> list[str]:
-    found = run_checks(include_deployment_checks=deploy)
-    return sorted(message.id for message in found if message.id.startswith("aggregates."))
+    """Our checks of the settings alone: Django's of models may ask the database for its version."""
+    checks = [check for check in registry.get_checks(deploy) if Tags.database not in check.tags]
+    checks = [check for check in checks if check.__module__.startswith("aggregates.")]
+    return sorted(message.id for check in checks for message in check(app_configs=None))
 
 
 @pytest.mark.parametrize(
