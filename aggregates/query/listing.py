@@ -139,9 +139,9 @@ def read_page(
 
 def spans_with_calls(answer: Answer, kind: Kind, kept: Span) -> list[Counted]:
     """Give the parts of a range that have kept calls of a kind, newest first; the answer is by day."""
-    spans = {span.start: span.clipped(kept) for _, span in answer.query.days}
-    counted = [(spans[row.start], kind.count(row.sums)) for row in answer.rows]
-    return [(span, calls) for span, calls in reversed(counted) if span and calls]
+    spans = {span.start: (span.clipped(kept), day in answer.plan.lost_days) for day, span in answer.query.days}
+    counted = [(*spans[row.start], kind.count(row.sums)) for row in answer.rows]
+    return [(span, 0 if is_lost else calls) for span, is_lost, calls in reversed(counted) if span and calls]
 
 
 def _find(

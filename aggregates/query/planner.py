@@ -11,7 +11,7 @@ from aggregates.domain import contents, days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import UNITS, Period, Unit
-from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
+from aggregates.query.usage_query import Bucket, NoHours, QueryError, Source, UsageQuery
 
 MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
 
@@ -60,6 +60,7 @@ class Plan:
     periods: tuple[Period, ...] = ()
     daily_days: tuple[date, ...] = ()
     unknown: tuple[str, ...] = ()  # names of measures that the aggregates of some kept days do not have
+    lost_days: tuple[date, ...] = ()  # days since the log's first whose calls are not all in it
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,21 @@ def _plan_days(
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
         unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
+        lost_days=lost_days(query, day_states),
     )
+
+
+def lost_days(query: UsageQuery, day_states: DayStates) -> tuple[date, ...]:
+    """List the days of a query, from the first that the log has calls of, whose calls are not all in it."""
+    first = day_states.log_from or date.min
+    return tuple(day for day, _, _ in _kept(query, day_states) if day >= first)
+
+
+def _kept(query: UsageQuery, day_states: DayStates) -> list[tuple[date, Span, DayState]]:
+    """List the kept days of a query, with their part of it."""
+    if not day_states.has_kept:
+        return []
+    return [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
 
 
 def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
@@ -209,20 +224,21 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
 
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
     """Raise QueryError if the query asks of kept days what their aggregates do not hold."""
-    asked = [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
+    asked = _kept(query, day_states)
     if not asked:
         return
+    error: type[QueryError] = QueryError
     if query.source == Source.LOG:
         reason = "the log cannot answer: leave the source to us"
     elif query.bucket == Bucket.HOUR or not all(_holds(span, day, query, state) for day, span, state in asked):
-        reason = "daily aggregates know no hours: ask by day"
+        error, reason = NoHours, "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
     elif not all(contents.has_grain(state.contents, query.grain.name) for _, _, state in asked):
         reason = f"their aggregates do not hold {' with '.join(query.dimensions)}: ask for fewer, or for later days"
     else:
         return
-    raise QueryError(f"{_named([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
+    raise error(f"{named_days([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
 
 
 def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
@@ -231,7 +247,7 @@ def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
     return head is not None and head == head.clipped(span)
 
 
-def _named(kept: Sequence[date], log_from: date | None) -> str:
+def named_days(kept: Sequence[date], log_from: date | None) -> str:
     """Say in words which days have lost their calls."""
     if log_from and kept[-1] < log_from:
         return f"The calls of days before {log_from} are no longer kept"

@@ -51,6 +51,7 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    has_hours: bool = True  # False where only daily aggregates are left of some of its days
 
     @property
     def display(self) -> DisplayMeasure:
@@ -60,7 +61,8 @@ class Selection:
     def can_be_hourly(self) -> bool:
         """A short range can, as long as its calls are kept."""
         log_from = self.organization.log_from
-        return self.range.length <= MAX_HOURLY_DAYS and not (log_from and self.range.first < log_from)
+        is_short = self.has_hours and self.range.length <= MAX_HOURLY_DAYS
+        return is_short and not (log_from and self.range.first < log_from)
 
     @property
     def step(self) -> Bucket:

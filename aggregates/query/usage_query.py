@@ -22,6 +22,10 @@ class QueryError(ValueError):
     """A question that cannot be answered as it was put."""
 
 
+class NoHours(QueryError):
+    """A question by hour, or of a part of a day, about days that only daily aggregates are left of."""
+
+
 class Bucket(StrEnum):
     HOUR = "hour"
     DAY = "day"

@@ -1,6 +1,7 @@
 """CSV that the database writes, row by row as it reads calls: any number of rows in flat memory."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -10,8 +11,9 @@ from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import table, text
 from aggregates.domain.days import Span
 from aggregates.models import UsageLog
-from aggregates.query.day_states import read_log_from
+from aggregates.query.day_states import read_states_for
 from aggregates.query.listing import KINDS, call_conditions
+from aggregates.query.planner import lost_days, named_days
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 
@@ -28,11 +30,17 @@ def calls_within(selection: CallSelection, span: Span) -> tuple[Composed, list[A
     return calls.format(table(UsageLog), conditions), [query.organization.pk, span.start, span.end, *values]
 
 
-def check_kept(selection: CallSelection) -> None:
-    """Raise QueryError where some of the calls are no longer kept: a file that lacks them would look whole."""
-    log_from = read_log_from(selection.organization)
-    if selection.kept_span(log_from) != selection.span:
-        raise QueryError(f"from: the calls of days before {log_from} are no longer kept.")
+def check_kept(selection: CallSelection, now: datetime) -> None:
+    """Raise QueryError where some of the calls are not in the log any more: a file that lacks them would look whole.
+
+    `now` is the moment of the snapshot that this is asked in.
+    """
+    query = selection.by_day
+    day_states = read_states_for(query, now)
+    if selection.kept_span(day_states.log_from) != selection.span:
+        raise QueryError(f"from: the calls of days before {day_states.log_from} are no longer kept.")
+    if lost := lost_days(query, day_states):
+        raise QueryError(f"{named_days(lost, None)}: choose a range without them.")
 
 
 def stream(selection: CallSelection, selects: Iterable[Select]) -> Iterator[bytes]:
@@ -43,8 +51,8 @@ def stream(selection: CallSelection, selects: Iterable[Select]) -> Iterator[byte
     """
     held: list[bytes] = []
     size = 0
-    with snapshot(SECONDS), connection.cursor() as cursor:
-        check_kept(selection)
+    with snapshot(SECONDS) as now, connection.cursor() as cursor:
+        check_kept(selection, now)
         header = SQL(", HEADER")
         for select, parameters in selects:
             copy = SQL("COPY ({}) TO STDOUT WITH (FORMAT csv{})").format(select, header)

@@ -17,6 +17,7 @@ from aggregates.models import UsageLog
 from aggregates.query.answer import Answer
 from aggregates.query.day_states import read_log_from
 from aggregates.query.listing import KINDS, Cursor, PageBoundary, read_page, spans_with_calls
+from aggregates.query.planner import named_days
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection
@@ -45,7 +46,8 @@ class Day:
 
 @dataclass(frozen=True)
 class Calls:
-    """`unknown` says why there are no totals, `refusal` why there is no list; `gone` are calls no longer kept."""
+    """`unknown` says why there are no totals, `refusal` why there is no list; `gone` are calls no longer kept; `lost`
+    says of which later days calls are missing from the log, and so from the list."""
 
     selection: CallSelection
     kept: Span
@@ -56,6 +58,7 @@ class Calls:
     older: Cursor | None = None
     log_from: date | None = None
     gone: int = 0
+    lost: str = ""
     unknown: str = ""
     refusal: str = ""
     provenance: str = ""
@@ -74,6 +77,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
                 answer = read([query], seconds=PATIENCE)[query]
             except (QueryError, TimedOut) as error:
                 unknown = str(error)
+            lost = answer.plan.lost_days if answer else ()
             spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
             page = read_page(query, kind, spans, boundary, PAGE)
     except TimedOut as error:
@@ -89,6 +93,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         older=page.older,
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
+        lost=named_days(lost, None) if lost else "",
         unknown=unknown,
         provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
     )

@@ -1,6 +1,6 @@
 """All that the dashboard shows, read in one snapshot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db.models import Max
@@ -14,7 +14,7 @@ from aggregates.query.answer import Answer
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.usage_query import QueryError, UsageQuery
+from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.pages import tables, unpriced
@@ -41,7 +41,15 @@ class Dashboard:
 
 
 def load(selection: Selection) -> Dashboard:
-    """Collect the queries of every part, read them at once, and hand each part its answers."""
+    """Collect the queries of every part, read them at once, and hand each part its answers; by day where hours are not
+    known."""
+    try:
+        return _load(selection)
+    except NoHours:
+        return _load(replace(selection, has_hours=False))
+
+
+def _load(selection: Selection) -> Dashboard:
     main, before = selection.over_time(), selection.compared.in_all()
     charts = [query for chart in CHARTS for query in chart.queries(selection)]
     top = {name: tables.query_of(name, selection) for name in TABLES}
@@ -56,6 +64,8 @@ def load(selection: Selection) -> Dashboard:
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
     except (QueryError, TimedOut) as error:
+        if isinstance(error, NoHours) and selection.step == Bucket.HOUR:
+            raise
         return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now(), failed=True)
     return Dashboard(
         selection=selection,

@@ -1,6 +1,7 @@
 """What pages show, as files."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http import HTTPStatus
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -10,12 +11,13 @@ from aggregates.accounts.access import membership_for
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import locales
 from aggregates.query import reports
+from aggregates.query.answer import Answer
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
-from aggregates.query.usage_query import QueryError, UsageQuery
+from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
 from aggregates.web.exports.streaming import check_kept
 from aggregates.web.exports.workbook import as_xlsx
@@ -36,9 +38,8 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return _refused(_problems_of(form))
-    query = _rows_of(form.selection)
     try:
-        answer = read([query], seconds=PATIENCE)[query]
+        answer = _read_rows(form.selection)
     except QueryError as error:
         return _refused(str(error))
     return HttpResponse(
@@ -53,13 +54,12 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return _refused(_problems_of(form))
-    rows = _rows_of(form.selection)
     try:
         with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
             loaded = load(form.selection)
             if loaded.failed:
                 raise QueryError(loaded.refusal)
-            answer = read([rows], seconds=PATIENCE)[rows]
+            answer = _read_rows(loaded.selection)
     except QueryError as error:
         return _refused(str(error))
     if (found := len(answer.rows)) > MAX_ROWS:
@@ -88,15 +88,22 @@ def _streamed(
         return _refused(_problems_of(form))
     selection = form.selection
     try:
-        with snapshot(PATIENCE):  # before anything of the file is on its way
-            check_kept(selection)
+        with snapshot(PATIENCE) as now:  # before anything of the file is on its way
+            check_kept(selection, now)
     except QueryError as error:
         return _refused(str(error))
     return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
 
 
-def _rows_of(selection: Selection) -> UsageQuery:
-    return selection.over_time(selection.by, GROUPS if selection.by else None)
+def _read_rows(selection: Selection) -> Answer:
+    """Read what the chart shows, and more groups of it; by day where hours are not known. Raises QueryError."""
+    query = selection.over_time(selection.by, GROUPS if selection.by else None)
+    try:
+        return read([query], seconds=PATIENCE)[query]
+    except NoHours:
+        if query.bucket != Bucket.HOUR:
+            raise
+        return _read_rows(replace(selection, has_hours=False))
 
 
 def _named(selection: Selection, what: str, ending: str) -> dict[str, str]:
