@@ -23,7 +23,7 @@ def as_it_is(context: SerializationContext, value: object) -> bytes:
 
 
 @description.parametrize()
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_every_operation_does_as_described(case: Case, port: int, secret: str, read_secret: str) -> None:
     key = read_secret if case.method == "GET" else secret
     case.call_and_validate(
