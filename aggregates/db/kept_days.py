@@ -51,7 +51,8 @@ LOST = sql.SQL("day.id = ANY(ARRAY({}))").format(LOST_DAYS)
 OF_DATE = sql.SQL("day.date = %(day)s AND day.organization_id = ANY(%(organizations)s)")
 # What corrections took out of a day since it was rolled up, they wrote into its marks.
 FEWER = sql.SQL("""day.rolled_through IS NOT NULL AND (
-    SELECT total_calls FROM {sums} AS sums WHERE sums.organization_id = day.organization_id AND sums.date = day.date
+    SELECT total_calls + total_charges FROM {sums} AS sums
+    WHERE sums.organization_id = day.organization_id AND sums.date = day.date
 ) > (
     SELECT count(*) FROM {log} AS call
     WHERE call.organization_id = day.organization_id AND timestamp >= day.starts_at AND timestamp < day.rolled_through
@@ -99,7 +100,8 @@ def _versions() -> list[int]:
 
 
 def keep_fewer(start: datetime, end: datetime) -> list[Day]:
-    """Keep the days with a part between these instants of which the log holds fewer calls than were rolled up."""
+    """Keep the days with a part between these instants of which the log holds fewer calls and charges than were rolled
+    up."""
     return _keep(KeptReason.CALLS, sql.SQL("{} AND {}").format(WITHIN, FEWER), _around(start, end))
 
 

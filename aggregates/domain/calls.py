@@ -1,4 +1,4 @@
-"""A call as the log takes it: the one typed form that every way in produces, every field checked."""
+"""A row as the log takes it, a call or a charge: the one typed form that every way in produces, every field checked."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,8 @@ from aggregates.domain.measures import rate
 
 MAX_TEXT_BYTES = 256  # of each text, as UTF-8: keeps index entries within PostgreSQL's limit
 MAX_COUNT = 1_000_000_000  # tokens of a kind in one call: keeps the sum over any log within a bigint
-MAX_COST = 1_000_000_000  # US dollars for one call
+MAX_COST = 1_000_000_000  # US dollars for one call; of a charge, either way
+CALL, CHARGE = KINDS = ("call", "charge")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)  # how far ahead of ours a sender's clock may be
 
@@ -97,6 +98,20 @@ def check_cost(value: object) -> Decimal:
     raise ValueError(f"expected an amount of US dollars from 0 to below {MAX_COST:,}")
 
 
+def check_amount(value: object) -> Decimal:
+    """A cost that may be below 0: whether the row is one that may have that is for `parse_call` to say."""
+    amount = _number(value)
+    if amount is None or amount >= 0:
+        return check_cost(value)
+    try:
+        stored = check_cost(-amount).copy_negate()
+    except ValueError:
+        stored = None
+    if not stored:  # nothing stands for less than nothing
+        raise ValueError(f"expected an amount of US dollars between -{MAX_COST:,} and {MAX_COST:,}, of 12 decimals")
+    return stored
+
+
 def _number(value: object) -> Decimal | None:
     """The exact number that a value stands for; None if it is not a finite one."""
     if isinstance(value, bool):
@@ -115,6 +130,13 @@ def check_status(value: object) -> str:
     return status
 
 
+def check_kind(value: object) -> str:
+    kind = str(value).strip().lower()
+    if kind not in KINDS:
+        raise ValueError("expected call or charge")
+    return kind
+
+
 PLAIN_RATES = frozenset({"standard", "default", "auto", "on_demand", "ondemand", "none"})
 
 
@@ -125,14 +147,17 @@ def check_billed_as(value: object) -> str:
 
 
 class Call(NamedTuple):
-    """One request to a model, every field checked: `parse_call` makes it.
+    """One request to a model, or a charge, every field checked: `parse_call` makes it.
+
+    A charge (a credit, a refund, a seat, a fee) adds its cost, which may be negative, and nothing else: it has no
+    tokens and need not have a model.
 
     Token counts follow OpenTelemetry's GenAI convention: parts are within their whole. `billed_as` names the rate where
     it is not the plain one: a service tier (batch, flex, priority), a speed, or what was billed besides tokens.
     """
 
     timestamp: datetime
-    model: str
+    model: str = ""
     request_id: str = ""
     operation: str = ""
     provider: str = ""
@@ -149,6 +174,7 @@ class Call(NamedTuple):
     reasoning_tokens: int = 0
     cost: Decimal | None = None
     billed_as: str = ""
+    kind: str = CALL
 
     @property
     def cache_hit_rate(self) -> Decimal:
@@ -156,7 +182,7 @@ class Call(NamedTuple):
 
 
 FIELDS = Call._fields
-REQUIRED = tuple(field for field in FIELDS if field not in Call._field_defaults)
+REQUIRED = ("timestamp", "model")  # of a call; a charge needs a timestamp and a cost
 
 # How a given value becomes the field's: each raises ValueError with what was expected.
 CHECKS: Mapping[str, Callable[[object], object]] = {
@@ -176,13 +202,18 @@ CHECKS: Mapping[str, Callable[[object], object]] = {
     "cache_write_1h_tokens": check_count,
     "output_tokens": check_count,
     "reasoning_tokens": check_count,
-    "cost": check_cost,
+    "cost": check_amount,
     "billed_as": check_billed_as,
+    "kind": check_kind,
 }
+COUNTS = tuple(name for name in FIELDS if name.endswith("_tokens"))
 
 
 def parse_call(fields: Mapping[str, object]) -> Call:
-    """A call from its fields by name; raises InvalidCall. null and '' mean the same as leaving the field out."""
+    """A call from its fields by name; raises InvalidCall. null and '' mean the same as leaving the field out.
+
+    What has a negative cost and no tokens is a charge, unless it says otherwise.
+    """
     checked = {}
     for name, value in fields.items():
         if value is None or value == "":
@@ -193,14 +224,36 @@ def parse_call(fields: Mapping[str, object]) -> Call:
             checked[name] = CHECKS[name](value)
         except ValueError as error:
             raise InvalidCall(name, str(error)) from None
-    for name in REQUIRED:
-        if name not in checked:
-            raise InvalidCall(name, "expected a value")
+    if "timestamp" not in checked:
+        raise InvalidCall("timestamp", "expected a value")
     call = Call(**checked)  # type: ignore[arg-type]  # CHECKS gives each field its type
+    if "kind" not in checked and call.cost is not None and call.cost < 0 and not any(map(checked.get, COUNTS)):
+        call = call._replace(kind=CHARGE)
+    (_check_charge if call.kind == CHARGE else _check_call)(call)
+    return call
+
+
+def _check_charge(charge: Call) -> None:
+    if charge.cost is None:
+        raise InvalidCall("cost", "expected an amount of US dollars: a charge is nothing else")
+    for name in COUNTS:
+        if getattr(charge, name):
+            raise InvalidCall(name, "expected none: a charge has no tokens")
+    if charge.latency_ms is not None:
+        raise InvalidCall("latency_ms", "expected none: a charge takes no time")
+    if charge.status != "ok":
+        raise InvalidCall("status", "expected ok: a charge is no call that could fail")
+
+
+def _check_call(call: Call) -> None:
+    if not call.model:
+        raise InvalidCall("model", "expected a value")
+    if call.cost is not None and call.cost < 0:
+        limit = f"expected an amount of US dollars from 0 to below {MAX_COST:,}"
+        raise InvalidCall("cost", f"{limit}: only a charge, which has no tokens, may cost less")
     if call.cached_tokens + call.cache_write_tokens > call.input_tokens:
         raise InvalidCall("", "expected cached_tokens + cache_write_tokens to be within input_tokens")
     if call.cache_write_1h_tokens > call.cache_write_tokens:
         raise InvalidCall("", "expected cache_write_1h_tokens to be within cache_write_tokens")
     if call.reasoning_tokens > call.output_tokens:
         raise InvalidCall("", "expected reasoning_tokens to be within output_tokens")
-    return call

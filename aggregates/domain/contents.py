@@ -12,7 +12,8 @@ class Contents:
 
 
 # Whoever adds a measure or a grain appends an entry, and changes none: days that were rolled up before have what theirs
-# says. An entry's number, from 1, is what UsageDay.contents holds.
+# says. Only a measure of what nobody could record before joins the last entry: those days have it, as 0. An entry's
+# number, from 1, is what UsageDay.contents holds.
 VERSIONS = (
     Contents(
         measures=(
@@ -26,6 +27,9 @@ VERSIONS = (
             "output_tokens",
             "reasoning_tokens",
             "cache_hit_rates",
+            # Of days that were rolled up before there were charges the sums of these are 0, and that is right.
+            "charges",
+            "charge_cost",
         ),
         grains=(
             "user",

@@ -50,7 +50,7 @@ def of_hundred(share: Decimal, places: int = 1) -> str:
 
 
 def has_no_price(sums: Sums) -> bool:
-    return bool(sums.calls) and sums.unpriced_calls == sums.calls
+    return bool(sums.calls) and sums.unpriced_calls == sums.calls and not sums.charges
 
 
 def cost(sums: Sums) -> str:

@@ -1,4 +1,4 @@
-"""What is summed: each measure, how one call counts towards it, and where aggregates keep its sum."""
+"""What is summed: each measure, how a row of the log counts towards it, and where aggregates keep its sum."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from aggregates.domain.money import EXACT
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A sum over calls.
+    """A sum over calls and charges.
 
-    `of_call` is the SQL expression over a row of the log that one call adds (never NULL),
+    `of_call` is the SQL expression over a row of the log that it adds (never NULL),
     `column` the aggregates' column that holds its sum, `is_decimal` whether sums are Decimal and not int.
     """
 
@@ -24,7 +24,7 @@ class Measure:
 
 
 MEASURES = (
-    Measure("calls", "1", "total_calls"),
+    Measure("calls", "CASE WHEN kind = 'call' THEN 1 ELSE 0 END", "total_calls"),
     Measure("errors", "CASE WHEN status = 'error' THEN 1 ELSE 0 END", "total_errors"),
     Measure("unpriced_calls", "CASE WHEN cost IS NULL THEN 1 ELSE 0 END", "total_unpriced_calls"),
     Measure("cost", "COALESCE(cost, 0)", "total_cost", is_decimal=True),
@@ -34,6 +34,9 @@ MEASURES = (
     Measure("output_tokens", "output_tokens", "total_output_tokens"),
     Measure("reasoning_tokens", "reasoning_tokens", "total_reasoning_tokens"),
     Measure("cache_hit_rates", "cache_hit_rate", "total_cache_hit_rate", is_decimal=True),
+    # A charge adds to the cost and to these, and nothing to any other: it has no tokens, a cost, and no error.
+    Measure("charges", "CASE WHEN kind = 'charge' THEN 1 ELSE 0 END", "total_charges"),
+    Measure("charge_cost", "CASE WHEN kind = 'charge' THEN cost ELSE 0 END", "total_charge_cost", is_decimal=True),
 )
 
 # What groups can be ranked by, and the measures that are added up for that.
@@ -60,7 +63,10 @@ _EACH = attrgetter(*(measure.name for measure in MEASURES))
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The exact sum of every measure over some calls, one field per entry of MEASURES; cost in US dollars."""
+    """The exact sum of every measure over some rows of the log, one field per entry of MEASURES; costs in US dollars.
+
+    `cost` is that of calls and charges, `charge_cost` the part of it that charges have.
+    """
 
     calls: int = 0
     errors: int = 0
@@ -72,6 +78,8 @@ class Sums:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cache_hit_rates: Decimal = Decimal(0)
+    charges: int = 0
+    charge_cost: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, parts: Iterable["Sums"]) -> "Sums":
@@ -82,6 +90,16 @@ class Sums:
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums.of((self, other))
+
+    @property
+    def rows(self) -> int:
+        """Calls and charges: 0 where nothing was recorded."""
+        return self.calls + self.charges
+
+    @property
+    def call_cost(self) -> Decimal:
+        """What the calls cost: the cost without that of charges."""
+        return EXACT.subtract(self.cost, self.charge_cost)
 
     @property
     def cache_hit_rate(self) -> Decimal:

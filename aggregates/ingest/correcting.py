@@ -1,4 +1,4 @@
-"""Correcting calls that were recorded: deleting them, or giving them another cost."""
+"""Correcting what was recorded: deleting calls and charges, or giving calls another cost."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
@@ -12,6 +12,7 @@ from psycopg import sql
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
+from aggregates.domain.calls import CALL
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
 from aggregates.ingest.day_locks import Calendar, calendar_of, kept_through, lock_days, lock_zone, mark_stale
@@ -33,6 +34,7 @@ class Criteria:
     request_ids: tuple[str, ...] = ()
     status: str | None = None
     cost_source: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,19 @@ Correction = Delete | Unprice | Prices
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a correction does to the calls of a month: how many, and what they cost before and after, in US dollars."""
+    """What a correction does to the calls of a month, and to its charges, which only deleting changes: how many, and
+    what they cost before and after, in US dollars."""
 
     calls: int = 0
     before: Decimal = Decimal(0)
     after: Decimal = Decimal(0)
     unpriced_before: int = 0
     unpriced_after: int = 0
+    charges: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.calls + self.charges
 
     def __add__(self, other: "Change") -> "Change":
         with localcontext(EXACT):
@@ -110,7 +118,7 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         changes = _changes(organization, criteria, correction, calendar, apply_to=touched)
         earliest = {calendar.date(number): instant for number, instant, _ in changes}
         deletes = isinstance(correction, Delete)
-        removed = {calendar.date(number): change.calls for number, _, change in changes if deletes}
+        removed = {calendar.date(number): change.rows for number, _, change in changes if deletes}
         mark_stale(organization, earliest, removed)
         done = _by_month(calendar, changes)
         done.kept = tuple(day for number in found if (day := calendar.date(number)) in kept)
@@ -151,16 +159,20 @@ def _changes(
     if apply_to is not None:
         where += sql.SQL(" AND {} = ANY({})").format(day, apply_to)
     if not isinstance(correction, Delete):
-        where += sql.SQL(" AND (cost, cost_source) IS DISTINCT FROM ({}, {})").format(after, source)
+        changed = sql.SQL(" AND kind = {} AND (cost, cost_source) IS DISTINCT FROM ({}, {})")
+        where += changed.format(CALL, after, source)
     statement = sql.SQL("""
-        WITH chosen AS (SELECT id, timestamp, cost, {after} AS after, {source} AS source FROM {log} WHERE {where})
-        {done}
-        SELECT {day}, min(timestamp), count(*), COALESCE(sum(cost), 0), COALESCE(sum(after), 0),
-               count(*) FILTER (WHERE cost IS NULL), count(*) FILTER (WHERE after IS NULL)
+        WITH chosen AS (
+            SELECT id, timestamp, kind, cost, {after} AS after, {source} AS source FROM {log} WHERE {where}
+        ) {done}
+        SELECT {day}, min(timestamp), count(*) FILTER (WHERE kind = {call}), COALESCE(sum(cost), 0),
+               COALESCE(sum(after), 0), count(*) FILTER (WHERE cost IS NULL),
+               count(*) FILTER (WHERE after IS NULL AND kind = {call}), count(*) FILTER (WHERE kind <> {call})
         FROM chosen GROUP BY 1 ORDER BY 1
     """).format(
         after=after,
         source=source,
+        call=CALL,
         log=sql.Identifier(TABLE),
         where=where,
         done=sql.SQL("") if apply_to is None else _done(organization, correction),
@@ -206,7 +218,7 @@ def condition(organization: Organization, criteria: Criteria, calendar: Calendar
         )
     ]
     equal: list[tuple[str, str | None]] = [(BY_NAME[name].column, value) for name, value in criteria.filters]
-    equal += [("status", criteria.status), ("cost_source", criteria.cost_source)]
+    equal += [("status", criteria.status), ("cost_source", criteria.cost_source), ("kind", criteria.kind)]
     parts += [sql.SQL("{} = {}").format(sql.Identifier(name), str(value)) for name, value in equal if value is not None]
     if criteria.request_ids:
         parts.append(sql.SQL("request_id = ANY({})").format([*criteria.request_ids]))

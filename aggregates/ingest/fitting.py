@@ -7,7 +7,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
-from aggregates.domain.calls import MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
+from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
 
 TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project", "billed_as")
 DIGEST = 8  # bytes
@@ -31,13 +31,13 @@ def fitting_call(fields: Mapping[str, object], misfits: list[Misfit], request_id
 
     `request_id` stands in where the one among the fields cannot be kept.
     """
-    call = _fitted(_with_persons(fields), misfits)
+    call = _fitted({**_with_persons(fields), "kind": CALL}, misfits)  # what clients report by themselves is no charge
     return call if call.request_id else call._replace(request_id=request_id)
 
 
 def fitting_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields, those that would not fit shortened or left out; what every call needs stays as it is."""
-    fitting = _with_persons(fields)
+    fitting = {**_with_persons(fields), "kind": CALL}
     with suppress(InvalidCall):
         _fitted(fitting, [])
     return fitting

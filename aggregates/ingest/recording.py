@@ -14,7 +14,7 @@ from psycopg import sql
 
 from aggregates.db.partitions import ensure_partitions
 from aggregates.domain import days
-from aggregates.domain.calls import EPOCH, Call
+from aggregates.domain.calls import CALL, EPOCH, Call
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
 from aggregates.ingest.existing import KEY, existing
@@ -46,11 +46,12 @@ COLUMNS = (
     "parent_span",
     "cache_write_1h_tokens",
     "billed_as",
+    "kind",
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
 TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
-    *("bool", "text", "int8", "text", "bool"),
+    *("bool", "text", "int8", "text", "text", "bool"),
 )
 STAGED = (
     # Not made from the log: that would lock it, for as long as calls keep coming.
@@ -206,7 +207,7 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
         call.reasoning_tokens,
         call.latency_ms,
     )
-    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.billed_as)
+    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.billed_as, call.kind)
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
@@ -223,6 +224,8 @@ def _content_id(call: Call, what: tuple[object, ...]) -> str:
     content = (*what, call.cost, NOT_PRICED if call.cost is None else REPORTED, call.cache_hit_rate)
     if call.cache_write_1h_tokens:  # so that calls without any keep the ids that they had before these were known
         content = (*content, call.cache_write_1h_tokens)
+    if call.kind != CALL:  # nor do those of calls change as there are charges
+        content = (*content, call.kind)
     joined = "\0".join(map(str, content))  # no text holds a NUL, so different contents are joined differently
     return f"{_time(call)}-{blake2b(joined.encode(), digest_size=12).hexdigest()}"
 

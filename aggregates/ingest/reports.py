@@ -312,7 +312,7 @@ def _in_log(
     statement = sql.SQL("""
         SELECT request_id, timestamp, provisional, parent_span, coalesce(latency_ms, 0), {fields}
         FROM {log} WHERE organization_id = %(organization)s AND timestamp BETWEEN %(first)s AND %(last)s
-            AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
+            AND kind = 'call' AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
     """).format(fields=sql.SQL(", ").join(map(sql.Identifier, SEEN)), **TABLES)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
-from aggregates.domain.calls import FIELDS, Call
+from aggregates.domain.calls import CALL, FIELDS, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization, UsageLog
@@ -96,13 +96,14 @@ def _changed(
     pricer = Pricer(organization)
     statement = sql.SQL(
         "SELECT id, width_bucket(timestamp, {bounds}::timestamptz[]), cost_source, {fields} "
-        "FROM {log} WHERE {where} AND cost_source = ANY({sources})"
+        "FROM {log} WHERE {where} AND cost_source = ANY({sources}) AND kind = {call}"
     ).format(
         bounds=calendar.bounds,
         fields=sql.SQL(", ").join(map(sql.Identifier, FIELDS)),
         log=sql.Identifier(UsageLog._meta.db_table),
         where=condition(organization, criteria, calendar),
         sources=[str(source) for source in sources],
+        call=sql.Literal(CALL),
     )
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement.as_string(cursor.connection))

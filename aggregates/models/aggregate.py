@@ -1,12 +1,13 @@
 """Daily aggregates, and the state of each day: sealed, rolled, stale."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Now, NullIf
 from django.db.models.lookups import Exact, GreaterThan
 
 from aggregates.domain.dimensions import DIMENSIONS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Totals(models.Model):
-    """The sums of all measures over some calls; aggregates.domain.measures says how each comes from the log."""
+    """The sums of all measures over some calls and charges; aggregates.domain.measures says how each is made."""
 
     total_calls = models.BigIntegerField("calls")
     total_errors = models.BigIntegerField("errors")
@@ -31,10 +32,20 @@ class Totals(models.Model):
     total_output_tokens = models.BigIntegerField("output tokens")
     total_reasoning_tokens = models.BigIntegerField("reasoning tokens")
     total_cache_hit_rate = models.DecimalField("sum of cache hit rates", max_digits=28, decimal_places=8)
+    total_charges = models.BigIntegerField("charges", db_default=0)
+    total_charge_cost = models.DecimalField(
+        "cost of charges (USD)", max_digits=36, decimal_places=12, db_default=Decimal(0)
+    )
 
     class Meta:
         abstract = True
-        constraints = [models.CheckConstraint(condition=models.Q(total_calls__gt=0), name="%(class)s_has_calls")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(total_calls__gte=0, total_charges__gte=0)
+                & (models.Q(total_calls__gt=0) | models.Q(total_charges__gt=0)),
+                name="%(class)s_has_rows",
+            )
+        ]
 
 
 class DailyAggregate(Totals):
@@ -42,10 +53,10 @@ class DailyAggregate(Totals):
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")
     date = models.DateField(db_index=True)
-    # For people who read the table; reports divide the sums themselves.
+    # For people who read the table; reports divide the sums themselves. A day without calls has none.
     avg_cache_hit_rate = models.GeneratedField(
-        expression=models.F("total_cache_hit_rate") / models.F("total_calls"),
-        output_field=models.DecimalField(max_digits=17, decimal_places=16),
+        expression=models.F("total_cache_hit_rate") / NullIf(models.F("total_calls"), 0),
+        output_field=models.DecimalField(max_digits=17, decimal_places=16, null=True),
         db_persist=True,
     )
 
@@ -109,6 +120,8 @@ class BreakdownChunk(models.Model):
     total_output_tokens = _counts()
     total_reasoning_tokens = _counts()
     total_cache_hit_rate = _decimals(max_digits=28, decimal_places=8)
+    total_charges = _counts()
+    total_charge_cost = _decimals(max_digits=36, decimal_places=12)
 
     class Meta:
         constraints = [
@@ -134,7 +147,7 @@ class BreakdownChunk(models.Model):
 class Breakdown(Totals):
     """A group of a BreakdownChunk as a row, to look at; dimensions that are not of the grain are ''.
 
-    Views, made by migration 0017.
+    Views, made by migration 0021.
     """
 
     id = models.TextField(primary_key=True)
@@ -362,8 +375,8 @@ class UsageDay(models.Model):
 class StaleDay(models.Model):
     """A mark: calls of a day were recorded, changed or deleted before the instant through which it was sealed.
 
-    Only ever appended, and deleted by rolling. `removed` is how many calls were taken out: by so many, at most, the
-    day's calls may become fewer when it is rolled up again.
+    Only ever appended, and deleted by rolling. `removed` is how many calls and charges were taken out: by so many, at
+    most, those of the day may become fewer when it is rolled up again.
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, db_index=False, related_name="+")

@@ -1,21 +1,27 @@
-"""The usage log: one row a call."""
+"""The usage log: one row a call, or a charge."""
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
 
-from aggregates.domain.calls import MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
+from aggregates.domain.calls import CALL, CHARGE, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
 from aggregates.models.organization import Organization
 
 TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
-COUNTS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "latency_ms")
+TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+COUNTS = (*TOKENS, "latency_ms")
 
 SPAN = "^[0-9a-f]{32}-[0-9a-f]{16}$"  # trace and span
 
 
 def octets(column: str) -> models.Func:
     return models.Func(F(column), function="octet_length", output_field=models.IntegerField())
+
+
+class RowKind(models.TextChoices):
+    CALL = CALL, "Call"
+    CHARGE = CHARGE, "Charge"
 
 
 class Status(models.TextChoices):
@@ -32,8 +38,9 @@ class CostSource(models.TextChoices):
 
 
 class UsageLog(models.Model):
-    """One call to a model. Written by aggregates.ingest alone, which keeps the marks of its days.
+    """One call to a model; or a charge, which adds a cost and counts as no call.
 
+    Written by aggregates.ingest alone, which keeps the marks of its days.
     In the database the table is partitioned by month of `timestamp` (migration 0002); uniqueness of
     (organization, request_id) holds within a month's partition. Unknown text is '', an unknown cost NULL.
     """
@@ -72,6 +79,11 @@ class UsageLog(models.Model):
         help_text="The rate, where it is not the plain one: a service tier, a speed, "
         "or what was billed besides tokens.",
     )
+    kind = models.TextField(
+        choices=RowKind,
+        db_default=CALL,
+        help_text="A charge (a credit, a refund, a seat, a fee) is no call: it adds its cost, which may be negative.",
+    )
     parent_span = models.TextField(blank=True, db_default="", help_text="The span around the one that reported it.")
     received_at = models.DateTimeField(db_default=Now())
 
@@ -85,7 +97,9 @@ class UsageLog(models.Model):
             models.CheckConstraint(
                 condition=Q(LessThanOrEqual(octets("billed_as"), MAX_TEXT_BYTES)), name="usage_log_rate_short"
             ),
-            models.CheckConstraint(condition=~Q(request_id="") & ~Q(model=""), name="usage_log_texts_given"),
+            models.CheckConstraint(
+                condition=~Q(request_id="") & (~Q(model="") | Q(kind=RowKind.CHARGE)), name="usage_log_texts_given"
+            ),
             models.CheckConstraint(
                 condition=Q(*((f"{column}__range", (0, MAX_COUNT)) for column in COUNTS)),
                 name="usage_log_counts_in_range",
@@ -107,11 +121,23 @@ class UsageLog(models.Model):
                 # A comparison with NULL is not false, and a CHECK lets pass all that is not.
                 | Q(
                     cost__isnull=False,
-                    cost__gte=0,
+                    cost__gt=-MAX_COST,
                     cost__lt=MAX_COST,
                     cost_source__in=[source for source in CostSource.values if source != CostSource.NONE],
                 ),
                 name="usage_log_cost_with_source",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=RowKind.CALL) & (Q(cost=None) | Q(cost__gte=0))
+                | Q(
+                    **dict.fromkeys((*TOKENS, "cache_hit_rate"), 0),
+                    kind=RowKind.CHARGE,
+                    cost__isnull=False,
+                    cost_source=CostSource.REPORTED,
+                    latency_ms=None,
+                    status=Status.OK,
+                ),
+                name="usage_log_charge_is_cost",
             ),
             models.CheckConstraint(condition=Q(cache_hit_rate__range=(0, 1)), name="usage_log_cache_hit_rate_share"),
             models.CheckConstraint(

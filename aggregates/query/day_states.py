@@ -37,7 +37,8 @@ def _days(states: Composed) -> str:
     return text(
         SQL(
             """
-            SELECT date, {instants}, is_marked, COALESCE(total_calls, 0), is_kept, rolled_through = ends_at, contents
+            SELECT date, {instants}, is_marked, COALESCE(total_calls + total_charges, 0), is_kept,
+                   rolled_through = ends_at, contents
             FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
             WHERE organization_id = %s AND date BETWEEN %s AND %s
             """

@@ -38,9 +38,9 @@ class DisplayMeasure:
 
 
 def cost_per_call(sums: Sums) -> Decimal | None:
-    """Give US dollars a call, over the calls that have a price; None if none has."""
+    """Give US dollars a call, over the calls that have a price, and without charges; None if none has."""
     priced = sums.calls - sums.unpriced_calls
-    return EXACT.divide(sums.cost, Decimal(priced)) if priced else None
+    return EXACT.divide(sums.call_cost, Decimal(priced)) if priced else None
 
 
 def cache_share(sums: Sums) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""The calls behind a query: a page of them at a time, newest first, by the index on organization and timestamp."""
+"""The calls and charges behind a query: a page at a time, newest first, by the index on organization and timestamp."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -34,10 +34,11 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("", "All", SQL(""), lambda sums: sums.calls),
-        Kind("ok", "OK", SQL(" AND status = 'ok'"), lambda sums: sums.calls - sums.errors),
+        Kind("", "All", SQL(""), lambda sums: sums.rows),
+        Kind("ok", "OK", SQL(" AND status = 'ok' AND kind = 'call'"), lambda sums: sums.calls - sums.errors),
         Kind("error", "Errors", SQL(" AND status = 'error'"), lambda sums: sums.errors),
         Kind("unpriced", "No price", SQL(" AND cost IS NULL"), lambda sums: sums.unpriced_calls),
+        Kind("charge", "Charges", SQL(" AND kind = 'charge'"), lambda sums: sums.charges),
     )
 }
 

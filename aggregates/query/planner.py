@@ -20,8 +20,9 @@ MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
 class DayState:
     """What is known of a day on which calls were recorded.
 
-    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many. Those
-    of a kept day hold them though it may be stale, and nothing else does; `whole` says that there are no others of it.
+    Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many, with
+    charges. Those of a kept day hold them though it may be stale, and nothing else does; `whole` says that there are no
+    others of it.
     `contents` is which measures and grains the aggregates have.
     """
 

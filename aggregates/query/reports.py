@@ -16,6 +16,7 @@ from aggregates.query.usage_query import Bucket
 # The sum of the calls' own rates means nothing to a reader; their mean does.
 SUMMED = tuple(measure.name for measure in MEASURES if measure.name != "cache_hit_rates")
 COLUMNS = (*SUMMED, "cache_hit_rate", "avg_cache_hit_rate")
+COSTS = ("cost", "charge_cost")
 NOT_KNOWN = "not known"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begins so for a formula
 
@@ -121,7 +122,8 @@ def start_of(answer: Answer, row: Row) -> str:
 
 
 def measured(sums: Sums) -> dict[str, int | str]:
-    return {name: exact(getattr(sums, name)) for name in COLUMNS} | {"cost": exact(money.stored(sums.cost))}
+    costs = {name: exact(money.stored(getattr(sums, name))) for name in COSTS}
+    return {name: exact(getattr(sums, name)) for name in COLUMNS} | costs
 
 
 def measured_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:

@@ -116,10 +116,10 @@ def clear(day: date, organizations: list[int]) -> None:
             cursor.execute(deletion.as_string(), [day, organizations])
 
 
-def calls_summed() -> dict[int, int]:
-    """How many calls of each organization were summed."""
+def rows_summed() -> dict[int, int]:
+    """How many calls and charges of each organization were summed."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT organization_id, sum(total_calls)::bigint FROM summed_day GROUP BY 1")
+        cursor.execute("SELECT organization_id, sum(total_calls + total_charges)::bigint FROM summed_day GROUP BY 1")
         return dict(cursor.fetchall())
 
 

@@ -209,7 +209,7 @@ class _Work:
     afresh: bool
     whole: bool  # it reaches the day's end
     marks: list[int]
-    before: int  # calls that its sums are of, where these are to be replaced
+    before: int  # calls and charges that its sums are of, where these are to be replaced
 
 
 def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
@@ -244,7 +244,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
 def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
     statement = sql.SQL("""
         SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at, {kept}, contents,
-               array_remove(array_agg(mark.id), NULL), COALESCE(max(total_calls), 0)
+               array_remove(array_agg(mark.id), NULL), COALESCE(max(total_calls + total_charges), 0)
         FROM {days} AS day
         LEFT JOIN {marks} AS mark USING (organization_id, date)
         LEFT JOIN {sums} AS sums USING (organization_id, date)
@@ -268,20 +268,20 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
 
 
 def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
-    """The organizations whose sums would be replaced by those of fewer calls, though no mark says that so many were
-    taken out.
+    """The organizations whose sums would be replaced by those of fewer calls and charges, though no mark says that so
+    many were taken out.
 
     The marks are read after the log was: whatever was taken out before that has left its mark by then.
     """
     replaced = {pk: work.before for pk, work in works.items() if work.before}
     if not replaced:
         return []
-    calls = day_sums.calls_summed()
-    if all(calls.get(pk, 0) >= before for pk, before in replaced.items()):
+    rows = day_sums.rows_summed()
+    if all(rows.get(pk, 0) >= before for pk, before in replaced.items()):
         return []
     marks = StaleDay.objects.filter(organization__in=replaced, date=day).order_by().values("organization")
     removed = dict(marks.values_list("organization").annotate(Sum("removed")))
-    return [pk for pk, before in replaced.items() if calls.get(pk, 0) + removed.get(pk, 0) < before]
+    return [pk for pk, before in replaced.items() if rows.get(pk, 0) + removed.get(pk, 0) < before]
 
 
 def _finish(day: date, works: Mapping[int, _Work]) -> None:

@@ -165,9 +165,9 @@ def hidden_inputs(selection: Selection, *, controlled: bool) -> dict[str, list[t
 
 
 @register.filter
-def plain(number: Decimal) -> str:
-    """For an attribute: two decimals, a point, no separators."""
-    return f"{number:.2f}"
+def bar(share: Decimal) -> str:
+    """The length of a bar for a share in percent: none below 0, as where credits are, and not beyond the whole."""
+    return f"{min(max(share, Decimal(0)), Decimal(100)):.2f}"
 
 
 @register.simple_tag

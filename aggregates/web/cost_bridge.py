@@ -33,12 +33,12 @@ RatesOf = Callable[[str, str], Rates | None]
 
 # In the order in which before is turned into now.
 CHAIN = ("volume", "mix", "tokens", "cache", "price")
-STEPS = (*CHAIN, "new", "gone", "priced")
+STEPS = (*CHAIN, "new", "gone", "priced", "charges")
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """From `before` to `now`: for every operation with calls in either, the US dollars of each of STEPS."""
+    """From `before` to `now`: for every operation with calls or charges in either, the US dollars of each of STEPS."""
 
     before: Sums
     now: Sums
@@ -58,7 +58,7 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The calls of one group then and now."""
+    """The calls of one group then and now; and its charges, which are a step of their own."""
 
     group: CostGroup
     before: Sums
@@ -81,34 +81,41 @@ def bridge(before: CostGroups, now: CostGroups, rates: RatesOf) -> Bridge:
     pairs: dict[str, list[Pair]] = {}
     for group in sorted({*before, *now}):
         pairs.setdefault(group.operation, []).append(Pair(group, before.get(group, NOTHING), now.get(group, NOTHING)))
-    steps = {operation: _steps(of_operation, rates) for operation, of_operation in pairs.items()}
+    steps = {
+        operation: _steps_of_calls(of_operation, rates) | {"charges": _change_of_charges(of_operation)}
+        for operation, of_operation in pairs.items()
+    }
     return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
 
 
-def _steps(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
-    """Take the steps of one operation."""
+def _change_of_charges(pairs: Iterable[Pair]) -> Decimal:
+    return total(EXACT.subtract(pair.now.charge_cost, pair.before.charge_cost) for pair in pairs)
+
+
+def _steps_of_calls(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
+    """Take the steps of one operation, as if there were no charges."""
     steps = dict.fromkeys(STEPS, ZERO)
     if not any(pair.before.calls for pair in pairs):
-        return steps | {"new": total(pair.now.cost for pair in pairs)}
+        return steps | {"new": total(pair.now.call_cost for pair in pairs)}
     if not any(pair.now.calls for pair in pairs):
-        return steps | {"gone": total(pair.before.cost.copy_negate() for pair in pairs)}
+        return steps | {"gone": total(pair.before.call_cost.copy_negate() for pair in pairs)}
     comparable = [pair for pair in pairs if pair.is_comparable]
     others = [pair for pair in pairs if not pair.is_comparable]
-    levels = [total(pair.before.cost for pair in comparable), *map(_rounded, _levels(comparable, rates))]
-    levels.append(total(pair.now.cost for pair in comparable))
+    levels = [total(pair.before.call_cost for pair in comparable), *map(_rounded, _levels(comparable, rates))]
+    levels.append(total(pair.now.call_cost for pair in comparable))
     for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):
         steps[name] = EXACT.subtract(after, level)
-    steps["priced"] = total(EXACT.subtract(pair.now.cost, pair.before.cost) for pair in others)
+    steps["priced"] = total(EXACT.subtract(pair.now.call_cost, pair.before.call_cost) for pair in others)
     return steps
 
 
 def _levels(pairs: list[Pair], rates: RatesOf) -> Iterator[Fraction]:
     """Compute what the operation would cost after each link of the chain but the last."""
     calls_before, calls_now = (sum(map(priced, sums)) for sums in ([p.before for p in pairs], [p.now for p in pairs]))
-    cost = sum((Fraction(pair.before.cost) for pair in pairs), NONE)
+    cost = sum((Fraction(pair.before.call_cost) for pair in pairs), NONE)
     yield cost * calls_now / calls_before if calls_before else NONE
     staying = [(pair, _per_call(pair.before)) for pair in pairs if priced(pair.before) and priced(pair.now)]
-    arrived = sum((Fraction(pair.now.cost) for pair in pairs if not priced(pair.before)), NONE)
+    arrived = sum((Fraction(pair.now.call_cost) for pair in pairs if not priced(pair.before)), NONE)
     yield arrived + sum((each * priced(pair.now) for pair, each in staying), NONE)
     factors = [
         (each * priced(pair.now), _factors(pair, rates(pair.group.provider, pair.group.model)))
@@ -165,7 +172,7 @@ def priced(sums: Sums) -> int:
 
 
 def _per_call(sums: Sums) -> Fraction:
-    return Fraction(sums.cost) / priced(sums)
+    return Fraction(sums.call_cost) / priced(sums)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

@@ -8,12 +8,14 @@ from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.reading import MAX_LIMIT
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
-from aggregates.query.reports import COLUMNS
+from aggregates.query.reports import COLUMNS, COSTS
 from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
+MONEY: Schema = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]+$"}  # below 0 where more was given back than paid
 MEASURED: Schema = {
-    name: {"oneOf": [DECIMAL if name == "cost" or "rate" in name else NUMBER, {"type": "null"}]} for name in COLUMNS
+    name: {"oneOf": [MONEY if name in COSTS else DECIMAL if "rate" in name else NUMBER, {"type": "null"}]}
+    for name in COLUMNS
 }
 ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},

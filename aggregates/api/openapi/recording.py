@@ -2,7 +2,7 @@
 
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, Schema, refusal
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
-from aggregates.domain.calls import FIELDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
+from aggregates.domain.calls import FIELDS, KINDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
 
 TEXT: Schema = {"type": ["string", "null"], "maxLength": MAX_TEXT_BYTES}
 COUNT: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_COUNT}
@@ -13,7 +13,7 @@ FIELD_SCHEMAS: dict[str, Schema] = {
         "description": "When the call was made: ISO 8601, UTC if it names no zone; or epoch seconds or milliseconds. "
         "From the year 2000 on, and at most a day ahead. Send the same one when you send a call again.",
     },
-    "model": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES, "description": "Which model was called."},
+    "model": TEXT | {"description": "Which model was called; a charge need not have one."},
     "request_id": TEXT
     | {"description": "The call's own id: the same one in the same month (UTC) is the same call, and counts once."},
     "operation": TEXT | {"description": "What the application was doing."},
@@ -32,21 +32,30 @@ FIELD_SCHEMAS: dict[str, Schema] = {
     "reasoning_tokens": COUNT | {"description": "Output tokens spent on reasoning."},
     "cost": {
         "type": ["number", "string", "null"],
-        "minimum": 0,
+        "exclusiveMinimum": -MAX_COST,
         "exclusiveMaximum": MAX_COST,
         "description": "US dollars, kept with 12 decimals and exactly as written; leave it out where it is not known, "
-        "and it is computed from the tokens, if the model has a price.",
+        "and it is computed from the tokens, if the model has a price. Only a charge may cost less than 0.",
     },
     "billed_as": TEXT
     | {
         "description": "The rate, where it is not the plain one: a service tier (batch, flex, priority), a speed, "
         "or what was billed besides tokens. Without a cost such a call has no price."
     },
+    "kind": {
+        "enum": [*KINDS, None],
+        "description": "A charge (a credit, a refund, a seat, a fee) adds its cost and counts as no call: it has "
+        "neither tokens nor a latency. What has a cost below 0 and no tokens is one unless it says otherwise.",
+    },
 }
 CALL: Schema = {
     "type": "object",
-    "description": 'One request to a model. null and "" mean the same as leaving a field out.',
-    "required": list(REQUIRED),
+    "description": 'One request to a model, or a charge. null and "" mean the same as leaving a field out.',
+    "required": ["timestamp"],
+    "anyOf": [
+        {"title": "A call", "required": list(REQUIRED)},
+        {"title": "A charge", "required": ["timestamp", "cost"]},
+    ],
     "additionalProperties": False,
     "properties": {name: FIELD_SCHEMAS[name] for name in FIELDS},
 }

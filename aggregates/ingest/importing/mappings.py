@@ -96,11 +96,13 @@ class Columns:
         for column in used:
             if column not in columns:
                 raise MappingError(f"there is no column {quoted(column)}; the columns are: {named}")
+        told = {*paths, *mapping.values}
         for name in REQUIRED:
-            if name not in paths and name not in mapping.values:
+            if name not in told and (name != "model" or "kind" not in told):  # a charge needs no model
+                others = " or --set model=NAME, or that all rows are charges with --set kind=charge"
                 raise MappingError(
                     f"no column is called {name}: say which it is with --map {name}=COLUMN"
-                    f"{' or --set model=NAME' if name == 'model' else ''}; the columns are: {named}"
+                    f"{others if name == 'model' else ''}; the columns are: {named}"
                 )
         self._indexes = [(name, [columns.index(term) for term in terms]) for name, terms in self._sources]
         self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None

@@ -1,4 +1,4 @@
-"""`manage.py correct_usage`: delete calls that should not be in the log, or give them another cost."""
+"""`manage.py correct_usage`: delete calls and charges that should not be in the log, or give calls another cost."""
 
 from argparse import ArgumentTypeError
 from decimal import Decimal, InvalidOperation
@@ -22,7 +22,7 @@ from aggregates.ingest.correcting import (
     preview,
 )
 from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
-from aggregates.models.log import CostSource, Status
+from aggregates.models.log import CostSource, RowKind, Status
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES
 from aggregates.pricing.rates import Prices
 from aggregates.query.reports import aligned
@@ -45,7 +45,7 @@ def price(text: str) -> tuple[str, Decimal]:
 
 
 class Command(BaseCommand):
-    help = "Delete calls, or change their cost: shows what would change by month, and does it with --apply."
+    help = "Delete calls and charges, or change what calls cost: shows what would change by month; --apply does it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", metavar="SLUG", required=True)
@@ -65,7 +65,8 @@ class Command(BaseCommand):
         chosen.add_argument("--request-id", metavar="ID", nargs="+", action="extend", default=[])
         chosen.add_argument("--status", choices=Status.values)
         chosen.add_argument("--cost-source", choices=CostSource.values, help="where their cost comes from now")
-        chosen.add_argument("--all", action="store_true", help="every call of the organization")
+        chosen.add_argument("--kind", choices=RowKind.values, help="calls or charges only")
+        chosen.add_argument("--all", action="store_true", help="every call and charge of the organization")
         what = parser.add_argument_group("what to do with them").add_mutually_exclusive_group(required=True)
         what.add_argument("--delete", action="store_true", help="take them out of the log")
         what.add_argument("--unprice", action="store_true", help="forget what they cost")
@@ -98,7 +99,7 @@ class Command(BaseCommand):
             self.stdout.write("No call would change." if not options["apply"] else "No call was changed.")
             return
         self.stdout.write(as_table(done))
-        calls = plural(done.total.calls, "call")
+        calls = in_words(done.total)
         verb = "deleted" if isinstance(correction, Delete) else "given another cost"
         if options["apply"]:
             self.stdout.write(f"\n{calls} {verb}. Pages are right from now on; the days are soon rolled up again.")
@@ -116,7 +117,9 @@ def criteria_of(filters: list[tuple[str, str]], request_id: list[str], **options
     first, last = options["first"], options["last"]
     if first and last and first > last:
         raise CommandError(f"The span ends before it begins: {first} is after {last}.")
-    return Criteria(first, last, tuple(filters), tuple(request_id), options["status"], options["cost_source"])
+    return Criteria(
+        first, last, tuple(filters), tuple(request_id), options["status"], options["cost_source"], options["kind"]
+    )
 
 
 def correction_of(delete: bool, unprice: bool, price: list[tuple[str, Decimal]] | None, **options: Any) -> Correction:
@@ -132,12 +135,22 @@ def correction_of(delete: bool, unprice: bool, price: list[tuple[str, Decimal]] 
 
 
 def as_table(corrected: Corrected) -> str:
-    lines = [["month", "calls", "cost before", "after", "change", "unpriced before", "after"]]
-    lines += [line(f"{month:%Y-%m}", change) for month, change in sorted(corrected.months.items())]
-    return aligned([*lines, line("total", corrected.total)], left=1)
+    has_charges = bool(corrected.total.charges)
+    counted = ["calls", "charges"] if has_charges else ["calls"]
+    lines = [["month", *counted, "cost before", "after", "change", "unpriced before", "after"]]
+    lines += [line(f"{month:%Y-%m}", change, has_charges) for month, change in sorted(corrected.months.items())]
+    return aligned([*lines, line("total", corrected.total, has_charges)], left=1)
 
 
-def line(name: str, change: Change) -> list[str]:
+def in_words(change: Change) -> str:
+    if not change.charges:
+        return plural(change.calls, "call")
+    charges = plural(change.charges, "charge")
+    return f"{plural(change.calls, 'call')} and {charges}" if change.calls else charges
+
+
+def line(name: str, change: Change, has_charges: bool) -> list[str]:
     before, after = money.stored(change.before), money.stored(change.after)
     costs = [f"{before:,f}", f"{after:,f}", f"{after - before:+,f}"]
-    return [name, f"{change.calls:,}", *costs, f"{change.unpriced_before:,}", f"{change.unpriced_after:,}"]
+    counted = [f"{change.calls:,}", f"{change.charges:,}"] if has_charges else [f"{change.calls:,}"]
+    return [name, *counted, *costs, f"{change.unpriced_before:,}", f"{change.unpriced_after:,}"]

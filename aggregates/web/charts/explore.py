@@ -16,7 +16,7 @@ from aggregates.query.usage_query import Bucket, UsageQuery
 from aggregates.web.charts import palette
 from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import NOTHING, Answers, Drawn, describe, values
-from aggregates.web.charts.figures import Series, Shape, figure_of
+from aggregates.web.charts.figures import Series, Shape, figure_of, text_of
 
 TOP = 8
 SHAPES = {BARS: Shape.BARS, LINES: Shape.LINES, CUMULATIVE: Shape.STACK, SHARE: Shape.BARS}
@@ -64,7 +64,7 @@ def _series(selection: Selection, answer: Answer, key: str | None, name: str, ro
     measure = selection.display
     unpriced: tuple[bool | None, ...] = ()
     if measure.unit is COST:  # and where that is not known
-        unpriced = values(answer, lambda sums: sums.unpriced_calls == sums.calls if sums.calls else None, key)
+        unpriced = values(answer, lambda sums: formats.has_no_price(sums) if sums.rows else None, key)
     whole = Sums.of(row.sums for row in answer.rows if row.key == key)
     return Series(
         name, role, values(answer, measure.of, key), key, unpriced, measure.of(whole), is_hidden=key in selection.hidden
@@ -79,7 +79,7 @@ def _as_drawn(one: Series, selection: Selection, series: tuple[Series, ...]) -> 
         wholes = [sum(filter(None, values)) for values in zip(*(each.values for each in series), strict=True)]
         shares = tuple(_percent(part or 0, whole) for part, whole in zip(one.values, wholes, strict=True))
         texts = [
-            f"{PERCENT.text(share)} · {text}"
+            f"{text_of(share, PERCENT)} · {text}"
             for share, text in zip(shares, one.texts(selection.display.unit), strict=True)
         ]
         return replace(one, values=shares, unpriced=(), own_texts=tuple(texts))
@@ -92,8 +92,10 @@ def _added_up(numbers: tuple[Any, ...]) -> tuple[Number, ...]:
     )
 
 
-def _percent(part: Number, whole: Number) -> Decimal:
-    """Give a share as it is drawn: 28 digits are more than a screen has."""
+def _percent(part: Number, whole: Number) -> Decimal | None:
+    """Give a share as it is drawn: 28 digits are more than a screen has. None of a whole below 0 has a share."""
+    if whole < 0:
+        return None
     return Decimal(part) * 100 / Decimal(whole) if whole else Decimal(0)
 
 

@@ -79,9 +79,10 @@ def text_of(value: Number | None, unit: Unit) -> str:
 def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, ghost: Series | None = None) -> Figure:
     """Draw series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
     columns = [tuple(filter(None, values)) for values in zip(*(one.values for one in series), strict=True)]
-    heights = [max(values, default=0) if shape == Shape.LINES else sum(values) for values in columns]
-    heights = heights or [0 for _ in axis.places]
-    highest = max([*heights, *(filter(None, ghost.values) if ghost else ())], default=0)
+    ranges = [_range(values, shape) for values in columns] or [(0, 0) for _ in axis.places]
+    heights: list[Number] = [top - bottom for bottom, top in ranges]
+    ends = [*(end for each in ranges for end in each), *(filter(None, ghost.values) if ghost else ())]
+    lowest, highest = min(ends, default=0), max(ends, default=0)
     draw = _stacked_area if shape == Shape.BARS and len(axis.places) > DENSE else DRAWN[shape]
     traces = [
         draw(axis, one) | _hover(axis, one, unit, heights, is_first=number == 0) for number, one in enumerate(series)
@@ -93,16 +94,24 @@ def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, gh
         "layout": {
             "meta": {"times": axis.times},
             "separators": separators(),
-            "barmode": "stack",
+            "barmode": "relative",  # what is below 0, as credits are, goes down from there
             "hovermode": "x unified",
             "dragmode": False,
             "showlegend": False,
             "autosize": True,
-            "margin": {"l": _room(unit, highest), "r": 20, "t": 8, "b": 44},
+            "margin": {"l": _room(unit, max(highest, -lowest)) + 7 * (lowest < 0), "r": 20, "t": 8, "b": 44},
             "xaxis": _time_axis(axis),
-            "yaxis": _value_axis(unit, highest),
+            "yaxis": _value_axis(unit, lowest, highest),
         },
     }
+
+
+def _range(values: Sequence[Number], shape: Shape) -> tuple[Number, Number]:
+    """Say from where to where the values of a bucket reach; 0 is between."""
+    if shape == Shape.LINES:
+        return min([0, *values]), max([0, *values])
+    below, above = ([value for value in values if (value > 0) == is_above] for is_above in (False, True))
+    return sum(below), sum(above)
 
 
 def _bars(axis: Axis, series: Series) -> Figure:
@@ -186,25 +195,26 @@ def separators() -> str:
     return locale.decimal + locale.group
 
 
-def _value_axis(unit: Unit, highest: Number) -> Figure:
+def _value_axis(unit: Unit, lowest: Number, highest: Number) -> Figure:
     before, after = unit.around()
-    axis = {
+    furthest = max(highest, -lowest)
+    axis: Figure = {
         "rangemode": "tozero",
         "fixedrange": True,
-        "zeroline": False,
+        "zeroline": lowest < 0,
         "nticks": 5,
         "tickprefix": before,
         "ticksuffix": after,
         "ticklabelstandoff": 6,
     }
-    if highest == 0:
+    if furthest == 0:
         return axis | {"range": [0, 1], "tickvals": [0]}
-    if highest >= 1000:
+    if furthest >= 1000:
         return axis | {"exponentformat": "B"}
-    steps = {"dtick": 1} if unit is COUNT and highest < 5 else {}
+    steps = {"dtick": 1} if unit is COUNT and furthest < 5 else {}
     if unit is PERCENT:
-        return axis | ({"range": [0, 100], "dtick": 25} if highest > 60 else {})
-    return axis | steps | {"tickformat": f",.{_decimals(unit, highest)}f"}
+        return axis | ({"range": [0, 100], "dtick": 25} if lowest == 0 and 60 < highest < 101 else {})
+    return axis | steps | {"tickformat": f",.{_decimals(unit, furthest)}f"}
 
 
 def _room(unit: Unit, highest: Number) -> int:

@@ -1,7 +1,8 @@
 """Usage in the columns of FOCUS 1.2, the FinOps Open Cost and Usage Specification (focus.finops.org).
 
-A row is a day's calls with the same provider, model, operation, user, subject and project, straight from the log. What
-FOCUS asks for and a log of calls does not know is empty: unit prices (a call has several), invoices, regions.
+A row is a day's calls with the same provider, model, operation, user, subject and project, straight from the log; its
+charges have rows of their own, what is paid (a purchase) and what is given back (a credit) apart. What FOCUS asks for
+and a log of calls does not know is empty: unit prices (a call has several), invoices, regions.
 """
 
 from collections.abc import Iterator
@@ -20,9 +21,17 @@ from aggregates.web.exports.streaming import Select, calls_within, stream
 KEYS = columns(dimension.column for dimension in DIMENSIONS)
 SUMS = listed(SQL("sum({}) AS {}").format(SQL(measure.of_call), Identifier(measure.name)) for measure in MEASURES)
 PROVIDER = "COALESCE(NULLIF(provider, ''), '(not set)')"
-TOKENS = "input_tokens + output_tokens"
+CATEGORY = "CASE WHEN kind = 'call' THEN 'Usage' WHEN cost < 0 THEN 'Credit' ELSE 'Purchase' END"  # of a row of the log
 # The names of tags, and where each is kept.
 TAGS = "'operation', NULLIF(operation, ''), 'user', NULLIF(user_id, ''), 'subject', NULLIF(subject_id, '')"
+
+
+def _by_category(usage: str, purchase: str = "NULL", credit: str = "NULL") -> str:
+    return f"CASE category WHEN 'Usage' THEN {usage} WHEN 'Purchase' THEN {purchase} ELSE {credit} END"
+
+
+TOKENS = "input_tokens + output_tokens"
+CHARGE = "'Charge' || COALESCE(': ' || NULLIF(subject_id, ''), ': ' || NULLIF(model, ''), '')"
 
 
 def _time(column: str) -> str:
@@ -38,14 +47,14 @@ COLUMNS = {
     "BillingCurrency": "'USD'",
     "BillingPeriodEnd": _time("month_end"),
     "BillingPeriodStart": _time("month_start"),
-    "ChargeCategory": "'Usage'",
+    "ChargeCategory": "category",
     "ChargeClass": "NULL",
-    "ChargeDescription": "'Calls to ' || model",
-    "ChargeFrequency": "'Usage-Based'",
+    "ChargeDescription": _by_category("'Calls to ' || model", CHARGE, CHARGE),
+    "ChargeFrequency": _by_category("'Usage-Based'", "'One-Time'", "'One-Time'"),
     "ChargePeriodEnd": _time("day_end"),
     "ChargePeriodStart": _time("day_start"),
-    "ConsumedQuantity": TOKENS,
-    "ConsumedUnit": "'Tokens'",
+    "ConsumedQuantity": _by_category(TOKENS),
+    "ConsumedUnit": _by_category("'Tokens'"),
     "ContractedCost": "cost",
     "ContractedUnitPrice": "NULL",
     "EffectiveCost": "cost",
@@ -55,8 +64,8 @@ COLUMNS = {
     "ListUnitPrice": "NULL",
     "PricingCategory": "'Standard'",
     "PricingCurrency": "'USD'",
-    "PricingQuantity": TOKENS,
-    "PricingUnit": "'Tokens'",
+    "PricingQuantity": _by_category(TOKENS, "charges"),
+    "PricingUnit": _by_category("'Tokens'", "'Charges'"),
     "ProviderName": PROVIDER,
     "PublisherName": PROVIDER,
     "RegionId": "NULL",
@@ -67,8 +76,8 @@ COLUMNS = {
     "ServiceCategory": "'AI and Machine Learning'",
     "ServiceName": f"{PROVIDER} || ' models'",
     "ServiceSubcategory": "'Generative AI'",
-    "SkuId": "model",
-    "SkuMeter": "'Tokens'",
+    "SkuId": "NULLIF(model, '')",
+    "SkuMeter": _by_category("'Tokens'"),
     "SkuPriceId": "NULL",
     "SubAccountId": "NULLIF(project, '')",
     "SubAccountName": "NULLIF(project, '')",
@@ -86,14 +95,15 @@ COLUMNS = {
 SELECT = SQL(
     """
     SELECT {columns} FROM (
-        SELECT width_bucket(timestamp, %s::timestamptz[]) AS number, {keys}, {sums} {calls} GROUP BY 1, {keys}
+        SELECT width_bucket(timestamp, %s::timestamptz[]) AS number, {keys}, {category} AS category, {sums} {calls}
+        GROUP BY 1, {keys}, {category}
     ) AS usage
     JOIN unnest(%s::timestamptz[], %s::timestamptz[])
         WITH ORDINALITY AS day (day_start, day_end, number) USING (number)
     CROSS JOIN (
         SELECT %s::text, %s::text, %s::timestamptz, %s::timestamptz
     ) AS billed (account, name, month_start, month_end)
-    ORDER BY number, {keys}
+    ORDER BY number, {keys}, category DESC
     """
 )
 LISTED = listed(SQL("{} AS {}").format(SQL(expression), Identifier(name)) for name, expression in COLUMNS.items())
@@ -115,7 +125,7 @@ def _selects(selection: CallSelection) -> Iterator[Select]:
         calls, values = calls_within(selection, Span(spans[0].start, spans[-1].end))
         starts = [span.start for span in spans]
         yield (
-            SELECT.format(columns=LISTED, keys=KEYS, sums=SUMS, calls=calls),
+            SELECT.format(columns=LISTED, keys=KEYS, category=SQL(CATEGORY), sums=SUMS, calls=calls),
             [
                 *(starts, *values, starts, [span.end for span in spans]),
                 *(organization.slug, organization.name, days.midnight(month, zone), days.midnight(following, zone)),

@@ -169,7 +169,7 @@ def _in_words(name: str) -> str:
 
 
 def _shape_of(name: str) -> str:
-    return MONEY if name == "cost" else RATE if "rate" in name else COUNT
+    return MONEY if name in reports.COSTS else RATE if "rate" in name else COUNT
 
 
 def _shaped(name: str, value: int | str) -> Shaped:

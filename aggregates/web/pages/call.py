@@ -1,10 +1,11 @@
-"""One call, every field of it, in words."""
+"""One call or charge, every field of it, in words."""
 
 from dataclasses import dataclass
 
 from aggregates.domain import formats, money
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
 from aggregates.models import UsageLog
+from aggregates.models.log import RowKind
 from aggregates.web.pages.calls import cost_of, local_words
 
 
@@ -26,52 +27,58 @@ class Section:
 
 
 def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
-    """Describe a call; times are on the zone's wall clock, and in UTC."""
+    """Describe a call or charge; times are on the zone's wall clock, and in UTC."""
+    what = Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS)))
+    sections = (what, *(() if call.kind == RowKind.CHARGE else (_tokens(call),)))
+    return (*sections, _cost(call), _recording(call, zone))
+
+
+def _tokens(call: UsageLog) -> Section:
     hit = f"{formats.of_hundred(call.cache_hit_rate * 100, 2)} of the input" if call.input_tokens else ""
-    source = call.get_cost_source_display()
-    return (
-        Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS))),
-        Section(
-            "Tokens",
-            (
-                Detail("Input", formats.count(call.input_tokens), "cached and written to a cache included"),
-                Detail("Cached", formats.count(call.cached_tokens), hit),
-                Detail("Written to a cache", formats.count(call.cache_write_tokens)),
-                Detail("of these for an hour", formats.count(call.cache_write_1h_tokens)),
-                Detail("Output", formats.count(call.output_tokens), "reasoning included"),
-                Detail("Reasoning", formats.count(call.reasoning_tokens)),
-            ),
+    return Section(
+        "Tokens",
+        (
+            Detail("Input", formats.count(call.input_tokens), "cached and written to a cache included"),
+            Detail("Cached", formats.count(call.cached_tokens), hit),
+            Detail("Written to a cache", formats.count(call.cache_write_tokens)),
+            Detail("of these for an hour", formats.count(call.cache_write_1h_tokens)),
+            Detail("Output", formats.count(call.output_tokens), "reasoning included"),
+            Detail("Reasoning", formats.count(call.reasoning_tokens)),
         ),
-        Section(
-            "What it cost",
-            (
-                Detail(
-                    "Cost", cost_of(call.cost), "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
-                ),
-                Detail("Where the cost is from", source),
-                *([Detail("Billed as", call.billed_as, "not at the plain rate")] if call.billed_as else []),
-            ),
+    )
+
+
+def _cost(call: UsageLog) -> Section:
+    exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
+    return Section(
+        "What it cost",
+        (
+            Detail("Cost", cost_of(call.cost), exactly),
+            Detail("Where the cost is from", call.get_cost_source_display()),
+            *([Detail("Billed as", call.billed_as, "not at the plain rate")] if call.billed_as else []),
         ),
-        Section(
-            "How it was recorded",
-            (
-                Detail("Request id", call.request_id),
-                Detail("Received", local_words(call.received_at, zone), local_words(call.received_at, "UTC")),
-                Detail("Span around it", call.parent_span or "–"),
-                Detail("Provisional", "yes: the vendor's own report replaces it" if call.provisional else "no"),
-                Detail("Number in the log", str(call.pk)),
-            ),
+    )
+
+
+def _recording(call: UsageLog, zone: str) -> Section:
+    return Section(
+        "How it was recorded",
+        (
+            Detail("Request id", call.request_id),
+            Detail("Received", local_words(call.received_at, zone), local_words(call.received_at, "UTC")),
+            Detail("Span around it", call.parent_span or "–"),
+            Detail("Provisional", "yes: the vendor's own report replaces it" if call.provisional else "no"),
+            Detail("Number in the log", str(call.pk)),
         ),
     )
 
 
 def _times(call: UsageLog, zone: str) -> tuple[Detail, ...]:
+    at = Detail("Time", local_words(call.timestamp, zone), local_words(call.timestamp, "UTC"))
+    if call.kind == RowKind.CHARGE:
+        return at, Detail("Kind", "Charge", "adds its cost, and counts as no call")
     took = "–" if call.latency_ms is None else f"{formats.count(call.latency_ms)} ms"
-    return (
-        Detail("Time", local_words(call.timestamp, zone), local_words(call.timestamp, "UTC")),
-        Detail("Status", call.get_status_display()),
-        Detail("Took", took),
-    )
+    return at, Detail("Status", call.get_status_display()), Detail("Took", took)
 
 
 def _dimension(dimension: Dimension, call: UsageLog) -> Detail:

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days, formats, money
+from aggregates.domain.calls import CHARGE
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
 from aggregates.models import UsageLog
 from aggregates.query.answer import Answer
 from aggregates.query.day_states import read_log_from
-from aggregates.query.listing import KINDS, Cursor, PageBoundary, read_page, spans_with_calls
+from aggregates.query.listing import KINDS, Cursor, Kind, PageBoundary, read_page, spans_with_calls
 from aggregates.query.planner import named_days
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
@@ -62,6 +63,13 @@ class Calls:
     unknown: str = ""
     refusal: str = ""
     provenance: str = ""
+    has_charges: bool = False
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds to choose from: charges where there are any, or where they are chosen."""
+        shows_charges = self.has_charges or self.selection.status == CHARGE
+        return tuple(kind for kind in KINDS.values() if kind.name != CHARGE or shows_charges)
 
 
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
@@ -96,6 +104,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         lost=named_days(lost, None) if lost else "",
         unknown=unknown,
         provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
+        has_charges=bool(answer and answer.totals.charges),
     )
 
 
@@ -114,8 +123,10 @@ def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[d
 def _summary(sums: Sums | None, status: str) -> str:
     if sums is None:
         return ""
-    counted = formats.plural(KINDS[status].count(sums), "call")
-    return counted if status else f"{counted}, {formats.cost(sums)}"
+    if status:
+        return formats.plural(KINDS[status].count(sums), CHARGE if status == CHARGE else "call")
+    charges = f", {formats.plural(sums.charges, 'charge')}" if sums.charges else ""
+    return f"{formats.plural(sums.calls, 'call')}{charges}, {formats.cost(sums)}"
 
 
 def _line(call: UsageLog, zone: str) -> Line:

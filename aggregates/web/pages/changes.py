@@ -22,7 +22,7 @@ from aggregates.web.pages.waterfall import Waterfall
 
 @dataclass(frozen=True)
 class Changes:
-    """`refusal` says why there is nothing else; without calls in both ranges there is no waterfall."""
+    """`refusal` says why there is nothing else; without usage in both ranges there is no waterfall."""
 
     selection: Selection
     refusal: str = ""
@@ -46,7 +46,7 @@ def load(selection: Selection) -> Changes:
         return Changes(selection, refusal=str(error))
     groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
     cost_bridge = bridge(groups_before, groups_now, prices.rates)
-    is_both = bool(cost_bridge.before.calls and cost_bridge.now.calls)
+    is_both = bool(cost_bridge.before.rows and cost_bridge.now.rows)
     return Changes(
         selection=selection,
         bridge=cost_bridge,

@@ -25,7 +25,7 @@ from aggregates.web.pages.dashboard import PATIENCE
 MAX_CALLS = 100_000
 BATCH = 5_000
 _REPORTED = SQL(
-    "FROM {} WHERE organization_id = %s AND timestamp >= %s AND timestamp < %s AND cost_source = %s"
+    "FROM {} WHERE organization_id = %s AND timestamp >= %s AND timestamp < %s AND cost_source = %s AND kind = 'call'"
 ).format(table(UsageLog))
 COUNT = text(SQL("SELECT count(*) FROM (SELECT {} LIMIT %s) AS reported").format(_REPORTED))
 CALLS = text(SQL("SELECT {} {}").format(columns(FIELDS), _REPORTED))

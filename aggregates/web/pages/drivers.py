@@ -46,8 +46,7 @@ class Drivers:
 
 
 def drivers_of(name: str, before: CostGroups, now: CostGroups) -> Drivers:
-    """List all values of a dimension that have calls in either; those beyond the first in one line, so that they add
-    up."""
+    """List all values of a dimension with usage in either; those beyond the first in one line, so that they add up."""
     then, since = _by_value(name, before), _by_value(name, now)
     of_all = Driver(None, Sums.of(then.values()), Sums.of(since.values()), Decimal(0))
     whole = of_all.difference

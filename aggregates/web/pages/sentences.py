@@ -48,6 +48,9 @@ WORDS = {
         "prices known only now",
         "prices no longer known",
     ),
+    "charges": Words(
+        "Charges", "credits, refunds, seats and fees, beside the calls", "more charges", "credits or fewer charges"
+    ),
 }
 
 
@@ -88,7 +91,7 @@ def summarize(bridge: Bridge) -> str:
         )
     rose = bridge.difference > 0
     size = money.display(bridge.difference.copy_abs())
-    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if bridge.before.cost else ""
+    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if bridge.before.cost > 0 else ""
     start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(bridge.now.cost)}"
     reasons = " and ".join(_reasons(bridge, rose))
     against = _against(bridge, rose)

@@ -50,8 +50,8 @@ def table_of(name: str, answer: Answer) -> Table:
 
 
 def whole_of(total: Sums, rank: str) -> str:
-    """Choose what shares are of: what groups are ranked by, but the calls where nothing costs anything."""
-    return "calls" if rank == "cost" and not total.cost else rank
+    """Choose what shares are of: what groups are ranked by, but the calls where the whole costs nothing, or less."""
+    return "calls" if rank == "cost" and total.cost <= 0 else rank
 
 
 def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> tuple[Line, ...]:

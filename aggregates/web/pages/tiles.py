@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from aggregates.domain import formats
+from aggregates.domain import formats, money
 from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer
 
@@ -37,9 +37,11 @@ class Tile:
 
 
 def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") -> Change:
-    """Give the change in percent; “new” where there was nothing before."""
+    """Give the change in percent; “new” where there was nothing before, “–” where more was given back than paid."""
     if not before:
         return Change("new", "new") if now else Change("none", "–")
+    if before < 0:
+        return Change("none", "–")
     percent = (Decimal(now) - Decimal(before)) / Decimal(before) * 100
     places = 1 if round(abs(percent), 1) < 100 else 0  # 99.96 is shown as 100
     return _change(percent, places, formats.of_hundred(abs(percent), places), more_is)
@@ -61,8 +63,10 @@ def _change(amount: Decimal, places: int, text: str, more_is: str) -> Change:
 
 
 def cost(now: Sums, before: Sums) -> Tile:
-    remark = f"{formats.plural(now.unpriced_calls, 'call')} without price" if now.unpriced_calls else ""
-    has_price = now.unpriced_calls < now.calls or not now.calls
+    remarks = [f"{formats.plural(now.unpriced_calls, 'call')} without price"] if now.unpriced_calls else []
+    remarks += [f"{formats.plural(now.charges, 'charge')} of {money.display(now.charge_cost)}"] if now.charges else []
+    remark = ", ".join(remarks)
+    has_price = not formats.has_no_price(now)
     change = relative(now.cost, before.cost, more_is="bad") if has_price else Change("none", "–")
     return Tile("cost", "Cost", formats.cost(now), formats.exact_cost(now), change, formats.cost(before), remark)
 

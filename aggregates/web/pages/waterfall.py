@@ -69,7 +69,7 @@ def _ends(bars: list[Bar]) -> tuple[Decimal, Decimal]:
         begin = EXACT.subtract(low, span)
         # On a round number, so that the axis says plainly where it begins.
         return begin.quantize(Decimal(1).scaleb(span.adjusted()), rounding="ROUND_FLOOR", context=EXACT), high
-    return min(low, Decimal(0)), high
+    return min(low, Decimal(0)), max(high, Decimal(0))
 
 
 def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:

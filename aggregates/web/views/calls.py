@@ -11,7 +11,7 @@ from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.models import Role, UsageLog
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
-from aggregates.query.listing import KINDS, PageBoundary
+from aggregates.query.listing import PageBoundary
 from aggregates.query.selection import CallSelection
 from aggregates.web.pages.call import sections_of
 from aggregates.web.pages.calls import load, part_words
@@ -30,7 +30,6 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "calls": loaded,
         "here": here,
-        "kinds": KINDS.values(),
         "dimensions": DIMENSIONS,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
         "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show

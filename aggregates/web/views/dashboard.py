@@ -33,7 +33,7 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
     context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
-    if not loaded.totals.calls and not loaded.refusal:
+    if not loaded.totals.rows and not loaded.refusal:
         context["latest"] = latest_range(organization)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
 
