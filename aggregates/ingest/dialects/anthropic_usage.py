@@ -23,7 +23,8 @@ COLUMNS = ("model_version", "workspace", "api_key", "usage_type", "context_windo
 PAGE = "expected what Anthropic's usage API gives: a page, or a bucket with its times"
 COSTS = (
     "this is money and not usage: Anthropic's cost report tells what was billed by day, and no calls or tokens; "
-    "import its usage (organizations/usage_report/messages, or the Console's usage export)"
+    "import it as charges with --preset anthropic-costs, or the usage instead (organizations/usage_report/messages, or "
+    "the Console's usage export)"
 )
 
 

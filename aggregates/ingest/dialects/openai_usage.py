@@ -22,7 +22,7 @@ SHARED = {
 PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times"
 COSTS = (
     "this is money and not usage: a page of OpenAI's costs tells what was billed by day, and no calls or tokens; "
-    "import its usage (the endpoints organization/usage/*)"
+    "import it as charges with --preset openai-costs, or the usage instead (the endpoints organization/usage/*)"
 )
 
 

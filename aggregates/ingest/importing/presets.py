@@ -7,6 +7,7 @@ from aggregates.ingest.dialects import (
     bedrock,
     claude_code,
     codex,
+    costs,
     cursor,
     gemini_cli,
     helicone,
@@ -22,21 +23,22 @@ from aggregates.ingest.importing.signs import Signs
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A mapping with a name. But for `calls` it is complete: fields that it does not name are left empty."""
+    """A mapping with a name. But for `calls` it is complete: fields that it does not name are left empty.
+
+    `note` is what to know of numbers that come from such a file.
+    """
 
     name: str
     about: str
     mapping: FieldMapping
     signs: Signs
+    note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Files that are recognised so that it can be said why they are not read."""
-
-    about: str
-    reason: str
-    signs: Signs
+TWICE = (
+    "These are charges: what was billed by day, without calls or tokens. Where the calls behind them are recorded, "
+    "too, their cost counts twice: import either the costs or the usage of a time"
+)
 
 
 def _read(reader: Reader) -> FieldMapping:
@@ -70,6 +72,16 @@ PRESETS = (
             only=Only("event", "message_send"),  # its other events are of the program, and no calls
         ),
         Signs(keys=(("event", "properties", "time"),)),
+    ),
+    Preset(
+        "anthropic-costs",
+        "pages or buckets of Anthropic's cost report, and the cost export of its Console: charges, and no calls",
+        FieldMapping(own_names=False, reader=costs.Anthropic),
+        Signs(
+            columns=(("usage_date_utc", "cost_usd"),),
+            keys=(("data[].starting_at", "data[].results[].amount"), ("starting_at", "results[].amount")),
+        ),
+        note=TWICE,
     ),
     Preset(
         "anthropic-usage",
@@ -156,6 +168,19 @@ PRESETS = (
         ),
     ),
     Preset(
+        "openai-costs",
+        "pages or buckets of OpenAI's costs API, and the export of its costs: charges, and no calls",
+        FieldMapping(own_names=False, reader=costs.OpenAI),
+        Signs(
+            columns=(("start_time", "amount_value", "amount_currency"),),
+            keys=(
+                ("data[].results[].object=organization.costs.result",),
+                ("results[].object=organization.costs.result",),
+            ),
+        ),
+        note=TWICE,
+    ),
+    Preset(
         "openai-usage-export",
         "pages or buckets of OpenAI's usage API, and the export of its usage page",
         _read(openai_usage.read),
@@ -175,24 +200,4 @@ PRESETS = (
         Signs(columns=(("generation_id", "created_at", "cost_total", "model_permaslug"),)),
     ),
 )
-REFUSALS = (
-    Refusal(
-        "costs of OpenAI",
-        openai_usage.COSTS,
-        Signs(
-            columns=(("start_time", "amount_value", "amount_currency"),),
-            keys=(
-                ("data[].results[].object=organization.costs.result",),
-                ("results[].object=organization.costs.result",),
-            ),
-        ),
-    ),
-    Refusal(
-        "cost report of Anthropic",
-        anthropic_usage.COSTS,
-        Signs(
-            columns=(("usage_date_utc", "cost_usd"),),
-            keys=(("data[].starting_at", "data[].results[].amount"), ("starting_at", "results[].amount")),
-        ),
-    ),
-)
+BY_NAME = {preset.name: preset for preset in PRESETS}

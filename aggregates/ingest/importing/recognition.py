@@ -8,20 +8,19 @@ from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.files import UsageFile
 from aggregates.ingest.importing.mappings import FieldMapping, MappingError, quoted
-from aggregates.ingest.importing.presets import OWN, PRESETS, REFUSALS, Preset, Refusal
+from aggregates.ingest.importing.presets import OWN, PRESETS, Preset
 
 AUTO = "auto"  # in place of a preset's name
-FORMATS = (*PRESETS, *REFUSALS)
 
 
 def recognize(file: UsageFile) -> Preset:
     """The format of a file, by its columns, or by the first of its objects that has signs of one.
 
-    Raises MappingError if it is of none, could be of several, or is of one that is not read; UnreadableFile.
+    Raises MappingError if it is of none, or could be of several; UnreadableFile.
     """
-    found: list[Preset | Refusal] = []
+    found: list[Preset] = []
     if file.columns is not None:
-        found = [each for each in FORMATS if each.signs.in_columns(file.columns)]
+        found = [each for each in PRESETS if each.signs.in_columns(file.columns)]
     else:
         rows = (row for row in file.first_rows() if isinstance(row, dict))
         found = next((formats for row in rows if (formats := _formats_of(row))), [])
@@ -31,8 +30,6 @@ def recognize(file: UsageFile) -> Preset:
         raise MappingError(f"it could be any of these formats: {'; '.join(each.about for each in found)}")
     if not found:
         raise MappingError(_tried(file))
-    if isinstance(found[0], Refusal):
-        raise MappingError(found[0].reason)
     return found[0]
 
 
@@ -62,13 +59,13 @@ class _Alone:
             raise InvalidCall("", f"expected {self._preset.about}, got {others[0].about}: import it by itself")
 
 
-def _formats_of(row: dict[str, Any]) -> list[Preset | Refusal]:
-    return [each for each in FORMATS if each.signs.in_row(row)]
+def _formats_of(row: dict[str, Any]) -> list[Preset]:
+    return [each for each in PRESETS if each.signs.in_row(row)]
 
 
 def _tried(file: UsageFile) -> str:
     csv = file.columns is not None
-    tried = "; ".join(f"{each.about}: {wanted}" for each in FORMATS if (wanted := each.signs.wanted(csv=csv)))
+    tried = "; ".join(f"{each.about}: {wanted}" for each in PRESETS if (wanted := each.signs.wanted(csv=csv)))
     got = f"The columns are: {', '.join(map(quoted, file.columns))}. " if file.columns is not None else ""
     return (
         f"the format of the file is not recognised. {got}Tried, with the {'columns' if csv else 'keys'} that were "

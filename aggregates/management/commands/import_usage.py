@@ -17,7 +17,7 @@ from aggregates.ingest.importing import saved
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
-from aggregates.ingest.importing.presets import PRESETS
+from aggregates.ingest.importing.presets import BY_NAME, OWN, PRESETS
 from aggregates.ingest.importing.recognition import AUTO, recognize
 from aggregates.management.arguments import find_organization
 from aggregates.models import Organization, SavedPreset
@@ -111,6 +111,8 @@ class Command(BaseCommand):
         if recognized:
             self.stdout.write(f"Recognised as {recognized.name}: {recognized.about}.")
         self.report(name, calls, recorded)
+        if note := (recognized or BY_NAME.get(preset.base, OWN)).note:
+            self.stdout.write(f"{note}.")
         if options["save_preset"]:
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")
 
