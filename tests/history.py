@@ -37,6 +37,25 @@ def some_calls(
     return calls
 
 
+def some_charges(call: Callable[..., Call], first: datetime, last: datetime, number: int = 20) -> list[Call]:
+    """Credits, seats and fees spread over [first, last): more is paid than given back."""
+    chance = random.Random(12)
+    return [
+        call(
+            (first + (last - first) * chance.random()).isoformat(),
+            kind="charge",
+            model=chance.choice(["", *MODELS]),
+            operation=chance.choice(["chat", "seats", ""]),
+            provider=chance.choice(["openai", "anthropic"]),
+            user_id=chance.choice(USERS),
+            subject_id=chance.choice(["", "refund", "player-3"]),
+            project=chance.choice(["", "web"]),
+            cost=f"{chance.randrange(-(10**13), 2 * 10**13)}e-12",
+        )
+        for _ in range(number)
+    ]
+
+
 def _on_every(nth: int, elapsed: timedelta) -> timedelta:
     """The same time of the day, on the nth day that came before it, or on itself."""
     return elapsed - timedelta(days=elapsed.days % nth)

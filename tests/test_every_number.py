@@ -24,7 +24,7 @@ from aggregates.models import Kind, Organization
 from aggregates.query.reports import SUMMED, shown_key
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_member, make_organization
-from tests.history import some_calls
+from tests.history import some_calls, some_charges
 
 Numbers = dict[str, Decimal]
 # First and last day, in days ago; what to see of them; values to keep, and to leave out.
@@ -92,12 +92,15 @@ class View:
             )
 
         zone = ZoneInfo(self.zone)
-        calls = [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
+        rows = [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
+        calls, charges = ([row for row in rows if row.kind == kind] for kind in ("call", "charge"))
         return {
             "calls": Decimal(len(calls)),
             "errors": Decimal(sum(call.status == "error" for call in calls)),
             "unpriced_calls": Decimal(sum(call.cost is None for call in calls)),
-            "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
+            "cost": sum((row.cost for row in rows if row.cost is not None), Decimal(0)),
+            "charges": Decimal(len(charges)),
+            "charge_cost": sum((charge.cost or Decimal(0) for charge in charges), Decimal(0)),
             **{name: Decimal(sum(getattr(call, name) for call in calls)) for name in TOKENS},
         }
 
@@ -214,9 +217,15 @@ def check_sums(view: View) -> None:
 
 def check_calls(view: View) -> None:
     log, calls = view.now, view.rows("calls.csv")
+    charges = [row for row in calls if row["kind"] == "charge"]
+    assert (len(charges), summed(charges, ["cost"])["cost"]) == (log["charges"], log["charge_cost"])
     names = ("cost", "input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
     assert summed(calls, names) == {name: log[name] for name in names}
-    counts = len(calls), sum(row["status"] == "error" for row in calls), sum(row["cost"] == "" for row in calls)
+    counts = (
+        len(calls) - len(charges),
+        sum(row["status"] == "error" for row in calls),
+        sum(row["cost"] == "" for row in calls),
+    )
     assert counts == (log["calls"], log["errors"], log["unpriced_calls"])
 
 
@@ -225,9 +234,14 @@ def check_focus(view: View) -> None:
     columns = {name: f"x_{name.title().replace('_', '')}" for name in SUMMED if name != "cost"}
     costs = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
     quantities = ("ConsumedQuantity", "PricingQuantity")
-    sums = summed(view.rows("focus.csv"), (*costs, *quantities, *columns.values()))
+    sums = summed(view.rows("focus.csv"), (*costs, *columns.values()))
     assert {sums[name] for name in costs} == {log["cost"]}
-    assert {sums[name] for name in quantities} == {tokens_of(log)}
+    usage = [row for row in view.rows("focus.csv") if row["ChargeCategory"] == "Usage"]
+    for name, total in summed(usage, quantities).items():
+        assert total == tokens_of(log), name
+    others = [row for row in view.rows("focus.csv") if row["ChargeCategory"] in ("Credit", "Purchase")]
+    assert len(usage) + len(others) == len(view.rows("focus.csv"))
+    assert summed(others, ["BilledCost"])["BilledCost"] == log["charge_cost"]
     assert {name: sums[column] for name, column in columns.items()} == {name: log[name] for name in columns}
 
 
@@ -338,6 +352,8 @@ def test_every_number_is_the_sum_over_the_log(
         *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5),
         *some_calls(call, now - timedelta(days=50), now, 900),
         *some_calls(call, now - timedelta(days=3), now, 100),
+        *some_charges(call, now - timedelta(days=300), now, 100),
+        *some_charges(call, now - timedelta(days=3), now, 20),
     ]
     record(acme, recorded)
     for rolled in (False, True):

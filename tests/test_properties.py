@@ -86,7 +86,7 @@ class Moving:
         change_time_zone(organization, self.zone)
 
 
-FIELDS = st.fixed_dictionaries(
+CALLS = st.fixed_dictionaries(
     {
         "user_id": st.sampled_from(USERS),
         "model": st.sampled_from(MODELS),
@@ -99,6 +99,17 @@ FIELDS = st.fixed_dictionaries(
     },
     optional={"request_id": st.integers(0, 30).map(str)},
 )
+CHARGES = st.fixed_dictionaries(
+    {
+        "kind": st.just("charge"),
+        "user_id": st.sampled_from(USERS),
+        "model": st.sampled_from(MODELS),
+        "subject_id": st.sampled_from(SUBJECTS),
+        "cost": st.decimals(-999, 999, places=12).map(str),
+    },
+    optional={"request_id": st.integers(0, 30).map(str)},
+)
+FIELDS = st.one_of(CALLS, CALLS, CHARGES)
 MOSTLY = st.sampled_from([True, True, False])
 MINUTES = st.integers(-300, LENGTH * 1440) | st.integers(0, 120) | st.integers(0, MONTHS * 1440)
 RECORDINGS = st.builds(Recording, st.lists(st.tuples(MINUTES, FIELDS), min_size=1, max_size=12).map(tuple))

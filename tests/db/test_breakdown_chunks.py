@@ -22,6 +22,7 @@ from aggregates.query.usage_query import Bucket, UsageQuery
 PACKED = ("aggregates", "0017_breakdown_chunks")
 COLUMNS = [dimension.column for dimension in DIMENSIONS]
 SUMS = [measure.column for measure in MEASURES]
+OLD_SUMS = [column for column in SUMS if column not in ("total_charges", "total_charge_cost")]
 OLD_GRAINS = ("operation", "provider", "model", "project", *(grain.name for grain in GRAINS))
 FIRST, LAST = date(2025, 1, 20), date(2025, 3, 9)
 KEPT_BEFORE = date(2025, 3, 1)
@@ -33,7 +34,10 @@ def calls(organization: int, day: date) -> Iterator[tuple[tuple[str, ...], tuple
     for number in range(900 if day == BUSY else 1 + day.day % 4):
         dimensions = ("chat", "", f"m-{number % 3}", ("alice", "bob")[number % 2], f"s-{number}", "")
         cost = Decimal(organization) + Decimal(number) / 10**12
-        yield dimensions, (1, number % 2, 0, cost, 10**9 + number, 0, 0, day.day, 0, Decimal(number) / 10**8)
+        yield (
+            dimensions,
+            (1, number % 2, 0, cost, 10**9 + number, 0, 0, day.day, 0, Decimal(number) / 10**8, 0, Decimal(0)),
+        )
 
 
 def added_up(organization: int, first: date, last: date, grain: str) -> dict[tuple[str, ...], tuple[Any, ...]]:
@@ -48,7 +52,7 @@ def added_up(organization: int, first: date, last: date, grain: str) -> dict[tup
 
 def rows(groups: dict[tuple[str, ...], tuple[Any, ...]], grain: str) -> list[dict[str, Any]]:
     return [
-        {"grain": grain, **dict(zip(COLUMNS, key, strict=True)), **dict(zip(SUMS, sums, strict=True))}
+        {"grain": grain, **dict(zip(COLUMNS, key, strict=True)), **dict(zip(OLD_SUMS, sums, strict=False))}
         for key, sums in groups.items()
     ]
 
@@ -92,7 +96,7 @@ def fill_as_before(apps: Any) -> None:
             usage_day.objects.create(organization=whose, date=day, **times)
             totals = [sums for _, sums in calls(number, day)]
             daily.objects.create(
-                organization=whose, date=day, **dict(zip(SUMS, map(sum, zip(*totals, strict=True)), strict=True))
+                organization=whose, date=day, **dict(zip(OLD_SUMS, map(sum, zip(*totals, strict=True)), strict=False))
             )
             for grain in OLD_GRAINS:
                 packed = rows(added_up(number, day, day, grain), grain)

@@ -198,8 +198,6 @@ def test_costs_are_kept_with_twelve_decimals_half_even(given: object, expected: 
 @pytest.mark.parametrize(
     "given",
     [
-        "-0.01",
-        -1,
         "1000000000",
         "1e999999",
         "NaN",
@@ -217,6 +215,60 @@ def test_costs_are_kept_with_twelve_decimals_half_even(given: object, expected: 
 )
 def test_no_costs(given: object) -> None:
     assert refused("cost", given) == DOLLARS
+
+
+@pytest.mark.parametrize("given", ["-0.01", -1, "-1e-12"])
+@pytest.mark.parametrize("more", [{"input_tokens": 5}, {"reasoning_tokens": 1, "output_tokens": 1}, {"kind": "call"}])
+def test_a_call_costs_nothing_or_more(given: object, more: dict[str, object]) -> None:
+    with pytest.raises(InvalidCall) as caught:
+        parse_call({"timestamp": NOON, "model": "gpt-5", "cost": given, **more})
+    assert str(caught.value) == f"cost: {DOLLARS}: only a charge, which has no tokens, may cost less"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "cost"),
+    [
+        ({"cost": "-2.5"}, "charge", "-2.500000000000"),
+        ({"cost": "-2.5", "model": "gpt-5", "input_tokens": 0, "output_tokens": None}, "charge", "-2.500000000000"),
+        ({"cost": "-999999999.9999999999994"}, "charge", "-999999999.999999999999"),
+        ({"cost": "20", "kind": "charge", "subject_id": "seat of Alice"}, "charge", "20.000000000000"),
+        ({"cost": 0, "kind": " Charge "}, "charge", "0E-12"),
+        ({"cost": "-0", "model": "gpt-5"}, "call", "-0E-12"),
+        ({"cost": "20", "model": "gpt-5"}, "call", "20.000000000000"),
+    ],
+)
+def test_a_negative_cost_without_tokens_is_a_charge_unless_it_says_otherwise(
+    fields: dict[str, object], kind: str, cost: str
+) -> None:
+    row = parse_call({"timestamp": NOON, **fields})
+    assert (row.kind, str(row.cost)) == (kind, cost)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "cost: expected an amount of US dollars: a charge is nothing else"),
+        ({"cost": 5, "input_tokens": 1}, "input_tokens: expected none: a charge has no tokens"),
+        ({"cost": -5, "cache_write_1h_tokens": 1}, "cache_write_1h_tokens: expected none: a charge has no tokens"),
+        ({"cost": 5, "latency_ms": 0}, "latency_ms: expected none: a charge takes no time"),
+        ({"cost": 5, "status": "error"}, "status: expected ok: a charge is no call that could fail"),
+    ],
+)
+def test_a_charge_is_nothing_but_a_cost(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidCall) as caught:
+        parse_call({"timestamp": NOON, "kind": "charge", **fields})
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("given", ["-1000000000", "-999999999.9999999999996", "-1e999999", "-1e-13"])
+def test_no_amounts_of_charges(given: object) -> None:
+    with pytest.raises(InvalidCall, match="^cost: expected an amount of US dollars between -1,000,000,000 and"):
+        parse_call({"timestamp": NOON, "cost": given})
+
+
+@pytest.mark.parametrize("given", ["gift", 1, True, [], {}])
+def test_no_kinds(given: object) -> None:
+    assert refused("kind", given) == "expected call or charge"
 
 
 @pytest.mark.parametrize(

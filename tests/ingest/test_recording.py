@@ -29,6 +29,7 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
         "project": "web",
         "status": "error",
         "billed_as": "flex",
+        "kind": "call",
         "latency_ms": 1200,
         "input_tokens": 1_000_000_000,
         "cached_tokens": 333_333_333,
@@ -259,6 +260,7 @@ BAD_ROWS = {
     "usage_log_cache_hit_rate_share": {"cache_hit_rate": Decimal("1.00000001")},
     "usage_log_span_named": {"parent_span": "somewhere"},
     "usage_log_rate_short": {"billed_as": "x" * 257},
+    "usage_log_charge_is_cost": {"kind": "charge", "cost": Decimal(1), "cost_source": "reported", "input_tokens": 1},
 }
 
 
@@ -279,7 +281,14 @@ def test_every_constraint_of_the_log_has_a_bad_row() -> None:
         ),
         ("usage_log_1h_within_cache_write", {"cache_write_1h_tokens": -1}),
         ("usage_log_cost_with_source", {"cost": None, "cost_source": "reported"}),
-        ("usage_log_cost_with_source", {"cost": Decimal(-1), "cost_source": "reported"}),
+        ("usage_log_charge_is_cost", {"cost": Decimal(-1), "cost_source": "reported"}),
+        ("usage_log_charge_is_cost", {"kind": "gift", "cost": Decimal(1), "cost_source": "reported"}),
+        ("usage_log_charge_is_cost", {"kind": "charge"}),
+        *(
+            ("usage_log_charge_is_cost", {"kind": "charge", "cost": Decimal(-1), "cost_source": "reported", **more})
+            for more in ({"cost_source": "table"}, {"status": "error"}, {"latency_ms": 1}, {"output_tokens": 1})
+        ),
+        ("usage_log_cost_with_source", {"kind": "charge", "cost": Decimal(-(10**9)), "cost_source": "reported"}),
         ("usage_log_cost_with_source", {"cost": Decimal(10**9), "cost_source": "priced"}),
         ("usage_log_cost_with_source", {"cost": Decimal(1), "cost_source": "guessed"}),
         ("usage_log_cache_hit_rate_share", {"cache_hit_rate": Decimal("-0.1")}),

@@ -93,6 +93,7 @@ FULL = {
     "reasoning_tokens": 5,
     "cost": "0.123456789012",
     "billed_as": "flex",
+    "kind": "call",
 }
 
 
@@ -280,8 +281,8 @@ def test_a_header_without_rows_is_no_error(acme: Organization, write: Write) -> 
 
 
 NAMES = (
-    "aider, anthropic-usage, auto, bedrock, calls, claude-code, codex, cursor, gemini-cli, helicone, langfuse, "
-    "litellm, openai-usage-export, openrouter"
+    "aider, anthropic-costs, anthropic-usage, auto, bedrock, calls, claude-code, codex, cursor, gemini-cli, helicone, "
+    "langfuse, litellm, openai-costs, openai-usage-export, openrouter"
 )
 WHOLE = "expected a whole number from 0 to 1,000,000,000"
 BEGIN = '{"timestamp": "2025-03-01", "model": "m", '

@@ -11,7 +11,7 @@ from tests.fixtures import make_organization
 
 MEASURES = (
     "calls,errors,unpriced_calls,cost,input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,"
-    "cache_hit_rate,avg_cache_hit_rate"
+    "charges,charge_cost,cache_hit_rate,avg_cache_hit_rate"
 )
 WIDE = ("--from", "2025-10-01", "--to", "2025-11-09")  # beyond the days that are read live
 
@@ -48,7 +48,7 @@ def used(db, call):
 def numbers(**values: object) -> dict:
     zeros: dict[str, object] = dict.fromkeys(MEASURES.split(","), 0)
     rates = {"cache_hit_rate": "0.00000000", "avg_cache_hit_rate": "0.00000000"}
-    return {**zeros, "cost": "0.000000000000", **rates, **values}
+    return {**zeros, "cost": "0.000000000000", "charge_cost": "0.000000000000", **rates, **values}
 
 
 ALICE = numbers(
@@ -144,8 +144,8 @@ def test_the_source_is_told_day_by_day(used, call):
 def test_csv_has_the_rows_of_the_document_and_nothing_else(used):
     assert report("--from", "2025-11-02", "--to", "2025-11-02", "--by", "user", "--format", "csv") == (
         f"start,key,{MEASURES}\n"
-        "2025-11-02,alice,2,1,1,0.100000000000,300,100,50,30,10,0.33333333,0.16666666\n"
-        "2025-11-02,bob,1,0,0,0.000000000001,100,0,0,0,0,0.00000000,0.00000000\n"
+        "2025-11-02,alice,2,1,1,0.100000000000,300,100,50,30,10,0,0.000000000000,0.33333333,0.16666666\n"
+        "2025-11-02,bob,1,0,0,0.000000000001,100,0,0,0,0,0,0.000000000000,0.00000000,0.00000000\n"
     )
 
 

@@ -16,10 +16,13 @@ from aggregates.query.usage_query import UsageQuery
 log_table = "aggregates_usagelog"  # a scene puts its view of the log with what was dropped by hand in its place
 
 SUMS = """
-    count(*), count(*) FILTER (WHERE status = 'error'), count(*) - count(cost), coalesce(sum(cost), 0),
+    count(*) FILTER (WHERE kind = 'call'), count(*) FILTER (WHERE kind = 'call' AND status = 'error'),
+    count(*) FILTER (WHERE kind = 'call' AND cost IS NULL), coalesce(sum(cost), 0),
     sum(input_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
-    sum(cache_hit_rate)
+    sum(cache_hit_rate), count(*) FILTER (WHERE kind = 'charge'),
+    coalesce(sum(cost) FILTER (WHERE kind = 'charge'), 0)
 """
+MEASURES = 12  # in SUMS
 COLUMNS = {"user": "user_id", "subject": "subject_id"}  # the other dimensions are named as their columns
 BUCKETS = {
     "total": "%(start)s::timestamptz",
@@ -102,7 +105,7 @@ def _table(statement: str, parameters: dict[str, Any]) -> Table:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
-    return {tuple(row[:-10]): tuple(map(Decimal, row[-10:])) for row in rows}
+    return {tuple(row[:-MEASURES]): tuple(map(Decimal, row[-MEASURES:])) for row in rows}
 
 
 def _with_other(table: Table, top: int, heights: tuple[int, ...]) -> Table:

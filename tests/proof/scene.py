@@ -11,7 +11,7 @@ from django.db import connection
 
 from aggregates.db.partitions import existing_months, partition_name
 from aggregates.domain import days
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import CHARGE, Call
 from aggregates.ingest import record
 from aggregates.models import Organization
 from aggregates.rollup.protocol import roll_up
@@ -80,6 +80,15 @@ def remove_tables() -> None:
 
 
 def make_call(chance: random.Random, timestamp: datetime) -> Call:
+    """Make a call; or seldom a charge, which may be a credit."""
+    if chance.random() < 0.1:
+        return Call(
+            timestamp=timestamp,
+            request_id=f"{chance.getrandbits(64):016x}",
+            kind=CHARGE,
+            cost=Decimal(chance.randrange(-(10**15), 10**15)).scaleb(-12),
+            **{name: chance.choice(values) for name, values in VALUES.items()},
+        )
     tokens, answered = chance.randrange(5000), chance.randrange(900)
     cached = chance.randrange(tokens + 1)
     return Call(

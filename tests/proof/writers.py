@@ -10,7 +10,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from aggregates import ingest
 from aggregates.domain import days
-from aggregates.domain.calls import Call, InvalidCall
+from aggregates.domain.calls import CHARGE, Call, InvalidCall
 from aggregates.models import Organization
 from tests.proof.scene import TIMES, Scene, make_call
 from tests.proof.tally import Tally
@@ -106,6 +106,7 @@ def count(scene: Scene, organization: Organization, calls: list[Call], tally: Ta
     today = days.date_of(now, zone)
     dates = [days.date_of(call.timestamp, zone) for call in calls]
     tally.count("calls recorded", len(calls))
+    tally.count("charges recorded", sum(call.kind == CHARGE for call in calls))
     tally.count("calls of days that were over", sum(day < today for day in dates))
     tally.count("calls of the day that was open", sum(day == today for day in dates))
     tally.count("calls ahead of the clock", sum(call.timestamp > now + timedelta(minutes=1) for call in calls))

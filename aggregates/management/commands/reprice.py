@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         organization = find_organization(options["organization"])
-        criteria = criteria_of(request_id=[], status=None, cost_source=None, **options)
+        criteria = criteria_of(request_id=[], status=None, cost_source=None, kind=None, **options)
         sources = (*COMPUTED, *options["also"])
         try:
             done = (reprice if options["apply"] else preview)(organization, criteria, sources)

@@ -86,6 +86,8 @@ COLUMNS = {
     "x_CacheWriteTokens": "cache_write_tokens",
     "x_CachedTokens": "cached_tokens",
     "x_Calls": "calls",
+    "x_ChargeCost": "charge_cost",
+    "x_Charges": "charges",
     "x_Errors": "errors",
     "x_InputTokens": "input_tokens",
     "x_OutputTokens": "output_tokens",

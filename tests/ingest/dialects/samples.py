@@ -291,6 +291,8 @@ FILES: dict[str, list[str]] = {
     "gemini-cli": [json.dumps(GEMINI_DOCUMENT, indent=2), lines(*GEMINI_LINES), lines(GEMINI_LINES[2])],
     "cursor": [CURSOR],
     "anthropic-usage": [CONSOLE, json.dumps(ANTHROPIC_PAGE, indent=1), lines(ANTHROPIC_PAGE["data"][1])],  # type: ignore[index]
+    "openai-costs": [lines(OPENAI_COSTS), json.dumps(OPENAI_COSTS, indent=2), OPENAI_COSTS_CSV],
+    "anthropic-costs": [lines(ANTHROPIC_COSTS), json.dumps(ANTHROPIC_COSTS, indent=1), ANTHROPIC_COSTS_CSV],
     "bedrock": [lines(*BEDROCK), json.dumps(BEDROCK, indent=2)],
     "openrouter": [OPENROUTER],
     "langfuse": [lines(*LANGFUSE), json.dumps(LANGFUSE)],

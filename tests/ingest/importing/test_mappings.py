@@ -166,7 +166,8 @@ def test_with_a_start_a_set_time_is_seconds_after_it() -> None:
         (
             {},
             ["timestamp", "a\x1b[31m"],
-            "no column is called model: say which it is with --map model=COLUMN or --set model=NAME; "
+            "no column is called model: say which it is with --map model=COLUMN or --set model=NAME, or that all rows "
+            "are charges with --set kind=charge; "
             "the columns are: “timestamp”, “a\\x1b[31m”",
         ),
     ],
