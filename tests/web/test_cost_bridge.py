@@ -36,6 +36,10 @@ def sums(calls: int, cost: str, tokens: int = 0, cached: int = 0, output: int = 
     )
 
 
+def charged(of_calls: Sums, cost: str) -> Sums:
+    return of_calls + Sums(cost=Decimal(cost), charges=1, charge_cost=Decimal(cost))
+
+
 def of_a(provider: str, model: str) -> Rates | None:
     return PRICE_OF_A if model == "a" else None
 
@@ -86,6 +90,14 @@ def test_the_worked_example() -> None:
         pytest.param({A: sums(2, "0", unpriced=2)}, {B: sums(3, "6")}, {"mix": "6"}, id="only the other has a price"),
         pytest.param({A: sums(3, "4", unpriced=1)}, {A: sums(5, "8", unpriced=1)}, {"volume": "4"}, id="some priced"),
         pytest.param({A: sums(1, "1")}, {A: sums(1, "1"), B: sums(1, "0", unpriced=1)}, {}, id="unpriced besides"),
+        pytest.param({A: sums(1, "1")}, {A: charged(sums(1, "1"), "-3")}, {"charges": "-3"}, id="a credit"),
+        pytest.param(
+            {A: charged(sums(1, "1"), "5")}, {A: sums(2, "2")}, {"volume": "1", "charges": "-5"}, id="no seat"
+        ),
+        pytest.param({}, {NEW: charged(Sums(), "5")}, {"charges": "5"}, id="nothing but a fee"),
+        pytest.param(
+            {A: charged(Sums(), "5")}, {A: sums(1, "2")}, {"new": "2", "charges": "-5"}, id="a fee, then calls"
+        ),
     ],
 )
 def test_each_step(before: CostGroups, now: CostGroups, expected: dict[str, str]) -> None:
@@ -100,19 +112,24 @@ def test_the_sentence_where_nothing_or_all_of_it_cancels() -> None:
 
 @st.composite
 def some_sums(draw: st.DrawFn) -> Sums:
-    calls = draw(st.integers(1, 10**7))
+    charges = draw(st.sampled_from([0, 0, 0, 2]))
+    calls = draw(st.integers(1, 10**7) | st.just(0)) if charges else draw(st.integers(1, 10**7))
     unpriced = draw(st.sampled_from([0, 0, 0, calls, calls // 2]))
     of_cost = st.decimals(0, 10**9, places=12, allow_nan=False, allow_infinity=False)
-    kinds = [draw(st.integers(0, 10**12) | st.just(0)) for _ in range(5)]
+    kinds = [draw(st.integers(0, 10**12) | st.just(0)) if calls else 0 for _ in range(5)]
+    of_calls = Decimal(0) if unpriced == calls else draw(of_cost)
+    of_charges = draw(st.decimals(-(10**9), 10**9, places=12)) if charges else Decimal(0)
     return Sums(
         calls=calls,
         unpriced_calls=unpriced,
-        cost=Decimal(0) if unpriced == calls else draw(of_cost),
+        cost=EXACT.add(of_calls, of_charges),
         input_tokens=sum(kinds[:3]),
         cached_tokens=kinds[1],
         cache_write_tokens=kinds[2],
         output_tokens=sum(kinds[3:]),
         reasoning_tokens=kinds[4],
+        charges=charges,
+        charge_cost=of_charges,
     )
 
 
@@ -147,8 +164,8 @@ def test_nothing_but_more_calls_is_all_volume(groups: CostGroups, factor: int, r
 
     found = bridge(groups, more, lambda provider, model: rates)
 
-    assert found.total("volume") == found.difference
-    assert all(not amount for step, amount in found.totals.items() if step != "volume")
+    assert EXACT.add(found.total("volume"), found.total("charges")) == found.difference
+    assert all(not amount for step, amount in found.totals.items() if step not in ("volume", "charges"))
 
 
 @given(before=GROUPS, now=GROUPS)
@@ -162,7 +179,7 @@ def test_calls_at_the_prices_of_the_list_have_no_price_step(before: CostGroups, 
         )
         fields: dict[str, Any] = {name: getattr(each, name) for name in Sums.__dataclass_fields__}
         cost = total(EXACT.multiply(tokens, price or Decimal(0)) for tokens, price in kinds)
-        return Sums(**fields | {"cost": cost, "unpriced_calls": 0})
+        return Sums(**fields | {"cost": EXACT.add(cost, each.charge_cost), "unpriced_calls": 0})
 
     listed = [{group: at_list(each) for group, each in groups.items() if each.tokens} for groups in (before, now)]
 

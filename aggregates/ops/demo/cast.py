@@ -1,6 +1,6 @@
 """The demo's three organizations, and what each one's charts tell."""
 
-from aggregates.ops.demo.story import Batch, Model, Operation, Story
+from aggregates.ops.demo.story import Batch, Credit, Model, Operation, Story
 
 OFFICE = (0, 0, 0, 0, 0, 0, 1, 3, 8, 14, 15, 13, 8, 12, 15, 14, 10, 5, 2, 1, 1, 0, 0, 0)
 EVENING = (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7, 7, 7, 8, 9, 11, 14, 16, 17, 15, 11, 7)
@@ -77,6 +77,7 @@ SUPPORT = Story(
     ),
     caching_from=0.5,
     outage_at=0.83,
+    credit=Credit("anthropic", "2.50", "volume discount"),
 )
 
 # Analysts and engineers with large documents and code; one week somebody ran eight years of contracts through the most

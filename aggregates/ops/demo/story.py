@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from aggregates.domain import days
-from aggregates.domain.calls import Call, parse_call
+from aggregates.domain.calls import CHARGE, Call, parse_call
 from aggregates.ops.demo.prices import PRICES
 
 LENGTH = timedelta(days=396)  # of a story, from its beginning: 13 months
+MIDDLE = 15  # of a month
 HOLIDAYS = {(12, day) for day in range(24, 32)} | {(1, 1), (1, 2)}
 
 
@@ -62,6 +63,15 @@ class Batch:
     operation: Operation
 
 
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What a provider gives back in the middle of every month, in US dollars: a charge, and no call."""
+
+    provider: str
+    amount: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Story:
     """An organization's usage. Points in time are shares of LENGTH from the story's beginning."""
@@ -80,10 +90,11 @@ class Story:
     caching_from: float | None = None  # when prompts began to be cached
     outage_at: float | None = None  # a morning on which many calls failed
     batch: Batch | None = None
+    credit: Credit | None = None
 
 
 def calls_of(story: Story, day: date, began: date) -> Iterator[Call]:
-    """Make the calls of an organization's day, in no order. They depend on nothing but these three."""
+    """Make the calls and charges of an organization's day, in no order. They depend on nothing but these three."""
     chance = random.Random(f"{story.slug} {day}")
     progress = (day - began) / LENGTH
     for _ in range(number_of_calls(story, day, progress, chance)):
@@ -92,6 +103,8 @@ def calls_of(story: Story, day: date, began: date) -> Iterator[Call]:
     if story.batch and 0 <= (day - tuesday(began, story.batch.at)).days < 2:
         for _ in range(story.batch.calls):
             yield make_call(story, story.batch.operation, story.batch.user, day, began, chance)
+    if story.credit and day.day == MIDDLE:
+        yield make_credit(story.credit, story, day)
 
 
 def tuesday(began: date, at: float) -> date:
@@ -149,6 +162,19 @@ def make_call(story: Story, operation: Operation, user: str, day: date, began: d
             "latency_ms": round((300 + 12 * tokens["output_tokens"]) * chance.lognormvariate(0, 0.3)),
             "cost": price.of(*counted) if price else None,
             **tokens,
+        }
+    )
+
+
+def make_credit(credit: Credit, story: Story, day: date) -> Call:
+    return parse_call(
+        {
+            "timestamp": days.span_of(day, story.time_zone).start + 12 * days.HOUR,
+            "request_id": f"credit-{day:%Y-%m}",
+            "kind": CHARGE,
+            "provider": credit.provider,
+            "subject_id": credit.reason,
+            "cost": f"-{credit.amount}",
         }
     )
 

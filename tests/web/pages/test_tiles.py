@@ -22,6 +22,8 @@ from aggregates.web.pages.tiles import Change
         (19_996, 10_000, Change("up", "100%")),
         (5, 0, Change("new", "new")),
         (0, 0, Change("none", "–")),
+        (-20, 100, Change("down", "120%")),
+        (5, -20, Change("none", "–")),  # no percentage says how much more than less than nothing
     ],
 )
 def test_changes_in_percent(now: int, before: int, change: Change) -> None:
@@ -62,6 +64,9 @@ def test_tiles_say_what_needs_attention() -> None:
 
     assert tiles.cost(sums, Sums()).remark == "1 call without price"
     assert tiles.calls(sums, Sums()).remark == "3 errors (1.5%)"
+    credit = Sums(calls=2, unpriced_calls=2, cost=Decimal(-5), charges=1, charge_cost=Decimal(-5))
+    assert tiles.cost(credit, Sums()).remark == "2 calls without price, 1 charge of -$5.00"
+    assert tiles.cost(credit, Sums()).value == "-$5.00"  # and not “no price”
     assert tiles.cost(Sums(calls=1), Sums()).remark == tiles.calls(Sums(calls=1), Sums()).remark == ""
 
 
