@@ -72,6 +72,7 @@ def test_the_dashboard_adds_charges_to_the_cost_and_counts_calls_alone(
     assert [value for value in drawn["data"][0]["y"] if value] == [5, 5, 5, 10, -5, -12]
     assert drawn["layout"]["barmode"] == "relative"
     assert drawn["layout"]["yaxis"]["zeroline"] is True
+    assert drawn["layout"]["yaxis"]["tickformat"] == "$,.0f"
     assert sum(figure(page, "calls")["data"][0]["y"]) == 4
     per_call = figure(text(as_alice, f"{JULY}&by=none&measure=cost_per_call"), "explore")
     assert {value for value in per_call["data"][0]["y"] if value is not None} == {5}

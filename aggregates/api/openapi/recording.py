@@ -13,7 +13,7 @@ FIELD_SCHEMAS: dict[str, Schema] = {
         "description": "When the call was made: ISO 8601, UTC if it names no zone; or epoch seconds or milliseconds. "
         "From the year 2000 on, and at most a day ahead. Send the same one when you send a call again.",
     },
-    "model": TEXT | {"description": "Which model was called; a charge need not have one."},
+    "model": TEXT | {"description": "Which model was called: required, but of a charge."},
     "request_id": TEXT
     | {"description": "The call's own id: the same one in the same month (UTC) is the same call, and counts once."},
     "operation": TEXT | {"description": "What the application was doing."},
@@ -72,6 +72,14 @@ EXAMPLE_CALL: Schema = {
     "cost": 0.00485,
 }
 MINIMAL_CALL: Schema = {"timestamp": "2025-07-01T09:31:12Z", "model": "claude-sonnet-4-5"}
+EXAMPLE_CHARGE: Schema = {
+    "request_id": "refund-77",
+    "timestamp": "2025-07-14T00:00:00Z",
+    "kind": "charge",
+    "provider": "openai",
+    "subject_id": "outage of 9 July",
+    "cost": -25.5,
+}
 EXAMPLE_ANSWER: Schema = {
     "accepted": 1,
     "duplicate": 1,
@@ -121,6 +129,7 @@ def record_usage() -> Schema:
     examples = {
         "one": {"summary": "One call", "value": EXAMPLE_CALL},
         "many": {"summary": "Several calls", "value": [EXAMPLE_CALL, MINIMAL_CALL]},
+        "charge": {"summary": "A charge: here a refund", "value": EXAMPLE_CHARGE},
     }
     nothing = EXAMPLE_ANSWER | {"accepted": 0, "duplicate": 0, "conflicts": []}
     return {

@@ -21,6 +21,7 @@ Figure = dict[str, Any]
 BAR_SHARE = 0.82  # of a bucket's room that its bar takes
 DENSE = 200  # with more buckets than this bars would be a pixel wide or less: areas are drawn instead
 FEW = 62  # points of a line that are marked one by one
+DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
 SHORT_NAME = 32  # characters of a name in the hover box
 
 
@@ -214,7 +215,10 @@ def _value_axis(unit: Unit, lowest: Number, highest: Number) -> Figure:
     steps = {"dtick": 1} if unit is COUNT and furthest < 5 else {}
     if unit is PERCENT:
         return axis | ({"range": [0, 100], "dtick": 25} if lowest == 0 and 60 < highest < 101 else {})
-    return axis | steps | {"tickformat": f",.{_decimals(unit, furthest)}f"}
+    tickformat = f",.{_decimals(unit, furthest)}f"
+    if lowest < 0 and before == DOLLAR:  # which a prefix would put before the minus
+        return axis | {"tickprefix": "", "tickformat": DOLLAR + tickformat}
+    return axis | steps | {"tickformat": tickformat}
 
 
 def _room(unit: Unit, highest: Number) -> int:
