@@ -34,6 +34,7 @@ def test_one_call_is_recorded_with_every_field(send: Sender, row: MakeRow, acme:
         "project": "web",
         "status": "error",
         "billed_as": "flex",
+        "kind": "call",
         "latency_ms": 1200,
         "input_tokens": 1_000_000_000,
         "cached_tokens": 5,
