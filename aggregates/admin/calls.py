@@ -1,4 +1,4 @@
-"""The log of calls: newest first, found by request id."""
+"""The log of calls and charges: newest first, found by request id."""
 
 from datetime import UTC
 
@@ -20,6 +20,7 @@ class CallAdmin(LargeTableAdmin):
         "operation",
         "model",
         "user_id",
+        "kind",
         "status",
         "input_tokens",
         "output_tokens",
@@ -40,7 +41,7 @@ class CallAdmin(LargeTableAdmin):
 
     def get_list_filter(self, request: HttpRequest) -> tuple[str, ...]:
         """Within an organization only: over all of them no index leads to a time or a status."""
-        return ("organization", "timestamp", "status") if BY_ORGANIZATION in request.GET else ("organization",)
+        return ("organization", "timestamp", "kind", "status") if BY_ORGANIZATION in request.GET else ("organization",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageLog], search_term: str

@@ -132,6 +132,8 @@ class DailyAggregateAdmin(DayAdmin):
         "total_cached_tokens",
         "total_output_tokens",
         "avg_cache_hit_rate",
+        "total_charges",
+        "total_charge_cost",
     )
     readonly_fields = ("state", "rolled_up_at")
 

@@ -186,3 +186,16 @@ def test_staff_accept_that_a_day_is_kept(rolled, client):
     assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 1 kept day.")]
     assert not UsageDay.objects.alarming().exists()
     assert act(client, RECORDED, "accept", [day]) == [("success", "Accepted 0 kept days.")]
+
+
+def test_a_day_of_charges_alone_is_listed_with_what_they_cost(acme, call, client, staff):
+    record(acme, [call("2025-03-01T10:00Z", model="", cost="-2.5"), call("2025-03-01T10:00Z", kind="charge", cost="1")])
+    roll_up()
+    client.force_login(staff)
+    page = client.get("/admin/aggregates/dailyaggregate/")
+    totals = page.context["totals"]
+    assert (totals.calls, totals.charges, totals.charge_cost) == (0, 2, Decimal("-1.5"))
+    assert "<td>2</td><td>-1.500000000000</td>" in page.content.decode()
+    assert client.get("/admin/aggregates/dailybreakdown/").status_code == 200
+    log = client.get("/admin/aggregates/usagelog/").content.decode()
+    assert log.count('<td class="field-kind">Charge</td>') == 2

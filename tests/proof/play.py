@@ -32,6 +32,7 @@ SEEN = (
     "batches across a midnight",
     "batches broken off",
     "batches with calls sent before",
+    "charges recorded",
     "calls of days that were over",
     "calls of the day that was open",
     "calls deleted",
