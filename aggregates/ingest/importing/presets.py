@@ -51,7 +51,10 @@ OWN = Preset(
     "calls",
     "fields by their own names, as without a preset",
     FieldMapping(),
-    Signs(columns=(("timestamp", "model"),), keys=(("timestamp", "model"),)),
+    Signs(
+        columns=(("timestamp", "model"), ("timestamp", "kind", "cost")),
+        keys=(("timestamp", "model"), ("timestamp", "kind", "cost")),
+    ),
 )
 PRESETS = (
     OWN,

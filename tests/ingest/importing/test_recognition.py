@@ -29,7 +29,13 @@ SUM = {**RESULT, "start_time": 1740787200, "end_time": 1740873600}
 EVERY: dict[str, list[str]] = {
     **FILES,
     "aider": [lines({"event": "cli session", "properties": {}, "time": 1723560042}, MESSAGE)],
-    "calls": [lines(FULL), json.dumps([FULL], indent=2), "timestamp,model,cost\n2025-03-01,m,1\n"],
+    "calls": [
+        lines(FULL),
+        json.dumps([FULL], indent=2),
+        "timestamp,model,cost\n2025-03-01,m,1\n",
+        "timestamp,kind,cost\n2025-03-01,charge,-1\n",
+        lines({"timestamp": "2025-03-01", "kind": "charge", "cost": 20}),
+    ],
     "claude-code": [lines(*SESSION)],
     "litellm": [lines(EVENT), lines(FAILURE), json.dumps([EVENT, FAILURE]), "startTime,model,spend\n2025-03-01,m,1\n"],
     "openai-usage-export": [
