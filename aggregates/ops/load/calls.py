@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from aggregates.domain import days
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import CALL, Call
 from aggregates.ops.demo import story as demo
 from aggregates.ops.demo.cast import users
 from aggregates.ops.demo.story import LENGTH, Story, zipf
@@ -27,7 +27,7 @@ def kinds(story: Story) -> tuple[list[Call], ...]:
     So a kind is drawn as often as the story has it.
     """
     told = (BEGAN + timedelta(days=number) for number in range(0, LENGTH.days, EVERY))
-    calls = [call for day in told for call in demo.calls_of(story, day, BEGAN)]
+    calls = [call for day in told for call in demo.calls_of(story, day, BEGAN) if call.kind == CALL]
     alike: defaultdict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in calls:
         alike[call.operation, call.model].append(call)
