@@ -9,6 +9,7 @@ from aggregates.api.problems import unavailable
 from aggregates.domain.calls import FIELDS, Call, InvalidCall
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
+from aggregates.ingest.operations import operation_name
 from aggregates.models import Organization
 
 
@@ -142,6 +143,10 @@ def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Co
 
 
 def differing(call: Call, other: Call) -> list[str]:
-    """The fields in which they differ; a provider is the same in all its spellings."""
-    one, another = (each._replace(provider=provider_name(each.provider)) for each in (call, other))
+    """The fields in which they differ; a provider is the same in all its spellings, and an operation is."""
+    one, another = map(_by_one_name, (call, other))
     return [name for name, first, second in zip(FIELDS, one, another, strict=True) if first != second]
+
+
+def _by_one_name(call: Call) -> Call:
+    return call._replace(provider=provider_name(call.provider), operation=operation_name(call.operation))
