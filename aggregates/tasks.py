@@ -1,6 +1,7 @@
 """The names by which the task cluster's queue knows our tasks: they stay, so that what one version queued or scheduled
 runs in the next one."""
 
+from aggregates.ops.imports import run_import
 from aggregates.ops.tasks import nightly, repair
 
-__all__ = ["nightly", "repair"]
+__all__ = ["nightly", "repair", "run_import"]

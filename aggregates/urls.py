@@ -14,6 +14,7 @@ from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
 from aggregates.web.views.home import home
+from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
@@ -47,5 +48,8 @@ urlpatterns = [
     path("o/<slug:slug>/prices/", price_list, name="prices"),
     path("o/<slug:slug>/prices/<int:number>/remove/", remove_price, name="remove-price"),
     path("o/<slug:slug>/prices/comparison/", comparison, name="price-comparison"),
+    path("o/<slug:slug>/imports/", import_list, name="imports"),
+    path("o/<slug:slug>/imports/<int:number>/", import_page, name="import"),
+    path("o/<slug:slug>/imports/<int:number>/cancel/", cancel_import, name="cancel-import"),
     path("platform/", platform, name="platform"),
 ]

@@ -27,6 +27,7 @@ PAGES = {
     "changes": f"{DASHBOARD}changes/",
     "calls": f"{DASHBOARD}calls/",
     "keys": f"{DASHBOARD}keys/",
+    "imports": f"{DASHBOARD}imports/",
     "prices": f"{DASHBOARD}prices/",
     "comparison": f"{DASHBOARD}prices/comparison/",
     "platform": "/platform/",

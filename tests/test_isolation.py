@@ -44,6 +44,9 @@ ADDRESSES = {
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/prices/comparison/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/imports/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/imports/<int:number>/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/imports/<int:number>/cancel/": ("405", "405", "405"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.

@@ -155,3 +155,5 @@ METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, most=8760)
 # Requests that the API takes with one key in a minute, by the database's clock.
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", default=6000, least=1, most=1_000_000)
+# Megabytes of the largest file that the page for imports takes, as it is sent.
+IMPORT_MAX_MB = env.number("IMPORT_MAX_MB", default=64, least=1, most=1024)

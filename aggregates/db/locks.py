@@ -1,4 +1,4 @@
-"""The advisory locks of this app: each is held until its transaction ends."""
+"""The advisory locks of this app: each is held until its transaction ends, but for those of a session."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +19,8 @@ class Lock(IntEnum):
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
     CORRECTIONS = 74_006  # whoever corrects calls that were recorded
     PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
+    IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, in a session
+    IMPORT = 74_022  # by import: whoever is at work on it, in a session
 
 
 class Busy(Exception):

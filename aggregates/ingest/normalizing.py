@@ -17,7 +17,7 @@ from psycopg import sql
 from aggregates.db.locks import Lock, take
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
-from aggregates.domain.calls import FIELDS, Call
+from aggregates.domain.calls import CALL, FIELDS, Call
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
@@ -88,7 +88,15 @@ class Outcome:
 
     def count(self, day: date, changed: Normalized) -> None:
         before, after = changed.call.cost, changed.after.cost
-        change = Change(1, before or NOTHING, after or NOTHING, int(before is None), int(after is None))
+        is_call = changed.call.kind == CALL
+        change = Change(
+            calls=int(is_call),
+            before=before or NOTHING,
+            after=after or NOTHING,
+            unpriced_before=int(is_call and before is None),
+            unpriced_after=int(is_call and after is None),
+            charges=int(not is_call),
+        )
         month = day.replace(day=1)
         self.months[month] = self.months.get(month, Change()) + change
         self.names.update(changed.renamed)

@@ -13,6 +13,7 @@ from aggregates.models.aggregate import (
     UsagePeriod,
 )
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
+from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
@@ -26,6 +27,9 @@ __all__ = [
     "CallReport",
     "DailyAggregate",
     "DailyBreakdown",
+    "FileChunk",
+    "FileImport",
+    "ImportState",
     "Job",
     "Kind",
     "KeptReason",

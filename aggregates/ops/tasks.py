@@ -13,6 +13,7 @@ from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
 from aggregates.models import Job, RollUpRun
+from aggregates.ops import imports
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
@@ -51,6 +52,7 @@ def repair() -> str:
         if renewed.days:
             words += f"; {plural(renewed.days, 'day')} renewed"
         forget_reports()
+        imports.tidy()
         failures.raise_any()
     return words
 

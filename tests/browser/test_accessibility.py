@@ -12,11 +12,12 @@ from playwright.sync_api import Page, Route, expect
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
+from aggregates.models import FileImport, ImportState, Membership, Organization, PriceOverride, Role, UsageLog, User
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, log_in, wait_until_drawn
 from tests.fixtures import make_organization
 from tests.history import some_calls
+from tests.ingest.importing.conftest import give
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 SCREENS = [("light", 1440), ("dark", 390)]
@@ -31,6 +32,10 @@ PLACES = {  # each with the number of its charts
     "/o/acme/calls/{call}/": 0,
     "/o/acme/keys/": 0,
     "/o/acme/prices/": 0,
+    "/o/acme/imports/": 0,
+    "/o/acme/imports/{preview}/": 0,
+    "/o/acme/imports/{running}/": 0,
+    "/o/acme/imports/{done}/": 0,
     "/o/acme/prices/comparison/": 0,
     "/platform/": 1,
     "/api/": 0,
@@ -58,6 +63,18 @@ def usage(staff: User, call: Callable[..., Call]) -> Organization:
     return acme
 
 
+def imports_of(organization: Organization, user: User) -> dict[str, int]:
+    """A file that waits to be looked at, of a format that is not known, one that is read, and one that was."""
+    FileImport.objects.filter(organization=organization).delete()
+    content, states = b"timestamp,model\n2025-03-01,gpt-5\n", (ImportState.DONE, ImportState.RUNNING)
+    given = {}
+    for state in states:  # else the next file would take its place
+        given[state] = give(organization, user, content).pk
+        FileImport.objects.filter(pk=given[state]).update(state=state)
+    preview = give(organization, user, b"at,model,cost\n2025-03-01,gpt-5,1\nnever,gpt-5,1\n")
+    return {"preview": preview.pk, "running": given[ImportState.RUNNING], "done": given[ImportState.DONE]}
+
+
 def barriers(page: Page, number_of_charts: int = 0, within: str = "html") -> list[str]:
     if number_of_charts:
         wait_until_drawn(page, number_of_charts)
@@ -80,8 +97,9 @@ def test_pages_have_no_barriers(
     found = barriers(page)
     fill_in_log_in(page, staff.email)
     page.get_by_role("heading", name="Your organizations").wait_for()
+    numbers = {"call": UsageLog.objects.filter(organization=usage).latest("id").pk, **imports_of(usage, staff)}
     for place, number_of_charts in PLACES.items():
-        page.goto(place.format(call=UsageLog.objects.filter(organization=usage).latest("id").pk))
+        page.goto(place.format(**numbers))
         found += barriers(page, number_of_charts)
 
     assert not found, "\n".join(found)

@@ -7,7 +7,7 @@ from typing import Any
 from aggregates.domain.calls import Call, InvalidCall, parse_call
 from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.dialect_rows import DialectRows
-from aggregates.ingest.importing.files import Rejection, UsageFile
+from aggregates.ingest.importing.files import Rejection, Rows
 from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
 
 MAX_KEPT = 20  # rejections that are kept to be shown; of the others only their number
@@ -26,7 +26,7 @@ class FileCalls:
 
     def __init__(
         self,
-        file: UsageFile,
+        file: Rows,
         mapping: FieldMapping,
         *,
         check: Callable[[Call], None] = lambda call: None,

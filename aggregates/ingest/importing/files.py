@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from aggregates.ingest.importing.decoding import decoder, explained
 from aggregates.ingest.importing.documents import BrokenDocument, documents, is_beginning
@@ -19,6 +19,21 @@ from aggregates.ingest.importing.documents import BrokenDocument, documents, is_
 MAX_LINE = 10_000_000  # characters of a line, and of a CSV field that spans lines
 STDIN = 0  # the file descriptor
 GZIP = b"\x1f"  # the first byte of gzip data, and of no text
+# How files begin that are no text, or in another encoding, and what they are.
+OTHERS = (
+    (b"PK\x03\x04", "a ZIP archive or a workbook: unpack it, or save the sheet as CSV"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
+    (b"BZh", "bzip2 data: unpack it first"),
+    (b"\xfd7zXZ", "xz data: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "zstd data: unpack it first"),
+    (b"PAR1", "a Parquet file: save it as CSV or JSON lines"),
+    (b"%PDF", "a PDF"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the sheet as CSV"),
+    (b"SQLite format 3", "an SQLite database: export the table as CSV"),
+    (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
+)
 
 HEAD_ROWS, HEAD_CHARACTERS = 1000, 20_000_000  # that are looked at to recognise a file
 
@@ -44,6 +59,14 @@ class Rejection:
 Reject = Callable[[Rejection], None]
 
 
+class Rows(Protocol):
+    """What has rows of calls: a file, or the head of one."""
+
+    columns: tuple[str, ...] | None
+
+    def rows(self, reject: Reject) -> Iterator[tuple[int, Row]]: ...
+
+
 @contextmanager
 def open_usage_file(path: str) -> Iterator["UsageFile"]:
     """`-` is standard input. Raises UnreadableFile, also while rows are read."""
@@ -54,12 +77,48 @@ def open_usage_file(path: str) -> Iterator["UsageFile"]:
             # Standard input by number: it is no more than bytes, and stays open.
             stdin = path == "-"
             stream = opened.enter_context(open(STDIN if stdin else path, "rb", closefd=not stdin))
-            is_gzip = stream.peek(1)[:1] == GZIP
+            size = _size(stream)
         except OSError as error:
             raise UnreadableFile(error.strerror) from None
-        content = opened.enter_context(gzip.GzipFile(fileobj=stream)) if is_gzip else stream
+        yield opened.enter_context(open_usage_stream(stream, size))
+
+
+@contextmanager
+def open_usage_stream(
+    stream: io.BufferedReader, size: int | None, most_unpacked: int | None = None
+) -> Iterator["UsageFile"]:
+    """A file out of any stream of so many bytes. Raises UnreadableFile, also while rows are read: as well where gzip
+    data unpacks to more than so many bytes."""
+    with ExitStack() as opened:
+        try:
+            begin = stream.peek(16)[:16]
+        except OSError as error:
+            raise UnreadableFile(error.strerror) from None
+        if other := next((words for sign, words in OTHERS if begin.startswith(sign)), ""):
+            raise UnreadableFile(f"expected CSV with a header line, or JSON, plain or gzip; got {other}")
+        content: Any = stream
+        if begin.startswith(GZIP):
+            content = opened.enter_context(_Unpacked(fileobj=stream))
+            content.most = most_unpacked
         text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        yield UsageFile(stream, opened.enter_context(text))
+        yield UsageFile(stream, opened.enter_context(text), size)
+
+
+class _Unpacked(gzip.GzipFile):
+    """What gzip data holds, up to `most` bytes: a small file may hold a huge one."""
+
+    most: int | None = None
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._counted(super().read1(size))
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._counted(super().read(size))
+
+    def _counted(self, piece: bytes) -> bytes:
+        if self.most is not None and self.tell() > self.most:
+            raise UnreadableFile(f"expected gzip data that unpacks to at most {self.most:,} bytes")
+        return piece
 
 
 class UsageFile:
@@ -68,9 +127,9 @@ class UsageFile:
     JSON is an object a line, or else an array of objects, or objects over several lines each.
     """
 
-    def __init__(self, stream: io.BufferedReader, text: io.TextIOWrapper) -> None:
+    def __init__(self, stream: io.BufferedReader, text: io.TextIOWrapper, size: int | None) -> None:
         self._stream = stream
-        self.size = _size(stream)
+        self.size = size
         self._line = 0  # that was read last
         self._text = text
         lines = self._lines()
@@ -106,6 +165,7 @@ class UsageFile:
 
     def first_rows(self) -> Iterator[Row]:
         """Some of the first rows, to look at: `rows` still gives them all, if it is called afterwards."""
+        yield from [row for _, row in self._head if not isinstance(row, str)]
         while len(self._head) < HEAD_ROWS and self._characters < HEAD_CHARACTERS:
             item = next(self._items, None)
             if item is None:

@@ -16,7 +16,11 @@ NUMBERS = {"latency_ms", "cost", *(name for name in FIELDS if name.endswith("_to
 
 
 class MappingError(Exception):
-    """A mapping that makes no sense, or does not fit the file."""
+    """A mapping that makes no sense, or does not fit the file: `problem` says it, `hint` what to tell the command."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem + hint)
+        self.problem = problem
 
 
 class Only(NamedTuple):
@@ -101,8 +105,9 @@ class Columns:
             if name not in told and (name != "model" or "kind" not in told):  # a charge needs no model
                 others = " or --set model=NAME, or that all rows are charges with --set kind=charge"
                 raise MappingError(
-                    f"no column is called {name}: say which it is with --map {name}=COLUMN"
-                    f"{others if name == 'model' else ''}; the columns are: {named}"
+                    f"no column is called {name}",
+                    f": say which it is with --map {name}=COLUMN{others if name == 'model' else ''}; "
+                    f"the columns are: {named}",
                 )
         self._indexes = [(name, [columns.index(term) for term in terms]) for name, terms in self._sources]
         self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None

@@ -13,6 +13,10 @@ from aggregates.ingest.importing.presets import OWN, PRESETS, Preset
 AUTO = "auto"  # in place of a preset's name
 
 
+class NotRecognized(MappingError):
+    """A file of none of the formats, or of any of several."""
+
+
 def recognize(file: UsageFile) -> Preset:
     """The format of a file, by its columns, or by the first of its objects that has signs of one.
 
@@ -27,9 +31,9 @@ def recognize(file: UsageFile) -> Preset:
     if len(found) > 1:
         found = [each for each in found if each is not OWN]
     if len(found) > 1:
-        raise MappingError(f"it could be any of these formats: {'; '.join(each.about for each in found)}")
+        raise NotRecognized(f"it could be any of these formats: {'; '.join(each.about for each in found)}")
     if not found:
-        raise MappingError(_tried(file))
+        raise NotRecognized("the format of the file is not recognised", f". {_tried(file)}")
     return found[0]
 
 
@@ -68,6 +72,6 @@ def _tried(file: UsageFile) -> str:
     tried = "; ".join(f"{each.about}: {wanted}" for each in PRESETS if (wanted := each.signs.wanted(csv=csv)))
     got = f"The columns are: {', '.join(map(quoted, file.columns))}. " if file.columns is not None else ""
     return (
-        f"the format of the file is not recognised. {got}Tried, with the {'columns' if csv else 'keys'} that were "
+        f"{got}Tried, with the {'columns' if csv else 'keys'} that were "
         f"expected: {tried}. Say which it is with --preset, or where fields come from with --map"
     )

@@ -18,7 +18,7 @@ from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
 from aggregates.ingest.importing.presets import BY_NAME, OWN, PRESETS
-from aggregates.ingest.importing.recognition import AUTO, recognize
+from aggregates.ingest.importing.recording import record_file
 from aggregates.management.arguments import find_organization
 from aggregates.models import Organization, SavedPreset
 
@@ -89,14 +89,13 @@ class Command(BaseCommand):
             organization = find_organization(options["organization"])
             preset = preset_of_arguments(organization, more, options["preset"], options["save_preset"])
             with open_usage_file(options["file"]) as file, transaction.atomic():
-                recognized = recognize(file) if preset.base == AUTO else None
-                calls = FileCalls(
+                done = record_file(
+                    organization,
                     file,
-                    saved.mapping_of(preset, recognized),
-                    check=ingest.retention_check(organization),
+                    preset,
                     skip_rejected=options["on_error"] == "skip",
+                    passed=lambda calls: self.with_progress(calls, file),
                 )
-                recorded = ingest.record(organization, self.with_progress(calls, file), ids_from_content=True)
                 if options["save_preset"]:
                     saved.save(preset, options["save_preset"])
         except MappingError as error:
@@ -108,10 +107,10 @@ class Command(BaseCommand):
             raise CommandError(f"The database failed: {reason}. Nothing of {name} was recorded.") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. Nothing of {name} was recorded.", returncode=130) from None
-        if recognized:
-            self.stdout.write(f"Recognised as {recognized.name}: {recognized.about}.")
-        self.report(name, calls, recorded)
-        if note := (recognized or BY_NAME.get(preset.base, OWN)).note:
+        if done.recognized:
+            self.stdout.write(f"Recognised as {done.recognized.name}: {done.recognized.about}.")
+        self.report(name, done.calls, done.recorded)
+        if note := (done.recognized or BY_NAME.get(preset.base, OWN)).note:
             self.stdout.write(f"{note}.")
         if options["save_preset"]:
             self.stdout.write(f"Saved: --organization {organization.slug} --preset {options['save_preset']}")

@@ -62,7 +62,7 @@ class Command(BaseCommand):
         if done.names:
             self.stdout.write(names_of(done) + "\n")
         self.stdout.write(months_of(done))
-        calls = plural(done.total.calls, "call")
+        calls = plural(done.total.rows, "call" if not done.total.charges else "row")
         if applied:
             self.stdout.write(f"\n{calls} changed. Pages are right from now on; the days are soon rolled up again.")
         else:
@@ -87,4 +87,4 @@ def months_of(done: Outcome) -> str:
 def line(month: str, change: Change) -> list[str]:
     before, after = money.stored(change.before), money.stored(change.after)
     costs = [f"{before:,f}", f"{after:,f}", f"{after - before:+,f}"]
-    return [month, f"{change.calls:,}", *costs, f"{change.unpriced_before:,}", f"{change.unpriced_after:,}"]
+    return [month, f"{change.rows:,}", *costs, f"{change.unpriced_before:,}", f"{change.unpriced_after:,}"]

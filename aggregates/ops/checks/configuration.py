@@ -26,6 +26,14 @@ def task_cluster(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 id="aggregates.E001",
             )
         )
+    if cluster.get("workers", 2) < 2:
+        found.append(
+            Warning(
+                "Q_CLUSTER: a single worker imports no files of the page for imports.",
+                hint="The last worker of a cluster is left for rolling up: set workers to 2 or more.",
+                id="aggregates.W022",
+            )
+        )
     if cluster.get("orm") != "default":
         found.append(
             Error(

@@ -14,6 +14,7 @@ from aggregates.ingest.importing.files import MAX_LINE, Rejection, UnreadableFil
 
 Read = tuple[tuple[str, ...] | None, list[tuple[int, Any]], list[str]]
 LONG = b"x" * (MAX_LINE + 1)
+EXPECTED = "expected CSV with a header line, or JSON, plain or gzip; got"
 DEEP = b"[" * 100_000
 
 
@@ -110,8 +111,12 @@ def test_fractions_in_json_are_exactly_what_was_written(path: Path) -> None:
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
             "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
         ),
-        (b"PK\x03\x04\x14\0\0\0", "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
-        ("a,b\n1,2\n".encode("utf-16"), "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line"),
+        (b"PK\x03\x04\x14\0\0\0", f"{EXPECTED} a ZIP archive or a workbook: unpack it, or save the sheet as CSV"),
+        ("a,b\n1,2\n".encode("utf-16"), f"{EXPECTED} text in UTF-16: save it as UTF-8"),
+        (
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+        ),
         (
             "a,größe\n1,2\n".encode("latin-1"),
             "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",

@@ -39,6 +39,7 @@ def ours(deploy: bool) -> list[str]:
         ({"Q_CLUSTER": {**CLUSTER, "retry": CLUSTER["timeout"] + 1}}, []),
         ({"Q_CLUSTER": {**CLUSTER, "timeout": None}}, ["aggregates.E001"]),
         ({"Q_CLUSTER": {key: CLUSTER[key] for key in ("orm", "timeout")}}, ["aggregates.E001"]),
+        ({"Q_CLUSTER": {**CLUSTER, "workers": 1}}, ["aggregates.W022"]),
         ({"Q_CLUSTER": {**CLUSTER, "orm": None}}, ["aggregates.E002"]),
         ({"METRICS_TOKEN": "x" * 31}, ["aggregates.E003"]),
         ({"METRICS_TOKEN": "x" * 32}, []),

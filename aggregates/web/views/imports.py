@@ -1,0 +1,161 @@
+"""Importing a file on a page: give it, see what it is and comes to, say that it is to be recorded, and watch."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+
+from aggregates.accounts.access import administered_by, organizations_of
+from aggregates.ingest.importing import uploads
+from aggregates.ingest.importing.presets import PRESETS
+from aggregates.models import FileImport, ImportState, Organization
+from aggregates.ops import imports
+from aggregates.web.forms.imports import ImportForm, choices_for, rows_of
+from aggregates.web.pages.imports import load_preview, range_of
+from aggregates.web.views.gate import PageRequest, action, form_page
+from aggregates.web.views.uploading import TooManyAtOnce, is_too_large, reading
+
+RECENT = 20  # files that are listed
+SLOW = timedelta(seconds=30)  # after which a file that waits may wait for a task cluster that is off
+
+
+# The size is looked at before anything of the body is read, and a token of the form is in the body.
+@csrf_exempt
+@form_page
+def import_list(request: PageRequest, slug: str) -> HttpResponse:
+    organization = administered_by(request.user, slug)
+    if request.method != "POST":
+        return _show_list(request, organization)
+    largest = imports.largest()
+    if is_too_large(request, largest):
+        return _show_list(request, organization, _too_large(largest), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    try:
+        with reading(request):
+            answer: HttpResponse = _receive(request, organization)
+            return answer
+    except TooManyAtOnce:
+        words = "Other files are arriving just now: try again in a moment."
+        return _show_list(request, organization, words, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _too_large(largest: int) -> str:
+    most = largest // imports.MEGABYTE
+    return f"The file is larger than {most} MB: compress it with gzip, split it, or import it on the server."
+
+
+@csrf_protect
+def _receive(request: PageRequest, organization: Organization) -> HttpResponse:
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        return _show_list(request, organization, "Choose a file.", HTTPStatus.BAD_REQUEST)
+    if "end" not in request.POST:  # comes behind the file
+        return _show_list(request, organization, "The file did not arrive whole: try again.", HTTPStatus.BAD_REQUEST)
+    try:
+        kept = uploads.keep(organization, request.user, file.name or "", file.chunks(uploads.CHUNK))
+    except uploads.EmptyFile:
+        return _show_list(request, organization, "The file is empty.", HTTPStatus.BAD_REQUEST)
+    return redirect("import", organization.slug, kept.pk)
+
+
+@form_page
+def import_page(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    organization = administered_by(request.user, slug)
+    imported = _find(organization, number)
+    if request.method == "POST":
+        return _decide(request, imported)
+    if request.htmx:
+        return render(request, "aggregates/_import_progress.html", _context(request, imported))
+    return _show(request, imported)
+
+
+@action
+def cancel_import(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    imported = _find(administered_by(request.user, slug), number)
+    if not imports.cancel(imported):
+        messages.info(request, f"“{imported.name}” has ended already.")
+        return redirect("import", slug, number)
+    if imported.is_active:
+        return redirect("import", slug, number)
+    messages.success(request, f"“{imported.name}” is deleted. Nothing of it was recorded.")
+    return redirect("imports", slug)
+
+
+def _decide(request: PageRequest, imported: FileImport) -> HttpResponse:
+    """Keep how the file is to be read, and import it if that was said and nothing speaks against it."""
+    here = redirect("import", imported.organization.slug, imported.pk)
+    if not imported.may_start:
+        return here
+    form = ImportForm(request.POST, imported)
+    if not form.is_valid():
+        return _show(request, imported, form.problems)
+    form.save()
+    if "start" not in request.POST:
+        return here
+    found = load_preview(imported)
+    if found.problem or not found.calls:
+        return here
+    if found.calls.rejections and not imported.skip_rejected:
+        words = "Some rows are no calls: mend the file, or choose to leave such rows out."
+        return _show(request, imported, [words])
+    if found.is_unknown:
+        imported.base, imported.paths = "", found.paths
+        imported.save(update_fields=["base", "paths"])
+    try:
+        imports.start(imported)
+    except imports.OneAtATime:
+        return _show(request, imported, ["Another file is being imported: try again when it is done."])
+    return here
+
+
+def _show(request: PageRequest, imported: FileImport, problems: list[str] | None = None) -> HttpResponse:
+    context = _context(request, imported)
+    context["problems"] = problems or []
+    if imported.may_start:
+        found = load_preview(imported)
+        context["preview"] = found
+        context["choices"] = choices_for(imported)
+        context["fields"] = rows_of(found.paths, imported.values)
+        context["range"] = range_of(imported.organization, found.earliest, found.latest)
+    return render(request, "aggregates/import.html", context)
+
+
+def _context(request: PageRequest, imported: FileImport) -> dict[str, Any]:
+    organization = imported.organization
+    waits_for_long = imported.queued_at is not None and timezone.now() - imported.queued_at > SLOW
+    return {
+        "organization": organization,
+        "organizations": organizations_of(request.user),
+        "manages": True,
+        "imported": imported,
+        "waits_for_long": imported.state == ImportState.QUEUED and waits_for_long,
+        "range": range_of(organization, imported.earliest, imported.latest),
+    }
+
+
+def _show_list(
+    request: PageRequest, organization: Organization, problem: str = "", status: int = HTTPStatus.OK
+) -> HttpResponse:
+    context = {
+        "organization": organization,
+        "organizations": organizations_of(request.user),
+        "manages": True,
+        "imports": FileImport.objects.filter(organization=organization).select_related("created_by")[:RECENT],
+        "presets": PRESETS,
+        "problem": problem,
+        "largest": imports.largest(),
+        "largest_words": f"{imports.largest() // imports.MEGABYTE} MB",
+    }
+    return render(request, "aggregates/imports.html", context, status=status)
+
+
+def _find(organization: Organization, number: int) -> FileImport:
+    try:
+        return FileImport.objects.select_related("organization", "created_by").get(organization=organization, pk=number)
+    except FileImport.DoesNotExist:
+        raise Http404 from None
