@@ -128,7 +128,10 @@ def test_wrong_encoding_is_named_by_its_line(acme: Organization, alice: User) ->
         (b"PK\x03\x04rest", "Expected CSV with a header line, or JSON, plain or gzip; got a ZIP archive or a workbook"),
         (b"\xff\xfea\0,\0", "Expected CSV with a header line, or JSON, plain or gzip; got text in UTF-16"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "Line 1: expected UTF-8 text"),
-        (gzip.compress(b"timestamp,model\n2025-03-01,gpt-5\n")[:-9], "After line 2: the gzip data ends too early."),
+        (
+            gzip.compress(b"timestamp,model\n2025-03-01,gpt-5\n", mtime=0)[:-9],
+            "After line 2: the gzip data ends too early.",
+        ),
         (b"a,a\n1,2\n", "Line 1: expected column names that differ, got “a” twice."),
     ],
 )
