@@ -154,7 +154,8 @@ def _paths_of(file: UsageFile) -> Iterator[str]:
     paths: dict[str, None] = {}
     for row, _ in zip(file.first_rows(), range(20), strict=False):
         if isinstance(row, dict):
-            paths.update(dict.fromkeys(_leaves(row)))
+            # A name with a NUL or half a character can neither be chosen in a form nor kept.
+            paths.update(dict.fromkeys(path for path in _leaves(row) if path.isprintable()))
     return iter(list(paths)[:MOST_PATHS])
 
 

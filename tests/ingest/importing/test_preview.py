@@ -178,3 +178,12 @@ def test_a_column_is_one_field_at_most() -> None:
         "user_id": "user",
         "input_tokens": "input_tokens",
     }
+
+
+@pytest.mark.parametrize("name", [r"odd\u0000", r"odd\ud800", r"odd\n"])
+def test_names_that_nobody_can_type_are_not_proposed(acme: Organization, alice: User, name: str) -> None:
+    row = f'{{"time{name[3:]}": "2025-03-01T10:00Z", "model": "gpt-5", "{name}": 1}}\n'
+    found = look(acme, alice, row.encode())
+    assert found.columns == ("model",)
+    assert found.paths == {"model": "model"}
+    assert found.problem.endswith("say which column is timestamp.")
