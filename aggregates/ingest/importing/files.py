@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from aggregates.ingest.importing.decoding import decoder, explained
 from aggregates.ingest.importing.documents import BrokenDocument, documents, is_beginning
 
 MAX_LINE = 10_000_000  # characters of a line, and of a CSV field that spans lines
+MAX_COLUMNS = 16_384  # as many as spreadsheets have
 STDIN = 0  # the file descriptor
 GZIP = b"\x1f"  # the first byte of gzip data, and of no text
 # How files begin that are no text, or in another encoding, and what they are.
@@ -182,7 +184,9 @@ class UsageFile:
             raise UnreadableFile(f"{place}: expected a CSV header: {error}") from None
         if any("\0" in name or not _is_unicode(name) for name in columns):
             raise UnreadableFile(f"{place}: expected UTF-8 text: CSV with a header line, or a JSON object a line")
-        if twice := [name for name in columns if name and columns.count(name) > 1]:
+        if len(columns) > MAX_COLUMNS:
+            raise UnreadableFile(f"{place}: expected at most {MAX_COLUMNS:,} columns, got {len(columns):,}")
+        if twice := [name for name, times in Counter(columns).items() if name and times > 1]:
             raise UnreadableFile(f"{place}: expected column names that differ, got “{twice[0]}” twice")
         return columns
 

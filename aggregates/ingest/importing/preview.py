@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -25,7 +25,7 @@ from aggregates.pricing import Pricer
 MOST_ROWS = 10_000  # that are looked at
 MOST_SECONDS = 4.0
 SHOWN = 8  # calls
-MOST_PATHS, DEEPEST = 200, 4  # of keys of JSON that are proposed
+MOST_PATHS, DEEPEST = 200, 4  # of columns, or of keys of JSON, that are proposed
 
 
 class _Enough(Exception):
@@ -109,8 +109,9 @@ def preview(imported: FileImport, largest: int) -> Preview:
     try:
         preset = preset_of(imported)
         with uploads.opened(imported, uploads.from_table(imported), largest) as file:
-            found.columns = file.columns or tuple(_paths_of(file))
-            mapping = _mapping(file, preset, found)
+            columns = file.columns or tuple(_paths_of(file))
+            found.columns = columns[:MOST_PATHS]
+            mapping = _mapping(file, preset, columns, found)
             found.note = (found.recognized or BY_NAME.get(imported.base, OWN)).note
             _count(imported.organization, file, mapping, found)
     except MappingError as error:
@@ -120,7 +121,7 @@ def preview(imported: FileImport, largest: int) -> Preview:
     return found
 
 
-def _mapping(file: UsageFile, preset: SavedPreset, found: Preview) -> FieldMapping:
+def _mapping(file: UsageFile, preset: SavedPreset, columns: Sequence[str], found: Preview) -> FieldMapping:
     """What the preset makes of the file; of one of an unknown format that nothing was chosen for, what is proposed."""
     if preset.base != AUTO:
         return saved.mapping_of(preset)
@@ -128,7 +129,7 @@ def _mapping(file: UsageFile, preset: SavedPreset, found: Preview) -> FieldMappi
         found.recognized = recognize(file)
     except NotRecognized as error:
         found.is_unknown = True
-        guessed = guess(found.columns)
+        guessed = guess(columns)
         found.paths = found.paths or {name: path for name, path in guessed.items() if name not in preset.values}
         told = {*found.paths, *preset.values}
         needed = ("timestamp",) if "kind" in told else ("timestamp", "model")  # a charge needs no model

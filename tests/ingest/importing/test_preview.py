@@ -187,3 +187,13 @@ def test_names_that_nobody_can_type_are_not_proposed(acme: Organization, alice: 
     assert found.columns == ("model",)
     assert found.paths == {"model": "model"}
     assert found.problem.endswith("say which column is timestamp.")
+
+
+def test_of_very_many_columns_the_first_are_proposed(acme: Organization, alice: User) -> None:
+    header = ",".join([*(f"c{number}" for number in range(16_382)), "when", "model"])
+    found = look(acme, alice, f"{header}\n".encode())
+    assert len(found.columns) == 200
+    assert found.paths == {"model": "model"}
+    found = look(acme, alice, f"{header}\n".encode(), base="", paths={"timestamp": "never"})
+    assert found.problem.startswith("There is no column “never”; the columns are: “c0”, ")
+    assert found.problem.endswith("“c49” and 16,334 more.")
