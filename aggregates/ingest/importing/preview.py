@@ -22,7 +22,7 @@ from aggregates.ingest.importing.running import preset_of
 from aggregates.models import FileImport, Organization, SavedPreset
 from aggregates.pricing import Pricer
 
-MOST_ROWS = 10_000  # that are looked at
+MOST_ROWS = 10_000  # that are looked at; and as many calls, as a row may tell of millions
 MOST_SECONDS = 4.0
 SHOWN = 8  # calls
 MOST_PATHS, DEEPEST = 200, 4  # of columns, or of keys of JSON, that are proposed
@@ -55,9 +55,13 @@ class Head:
             return
         self.is_whole = True
 
+    @property
+    def took_long(self) -> bool:
+        return time.monotonic() > self._until
+
     def _count(self) -> None:
         self._rows += 1
-        if self._rows > MOST_ROWS or time.monotonic() > self._until:
+        if self._rows > MOST_ROWS or self.took_long:
             raise _Enough
 
 
@@ -144,6 +148,8 @@ def _count(organization: Organization, file: UsageFile, mapping: FieldMapping, f
     check = ingest.retention_check(organization)
     calls = FileCalls(head, mapping, check=check, skip_rejected=True)
     for call in calls:
+        if found.number == MOST_ROWS or head.took_long:
+            break
         found.add(call, call.cost if call.cost is not None else pricer.price(call).cost)
     found.calls, found.is_whole, found.estimated_rows = calls, head.is_whole, calls.rows
     if not head.is_whole and file.size:

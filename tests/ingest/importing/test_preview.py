@@ -197,3 +197,9 @@ def test_of_very_many_columns_the_first_are_proposed(acme: Organization, alice: 
     found = look(acme, alice, f"{header}\n".encode(), base="", paths={"timestamp": "never"})
     assert found.problem.startswith("There is no column “never”; the columns are: “c0”, ")
     assert found.problem.endswith("“c49” and 16,334 more.")
+
+
+def test_a_row_that_tells_of_millions_of_calls_is_not_looked_at_to_its_end(acme: Organization, alice: User) -> None:
+    header = b"start_time,end_time,model,num_model_requests,input_tokens,output_tokens\n"
+    found = look(acme, alice, header + b"1740787200,1740873600,gpt-4o,10000000,20000000,20000000\n")
+    assert (found.number, found.tokens, found.is_whole) == (10_000, 40_000, False)
