@@ -104,7 +104,7 @@ def check_amount(value: object) -> Decimal:
     if amount is None or amount >= 0:
         return check_cost(value)
     try:
-        stored = check_cost(-amount).copy_negate()
+        stored = check_cost(amount.copy_negate()).copy_negate()  # -amount would round, and overflow
     except ValueError:
         stored = None
     if not stored:  # nothing stands for less than nothing

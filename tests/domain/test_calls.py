@@ -231,6 +231,7 @@ def test_a_call_costs_nothing_or_more(given: object, more: dict[str, object]) ->
         ({"cost": "-2.5"}, "charge", "-2.500000000000"),
         ({"cost": "-2.5", "model": "gpt-5", "input_tokens": 0, "output_tokens": None}, "charge", "-2.500000000000"),
         ({"cost": "-999999999.9999999999994"}, "charge", "-999999999.999999999999"),
+        ({"cost": "-0.0000000000005000000000000000000000000000001"}, "charge", "-1E-12"),
         ({"cost": "20", "kind": "charge", "subject_id": "seat of Alice"}, "charge", "20.000000000000"),
         ({"cost": 0, "kind": " Charge "}, "charge", "0E-12"),
         ({"cost": "-0", "model": "gpt-5"}, "call", "-0E-12"),
@@ -260,7 +261,7 @@ def test_a_charge_is_nothing_but_a_cost(fields: dict[str, object], reason: str) 
     assert str(caught.value) == reason
 
 
-@pytest.mark.parametrize("given", ["-1000000000", "-999999999.9999999999996", "-1e999999", "-1e-13"])
+@pytest.mark.parametrize("given", ["-1000000000", "-999999999.9999999999996", "-1e999999", "-1e9999999", "-1e-13"])
 def test_no_amounts_of_charges(given: object) -> None:
     with pytest.raises(InvalidCall, match="^cost: expected an amount of US dollars between -1,000,000,000 and"):
         parse_call({"timestamp": NOON, "cost": given})

@@ -1,6 +1,7 @@
 """The pages for importing files: for an organization's admins, from a file to calls that count."""
 
 import gzip
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test import Client, override_settings
 
 from aggregates.models import FileChunk, FileImport, ImportState, Organization, UsageLog, User
 from aggregates.ops import imports
+from aggregates.web.pages import imports as previews
 from aggregates.web.views import uploading
 from tests.ingest.importing.conftest import give
 
@@ -275,3 +277,23 @@ def test_a_name_and_a_row_of_a_file_are_no_markup(logged_in: Client) -> None:
     shown = page(logged_in, FileImport.objects.get())
     assert "<script>alert" not in shown and "<b>a.csv" not in shown and "<i>" not in shown
     assert "&lt;script&gt;alert" in shown
+
+
+def test_a_file_of_a_day_that_is_not_over_says_why_there_is_no_call(logged_in: Client) -> None:
+    drop(
+        logged_in, f"usage_date_utc,model,cost_usd\n{datetime.now(UTC) + timedelta(minutes=1):%Y-%m-%d},m,1\n".encode()
+    )
+    shown = page(logged_in, FileImport.objects.get())
+    assert "There is no call in it: 1 row is of another kind, or of a time that is not over yet." in shown
+    assert "Import the file" not in shown
+
+
+def test_one_file_is_looked_at_at_a_time(logged_in: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "SECONDS", 0.01)
+    drop(logged_in, OWN)
+    imported = FileImport.objects.get()
+    with previews._looking:
+        assert "Other files are being looked at just now" in page(logged_in, imported)
+        logged_in.post(f"{URL}{imported.pk}/", {"base": "auto", "start": "1"})
+        assert FileImport.objects.get().state == ImportState.READY
+    assert "Import 2 calls" in page(logged_in, imported)

@@ -14,6 +14,7 @@ from aggregates.ingest.dialects.rows import Fields, value_of
 from aggregates.ingest.dialects.sums import name_of, objects_of
 
 DAY = timedelta(days=1)
+MAX_AMOUNT = Decimal(10**15)  # of anything, so that all can be divided; what a charge may be is less
 CENTS = Decimal(100)  # in a dollar: Anthropic's API tells amounts in cents
 # Where amounts of the same time differ, in an API and in an export.
 OPENAI_GROUPS = ("organization_id", "project_id", "line_item", "user_id", "api_key_id")
@@ -114,7 +115,7 @@ def _results(row: Mapping[str, Any], times: tuple[str, str], page: str) -> Itera
 def _amount(row: Mapping[str, Any], *paths: str) -> Decimal:
     try:
         amount = Decimal(str(value_of(row, *paths)).strip())
-        if amount.is_finite():
+        if amount.is_finite() and amount.copy_abs() < MAX_AMOUNT:
             return amount
     except InvalidOperation:
         pass

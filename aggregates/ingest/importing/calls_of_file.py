@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from aggregates.domain.calls import Call, InvalidCall, parse_call
+from aggregates.domain.formats import excerpt
 from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, Rows
@@ -47,9 +48,8 @@ class FileCalls:
 
     @property
     def unused(self) -> list[str]:
-        """Columns, or JSON paths that some row had, which no field came from."""
-        unused: list[str] = self._source.unused
-        return unused
+        """Columns, or JSON paths that some row had, which no field came from: safe to show and to keep."""
+        return [excerpt(name) for name in self._source.unused]
 
     @property
     def never_found(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aggregates.ingest.dialects.rows import Fields, Reader
-from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, gather, quoted, terms_of
+from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, gather, listed, quoted, terms_of
 
 
 class DialectRows:
@@ -19,8 +19,7 @@ class DialectRows:
         self.unused: list[str] = []  # a dialect has its own reasons
         for column in self._not_found if columns is not None else ():
             if column not in (columns or ()):
-                named = ", ".join(map(quoted, columns or ()))
-                raise MappingError(f"there is no column {quoted(column)}; the columns are: {named}")
+                raise MappingError(f"there is no column {quoted(column)}; the {listed(columns or ())}")
 
     @property
     def never_found(self) -> list[str]:

@@ -26,10 +26,13 @@ def is_beginning(line: str) -> bool:
     return False
 
 
-def documents(text: str, line: int, read: Callable[[int], str]) -> Iterator[tuple[int, object, int]]:
+def documents(
+    text: str, line: int, read: Callable[[int], str], most: int = MAX_DOCUMENT
+) -> Iterator[tuple[int, object, int]]:
     """Each value with the line on which it starts and its length in characters; raises BrokenDocument.
 
-    They begin with this text, which starts on this line, and go on with what `read(characters)` gives until it is "".
+    None has more than `most` characters. They begin with this text, which starts on this line, and go on with what
+    `read(characters)` gives until it is "".
     """
     start, brackets, wanted, ended = 0, 0, 1, False
     while True:
@@ -46,14 +49,14 @@ def documents(text: str, line: int, read: Callable[[int], str]) -> Iterator[tupl
                     raise BrokenDocument(f"line {line}: {explained(error, start)}") from None
                 if ended:
                     raise BrokenDocument(f"line {line}: the JSON that starts here ends too early") from None
-                wanted = 2 * rest  # so that little is tried in vain
+                wanted = min(2 * rest, most + 1)  # so that little is tried in vain
             else:
                 yield line, value, end - start
                 line += text.count("\n", start, end)
                 start, wanted = end, 1
                 continue
-        if rest > MAX_DOCUMENT:
-            raise BrokenDocument(f"line {line}: expected at most {MAX_DOCUMENT:,} characters of one JSON object")
+        if rest > most:
+            raise BrokenDocument(f"line {line}: expected at most {most:,} characters of one JSON object")
         if ended:
             if brackets:
                 raise BrokenDocument("the JSON ends too early")

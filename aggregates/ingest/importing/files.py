@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from itertools import chain
 from typing import Any, Protocol
 
 from aggregates.ingest.importing.decoding import decoder, explained
-from aggregates.ingest.importing.documents import BrokenDocument, documents, is_beginning
+from aggregates.ingest.importing.documents import MAX_DOCUMENT, BrokenDocument, documents, is_beginning
 
 MAX_LINE = 10_000_000  # characters of a line, and of a CSV field that spans lines
+MAX_COLUMNS = 16_384  # as many as spreadsheets have
 STDIN = 0  # the file descriptor
 GZIP = b"\x1f"  # the first byte of gzip data, and of no text
 # How files begin that are no text, or in another encoding, and what they are.
@@ -35,7 +37,7 @@ OTHERS = (
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
 )
 
-HEAD_ROWS, HEAD_CHARACTERS = 1000, 20_000_000  # that are looked at to recognise a file
+HEAD_ROWS, HEAD_CHARACTERS = 1000, 10_000_000  # that are looked at to recognise a file
 
 Row = list[str] | dict[str, Any]  # of CSV: in the order of its columns; of JSON: an object
 _Item = tuple[int, Row | str]  # a row, or why it is none, with its line
@@ -85,10 +87,13 @@ def open_usage_file(path: str) -> Iterator["UsageFile"]:
 
 @contextmanager
 def open_usage_stream(
-    stream: io.BufferedReader, size: int | None, most_unpacked: int | None = None
+    stream: io.BufferedReader,
+    size: int | None,
+    most_unpacked: int | None = None,
+    most_of_object: int = MAX_DOCUMENT,
 ) -> Iterator["UsageFile"]:
     """A file out of any stream of so many bytes. Raises UnreadableFile, also while rows are read: as well where gzip
-    data unpacks to more than so many bytes."""
+    data unpacks to more than so many bytes, or an object of JSON has more than so many characters."""
     with ExitStack() as opened:
         try:
             begin = stream.peek(16)[:16]
@@ -101,7 +106,7 @@ def open_usage_stream(
             content = opened.enter_context(_Unpacked(fileobj=stream))
             content.most = most_unpacked
         text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        yield UsageFile(stream, opened.enter_context(text), size)
+        yield UsageFile(stream, opened.enter_context(text), size, most_of_object)
 
 
 class _Unpacked(gzip.GzipFile):
@@ -127,11 +132,14 @@ class UsageFile:
     JSON is an object a line, or else an array of objects, or objects over several lines each.
     """
 
-    def __init__(self, stream: io.BufferedReader, text: io.TextIOWrapper, size: int | None) -> None:
+    def __init__(
+        self, stream: io.BufferedReader, text: io.TextIOWrapper, size: int | None, most_of_object: int
+    ) -> None:
         self._stream = stream
         self.size = size
         self._line = 0  # that was read last
         self._text = text
+        self._most_of_object = most_of_object
         lines = self._lines()
         first = next((line for line in lines if not _blank(line)), "")
         self._first_line = max(self._line, 1)
@@ -182,7 +190,9 @@ class UsageFile:
             raise UnreadableFile(f"{place}: expected a CSV header: {error}") from None
         if any("\0" in name or not _is_unicode(name) for name in columns):
             raise UnreadableFile(f"{place}: expected UTF-8 text: CSV with a header line, or a JSON object a line")
-        if twice := [name for name in columns if name and columns.count(name) > 1]:
+        if len(columns) > MAX_COLUMNS:
+            raise UnreadableFile(f"{place}: expected at most {MAX_COLUMNS:,} columns, got {len(columns):,}")
+        if twice := [name for name, times in Counter(columns).items() if name and times > 1]:
             raise UnreadableFile(f"{place}: expected column names that differ, got “{twice[0]}” twice")
         return columns
 
@@ -214,7 +224,7 @@ class UsageFile:
 
     def _documents(self, first: str) -> Iterator[_Item]:
         try:
-            for line, value, length in documents(first, self._first_line, self._read):
+            for line, value, length in documents(first, self._first_line, self._read, self._most_of_object):
                 self._characters += length
                 yield line, _object(value)
         except BrokenDocument as broken:

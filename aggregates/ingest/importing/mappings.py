@@ -96,10 +96,9 @@ class Columns:
         paths = {**{name: name for name in mapping.of_own_name() if name in columns}, **mapping.paths}
         self._sources = [(name, terms_of(name, paths[name], columns)) for name in FIELDS if name in paths]
         used = [*(term for _, terms in self._sources for term in terms), *([mapping.only.path] if mapping.only else [])]
-        named = ", ".join(map(quoted, columns))
         for column in used:
             if column not in columns:
-                raise MappingError(f"there is no column {quoted(column)}; the columns are: {named}")
+                raise MappingError(f"there is no column {quoted(column)}; the {listed(columns)}")
         told = {*paths, *mapping.values}
         for name in REQUIRED:
             if name not in told and (name != "model" or "kind" not in told):  # a charge needs no model
@@ -107,7 +106,7 @@ class Columns:
                 raise MappingError(
                     f"no column is called {name}",
                     f": say which it is with --map {name}=COLUMN{others if name == 'model' else ''}; "
-                    f"the columns are: {named}",
+                    f"the {listed(columns)}",
                 )
         self._indexes = [(name, [columns.index(term) for term in terms]) for name, terms in self._sources]
         self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None
@@ -207,6 +206,12 @@ def find(row: dict[str, Any], path: str) -> object:
     head, _, rest = path.partition(".")
     inner = row.get(head)
     return find(inner, rest) if rest and isinstance(inner, dict) else MISSING
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The columns of a file in words, the first of them if there are many; behind “the”."""
+    more = f" and {len(columns) - MAX_SHOWN:,} more" if len(columns) > MAX_SHOWN else ""
+    return f"columns are: {', '.join(map(quoted, columns[:MAX_SHOWN]))}{more}"
 
 
 def quoted(name: str) -> str:

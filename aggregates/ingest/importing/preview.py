@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -22,10 +22,10 @@ from aggregates.ingest.importing.running import preset_of
 from aggregates.models import FileImport, Organization, SavedPreset
 from aggregates.pricing import Pricer
 
-MOST_ROWS = 10_000  # that are looked at
+MOST_ROWS = 10_000  # that are looked at; and as many calls, as a row may tell of millions
 MOST_SECONDS = 4.0
 SHOWN = 8  # calls
-MOST_PATHS, DEEPEST = 200, 4  # of keys of JSON that are proposed
+MOST_PATHS, DEEPEST = 200, 4  # of columns, or of keys of JSON, that are proposed
 
 
 class _Enough(Exception):
@@ -55,9 +55,13 @@ class Head:
             return
         self.is_whole = True
 
+    @property
+    def took_long(self) -> bool:
+        return time.monotonic() > self._until
+
     def _count(self) -> None:
         self._rows += 1
-        if self._rows > MOST_ROWS or time.monotonic() > self._until:
+        if self._rows > MOST_ROWS or self.took_long:
             raise _Enough
 
 
@@ -109,8 +113,9 @@ def preview(imported: FileImport, largest: int) -> Preview:
     try:
         preset = preset_of(imported)
         with uploads.opened(imported, uploads.from_table(imported), largest) as file:
-            found.columns = file.columns or tuple(_paths_of(file))
-            mapping = _mapping(file, preset, found)
+            columns = file.columns or tuple(_paths_of(file))
+            found.columns = columns[:MOST_PATHS]
+            mapping = _mapping(file, preset, columns, found)
             found.note = (found.recognized or BY_NAME.get(imported.base, OWN)).note
             _count(imported.organization, file, mapping, found)
     except MappingError as error:
@@ -120,7 +125,7 @@ def preview(imported: FileImport, largest: int) -> Preview:
     return found
 
 
-def _mapping(file: UsageFile, preset: SavedPreset, found: Preview) -> FieldMapping:
+def _mapping(file: UsageFile, preset: SavedPreset, columns: Sequence[str], found: Preview) -> FieldMapping:
     """What the preset makes of the file; of one of an unknown format that nothing was chosen for, what is proposed."""
     if preset.base != AUTO:
         return saved.mapping_of(preset)
@@ -128,7 +133,7 @@ def _mapping(file: UsageFile, preset: SavedPreset, found: Preview) -> FieldMappi
         found.recognized = recognize(file)
     except NotRecognized as error:
         found.is_unknown = True
-        guessed = guess(found.columns)
+        guessed = guess(columns)
         found.paths = found.paths or {name: path for name, path in guessed.items() if name not in preset.values}
         told = {*found.paths, *preset.values}
         needed = ("timestamp",) if "kind" in told else ("timestamp", "model")  # a charge needs no model
@@ -143,6 +148,8 @@ def _count(organization: Organization, file: UsageFile, mapping: FieldMapping, f
     check = ingest.retention_check(organization)
     calls = FileCalls(head, mapping, check=check, skip_rejected=True)
     for call in calls:
+        if found.number == MOST_ROWS or head.took_long:
+            break
         found.add(call, call.cost if call.cost is not None else pricer.price(call).cost)
     found.calls, found.is_whole, found.estimated_rows = calls, head.is_whole, calls.rows
     if not head.is_whole and file.size:
@@ -154,7 +161,8 @@ def _paths_of(file: UsageFile) -> Iterator[str]:
     paths: dict[str, None] = {}
     for row, _ in zip(file.first_rows(), range(20), strict=False):
         if isinstance(row, dict):
-            paths.update(dict.fromkeys(_leaves(row)))
+            # A name with a NUL or half a character can neither be chosen in a form nor kept.
+            paths.update(dict.fromkeys(path for path in _leaves(row) if path.isprintable()))
     return iter(list(paths)[:MOST_PATHS])
 
 

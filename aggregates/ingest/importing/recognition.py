@@ -7,7 +7,7 @@ from typing import Any
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.files import UsageFile
-from aggregates.ingest.importing.mappings import FieldMapping, MappingError, quoted
+from aggregates.ingest.importing.mappings import FieldMapping, MappingError, listed
 from aggregates.ingest.importing.presets import OWN, PRESETS, Preset
 
 AUTO = "auto"  # in place of a preset's name
@@ -70,7 +70,7 @@ def _formats_of(row: dict[str, Any]) -> list[Preset]:
 def _tried(file: UsageFile) -> str:
     csv = file.columns is not None
     tried = "; ".join(f"{each.about}: {wanted}" for each in PRESETS if (wanted := each.signs.wanted(csv=csv)))
-    got = f"The columns are: {', '.join(map(quoted, file.columns))}. " if file.columns is not None else ""
+    got = f"The {listed(file.columns)}. " if file.columns is not None else ""
     return (
         f"{got}Tried, with the {'columns' if csv else 'keys'} that were "
         f"expected: {tried}. Say which it is with --preset, or where fields come from with --map"

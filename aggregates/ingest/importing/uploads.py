@@ -11,7 +11,7 @@ from psycopg import sql
 
 from aggregates.db.beside import Beside
 from aggregates.domain.formats import excerpt
-from aggregates.ingest.importing.files import UsageFile, open_usage_stream
+from aggregates.ingest.importing.files import MAX_LINE, UsageFile, open_usage_stream
 from aggregates.models import FileChunk, FileImport, ImportState, Organization, User
 from aggregates.models.file_import import ENDED, MAX_NAME
 
@@ -117,5 +117,5 @@ class _Stream(io.RawIOBase):
 def opened(file: FileImport, read_chunk: ReadChunk, largest: int) -> Iterator[UsageFile]:
     """The file, read a chunk at a time; raises UnreadableFile, also while rows are read."""
     buffered: Any = io.BufferedReader(_Stream(read_chunk))
-    with buffered as stream, open_usage_stream(stream, file.size, UNPACKED * largest) as usage:
+    with buffered as stream, open_usage_stream(stream, file.size, UNPACKED * largest, MAX_LINE) as usage:
         yield usage

@@ -104,6 +104,7 @@ def test_anthropic_tells_cents_in_its_api_and_dollars_in_its_export(acme: Organi
         (openai_page(openai_cost("much", "a")), "line 1: amount.value: expected an amount"),
         (openai_page(openai_cost(1, "a"), openai_cost(2, "a")), "line 1: expected one amount for a time and group"),
         (anthropic_page(anthropic_cost("NaN", "a")), "line 1: amount: expected an amount"),
+        (anthropic_page(anthropic_cost("1e9999999", "a")), "line 1: amount: expected an amount"),
         (csv("usage_date_utc,model,cost_usd", "soon,m,1"), "line 2: usage_date_utc: expected a time"),
     ],
 )

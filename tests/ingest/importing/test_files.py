@@ -202,6 +202,12 @@ def test_rows_that_were_looked_at_are_read_nonetheless(path: Path, content: byte
     assert len(looked_at) == 2 and len(rejections) == 1
 
 
+def test_more_columns_than_any_table_has_are_refused(path: Path) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        read(path, ",".join(map(str, range(200_000))).encode())  # no two of which are compared one by one
+    assert str(caught.value) == "line 1: expected at most 16,384 columns, got 200,000"
+
+
 def test_a_field_that_goes_on_and_on_is_rejected(path: Path) -> None:
     _, rows, rejected = read(path, b'a,b\n1,2\n1,"' + (b"x" * 999_999 + b"\n") * 11)
     assert rows == [(2, ["1", "2"])]

@@ -178,3 +178,28 @@ def test_a_column_is_one_field_at_most() -> None:
         "user_id": "user",
         "input_tokens": "input_tokens",
     }
+
+
+@pytest.mark.parametrize("name", [r"odd\u0000", r"odd\ud800", r"odd\n"])
+def test_names_that_nobody_can_type_are_not_proposed(acme: Organization, alice: User, name: str) -> None:
+    row = f'{{"time{name[3:]}": "2025-03-01T10:00Z", "model": "gpt-5", "{name}": 1}}\n'
+    found = look(acme, alice, row.encode())
+    assert found.columns == ("model",)
+    assert found.paths == {"model": "model"}
+    assert found.problem.endswith("say which column is timestamp.")
+
+
+def test_of_very_many_columns_the_first_are_proposed(acme: Organization, alice: User) -> None:
+    header = ",".join([*(f"c{number}" for number in range(16_382)), "when", "model"])
+    found = look(acme, alice, f"{header}\n".encode())
+    assert len(found.columns) == 200
+    assert found.paths == {"model": "model"}
+    found = look(acme, alice, f"{header}\n".encode(), base="", paths={"timestamp": "never"})
+    assert found.problem.startswith("There is no column “never”; the columns are: “c0”, ")
+    assert found.problem.endswith("“c49” and 16,334 more.")
+
+
+def test_a_row_that_tells_of_millions_of_calls_is_not_looked_at_to_its_end(acme: Organization, alice: User) -> None:
+    header = b"start_time,end_time,model,num_model_requests,input_tokens,output_tokens\n"
+    found = look(acme, alice, header + b"1740787200,1740873600,gpt-4o,10000000,20000000,20000000\n")
+    assert (found.number, found.tokens, found.is_whole) == (10_000, 40_000, False)

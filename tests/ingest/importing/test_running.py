@@ -282,3 +282,13 @@ def test_locks_of_a_session_end_with_it(acme: Organization) -> None:
             assert not another.try_lock(Lock.IMPORT, 1)
     with beside() as another:
         assert another.try_lock(Lock.IMPORT, 1)
+
+
+@pytest.mark.parametrize(("name", "shown"), [(r"odd\u0000", r"odd\x00"), (r"odd\ud800", r"odd\ud800")])
+def test_names_that_the_database_cannot_keep_stop_no_import(
+    acme: Organization, alice: User, name: str, shown: str
+) -> None:
+    row = f'{{"timestamp": "2025-03-01T10:00Z", "model": "gpt-5", "{name}": 1}}\n'
+    imported = import_now(acme, alice, row.encode())
+    assert (imported.state, imported.new, imported.problem) == ("done", 1, "")
+    assert imported.details["unused"] == [shown]

@@ -109,3 +109,12 @@ def test_what_nobody_needs_is_forgotten(
     uploads.forget(clock.now())
 
     assert (FileImport.objects.exists(), FileChunk.objects.exists()) == (row, content)
+
+
+def test_an_object_of_a_file_of_the_page_has_a_limit(acme: Organization, alice: User) -> None:
+    kept = give(acme, alice, gzip.compress(b'{\n"a": [' + b"{}," * 4_000_000 + b"{}]}"))
+    with (
+        pytest.raises(UnreadableFile, match="expected at most 10,000,000 characters of one JSON object"),
+        uploads.opened(kept, uploads.from_table(kept), LARGEST) as file,
+    ):
+        next(file.rows(lambda rejection: None))
