@@ -13,7 +13,7 @@ from django.test import Client
 
 from aggregates import ingest
 from aggregates.accounts import keys
-from aggregates.ingest import reports
+from aggregates.ingest.reports import keeping
 from aggregates.models import CallReport, Organization, StaleDay, UsageLog
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
@@ -219,14 +219,14 @@ def test_reports_that_come_at_once_are_counted_once(at_once: Any, acme: Organiza
 
 
 def test_a_request_loses_no_call_however_many_it_brings(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MOST_RELATED", 2)
+    monkeypatch.setattr(keeping, "MOST_RELATED", 2)
     export(*(span(f"s{number}", usage(number)) for number in range(9)))
     assert sorted(tokens for _, tokens in log()) == [*range(9)]
 
 
 def test_calls_of_which_not_all_reports_are_read_stand(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
     sent_apart(export, INNER, OUTER)
-    monkeypatch.setattr(reports, "MOST_RELATED", 1)
+    monkeypatch.setattr(keeping, "MOST_RELATED", 1)
     export(span("step", {}, parent="ticket"))
     assert [tokens for _, tokens in log()] == [1500]
 
@@ -235,7 +235,7 @@ def an_hour_passes_for(*made: Made) -> None:
     """Let the reports of these spans be of long ago, and forget them."""
     names = [ingest.identity.span_name(one.span.trace_id, one.span.span_id) for one in made]
     of_long_ago = CallReport.objects.filter(span__in=names)
-    assert of_long_ago.update(received_at=F("received_at") - reports.KEPT) == len(made)
+    assert of_long_ago.update(received_at=F("received_at") - keeping.KEPT) == len(made)
     assert ingest.forget_reports() == len(made)
 
 
@@ -257,7 +257,7 @@ def test_a_call_keeps_the_user_whom_a_forgotten_span_around_it_told(export: Expo
 @pytest.mark.django_db(transaction=True)
 def test_forgetting_waits_for_nobody_who_records_reports_of_long_ago(export: Exporter) -> None:
     export(INNER)
-    CallReport.objects.update(received_at=F("received_at") - reports.KEPT)
+    CallReport.objects.update(received_at=F("received_at") - keeping.KEPT)
     with transaction.atomic():
         CallReport.objects.select_for_update().get()
         deleted: list[int] = []

@@ -1,0 +1,83 @@
+"""The call that reports tell together: its best report's numbers, and what the others know besides."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aggregates.domain.calls import Call
+from aggregates.ingest.identity.groups import Group, by_worth
+from aggregates.ingest.identity.report import Report
+from aggregates.ingest.identity.tree import Tree, Words
+
+PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One call: all that its reports tell, merged; `spans` are theirs, the one that its numbers are from first.
+
+    `doubts` are spans of calls that are likely the same one, and are counted all the same.
+    """
+
+    call: Call
+    spans: tuple[str, ...]
+    response_id: str = ""
+    is_of_vendor: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+def merged(group: Group, tree: Tree) -> Identity:
+    inner_first = sorted(group.members, key=lambda member: (-tree.depth(member), member.span))
+    ordered = by_worth(inner_first)
+    best = ordered[0]
+    words = Words()
+    for member in inner_first:
+        words = words.or_else(Words(member.user_id, member.operation, member.project))
+    for member in inner_first:
+        words = words.or_else(tree.words(member))
+    response = next((member.response_id for member in ordered if member.response), "")
+    return Identity(
+        _merged_call(best, ordered, words),
+        tuple(member.span for member in ordered),
+        response,
+        best.is_vendor,
+        tuple(sorted(group.doubts)),
+    )
+
+
+def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
+    """The call as its best report tells it, and what others know besides."""
+    assert best.call  # noqa: S101  # only reports of calls are grouped
+    call = best.call
+    others = [member.call for member in members if member.call]
+    spans = [member for member in members if not member.is_log] or members
+    began = spans[0] if best.is_log else best
+    alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
+    return _with_parts(call, alike)._replace(
+        timestamp=began.starts_at,
+        latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1) if best.is_log else call.latency_ms,
+        request_id="",
+        operation=words.operation or call.operation,
+        provider=next((other.provider for other in others if other.provider), ""),
+        user_id=words.user_id or next((other.user_id for other in others if other.user_id), ""),
+        subject_id=next((other.subject_id for other in others if other.subject_id), ""),
+        project=words.project,
+        status="error" if not best.tells_usage and any(member.failed for member in members) else call.status,
+        cost=next((other.cost for other in alike if other.cost is not None), None),
+    )
+
+
+def _totals(call: Call) -> tuple[int, int]:
+    return call.input_tokens, call.output_tokens
+
+
+def _with_parts(call: Call, alike: list[Call]) -> Call:
+    """The call with parts of its tokens from another report of the same totals, where its own tells none."""
+    if any(getattr(call, name) for name in PARTS):
+        return call
+    telling = next((other for other in alike if any(getattr(other, name) for name in PARTS)), call)
+    return call._replace(
+        cached_tokens=telling.cached_tokens,
+        cache_write_tokens=telling.cache_write_tokens,
+        cache_write_1h_tokens=telling.cache_write_1h_tokens,
+        reasoning_tokens=telling.reasoning_tokens,
+    )
