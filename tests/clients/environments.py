@@ -1,12 +1,15 @@
 """Environments of their own for client libraries, which need other versions of packages than the site does."""
 
 import fcntl
+import re
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
+from tests.clients.catalogue import Client
 
 HERE = Path(__file__).parent
 KEPT_IN = Path(sys.prefix) / "clients"
@@ -23,6 +26,19 @@ def python_of(name: str) -> Path:
             _install(requirements, folder)
             installed.write_text(wanted)
     return folder / "bin" / "python"
+
+
+def command_of(client: Client) -> list[str]:
+    """What runs the client's programs."""
+    return [str(python_of(client.requirements))]
+
+
+def versions_of(client: Client) -> str:
+    """The versions of its packages that are told, as they are pinned."""
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==(\S+)", (HERE / f"requirements-{client.requirements}.txt").read_text(), re.M)
+    )
+    return ", ".join(f"{name} {pinned[name]}" for name in client.packages)
 
 
 def _install(requirements: Path, folder: Path) -> None:

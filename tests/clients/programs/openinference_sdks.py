@@ -1,0 +1,15 @@
+"""The SDKs of OpenAI, Anthropic and Google under OpenInference."""
+
+from openinference.instrumentation.anthropic import AnthropicInstrumentor
+from openinference.instrumentation.google_genai import GoogleGenAIInstrumentor
+from openinference.instrumentation.openai import OpenAIInstrumentor
+from sdk_calls import PEOPLE, call_all
+from spans import asked_by, set_up
+
+provider = set_up()
+for instrumentor in (OpenAIInstrumentor, AnthropicInstrumentor, GoogleGenAIInstrumentor):
+    instrumentor().instrument()
+for user, operation in PEOPLE:
+    with asked_by(user, operation):
+        call_all(user, operation)
+provider.shutdown()
