@@ -38,17 +38,43 @@ def untold(*fields: str, kinds: Iterable[str] = (), **which: bool) -> tuple[Unto
     return tuple(Untold(field, tuple(kinds), **which) for field in fields)
 
 
+SDKS = ("openai", "anthropic", "google-genai")
+OPENLLMETRY, OPENINFERENCE = "opentelemetry-instrumentation-", "openinference-instrumentation-"
+LANGCHAIN = ("langchain-core", "langchain-openai", "langchain-anthropic")
+
+
+def instrumentors(*named: str) -> tuple[tuple[str, str], ...]:
+    """Which instrumentations the program is to use."""
+    return (("INSTRUMENTORS", " ".join(named)),)
+
+
+OF_LANGCHAIN = {
+    "openllmetry": "opentelemetry.instrumentation.langchain:LangchainInstrumentor",
+    "openinference": "openinference.instrumentation.langchain:LangChainInstrumentor",
+}
+OF_SDKS = {
+    name: tuple(f"{kind}.instrumentation.{sdk.lower()}:{sdk}Instrumentor" for sdk in ("OpenAI", "Anthropic"))
+    for name, kind in (("openllmetry", "opentelemetry"), ("openinference", "openinference"))
+}
+
 CLIENTS: tuple[Client, ...] = (
     Client(
         "openllmetry",
         "openllmetry",
         "openllmetry_sdks.py",
-        ("opentelemetry-instrumentation-openai", "openai", "anthropic", "google-genai"),
+        (f"{OPENLLMETRY}openai", *SDKS),
+        untold("reasoning", kinds=["chat"], of_streams=True),
     ),
-    Client(
-        "openinference",
-        "openinference",
-        "openinference_sdks.py",
-        ("openinference-instrumentation-openai", "openai", "anthropic", "google-genai"),
+    Client("openinference", "openinference", "openinference_sdks.py", (f"{OPENINFERENCE}openai", *SDKS)),
+    *(
+        Client(
+            f"langchain-{name}{'-and-sdks' * with_sdks}",
+            name,
+            "langchain_calls.py",
+            (f"{prefix}langchain", *LANGCHAIN),
+            settings=instrumentors(OF_LANGCHAIN[name], *(OF_SDKS[name] if with_sdks else ())),
+        )
+        for name, prefix in (("openllmetry", OPENLLMETRY), ("openinference", OPENINFERENCE))
+        for with_sdks in (False, True)
     ),
 )

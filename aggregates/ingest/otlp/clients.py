@@ -12,7 +12,8 @@ from aggregates.ingest.tokens import WITHIN, Beside
 
 CACHE = Beside(input=True)
 CACHE_AND_OWN_TOTALS = Beside(input=True, total_of_wholes=True)
-THOUGHTS = Beside(output=True)
+THOUGHTS = Beside(output=True, rest_is_reasoning=True)
+THOUGHTS_IN_TOTAL = Beside(rest_is_reasoning=True)
 
 
 class Rule(NamedTuple):
@@ -39,6 +40,8 @@ RULES = (
     Rule("opentelemetry.instrumentation.google_generativeai", "", THOUGHTS),
     Rule("opentelemetry.instrumentation.vertexai", "", THOUGHTS),
     Rule("gcp.vertex.agent", "", THOUGHTS, before=(2, 3)),
+    # Others of Gemini may leave its thoughts out, but not out of the total.
+    Rule("", "google", THOUGHTS_IN_TOTAL),
 )
 # Vercel's AI SDK passed on what providers count until version 6, which tells these parts besides.
 AI_SDK, AI_SDK_PARTS = "ai.operationId", ("ai.usage.inputTokenDetails.", "ai.usage.outputTokenDetails.")

@@ -305,6 +305,16 @@ CASES = [
         **tokens(800, 0, 100, 80, 0),
     ),
     case(
+        "Gemini's thoughts that only the total tells",
+        {**GEMINI, **usage(1000, 100), "gen_ai.usage.total_tokens": 1170, "gen_ai.usage.cached_tokens": 600},
+        **tokens(1000, 600, 0, 170, 70),
+    ),
+    case(
+        "what another provider's total has besides",
+        {**CHAT, **usage(1000, 100), "gen_ai.usage.total_tokens": 1170},
+        **tokens(1000, 0, 0, 100, 0),
+    ),
+    case(
         "Gemini's thoughts",
         {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning_tokens": 20, "gen_ai.usage.total_tokens": 800},
         **tokens(700, 0, 0, 100, 20),
