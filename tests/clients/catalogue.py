@@ -7,12 +7,16 @@ from tests.clients.model import Answered
 
 
 class Untold(NamedTuple):
-    """A field that a client does not tell, of calls of these kinds; in the log it is then 0 or ""."""
+    """A field that a client does not tell, of calls of these kinds; in the log it is then 0 or "".
+
+    The field "call" is the whole call. What `is_partial` is told of some calls, and nothing says of which.
+    """
 
     field: str
     kinds: tuple[str, ...] = ()  # "" is any
     of_streams: bool | None = None
     of_failures: bool | None = None
+    is_partial: bool = False
 
     def is_of(self, call: Answered) -> bool:
         return (
@@ -52,6 +56,10 @@ OF_LANGCHAIN = {
     "openllmetry": "opentelemetry.instrumentation.langchain:LangchainInstrumentor",
     "openinference": "openinference.instrumentation.langchain:LangChainInstrumentor",
 }
+OF_AGENTS = {
+    "openllmetry": "opentelemetry.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
+    "openinference": "openinference.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
+}
 OF_SDKS = {
     name: tuple(f"{kind}.instrumentation.{sdk.lower()}:{sdk}Instrumentor" for sdk in ("OpenAI", "Anthropic"))
     for name, kind in (("openllmetry", "opentelemetry"), ("openinference", "openinference"))
@@ -72,9 +80,24 @@ CLIENTS: tuple[Client, ...] = (
             name,
             "langchain_calls.py",
             (f"{prefix}langchain", *LANGCHAIN),
+            (() if with_sdks else untold("call", kinds=["embeddings"]))
+            + (untold("reasoning", is_partial=with_sdks) if name == "openllmetry" else ()),
             settings=instrumentors(OF_LANGCHAIN[name], *(OF_SDKS[name] if with_sdks else ())),
         )
         for name, prefix in (("openllmetry", OPENLLMETRY), ("openinference", OPENINFERENCE))
         for with_sdks in (False, True)
     ),
+    Client("pydantic-ai", "pydantic-ai", "pydantic_ai_calls.py", ("pydantic-ai-slim", "logfire", *SDKS)),
+    Client("logfire", "pydantic-ai", "logfire_sdks.py", ("logfire", *SDKS)),
+    *(
+        Client(
+            f"agents-{name}",
+            "agents",
+            "agents_calls.py",
+            (f"{prefix}openai-agents", "openai-agents", "openai"),
+            settings=instrumentors(OF_AGENTS[name]),
+        )
+        for name, prefix in (("openllmetry", OPENLLMETRY), ("openinference", OPENINFERENCE))
+    ),
+    Client("langfuse", "langfuse", "langfuse_calls.py", ("langfuse", "openai")),
 )

@@ -31,7 +31,8 @@ class Counted(NamedTuple):
 
 def expected(account: Iterable[Answered], untold: Sequence[Untold]) -> Counter[Counted]:
     """The calls of the account, but for what the client cannot tell."""
-    return Counter(_expected(call, {one.field for one in untold if one.is_of(call)}) for call in account)
+    calls = ((call, {one.field for one in untold if one.is_of(call)}) for call in account)
+    return Counter(_expected(call, fields) for call, fields in calls if "call" not in fields)
 
 
 def _expected(call: Answered, untold: set[str]) -> Counted:
@@ -48,15 +49,16 @@ def _expected(call: Answered, untold: set[str]) -> Counted:
     )
 
 
-def counted(organization: Organization) -> Counter[Counted]:
-    """The calls of the log; models without the date that some clients tell."""
+def counted(organization: Organization, untold: Sequence[Untold]) -> Counter[Counted]:
+    """The calls of the log, without what is told of some; models without the date that some clients tell."""
     names = (
         *("user_id", "operation", "provider", "model", "status", "input_tokens", "cached_tokens"),
         *("cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "cost"),
     )
     rows = UsageLog.objects.filter(organization=organization).values_list(*names)
     found = (Counted(*row) for row in rows)
-    return Counter(one._replace(model=one.model.removesuffix(DATED)) for one in found)
+    blank = {one.field: 0 for one in untold if one.is_partial}
+    return Counter(one._replace(model=one.model.removesuffix(DATED), **blank) for one in found)
 
 
 def differences(wanted: Counter[Counted], found: Counter[Counted]) -> list[str]:

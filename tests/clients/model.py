@@ -102,6 +102,9 @@ class Endpoint(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, *_: Any) -> None:
+        """Clients break connections off."""
+
     def note(self, call: Answered) -> int:
         with self.lock:
             self.account.append(call)

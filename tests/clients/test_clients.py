@@ -29,7 +29,7 @@ def test_its_calls_are_the_account_of_the_model(client: Client, web_server: WebS
     secret = keys.create(acme, client.name, None)[1].text
     with model.serving() as endpoint, door_to(web_server.url) as door:
         run(client, MODEL_URL=endpoint.url, SITE_URL=door.url, USAGE_KEY=secret)
-    wanted, found = comparison.expected(endpoint.account, client.untold), comparison.counted(acme)
+    wanted, found = comparison.expected(endpoint.account, client.untold), comparison.counted(acme, client.untold)
     lines.append(Line.of(client, versions_of(client), wanted, found))
     assert {sent.status for sent in door.sent} == {200}
     assert not comparison.differences(wanted, found)

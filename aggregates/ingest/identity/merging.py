@@ -71,13 +71,9 @@ def _totals(call: Call) -> tuple[int, int]:
 
 
 def _with_parts(call: Call, alike: list[Call]) -> Call:
-    """The call with parts of its tokens from another report of the same totals, where its own tells none."""
-    if any(getattr(call, name) for name in PARTS):
-        return call
-    telling = next((other for other in alike if any(getattr(other, name) for name in PARTS)), call)
-    return call._replace(
-        cached_tokens=telling.cached_tokens,
-        cache_write_tokens=telling.cache_write_tokens,
-        cache_write_1h_tokens=telling.cache_write_1h_tokens,
-        reasoning_tokens=telling.reasoning_tokens,
-    )
+    """The call with the largest that a report of the same totals tells of each part, as far as they fit together."""
+    parts = {name: max([getattr(call, name), *(getattr(other, name) for other in alike)]) for name in PARTS}
+    of_input = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+    if parts["cached_tokens"] + parts["cache_write_tokens"] > call.input_tokens:
+        parts |= {name: getattr(call, name) for name in of_input}
+    return call._replace(**parts)

@@ -12,7 +12,7 @@ from aggregates.domain.providers import provider_name
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import span_name
-from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
+from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
@@ -139,7 +139,7 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
     provider = _provider(attributes)
     beside = beside_of(seen.scope, seen.version, provider, attributes)
     return {
-        "operation": first(attributes, NAMES["operation"]) or _kind(seen),
+        "operation": operation_told(attributes) or _kind(seen),
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
@@ -152,6 +152,12 @@ def _provider(attributes: Attributes) -> str:
     """The first that is named; frameworks that name themselves are none."""
     named = (attributes.get(name) for name in NAMES["provider"])
     return next((one for value in named if isinstance(value, str) and (one := provider_name(value))), "")
+
+
+def operation_told(attributes: Attributes) -> object:
+    """What the program calls it, by the first attribute that has a name of its own."""
+    named = (own_name(value) for name in NAMES["operation"] if (value := attributes.get(name)) not in (None, ""))
+    return next((one for one in named if one is not None), None)
 
 
 def _kind(seen: Seen) -> object:

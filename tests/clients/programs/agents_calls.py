@@ -37,7 +37,13 @@ set_trace_processors([])  # else it sends traces to OpenAI
 for named in os.environ["INSTRUMENTORS"].split():
     module, _, name = named.partition(":")
     getattr(import_module(module), name)().instrument()
-for user, operation in PEOPLE:
-    with asked_by(user, operation):
-        asyncio.run(call_all(user, operation))
+
+
+async def main():
+    for user, operation in PEOPLE:
+        with asked_by(user, operation):
+            await call_all(user, operation)
+
+
+asyncio.run(main())
 provider.shutdown()

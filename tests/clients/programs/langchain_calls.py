@@ -13,6 +13,7 @@ from sdk_calls import BROKEN, PEOPLE, address
 from spans import asked_by, set_up
 
 ASKED = "once upon a time"
+LOOP = asyncio.new_event_loop()  # one for all, as connections are kept
 
 
 @tool
@@ -43,7 +44,7 @@ def call(model):
     for _ in model.stream(ASKED):
         pass
     model.bind_tools([weather]).invoke(ASKED)
-    asyncio.run(at_once(model))
+    LOOP.run_until_complete(at_once(model))
 
 
 async def at_once(model):

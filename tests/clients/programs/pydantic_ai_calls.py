@@ -47,7 +47,13 @@ async def call_all(user, operation):
 
 logfire.configure(send_to_logfire=False, console=False, service_name="shop")
 logfire.instrument_pydantic_ai()
-for user, operation in PEOPLE:
-    with trace.get_tracer("app").start_as_current_span("ask", attributes={"user.id": user}):
-        asyncio.run(call_all(user, operation))
+
+
+async def main():
+    for user, operation in PEOPLE:
+        with trace.get_tracer("app").start_as_current_span("ask", attributes={"user.id": user}):
+            await call_all(user, operation)
+
+
+asyncio.run(main())
 logfire.shutdown()
