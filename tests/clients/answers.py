@@ -183,13 +183,14 @@ def _message_pieces(whole: dict[str, Any]) -> Pieces:
     (block,) = whole["content"]
     begun = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
     is_text = block["type"] == "text"
+    empty: dict[str, Any] = {"text": ""} if is_text else {"input": {}}
     delta = {"type": "text_delta", "text": SAID}
     if not is_text:
         delta = {"type": "input_json_delta", "partial_json": json.dumps(ARGUMENTS)}
     usage = {name: number for name, number in whole["usage"].items() if isinstance(number, int)}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": begun},
-        {"type": "content_block_start", "index": 0, "content_block": {**block, **({"text": ""} if is_text else {})}},
+        {"type": "content_block_start", "index": 0, "content_block": {**block, **empty}},
         {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
         {

@@ -33,6 +33,10 @@ class Group:
         return not self.tells_usage and any(member.failed for member in self.members)
 
     @property
+    def is_retrieval(self) -> bool:
+        return all(member.is_retrieval for member in self.members)
+
+    @property
     def best(self) -> Report:
         return self.members[0]
 

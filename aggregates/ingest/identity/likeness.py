@@ -114,7 +114,7 @@ def of_streams(groups: list[Group]) -> Iterator[tuple[Group, Group]]:
             continue
         before = begun[_place(group)]
         for back in range(1, min(len(before), MOST_STEPS) + 1):
-            if _have_one_model(before[-back].best, group.best):
+            if have_one_model(before[-back].best, group.best):
                 yield before.pop(-back), group
                 break
 
@@ -164,10 +164,10 @@ def _may_be_one(pair: tuple[Group, Group]) -> bool:
     one, other = pair[0].best, pair[1].best
     within = one.starts_at <= other.starts_at and other.ends_at <= one.ends_at
     around = other.starts_at <= one.starts_at and one.ends_at <= other.ends_at
-    return (within or around) and not pair[0].names_another_response_than(pair[1]) and _have_one_model(one, other)
+    return (within or around) and not pair[0].names_another_response_than(pair[1]) and have_one_model(one, other)
 
 
-def _have_one_model(one: Report, other: Report) -> bool:
+def have_one_model(one: Report, other: Report) -> bool:
     """Whether they name the same model, one of them perhaps with its provider before it or its date behind it."""
     if one.call is None or other.call is None:
         return False

@@ -34,7 +34,7 @@ def merged(group: Group, tree: Tree) -> Identity:
         words = words.or_else(Words(member.user_id, member.operation, member.project))
     for member in inner_first:
         words = words.or_else(tree.words(member))
-    response = next((member.response_id for member in ordered if member.response), "")
+    response = next((member.response_id for member in _asked_first(ordered) if member.response), "")
     return Identity(
         _merged_call(best, ordered, words),
         tuple(member.span for member in ordered),
@@ -49,12 +49,13 @@ def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
     assert best.call  # noqa: S101  # only reports of calls are grouped
     call = best.call
     others = [member.call for member in members if member.call]
-    spans = [member for member in members if not member.is_log] or members
-    began = spans[0] if best.is_log else best
+    began = _began(best, members)
     alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
     return _with_parts(call, alike)._replace(
         timestamp=began.starts_at,
-        latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1) if best.is_log else call.latency_ms,
+        latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1)
+        if best.is_log
+        else (began.call or call).latency_ms,
         request_id="",
         operation=words.operation or call.operation,
         provider=next((other.provider for other in others if other.provider), ""),
@@ -64,6 +65,18 @@ def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
         status="error" if not best.tells_usage and any(member.failed for member in members) else call.status,
         cost=next((other.cost for other in alike if other.cost is not None), None),
     )
+
+
+def _asked_first(members: list[Report]) -> list[Report]:
+    """The same, those last that only ask for what was made before."""
+    return sorted(members, key=lambda member: member.is_retrieval)
+
+
+def _began(best: Report, members: list[Report]) -> Report:
+    """The report of when the call was made: a log record, or a retrieval, comes later."""
+    if best.is_log:
+        return next((member for member in members if not member.is_log), best)
+    return _asked_first(members)[0] if best.is_retrieval else best
 
 
 def _totals(call: Call) -> tuple[int, int]:

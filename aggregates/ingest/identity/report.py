@@ -10,6 +10,7 @@ NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0
 # around them may miss some, as they do of streams.
 VENDORS = ("com.anthropic.sdk",)
 RECORDED = "log"  # the scope of a call in the log of which no report is kept
+RETRIEVALS = " retrieval"  # how the scope of those ends that tell of a response that was made before
 EMBEDDINGS = "embed"  # in the name of an operation or a model
 
 
@@ -57,6 +58,11 @@ class Report(NamedTuple):
     @property
     def is_vendor(self) -> bool:
         return self.scope.startswith(VENDORS)
+
+    @property
+    def is_retrieval(self) -> bool:
+        """Whether it tells of asking for a response that was made before: a call only where nothing tells of that."""
+        return self.scope.endswith(RETRIEVALS)
 
     @property
     def is_embedding(self) -> bool:

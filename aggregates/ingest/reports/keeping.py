@@ -28,6 +28,18 @@ COLUMNS = (
 )
 TYPES = (*["text"] * 4, "timestamptz", "timestamptz", "jsonb", *["text"] * 4, "boolean")
 
+# Calls of the hour before that told no usage, where a request holds retrievals.
+WITHOUT_USAGE = sql.SQL("""
+        UNION ALL (
+            SELECT {columns} FROM {reports}
+            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s)
+                AND project = ANY(%(projects)s) AND project <> '' AND call IS NOT NULL
+                AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s
+                AND call ->> %(input)s = '0' AND call ->> %(output)s = '0'
+            ORDER BY received_at DESC, id DESC LIMIT %(most)s
+        )
+""")
+
 
 class Known(NamedTuple):
     """What may be of the same calls as the reports of a request: reports, what of them is in the log, and as what."""
@@ -99,6 +111,9 @@ def related_reports(
     columns = sql.SQL("{columns}, request_id, timestamp, digest").format(
         columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
     )
+    calls = [report for report in reports if report.call]
+    asks_again = any(report.is_retrieval for report in calls)
+    more = WITHOUT_USAGE.format(columns=columns, reports=REPORTS) if asks_again else sql.SQL("")
     statement = sql.SQL("""
         SELECT {columns} FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s)
         UNION ALL (
@@ -111,9 +126,8 @@ def related_reports(
                     AND (parent = '' OR %(any_root)s))
             )
             ORDER BY received_at DESC, id DESC LIMIT %(most)s
-        )
-    """).format(columns=columns, reports=REPORTS)
-    calls = [report for report in reports if report.call]
+        ) {more}
+    """).format(columns=columns, reports=REPORTS, more=more)
     with connection.cursor() as cursor:
         cursor.execute(
             statement.as_string(),
@@ -126,6 +140,8 @@ def related_reports(
                 "first": min((report.starts_at for report in calls), default=EPOCH),
                 "last": max((report.ends_at for report in calls), default=EPOCH),
                 "any_root": any(not report.parent for report in calls),
+                "input": FIELDS.index("input_tokens"),
+                "output": FIELDS.index("output_tokens"),
                 "most": MOST_RELATED,
             },
         )

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from agents import Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool, set_trace_processors
 from openai import APIError, AsyncOpenAI
-from sdk_calls import BROKEN, PEOPLE, address
+from people import BROKEN, PEOPLE, address
 from spans import asked_by, set_up
 
 ASKED = "once upon a time"

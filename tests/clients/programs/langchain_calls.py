@@ -9,7 +9,7 @@ from langchain_anthropic import ChatAnthropic
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
-from sdk_calls import BROKEN, PEOPLE, address
+from people import BROKEN, PEOPLE, address
 from spans import asked_by, set_up
 
 ASKED = "once upon a time"

@@ -9,7 +9,7 @@ os.environ["LANGFUSE_PUBLIC_KEY"], os.environ["LANGFUSE_SECRET_KEY"] = "shop", o
 import openai as plain
 from langfuse import get_client, observe, propagate_attributes
 from langfuse.openai import OpenAI
-from sdk_calls import ASKED, BROKEN, PEOPLE, TOOL, address
+from people import ASKED, BROKEN, PEOPLE, TOOL, address
 
 langfuse = get_client()
 

@@ -3,7 +3,8 @@
 from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
 from opentelemetry.instrumentation.google_generativeai import GoogleGenerativeAiInstrumentor
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor
-from sdk_calls import PEOPLE, call_all
+from people import PEOPLE
+from sdk_calls import call_all
 from spans import asked_by, set_up
 
 provider = set_up()

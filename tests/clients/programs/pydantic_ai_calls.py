@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import logfire
 from opentelemetry import trace
+from people import BROKEN, PEOPLE, address
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.models.anthropic import AnthropicModel
@@ -13,7 +14,6 @@ from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
-from sdk_calls import BROKEN, PEOPLE, address
 
 ASKED = "once upon a time"
 

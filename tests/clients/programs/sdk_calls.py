@@ -1,10 +1,6 @@
-"""Calls as programs make them with the SDKs of OpenAI, Anthropic and Google; runs in environments of other versions.
-
-Who makes them, and what for, the address of the model names, for its account.
-"""
+"""Calls as programs make them with the SDKs of OpenAI, Anthropic and Google; runs in environments of other versions."""
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -13,17 +9,7 @@ import anthropic
 import openai
 from google import genai
 from google.genai import errors, types
-
-MODEL = os.environ["MODEL_URL"]
-PEOPLE = (("alice", "summarize"), ("bob", "answer"))
-ASKED = [{"role": "user", "content": "once upon a time"}]
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOL = {"name": "weather", "description": "Tell the weather.", "parameters": CITY}
-BROKEN = "broken-model"
-
-
-def address(user, operation, api):
-    return f"{MODEL}/{user}/{operation}/{api}"
+from people import ASKED, BROKEN, CITY, TOOL, address
 
 
 def call_all(user, operation):
