@@ -1,4 +1,4 @@
-"""What the APIs of OpenAI, Anthropic and Google answer, whole and in pieces; a tool is called once where there is one."""
+"""What the APIs of OpenAI, Anthropic and Google answer, whole and in pieces; a tool that there is is called once."""
 
 import json
 from collections.abc import Iterator

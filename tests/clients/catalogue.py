@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tests.clients.model import Answered
+from tests.clients.model import Answered, Usage
 
 
 class Untold(NamedTuple):
@@ -60,6 +60,11 @@ OF_AGENTS = {
     "openllmetry": "opentelemetry.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
     "openinference": "openinference.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
 }
+UNTOLD_BY_AGENTS = {
+    "openllmetry": untold(*Usage._fields, kinds=["chat"]) + untold("call", kinds=["responses"], of_failures=True),
+    "openinference": untold("cached", "reasoning", kinds=["chat"])
+    + untold("call", kinds=["responses"], of_failures=True),
+}
 OF_SDKS = {
     name: tuple(f"{kind}.instrumentation.{sdk.lower()}:{sdk}Instrumentor" for sdk in ("OpenAI", "Anthropic"))
     for name, kind in (("openllmetry", "opentelemetry"), ("openinference", "openinference"))
@@ -71,7 +76,7 @@ CLIENTS: tuple[Client, ...] = (
         "openllmetry",
         "openllmetry_sdks.py",
         (f"{OPENLLMETRY}openai", *SDKS),
-        untold("reasoning", kinds=["chat"], of_streams=True),
+        untold("reasoning", kinds=["chat"], of_streams=True) + untold(*Usage._fields, kinds=["background"]),
     ),
     Client("openinference", "openinference", "openinference_sdks.py", (f"{OPENINFERENCE}openai", *SDKS)),
     *(
@@ -95,9 +100,18 @@ CLIENTS: tuple[Client, ...] = (
             "agents",
             "agents_calls.py",
             (f"{prefix}openai-agents", "openai-agents", "openai"),
+            UNTOLD_BY_AGENTS[name],
             settings=instrumentors(OF_AGENTS[name]),
         )
         for name, prefix in (("openllmetry", OPENLLMETRY), ("openinference", OPENINFERENCE))
     ),
-    Client("langfuse", "langfuse", "langfuse_calls.py", ("langfuse", "openai")),
+    Client(
+        "langfuse",
+        "langfuse",
+        "langfuse_calls.py",
+        ("langfuse", "openai"),
+        untold("provider"),
+    ),
+    Client("litellm-otel", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "otel"),)),
+    Client("litellm-logger", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "generic_api"),)),
 )

@@ -45,7 +45,7 @@ def _expected(call: Answered, untold: set[str]) -> Counted:
         model=call.model,
         status="error" if failed else "ok",
         **usage._asdict(),
-        cost=None if call.model == BROKEN else PRICES[call.model].of(usage),
+        cost=PRICES[call.model].of(usage) if any(usage) else None,
     )
 
 
@@ -58,7 +58,10 @@ def counted(organization: Organization, untold: Sequence[Untold]) -> Counter[Cou
     rows = UsageLog.objects.filter(organization=organization).values_list(*names)
     found = (Counted(*row) for row in rows)
     blank = {one.field: 0 for one in untold if one.is_partial}
-    return Counter(one._replace(model=one.model.removesuffix(DATED), **blank) for one in found)
+    return Counter(
+        one._replace(model=one.model.removesuffix(DATED), cost=None if one.model == BROKEN else one.cost, **blank)
+        for one in found
+    )
 
 
 def differences(wanted: Counter[Counted], found: Counter[Counted]) -> list[str]:

@@ -72,7 +72,7 @@ class Answered(NamedTuple):
     user: str
     operation: str
     api: str
-    kind: str  # "chat", "responses", "embeddings", "messages", "generate_content"
+    kind: str  # "chat", "responses", "background", "embeddings", "messages", "generate_content"
     model: str
     is_stream: bool
     failed: bool
@@ -128,7 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         is_stream = bool(asked.get("stream")) or "stream" in rest[-1]
         failed = model == BROKEN
         usage = Usage() if failed else USAGES["embeddings" if kind == "embeddings" else api]
-        number = self.server.note(Answered(user, operation, api, kind, model, is_stream, failed, usage))
+        named = "background" if asked.get("background") else kind
+        number = self.server.note(Answered(user, operation, api, named, model, is_stream, failed, usage))
         if failed:
             return self._answer(answers.error(api), 400)
         answer = answers.answer(kind, asked, f"{model}{DATED}" if api == "openai" else model, number, usage)

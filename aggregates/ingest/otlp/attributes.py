@@ -36,6 +36,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.agent.name", CONVENTIONS),
         ("traceloop.workflow.name", OPENLLMETRY),
         ("ai.telemetry.functionId", AI_6),
+        ("langfuse.trace.name", LANGFUSE),
     ),
     *_rows(
         "kind",

@@ -68,3 +68,25 @@ def _is_before(version: str, first: tuple[int, ...]) -> bool:
     """Also of a version that is not known."""
     numbers = tuple(int(number) for number in re.findall(r"\d{1,9}", version)[: len(first)])
     return numbers < first
+
+
+class Retrieval(NamedTuple):
+    """Spans of calls that ask for a response that was made before: they lack what all that make one have."""
+
+    scope: str
+    kind: tuple[str, str]  # an attribute, and what it says of such spans
+    lacking: str
+
+
+RETRIEVALS = (
+    Retrieval("openinference.instrumentation.openai", ("openinference.span.kind", "LLM"), "llm.invocation_parameters"),
+    Retrieval("opentelemetry.instrumentation.openai.v1", ("gen_ai.operation.name", "chat"), "gen_ai.request.model"),
+)
+
+
+def is_retrieval(scope: str, attributes: Attributes) -> bool:
+    """Whether the span of a call only asks for a response that was made before."""
+    return any(
+        one.scope == scope and attributes.get(one.kind[0]) == one.kind[1] and one.lacking not in attributes
+        for one in RETRIEVALS
+    )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from aggregates.domain.calls import EPOCH, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
-from aggregates.ingest.identity import Report
+from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
 from aggregates.ingest.otlp.spans import Batch, Seen, operation_told, project_of
 from aggregates.ingest.otlp.values import first
@@ -32,7 +32,7 @@ def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
     start, end = seen.span.start_time_unix_nano, seen.span.end_time_unix_nano
     return Report(
         span=seen.name,
-        scope=seen.scope,
+        scope=seen.scope + RETRIEVALS * bool(call and seen.is_retrieval),
         starts_at=_instant(start),
         ends_at=_instant(max(start, end)),
         trace=seen.span.trace_id.hex(),

@@ -25,7 +25,7 @@ from aggregates.ingest.otlp.attributes import (
     NO_CALLS,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import beside_of
+from aggregates.ingest.otlp.clients import beside_of, is_retrieval
 from aggregates.ingest.otlp.usage import usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -77,6 +77,11 @@ class Seen:
     def _asks_for_what_was_made(self) -> bool:
         kind = self.attributes.get("llm.request.type")
         return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
+
+    @property
+    def is_retrieval(self) -> bool:
+        """Whether it only asks for a response that was made before."""
+        return is_retrieval(self.scope, self.attributes)
 
     def has_failed(self) -> bool:
         level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")

@@ -5,7 +5,15 @@ import os
 from contextlib import suppress
 from importlib import import_module
 
-from agents import Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool, set_trace_processors
+from agents import (
+    Agent,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    function_tool,
+    set_trace_processors,
+)
 from openai import APIError, AsyncOpenAI
 from people import BROKEN, PEOPLE, address
 from spans import asked_by, set_up
@@ -22,7 +30,7 @@ def weather(city: str) -> str:
 async def call_all(user, operation):
     client = AsyncOpenAI(base_url=address(user, operation, "openai") + "/v1", api_key="none", max_retries=0)
     for model in (OpenAIResponsesModel, OpenAIChatCompletionsModel):
-        agent = Agent(name=operation, model=model("gpt-5", client))
+        agent = Agent(name=operation, model=model("gpt-5", client), model_settings=ModelSettings(include_usage=True))
         await Runner.run(agent, ASKED)
         async for _ in Runner.run_streamed(agent, ASKED).stream_events():
             pass

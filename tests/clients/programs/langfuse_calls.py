@@ -3,15 +3,12 @@
 import os
 from contextlib import suppress
 
-os.environ["LANGFUSE_HOST"] = os.environ["LANGFUSE_BASE_URL"] = os.environ["SITE_URL"]
-os.environ["LANGFUSE_PUBLIC_KEY"], os.environ["LANGFUSE_SECRET_KEY"] = "shop", os.environ["USAGE_KEY"]
-
 import openai as plain
-from langfuse import get_client, observe, propagate_attributes
+from langfuse import Langfuse, observe, propagate_attributes
 from langfuse.openai import OpenAI
 from people import ASKED, BROKEN, PEOPLE, TOOL, address
 
-langfuse = get_client()
+langfuse = Langfuse(public_key="shop", secret_key=os.environ["USAGE_KEY"], host=os.environ["SITE_URL"])
 
 
 @observe(as_type="agent")

@@ -13,6 +13,7 @@ from people import ASKED, BROKEN, CITY, TOOL, address
 
 
 def call_all(user, operation):
+    call_in_background(user, operation)
     call_openai(user, operation)
     call_anthropic(user, operation)
     call_google(user, operation)
