@@ -78,6 +78,7 @@ class Retrieval(NamedTuple):
     lacking: str
 
 
+NOTHING = (None, "", "{}")
 RETRIEVALS = (
     Retrieval("openinference.instrumentation.openai", ("openinference.span.kind", "LLM"), "llm.invocation_parameters"),
     Retrieval("opentelemetry.instrumentation.openai.v1", ("gen_ai.operation.name", "chat"), "gen_ai.request.model"),
@@ -87,6 +88,6 @@ RETRIEVALS = (
 def is_retrieval(scope: str, attributes: Attributes) -> bool:
     """Whether the span of a call only asks for a response that was made before."""
     return any(
-        one.scope == scope and attributes.get(one.kind[0]) == one.kind[1] and one.lacking not in attributes
+        one.scope == scope and attributes.get(one.kind[0]) == one.kind[1] and attributes.get(one.lacking) in NOTHING
         for one in RETRIEVALS
     )
