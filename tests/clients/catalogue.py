@@ -52,6 +52,7 @@ def instrumentors(*named: str) -> tuple[tuple[str, str], ...]:
     return (("INSTRUMENTORS", " ".join(named)),)
 
 
+LITELLM = (("LITELLM_LOCAL_MODEL_COST_MAP", "True"),)  # else it asks for prices of today
 OF_LANGCHAIN = {
     "openllmetry": "opentelemetry.instrumentation.langchain:LangchainInstrumentor",
     "openinference": "openinference.instrumentation.langchain:LangChainInstrumentor",
@@ -112,6 +113,12 @@ CLIENTS: tuple[Client, ...] = (
         ("langfuse", "openai"),
         untold("provider"),
     ),
-    Client("litellm-otel", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "otel"),)),
-    Client("litellm-logger", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "generic_api"),)),
+    Client("litellm-otel", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "otel"), *LITELLM)),
+    Client(
+        "litellm-logger", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "generic_api"), *LITELLM)
+    ),
+    *(
+        Client(f"vercel-ai-{version}", f"vercel{version}", "vercel.mjs", ("ai", "@ai-sdk/openai", "@ai-sdk/anthropic"))
+        for version in (6, 7)
+    ),
 )

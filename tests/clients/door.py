@@ -9,6 +9,8 @@ from threading import Lock, Thread
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from tests.clients.model import body_of
+
 PASSED_ON = ("Content-Type", "Content-Encoding", "Authorization", "x-api-key")
 
 
@@ -40,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = body_of(self)
         headers = {name: value for name in PASSED_ON if (value := self.headers[name])}
         site = http.client.HTTPConnection(self.server.site, timeout=600)
         site.request("POST", self.path, body, headers)

@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(made or answers.error("openai"), 200 if made else 404)
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = json.loads(body_of(self))
         path, _, _ = self.path.partition("?")
         _, user, operation, api, *rest = path.split("/")
         kind = answers.kind_of(rest[-1])
@@ -154,6 +154,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def body_of(handler: BaseHTTPRequestHandler) -> bytes:
+    """What was posted: some send it in chunks."""
+    if length := handler.headers["Content-Length"]:
+        return handler.rfile.read(int(length))
+    body = b""
+    while size := int(handler.rfile.readline(), 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body
 
 
 def as_text(piece: Any) -> str:

@@ -162,7 +162,9 @@ def _provider(attributes: Attributes) -> str:
 def operation_told(attributes: Attributes) -> object:
     """What the program calls it, by the first attribute that has a name of its own."""
     named = (own_name(value) for name in NAMES["operation"] if (value := attributes.get(name)) not in (None, ""))
-    return next((one for one in named if one is not None), None)
+    told = next((one for one in named if one is not None), None)
+    words = None if told is not None else first(attributes, NAMES["words"])
+    return told if words is None else first(parsed(words), ["operation"])
 
 
 def _kind(seen: Seen) -> object:
