@@ -34,6 +34,11 @@ test: install $(VENV)/installed-dev
 test-fast: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
+# Real clients of many kinds, in environments of their own; CLIENTS="langfuse litellm-otel" tries these alone. It renews
+# the requests that tests send again.
+clients: install $(VENV)/installed-dev
+	@CLIENTS="$${CLIENTS:-all}" $(VENV)/bin/python -m pytest tests/clients/test_clients.py
+
 lint: install $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check

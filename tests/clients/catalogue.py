@@ -112,13 +112,25 @@ CLIENTS: tuple[Client, ...] = (
         "langfuse_calls.py",
         ("langfuse", "openai"),
         untold("provider"),
+        is_live=True,
     ),
-    Client("litellm-otel", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "otel"), *LITELLM)),
+    Client(
+        "litellm-otel",
+        "litellm-otel",
+        "litellm_sdk.py",
+        ("litellm",),
+        untold("provider", kinds=["embeddings"]),
+        settings=(("LOGGER", "otel"), *LITELLM),
+    ),
     Client(
         "litellm-logger", "litellm-otel", "litellm_sdk.py", ("litellm",), settings=(("LOGGER", "generic_api"), *LITELLM)
     ),
-    *(
-        Client(f"vercel-ai-{version}", f"vercel{version}", "vercel.mjs", ("ai", "@ai-sdk/openai", "@ai-sdk/anthropic"))
-        for version in (6, 7)
+    Client("vercel-ai-6", "vercel6", "vercel.mjs", ("ai", "@ai-sdk/openai", "@ai-sdk/anthropic")),
+    Client(
+        "vercel-ai-7",
+        "vercel7",
+        "vercel.mjs",
+        ("ai", "@ai-sdk/openai", "@ai-sdk/anthropic"),
+        untold("reasoning", "cache_write_1h") + untold("operation", kinds=["embeddings"]),
     ),
 )

@@ -9,7 +9,7 @@ from aggregates.models import Organization, UsageLog
 from tests.clients.catalogue import Untold
 from tests.clients.model import BROKEN, DATED, PRICES, Answered, Usage
 
-PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
+KINDS = {"embeddings": "embeddings"}  # what calls are where nothing tells the program's own word; others are chat
 
 
 class Counted(NamedTuple):
@@ -40,7 +40,7 @@ def _expected(call: Answered, untold: set[str]) -> Counted:
     failed = call.failed and "status" not in untold
     return Counted(
         user="" if "user" in untold else call.user,
-        operation="" if "operation" in untold else call.operation,
+        operation=KINDS.get(call.kind, "chat") if "operation" in untold else call.operation,
         provider="" if "provider" in untold else call.api,
         model=call.model,
         status="error" if failed else "ok",

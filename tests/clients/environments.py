@@ -48,7 +48,7 @@ def modules_of(name: str) -> Path:
             folder.mkdir(exist_ok=True)
             for file in (lock_file, lock_file.with_name("package.json")):
                 shutil.copy(file, folder)
-            _do("npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts")
+            _do("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder.resolve())
     return folder
 
 
@@ -75,7 +75,7 @@ def _only_one(name: str, content: bytes) -> Iterator[bool]:
             installed.write_text(wanted)
 
 
-def _do(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _do(*command: str, cwd: Path = HERE) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"{' '.join(command)}: {done.stderr}", pytrace=False)

@@ -1,10 +1,11 @@
 """Requests that clients made, to be sent again without them: `recorded/NAME.json`, renewed by `make clients`.
 
-Of each attribute that the site does not read only short ones are kept, and nothing of the machine it ran on.
+Only what the site reads is kept of spans, and of LiteLLM's events nothing that is of messages or of the machine.
 """
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -17,32 +18,32 @@ from tests.clients.environments import HERE
 from tests.clients.model import Answered, Usage
 
 FOLDER = HERE / "recorded"
-LONGEST = 80  # characters of an attribute that is not read
+NOT_KEPT = ("messages", "response", "hidden_params", "model_map_information", "error_information", "error_str")
 OF_RESOURCES = ("service.name", "telemetry.sdk.language")
+
+
+def path_of(client: Client) -> Path:
+    return FOLDER / f"{client.name}.json"
 
 
 def record(client: Client, sent: Iterable[Sent], account: Sequence[Answered]) -> None:
     """Write what the client sent, and the model's account."""
-    content = {
-        "account": [[*call[:-1], list(call.usage)] for call in account],
-        "requests": [{"path": one.path, "body": _body(one)} for one in sent],
-    }
-    lines = [f'"account": {json.dumps(content["account"])}']
-    lines += ['"requests": [\n' + ",\n".join(json.dumps(one) for one in content["requests"]) + "\n]"]
+    calls = json.dumps([[*call[:-1], list(call.usage)] for call in account])
+    requests = ",\n".join(json.dumps({"path": one.path, "body": _body(one)}, separators=(",", ":")) for one in sent)
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{client.name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    path_of(client).write_text(f'{{\n"account": {calls},\n"requests": [\n{requests}\n]\n}}\n')
 
 
 def read(client: Client) -> tuple[list[Answered], list[dict[str, Any]]]:
     """The model's account, and the requests: their paths and bodies as JSON has them."""
-    content = json.loads((FOLDER / f"{client.name}.json").read_text())
+    content = json.loads(path_of(client).read_text())
     account = [Answered(*fields, Usage(*usage)) for *fields, usage in content["account"]]
     return account, content["requests"]
 
 
 def _body(sent: Sent) -> Any:
     if "protobuf" not in sent.content_type:
-        return json.loads(sent.body)
+        return [_without(event) for event in json.loads(sent.body)]
     request = ExportTraceServiceRequest.FromString(sent.body)
     for of_resource in request.resource_spans:
         _keep(of_resource.resource.attributes, OF_RESOURCES)
@@ -50,9 +51,12 @@ def _body(sent: Sent) -> Any:
             for span in of_scope.spans:
                 del span.events[:]
                 span.status.message = ""
-                short = (one.key for one in span.attributes if len(one.value.SerializeToString()) <= LONGEST)
-                _keep(span.attributes, {*OF_SPANS, *short})
+                _keep(span.attributes, OF_SPANS)
     return as_json(request)
+
+
+def _without(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name not in NOT_KEPT and value not in (None, "", [], {})}
 
 
 def _keep(attributes: Any, names: Iterable[str]) -> None:
