@@ -271,3 +271,39 @@ def test_a_call_that_moves_to_a_month_where_another_has_its_id_is_not_lost(expor
     export(span("around", usage(702, **RESPONSE), start=LAST_MOMENT))
     export(span("own", usage(1591, **RESPONSE), start=MIDNIGHT, parent="around", scope=SDK))
     assert sorted(tokens for _, tokens in log()) == [5, 1591]
+
+
+OPENINFERENCE, OPENLLMETRY = "openinference.instrumentation.openai", "opentelemetry.instrumentation.openai.v1"
+ASKS = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}
+ANSWERED = {**ASKS, "llm.token_count.prompt": 700, "llm.token_count.completion": 30, "llm.invocation_parameters": "{}"}
+NAMED = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.response.model": "gpt-5",
+    "gen_ai.response.id": f"resp_{'0a' * 24}",
+}
+
+
+def later(name: str, attributes: dict[str, Any], second: int, scope: str) -> Made:
+    """A span of a trace of its own."""
+    return span(name, attributes, start=f"2025-03-01T12:00:{second:02}Z", took_ms=10, scope=scope, trace=name)
+
+
+@pytest.mark.parametrize("polls", [1, 2])
+def test_a_response_in_the_background_is_one_call(export: Exporter, polls: int) -> None:
+    made = {**ASKS, "llm.invocation_parameters": '{"model": "gpt-5", "background": true}'}
+    shop = {"service.name": "shop"}
+    export(later("asks", made, 0, OPENINFERENCE), resource=shop)
+    for number in range(polls):
+        export(
+            later(f"poll{number}", {**ANSWERED, "llm.invocation_parameters": "{}"}, 9 + number, OPENINFERENCE),
+            resource=shop,
+        )
+    assert [tokens for _, tokens in log()] == [700]
+
+
+def test_retrievals_that_name_their_response_are_one_call_though_nothing_tells_its_usage(export: Exporter) -> None:
+    export(later("asks", NAMED, 0, OPENLLMETRY))
+    export(later("poll", NAMED, 9, OPENLLMETRY))
+    assert len(log()) == 1
+    export(later("another", {**NAMED, "gen_ai.request.model": "gpt-5"}, 19, OPENLLMETRY))
+    assert len(log()) == 2
