@@ -4,12 +4,14 @@ Only what the site reads is kept of spans, and of LiteLLM's events nothing that 
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from aggregates.ingest.otlp.spans import NO_SERVICE
 from aggregates.ingest.otlp.wanted import OF_SPANS
 from tests.api.otlp.conftest import as_json
 from tests.clients.catalogue import Client
@@ -47,6 +49,8 @@ def _body(sent: Sent) -> Any:
     request = ExportTraceServiceRequest.FromString(sent.body)
     for of_resource in request.resource_spans:
         _keep(of_resource.resource.attributes, OF_RESOURCES)
+        for one in of_resource.resource.attributes:  # SDKs name a program that has no name after a path
+            one.value.string_value = re.sub(f"^({NO_SERVICE}).*", r"\1", one.value.string_value)
         for of_scope in of_resource.scope_spans:
             for span in of_scope.spans:
                 del span.events[:]
