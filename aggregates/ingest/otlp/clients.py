@@ -4,6 +4,7 @@ That is for where totals and numbers themselves do not tell; see `aggregates.ing
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -71,23 +72,32 @@ def _is_before(version: str, first: tuple[int, ...]) -> bool:
 
 
 class Retrieval(NamedTuple):
-    """Spans of calls that ask for a response that was made before: they lack what all that make one have."""
+    """What spans tell of calls that ask for a response that was made before; None for what they lack."""
 
     scope: str
-    kind: tuple[str, str]  # an attribute, and what it says of such spans
-    lacking: str
+    attributes: Mapping[str, str | None]
 
 
-NOTHING = (None, "", "{}")
 RETRIEVALS = (
-    Retrieval("openinference.instrumentation.openai", ("openinference.span.kind", "LLM"), "llm.invocation_parameters"),
-    Retrieval("opentelemetry.instrumentation.openai.v1", ("gen_ai.operation.name", "chat"), "gen_ai.request.model"),
+    Retrieval(
+        "openinference.instrumentation.openai", {"openinference.span.kind": "LLM", "llm.invocation_parameters": "{}"}
+    ),
+    # It tells no usage of responses in the background, neither where they are made nor where they are retrieved.
+    Retrieval(
+        "opentelemetry.instrumentation.openai.v1",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": None,
+            "gen_ai.usage.input_tokens": None,
+            "gen_ai.usage.output_tokens": None,
+        },
+    ),
 )
 
 
 def is_retrieval(scope: str, attributes: Attributes) -> bool:
     """Whether the span of a call only asks for a response that was made before."""
     return any(
-        one.scope == scope and attributes.get(one.kind[0]) == one.kind[1] and attributes.get(one.lacking) in NOTHING
+        one.scope == scope and all(attributes.get(name) == value for name, value in one.attributes.items())
         for one in RETRIEVALS
     )

@@ -307,3 +307,11 @@ def test_retrievals_that_name_their_response_are_one_call_though_nothing_tells_i
     assert len(log()) == 1
     export(later("another", {**NAMED, "gen_ai.request.model": "gpt-5"}, 19, OPENLLMETRY))
     assert len(log()) == 2
+
+
+def test_calls_of_which_less_is_told_are_no_retrievals(export: Exporter) -> None:
+    told = {name: value for name, value in ANSWERED.items() if name != "llm.invocation_parameters"}
+    export(later("one", told, 0, OPENINFERENCE), later("two", told, 9, OPENINFERENCE))
+    of_openllmetry = usage(700, **{"gen_ai.response.model": "gpt-5", "gen_ai.operation.name": "chat"})
+    export(later("three", of_openllmetry, 19, OPENLLMETRY), later("four", of_openllmetry, 29, OPENLLMETRY))
+    assert len(log()) == 4
