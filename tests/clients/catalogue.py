@@ -79,7 +79,6 @@ CLIENTS: tuple[Client, ...] = (
         (f"{OPENLLMETRY}openai", *SDKS),
         untold("reasoning", kinds=["chat"], of_streams=True) + untold(*Usage._fields, kinds=["background"]),
     ),
-    Client("openlit", "openlit", "openlit_sdks.py", ("openlit", *SDKS)),
     Client("openinference", "openinference", "openinference_sdks.py", (f"{OPENINFERENCE}openai", *SDKS)),
     *(
         Client(
