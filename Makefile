@@ -8,13 +8,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test test-fast lint bench prove screenshots
+.PHONY: help install run test test-fast clients lint bench prove screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into $(VENV)"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
 	@echo "make test-fast  run all but the slow ones, within a minute"
+	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
@@ -33,6 +34,11 @@ test: install $(VENV)/installed-dev
 
 test-fast: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+
+# Real clients of many kinds, in environments of their own; CLIENTS="langfuse litellm-otel" tries these alone. It renews
+# the requests that tests send again.
+clients: install $(VENV)/installed-dev
+	@CLIENTS="$${CLIENTS:-all}" $(VENV)/bin/python -m pytest tests/clients/test_clients.py
 
 lint: install $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

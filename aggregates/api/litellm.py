@@ -69,34 +69,18 @@ class _Events:
             yield row if isinstance(row, Rejection) else self._report(row)
 
     def _report(self, row: Taken) -> TakenReport:
-        return TakenReport(row.index, dialect.report_of(self._names[row.index], row.call))
+        is_retrieval = any(row is one for one in self._retrievals)
+        return TakenReport(row.index, dialect.report_of(self._names[row.index], row.call, is_retrieval=is_retrieval))
 
     def settled(self) -> list[Taken | Rejection]:
         """The rows to record: retrievals among them only where no call tells their usage, and then once."""
-        calls = [one for one in self._taken if isinstance(one, Taken)]
-        told = {retrievals.likeness(one.call) for one in calls}
-        pending = _pending(calls)
-        answered: set[int] = set()  # indexes
+        told = {retrievals.likeness(one.call) for one in self._taken if isinstance(one, Taken)}
         kept: list[Taken] = []
         known = retrievals.known(self._organization, [one.call for one in self._retrievals])
         for number, one in enumerate(self._retrievals):
             alike = retrievals.likeness(one.call)
-            if alike in told:
-                continue
-            told.add(alike)
-            waiting = pending.get(retrievals.asked(one.call), [])
-            if waiting and waiting[-1].call.timestamp <= one.call.timestamp:
-                answered.add(waiting.pop().index)  # the retrieval tells what that one did not
-            if number not in known:
+            if alike not in told and number not in known:
                 kept.append(one)
-        self.left_out += len(self._retrievals) - len(kept) + len(answered)
-        return [*(one for one in self._taken if isinstance(one, Rejection) or one.index not in answered), *kept]
-
-
-def _pending(calls: Iterable[Taken]) -> dict[retrievals.Asked, list[Taken]]:
-    """Calls that told no usage by what they asked for, the earliest last."""
-    found: dict[retrievals.Asked, list[Taken]] = {}
-    for one in sorted(calls, key=lambda one: one.call.timestamp, reverse=True):
-        if retrievals.is_pending(one.call):
-            found.setdefault(retrievals.asked(one.call), []).append(one)
-    return found
+            told.add(alike)
+        self.left_out += len(self._retrievals) - len(kept)
+        return [*self._taken, *kept]

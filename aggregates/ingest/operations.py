@@ -20,6 +20,11 @@ NAME_OF: Mapping[str, str] = {
 }
 # LiteLLM's names for asking about what was made before: no calls, though some repeat its usage.
 RETRIEVAL = re.compile(r"a?(?:get|list|cancel|delete)_(?:responses?|input_items|interactions?)$|a?retrieve_")
+# What frameworks call a workflow or an agent that its program gave no name; then the kind of the call is told.
+UNNAMED = re.compile(
+    r"Runnable[A-Z]\w*(?:<.*>)?|(?:Compiled)?StateGraph|LangGraph|AgentExecutor|(?:LLM|Retrieval|Sequential)\w*Chain"
+    r"|Agent workflow"
+)
 AI_SDK = re.compile(r"ai\.\w+(?:\.do(?P<kind>Generate|Stream|Embed))?")
 
 
@@ -31,3 +36,8 @@ def operation_name(text: str, client: str = "") -> str:
     if word in (COMPLETION, f"a{COMPLETION}"):
         return "chat" if word != COMPLETION or client == LITELLM else "text_completion"
     return NAME_OF.get(word, text)
+
+
+def own_name(text: object) -> object:
+    """What the program itself calls it; None where a framework named it after one of its classes."""
+    return None if isinstance(text, str) and UNNAMED.fullmatch(text.strip()) else text

@@ -33,25 +33,8 @@ class Likeness(NamedTuple):
     output_tokens: int
 
 
-class Asked(NamedTuple):
-    """For what a call was made, whether or not its usage was told then."""
-
-    provider: str
-    model: str
-    user_id: str
-
-
 def likeness(call: Call) -> Likeness:
     return Likeness(provider_name(call.provider), call.model, call.user_id, call.input_tokens, call.output_tokens)
-
-
-def asked(call: Call) -> Asked:
-    return Asked(*likeness(call)[:3])
-
-
-def is_pending(call: Call) -> bool:
-    """Whether the call told no usage, as one does that is answered later."""
-    return call.status == "ok" and not (call.input_tokens or call.output_tokens or call.cost)
 
 
 def known(organization: Organization, retrievals: Collection[Call]) -> set[int]:

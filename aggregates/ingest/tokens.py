@@ -29,11 +29,13 @@ class Beside:
     """How a client counts: which parts come on top of their whole, and whether its totals leave these parts out.
 
     Totals of most clients are the provider's, and then tell more than any rule; some clients only add their two wholes.
+    Where a provider counts its reasoning beside the output, the rest of a total is reasoning that a client left out.
     """
 
     input: bool = False
     output: bool = False
     total_of_wholes: bool = False
+    rest_is_reasoning: bool = False
 
 
 WITHIN = Beside()
@@ -44,7 +46,9 @@ def tokens_of(counts: Counts, beside: Beside = WITHIN) -> dict[str, int]:
 
     Parts that exceed their whole are beside it. Else a total that is the sum of all tells, else how the client counts.
     """
-    counts = _with_tools(counts)
+    counts = _with_tools(counts, beside)
+    if beside.rest_is_reasoning:
+        counts = _with_rest(counts)
     input_beside, output_beside = _told_beside(counts, beside)
     whole = {
         "input_tokens": counts.input + (counts.cache if input_beside else 0),
@@ -62,13 +66,21 @@ def tokens_of(counts: Counts, beside: Beside = WITHIN) -> dict[str, int]:
     }
 
 
-def _with_tools(counts: Counts) -> Counts:
+def _with_tools(counts: Counts, beside: Beside) -> Counts:
     """The same with the results of tools in the input, unless a total says that they are there already."""
     if not counts.tools:
         return counts
     inside = counts._replace(input=counts.input + counts.tools, tools=0)
+    has_rest = beside.rest_is_reasoning and not counts.reasoning and counts.total > inside.input + inside.output
     ways = product((False, True), repeat=2)
-    return inside if not counts.total or any(_sum(inside, *way) == counts.total for way in ways) else counts
+    fits = not counts.total or has_rest or any(_sum(inside, *way) == counts.total for way in ways)
+    return inside if fits else counts
+
+
+def _with_rest(counts: Counts) -> Counts:
+    """The same with the rest of its total as reasoning within the output, where it tells none."""
+    rest = counts.total - counts.input - counts.output
+    return counts if counts.reasoning or rest <= 0 else counts._replace(output=counts.output + rest, reasoning=rest)
 
 
 def _told_beside(counts: Counts, beside: Beside) -> tuple[bool, bool]:

@@ -8,7 +8,7 @@ from aggregates.models.organization import Organization
 
 
 class CallReport(models.Model):
-    """A span or event that came: ids and numbers, no texts. Written by aggregates.ingest.reports alone.
+    """A span or event that came: ids and numbers, no texts. Written by aggregates.ingest.reports.keeping alone.
 
     `call` is null for a span that is none but may know whose the calls within it are. Once the call is in the log,
     `request_id` and `timestamp` say where, and `digest` what was written.

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_retrievals_of_a_response_are_no_calls_of_their_own(
     post: Post, acme: Organization, events: list[dict[str, Any]], calls: int, tokens: int
 ) -> None:
     answer = post(json.dumps(events).encode()).json()
-    assert (answer["accepted"], answer["left_out"]) == (calls, len(events) - calls)
+    assert (answer["accepted"], answer["left_out"] + answer["duplicate"]) == (calls, len(events) - calls)
     post(json.dumps(events).encode())
     counted = list(UsageLog.objects.values_list("input_tokens", flat=True))
     assert (len(counted), sum(counted)) == (calls, tokens)
@@ -245,6 +246,35 @@ def test_retrievals_in_later_requests_are_no_calls_either(post: Post, acme: Orga
     for event in [CREATED, *POLLS]:
         assert post(json.dumps(event).encode()).status_code == 200
     assert UsageLog.objects.get().request_id == "resp_1"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 1, 0), (1, 2, 3, 0)])
+def test_a_response_in_the_background_is_one_call_in_whatever_requests_its_usage_comes(
+    post: Post, acme: Organization, order: tuple[int, ...]
+) -> None:
+    events = [PENDING, *POLLS]
+    for number in order:
+        assert post(json.dumps(events[number]).encode()).status_code == 200
+    call = UsageLog.objects.get()
+    assert (call.input_tokens, call.cost) == (900, Decimal("0.026"))
+    assert call.timestamp == datetime.fromtimestamp(PENDING["startTime"], UTC)
+
+
+def test_two_responses_in_the_background_are_two_calls(post: Post, acme: Organization) -> None:
+    for event in [
+        PENDING,
+        response(11, "aresponses", tokens=0, minutes=1),
+        response(12, "aget_responses", minutes=2),
+        response(13, "aget_responses", tokens=450, minutes=3),
+        response(14, "aget_responses", minutes=4),
+        response(15, "aresponses", tokens=0, minutes=5, end_user="bob"),
+    ]:
+        assert post(json.dumps(event).encode()).status_code == 200
+    assert sorted(UsageLog.objects.values_list("user_id", "input_tokens")) == [
+        ("alice", 450),
+        ("alice", 900),
+        ("bob", 0),
+    ]
 
 
 def test_fields_that_do_not_fit_are_told_and_lose_no_call(post: Post, acme: Organization) -> None:

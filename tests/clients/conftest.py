@@ -4,9 +4,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import secret
 from tests.api.test_server import port
 from tests.clients.environments import python_of
+from tests.clients.table import lines, written
 from tests.patience import PATIENCE
 
 __all__ = ["port", "secret"]
@@ -30,3 +33,10 @@ class Environment:
         )
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the table of clients, where there is one."""
+    if os.environ.get("CLIENTS"):
+        for line in written(lines):
+            terminalreporter.write_line(line)

@@ -32,10 +32,10 @@ def run(site: WebServer, key: str, **environment: str) -> None:
         **environment,
     }
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_", "PYTHON"))}
-    with model.serving() as address:
+    with model.serving() as endpoint:
         done = subprocess.run(
             [python_of("otel"), HERE / "otel_app.py"],
-            env={**ours, **said, "OPENAI_BASE_URL": address},
+            env={**ours, **said, "OPENAI_BASE_URL": f"{endpoint.url}/u-17/chat/openai/v1"},
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from aggregates.domain.calls import Call
-from aggregates.ingest.identity import Identity, Report, identify
+from aggregates.ingest.identity import RETRIEVALS, Identity, Report, identify
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 OPENAI, OPENINFERENCE, OPENLLMETRY = "opentelemetry.instrumentation.openai_v2", "openinference", "openllmetry"
@@ -31,6 +31,8 @@ def report(span: str, begins: float = 0, ends: float = 1, scope: str = OPENAI, *
 
 
 SILENT = {"input_tokens": 0, "output_tokens": 0}
+POLLS = OPENINFERENCE + RETRIEVALS
+LONG = "resp_" + "0a" * 24
 
 
 def spans_of(identities: list[Identity]) -> list[set[str]]:
@@ -184,6 +186,51 @@ class Story:
     reports: list[Report] = field(default_factory=list)
 
 
+def test_each_part_is_of_whichever_report_tells_it() -> None:
+    call = {"input_tokens": 900, "output_tokens": 90}
+    (found,) = identify(
+        [
+            report("sdk", 1, 2, SDK, parent="chain", call={**call, "reasoning_tokens": 30, "cached_tokens": 100}),
+            report("chain", 0, 3, "langchain", call={**call, "cached_tokens": 500, "cache_write_tokens": 200}),
+        ]
+    )
+    assert (found.call.cached_tokens, found.call.cache_write_tokens, found.call.reasoning_tokens) == (500, 200, 30)
+
+
+def test_parts_that_do_not_fit_together_stay_as_the_best_report_tells_them() -> None:
+    call = {"input_tokens": 900, "output_tokens": 90}
+    (found,) = identify(
+        [
+            report("sdk", 1, 2, SDK, parent="chain", call={**call, "cached_tokens": 600}),
+            report("chain", 0, 3, "langchain", call={**call, "cache_write_tokens": 400}),
+        ]
+    )
+    assert (found.call.cached_tokens, found.call.cache_write_tokens) == (600, 0)
+
+
+def test_a_retrieval_tells_the_usage_of_the_call_that_made_the_response() -> None:
+    asks = report("asks", 0, 1, call=SILENT, trace="a", user_id="alice")
+    polls = [report(f"poll{n}", n, n + 1, POLLS, trace=f"p{n}", call={"input_tokens": 70}) for n in (5, 9)]
+    (found,) = identify([*polls, asks])
+    assert (found.call.input_tokens, found.call.timestamp, found.call.user_id) == (70, at(0), "alice")
+
+
+def test_a_retrieval_of_another_response_is_a_call() -> None:
+    asks = report("asks", 0, 1, call=SILENT, response_id=LONG)
+    other = report("poll", 5, 6, POLLS, call={"input_tokens": 70}, response_id=LONG[:-1] + "b")
+    assert spans_of(identify([asks, other])) == [{"asks"}, {"poll"}]
+    same = other._replace(response_id=LONG)
+    assert spans_of(identify([asks, same])) == [{"asks", "poll"}]
+
+
+@pytest.mark.parametrize("changed", [{"starts_at": at(-9)}, {"user_id": "bob"}, {"project": "other"}])
+def test_a_call_waits_for_its_own_retrieval(changed: dict[str, object]) -> None:
+    asks = report("asks", 0, 1, call=SILENT, user_id="alice")
+    poll = report("poll", 5, 6, POLLS, call={"input_tokens": 70}, user_id="alice")
+    assert len(identify([asks, poll])) == 1
+    assert len(identify([asks, poll._replace(**changed)])) == 2
+
+
 @some.composite
 def stories(draw: some.DrawFn) -> Story:
     """Some calls, one after the other or at once, each told by one to three instrumentations in its own way."""
@@ -194,7 +241,8 @@ def stories(draw: some.DrawFn) -> Story:
         identified = draw(some.booleans())
         response = f"r{number}" if identified else ""
         tokens = {"input_tokens": 100, "output_tokens": draw(some.sampled_from([10, 20 + number]))}
-        shape = draw(some.sampled_from(["alone", "nested", "siblings" if identified else "nested", "chain"]))
+        shapes = ["alone", "nested", "siblings" if identified else "nested", "chain", "steps", "background"]
+        shape = draw(some.sampled_from(shapes))
         common = {"trace": trace, "call": tokens, "response_id": response}
         sdk = report(f"{number}-sdk", begins + 0.1, begins + 0.9, SDK, parent=f"{number}-0", **common)
         if shape == "alone":
@@ -204,6 +252,17 @@ def stories(draw: some.DrawFn) -> Story:
             story.reports += [
                 sdk,
                 report(f"{number}-oi", begins, begins + 1, OPENINFERENCE, parent=f"{number}-0", **other),
+            ]
+        elif shape == "steps":  # an agent's steps are no calls, and lie between those who tell of one
+            step = Report(f"{number}-step", "agents", at(begins), at(begins + 1), trace, f"{number}-outer")
+            outer = report(f"{number}-outer", begins, begins + 1, "agents", **{**common, "response_id": ""})
+            story.reports += [sdk._replace(parent=step.span), step, outer]
+        elif shape == "background":
+            asked = {"trace": trace, "response_id": "", "call": SILENT}
+            story.reports.append(report(f"{number}-asks", begins, begins + 0.1, OPENINFERENCE, **asked))
+            story.reports += [
+                report(f"{number}-{poll}", begins + poll, begins + poll + 0.1, POLLS, trace=trace, call=tokens)
+                for poll in range(1, draw(some.integers(1, 3)) + 1)
             ]
         else:
             depth = 1 if shape == "nested" else draw(some.integers(2, 4))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
+from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_litellm_says_completion_of_chats() -> None:
 )
 def test_what_asks_for_a_response_that_was_made(kind: str, is_one: bool) -> None:
     assert bool(RETRIEVAL.match(kind)) is is_one
+
+
+@pytest.mark.parametrize(
+    ("told", "own"),
+    [
+        *((one, None) for one in ("RunnableSequence", "RunnableParallel<a,b>", "LangGraph", "LLMChain")),
+        *((one, one) for one in ("summarize", "Runnable", "run LangGraph", "supply chain", "Chain")),
+    ],
+)
+def test_a_class_of_a_framework_is_no_name_that_a_program_gave(told: str, own: str | None) -> None:
+    assert own_name(told) == own

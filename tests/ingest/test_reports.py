@@ -14,8 +14,8 @@ from hypothesis import strategies as some
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import forget_reports, record_reports, remember_reports
-from aggregates.ingest import reports as module
 from aggregates.ingest.identity import Report
+from aggregates.ingest.reports import Reported, keeping
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
@@ -47,7 +47,7 @@ def event(span: str, begins: float = 0, ends: float = 1, **rest: Any) -> Report:
     return report(span, begins, ends, EVENTS, **rest)._replace(trace="")
 
 
-def take(organization: Organization, *reports: Report) -> module.Reported:
+def take(organization: Organization, *reports: Report) -> Reported:
     remember_reports(organization, reports)
     return record_reports(organization, reports)
 
@@ -175,8 +175,8 @@ def test_a_call_that_moves_into_a_month_where_its_id_is_taken_stays_a_call(acme:
 def test_too_many_reports_are_forgotten_those_of_no_calls_first(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", {"call IS NULL": 3, "call IS NOT NULL": 5})
-    monkeypatch.setattr(module, "LOOKED_AFTER", 1)
+    monkeypatch.setattr(keeping, "MOST_KEPT", {"call IS NULL": 3, "call IS NOT NULL": 5})
+    monkeypatch.setattr(keeping, "LOOKED_AFTER", 1)
     for number in range(8):
         take(acme, report(f"w{number}", call=None, trace=f"r{number}"), report(f"c{number}", trace=f"t{number}"))
 
@@ -186,7 +186,7 @@ def test_too_many_reports_are_forgotten_those_of_no_calls_first(
 
 
 def test_more_reports_than_are_compared_lose_no_call(acme: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_RELATED", 3)
+    monkeypatch.setattr(keeping, "MOST_RELATED", 3)
     sent = [report(f"s{n}", n, n + 1) for n in range(10)]
     for _ in range(2):
         take(acme, *sent)

@@ -9,6 +9,7 @@ from aggregates.ingest.tokens import WITHIN, Beside, Counts, tokens_of
 
 CACHE, THOUGHTS = Beside(input=True), Beside(output=True)
 OWN_TOTALS = Beside(input=True, total_of_wholes=True)
+REST = Beside(output=True, rest_is_reasoning=True)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,12 @@ OWN_TOTALS = Beside(input=True, total_of_wholes=True)
         (Counts(input=10, tools=3, output=5), WITHIN, (13, 5)),
         (Counts(input=10, tools=3, output=5, reasoning=2, total=20), THOUGHTS, (13, 7)),
         (Counts(input=10, tools=3, output=5, total=15), WITHIN, (10, 5)),
+        # Reasoning that only a total tells, of providers that count it beside the output.
+        (Counts(input=10, cached=4, output=5, total=22), REST, (10, 12)),
+        (Counts(input=10, tools=3, output=5, total=20), REST, (13, 7)),
+        (Counts(input=10, output=5, reasoning=2, total=17), REST, (10, 7)),
+        (Counts(input=10, output=5, total=15), REST, (10, 5)),
+        (Counts(input=10, output=5, total=22), THOUGHTS, (10, 5)),
     ],
 )
 def test_wholes(counts: Counts, beside: Beside, whole: tuple[int, int]) -> None:
@@ -42,7 +49,7 @@ def test_wholes(counts: Counts, beside: Beside, whole: tuple[int, int]) -> None:
 counted = some.integers(0, 1_000)
 
 
-@given(some.builds(Counts, *[counted] * len(Counts._fields)), some.builds(Beside))
+@given(some.builds(Counts, *[counted] * len(Counts._fields)), some.builds(Beside, *[some.booleans()] * 3))
 def test_whatever_is_told_parts_are_within_their_whole_and_none_is_lost(counts: Counts, beside: Beside) -> None:
     found = tokens_of(counts, beside)
     parse_call({"timestamp": "2025-03-01T12:00:00Z", "model": "m", **found})

@@ -11,7 +11,7 @@ from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall
 from aggregates.ingest.dialects.rows import Fields, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
 from aggregates.ingest.fitting import Misfit, fitting_fields
-from aggregates.ingest.identity import Report
+from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.operations import RETRIEVAL
 from aggregates.ingest.tokens import Counts, tokens_of
 
@@ -49,8 +49,8 @@ def name_of(row: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
 
 
-def report_of(name: str, call: Call) -> Report:
-    """Make the call that was read from an event a report.
+def report_of(name: str, call: Call, *, is_retrieval: bool = False) -> Report:
+    """Make the call that was read from an event a report, of a call or of a retrieval of one that was made before.
 
     LiteLLM numbers the requests that it serves; of one with several tries each has an id and a time of its own.
     Providers' ids alone may repeat.
@@ -58,15 +58,27 @@ def report_of(name: str, call: Call) -> Report:
     content = f"{call.request_id} {call.timestamp.isoformat()}"
     return Report(
         span=f"{name or SCOPE} {blake2b(content.encode(), digest_size=8).hexdigest()}",
-        scope=SCOPE,
+        scope=SCOPE + RETRIEVALS * is_retrieval,
         starts_at=call.timestamp,
         ends_at=call.timestamp + timedelta(milliseconds=call.latency_ms or 0),
+        trace=_asked(call) if is_retrieval or _is_pending(call) else "",
         call=call._replace(request_id=""),
         response_id=call.request_id,
         user_id=call.user_id,
         operation="" if call.operation in OPERATIONS.values() else call.operation,
         project=call.project,
     )
+
+
+def _is_pending(call: Call) -> bool:
+    """Whether it tells no usage, as a call does that is answered in the background."""
+    return call.status == "ok" and not (call.input_tokens or call.output_tokens or call.cost)
+
+
+def _asked(call: Call) -> str:
+    """What a call in the background and its retrievals have in common: they share no id where a proxy makes these."""
+    content = "\0".join((call.provider, call.model, call.user_id, call.project))
+    return f"background {blake2b(content.encode(), digest_size=8).hexdigest()}"
 
 
 def is_retrieval(row: Mapping[str, Any]) -> bool:

@@ -36,6 +36,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.agent.name", CONVENTIONS),
         ("traceloop.workflow.name", OPENLLMETRY),
         ("ai.telemetry.functionId", AI_6),
+        ("langfuse.trace.name", LANGFUSE),
     ),
     *_rows(
         "kind",
@@ -204,6 +205,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.input_token_details", LANGSMITH),
         ("gen_ai.usage.output_token_details", LANGSMITH),
         ("ai.response.providerMetadata", AI_5),
+        ("metadata.usage_object", LITELLM_V1),
+        ("litellm.metadata.usage_object", LITELLM_V2),
+    ),
+    *_rows(
+        "words",  # an object with the program's own words
+        ("metadata.spend_logs_metadata", LITELLM_V1),
+        ("litellm.metadata.spend_logs_metadata", LITELLM_V2),
     ),
     *_rows("costs", ("langfuse.observation.cost_details", LANGFUSE)),
     *_rows("parameters", ("llm.invocation_parameters", OPENINFERENCE)),
@@ -220,7 +228,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 NUMBERS = (
     *("input", "cached", "cache_write", "cache_write_5m", "cache_write_1h", "tools", "output", "reasoning", "total"),
 )
-DOCUMENTS = frozenset(row.name for row in ATTRIBUTES if row.field in ("usage", "costs", "parameters"))
+DOCUMENTS = frozenset(row.name for row in ATTRIBUTES if row.field in ("usage", "costs", "parameters", "words"))
 PARAMETERS_OF_MODEL = ("model", "model_name", "modelId", "model_id")  # in the parameters of a call
 LEVEL_OF_FAILURE = "ERROR"  # of langfuse.observation.level; its other levels are no failures
 

@@ -4,6 +4,7 @@ That is for where totals and numbers themselves do not tell; see `aggregates.ing
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from aggregates.ingest.tokens import WITHIN, Beside
 
 CACHE = Beside(input=True)
 CACHE_AND_OWN_TOTALS = Beside(input=True, total_of_wholes=True)
-THOUGHTS = Beside(output=True)
+THOUGHTS = Beside(output=True, rest_is_reasoning=True)
+THOUGHTS_IN_TOTAL = Beside(rest_is_reasoning=True)
 
 
 class Rule(NamedTuple):
@@ -39,6 +41,8 @@ RULES = (
     Rule("opentelemetry.instrumentation.google_generativeai", "", THOUGHTS),
     Rule("opentelemetry.instrumentation.vertexai", "", THOUGHTS),
     Rule("gcp.vertex.agent", "", THOUGHTS, before=(2, 3)),
+    # Others of Gemini may leave its thoughts out, but not out of the total.
+    Rule("", "google", THOUGHTS_IN_TOTAL),
 )
 # Vercel's AI SDK passed on what providers count until version 6, which tells these parts besides.
 AI_SDK, AI_SDK_PARTS = "ai.operationId", ("ai.usage.inputTokenDetails.", "ai.usage.outputTokenDetails.")
@@ -65,3 +69,35 @@ def _is_before(version: str, first: tuple[int, ...]) -> bool:
     """Also of a version that is not known."""
     numbers = tuple(int(number) for number in re.findall(r"\d{1,9}", version)[: len(first)])
     return numbers < first
+
+
+class Retrieval(NamedTuple):
+    """What spans tell of calls that ask for a response that was made before; None for what they lack."""
+
+    scope: str
+    attributes: Mapping[str, str | None]
+
+
+RETRIEVALS = (
+    Retrieval(
+        "openinference.instrumentation.openai", {"openinference.span.kind": "LLM", "llm.invocation_parameters": "{}"}
+    ),
+    # It tells no usage of responses in the background, neither where they are made nor where they are retrieved.
+    Retrieval(
+        "opentelemetry.instrumentation.openai.v1",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": None,
+            "gen_ai.usage.input_tokens": None,
+            "gen_ai.usage.output_tokens": None,
+        },
+    ),
+)
+
+
+def is_retrieval(scope: str, attributes: Attributes) -> bool:
+    """Whether the span of a call only asks for a response that was made before."""
+    return any(
+        one.scope == scope and all(attributes.get(name) == value for name, value in one.attributes.items())
+        for one in RETRIEVALS
+    )

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from aggregates.domain.calls import EPOCH, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
-from aggregates.ingest.identity import Report
+from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
-from aggregates.ingest.otlp.spans import Batch, Seen, project_of
+from aggregates.ingest.otlp.spans import Batch, Seen, operation_told, project_of
 from aggregates.ingest.otlp.values import first
 
 LATEST = 2**63 - 1  # nanoseconds since 1970
@@ -27,12 +27,12 @@ def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
     """Make the span a report; raises InvalidCall for one that should be a call and is none."""
     call = batch.call_of(seen, misfits) if seen.is_call() else None
     user = call.user_id if call else person_of(first(seen.attributes, NAMES["user_id"]))
-    own = call.operation if call and seen.is_of_claude_code else first(seen.attributes, NAMES["operation"])
+    own = call.operation if call and seen.is_of_claude_code else operation_told(seen.attributes)
     project = call.project if call else project_of(seen.resource)
     start, end = seen.span.start_time_unix_nano, seen.span.end_time_unix_nano
     return Report(
         span=seen.name,
-        scope=seen.scope,
+        scope=seen.scope + RETRIEVALS * bool(call and seen.is_retrieval),
         starts_at=_instant(start),
         ends_at=_instant(max(start, end)),
         trace=seen.span.trace_id.hex(),

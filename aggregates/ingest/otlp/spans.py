@@ -12,7 +12,7 @@ from aggregates.domain.providers import provider_name
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import span_name
-from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name
+from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
@@ -25,7 +25,7 @@ from aggregates.ingest.otlp.attributes import (
     NO_CALLS,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import beside_of
+from aggregates.ingest.otlp.clients import beside_of, is_retrieval
 from aggregates.ingest.otlp.usage import usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -77,6 +77,11 @@ class Seen:
     def _asks_for_what_was_made(self) -> bool:
         kind = self.attributes.get("llm.request.type")
         return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
+
+    @property
+    def is_retrieval(self) -> bool:
+        """Whether it only asks for a response that was made before."""
+        return is_retrieval(self.scope, self.attributes)
 
     def has_failed(self) -> bool:
         level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
@@ -139,7 +144,7 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
     provider = _provider(attributes)
     beside = beside_of(seen.scope, seen.version, provider, attributes)
     return {
-        "operation": first(attributes, NAMES["operation"]) or _kind(seen),
+        "operation": operation_told(attributes) or _kind(seen),
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
@@ -152,6 +157,14 @@ def _provider(attributes: Attributes) -> str:
     """The first that is named; frameworks that name themselves are none."""
     named = (attributes.get(name) for name in NAMES["provider"])
     return next((one for value in named if isinstance(value, str) and (one := provider_name(value))), "")
+
+
+def operation_told(attributes: Attributes) -> object:
+    """What the program calls it, by the first attribute that has a name of its own."""
+    named = (own_name(value) for name in NAMES["operation"] if (value := attributes.get(name)) not in (None, ""))
+    told = next((one for one in named if one is not None), None)
+    words = None if told is not None else first(attributes, NAMES["words"])
+    return told if words is None else first(parsed(words), ["operation"])
 
 
 def _kind(seen: Seen) -> object:

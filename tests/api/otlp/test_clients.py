@@ -44,6 +44,32 @@ CASES = [
             *("llm.usage.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
         )
     ),
+    # What a program calls it
+    *(
+        case(f"{name} {said}", {**CHAT, name: said}, operation=operation)
+        for name, said, operation in (
+            ("langfuse.trace.name", "summarize", "summarize"),
+            ("traceloop.workflow.name", "RunnableSequence", "chat"),
+            ("metadata.spend_logs_metadata", "{'operation': 'sum up'}", "sum up"),
+            ("litellm.metadata.spend_logs_metadata", '{"operation": "sum up"}', "sum up"),
+            ("metadata.spend_logs_metadata", "None", "chat"),
+        )
+    ),
+    case(
+        "a name of its own behind a framework's",
+        {**CHAT, "gen_ai.agent.name": "LangGraph", "traceloop.workflow.name": "sum up"},
+        operation="sum up",
+    ),
+    case(
+        "LiteLLM's parts in a text",
+        {
+            **CHAT,
+            **usage(800, 90),
+            "metadata.usage_object": "{'prompt_tokens': 800, 'completion_tokens': 90, "
+            "'completion_tokens_details': {'reasoning_tokens': 7}, 'prompt_tokens_details': {'cached_tokens': 300}}",
+        },
+        **tokens(800, 300, 0, 90, 7),
+    ),
     case("the largest cost", {**CHAT, "gen_ai.usage.cost": 0, "operation.cost": 0.5}, cost=Decimal("0.5")),
     case("one cost that is one", {**CHAT, "gen_ai.usage.cost": "n/a", "operation.cost": 0.5}, cost=Decimal("0.5")),
     case(
@@ -303,6 +329,16 @@ CASES = [
         },
         "openinference.instrumentation.bedrock",
         **tokens(800, 0, 100, 80, 0),
+    ),
+    case(
+        "Gemini's thoughts that only the total tells",
+        {**GEMINI, **usage(1000, 100), "gen_ai.usage.total_tokens": 1170, "gen_ai.usage.cached_tokens": 600},
+        **tokens(1000, 600, 0, 170, 70),
+    ),
+    case(
+        "what another provider's total has besides",
+        {**CHAT, **usage(1000, 100), "gen_ai.usage.total_tokens": 1170},
+        **tokens(1000, 0, 0, 100, 0),
     ),
     case(
         "Gemini's thoughts",

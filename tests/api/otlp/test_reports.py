@@ -13,7 +13,7 @@ from django.test import Client
 
 from aggregates import ingest
 from aggregates.accounts import keys
-from aggregates.ingest import reports
+from aggregates.ingest.reports import keeping
 from aggregates.models import CallReport, Organization, StaleDay, UsageLog
 from aggregates.rollup.day_sums import verify
 from aggregates.rollup.protocol import roll_up
@@ -219,14 +219,14 @@ def test_reports_that_come_at_once_are_counted_once(at_once: Any, acme: Organiza
 
 
 def test_a_request_loses_no_call_however_many_it_brings(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MOST_RELATED", 2)
+    monkeypatch.setattr(keeping, "MOST_RELATED", 2)
     export(*(span(f"s{number}", usage(number)) for number in range(9)))
     assert sorted(tokens for _, tokens in log()) == [*range(9)]
 
 
 def test_calls_of_which_not_all_reports_are_read_stand(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
     sent_apart(export, INNER, OUTER)
-    monkeypatch.setattr(reports, "MOST_RELATED", 1)
+    monkeypatch.setattr(keeping, "MOST_RELATED", 1)
     export(span("step", {}, parent="ticket"))
     assert [tokens for _, tokens in log()] == [1500]
 
@@ -235,7 +235,7 @@ def an_hour_passes_for(*made: Made) -> None:
     """Let the reports of these spans be of long ago, and forget them."""
     names = [ingest.identity.span_name(one.span.trace_id, one.span.span_id) for one in made]
     of_long_ago = CallReport.objects.filter(span__in=names)
-    assert of_long_ago.update(received_at=F("received_at") - reports.KEPT) == len(made)
+    assert of_long_ago.update(received_at=F("received_at") - keeping.KEPT) == len(made)
     assert ingest.forget_reports() == len(made)
 
 
@@ -257,7 +257,7 @@ def test_a_call_keeps_the_user_whom_a_forgotten_span_around_it_told(export: Expo
 @pytest.mark.django_db(transaction=True)
 def test_forgetting_waits_for_nobody_who_records_reports_of_long_ago(export: Exporter) -> None:
     export(INNER)
-    CallReport.objects.update(received_at=F("received_at") - reports.KEPT)
+    CallReport.objects.update(received_at=F("received_at") - keeping.KEPT)
     with transaction.atomic():
         CallReport.objects.select_for_update().get()
         deleted: list[int] = []
@@ -271,3 +271,47 @@ def test_a_call_that_moves_to_a_month_where_another_has_its_id_is_not_lost(expor
     export(span("around", usage(702, **RESPONSE), start=LAST_MOMENT))
     export(span("own", usage(1591, **RESPONSE), start=MIDNIGHT, parent="around", scope=SDK))
     assert sorted(tokens for _, tokens in log()) == [5, 1591]
+
+
+OPENINFERENCE, OPENLLMETRY = "openinference.instrumentation.openai", "opentelemetry.instrumentation.openai.v1"
+ASKS = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}
+ANSWERED = {**ASKS, "llm.token_count.prompt": 700, "llm.token_count.completion": 30, "llm.invocation_parameters": "{}"}
+NAMED = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.response.model": "gpt-5",
+    "gen_ai.response.id": f"resp_{'0a' * 24}",
+}
+
+
+def later(name: str, attributes: dict[str, Any], second: int, scope: str) -> Made:
+    """A span of a trace of its own."""
+    return span(name, attributes, start=f"2025-03-01T12:00:{second:02}Z", took_ms=10, scope=scope, trace=name)
+
+
+@pytest.mark.parametrize("polls", [1, 2])
+def test_a_response_in_the_background_is_one_call(export: Exporter, polls: int) -> None:
+    made = {**ASKS, "llm.invocation_parameters": '{"model": "gpt-5", "background": true}'}
+    shop = {"service.name": "shop"}
+    export(later("asks", made, 0, OPENINFERENCE), resource=shop)
+    for number in range(polls):
+        export(
+            later(f"poll{number}", {**ANSWERED, "llm.invocation_parameters": "{}"}, 9 + number, OPENINFERENCE),
+            resource=shop,
+        )
+    assert [tokens for _, tokens in log()] == [700]
+
+
+def test_retrievals_that_name_their_response_are_one_call_though_nothing_tells_its_usage(export: Exporter) -> None:
+    export(later("asks", NAMED, 0, OPENLLMETRY))
+    export(later("poll", NAMED, 9, OPENLLMETRY))
+    assert len(log()) == 1
+    export(later("another", {**NAMED, "gen_ai.request.model": "gpt-5"}, 19, OPENLLMETRY))
+    assert len(log()) == 2
+
+
+def test_calls_of_which_less_is_told_are_no_retrievals(export: Exporter) -> None:
+    told = {name: value for name, value in ANSWERED.items() if name != "llm.invocation_parameters"}
+    export(later("one", told, 0, OPENINFERENCE), later("two", told, 9, OPENINFERENCE))
+    of_openllmetry = usage(700, **{"gen_ai.response.model": "gpt-5", "gen_ai.operation.name": "chat"})
+    export(later("three", of_openllmetry, 19, OPENLLMETRY), later("four", of_openllmetry, 29, OPENLLMETRY))
+    assert len(log()) == 4

@@ -1,0 +1,54 @@
+"""Groups of reports that are of one call, as far as that is decided."""
+
+from collections.abc import Iterable
+
+from aggregates.ingest.identity.report import RECORDED, Report
+
+
+class Group:
+    """Reports of one call, as far as it is decided."""
+
+    __slots__ = ("members", "doubts", "responses", "scopes", "tells_usage", "is_recorded")
+
+    def __init__(self, first: Report) -> None:
+        self.members: list[Report] = []
+        self.doubts: set[str] = set()
+        self.responses: set[str] = set()
+        self.scopes: set[str] = set()  # of spans apart from those of log records
+        self.tells_usage = False
+        self.is_recorded = False
+        self.add(first)
+
+    def add(self, *members: Report) -> None:
+        for member in members:
+            self.members.append(member)
+            self.scopes.add(f"{member.scope} log" if member.is_log else member.scope)
+            self.is_recorded = self.is_recorded or member.is_recorded
+            if member.response:
+                self.responses.add(member.response)
+            self.tells_usage = self.tells_usage or member.tells_usage
+
+    @property
+    def failed(self) -> bool:
+        return not self.tells_usage and any(member.failed for member in self.members)
+
+    @property
+    def is_retrieval(self) -> bool:
+        return all(member.is_retrieval for member in self.members)
+
+    @property
+    def best(self) -> Report:
+        return self.members[0]
+
+    def names_another_response_than(self, other: "Group") -> bool:
+        return bool(self.responses and other.responses and self.responses.isdisjoint(other.responses))
+
+
+def by_worth(members: Iterable[Report]) -> list[Report]:
+    """Reports, the one whose numbers count first: those that tell usage, a vendor's own, then as they stand."""
+    return sorted(members, key=lambda member: (member.scope == RECORDED, not member.tells_usage, not member.is_vendor))
+
+
+def usage(group: Group) -> tuple[int, int]:
+    telling = next((member.call for member in by_worth(group.members) if member.call), None)
+    return (telling.input_tokens, telling.output_tokens) if telling else (0, 0)

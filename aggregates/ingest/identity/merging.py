@@ -1,0 +1,92 @@
+"""The call that reports tell together: its best report's numbers, and what the others know besides."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aggregates.domain.calls import Call
+from aggregates.ingest.identity.groups import Group, by_worth
+from aggregates.ingest.identity.report import Report
+from aggregates.ingest.identity.tree import Tree, Words
+
+PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One call: all that its reports tell, merged; `spans` are theirs, the one that its numbers are from first.
+
+    `doubts` are spans of calls that are likely the same one, and are counted all the same.
+    """
+
+    call: Call
+    spans: tuple[str, ...]
+    response_id: str = ""
+    is_of_vendor: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+def merged(group: Group, tree: Tree) -> Identity:
+    inner_first = sorted(group.members, key=lambda member: (-tree.depth(member), member.span))
+    ordered = by_worth(inner_first)
+    best = ordered[0]
+    words = Words()
+    for member in inner_first:
+        words = words.or_else(Words(member.user_id, member.operation, member.project))
+    for member in inner_first:
+        words = words.or_else(tree.words(member))
+    response = next((member.response_id for member in _asked_first(ordered) if member.response), "")
+    return Identity(
+        _merged_call(best, ordered, words),
+        tuple(member.span for member in ordered),
+        response,
+        best.is_vendor,
+        tuple(sorted(group.doubts)),
+    )
+
+
+def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
+    """The call as its best report tells it, and what others know besides."""
+    assert best.call  # noqa: S101  # only reports of calls are grouped
+    call = best.call
+    others = [member.call for member in members if member.call]
+    began = _began(best, members)
+    alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
+    return _with_parts(call, alike)._replace(
+        timestamp=began.starts_at,
+        latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1)
+        if best.is_log
+        else (began.call or call).latency_ms,
+        request_id="",
+        operation=words.operation or call.operation,
+        provider=next((other.provider for other in others if other.provider), ""),
+        user_id=words.user_id or next((other.user_id for other in others if other.user_id), ""),
+        subject_id=next((other.subject_id for other in others if other.subject_id), ""),
+        project=words.project,
+        status="error" if not best.tells_usage and any(member.failed for member in members) else call.status,
+        cost=next((other.cost for other in alike if other.cost is not None), None),
+    )
+
+
+def _asked_first(members: list[Report]) -> list[Report]:
+    """The same, those last that only ask for what was made before."""
+    return sorted(members, key=lambda member: member.is_retrieval)
+
+
+def _began(best: Report, members: list[Report]) -> Report:
+    """The report of when the call was made: a log record, or a retrieval, comes later."""
+    if best.is_log:
+        return next((member for member in members if not member.is_log), best)
+    return _asked_first(members)[0] if best.is_retrieval else best
+
+
+def _totals(call: Call) -> tuple[int, int]:
+    return call.input_tokens, call.output_tokens
+
+
+def _with_parts(call: Call, alike: list[Call]) -> Call:
+    """The call with the largest that a report of the same totals tells of each part, as far as they fit together."""
+    parts = {name: max([getattr(call, name), *(getattr(other, name) for other in alike)]) for name in PARTS}
+    of_input = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+    if parts["cached_tokens"] + parts["cache_write_tokens"] > call.input_tokens:
+        parts |= {name: getattr(call, name) for name in of_input}
+    return call._replace(**parts)

@@ -1,0 +1,198 @@
+"""Reports are kept for an hour, within bounds: for whatever else is told of their calls, in whichever requests."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from aggregates.db.clock import now
+from aggregates.domain.calls import EPOCH, FIELDS, Call, parse_call
+from aggregates.ingest.identity import Report
+from aggregates.ingest.recording import Place
+from aggregates.ingest.reports.logged import Entries, Entry, calls_in_log
+from aggregates.models import CallReport, Organization
+
+KEPT = timedelta(hours=1)  # how long more may be told of a call
+MOST_RELATED = 20_000  # reports that those of a request are compared with; the newest count
+# Reports of an organization that are kept at most: of spans that are no calls, of calls. Looked after as they come.
+MOST_KEPT = {"call IS NULL": 100_000, "call IS NOT NULL": 100_000}
+LOOKED_AFTER = 5_000  # reports
+REPORTS = sql.Identifier(CallReport._meta.db_table)
+COLUMNS = (
+    *("span", "scope", "trace", "parent", "starts_at", "ends_at", "call"),
+    *("response_id", "user_id", "operation", "project", "is_log"),
+)
+TYPES = (*["text"] * 4, "timestamptz", "timestamptz", "jsonb", *["text"] * 4, "boolean")
+
+# Calls of the hour before that told no usage, where a request holds retrievals.
+WITHOUT_USAGE = sql.SQL("""
+        UNION ALL (
+            SELECT {columns} FROM {reports}
+            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s)
+                AND project = ANY(%(projects)s) AND project <> '' AND call IS NOT NULL
+                AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s
+                AND call ->> %(input)s = '0' AND call ->> %(output)s = '0'
+            ORDER BY received_at DESC, id DESC LIMIT %(most)s
+        )
+""")
+
+
+class Known(NamedTuple):
+    """What may be of the same calls as the reports of a request: reports, what of them is in the log, and as what."""
+
+    reports: list[Report]
+    entries: Entries
+    rows: Mapping[Place, Call]
+
+
+def remember_reports(organization: Organization, reports: Sequence[Report]) -> None:
+    """Keep the reports for an hour, for others to see; what came before stays."""
+    if not reports:
+        return
+    statement = sql.SQL(
+        "WITH new AS (INSERT INTO {reports} (organization_id, {columns}) SELECT %s, * FROM unnest({values}) "
+        "ON CONFLICT DO NOTHING RETURNING id) SELECT min(id), max(id) FROM new"
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+        values=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(name)) for name in TYPES),
+        reports=REPORTS,
+    )
+    unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
+    rows = [
+        (
+            *(report.span, report.scope, report.trace, report.parent, report.starts_at, report.ends_at),
+            Jsonb([None if value is None else str(value) for value in report.call]) if report.call else None,
+            *(report.response_id, report.user_id, report.operation, report.project, report.is_log),
+        )
+        for report in unique
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Whoever records the calls commits after this, and that commit makes it last, too.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(statement.as_string(), [organization.pk, *map(list, zip(*rows, strict=True))])
+        first, last = cursor.fetchone()
+        if first is not None and (first - 1) // LOOKED_AFTER != last // LOOKED_AFTER:
+            _forget_too_many(organization)
+
+
+def forget_reports() -> int:
+    """Delete the reports of more than an hour ago; how many."""
+    return _forget(sql.SQL("received_at < %s"), [now() - KEPT])
+
+
+def _forget_too_many(organization: Organization) -> None:
+    for kind, most in MOST_KEPT.items():
+        which = sql.SQL("""
+            organization_id = %s AND {kind} AND id <= (
+                SELECT id FROM {reports} WHERE organization_id = %s AND {kind} ORDER BY id DESC OFFSET %s LIMIT 1)
+        """).format(kind=sql.SQL(kind), reports=REPORTS)
+        _forget(which, [organization.pk, organization.pk, most])
+
+
+def _forget(which: sql.Composable, values: Sequence[int | datetime]) -> int:
+    """Delete reports, but for those that somebody is recording calls of, and would wait for."""
+    statement = sql.SQL("""
+        DELETE FROM {reports} WHERE id IN (SELECT id FROM {reports} WHERE {which} FOR UPDATE SKIP LOCKED)
+    """).format(which=which, reports=REPORTS)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), values)
+        deleted: int = cursor.rowcount
+    return deleted
+
+
+def related_reports(
+    organization: Organization, reports: Sequence[Report], traces: Collection[str], responses: Collection[str]
+) -> Known:
+    """The reports that may be of the same calls as these, and what of them is in the log."""
+    columns = sql.SQL("{columns}, request_id, timestamp, digest").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    )
+    calls = [report for report in reports if report.call]
+    asks_again = any(report.is_retrieval for report in calls)
+    more = WITHOUT_USAGE.format(columns=columns, reports=REPORTS) if asks_again else sql.SQL("")
+    statement = sql.SQL("""
+        SELECT {columns} FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s)
+        UNION ALL (
+            SELECT {columns} FROM {reports}
+            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s) AND (
+                (trace = ANY(%(traces)s) AND trace <> '')
+                OR (response_id = ANY(%(responses)s) AND response_id <> '')
+                OR (project = ANY(%(projects)s) AND project <> '' AND call IS NOT NULL
+                    AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
+                    AND (parent = '' OR %(any_root)s))
+            )
+            ORDER BY received_at DESC, id DESC LIMIT %(most)s
+        ) {more}
+    """).format(columns=columns, reports=REPORTS, more=more)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement.as_string(),
+            {
+                "organization": organization.pk,
+                "spans": [report.span for report in reports],
+                "traces": list(traces),
+                "responses": list(responses),
+                "projects": list({report.project for report in calls}),
+                "first": min((report.starts_at for report in calls), default=EPOCH),
+                "last": max((report.ends_at for report in calls), default=EPOCH),
+                "any_root": any(not report.parent for report in calls),
+                "input": FIELDS.index("input_tokens"),
+                "output": FIELDS.index("output_tokens"),
+                "most": MOST_RELATED,
+            },
+        )
+        rows = cursor.fetchall()
+    related = [_report(*row[: len(COLUMNS)]) for row in rows]
+    entries = {row[0]: Entry(Place(*row[-3:-1]), row[-1]) for row in rows if row[-3]}
+    logged, others = calls_in_log(organization, [report for report in related if report.call], entries)
+    entries = {span: entry for span, entry in entries.items() if entry.place in logged}  # others were deleted since
+    came = {report.span for report in related}
+    related += [report for report, _ in others if report.span not in came]
+    entries |= {report.span: entry for report, entry in others}
+    return Known([report._replace(is_recorded=report.span in entries) for report in related], entries, logged)
+
+
+def _report(
+    span: str, scope: str, trace: str, parent: str, starts: datetime, ends: datetime, call: Any, *rest: Any
+) -> Report:
+    parsed = parse_call(dict(zip(FIELDS, json.loads(call), strict=False))) if call else None
+    return Report(span, scope, starts, ends, trace, parent, parsed, *rest)
+
+
+def lock_reports(organization: Organization, spans: Collection[str]) -> Entries:
+    """Wait for others who record calls of these reports, and keep later ones waiting; what is in the log of them."""
+    statement = sql.SQL("""
+        SELECT span, request_id, timestamp, digest FROM {reports}
+        WHERE organization_id = %s AND span = ANY(%s) ORDER BY span FOR UPDATE
+    """).format(reports=REPORTS)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), [organization.pk, list(spans)])
+        return {
+            span: Entry(Place(request_id, timestamp), digest)
+            for span, request_id, timestamp, digest in cursor.fetchall()
+            if request_id
+        }
+
+
+def note_places(organization: Organization, places: Iterable[tuple[str, Place, str]]) -> None:
+    """Note of reports where in the log their calls are, and the digest of what was made of them.
+
+    Whoever calls this holds their rows.
+    """
+    rows = [(span, *place, digest) for span, place, digest in places]
+    if not rows:
+        return
+    statement = sql.SQL("""
+        UPDATE {reports} AS report
+        SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
+        FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[])
+             AS place (span, request_id, timestamp, digest)
+        WHERE organization_id = %s AND report.span = place.span
+            AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
+    """).format(reports=REPORTS)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(), [*map(list, zip(*rows, strict=True)), organization.pk])

@@ -1,0 +1,96 @@
+"""Calls in the log, as reports of themselves: those that others sent, or of which no report is kept any more."""
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db import connection
+from psycopg import sql
+
+from aggregates.domain.calls import Call
+from aggregates.ingest.existing import log_key
+from aggregates.ingest.identity import RECORDED, Report
+from aggregates.ingest.recording import Place
+from aggregates.models import Organization, UsageLog
+from aggregates.models.log import SPAN
+
+SPAN_NAME = re.compile(SPAN)
+ABOUT = timedelta(days=1)  # reports of one call begin at most this far apart
+LOG = sql.Identifier(UsageLog._meta.db_table)
+# Of a call in the log, what tells whether reports are of it, and what they may not know.
+SEEN = ("model", "operation", "user_id", "project", "status", "input_tokens", "output_tokens")
+GENERIC = frozenset({"", "chat", "completion", "text_completion", "generate_content", "embeddings", "embedding"})
+
+
+class Entry(NamedTuple):
+    """A call in the log: where, and the digest of what these reports made of it; "" where it stands as it is.
+
+    The digest ends with the number of reports that it was made of.
+    """
+
+    place: Place
+    digest: str = ""
+    is_provisional: bool = False
+
+    @property
+    def reports(self) -> int:
+        return int(self.digest.partition(" ")[2] or 0)
+
+
+Entries = dict[str, Entry]  # by span
+
+
+def calls_in_log(
+    organization: Organization, reports: Sequence[Report], entries: Entries
+) -> tuple[dict[Place, Call], list[tuple[Report, Entry]]]:
+    """Look the calls of these reports up in the log: those of their entries; and calls that may be the same, of which
+    no report is kept, as others sent them, or long ago."""
+    spans = {report.span for report in reports}
+    names = {name for report in reports for name in (report.span, report.parent, report.response) if name}
+    known = {entry.place for entry in entries.values()}
+    if not reports:
+        return {}, []
+    statement = sql.SQL("""
+        SELECT request_id, timestamp, provisional, parent_span, coalesce(latency_ms, 0), {fields}
+        FROM {log} WHERE organization_id = %(organization)s AND timestamp BETWEEN %(first)s AND %(last)s
+            AND kind = 'call' AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
+    """).format(fields=sql.SQL(", ").join(map(sql.Identifier, SEEN)), log=LOG)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement.as_string(),
+            {
+                "organization": organization.pk,
+                "first": min(report.starts_at for report in reports) - ABOUT,
+                "last": max(report.starts_at for report in reports) + ABOUT,
+                "names": [*names, *(place.request_id for place in known)],
+                "spans": list(spans),
+            },
+        )
+        rows = cursor.fetchall()
+    logged = {Place(*row[:2]): Call(row[1], **dict(zip(SEEN, row[5:], strict=True))) for row in rows}
+    others = [(Place(*row[:2]), row[2:5]) for row in rows if Place(*row[:2]) not in known]
+    return logged, [_recorded(place, logged[place], spans, *more) for place, more in others]
+
+
+def _recorded(
+    place: Place, call: Call, spans: Collection[str], is_provisional: bool, parent: str, latency: int
+) -> tuple[Report, Entry]:
+    """A call in the log as a report of it; one that carries the name of a span or an event is that one's."""
+    request_id = place.request_id
+    is_span = request_id in spans or SPAN_NAME.fullmatch(request_id) is not None
+    trace = (request_id if SPAN_NAME.fullmatch(request_id) else parent).partition("-")[0]
+    report = Report(
+        span=request_id if is_span else f"log {log_key(call.timestamp, request_id)}",
+        scope=RECORDED,
+        starts_at=call.timestamp,
+        ends_at=call.timestamp + timedelta(milliseconds=latency),
+        trace=trace,
+        parent=parent,
+        call=call,
+        response_id="" if is_span else request_id,
+        user_id=call.user_id,
+        operation="" if call.operation in GENERIC else call.operation,
+        project=call.project,
+    )
+    return report, Entry(place, is_provisional=is_provisional)

@@ -1,0 +1,161 @@
+"""Settle which calls reports are of, and record these or what is told anew of them.
+
+What they tell is kept for an hour, in a transaction of its own before anything is decided. All reports that may
+be of the same calls are read, those of whoever came before included, and aggregates.ingest.identity decides. Of two
+requests that report the same call at the same moment at least the later one sees both, and waits for the other, since
+each holds the rows of its calls' reports until it commits. So the log ends up the same in whatever order they come.
+
+Where the log has the call already, a fuller account of it takes its place in one commit, with the marks of both days.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import transaction
+
+from aggregates.ingest.existing import log_key
+from aggregates.ingest.identity import Identity, Report, identify
+from aggregates.ingest.recording import Place, record
+from aggregates.ingest.reports.changes import Change, changes_of, digest_of, may_change_in, places_of
+from aggregates.ingest.reports.keeping import Known, lock_reports, note_places, related_reports
+from aggregates.ingest.reports.logged import Entries
+from aggregates.models import Organization, UsageLog
+
+MONTH = timedelta(days=31)
+ROUNDS = 4  # in which reports of reports are looked for
+ATTEMPTS = 3  # where others record the same ids at the same moment
+
+
+@dataclass(slots=True)
+class Reported:
+    """What became of reports: calls that are new in the log, calls it had, and calls that may be one with another."""
+
+    new: int = 0
+    already_there: int = 0
+    doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # spans, by the call's span
+
+
+class _Raced(Exception):
+    """Others have just recorded a call under an id that was free when it was looked for."""
+
+
+def record_reports(organization: Organization, reports: Sequence[Report]) -> Reported:
+    """Record the calls that the reports are of, or what they add to calls that the log has.
+
+    Whoever calls this has remembered the reports, in a transaction of its own. Raises InvalidCall, as recording does,
+    where the log no longer takes calls of their days.
+    """
+    if not reports:
+        return Reported()
+    for attempt in range(ATTEMPTS):
+        with suppress(_Raced), transaction.atomic():
+            return _settle(organization, reports, is_last=attempt == ATTEMPTS - 1)
+    raise AssertionError
+
+
+def _settle(organization: Organization, reports: Sequence[Report], *, is_last: bool) -> Reported:
+    spans = {report.span for report in reports}
+    known, touched = _touched(organization, reports, spans)
+    held = {span for identity in touched for span in identity.spans}
+    locked = lock_reports(organization, held)
+    if any(known.entries.get(span) != entry for span, entry in locked.items()):  # others recorded them while we waited
+        known, touched = _touched(organization, reports, spans)
+    changes = changes_of(touched, known, may_change_in(organization))
+    _record(organization, changes, is_last=is_last)
+    note_places(organization, _noted(changes, held))
+    told = [change for change in changes if spans.intersection(change.identity.spans)]
+    return Reported(
+        new=sum(change.is_new for change in told),
+        already_there=sum(not change.is_new for change in told),
+        doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
+    )
+
+
+def _touched(organization: Organization, reports: Sequence[Report], spans: set[str]) -> tuple[Known, list[Identity]]:
+    """The calls that these reports are of or tell something new of, and all that is known of them.
+
+    Reports of one call may name others by a trace or a response that none of the request does.
+    """
+    traces, responses = _names(reports)
+    of_request = traces
+    for _ in range(ROUNDS):
+        known = related_reports(organization, reports, traces, responses)
+        by_span = {report.span: report for report in known.reports}
+        identities = identify(known.reports)
+        touched = [
+            one
+            for one in identities
+            if spans.intersection(one.spans)
+            or (any(by_span[span].trace in of_request for span in one.spans) and _is_told_anew(one, known.entries))
+        ]
+        places = {known.entries[span].place for one in touched for span in one.spans if span in known.entries}
+        spans_touched = {one.spans[0] for one in touched}
+        touched = [one for one in identities if one.spans[0] in spans_touched or places & places_of(one, known.entries)]
+        more_traces, more_responses = _names(by_span[span] for one in touched for span in one.spans)
+        if more_traces <= traces and more_responses <= responses:
+            break
+        traces, responses = traces | more_traces, responses | more_responses
+    return known, touched
+
+
+def _names(reports: Iterable[Report]) -> tuple[set[str], set[str]]:
+    """The traces of the reports, and the responses that those of calls name."""
+    told = list(reports)
+    responses = {report.response_id for report in told if report.call and report.response}
+    return {report.trace for report in told} - {""}, responses
+
+
+def _is_told_anew(identity: Identity, entries: Entries) -> bool:
+    known = {entries[span] for span in identity.spans if span in entries}
+    return any(entry.digest for entry in known) and {entry.digest for entry in known} != {digest_of(identity)}
+
+
+def _record(organization: Organization, changes: Sequence[Change], *, is_last: bool) -> None:
+    """Write what is new or told anew, each under a request_id of its own; raises _Raced unless it is the last time."""
+    written = [change for change in changes if change.is_written]
+    old = {place for change in written for place in change.old}
+    taken = _taken(organization, written) - {log_key(place.timestamp, place.request_id) for place in old}
+    for change in written:
+        if change.key in taken:  # the provider gave that id to another call
+            change.call = change.call._replace(request_id=change.identity.spans[0])
+        taken.add(change.key)
+    recorded = _write(organization, written, old)
+    if left := [change for change in written if change.key in recorded]:
+        if not is_last:
+            raise _Raced
+        for change in left:
+            change.call = change.call._replace(request_id=change.identity.spans[0])
+        _write(organization, left, [])
+
+
+def _write(organization: Organization, changes: Sequence[Change], old: Collection[Place]) -> Collection[str]:
+    """Record the calls; the keys of those that the log held already."""
+    if not changes:
+        return ()
+    provisional = {change.call.request_id for change in changes if not change.identity.is_of_vendor}
+    calls = [change.call for change in changes]
+    return record(organization, calls, return_existing=True, instead_of=old, provisional=provisional).existing.keys()
+
+
+def _taken(organization: Organization, changes: Sequence[Change]) -> set[str]:
+    """The keys of these calls under which the log has others."""
+    if not changes:
+        return set()
+    times = [change.call.timestamp for change in changes]
+    found = UsageLog.objects.filter(
+        organization=organization,
+        request_id__in=[change.call.request_id for change in changes],
+        timestamp__gte=min(times) - MONTH,
+        timestamp__lte=max(times) + MONTH,
+    )
+    return {log_key(*each) for each in found.values_list("timestamp", "request_id")}
+
+
+def _noted(changes: Iterable[Change], held: set[str]) -> Iterator[tuple[str, Place, str]]:
+    """Where the calls of these reports are now; whoever brought others notes them."""
+    for change in changes:
+        place = Place(change.call.request_id, change.call.timestamp) if change.is_written else change.old[0]
+        for span in held.intersection(change.identity.spans):
+            yield span, place, change.digest
