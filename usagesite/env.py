@@ -36,6 +36,14 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
+def port_or_off(name: str, default: int) -> int:
+    """Read a port, or 0 where the variable is 0 or empty."""
+    value = os.environ.get(name, str(default)) or "0"
+    if not (value.isascii() and value.isdigit() and int(value) <= 65535):
+        stop(name, "a port number from 1 to 65535, or 0")
+    return int(value)
+
+
 def number(name: str, default: int, least: int, most: int) -> int:
     value = os.environ.get(name, "") or str(default)
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):

@@ -20,6 +20,7 @@ SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
 DEBUG = env.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PORT = env.port("PORT", default=8000)
+OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
 
 INSTALLED_APPS = [

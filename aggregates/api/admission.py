@@ -2,11 +2,11 @@
 
 import binascii
 from base64 import b64decode
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest
 from django.utils import timezone
 from psycopg.sql import SQL
 
@@ -29,10 +29,10 @@ COUNT = text(
 )
 
 
-def admit(request: HttpRequest, kind: Kind) -> ApiKey:
-    """The key of this kind that came with the request; raises ApiError."""
+def admit(headers: Mapping[str, str], kind: Kind) -> ApiKey:
+    """The key of this kind that came with a request of these headers; raises ApiError."""
     try:
-        key = key_for(secret_of(request), kind)
+        key = key_for(secret_of(headers), kind)
     except NoAccess:
         raise ApiError(
             HTTPStatus.UNAUTHORIZED,
@@ -44,15 +44,18 @@ def admit(request: HttpRequest, kind: Kind) -> ApiKey:
     return key
 
 
-def secret_of(request: HttpRequest) -> str:
-    """What the request says its key is: as a bearer token, as Basic's password, or in X-API-Key."""
-    scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
+def secret_of(headers: Mapping[str, str]) -> str:
+    """What a request says its key is: as a bearer token, as Basic's password, or in X-API-Key.
+
+    Of headers that are a plain mapping the names are in lower case, as gRPC has them.
+    """
+    scheme, _, value = headers.get("authorization", "").strip().partition(" ")
     match scheme.lower():
         case "bearer":
             return value.strip()
         case "basic":
             return _password(value.strip())
-    return request.headers.get("X-API-Key", "").strip()
+    return headers.get("x-api-key", "").strip()
 
 
 def _password(credentials: str) -> str:

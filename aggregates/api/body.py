@@ -45,7 +45,11 @@ def bytes_of(request: HttpRequest) -> Iterator[bytes]:
             "Expected the Content-Encoding gzip or deflate, or none.",
             {"Accept-Encoding": "gzip, deflate"},
         )
-    sent = _sent(request)
+    return pieces_of(_sent(request), encoding)
+
+
+def pieces_of(sent: bytes, encoding: str) -> Iterator[bytes]:
+    """The pieces of a body that came in this encoding, one of those that are known; raises ApiError on the way."""
     if encoding in ("", "identity"):
         return (sent[start : start + PIECE] for start in range(0, len(sent), PIECE))
     return _unpacked(sent, GZIP if encoding in GZIP_NAMES else _deflate_format(sent))

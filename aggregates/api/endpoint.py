@@ -49,15 +49,22 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
 def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpResponse:
     if request.method != method:
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
-    try:
+    with refusing_where_ailing(request.path):
         with bounded():
-            key = admit(request, kind)
+            key = admit(request.headers, kind)
         return work(request, key)
+
+
+@contextmanager
+def refusing_where_ailing(path: str) -> Iterator[None]:
+    """Raise ApiError where the database cannot do what is asked of it within."""
+    try:
+        yield
     except TimedOut as error:
         raise unavailable(str(error)) from error
     except AILING as error:
         # Of its message the first line only: others may quote what was to be recorded.
-        logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])
+        logger.warning("%s is answered 503: %s", path, str(error).partition("\n")[0])
         raise unavailable() from error
 
 

@@ -1,4 +1,4 @@
-"""The web server and the task cluster, as `make run` starts them, run as a pair and end as one."""
+"""The web server, the task cluster and the receiver of gRPC, as `make run` starts them, run together and end as one."""
 
 import contextlib
 import http.client
@@ -16,7 +16,7 @@ import pytest
 from tests.patience import PATIENCE, wait_until
 from tests.usagesite.conftest import BASE, Site
 
-STARTED = re.compile(r"^(web|cluster)\.1 started \(pid=(\d+)\)$", re.MULTILINE)
+STARTED = re.compile(r"^(web|grpc|cluster)\.1 started \(pid=(\d+)\)$", re.MULTILINE)
 
 
 def environment(data: Path, port: int) -> dict[str, str]:
@@ -30,11 +30,15 @@ def environment(data: Path, port: int) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +51,21 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     Site(data).stop()
 
 
-class Pair:
-    def __init__(self, data: Path, port: int) -> None:
+class Trio:
+    def __init__(self, data: Path, port: int, **environment_: str) -> None:
         self.log = data / "log"
         command = [sys.executable, "-m", "honcho", "--env", os.devnull, "--no-prefix", "start", "--port", str(port)]
         with self.log.open("w") as log:
             self.honcho = subprocess.Popen(
-                command, cwd=BASE, env=environment(data, port), stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=BASE,
+                env=environment(data, port) | environment_,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
-        # honcho itself breaks on a signal that comes before both are started.
-        wait_until(lambda: len(self.pids()) == 2 and "somebody@example.com" in self.output(), "the site is up")
+        # honcho itself breaks on a signal that comes before all are started.
+        wait_until(lambda: len(self.pids()) == 3 and "somebody@example.com" in self.output(), "the site is up")
 
     def pids(self) -> dict[str, int]:
         return {name: int(pid) for name, pid in STARTED.findall(self.output())}
@@ -66,16 +75,36 @@ class Pair:
 
 
 @pytest.fixture
-def pair(migrated: Path, port: int) -> Iterator[Pair]:
-    pair = Pair(migrated, port)
-    yield pair
-    pair.honcho.terminate()
-    pair.honcho.wait(timeout=PATIENCE)
+def start(migrated: Path, port: int) -> Iterator[Callable[[str], Trio]]:
+    """Start the site with this OTLP_GRPC_PORT, until the end of the test."""
+    started: list[Trio] = []
+
+    def start_one(otlp: str) -> Trio:
+        started.append(Trio(migrated, port, OTLP_GRPC_PORT=otlp))
+        return started[-1]
+
+    yield start_one
+    for trio in started:
+        trio.honcho.terminate()
+        trio.honcho.wait(timeout=PATIENCE)
 
 
-def test_it_says_its_address_and_answers_there(pair: Pair, port: int) -> None:
-    said = f"The site is at http://127.0.0.1:{port}/ - stop with Ctrl-C\nE-mail: somebody@example.com\n"
-    assert said in pair.output()
+@pytest.fixture
+def trio(start: Callable[[str], Trio]) -> Trio:
+    """On a port of its own: several tests run on one machine."""
+    otlp = free_port()
+    trio = start(str(otlp))
+    wait_until(lambda: f"OTLP/gRPC is at 127.0.0.1:{otlp}" in trio.output(), "OTLP is taken over gRPC")
+    return trio
+
+
+def test_it_says_its_address_and_answers_there(trio: Trio, port: int) -> None:
+    said = [f"The site is at http://127.0.0.1:{port}/ - stop with Ctrl-C", "E-mail: somebody@example.com"]
+    assert [line for line in trio.output().splitlines() if line in said] == said
+    answers(port)
+
+
+def answers(port: int) -> None:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as browser:
         browser.request("GET", "/")
         assert browser.getresponse().getheader("Server") == "gunicorn"
@@ -92,18 +121,39 @@ def is_alive(group: int) -> bool:
 @pytest.mark.parametrize(
     "end",
     [
-        pytest.param(lambda pair: os.killpg(pair.honcho.pid, signal.SIGINT), id="Ctrl-C"),
-        pytest.param(lambda pair: pair.honcho.terminate(), id="terminate"),
-        pytest.param(lambda pair: os.kill(pair.pids()["web"], signal.SIGKILL), id="kill web"),
-        pytest.param(lambda pair: os.kill(pair.pids()["cluster"], signal.SIGKILL), id="kill cluster"),
+        pytest.param(lambda trio: os.killpg(trio.honcho.pid, signal.SIGINT), id="Ctrl-C"),
+        pytest.param(lambda trio: trio.honcho.terminate(), id="terminate"),
+        pytest.param(lambda trio: os.kill(trio.pids()["web"], signal.SIGKILL), id="kill web"),
+        pytest.param(lambda trio: os.kill(trio.pids()["grpc"], signal.SIGKILL), id="kill grpc"),
+        pytest.param(lambda trio: os.kill(trio.pids()["cluster"], signal.SIGKILL), id="kill cluster"),
     ],
 )
-def test_however_it_ends_nothing_is_left(pair: Pair, migrated: Path, end: Callable[[Pair], None]) -> None:
-    end(pair)
-    pair.honcho.wait(timeout=PATIENCE)
-    assert "sending SIGKILL" not in pair.output()
-    wait_until(lambda: not any(is_alive(group) for group in pair.pids().values()), "their processes have ended")
+def test_however_it_ends_nothing_is_left(trio: Trio, migrated: Path, end: Callable[[Trio], None]) -> None:
+    end(trio)
+    trio.honcho.wait(timeout=PATIENCE)
+    assert "sending SIGKILL" not in trio.output()
+    wait_until(lambda: not any(is_alive(group) for group in trio.pids().values()), "their processes have ended")
     Site(migrated).wait_for_stop()
+
+
+def test_without_the_port_of_grpc_the_site_runs(start: Callable[[str], Trio], port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        trio = start(str(taken))
+        said = f"Port {taken} cannot be used (Address already in use): no calls are taken over OTLP/gRPC until it can"
+        wait_until(lambda: said in trio.output(), "it says so")
+        answers(port)
+        assert trio.honcho.poll() is None
+
+
+@pytest.mark.parametrize("off", ["0", ""])
+def test_grpc_may_be_off(start: Callable[[str], Trio], port: int, off: str) -> None:
+    trio = start(off)
+    answers(port)
+    assert trio.honcho.poll() is None
+    assert "gRPC" not in trio.output()
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from usagesite import env
 
 WORD = "expected 1, 0, true, false, yes, no, on or off."
 PORT = "expected a port number from 1 to 65535."
+PORT_OR_0 = "expected a port number from 1 to 65535, or 0."
 HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
 DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
 
@@ -28,6 +29,9 @@ WRONG = [
     ("PORT", "-80", PORT),
     ("PORT", "http", PORT),
     ("PORT", "٨٠٠٠", PORT),
+    ("OTLP_GRPC_PORT", "65536", PORT_OR_0),
+    ("OTLP_GRPC_PORT", "-1", PORT_OR_0),
+    ("OTLP_GRPC_PORT", "off", PORT_OR_0),
     ("ALLOWED_HOSTS", "https://usage.example.com", HOSTS),
     ("ALLOWED_HOSTS", "one.example.com,,two.example.com", HOSTS),
     ("ALLOWED_HOSTS", "one.example.com two.example.com", HOSTS),
@@ -72,6 +76,14 @@ def test_an_empty_value_counts_as_absent(tmp_path: Path) -> None:
     empty = start(tmp_path, DEBUG="", PORT="", ALLOWED_HOSTS="", SECRET_KEY="", DATABASE_URL="", HTTPS="")
     assert absent.returncode == 0, absent.stderr
     assert empty.stdout == absent.stdout
+
+
+@pytest.mark.parametrize(("value", "port"), [("4318", 4318), ("0", 0), ("", 0)])
+def test_the_port_of_grpc_may_be_none(monkeypatch: pytest.MonkeyPatch, value: str, port: int) -> None:
+    monkeypatch.setenv("OTLP_GRPC_PORT", value)
+    assert env.port_or_off("OTLP_GRPC_PORT", 4317) == port
+    monkeypatch.delenv("OTLP_GRPC_PORT")
+    assert env.port_or_off("OTLP_GRPC_PORT", 4317) == 4317
 
 
 def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

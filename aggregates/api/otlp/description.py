@@ -37,7 +37,10 @@ def _exported(operation: str, summary: str, description: str, what: str, message
     }
 
 
-RECORDED = "The calls among them are in the log; partial_success tells of others, and of fields that did not fit."
+RECORDED = (
+    "The calls among them are in the log. partial_success counts those that were rejected, and tells of these, of "
+    "fields that did not fit, of what was not understood, and of calls that counted already."
+)
 EXPORT_TRACES = _exported(
     "exportTraces",
     "Record calls out of OpenTelemetry's spans",

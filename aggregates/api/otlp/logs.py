@@ -1,30 +1,38 @@
 """The endpoint of log records, in which coding assistants tell their calls."""
 
 from django.http import HttpRequest, HttpResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers, wire
+from aggregates.api.otlp.exported import Exported
 from aggregates.api.otlp.receiving import Item, read, record
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.fitting import Misfit
-from aggregates.ingest.otlp.logs import events_of
+from aggregates.ingest.otlp.logs import events_of, unclear
 from aggregates.models import ApiKey, Kind
 
 
 @endpoint(Kind.RECORD, answers.refusal)
 def logs(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    rejections: list[Rejection] = []
-    misfits: list[Rejection] = []
-    items: list[Item] = []
-    for index, event in events_of(read(request, wire.LOGS)):
+    exported = export_log_records(key, read(request, wire.LOGS))
+    return answers.exported(request, wire.LOGS, exported)
+
+
+def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Exported:
+    """Record the calls that the log records tell; raises ApiError."""
+    items, exported = list[Item](), Exported("log record")
+    for index, event in events_of(request):
         found: list[Misfit] = []
         try:
             call = event.call(found)
         except InvalidCall as invalid:
-            rejections.append(Rejection(index, invalid.field, invalid.reason))
+            exported.rejections.append(Rejection(index, invalid.field, invalid.reason))
         else:
-            misfits += [Rejection(index, *misfit) for misfit in found]
+            exported.misfits += [Rejection(index, *misfit) for misfit in found]
             items.append(Item(index, event.report(call)))
-    record(key.organization, items, rejections)
-    return answers.exported(request, wire.LOGS, rejections, misfits)
+    if not items:
+        exported.unclear += unclear(request)
+    record(key.organization, items, exported)
+    return exported

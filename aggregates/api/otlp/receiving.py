@@ -1,6 +1,7 @@
 """What the endpoints of all signals do: read a request within limits, and record the calls that it tells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from google.protobuf.message import DecodeError
 from aggregates import ingest
 from aggregates.api.body import bytes_of
 from aggregates.api.otlp import answers, json, wire
+from aggregates.api.otlp.exported import Exported
 from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection, record_all
 from aggregates.domain.calls import InvalidCall
@@ -30,16 +32,28 @@ class Item:
 
 def read(request: HttpRequest, signal: wire.Signal) -> Any:
     """What is wanted of the request; raises ApiError."""
-    try:
-        if request.content_type in answers.PROTOBUF:
-            return wire.thinned(b"".join(bytes_of(request)), signal)
-        if request.content_type in answers.JSON:
+    if request.content_type in answers.PROTOBUF:
+        return read_protobuf(bytes_of(request), signal)
+    if request.content_type in answers.JSON:
+        with _refusing_what_is_none(signal):
             return json.thinned(_at_most(MAX_JSON, bytes_of(request)), signal)
+    raise other_type()
+
+
+def read_protobuf(pieces: Iterable[bytes], signal: wire.Signal) -> Any:
+    """What is wanted of a request in protobuf's binary form; raises ApiError."""
+    with _refusing_what_is_none(signal):
+        return wire.thinned(b"".join(pieces), signal)
+
+
+@contextmanager
+def _refusing_what_is_none(signal: wire.Signal) -> Iterator[None]:
+    try:
+        yield
     except (DecodeError, json.NoRequest):
         raise ApiError(HTTPStatus.BAD_REQUEST, f"Expected an {signal.name} of OTLP.") from None
     except wire.TooMany as error:
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
-    raise other_type()
 
 
 def other_type() -> ApiError:
@@ -56,14 +70,23 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
     return bytes(read)
 
 
-def record(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> None:
-    """Record the calls of days that the log keeps, each once; the others are rejected."""
-    kept = list(_kept(organization, items, rejections))
-    costs = iter(with_told_costs(organization, [report.call for report in kept if report.call]))
-    record_all(organization, [report._replace(call=next(costs)) if report.call else report for report in kept])
+def record(organization: Organization, items: Sequence[Item], exported: Exported) -> None:
+    """Record the calls of days that the log keeps, each once, and note in `exported` what became of them."""
+    kept = list(_kept(organization, items, exported.rejections))
+    told = [item.report for item in kept]
+    costs = iter(with_told_costs(organization, [report.call for report in told if report.call]))
+    reported = record_all(organization, [r._replace(call=next(costs)) if r.call else r for r in told])
+    exported.accepted = reported.new
+    exported.doubts = list(reported.doubts.items())
+    seen: set[str] = set()
+    for item in kept:
+        if item.report.call:
+            if item.report.span in reported.duplicates or item.report.span in seen:
+                exported.duplicates.append(item.index)
+            seen.add(item.report.span)
 
 
-def _kept(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> Iterator[ingest.Report]:
+def _kept(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> Iterator[Item]:
     check = ingest.retention_check(organization)
     for item in items:
         try:
@@ -72,4 +95,4 @@ def _kept(organization: Organization, items: Sequence[Item], rejections: list[Re
         except InvalidCall as invalid:
             rejections.append(Rejection(item.index, invalid.field, invalid.reason))
         else:
-            yield item.report
+            yield item

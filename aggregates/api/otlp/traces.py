@@ -1,9 +1,11 @@
 """The endpoint of spans: a request is read, its calls recorded, and its sender told in its own words."""
 
 from django.http import HttpRequest, HttpResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers, wire
+from aggregates.api.otlp.exported import Exported
 from aggregates.api.otlp.receiving import Item, read, record
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
@@ -14,12 +16,19 @@ from aggregates.models import ApiKey, Kind
 
 @endpoint(Kind.RECORD, answers.refusal)
 def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    items, rejections, misfits = list[Item](), list[Rejection](), list[Rejection]()
-    for index, report, unfit in reports_of(Batch(read(request, wire.TRACES))):
+    exported = export_spans(key, read(request, wire.TRACES))
+    return answers.exported(request, wire.TRACES, exported)
+
+
+def export_spans(key: ApiKey, request: ExportTraceServiceRequest) -> Exported:
+    """Record the calls among the spans; raises ApiError."""
+    batch, items, exported = Batch(request), list[Item](), Exported("span")
+    for index, report, unfit in reports_of(batch):
         if isinstance(report, InvalidCall):
-            rejections.append(Rejection(index, report.field, report.reason))
+            exported.rejections.append(Rejection(index, report.field, report.reason))
         else:
             items.append(Item(index, report))
-            misfits += [Rejection(index, *misfit) for misfit in unfit]
-    record(key.organization, items, rejections)
-    return answers.exported(request, wire.TRACES, rejections, misfits)
+            exported.misfits += [Rejection(index, *misfit) for misfit in unfit]
+    exported.unclear += batch.unclear()
+    record(key.organization, items, exported)
+    return exported

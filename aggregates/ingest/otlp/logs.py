@@ -38,6 +38,10 @@ KINDS = (
 )
 
 
+# OpenTelemetry's own event of a call, of which there is a span or an assistant's own event, too.
+UNREAD = frozenset({"gen_ai.client.inference.operation.details"})
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A log record that is a call."""
@@ -97,6 +101,21 @@ def events_of(request: ExportLogsServiceRequest) -> Iterator[tuple[int, Event]]:
                 attributes = attributes_of(record.attributes)
                 if assistant := _assistant(record, attributes, scope_logs.scope.name):
                     yield index, Event(record, attributes, resource, assistant)
+
+
+def unclear(request: ExportLogsServiceRequest) -> list[int]:
+    """The numbers of records that tell a call in a way that is not read."""
+    records = (
+        record
+        for resource_logs in request.resource_logs
+        for scope_logs in resource_logs.scope_logs
+        for record in scope_logs.log_records
+    )
+    return [
+        index
+        for index, record in enumerate(records)
+        if not UNREAD.isdisjoint((record.event_name, first(attributes_of(record.attributes), ["event.name"])))
+    ]
 
 
 def _assistant(record: logs_pb2.LogRecord, attributes: Attributes, scope: str) -> Assistant | None:

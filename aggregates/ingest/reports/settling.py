@@ -35,6 +35,7 @@ class Reported:
     new: int = 0
     already_there: int = 0
     doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # spans, by the call's span
+    duplicates: frozenset[str] = frozenset()  # spans that came and tell calls that others tell, or told before
 
 
 class _Raced(Exception):
@@ -70,7 +71,17 @@ def _settle(organization: Organization, reports: Sequence[Report], *, is_last: b
         new=sum(change.is_new for change in told),
         already_there=sum(not change.is_new for change in told),
         doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
+        duplicates=_duplicates(told, {report.span for report in reports if report.call}),
     )
+
+
+def _duplicates(told: Iterable[Change], calls: Collection[str]) -> frozenset[str]:
+    """Find, among these spans, reports of calls that are not the first of theirs."""
+    found: set[str] = set()
+    for change in told:
+        came = [span for span in change.identity.spans if span in calls]
+        found.update(came[1:] if change.is_new else came)
+    return frozenset(found)
 
 
 def _touched(organization: Organization, reports: Sequence[Report], spans: set[str]) -> tuple[Known, list[Identity]]:

@@ -76,7 +76,7 @@ OTHERS: list[dict[str, Any]] = [
         {"gen_ai.operation.name": name, "gen_ai.request.model": "m", **USAGE}
         for name in ("invoke_agent", "create_agent", "execute_tool", "invoke_workflow")
     ),
-    {"gen_ai.operation.name": "something new", "gen_ai.request.model": "m"},
+    {"gen_ai.operation.name": "something new"},
     {"traceloop.span.kind": "workflow", "gen_ai.request.model": "m", **USAGE},
     *({**OPENINFERENCE, "openinference.span.kind": kind} for kind in ("CHAIN", "AGENT", "TOOL", "RETRIEVER")),
     *({**VERCEL, "ai.operationId": name} for name in ("ai.generateText", "ai.streamText", "ai.embedMany")),
@@ -93,6 +93,34 @@ def test_these_are_calls(export: Exporter, attributes: dict[str, Any]) -> None:
 def test_these_are_not(export: Exporter, acme: Any, attributes: dict[str, Any]) -> None:
     assert not export(span(attributes=attributes)).HasField("partial_success")
     assert not UsageLog.objects.exists()
+
+
+UNCLEAR: list[dict[str, Any]] = [
+    {"gen_ai.operation.name": "something new", "gen_ai.request.model": "m"},
+    {"llm.model_name": "m", "http.request.method": "POST"},
+    {"gen_ai.usage.cached_tokens": 5},
+    {"gen_ai.usage.cost": 0.5},
+]
+
+
+@pytest.mark.parametrize("attributes", UNCLEAR)
+def test_what_looks_like_a_call_and_is_not_understood_is_told(
+    export: Exporter, acme: Any, attributes: dict[str, Any]
+) -> None:
+    partial = export(span("other", {}), span(attributes=attributes)).partial_success
+    assert (partial.rejected_spans, partial.error_message) == (
+        *(0, "span 1: looks like a call and was not understood"),
+    )
+    assert not UsageLog.objects.exists()
+
+
+@pytest.mark.parametrize("attributes", UNCLEAR)
+def test_what_is_around_a_call_or_within_it_need_not_be_understood(
+    export: Exporter, attributes: dict[str, Any]
+) -> None:
+    spans = [span("outer", attributes), span(attributes=CHAT, parent="outer"), span("inner", attributes, parent="call")]
+    assert not export(*spans).HasField("partial_success")
+    assert UsageLog.objects.count() == 1
 
 
 SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [

@@ -1,0 +1,90 @@
+"""Receive OTLP over gRPC on a port of its own, until a signal ends it.
+
+A process that ends takes all others with it under honcho. So where the port is taken, as by another site on the same
+machine or by a Collector, this one says so and goes on trying, and the site runs without it; where it is off, it waits.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import grpc
+
+PATIENCE = 3  # seconds that requests get to end, of the 5 before honcho kills us; what is cut off was not recorded
+TRY_AGAIN = 3  # seconds
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "usagesite.settings")
+    from django.conf import settings
+
+    if settings.OTLP_GRPC_PORT:
+        serve(settings.OTLP_GRPC_PORT, ended)
+    else:
+        ended.wait()
+
+
+def serve(port: int, ended: threading.Event) -> None:
+    import django
+
+    django.setup()
+    from aggregates.api.otlp import rpc
+
+    server = rpc.server()
+    if not bind(server, port, ended):
+        return
+    server.start()
+    say(f"OTLP/gRPC is at {HOST}:{port}")
+    ended.wait()
+    server.stop(PATIENCE).wait()
+    # Not by the end of this function, which waits for threads: what they have not committed by now is to be sent again.
+    os._exit(0)
+
+
+def bind(server: "grpc.Server", port: int, ended: threading.Event) -> bool:
+    """Give the server the port as soon as it can be used; False if all ends before that."""
+    is_told = False
+    while not ended.is_set():
+        reason = reason_against(port)
+        if not reason:
+            with contextlib.suppress(RuntimeError):  # somebody was faster
+                server.add_insecure_port(f"{HOST}:{port}")
+                return True
+        elif not is_told:
+            is_told = True
+            say(
+                f"Port {port} cannot be used ({reason}): no calls are taken over OTLP/gRPC until it can, "
+                "all else works. Set OTLP_GRPC_PORT to another one, or to 0."
+            )
+        ended.wait(TRY_AGAIN)
+    return False
+
+
+def reason_against(port: int) -> str:
+    """Say why the port cannot be used; "" if it can."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen()
+        except OSError as error:
+            return error.strerror or type(error).__name__
+    return ""
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
