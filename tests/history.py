@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from aggregates.domain.calls import Call
 
 MODELS = [f"model-{number}" for number in range(12)]
+TIERS = ["", "batch", "flex", ""]
+KEYS = ["", "usage_0a1b2c3d", "usage_ffffffff"]
 USERS = ["alice", "bob", "", *(f"user-{number}" for number in range(15))]
 
 
@@ -16,7 +18,7 @@ def some_calls(
     """Calls spread over [first, last); or only over every so manieth day of it, which are rolled up sooner."""
     chance = random.Random(11)
     calls = []
-    for _ in range(number):
+    for nth in range(number):
         tokens = chance.randrange(9000)
         calls.append(
             call(
@@ -32,7 +34,8 @@ def some_calls(
                 cached_tokens=chance.randrange(tokens + 1),
                 output_tokens=chance.randrange(900),
                 cost=chance.choice([None, f"{chance.randrange(10**14)}e-12", "0.000000000001"]),
-            )
+                service_tier=TIERS[nth % len(TIERS)],
+            )._replace(key=KEYS[nth % len(KEYS)])
         )
     return calls
 

@@ -36,11 +36,15 @@ VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
     (90, 0, {"by": "none", "measure": "calls"}, [], ["model=model-1", "model=model-2"]),
     (60, 0, {"by": "subject"}, ["user=alice", "operation=chat"], ["provider=openai"]),
     (200, 0, {"by": "model", "bucket": "month", "measure": "tokens", "compare": "before"}, ["project="], []),
+    (70, 0, {"by": "tier", "bucket": "week", "compare": "before"}, ["model=model-3"], []),
+    (50, 2, {"by": "key", "measure": "calls"}, ["tier=batch", "tier="], []),
+    (35, 0, {"by": "subject"}, ["key=usage_0a1b2c3d"], []),
+    (80, 0, {"by": "user", "measure": "tokens"}, [], ["tier=flex"]),
     (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
 ]
 DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
-FIELDS = {"user": "user_id", "subject": "subject_id"} | {
-    name: name for name in ("operation", "provider", "model", "project")
+FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"} | {
+    name: name for name in ("operation", "provider", "model", "project", "key")
 }
 TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 CHARTED = {"cost": ["cost"], "calls": ["calls"], "tokens": ["input_tokens", "output_tokens"], "errors": ["errors"]}
@@ -156,8 +160,8 @@ def number(text: str, view: View) -> Decimal:
 
 
 def as_spreadsheets_hold_it(amount: Decimal | float) -> str:
-    """To 15 digits."""
-    return f"{float(amount):.15g}"
+    """To 15 digits, of the 16 that a file has."""
+    return f"{float(f'{float(amount):.16g}'):.15g}"
 
 
 def check_tiles(view: View) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.processes import BASE
 
-OLD = "upgraded_from_an_older_version"
+OLD = f"upgraded_from_an_older_version_{os.getpid()}"
 # A month with its calls, two rolled days, the earlier one of which has no month any more.
 DATA = """
 INSERT INTO aggregates_organization (id, slug, name, time_zone, created_at) VALUES (1, 'acme', 'Acme', 'UTC', now());
@@ -87,3 +87,21 @@ def test_an_older_installation_is_as_a_new_one_and_lost_days_keep_their_sums(old
     assert parts == months
     days = old.execute("SELECT date::text, kept_reason, contents FROM aggregates_usageday ORDER BY 1").fetchall()
     assert days == [("2025-02-10", "partition", 1), ("2025-03-10", "", 1)]
+
+
+def test_what_was_billed_otherwise_has_a_tier_or_something_without_a_price(old: psycopg.Connection[Any]) -> None:
+    old.execute(DATA)
+    migrate("aggregates", "0020")
+    for number, billed in enumerate(("", "batch", "fast", "web_search", "audio")):
+        old.execute(
+            "INSERT INTO aggregates_usagelog (organization_id, timestamp, request_id, operation, provider, model, "
+            "user_id, subject_id, project, status, input_tokens, cached_tokens, cache_write_tokens, output_tokens, "
+            "reasoning_tokens, cost_source, cache_hit_rate, billed_as) VALUES (1, '2025-03-11 12:00+00', %s, '', '', "
+            "'m', '', '', '', 'ok', 0, 0, 0, 0, 0, 'none', 0, %s)",
+            [f"b{number}", billed],
+        )
+    migrate()
+    found = old.execute(
+        "SELECT service_tier, units FROM aggregates_usagelog WHERE request_id ~ 'b' ORDER BY request_id"
+    )
+    assert found.fetchall() == [("", None), ("batch", None), ("fast", None), ("", {"other": 1}), ("", {"other": 1})]

@@ -1,5 +1,6 @@
 """The life of API keys: an admin makes, replaces and revokes them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,9 +16,16 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 def create(
-    organization: Organization, name: str, created_by: User | None, kind: Kind = Kind.RECORD
+    organization: Organization,
+    name: str,
+    created_by: User | None,
+    kind: Kind = Kind.RECORD,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[ApiKey, Secret]:
-    """Make a key and its secret, which nobody can learn later; `created_by` is None for a command."""
+    """Make a key and its secret, which nobody can learn later; `created_by` is None for a command.
+
+    Calls that come with it have the `labels`, too.
+    """
     made = secret.new()
     key = ApiKey.objects.create(
         organization=organization,
@@ -26,19 +34,20 @@ def create(
         prefix=made.prefix,
         secret_hash=secret.digest(made.text),
         created_by=created_by,
+        labels=dict(labels or {}),
     )
     return key, made
 
 
 def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, Secret]:
-    """Make a successor of the same name; the old key works for OVERLAP more, so that clients can change over.
+    """Make a successor of the same name and labels; the old key works for OVERLAP more, so that clients can change.
 
     Raises ApiKey.DoesNotExist, also for a key that is revoked or replaced already.
     """
     with transaction.atomic():
         old = ApiKey.objects.select_for_update().get(organization=organization, pk=number, revoked_at=None)
         ApiKey.objects.filter(pk=old.pk).update(revoked_at=Now() + OVERLAP)
-        return create(organization, old.name, by, Kind(old.kind))
+        return create(organization, old.name, by, Kind(old.kind), old.labels)
 
 
 def revoke(organization: Organization, number: int) -> ApiKey:

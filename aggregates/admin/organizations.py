@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
+from aggregates.domain.labels import check_attributes
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
@@ -23,7 +24,13 @@ class Members(admin.TabularInline):  # type: ignore[type-arg]
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Organization
-        fields = ("slug", "name", "time_zone")
+        fields = ("slug", "name", "time_zone", "label_attributes")
+
+    def clean_label_attributes(self) -> list[str]:
+        try:
+            return check_attributes(self.cleaned_data["label_attributes"] or [])
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
 
 
 @admin.register(Organization)

@@ -24,7 +24,7 @@ def litellm(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """As for usage; events of other kinds than calls are left out. LiteLLM calls it JSON also where it sends lines."""
     events = _Events(key.organization)
     events.read(rows_of(request, longest=MAX_EVENT, sequence=True))
-    outcome = record_reported(key.organization, events.reports())
+    outcome = record_reported(key, events.reports())
     adjusted = [asdict(misfit) for misfit in events.misfits]
     return JsonResponse(
         {**answer(outcome), "left_out": events.left_out, "adjusted": adjusted}, status=status_of(outcome)
@@ -54,7 +54,7 @@ class _Events:
 
     def _take(self, index: int, event: Mapping[str, Any]) -> None:
         found: list[Misfit] = []
-        fields = dialect.fields_of(event, found)
+        fields = dialect.fields_of(event, found, self._organization.label_attributes)
         if fields is None:
             self.left_out += 1
             return

@@ -7,10 +7,11 @@ from aggregates import ingest
 from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
 from aggregates.domain.calls import FIELDS, Call, InvalidCall
+from aggregates.domain.labels import MAX_LABELS
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
 from aggregates.ingest.operations import operation_name
-from aggregates.models import Organization
+from aggregates.models import ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,13 @@ class Outcome:
     conflicts: list[Conflict] = field(default_factory=list)
 
 
-def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -> Outcome:
+def record_rows(key: ApiKey, rows: Iterable[Taken | Rejection]) -> Outcome:
     """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
-    outcome = Outcome()
-    taken = list(_rejecting(rows, ingest.retention_check(organization), outcome))
+    organization, outcome = key.organization, Outcome()
+    taken = [
+        Taken(one.index, stamped(one.call, key))
+        for one in _rejecting(rows, ingest.retention_check(organization), outcome)
+    ]
     firsts: dict[str, Taken] = {}
     for one in taken:
         firsts.setdefault(_key(one), one)
@@ -78,10 +82,10 @@ def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -
     return outcome
 
 
-def record_reported(organization: Organization, rows: Iterable[TakenReport | Rejection]) -> Outcome:
+def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Outcome:
     """Record the calls that the rows report, each once, whoever else reports them."""
     outcome = Outcome()
-    check = ingest.retention_check(organization)
+    check = ingest.retention_check(key.organization)
     taken = []
     for row in rows:
         if isinstance(row, Rejection):
@@ -90,13 +94,24 @@ def record_reported(organization: Organization, rows: Iterable[TakenReport | Rej
             outcome.rejected.append(rejection)
         else:
             taken.append(row.report)
-    recorded = record_all(organization, taken)
+    recorded = record_all(key, taken)
     outcome.accepted, outcome.duplicate = recorded.new, len(taken) - recorded.new
     return outcome
 
 
-def record_all(organization: Organization, reports: Sequence[Report]) -> Reported:
+def stamped(call: Call, key: ApiKey) -> Call:
+    """The call with the key that it came with, and that key's labels beside its own, as far as there is room."""
+    names = dict(call.labels)
+    room = MAX_LABELS - len(names)
+    of_key = {name: text for name, text in key.labels.items() if name not in names}
+    labels = {**names, **dict(sorted(of_key.items())[:room])}
+    return call._replace(key=key.prefix, labels=tuple(sorted(labels.items())) if of_key else call.labels)
+
+
+def record_all(key: ApiKey, reports: Sequence[Report]) -> Reported:
     """Remember the reports, and record their calls, each in a transaction whose statements end in time."""
+    organization = key.organization
+    reports = [report._replace(call=stamped(report.call, key)) if report.call else report for report in reports]
     try:
         with bounded():
             ingest.remember_reports(organization, reports)
@@ -145,7 +160,7 @@ def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Co
 def differing(call: Call, other: Call) -> list[str]:
     """The fields in which they differ; a provider is the same in all its spellings, and an operation is."""
     one, another = map(_by_one_name, (call, other))
-    return [name for name, first, second in zip(FIELDS, one, another, strict=True) if first != second]
+    return [name for name in FIELDS if getattr(one, name) != getattr(another, name)]
 
 
 def _by_one_name(call: Call) -> Call:

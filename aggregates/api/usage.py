@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.endpoint import endpoint
+from aggregates.api.json import Repeated
 from aggregates.api.reading import read_usage
 from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
 from aggregates.api.rows import BadRow, Row, rows_of
-from aggregates.domain.calls import CHECKS, Call, InvalidCall, parse_call
+from aggregates.domain.calls import CHECKS, OBJECTS, Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
 from aggregates.models import ApiKey, Kind
 
@@ -29,7 +30,7 @@ def usage(request: HttpRequest) -> HttpResponse:
 @endpoint(Kind.RECORD)
 def record_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Rows that are calls are recorded though others are not; where none is one, that is an error."""
-    outcome = record_rows(key.organization, _taken(rows_of(request)))
+    outcome = record_rows(key, _taken(rows_of(request)))
     return JsonResponse(answer(outcome), status=status_of(outcome))
 
 
@@ -62,7 +63,10 @@ def _taken(rows: Iterator[Row]) -> Iterator[Taken | Rejection]:
 def call_of(row: Mapping[str, object]) -> Call:
     """The call; raises InvalidCall."""
     for name, value in row.items():
-        if name in CHECKS and isinstance(value, (dict, list, float)):
+        if name in OBJECTS and isinstance(value, dict):
+            if isinstance(value, Repeated):
+                raise InvalidCall(name, "expected each name once")
+        elif name in CHECKS and isinstance(value, (dict, list, float)):
             expected = "a finite number" if isinstance(value, float) else "a single value"
             raise InvalidCall(name, f"expected {expected}")
     return parse_call(row)

@@ -7,7 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from aggregates.domain import money
+from aggregates.domain.labels import Labels, check_labels
 from aggregates.domain.measures import rate
+from aggregates.domain.units import Units, check_units, check_within
 
 MAX_TEXT_BYTES = 256  # of each text, as UTF-8: keeps index entries within PostgreSQL's limit
 MAX_COUNT = 1_000_000_000  # tokens of a kind in one call: keeps the sum over any log within a bigint
@@ -137,13 +139,17 @@ def check_kind(value: object) -> str:
     return kind
 
 
-PLAIN_RATES = frozenset({"standard", "default", "auto", "on_demand", "ondemand", "none"})
+# Of service tiers, speeds and regions of inference, those that cost what is plainly listed.
+PLAIN_TIERS = frozenset(
+    {"", "standard", "default", "auto", "on_demand", "ondemand", "none", "null", "global", "not_available"}
+)
+ON_DEMAND = "on_demand_"  # before Google's own names
 
 
-def check_billed_as(value: object) -> str:
-    """Name a rate in small letters; the plain ones are ""."""
-    text = check_text(value).lower()
-    return "" if text in PLAIN_RATES else text
+def check_tier(value: object) -> str:
+    """Name a tier in small letters, of several each once and joined by “+”; the plain ones are ""."""
+    parts = (part.strip().removeprefix(ON_DEMAND) for part in check_text(value).lower().split("+"))
+    return "+".join(sorted({part for part in parts if part not in PLAIN_TIERS}))
 
 
 class Call(NamedTuple):
@@ -152,8 +158,10 @@ class Call(NamedTuple):
     A charge (a credit, a refund, a seat, a fee) adds its cost, which may be negative, and nothing else: it has no
     tokens and need not have a model.
 
-    Token counts follow OpenTelemetry's GenAI convention: parts are within their whole. `billed_as` names the rate where
-    it is not the plain one: a service tier (batch, flex, priority), a speed, or what was billed besides tokens.
+    Token counts follow OpenTelemetry's GenAI convention: parts are within their whole. `service_tier` is "" for the
+    plain one, else a tier (batch, flex, priority), a speed (fast), a region of inference, or several joined by “+”;
+    `units` is what has a price of its own. `price_model` names the model whose price holds where `model` is an alias.
+    `key` says with which API key the call came: our doors set it, no sender.
     """
 
     timestamp: datetime
@@ -173,15 +181,20 @@ class Call(NamedTuple):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
-    billed_as: str = ""
+    service_tier: str = ""
     kind: str = CALL
+    units: Units = ()
+    labels: Labels = ()
+    price_model: str = ""
+    key: str = ""
 
     @property
     def cache_hit_rate(self) -> Decimal:
         return rate(self.cached_tokens, self.input_tokens)
 
 
-FIELDS = Call._fields
+KEY = "key"
+FIELDS = tuple(field for field in Call._fields if field != KEY)  # those that are sent
 REQUIRED = ("timestamp", "model")  # of a call; a charge needs a timestamp and a cost
 
 # How a given value becomes the field's: each raises ValueError with what was expected.
@@ -203,10 +216,14 @@ CHECKS: Mapping[str, Callable[[object], object]] = {
     "output_tokens": check_count,
     "reasoning_tokens": check_count,
     "cost": check_amount,
-    "billed_as": check_billed_as,
+    "service_tier": check_tier,
     "kind": check_kind,
+    "units": check_units,
+    "labels": check_labels,
+    "price_model": check_text,
 }
 COUNTS = tuple(name for name in FIELDS if name.endswith("_tokens"))
+OBJECTS = ("units", "labels")  # fields that are no single values
 
 
 def parse_call(fields: Mapping[str, object]) -> Call:
@@ -239,6 +256,8 @@ def _check_charge(charge: Call) -> None:
     for name in COUNTS:
         if getattr(charge, name):
             raise InvalidCall(name, "expected none: a charge has no tokens")
+    if charge.units:
+        raise InvalidCall("units", "expected none: a charge is money alone")
     if charge.latency_ms is not None:
         raise InvalidCall("latency_ms", "expected none: a charge takes no time")
     if charge.status != "ok":
@@ -257,3 +276,8 @@ def _check_call(call: Call) -> None:
         raise InvalidCall("", "expected cache_write_1h_tokens to be within cache_write_tokens")
     if call.reasoning_tokens > call.output_tokens:
         raise InvalidCall("", "expected reasoning_tokens to be within output_tokens")
+    if call.units:
+        try:
+            check_within(call.units, call._asdict())
+        except ValueError as error:
+            raise InvalidCall("units", str(error)) from None

@@ -1,6 +1,9 @@
 """What daily aggregates hold, version by version: a day says with which one it was rolled up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from aggregates.domain.dimensions import Grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,30 @@ VERSIONS = (
             "user+subject",
         ),
     ),
+    Contents(
+        measures=(
+            "calls",
+            "errors",
+            "unpriced_calls",
+            "cost",
+            "input_tokens",
+            "cached_tokens",
+            "cache_write_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "cache_hit_rates",
+            "charges",
+            "charge_cost",
+        ),
+        grains=(
+            "user",
+            "subject",
+            "operation+provider+model+project+tier+key",
+            "operation+provider+model+user+project+tier+key",
+            "operation+provider+model+subject+project+tier+key",
+            "user+subject",
+        ),
+    ),
 )
 
 
@@ -48,9 +75,17 @@ def current() -> int:
     return len(VERSIONS)
 
 
-def has_grain(version: int, grain: str) -> bool:
-    """Whether aggregates of that version have rows at this grain; all have totals, the grain without a name."""
-    return not grain or grain in VERSIONS[version - 1].grains
+def has_grain(version: int, grain: Grain) -> bool:
+    """Whether aggregates of that version have rows at this very grain; all have totals, the grain without a name."""
+    return not grain.name or grain.name in VERSIONS[version - 1].grains
+
+
+def answers(version: int, grain: Grain, dimensions: Collection[str]) -> bool:
+    """Whether aggregates of that version have rows of this grain, under one of its names, by these dimensions."""
+    if has_grain(version, grain):
+        return True
+    held = VERSIONS[version - 1].grains
+    return any("+".join(older) in held and set(dimensions) <= set(older) for older in grain.older)
 
 
 def lacks(version: int) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ DIMENSIONS = (
     Dimension("user", "user_id", "users"),
     Dimension("subject", "subject_id", "subjects"),
     Dimension("project", "project", "projects"),
+    Dimension("tier", "service_tier", "tiers"),
+    Dimension("key", "key", "keys"),
 )
 BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
 LONG_TAIL = "subject"  # of which there are many, most of them seen for a short time
@@ -27,17 +29,31 @@ LONG_TAIL = "subject"  # of which there are many, most of them seen for a short 
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A set of dimensions, in the order of DIMENSIONS, that breakdown rows are keyed by."""
+    """A set of dimensions, in the order of DIMENSIONS, that breakdown rows are keyed by.
+
+    `older` are sets by which versions before keyed the same rows: without dimensions that were not known then. A day's
+    rows are under one of the names, or under several where some were added later.
+    """
 
     dimensions: tuple[str, ...]
+    older: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:
         return "+".join(self.dimensions)
 
     @property
+    def names(self) -> list[str]:
+        """All the names under which rows of this grain may be kept."""
+        return [self.name, *("+".join(dimensions) for dimensions in self.older)]
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return tuple(BY_NAME[name].column for name in self.dimensions)
+
+
+def _with_tier_and_key(*dimensions: str) -> Grain:
+    return Grain((*dimensions, "tier", "key"), older=(dimensions,))
 
 
 TOTALS = Grain(())  # kept in DailyAggregate; all others in BreakdownChunk
@@ -47,9 +63,9 @@ TOTALS = Grain(())  # kept in DailyAggregate; all others in BreakdownChunk
 GRAINS = (
     Grain(("user",)),
     Grain(("subject",)),
-    Grain(("operation", "provider", "model", "project")),
-    Grain(("operation", "provider", "model", "user", "project")),
-    Grain(("operation", "provider", "model", "subject", "project")),
+    _with_tier_and_key("operation", "provider", "model", "project"),
+    _with_tier_and_key("operation", "provider", "model", "user", "project"),
+    _with_tier_and_key("operation", "provider", "model", "subject", "project"),
     Grain(("user", "subject")),
 )
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from django.db import connection
 from psycopg import sql
 
-from aggregates.domain.calls import FIELDS, Call
+from aggregates.db.logged_calls import call_of, fields_in_sql
+from aggregates.domain.calls import Call
 from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
 
@@ -29,7 +30,7 @@ EXISTING = (
     """)
     .format(
         key=sql.SQL(KEY),
-        fields=sql.SQL(", ").join(REPORTED_COST if name == "cost" else sql.Identifier(name) for name in FIELDS),
+        fields=fields_in_sql({"cost": REPORTED_COST}),
         log=sql.Identifier(UsageLog._meta.db_table),
     )
     .as_string()
@@ -48,6 +49,6 @@ def existing(organization: Organization, new: Collection[str]) -> dict[str, Call
     """
     with connection.cursor() as cursor:
         cursor.execute(EXISTING, {"organization": organization.pk})
-        calls = [Call(*row) for row in cursor.fetchall()]
+        calls = [call_of(row) for row in cursor.fetchall()]
     by_key = {log_key(call.timestamp, call.request_id): call for call in calls}
     return {key: call for key, call in by_key.items() if key not in new}

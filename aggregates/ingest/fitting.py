@@ -2,14 +2,28 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
 from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
+from aggregates.domain.labels import Labels, fitting_labels
+from aggregates.domain.units import OTHER
 
-TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project", "billed_as")
+TEXTS = (
+    "request_id",
+    "operation",
+    "provider",
+    "model",
+    "user_id",
+    "subject_id",
+    "project",
+    "service_tier",
+    "price_model",
+)
+# What keeps the plain price away is never just left out.
+INSTEAD: Mapping[str, object] = {"units": {OTHER: 1}, "service_tier": "unknown"}
 DIGEST = 8  # bytes
 MAX_PERSON = 4_096  # characters of a text that may be JSON about a person
 # Of such JSON, what names a person and not a session of theirs, most telling first.
@@ -65,7 +79,14 @@ def _mended(invalid: InvalidCall, value: object, misfits: list[Misfit]) -> objec
     if name in REQUIRED or value is None or not name:
         raise invalid
     misfits.append(Misfit(name, f"left out: {invalid.reason}"))
-    return None
+    return INSTEAD.get(name)
+
+
+def labels_of(pairs: Iterable[tuple[object, object]], misfits: list[Misfit]) -> Labels:
+    """The labels of the pairs; what there is no room for is added to `misfits`."""
+    found, problems = fitting_labels(pairs)
+    misfits += [Misfit("labels", problem) for problem in problems]
+    return found
 
 
 def shortened(text: str) -> str:

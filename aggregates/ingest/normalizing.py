@@ -15,9 +15,10 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from aggregates.db.locks import Lock, take
+from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
-from aggregates.domain.calls import CALL, FIELDS, Call
+from aggregates.domain.calls import CALL, Call
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
@@ -197,7 +198,7 @@ def _changed(organization: Organization, criteria: Criteria, calendar: Calendar,
         "WHERE {where} AND (cost_source = {none} OR provider = ANY({providers}) OR operation = ANY({operations}))"
     ).format(
         bounds=calendar.bounds,
-        fields=sql.SQL(", ").join(map(sql.Identifier, FIELDS)),
+        fields=fields_in_sql(),
         log=LOG,
         where=where,
         none=CostSource.NONE.value,
@@ -208,7 +209,7 @@ def _changed(organization: Organization, criteria: Criteria, calendar: Calendar,
         cursor.execute(statement.as_string(cursor.connection))
         while rows := cursor.fetchmany(BATCH):
             for number, day, source, *values in rows:
-                call = Call(*values)
+                call = call_of(values)
                 provider = providers.get(call.provider, call.provider)
                 operation = operations.get(call.operation, call.operation)
                 named = call._replace(provider=provider, operation=operation)

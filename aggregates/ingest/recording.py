@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from aggregates.db.partitions import ensure_partitions
-from aggregates.domain import days
+from aggregates.domain import days, labels, units
 from aggregates.domain.calls import CALL, EPOCH, Call
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
@@ -45,14 +45,19 @@ COLUMNS = (
     "provisional",
     "parent_span",
     "cache_write_1h_tokens",
-    "billed_as",
+    "service_tier",
     "kind",
+    "units",
+    "labels",
+    "price_model",
+    "key",
 )
 # Their types, and that of `id_from_content`: psycopg then need not look at each value.
 TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
-    *("bool", "text", "int8", "text", "text", "bool"),
+    *("bool", "text", "int8", "text", "text", "jsonb", "jsonb", "text", "text", "bool"),
 )
+WRITTEN = tuple("text" if name == "jsonb" else name for name in TYPES)  # JSON is written by us
 STAGED = (
     # Not made from the log: that would lock it, for as long as calls keep coming.
     sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({}) ON COMMIT DELETE ROWS")
@@ -184,7 +189,7 @@ def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provis
         cursor.execute("DELETE FROM staged_call")  # of an earlier batch in the same transaction
         copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")
         with connection.wrap_database_errors, copying as copy:
-            copy.set_types(TYPES)
+            copy.set_types(WRITTEN)
             for call in calls:
                 copy.write_row(_row(call, pricer, ids_from_content, call.request_id in provisional))
         received: int = cursor.rowcount
@@ -207,7 +212,10 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
         call.reasoning_tokens,
         call.latency_ms,
     )
-    rest = (call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.billed_as, call.kind)
+    rest = (
+        *(call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.service_tier, call.kind),
+        *(units.as_json(call.units), labels.as_json(call.labels), call.price_model, call.key),
+    )
     made_from_content = id_from_content and not call.request_id
     request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)

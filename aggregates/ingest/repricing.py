@@ -9,8 +9,9 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from aggregates.db.locks import Lock, take
+from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
-from aggregates.domain.calls import CALL, FIELDS, Call
+from aggregates.domain.calls import CALL, Call
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.models import Organization, UsageLog
@@ -99,7 +100,7 @@ def _changed(
         "FROM {log} WHERE {where} AND cost_source = ANY({sources}) AND kind = {call}"
     ).format(
         bounds=calendar.bounds,
-        fields=sql.SQL(", ").join(map(sql.Identifier, FIELDS)),
+        fields=fields_in_sql(),
         log=sql.Identifier(UsageLog._meta.db_table),
         where=condition(organization, criteria, calendar),
         sources=[str(source) for source in sources],
@@ -109,7 +110,7 @@ def _changed(
         cursor.execute(statement.as_string(cursor.connection))
         while rows := cursor.fetchmany(BATCH):
             for number, day, source, *fields in rows:
-                call = Call(*fields)
+                call = call_of(fields)
                 after = pricer.price(call)
                 is_kept = after.cost is None and source == CostSource.REPORTED
                 if not is_kept and after != (call.cost, source):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0021_charges"),
+        ("aggregates", "0023_breakdowns_by_tier_and_key"),
     ]
 
     operations = [

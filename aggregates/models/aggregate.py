@@ -110,6 +110,8 @@ class BreakdownChunk(models.Model):
     user_id = _texts()
     subject_id = _texts()
     project = _texts()
+    service_tier = _texts()
+    key = _texts()
     total_calls = ArrayField(models.BigIntegerField())
     total_errors = _counts()
     total_unpriced_calls = _counts()
@@ -147,7 +149,7 @@ class BreakdownChunk(models.Model):
 class Breakdown(Totals):
     """A group of a BreakdownChunk as a row, to look at; dimensions that are not of the grain are ''.
 
-    Views, made by migration 0021.
+    Views, made by migration 0023.
     """
 
     id = models.TextField(primary_key=True)
@@ -160,6 +162,8 @@ class Breakdown(Totals):
     user_id = models.TextField()
     subject_id = models.TextField()
     project = models.TextField()
+    service_tier = models.TextField()
+    key = models.TextField()
 
     class Meta:
         abstract = True

@@ -1,7 +1,7 @@
 """API keys: what clients of an organization prove themselves with, and how often each came in."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from aggregates.models.organization import Organization, User
@@ -22,6 +22,12 @@ class ApiKey(models.Model):
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.RECORD)
     prefix = models.CharField(max_length=14)
     secret_hash = models.CharField(max_length=64, unique=True)
+    labels = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text="Labels of every call that comes with the key: texts by name.",
+    )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())  # by the clock that revokes
     last_used_at = models.DateTimeField(null=True)

@@ -1,9 +1,9 @@
 """The usage log: one row a call, or a charge."""
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Now
+from django.db.models.lookups import Exact, LessThanOrEqual
 
 from aggregates.domain.calls import CALL, CHARGE, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES
 from aggregates.models.organization import Organization
@@ -11,6 +11,7 @@ from aggregates.models.organization import Organization
 TEXTS = ("request_id", "operation", "provider", "model", "user_id", "subject_id", "project")
 TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 COUNTS = (*TOKENS, "latency_ms")
+MAX_UNITS, MAX_LABELS = 2_000, 40_000  # bytes of each as JSON text
 
 SPAN = "^[0-9a-f]{32}-[0-9a-f]{16}$"  # trace and span
 
@@ -22,6 +23,14 @@ def octets(column: str) -> models.Func:
 class RowKind(models.TextChoices):
     CALL = CALL, "Call"
     CHARGE = CHARGE, "Charge"
+
+
+def json_octets(column: str) -> models.Func:
+    return models.Func(Cast(F(column), models.TextField()), function="octet_length", output_field=models.IntegerField())
+
+
+def json_type(column: str) -> models.Func:
+    return models.Func(F(column), function="jsonb_typeof", output_field=models.TextField())
 
 
 class Status(models.TextChoices):
@@ -73,17 +82,22 @@ class UsageLog(models.Model):
         db_default=False,
         help_text="Reported by an instrumentation around the vendor's own: that one's report replaces it.",
     )
-    billed_as = models.TextField(
+    service_tier = models.TextField(
         blank=True,
         db_default="",
-        help_text="The rate, where it is not the plain one: a service tier, a speed, "
-        "or what was billed besides tokens.",
+        help_text="Where it is not the plain one: a service tier, a speed, a region of inference.",
     )
     kind = models.TextField(
         choices=RowKind,
         db_default=CALL,
         help_text="A charge (a credit, a refund, a seat, a fee) is no call: it adds its cost, which may be negative.",
     )
+    units = models.JSONField(null=True, blank=True, help_text="What has a price of its own: quantities by unit.")
+    labels = models.JSONField(null=True, blank=True, help_text="Texts by name, as the sender chose them.")
+    price_model = models.TextField(
+        blank=True, db_default="", help_text="Whose price it has, where the model is an alias or a deployment."
+    )
+    key = models.TextField(blank=True, db_default="", help_text="The prefix of the API key that it came with.")
     parent_span = models.TextField(blank=True, db_default="", help_text="The span around the one that reported it.")
     received_at = models.DateTimeField(db_default=Now())
 
@@ -95,7 +109,19 @@ class UsageLog(models.Model):
                 name="usage_log_texts_short",
             ),
             models.CheckConstraint(
-                condition=Q(LessThanOrEqual(octets("billed_as"), MAX_TEXT_BYTES)), name="usage_log_rate_short"
+                condition=Q(LessThanOrEqual(octets("service_tier"), MAX_TEXT_BYTES)), name="usage_log_rate_short"
+            ),
+            models.CheckConstraint(
+                # What is NULL passes: a CHECK lets pass all that is not false.
+                condition=Q(
+                    LessThanOrEqual(octets("key"), MAX_TEXT_BYTES),
+                    LessThanOrEqual(octets("price_model"), MAX_TEXT_BYTES),
+                    LessThanOrEqual(json_octets("units"), MAX_UNITS),
+                    LessThanOrEqual(json_octets("labels"), MAX_LABELS),
+                    Exact(json_type("units"), Value("object")),
+                    Exact(json_type("labels"), Value("object")),
+                ),
+                name="usage_log_details_fit",
             ),
             models.CheckConstraint(
                 condition=~Q(request_id="") & (~Q(model="") | Q(kind=RowKind.CHARGE)), name="usage_log_texts_given"

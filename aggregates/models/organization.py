@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
 from aggregates.domain.days import zone_names
 
@@ -64,6 +65,12 @@ class Organization(models.Model):
         editable=False,
         help_text="The calls of days before this one are no longer in the log; their daily aggregates are.",
     )
+    label_attributes = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="Attributes of OpenTelemetry spans, and keys of LiteLLM's metadata, that are kept as labels.",
+    )
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="organizations"
     )
@@ -74,6 +81,12 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def key_names(self) -> dict[str, str]:
+        """Name its API keys, revoked ones too, by the prefix that calls are recorded with."""
+        named = self.api_keys.values_list("prefix", "name")
+        return {prefix: f"{name} ({prefix})" for prefix, name in named}
 
 
 class Role(models.TextChoices):

@@ -16,9 +16,10 @@ from aggregates.pricing.rates import Prices, Rates, Tariff
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A price for calls of models whose name the pattern matches, from `start` to before `end`."""
+    """A price for calls of models of a tier whose name the pattern matches, from `start` to before `end`."""
 
     pattern: re.Pattern[str]
+    tier: str
     start: datetime | None
     end: datetime | None
     tariff: Tariff
@@ -47,6 +48,7 @@ def expression(pattern: str) -> re.Pattern[str]:
 def _override(price: PriceOverride, zone: str) -> Override:
     return Override(
         expression(price.pattern),
+        price.tier,
         days.midnight(price.first, zone) if price.first else None,
         days.midnight(price.last + days.DAY, zone) if price.last else None,
         Tariff(((-1, rates_of(price)),)),
@@ -54,13 +56,14 @@ def _override(price: PriceOverride, zone: str) -> Override:
 
 
 def rates_of(price: PriceOverride) -> Rates:
-    return Prices(**{name: getattr(price, name) for name in PRICES}).rates
+    units = {name: Decimal(amount) for name, amount in price.units.items()}
+    return Prices(**{name: getattr(price, name) for name in PRICES}, units=units).rates
 
 
 def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
     """List all of them, by model, and for each the one that begins last first."""
     prices = PriceOverride.objects.filter(organization=organization).select_related("created_by")
-    return prices.order_by("pattern", F("first").desc(nulls_last=True))
+    return prices.order_by("pattern", "tier", F("first").desc(nulls_last=True))
 
 
 def set_price(
@@ -70,14 +73,22 @@ def set_price(
     last: date | None,
     prices: Mapping[str, Decimal | None],
     created_by: User | None,
+    *,
+    tier: str = "",
+    units: Mapping[str, Decimal] | None = None,
 ) -> PriceOverride:
-    """Set a price in place of the one for the same pattern from the same day, if there is one.
+    """Set a price in place of the one for the same pattern and tier from the same day, if there is one.
 
-    `created_by` is None for a command.
+    `created_by` is None for a command; `units` are prices of what else is billed, by unit.
     """
-    fields = {"last": last, **{name: prices.get(name) for name in PRICES}, "created_by": created_by}
+    fields = {
+        "last": last,
+        **{name: prices.get(name) for name in PRICES},
+        "units": {name: f"{price:f}" for name, price in (units or {}).items()},
+        "created_by": created_by,
+    }
     price, _ = PriceOverride.objects.update_or_create(
-        organization=organization, pattern=pattern, first=first, defaults=fields
+        organization=organization, pattern=pattern, tier=tier, first=first, defaults=fields
     )
     return price
 

@@ -12,7 +12,7 @@ class PriceList:
     """The prices of an organization as they are set now, those that hold at `instant`, for inputs of any length."""
 
     def __init__(self, organization: Organization, instant: datetime) -> None:
-        self._overrides = [each for each in overrides_of(organization) if each.holds(instant)]
+        self._overrides = [each for each in overrides_of(organization) if each.holds(instant) and not each.tier]
         self._instant = instant
 
     def rates(self, provider: str, model: str) -> Rates | None:

@@ -8,6 +8,7 @@ from aggregates.domain.calls import Call
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing.overrides import Override, overrides_of
+from aggregates.pricing.rates import Tariff, is_counted
 from aggregates.pricing.table import find
 
 # Read once: `.value` of an enum is slow.
@@ -25,24 +26,42 @@ NO_PRICE = Priced(None, NOT_PRICED)
 
 
 class Pricer:
-    """Prices calls of an organization, whatever cost they were reported with; by its prices as they are now."""
+    """Prices calls of an organization, whatever cost they were reported with; by its prices as they are now.
+
+    A call of another tier than the plain one has the price of that tier alone, and what has a price of its own, that.
+    """
 
     def __init__(self, organization: Organization) -> None:
         self._overrides = overrides_of(organization)
         self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
 
     def price(self, call: Call) -> Priced:
-        if call.billed_as:
-            return NO_PRICE  # the plain price would be wrong
-        if self._overrides:
-            for override in self._matching(call.model):
-                if override.holds(call.timestamp):
-                    cost = override.tariff.cost(call)
-                    return NO_PRICE if cost is None else Priced(cost, OVERRIDE)
-        model = find(call.provider, call.model)
-        tariff = model.tariff(call.timestamp) if model else None
+        tariff, source = self._tariff(call)
         cost = tariff.cost(call) if tariff else None
-        return NO_PRICE if cost is None else Priced(cost, TABLE)
+        return NO_PRICE if cost is None else Priced(cost, source)
+
+    def why_not(self, call: Call) -> str:
+        """Say why the call has no price; "" if it has one."""
+        if not is_counted(call):
+            return "nobody told its tokens"
+        of_model = f"model {call.price_model or call.model}"
+        tariff, source = self._tariff(call)
+        rates = tariff.rates(call) if tariff else None
+        if rates is None:
+            return f"no price for {f'tier {call.service_tier} of ' if call.service_tier else ''}{of_model}"
+        if lacking := rates.lacks(call):
+            own = " by your own price" if source == OVERRIDE else ""
+            return f"no price for {lacking} of {of_model}{own}"
+        return "" if rates.cost(call) is not None else "its cost is more than the log takes"
+
+    def _tariff(self, call: Call) -> tuple[Tariff | None, str]:
+        """Find what the call is priced by, and which source that is."""
+        if self._overrides:
+            for override in self._matching(call.model) or self._matching(call.price_model):
+                if override.tier == call.service_tier and override.holds(call.timestamp):
+                    return override.tariff, OVERRIDE
+        model = find(call.provider, call.price_model or call.model)
+        return (model.tariff(call.timestamp, call.service_tier) if model else None), TABLE
 
     def _match(self, model: str) -> tuple[Override, ...]:
         return tuple(override for override in self._overrides if override.pattern.fullmatch(model))

@@ -98,7 +98,7 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
     if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
     units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
-    lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain))
+    lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain, query.dimensions))
     key = (query.start, query.end, query.zone, from_log, units, lacking)
     plan = day_states.plans.get(key)
     if plan is None:
@@ -117,9 +117,9 @@ def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 
-def _lacks(version: int, grain: Grain | None) -> bool:
+def _lacks(version: int, grain: Grain | None, dimensions: Collection[str]) -> bool:
     """Tell whether aggregates of that version lack something that a query of this grain asks for."""
-    return bool(contents.lacks(version)) or (grain is not None and not contents.has_grain(version, grain.name))
+    return bool(contents.lacks(version)) or (grain is not None and not contents.answers(version, grain, dimensions))
 
 
 def _plan_days(
@@ -235,7 +235,7 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
         error, reason = NoHours, "daily aggregates know no hours: ask by day"
     elif query.grain is None:
         reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
-    elif not all(contents.has_grain(state.contents, query.grain.name) for _, _, state in asked):
+    elif not all(contents.answers(state.contents, query.grain, query.dimensions) for _, _, state in asked):
         reason = f"their aggregates do not hold {' with '.join(query.dimensions)}: ask for fewer, or for later days"
     else:
         return

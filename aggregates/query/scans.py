@@ -93,7 +93,7 @@ def _of_periods(plan: Plan, grain: Grain) -> Iterator[Scan]:
     """Whole months, and whole weeks."""
     for unit, periods in groupby(plan.periods, key=lambda period: period.unit):
         firsts = [period.first for period in periods]
-        where, parameters = "grain = %s AND unit = %s AND first = ANY(%s)", [grain.name, unit, firsts]
+        where, parameters = "grain = ANY(%s) AND unit = %s AND first = ANY(%s)", [grain.names, unit, firsts]
         yield Scan(CHUNKS, "first", firsts[0], firsts[-1] + DAY, where, parameters)
 
 
@@ -114,7 +114,7 @@ def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
     if grain == TOTALS:
         yield Scan(DAYS, column, first, last + DAY, where, parameters)
     else:
-        where, parameters = f"grain = %s AND unit = 'day' AND {where}", [grain.name, *parameters]
+        where, parameters = f"grain = ANY(%s) AND unit = 'day' AND {where}", [grain.names, *parameters]
         yield Scan(CHUNKS, column, first, last + DAY, where, parameters)
 
 

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.partitions import hold_log
+from aggregates.domain.contents import has_grain
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
 from aggregates.domain.measures import MEASURES
@@ -199,18 +200,20 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             hold_log()
         statement = sql.SQL("""
-            SELECT organization_id, starts_at, readable_through FROM ({day_states}) AS day
+            SELECT organization_id, starts_at, readable_through, contents FROM ({day_states}) AS day
             WHERE organization_id = ANY(%s) AND date = %s AND readable_through IS NOT NULL AND NOT is_kept
         """)
         cursor.execute(statement.format(day_states=DAY_STATES).as_string(), [list(organizations), day])
-        spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through in cursor.fetchall()}
+        found = cursor.fetchall()
+        spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through, _ in found}
         if not spans:
             return []
         sum_log(spans)
         mismatches = [
             Mismatch(pk, day, grain.name or "totals", rows)
             for grain in (TOTALS, *GRAINS)
-            for pk, rows in _differences(day, list(spans), grain)
+            # Days that were rolled up before there was a grain are renewed in time.
+            for pk, rows in _differences(day, [pk for pk, *_, version in found if has_grain(version, grain)], grain)
         ]
         cursor.execute("DROP TABLE summed_day")
     return mismatches
@@ -239,7 +242,7 @@ def _differences(day: date, organizations: list[int], grain: Grain) -> list[tupl
                 """
                 SELECT organization_id, count(*) FROM (
                     (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
-                ) AS difference GROUP BY 1 ORDER BY 1
+                ) AS difference WHERE organization_id = ANY(%(organizations)s) GROUP BY 1 ORDER BY 1
                 """
             )
             .format(stored=stored, summed=summed)

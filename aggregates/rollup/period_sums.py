@@ -101,9 +101,9 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
 def _from_days(grain: Grain) -> sql.Composed:
     """SELECT of the groups of a period, from those of its days."""
     of_days = sql.SQL(
-        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} AND unit = 'day' "
+        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = ANY({grains}) AND unit = 'day' "
         "AND first BETWEEN %(first)s AND %(last)s"
-    ).format(table=chunks.TABLE, grain=sql.Literal(grain.name))
+    ).format(table=chunks.TABLE, grains=sql.Literal(grain.names))
     return sql.SQL(
         "SELECT organization_id, %(unit)s::text AS unit, %(first)s::date AS first, {columns}, {sums} "
         "FROM ({daily}) AS daily GROUP BY organization_id, {columns}"
@@ -113,9 +113,9 @@ def _from_days(grain: Grain) -> sql.Composed:
 def _summed(grain: Grain) -> sql.Composed:
     """SELECT of the groups of a period, as they were summed."""
     of_period = sql.SQL(
-        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} AND unit = %(unit)s "
+        "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = ANY({grains}) AND unit = %(unit)s "
         "AND first = %(first)s"
-    ).format(table=chunks.TABLE, grain=sql.Literal(grain.name))
+    ).format(table=chunks.TABLE, grains=sql.Literal(grain.names))
     return chunks.selection(grain, of_period)
 
 

@@ -21,6 +21,7 @@ from aggregates.query.display_measures import Unit
 from aggregates.query.selection import CONTROLS, CallSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
+from aggregates.web.names import name_of
 from aggregates.web.pages.sentences import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
@@ -52,6 +53,11 @@ def percent(share: Decimal) -> str:
 def in_lines(key: str | None) -> SafeString:
     """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
     return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
+
+
+@register.simple_tag
+def name_of_value(selection: Selection, dimension: str, value: str) -> str:
+    return name_of(selection.organization, dimension, value)
 
 
 @register.simple_tag

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from aggregates.api.litellm import MAX_EVENT
-from aggregates.models import Organization, UsageDay, UsageLog
+from aggregates.ingest.correcting import Criteria
+from aggregates.ingest.repricing import reprice
+from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.test_fuzz import literals, values
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -286,3 +288,57 @@ def test_fields_that_do_not_fit_are_told_and_lose_no_call(post: Post, acme: Orga
         (1, "cost", "left out"),
     ]
     assert len(UsageLog.objects.get(request_id="chatcmpl-1").user_id) == 256
+
+
+def test_an_event_tells_its_tier_units_labels_and_whose_price_it_has(post: Post, acme: Organization) -> None:
+    acme.label_attributes = ["user_api_key_alias"]
+    acme.save()
+    usage = {
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 7},
+        "completion_tokens_details": {"audio_tokens": 9},
+        "server_tool_use": {"web_search_requests": 2},
+        "service_tier": "flex",
+    }
+    event = {
+        **EVENT,
+        "response_cost": 0,
+        "model": "our-best",
+        "custom_llm_provider": "azure",
+        "request_tags": ["blue", "green"],
+        "model_parameters": {"service_tier": "auto"},
+        "model_map_information": {"model_map_key": "azure/gpt-5", "model_map_value": {"max_tokens": 1}},
+        "metadata": {
+            "usage_object": usage,
+            "user_api_key_alias": "x" * 300,
+            "requester_metadata": {"trace": "t-1", "nested": {"a": 1}},
+            "spend_logs_metadata": {"team": "search", "project": "shop"},
+        },
+    }
+    answer = post(json.dumps([event]).encode()).json()
+    assert answer["accepted"] == 1
+    assert [told["field"] for told in answer["adjusted"]] == ["labels"]
+    call = UsageLog.objects.get()
+    assert (call.model, call.price_model, call.service_tier, call.project) == (
+        "our-best",
+        "azure/gpt-5",
+        "flex",
+        "shop",
+    )
+    assert call.units == {"input_audio_tokens": 7, "output_audio_tokens": 9, "web_searches": 2}
+    labels = {"tags": "blue,green", "trace": "t-1", "team": "search"}
+    assert call.labels == {**labels, "user_api_key_alias": "x" * 256}
+    assert (call.cost, call.key) == (None, ApiKey.objects.get().prefix)
+
+
+def test_an_alias_has_the_price_of_the_model_behind_it(post: Post, acme: Organization) -> None:
+    map_key = {"model_map_information": {"model_map_key": "anthropic/claude-sonnet-4-5"}}
+    plain = {**EVENT, "response_cost": 0, "metadata": {}, "prompt_tokens": 1000, "completion_tokens": 100}
+    events = [{**plain, "id": "alias", "model": "our-best", **map_key}, {**plain, "id": "itself", **map_key}]
+    assert post(json.dumps([*events, {**plain, "id": "strange", "model": "our-best"}]).encode()).json()["accepted"] == 3
+    assert set(UsageLog.objects.values_list("request_id", "model", "price_model", "cost")) == {
+        ("alias", "our-best", "anthropic/claude-sonnet-4-5", Decimal("0.0045")),
+        ("itself", "claude-sonnet-4-5", "", Decimal("0.0045")),
+        ("strange", "our-best", "", None),
+    }
+    reprice(acme, Criteria())
+    assert UsageLog.objects.filter(cost=None).count() == 1

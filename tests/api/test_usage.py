@@ -33,8 +33,11 @@ def test_one_call_is_recorded_with_every_field(send: Sender, row: MakeRow, acme:
         "subject_id": "player",
         "project": "web",
         "status": "error",
-        "billed_as": "flex",
+        "service_tier": "flex",
         "kind": "call",
+        "price_model": "gpt-5",
+        "units": {"input_audio_tokens": 9, "web_searches": 2, "input_audio_seconds": 1.5},
+        "labels": {"team": "search", "é": "“x”"},
         "latency_ms": 1200,
         "input_tokens": 1_000_000_000,
         "cached_tokens": 5,
@@ -49,6 +52,49 @@ def test_one_call_is_recorded_with_every_field(send: Sender, row: MakeRow, acme:
     kept = UsageLog.objects.get()
     assert {name: getattr(kept, name) for name in fields} == fields
     assert (kept.organization, kept.cost, kept.cost_source) == (acme, Decimal("0.123456789012"), "reported")
+
+
+def test_calls_keep_the_key_that_they_came_with_and_its_labels(send: Sender, row: MakeRow, acme: Organization) -> None:
+    key = ApiKey.objects.get()
+    ApiKey.objects.update(labels={"team": "of the key", "stage": "live"})
+    assert send(row(request_id="a", labels={"team": "own"}))["accepted"] == 1
+    kept = UsageLog.objects.get()
+    assert (kept.key, kept.labels) == (key.prefix, {"team": "own", "stage": "live"})
+    assert send(row(request_id="a", labels={"team": "own"})) == {**NOTHING, "duplicate": 1}
+    names = {f"l{number:02}": "x" for number in range(16)}
+    send(row(request_id="b", labels=names))
+    assert UsageLog.objects.get(request_id="b").labels == names  # there is no room for more
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"units": {"teleports": 1}}, "units", "there is no unit “teleports”: expected some of input_audio_tokens, "),
+        ({"units": {"web_searches": 1.5}}, "units", "web_searches: expected a whole number"),
+        ({"units": {"web_searches": -1}}, "units", "web_searches: expected a number from 0 to 1,000,000"),
+        ({"units": {"web_searches": [1]}}, "units", "web_searches: expected a number from 0 to 1,000,000"),
+        ({"units": {"pages": True}}, "units", "pages: expected a number from 0 to 1,000,000"),
+        ({"units": {"input_audio_seconds": "0.0000001"}}, "units", "expected a number with at most 6 decimals"),
+        ({"units": "three"}, "units", "expected an object of quantities by unit"),
+        ({"units": ["web_searches"]}, "units", "expected a single value"),
+        ({"units": {"input_audio_tokens": 5}}, "units", "expected input_audio_tokens to be within input_tokens"),
+        ({"labels": {str(n): "x" for n in range(17)}}, "labels", "expected at most 16 labels, got 17"),
+        ({"labels": {"é" * 33: "x"}}, "labels", "name: expected at most 64 bytes of text"),
+        ({"labels": {"team": "x" * 257}}, "labels", "“team”: expected at most 256 bytes of text"),
+        ({"labels": {"team": {}}}, "labels", "“team”: expected text"),
+        ({"labels": {"": "x"}}, "labels", "expected a name of each label"),
+        ({"service_tier": ["batch"]}, "service_tier", "expected a single value"),
+        ({"billed_as": "batch"}, "billed_as", "there is no such field"),
+        ({"key": "usage_01234567"}, "key", "there is no such field"),
+    ],
+    ids=str,
+)
+def test_tiers_units_and_labels_that_are_none_are_refused_in_words(
+    send: Sender, row: MakeRow, fields: dict[str, Any], field: str, reason: str
+) -> None:
+    (told,) = send([row(request_id="right"), row(**fields)])["rejections"]
+    assert told["field"] == field
+    assert reason in told["reason"]
 
 
 @pytest.mark.parametrize(

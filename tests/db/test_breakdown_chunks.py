@@ -11,19 +11,22 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from aggregates.domain import days
-from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, GRAINS
+from aggregates.domain import contents, days
+from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.periods import UNITS
-from aggregates.models import BreakdownChunk, DailyBreakdown, Organization, PeriodBreakdown
+from aggregates.models import BreakdownChunk, DailyBreakdown, Organization, PeriodBreakdown, UsagePeriod
 from aggregates.query.runner import read
-from aggregates.query.usage_query import Bucket, UsageQuery
+from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
+from aggregates.rollup import period_sums
 
 PACKED = ("aggregates", "0017_breakdown_chunks")
-COLUMNS = [dimension.column for dimension in DIMENSIONS]
+OLD_DIMENSIONS = ("operation", "provider", "model", "user", "subject", "project")
+COLUMNS = [BY_NAME[name].column for name in OLD_DIMENSIONS]
 SUMS = [measure.column for measure in MEASURES]
 OLD_SUMS = [column for column in SUMS if column not in ("total_charges", "total_charge_cost")]
-OLD_GRAINS = ("operation", "provider", "model", "project", *(grain.name for grain in GRAINS))
+KEPT_GRAINS = contents.VERSIONS[0].grains
+OLD_GRAINS = ("operation", "provider", "model", "project", *KEPT_GRAINS)
 FIRST, LAST = date(2025, 1, 20), date(2025, 3, 9)
 KEPT_BEFORE = date(2025, 3, 1)
 BUSY = date(2025, 2, 10)  # with more groups than a chunk holds
@@ -121,22 +124,30 @@ def test_what_was_kept_as_rows_is_packed_and_answers_as_before(scratch: None) ->
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
-    assert set(BreakdownChunk.objects.values_list("grain", flat=True)) == {grain.name for grain in GRAINS}
+    assert set(BreakdownChunk.objects.values_list("grain", flat=True)) == set(KEPT_GRAINS)
     sizes = [len(chunk.total_calls) for chunk in BreakdownChunk.objects.filter(first=BUSY, grain="subject")]
     assert sorted(sizes) == sorted([150, 250, 250, 250] * 2)  # of two organizations
     for whose in Organization.objects.order_by("pk"):
-        for grain in GRAINS:
+        for grain in KEPT_GRAINS:
             for day in days.dates(FIRST, LAST):
-                found = DailyBreakdown.objects.filter(organization=whose, date=day, grain=grain.name)
-                assert as_groups(found) == added_up(whose.pk, day, day, grain.name)
+                found = DailyBreakdown.objects.filter(organization=whose, date=day, grain=grain)
+                assert as_groups(found) == added_up(whose.pk, day, day, grain)
             for unit in UNITS:
                 for first in {unit.first_of(day) for day in days.dates(FIRST, KEPT_BEFORE - days.DAY)}:
-                    found = PeriodBreakdown.objects.filter(
-                        organization=whose, unit=unit.name, first=first, grain=grain.name
-                    )
-                    expected = added_up(whose.pk, first, unit.dates_of(first)[-1], grain.name)
-                    assert as_groups(found) == (expected if grain in unit.grains else {})
-        for by, filtered in combinations([dimension.name for dimension in DIMENSIONS], 2):
+                    found = PeriodBreakdown.objects.filter(organization=whose, unit=unit.name, first=first, grain=grain)
+                    expected = added_up(whose.pk, first, unit.dates_of(first)[-1], grain)
+                    is_summed = any(grain in one.names for one in unit.grains)
+                    assert as_groups(found) == (expected if is_summed else {})
+        for by, filtered in combinations(OLD_DIMENSIONS, 2):
+            assert_answers(whose, by, filtered)
+        for name in ("tier", "key"):
+            with pytest.raises(QueryError, match=f"do not hold {name}"):
+                assert_answers(whose, name, "model")
+        # Periods that are summed again have what is kept under the names that it had.
+        UsagePeriod.objects.filter(organization=whose).delete()
+        for period in period_sums.missing([whose.pk]):
+            period_sums.add_up(period, [whose.pk])
+        for by, filtered in combinations(OLD_DIMENSIONS, 2):
             assert_answers(whose, by, filtered)
 
 
@@ -149,10 +160,10 @@ def as_groups(found: Any) -> dict[tuple[str, ...], tuple[Any, ...]]:
 
 def assert_answers(organization: Organization, by: str, filtered: str) -> None:
     """A breakdown of the kept days within one value of another dimension is what was recorded."""
-    grain = "+".join(dimension.name for dimension in DIMENSIONS)
+    grain = "+".join(OLD_DIMENSIONS)
     last = KEPT_BEFORE - days.DAY
     groups = added_up(organization.pk, FIRST, last, grain)
-    place, other = (COLUMNS.index(BY_NAME[name].column) for name in (by, filtered))
+    place, other = (OLD_DIMENSIONS.index(name) if name in OLD_DIMENSIONS else 0 for name in (by, filtered))
     value = next(iter(groups))[other]
     expected: dict[str, Sums] = defaultdict(Sums)
     for key, sums in groups.items():

@@ -30,8 +30,8 @@ def test_a_query_takes_the_coarsest_grain_that_holds_it() -> None:
     assert grain_for([]).dimensions == ()  # type: ignore[union-attr]
     for name in ("user", "subject"):
         assert grain_for([name]).dimensions == (name,)  # type: ignore[union-attr]
-    for name in ("operation", "provider", "model", "project"):
-        assert grain_for([name]).name == "operation+provider+model+project"  # type: ignore[union-attr]
+    for name in ("operation", "provider", "model", "project", "tier", "key"):
+        assert grain_for([name]).name == "operation+provider+model+project+tier+key"  # type: ignore[union-attr]
     assert grain_for(["user", "subject"]).name == "user+subject"  # type: ignore[union-attr]
-    assert grain_for(["model", "operation"]).name == "operation+provider+model+project"  # type: ignore[union-attr]
+    assert grain_for(["model", "tier"]).name == "operation+provider+model+project+tier+key"  # type: ignore[union-attr]
     assert grain_for(["user", "subject", "model"]) is None

@@ -24,6 +24,19 @@ PRICE = st.decimals(0, MAX_PRICE, places=6)
 FIVE = st.fixed_dictionaries(
     {"input": PRICE, "output": PRICE, **{kind: st.none() | PRICE for kind in PRICES if kind not in ("input", "output")}}
 )
+OTHERS = {
+    "web_searches": st.integers(0, 10**6),
+    "input_audio_seconds": st.decimals(0, 10**6, places=6),
+    "input_characters": st.integers(0, 10**9),
+    "images": st.integers(0, 3),
+    "other": st.integers(0, 1),
+}
+UNIT_PRICES = st.dictionaries(
+    st.sampled_from(
+        [*OTHERS, "input_audio_tokens", "cached_audio_tokens", "output_audio_tokens", "input_image_tokens"]
+    ),
+    st.decimals(0, 1_000, places=6),
+)
 RATE = st.none() | st.decimals(0, 1, places=12)
 COUNT = st.integers(0, 10**6) | st.just(0)
 
@@ -32,7 +45,24 @@ COUNT = st.integers(0, 10**6) | st.just(0)
 def tokens(draw: Any) -> dict[str, object]:
     """The counts of a call, each part within its whole; often none at all."""
     read, written, hour, plain, reasoning, spoken = (draw(COUNT) for _ in range(6))
+    of_cache, of_rest, of_output = draw(st.integers(0, read)), draw(COUNT), draw(st.integers(0, reasoning + spoken))
+    cached_images = draw(st.integers(0, read - of_cache))
+    media = {
+        "input_audio_tokens": of_cache + min(of_rest, plain + written),
+        "cached_audio_tokens": of_cache,
+        "output_audio_tokens": of_output,
+        "input_image_tokens": cached_images,
+        "cached_image_tokens": cached_images,
+    }
+    units = draw(
+        st.none() | st.fixed_dictionaries({}, optional={**{n: st.just(v) for n, v in media.items()}, **OTHERS})
+    )
+    if units and units.get("cached_audio_tokens", 0) > units.get("input_audio_tokens", 0):
+        del units["cached_audio_tokens"]
+    if units and units.get("cached_image_tokens", 0) > units.get("input_image_tokens", 0):
+        del units["cached_image_tokens"]
     return {
+        "units": units,
         "input_tokens": read + written + hour + plain,
         "cached_tokens": read,
         "cache_write_tokens": written + hour,
@@ -50,18 +80,19 @@ def played(django_db_setup, django_db_blocker):
         transaction.set_rollback(True)
 
 
-@given(FIVE, st.lists(tokens(), min_size=1, max_size=8))
-def test_a_correction_charges_what_an_own_price_charges(played, prices, counts):
+@given(FIVE, UNIT_PRICES, st.lists(tokens(), min_size=1, max_size=8))
+def test_a_correction_charges_what_an_own_price_charges(played, prices, of_units, counts):
     with transaction.atomic():
         calls = [
             parse_call({"timestamp": MOMENT, "model": "o9", "request_id": str(n), **c}) for n, c in enumerate(counts)
         ]
         record(played, calls)
-        PriceOverride.objects.create(organization=played, pattern="o9", **prices)
+        units = {name: f"{price:f}" for name, price in of_units.items()}
+        PriceOverride.objects.create(organization=played, pattern="o9", **prices, units=units)
         reprice(played, Criteria())
         by_price = dict(UsageLog.objects.values_list("request_id", "cost"))
         correct(played, Criteria(), Unprice())
-        correct(played, Criteria(), Prices(**prices))
+        correct(played, Criteria(), Prices(**prices, units=of_units))
         by_correction = dict(UsageLog.objects.values_list("request_id", "cost"))
         transaction.set_rollback(True)
 
@@ -69,7 +100,10 @@ def test_a_correction_charges_what_an_own_price_charges(played, prices, counts):
     assert len(by_price) == len(counts)
 
 
-@given(st.builds(Rates, *[RATE] * 6, st.decimals(0, 1, places=12)), tokens())
+RATES_OF_UNITS = st.dictionaries(st.sampled_from([*OTHERS, "input_audio_tokens"]), st.decimals(0, 1, places=6))
+
+
+@given(st.builds(Rates, *[RATE] * 6, st.decimals(0, 1, places=12), RATES_OF_UNITS), tokens())
 def test_the_database_and_we_agree_on_any_rates(played, rates, counts):
     call = parse_call({"timestamp": MOMENT, "model": "o9", **counts})
     with transaction.atomic():

@@ -28,8 +28,9 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
         "subject_id": "player",
         "project": "web",
         "status": "error",
-        "billed_as": "flex",
+        "service_tier": "flex",
         "kind": "call",
+        "price_model": "gpt-5",
         "latency_ms": 1200,
         "input_tokens": 1_000_000_000,
         "cached_tokens": 333_333_333,
@@ -39,11 +40,14 @@ def test_a_call_becomes_a_row_with_every_field(acme: Organization, call: MakeCal
         "reasoning_tokens": 8,
         "cost": "0.123456789012",
     }
-    assert {"timestamp", *fields} == set(FIELDS)
-    assert record(acme, [call("2025-03-01T12:00:00.123456+05:30", **fields)]) == Recorded(1, 0)
+    details = {"units": {"web_searches": 3, "code_execution_hours": 0.25}, "labels": {"team": "search", "é": "“x”"}}
+    assert {"timestamp", *fields, *details} == set(FIELDS)
+    sent = call("2025-03-01T12:00:00.123456+05:30", **fields, **details)._replace(key="usage_01234567")
+    assert record(acme, [sent]) == Recorded(1, 0)
     row = UsageLog.objects.get()
     assert {name: getattr(row, name) for name in fields} == {**fields, "cost": Decimal("0.123456789012")}
-    assert row.organization == acme
+    assert {name: getattr(row, name) for name in details} == details
+    assert (row.organization, row.key) == (acme, "usage_01234567")
     assert row.timestamp == datetime(2025, 3, 1, 6, 30, 0, 123456, tzinfo=UTC)
     assert row.cost_source == "reported"
     assert row.cache_hit_rate == Decimal("0.33333333")
@@ -259,7 +263,8 @@ BAD_ROWS = {
     "usage_log_cost_with_source": {"cost": Decimal(1), "cost_source": "none"},
     "usage_log_cache_hit_rate_share": {"cache_hit_rate": Decimal("1.00000001")},
     "usage_log_span_named": {"parent_span": "somewhere"},
-    "usage_log_rate_short": {"billed_as": "x" * 257},
+    "usage_log_rate_short": {"service_tier": "x" * 257},
+    "usage_log_details_fit": {"units": ["web_searches"]},
     "usage_log_charge_is_cost": {"kind": "charge", "cost": Decimal(1), "cost_source": "reported", "input_tokens": 1},
 }
 
@@ -280,6 +285,9 @@ def test_every_constraint_of_the_log_has_a_bad_row() -> None:
             for value in (10**9 + 1, 10**12)
         ),
         ("usage_log_1h_within_cache_write", {"cache_write_1h_tokens": -1}),
+        ("usage_log_details_fit", {"labels": {"name": "x" * 40_000}}),
+        ("usage_log_details_fit", {"units": {"x" * 2_000: 1}}),
+        ("usage_log_details_fit", {"key": "x" * 257}),
         ("usage_log_cost_with_source", {"cost": None, "cost_source": "reported"}),
         ("usage_log_charge_is_cost", {"cost": Decimal(-1), "cost_source": "reported"}),
         ("usage_log_charge_is_cost", {"kind": "gift", "cost": Decimal(1), "cost_source": "reported"}),
@@ -307,12 +315,12 @@ def test_the_database_refuses_what_is_written_around_recording(
 
 
 @pytest.mark.parametrize("column", [field.column for field in UsageLog._meta.concrete_fields])
-def test_only_latency_and_an_unknown_cost_may_be_null(acme: Organization, call: MakeCall, column: str) -> None:
+def test_only_what_may_not_be_known_may_be_null(acme: Organization, call: MakeCall, column: str) -> None:
     record(acme, [call("2025-03-01T12:00Z", cost="1", latency_ms=1)])
     also = ", cost_source = 'none'" if column == "cost" else ""
     statement = f"UPDATE aggregates_usagelog SET {column} = NULL{also}"
     with connection.cursor() as cursor:
-        if column in ("latency_ms", "cost"):
+        if column in ("latency_ms", "cost", "units", "labels"):
             cursor.execute(statement)
         else:
             with pytest.raises(IntegrityError, match="not-null|no partition"):

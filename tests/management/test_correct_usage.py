@@ -61,7 +61,7 @@ def test_with_apply_it_is_done(used):
         (["--from", "2025-03-02", "--to", "2025-03-01", "--delete"], "The span ends before it begins"),
         (
             ["--all", "--price", "input=-1"],
-            "expected input=USD, cached=USD, cache_write=USD, cache_write_1h=USD, output=USD with USD from",
+            "cache_write_1h=USD, output=USD, or a unit and USD, with USD from",
         ),
         (["--all", "--price", "input=1e-7"], "at most 6 decimals"),
         (["--all", "--price", "input=nan"], "at most 6 decimals"),
@@ -69,7 +69,7 @@ def test_with_apply_it_is_done(used):
         (["--all", "--price", "reasoning=1"], "at most 6 decimals"),
         (["--all", "--price", "output=1"], "--price: input=USD is needed, too; input=0 where it is free."),
         (["--all", "--price", "input=1", "cached=1"], "--price: output=USD is needed, too"),
-        (["--all", "--price", "input=1", "input=2"], "--price takes one price for each kind of token."),
+        (["--all", "--price", "input=1", "input=2"], "--price takes one price for each kind of token or unit."),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(used, arguments, message):

@@ -5,8 +5,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from aggregates.accounts import keys
 from aggregates.accounts.access import key_for
-from aggregates.models import ApiKey, Kind, Organization
+from aggregates.models import ApiKey, Kind, Organization, User
 
 
 def test_it_prints_a_key_that_works(acme: Organization) -> None:
@@ -29,3 +30,12 @@ def test_what_is_wrong_is_said(acme: Organization, slug: str, name: str, said: s
     with pytest.raises(CommandError, match=said):
         call_command("create_api_key", slug, name=name)
     assert not ApiKey.objects.exists()
+
+
+def test_a_key_may_have_labels_that_its_successor_has_too(acme: Organization, alice: User) -> None:
+    call_command("create_api_key", "acme", "--name", "x", "--label", "team=search", "--label", "stage=live=1")
+    made = ApiKey.objects.get()
+    assert made.labels == {"team": "search", "stage": "live=1"}
+    assert keys.rotate(acme, made.pk, alice)[0].labels == made.labels
+    with pytest.raises(CommandError, match="labels: Expected labels as team=search"):
+        call_command("create_api_key", "acme", "--name", "x", "--label", "team")

@@ -92,15 +92,24 @@ FULL = {
     "output_tokens": 10,
     "reasoning_tokens": 5,
     "cost": "0.123456789012",
-    "billed_as": "flex",
+    "service_tier": "flex",
     "kind": "call",
+    "price_model": "gpt-5",
+    "units": '{"input_audio_tokens": 9, "web_searches": 2}',
+    "labels": '{"team": "search"}',
 }
+
+
+def quoted(value: object) -> str:
+    """A cell of CSV."""
+    text = str(value).replace('"', '""')
+    return f'"{text}"'
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize(
     "content",
-    [json.dumps(FULL), ",".join(FULL) + "\n" + ",".join(map(str, FULL.values()))],
+    [json.dumps(FULL), ",".join(FULL) + "\n" + ",".join(quoted(value) for value in FULL.values())],
     ids=["JSONL", "CSV"],
 )
 def test_every_field_is_taken_by_its_own_name(acme: Organization, write: Write, content: str, packed: bool) -> None:
@@ -112,6 +121,8 @@ def test_every_field_is_taken_by_its_own_name(acme: Organization, write: Write, 
         **FULL,
         "timestamp": datetime(2025, 3, 1, 12, tzinfo=UTC),
         "cost": Decimal("0.123456789012"),
+        "units": {"input_audio_tokens": 9, "web_searches": 2},
+        "labels": {"team": "search"},
     }
 
 

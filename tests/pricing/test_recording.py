@@ -150,8 +150,9 @@ def test_prices_that_are_none(given, field):
 
 def test_what_is_billed_at_another_rate_never_gets_the_plain_price(acme, call):
     tokens = {"input_tokens": 1200, "output_tokens": 240}
-    rates = {"plain": "", "standard": "Standard", "flex": "flex", "batch": "BATCH", "searched": "web_search"}
-    record(acme, [call("2025-07-01T12:00Z", request_id=name, billed_as=rate, **tokens) for name, rate in rates.items()])
+    tiers = {"plain": "", "standard": "Standard", "flex": "flex", "batch": "BATCH"}
+    calls = [call("2025-07-01T12:00Z", request_id=name, service_tier=tier, **tokens) for name, tier in tiers.items()]
+    record(acme, [*calls, call("2025-07-01T12:00Z", request_id="drawn", units={"images": 2}, **tokens)])
 
     def priced():
         return {name for (name,) in UsageLog.objects.exclude(cost=None).values_list("request_id")}
@@ -159,4 +160,4 @@ def test_what_is_billed_at_another_rate_never_gets_the_plain_price(acme, call):
     assert priced() == {"plain", "standard"}
     reprice(acme, Criteria())
     assert priced() == {"plain", "standard"}
-    assert UsageLog.objects.get(request_id="batch").billed_as == "batch"
+    assert UsageLog.objects.get(request_id="batch").service_tier == "batch"

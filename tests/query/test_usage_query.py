@@ -55,7 +55,8 @@ def test_equal_questions_are_one() -> None:
             date(2025, 1, 1),
             date(2025, 1, 1),
             {"by": ("colour",)},
-            "Unknown dimension “colour”: expected one of operation, provider, model, user, subject, project.",
+            "Unknown dimension “colour”: expected one of "
+            "operation, provider, model, user, subject, project, tier, key.",
         ),
         (
             date(2025, 1, 1),
@@ -67,7 +68,8 @@ def test_equal_questions_are_one() -> None:
             date(2025, 1, 1),
             date(2025, 1, 1),
             {"filters": (("tenant", "x"),)},
-            "Unknown dimension “tenant”: expected one of operation, provider, model, user, subject, project.",
+            "Unknown dimension “tenant”: expected one of "
+            "operation, provider, model, user, subject, project, tier, key.",
         ),
     ],
 )

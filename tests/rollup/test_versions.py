@@ -14,13 +14,13 @@ from aggregates.domain.calls import Call
 from aggregates.domain.dimensions import GRAINS
 from aggregates.domain.measures import MEASURES
 from aggregates.ingest import record
-from aggregates.models import Organization, UsageDay, UsagePeriod
+from aggregates.models import BreakdownChunk, Organization, UsageDay, UsagePeriod
 from aggregates.ops import tasks
 from aggregates.query import reports
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import Answer, read
 from aggregates.query.usage_query import QueryError, UsageQuery
-from aggregates.rollup import protocol
+from aggregates.rollup import day_sums, protocol
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_member
 
@@ -34,6 +34,8 @@ def usage(acme: Organization, call: Callable[..., Call], monkeypatch: pytest.Mon
     """Days that were rolled up before reasoning tokens, and users with subjects, were summed."""
     record(acme, [call(f"{day}T10:00Z", output_tokens=9, reasoning_tokens=4, cost="1") for day in DAYS])
     roll_up()
+    UsageDay.objects.update(contents=1)
+    UsagePeriod.objects.update(contents=1)
     before = replace(
         TODAYS,
         measures=tuple(name for name in TODAYS.measures if name != "reasoning_tokens"),
@@ -123,3 +125,39 @@ def test_the_page_says_what_is_not_known(usage: Organization, client: Client) ->
     client.force_login(make_member("alice@example.com", usage))
     page = client.get("/o/acme/", {"range": "custom", "from": str(FIRST), "to": str(LAST)}).content.decode()
     assert "Not known for a part of these days: reasoning tokens." in page
+
+
+@pytest.fixture
+def without_tiers(acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> Organization:
+    """Days that were rolled up, under the names that grains had, before tiers and keys were known."""
+    older = tuple(replace(grain, dimensions=grain.older[0], older=()) if grain.older else grain for grain in GRAINS)
+    calls = [call(f"{day}T10:00Z", cost="1", user_id="alice", service_tier="batch") for day in DAYS]
+    record(acme, [one._replace(key="usage_0a1b2c3d") for one in calls])
+    with monkeypatch.context() as then:
+        then.setattr(day_sums, "GRAINS", older)
+        roll_up()
+    UsagePeriod.objects.all().delete()
+    UsageDay.objects.update(contents=1)
+    return acme
+
+
+def test_old_names_of_grains_go_on_answering_and_what_they_lack_is_read_from_the_log(
+    without_tiers: Organization,
+) -> None:
+    old = ask(without_tiers, by=("model",), filters=(("user", "alice"),))
+    assert (old.plan.aggregate_days, old.totals.cost) == (tuple(DAYS), 3)
+    for name, value in (("tier", "batch"), ("key", "usage_0a1b2c3d")):
+        answer = ask(without_tiers, by=(name,))
+        assert (answer.plan.log_days, answer.keys) == (tuple(DAYS), (value,))
+    assert [day_sums.verify(day, [without_tiers.pk]) for day in DAYS] == [[], [], []]
+    while protocol.renew(5).days:
+        pass
+    assert set(BreakdownChunk.objects.values_list("grain", flat=True)) == {grain.name for grain in GRAINS}
+    assert ask(without_tiers, by=("tier",)).plan.log_days == ()
+
+
+def test_a_tier_is_not_known_of_days_that_only_old_aggregates_hold(without_tiers: Organization) -> None:
+    keep(DAYS[1])
+    assert ask(without_tiers, by=("model",)).totals.calls == 3
+    with pytest.raises(QueryError, match="Calls of 2025-02-04 are missing .* do not hold tier"):
+        ask(without_tiers, by=("tier",))

@@ -42,6 +42,18 @@ def test_an_admin_sets_replaces_and_removes_a_price(client: Client, alice, acme)
     assert [price.first for price in PriceOverride.objects.all()] == [days.date(2025, 7, 1)]
 
 
+def test_a_price_may_be_of_a_tier_and_name_units(client: Client, alice, acme):
+    client.force_login(alice)
+    client.post(URL, PRICE)
+    page = text_of(client.post(URL, {**PRICE, "tier": "Batch", "units": "web_searches=0.01, images=2"}, follow=True))
+    assert "images=2, web_searches=0.01" in page
+    plain, batch = PriceOverride.objects.order_by("tier")
+    assert (plain.tier, plain.units, batch.tier) == ("", {}, "batch")
+    for units in ("teleports=1", "images", "images=1001", "images=1 images=2", "images=NaN", "images=0.0000001"):
+        assert "<b>Others, as web_searches=0.01</b>: " in text_of(client.post(URL, {**PRICE, "units": units})), units
+    assert PriceOverride.objects.count() == 2
+
+
 def test_a_wrong_price_is_told_of_and_what_was_typed_stays(client: Client, alice):
     client.force_login(alice)
     page = text_of(client.post(URL, {**PRICE, "input": "-5", "cached": "<b>"}))

@@ -3,6 +3,8 @@
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, Schema, refusal
 from aggregates.api.rows import DOCUMENT, LINES, MAX_ROW, MAX_ROWS
 from aggregates.domain.calls import FIELDS, KINDS, MAX_COST, MAX_COUNT, MAX_TEXT_BYTES, REQUIRED
+from aggregates.domain.labels import MAX_LABELS, MAX_NAME, MAX_VALUE
+from aggregates.domain.units import UNITS
 
 TEXT: Schema = {"type": ["string", "null"], "maxLength": MAX_TEXT_BYTES}
 COUNT: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_COUNT}
@@ -37,10 +39,33 @@ FIELD_SCHEMAS: dict[str, Schema] = {
         "description": "US dollars, kept with 12 decimals and exactly as written; leave it out where it is not known, "
         "and it is computed from the tokens, if the model has a price. Only a charge may cost less than 0.",
     },
-    "billed_as": TEXT
+    "service_tier": TEXT
     | {
-        "description": "The rate, where it is not the plain one: a service tier (batch, flex, priority), a speed, "
-        "or what was billed besides tokens. Without a cost such a call has no price."
+        "description": "Where it is not the plain one: batch, flex, priority, fast, a region of inference such as us, "
+        "or several joined by “+”. Such a call costs what that tier costs, or has no price."
+    },
+    "units": {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {
+            unit.name: {
+                "type": ["integer" if unit.is_whole else "number", "string"],
+                "minimum": 0,
+                "maximum": unit.most,
+                "description": f"{unit.words[0].upper()}{unit.words[1:]}"
+                f"{f', a part of {unit.within}' if unit.within else ''}.",
+            }
+            for unit in UNITS
+        },
+        "description": "What has a price of its own. Without one the call has no price.",
+    },
+    "price_model": TEXT | {"description": "Whose price it has, where the model is an alias or a deployment."},
+    "labels": {
+        "type": ["object", "null"],
+        "maxProperties": MAX_LABELS,
+        "additionalProperties": {"type": ["string", "number", "boolean"], "maxLength": MAX_VALUE},
+        "description": f"Texts by name, kept and shown with the call: at most {MAX_LABELS}, with names of at most "
+        f"{MAX_NAME} bytes.",
     },
     "kind": {
         "enum": [*KINDS, None],

@@ -3,6 +3,7 @@
 import json
 import math
 from base64 import b64encode
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -37,13 +38,13 @@ class NoRequest(Exception):
     """JSON, or no JSON, that is no request."""
 
 
-def thinned(data: bytes, signal: Signal = TRACES) -> Any:
-    """What is wanted of a request; raises NoRequest and TooMany."""
+def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) -> Any:
+    """What is wanted of a request, and attributes of these names, too; raises NoRequest and TooMany."""
     try:
         text = data.decode("utf-8-sig")
         if sum(map(text.count, BEGINNINGS)) > MAX_VALUES:
             raise TooMany(f"Expected at most {MAX_VALUES:,} values in a request.")
-        document = json.loads(text, object_pairs_hook=partial(_object, signal.wanted))
+        document = json.loads(text, object_pairs_hook=partial(_object, signal.wanted.union(also)))
         if not isinstance(document, dict):
             raise NoRequest
         request = ParseDict(document, signal.request(), ignore_unknown_fields=True, max_recursion_depth=20)

@@ -16,14 +16,14 @@ from aggregates.models import ApiKey, Kind
 
 @endpoint(Kind.RECORD, answers.refusal)
 def logs(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    exported = export_log_records(key, read(request, wire.LOGS))
+    exported = export_log_records(key, read(request, wire.LOGS, key.organization.label_attributes))
     return answers.exported(request, wire.LOGS, exported)
 
 
 def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Exported:
     """Record the calls that the log records tell; raises ApiError."""
     items, exported = list[Item](), Exported("log record")
-    for index, event in events_of(request):
+    for index, event in events_of(request, key.organization.label_attributes):
         found: list[Misfit] = []
         try:
             call = event.call(found)
@@ -34,5 +34,5 @@ def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Export
             items.append(Item(index, event.report(call)))
     if not items:
         exported.unclear += unclear(request)
-    record(key.organization, items, exported)
+    record(key, items, exported)
     return exported

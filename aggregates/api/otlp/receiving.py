@@ -1,6 +1,6 @@
 """What the endpoints of all signals do: read a request within limits, and record the calls that it tells."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection, record_all
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.otlp.costs import with_told_costs
-from aggregates.models import Organization
+from aggregates.models import ApiKey, Organization
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much
 
@@ -30,20 +30,20 @@ class Item:
     report: ingest.Report
 
 
-def read(request: HttpRequest, signal: wire.Signal) -> Any:
-    """What is wanted of the request; raises ApiError."""
+def read(request: HttpRequest, signal: wire.Signal, also: Collection[str] = ()) -> Any:
+    """What is wanted of the request, and attributes of these names, too; raises ApiError."""
     if request.content_type in answers.PROTOBUF:
-        return read_protobuf(bytes_of(request), signal)
+        return read_protobuf(bytes_of(request), signal, also)
     if request.content_type in answers.JSON:
         with _refusing_what_is_none(signal):
-            return json.thinned(_at_most(MAX_JSON, bytes_of(request)), signal)
+            return json.thinned(_at_most(MAX_JSON, bytes_of(request)), signal, also)
     raise other_type()
 
 
-def read_protobuf(pieces: Iterable[bytes], signal: wire.Signal) -> Any:
-    """What is wanted of a request in protobuf's binary form; raises ApiError."""
+def read_protobuf(pieces: Iterable[bytes], signal: wire.Signal, also: Collection[str] = ()) -> Any:
+    """What is wanted of a request in protobuf's binary form, as `read` has it; raises ApiError."""
     with _refusing_what_is_none(signal):
-        return wire.thinned(b"".join(pieces), signal)
+        return wire.thinned(b"".join(pieces), signal, also)
 
 
 @contextmanager
@@ -70,12 +70,13 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
     return bytes(read)
 
 
-def record(organization: Organization, items: Sequence[Item], exported: Exported) -> None:
+def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
     """Record the calls of days that the log keeps, each once, and note in `exported` what became of them."""
+    organization = key.organization
     kept = list(_kept(organization, items, exported.rejections))
     told = [item.report for item in kept]
     costs = iter(with_told_costs(organization, [report.call for report in told if report.call]))
-    reported = record_all(organization, [r._replace(call=next(costs)) if r.call else r for r in told])
+    reported = record_all(key, [r._replace(call=next(costs)) if r.call else r for r in told])
     exported.accepted = reported.new
     exported.doubts = list(reported.doubts.items())
     seen: set[str] = set()

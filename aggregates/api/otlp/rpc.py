@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Timer
 from traceback import format_tb
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import grpc
 from django.db import close_old_connections
@@ -82,12 +82,16 @@ class Service:
             return self.export(key, sent)
 
 
+def _read(key: ApiKey, sent: bytes, signal: wire.Signal) -> Any:
+    return read_protobuf(_unpacked(sent), signal, key.organization.label_attributes)
+
+
 def _spans(key: ApiKey, sent: bytes) -> Message:
-    return answers.message_of(export_spans(key, read_protobuf(_unpacked(sent), wire.TRACES)), wire.TRACES)
+    return answers.message_of(export_spans(key, _read(key, sent, wire.TRACES)), wire.TRACES)
 
 
 def _log_records(key: ApiKey, sent: bytes) -> Message:
-    return answers.message_of(export_log_records(key, read_protobuf(_unpacked(sent), wire.LOGS)), wire.LOGS)
+    return answers.message_of(export_log_records(key, _read(key, sent, wire.LOGS)), wire.LOGS)
 
 
 def _metrics(key: ApiKey, sent: bytes) -> Message:

@@ -16,13 +16,13 @@ from aggregates.models import ApiKey, Kind
 
 @endpoint(Kind.RECORD, answers.refusal)
 def traces(request: HttpRequest, key: ApiKey) -> HttpResponse:
-    exported = export_spans(key, read(request, wire.TRACES))
+    exported = export_spans(key, read(request, wire.TRACES, key.organization.label_attributes))
     return answers.exported(request, wire.TRACES, exported)
 
 
 def export_spans(key: ApiKey, request: ExportTraceServiceRequest) -> Exported:
     """Record the calls among the spans; raises ApiError."""
-    batch, items, exported = Batch(request), list[Item](), Exported("span")
+    batch, items, exported = Batch(request, key.organization.label_attributes), list[Item](), Exported("span")
     for index, report, unfit in reports_of(batch):
         if isinstance(report, InvalidCall):
             exported.rejections.append(Rejection(index, report.field, report.reason))
@@ -30,5 +30,5 @@ def export_spans(key: ApiKey, request: ExportTraceServiceRequest) -> Exported:
             items.append(Item(index, report))
             exported.misfits += [Rejection(index, *misfit) for misfit in unfit]
     exported.unclear += batch.unclear()
-    record(key.organization, items, exported)
+    record(key, items, exported)
     return exported

@@ -3,7 +3,7 @@
 Parsing all of it would also take many times its size in memory, where somebody sends millions of empty messages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,9 +104,9 @@ def too_many_items(signal: Signal) -> TooMany:
     return TOO_MANY_SPANS if signal is TRACES else TOO_MANY_RECORDS
 
 
-def thinned(data: bytes, signal: Signal = TRACES) -> Any:
-    """What is wanted of a request; raises DecodeError and TooMany."""
-    request, walk = signal.request(), _Walk(signal)
+def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) -> Any:
+    """What is wanted of a request, and attributes of these names, too; raises DecodeError and TooMany."""
+    request, walk = signal.request(), _Walk(signal, also)
     for number, _, message in walk.fields(memoryview(data)):
         if number == ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER:
             found = walk.of_resource(message)
@@ -118,9 +118,9 @@ def thinned(data: bytes, signal: Signal = TRACES) -> Any:
 class _Walk:
     """Over the fields of nested messages, counting them."""
 
-    def __init__(self, signal: Signal) -> None:
+    def __init__(self, signal: Signal, also: Collection[str]) -> None:
         self._signal = signal
-        self._wanted = WANTED_KEYS[signal.name]
+        self._wanted = WANTED_KEYS[signal.name].union(name.encode() for name in also)
         self._left = MAX_VALUES
         self._items_left = MAX_SPANS
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
-from aggregates.ingest.dialects.rows import BILLED_AS, Fields, value_of
+from aggregates.ingest.dialects.rows import Fields, value_of
 from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
 
 SHORT, LONG = 200_000, 1_000_000  # tokens of input that a request has at most, by its context window
@@ -102,12 +102,12 @@ def _sum(
         "model": model,
         "project": project,
         "user_id": user,
-        BILLED_AS: _billed_as(row, tier, tokens["searches"]),
+        "service_tier": "+".join(str(one) for one in (tier, *_conditions(row)) if one),
     }
     requests = max(1, -(-whole // _window(row)))
     if requests > MAX_REQUESTS:
         raise InvalidCall("", f"expected a sum over at most {MAX_REQUESTS:,} requests")
-    return Sum(requests, totals, common, name)
+    return Sum(requests, totals, common, name, {"web_searches": tokens["searches"]} if tokens["searches"] else {})
 
 
 def _window(row: Mapping[str, Any]) -> int:
@@ -116,15 +116,9 @@ def _window(row: Mapping[str, Any]) -> int:
     return LONG if window.startswith((">", "200k-")) else SHORT
 
 
-def _billed_as(row: Mapping[str, Any], tier: Any, searches: int) -> str:
-    """The rate, where it is not the plain one."""
-    if str(tier or "standard").lower() != "standard":
-        return str(tier)
-    if str(value_of(row, "speed") or "standard").lower() != "standard":
-        return str(value_of(row, "speed"))
-    if str(value_of(row, "inference_geo") or "").lower() == "us":
-        return "us"
-    return "web_search" if searches else ""
+def _conditions(row: Mapping[str, Any]) -> list[Any]:
+    """What else makes another price: the speed, and where it was computed."""
+    return [value_of(row, name) for name in ("speed", "inference_geo")]
 
 
 def _time(row: Mapping[str, Any], name: str) -> datetime:

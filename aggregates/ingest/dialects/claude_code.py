@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from aggregates.ingest.billing import TOOLS, tier_of, told_units, units_of
 from aggregates.ingest.dialects import bedrock
-from aggregates.ingest.dialects.rows import BILLED_AS, Fields, count, mapping_of, value_of
+from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
 
 NO_MODEL = "<synthetic>"  # what the program itself said
 OF_BEDROCK = re.compile(r"(?:^|[./])anthropic\.claude")
@@ -41,9 +42,15 @@ class Sessions:
             "provider": bedrock.PROVIDER if OF_BEDROCK.search(str(model)) else "anthropic",
             "model": bedrock.model_of(model),
             "project": re.split(r"[/\\]", str(value_of(row, "cwd") or "").rstrip("/\\"))[-1],
-            BILLED_AS: _billed_as(usage),
+            "service_tier": tier_of(usage),
         }
-        yield {**call, **_tokens(usage), "cost": value_of(row, "costUSD")}  # in logs of 2025's first months
+        units = told_units(units_of({TOOLS: mapping_of(usage.get(TOOLS))}))
+        yield {
+            **call,
+            **_tokens(usage),
+            "units": units,
+            "cost": value_of(row, "costUSD"),
+        }  # in logs of 2025's first months
         for number, part in enumerate(_parts_apart(usage), 1):
             name = {"request_id": f"{one}:{value_of(part, 'type')}:{number}"} if one else {}
             yield {**call, **name, "model": bedrock.model_of(value_of(part, "model") or model), **_tokens(part)}
@@ -93,14 +100,3 @@ def _parts_apart(usage: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     parts = usage.get("iterations")
     named = [mapping_of(part) for part in parts] if isinstance(parts, list) else []
     return [part for part in named if value_of(part, "type") in APART]
-
-
-def _billed_as(usage: Mapping[str, Any]) -> str:
-    """The rate, where it is not the plain one."""
-    for name, plain in (("speed", ("standard",)), ("service_tier", ("standard", "auto"))):
-        given = str(value_of(usage, name) or "").lower()
-        if given and given not in plain:
-            return given
-    if str(value_of(usage, "inference_geo") or "").lower() == "us":
-        return "us"
-    return "web_search" if count(usage, "server_tool_use.web_search_requests") else ""

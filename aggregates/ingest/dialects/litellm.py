@@ -1,16 +1,18 @@
 """LiteLLM: payloads of its loggers (StandardLoggingPayload), and rows of its table LiteLLM_SpendLogs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
-from aggregates.ingest.dialects.rows import Fields, mapping_of, value_of
+from aggregates.domain.labels import Labels
+from aggregates.ingest.billing import tier_of, told_units, units_of
+from aggregates.ingest.dialects.rows import Fields, list_of, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
-from aggregates.ingest.fitting import Misfit, fitting_fields
+from aggregates.ingest.fitting import Misfit, fitting_fields, labels_of
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.operations import RETRIEVAL
 from aggregates.ingest.tokens import Counts, tokens_of
@@ -33,6 +35,7 @@ MANAGING = re.compile(
 PASSED_ON = re.compile(r"pass_through_endpoint|a?llm_passthrough_route")
 SCOPE = "litellm logger"
 LONGEST_NAME = 100  # characters
+FIELDS_OF_METADATA = ("operation", "subject_id", "project")  # these are no labels
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
@@ -86,8 +89,11 @@ def is_retrieval(row: Mapping[str, Any]) -> bool:
     return bool(RETRIEVAL.match(_kind(row)))
 
 
-def fields_of(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields | None:
-    """The fields of the call, None if it is none; raises InvalidCall. What is no single value is a misfit."""
+def fields_of(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[str] = ()) -> Fields | None:
+    """The fields of the call, None if it is none; raises InvalidCall. What is no single value is a misfit.
+
+    `labels` are keys of metadata that are kept as such, beside what the request itself names.
+    """
     metadata = mapping_of(row.get("metadata"))
     tokens = _tokens(row, metadata, misfits)
     cost = _optional(row, "cost", misfits, "response_cost", "spend")
@@ -119,6 +125,9 @@ def fields_of(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields | None:
         "status": "error" if failed else "ok",
         "latency_ms": _latency(row),
         **tokens,
+        "price_model": _price_model(row, provider, model),
+        "labels": _labels(row, metadata, labels, misfits) or None,
+        **_billing(row, metadata, tokens),
         "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
     }
 
@@ -178,14 +187,46 @@ def _latency(row: Mapping[str, Any]) -> int | None:
 
 def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
     """Of several names that tell a part the largest counts: those that it does not fill in say 0."""
-    document = mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
-    usage = usage_of(document)
+    usage = usage_of(_usage(metadata))
     sent, received = _count(row, "prompt_tokens", misfits), _count(row, "completion_tokens", misfits)
     if usage and usage.whole and not sent and not received:
         return tokens_of(usage.counts, usage.beside)
     parts = usage.counts if usage else Counts()
     # Older versions count apart what should be a part: then it is more than the whole.
     return tokens_of(parts._replace(input=sent, output=received, tools=0, total=0))
+
+
+def _price_model(row: Mapping[str, Any], provider: object, model: object) -> str:
+    """The model by which LiteLLM prices the call, where that is not the one that was called: behind an alias, or a
+    deployment's name."""
+    key = mapping_of(row.get("model_map_information")).get("model_map_key")
+    if not isinstance(key, str) or not key:
+        return ""
+    prefix = f"{provider}/"
+    return "" if key.removeprefix(prefix) == str(model).removeprefix(prefix) else key
+
+
+def _labels(
+    row: Mapping[str, Any], metadata: Mapping[str, Any], chosen: Collection[str], misfits: list[Misfit]
+) -> Labels:
+    """Keys of metadata that are chosen, then the tags of the request, then the metadata that came with it."""
+    named = [str(tag) for tag in list_of(row.get("request_tags")) if isinstance(tag, (str, int)) and tag != ""]
+    told = [mapping_of(metadata.get(name)) for name in ("spend_logs_metadata", "requester_metadata")]
+    own = [(name, value) for each in told for name, value in each.items() if name not in FIELDS_OF_METADATA]
+    pairs = [(name, metadata.get(name)) for name in chosen]
+    return labels_of([*pairs, *([("tags", ",".join(named))] if named else []), *own], misfits)
+
+
+def _billing(row: Mapping[str, Any], metadata: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
+    """The tier that the answer tells, else the one that was asked for; and what has a price of its own."""
+    document = _usage(metadata)
+    asked = mapping_of(row.get("model_parameters"))
+    tier = tier_of(document) or tier_of(asked)
+    return {"service_tier": tier, "units": told_units(units_of(document), tokens["cached_tokens"])}
+
+
+def _usage(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
 
 
 def _count(row: Mapping[str, Any], name: str, misfits: list[Misfit]) -> int:

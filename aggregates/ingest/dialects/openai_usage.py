@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
-from aggregates.ingest.dialects.rows import BILLED_AS, Fields, value_of
+from aggregates.ingest.billing import told_units
+from aggregates.ingest.dialects.rows import Fields, value_of
 from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
 
 # Where sums of the same time differ.
@@ -18,6 +19,14 @@ SHARED = {
     "input_tokens": "input_tokens",
     "cached_tokens": "input_cached_tokens",
     "output_tokens": "output_tokens",
+}
+UNITS = {
+    "input_audio_tokens": "input_audio_tokens",
+    "cached_audio_tokens": "input_cached_audio_tokens",
+    "output_audio_tokens": "output_audio_tokens",
+    "input_image_tokens": "input_image_tokens",
+    "cached_image_tokens": "input_cached_image_tokens",
+    "output_image_tokens": "output_image_tokens",
 }
 PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times"
 COSTS = (
@@ -59,19 +68,16 @@ def _sum(result: Mapping[str, Any]) -> Sum:
         "model": model,
         "user_id": value_of(result, "user_id"),
         "project": value_of(result, "project_id"),
-        BILLED_AS: _billed_as(result),
+        "service_tier": _tier(result),
     }
-    return Sum(requests, totals, common, name_of("openai-usage", start, result, GROUPS))
+    units = {unit: total_of(result, name) for unit, name in UNITS.items() if value_of(result, name) is not None}
+    name = name_of("openai-usage", start, result, GROUPS)
+    return Sum(requests, totals, common, name, told_units(units, totals["cached_tokens"]))
 
 
-def _billed_as(result: Mapping[str, Any]) -> str:
-    """The rate, where it is not the plain one."""
-    if str(value_of(result, "batch")).lower() in ("true", "1"):
-        return "batch"
-    tier = str(value_of(result, "service_tier") or "").lower()
-    if tier in ("batch", "flex", "priority", "scale"):
-        return tier
-    return "audio" if total_of(result, "input_audio_tokens") or total_of(result, "output_audio_tokens") else ""
+def _tier(result: Mapping[str, Any]) -> str:
+    is_batch = str(value_of(result, "batch")).lower() in ("true", "1")
+    return "batch" if is_batch else str(value_of(result, "service_tier") or "")
 
 
 def _operation(result: Mapping[str, Any]) -> str:

@@ -9,9 +9,6 @@ from typing import Any
 from aggregates.domain.calls import InvalidCall, check_count
 
 Fields = dict[str, object]
-# A field that no call has: the rate that a call was billed at, if it was not the plain one (batch, fast, audio, ...).
-# Such a call has no price, unless the row tells its cost, until calls themselves have tiers and units.
-BILLED_AS = "billed_as"
 # The fields of each call that a row tells of: of none if it is of another kind. Raises InvalidCall.
 Reader = Callable[[Mapping[str, Any]], Iterable[Fields]]
 
@@ -50,6 +47,16 @@ def mapping_of(value: object) -> Mapping[str, Any]:
         except (ValueError, ArithmeticError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[Any]:
+    """A list, also one that is written as text; an empty one for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError):
+            return []
+    return value if isinstance(value, list) else []
 
 
 def parts_beside(whole: int, parts: int, rest: int, total: int, *, usually: bool) -> bool:

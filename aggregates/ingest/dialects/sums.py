@@ -1,12 +1,13 @@
 """Sums over the requests of a stretch of time: such a sum becomes calls that share its tokens evenly."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.domain.units import BY_NAME, OTHER, UNITS
 from aggregates.ingest.dialects.rows import Fields, value_of
 
 MAX_REQUESTS = 10_000_000  # of one sum
@@ -15,12 +16,14 @@ MAX_TOTAL = 10**15  # tokens of a kind in one sum
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What requests of one group used together within a stretch of time; `name` is what tells it from all others."""
+    """What requests of one group used together within a stretch of time; `name` is what tells it from all others.
+    `units` is what has a price of its own."""
 
     requests: int
     totals: dict[str, int]
     common: Fields
     name: str
+    units: Mapping[str, int] = field(default_factory=dict)
 
 
 def calls_of(one: Sum) -> Iterator[Fields]:
@@ -34,7 +37,25 @@ def calls_of(one: Sum) -> Iterator[Fields]:
             of_cached = shares["cached_tokens"]
             shares["cache_write_tokens"] = _share(cached + written, one.requests, number) - of_cached
             shares["cache_write_1h_tokens"] = _share(cached + for_an_hour, one.requests, number) - of_cached
-        yield {**one.common, **shares, "request_id": f"{one.name}:{number + 1}"}
+        units = {"units": _units(one, number)} if one.units else {}
+        yield {**one.common, **shares, **units, "request_id": f"{one.name}:{number + 1}"}
+
+
+def _units(one: Sum, number: int) -> dict[str, int]:
+    """A call's share of the units. Tokens are shared in the order of parts of their whole that do not overlap, each
+    together with those before it, so that they stay within the whole of each call."""
+    units = {name: _share(total, one.requests, number) for name, total in one.units.items() if not BY_NAME[name].within}
+    if OTHER in units:
+        units[OTHER] = 1  # whatever it is, no call of the sum has a price
+    cached = one.totals.get("cached_tokens", 0)
+    before = {"cached_tokens": 0, "input_tokens": cached + one.totals.get("cache_write_tokens", 0), "output_tokens": 0}
+    for unit in sorted(UNITS, key=lambda unit: unit.within != "cached_tokens"):
+        if unit.within and (total := one.units.get(unit.name, 0)):
+            start = before[unit.within]
+            before[unit.within] = start + total - one.units.get(unit.cached, 0)
+            share = _share(before[unit.within], one.requests, number) - _share(start, one.requests, number)
+            units[unit.name] = share + units.get(unit.cached, 0)
+    return units
 
 
 def _share(total: int, requests: int, number: int) -> int:

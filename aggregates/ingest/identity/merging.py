@@ -1,9 +1,11 @@
 """The call that reports tell together: its best report's numbers, and what the others know besides."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from aggregates.domain.calls import Call
+from aggregates.domain.labels import MAX_LABELS, Labels
 from aggregates.ingest.identity.groups import Group, by_worth
 from aggregates.ingest.identity.report import Report
 from aggregates.ingest.identity.tree import Tree, Words
@@ -64,7 +66,21 @@ def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
         project=words.project,
         status="error" if not best.tells_usage and any(member.failed for member in members) else call.status,
         cost=next((other.cost for other in alike if other.cost is not None), None),
+        service_tier=next((other.service_tier for other in (call, *others) if other.service_tier), ""),
+        units=next((other.units for other in (call, *alike) if other.units), ()),
+        price_model=next((other.price_model for other in (call, *others) if other.price_model), ""),
+        labels=_joined_labels(call, others),
+        key=next((other.key for other in (call, *others) if other.key), ""),
     )
+
+
+def _joined_labels(call: Call, others: Iterable[Call]) -> Labels:
+    """The call's labels, and those of others that have other names, as far as there is room."""
+    found = dict(call.labels)
+    for name, text in (pair for other in others for pair in other.labels):
+        if len(found) < MAX_LABELS:
+            found.setdefault(name, text)
+    return tuple(sorted(found.items()))
 
 
 def _asked_first(members: list[Report]) -> list[Report]:

@@ -7,6 +7,8 @@ OpenTelemetry's GenAI conventions come first, then the older ones, then those of
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from aggregates.domain.units import BY_NAME
+
 
 class Attribute(NamedTuple):
     """A name that means a field, and which client sends it."""
@@ -70,7 +72,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows("request_id", ("gen_ai.response.id", CONVENTIONS), ("ai.response.id", AI_6)),
     *_rows(
-        "billed_as",
+        "service_tier",
         ("openai.response.service_tier", CONVENTIONS),
         ("gen_ai.openai.response.service_tier", "OpenTelemetry GenAI conventions before 1.37"),
         ("gen_ai.response.service_tier", OTHERS),
@@ -196,6 +198,38 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("llm.usage.total_tokens", OPENLLMETRY_OLD),
         ("ai.usage.totalTokens", AI_5),
     ),
+    *(
+        row
+        for side, path in (("input", "prompt"), ("output", "completion"))
+        for row in _rows(
+            f"{side}_audio_tokens",
+            (f"gen_ai.usage.{side}_audio_tokens", OTHERS),
+            (f"gen_ai.usage.{path}_tokens_details.audio_tokens", OTHERS),
+            (f"gen_ai.usage.{path}_tokens_details.audio", OPENLIT),
+            (f"gen_ai.usage.{side}_tokens_details.audio_tokens", OTHERS),
+            (f"gen_ai.usage.details.{side}_audio_tokens", PYDANTIC_AI),
+            (f"gen_ai.usage.{side}_token_details.audio", OTHERS),
+            (f"llm.token_count.{path}_details.audio", OPENINFERENCE),
+        )
+    ),
+    *_rows(
+        "cached_audio_tokens",
+        ("gen_ai.usage.cached_audio_tokens", OTHERS),
+        ("gen_ai.usage.details.cache_audio_read_tokens", PYDANTIC_AI),
+    ),
+    *_rows("input_image_tokens", ("gen_ai.usage.input_image_tokens", OTHERS)),
+    *_rows("output_image_tokens", ("gen_ai.usage.output_image_tokens", OTHERS)),
+    *_rows(
+        "web_searches",
+        ("gen_ai.usage.server_tool_use.web_search_requests", OTHERS),
+        ("gen_ai.usage.details.web_search_requests", PYDANTIC_AI),
+        ("anthropic.usage.server_tool_use.web_search_requests", "anthropic 2.14"),
+        ("gen_ai.usage.web_search_requests", OTHERS),
+        ("gen_ai.usage.web_searches", OTHERS),
+    ),
+    *_rows("code_executions", ("gen_ai.usage.server_tool_use.code_execution_requests", OTHERS)),
+    *_rows("speed", ("anthropic.usage.speed", OTHERS), ("gen_ai.usage.speed", OTHERS)),
+    *_rows("inference_geo", ("anthropic.usage.inference_geo", OTHERS), ("gen_ai.usage.inference_geo", OTHERS)),
     *_rows("tools", ("gen_ai.usage.details.tool_use_prompt_tokens", PYDANTIC_AI)),
     # Texts that hold an object of counts: they are read within limits, and none of them is kept.
     *_rows(
@@ -228,6 +262,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 NUMBERS = (
     *("input", "cached", "cache_write", "cache_write_5m", "cache_write_1h", "tools", "output", "reasoning", "total"),
 )
+UNITS = tuple(field for field in NAMES if field in BY_NAME)
 DOCUMENTS = frozenset(row.name for row in ATTRIBUTES if row.field in ("usage", "costs", "parameters", "words"))
 PARAMETERS_OF_MODEL = ("model", "model_name", "modelId", "model_id")  # in the parameters of a call
 LEVEL_OF_FAILURE = "ERROR"  # of langfuse.observation.level; its other levels are no failures

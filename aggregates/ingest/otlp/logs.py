@@ -1,6 +1,6 @@
 """Log records in which coding assistants tell their calls, an event a call; all other records are none."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
@@ -13,7 +13,7 @@ from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import Report, span_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, Assistant
-from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, project_of
+from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, chosen_labels, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
 SESSION = ("session.id", "conversation.id")
@@ -50,6 +50,7 @@ class Event:
     attributes: Attributes
     resource: Attributes
     assistant: Assistant
+    labels: Collection[str] = ()  # names of attributes that are kept as such
 
     def call(self, misfits: list[Misfit]) -> Call:
         """The call that it tells; what did not fit is added to `misfits`. Raises InvalidCall."""
@@ -58,7 +59,9 @@ class Event:
             "timestamp": self._time(),
             "project": project_of(self.resource),
         }
-        return fitting_call(fields, misfits, self._content_id(fields))
+        name = self._content_id(fields)
+        fields["labels"] = chosen_labels(self.labels, self.attributes, self.resource, misfits)
+        return fitting_call(fields, misfits, name)
 
     def report(self, call: Call) -> Report:
         """Make it a report of its call. It is within the span that it names."""
@@ -90,8 +93,9 @@ class Event:
         return f"{self.assistant.operation}:{digest}"
 
 
-def events_of(request: ExportLogsServiceRequest) -> Iterator[tuple[int, Event]]:
-    """The calls among the log records, each with the number of its record in the request."""
+def events_of(request: ExportLogsServiceRequest, labels: Collection[str] = ()) -> Iterator[tuple[int, Event]]:
+    """The calls among the log records, each with the number of its record in the request; `labels` are the names of
+    attributes that are kept as such."""
     index = -1
     for resource_logs in request.resource_logs:
         resource = attributes_of(resource_logs.resource.attributes)
@@ -100,7 +104,7 @@ def events_of(request: ExportLogsServiceRequest) -> Iterator[tuple[int, Event]]:
                 index += 1
                 attributes = attributes_of(record.attributes)
                 if assistant := _assistant(record, attributes, scope_logs.scope.name):
-                    yield index, Event(record, attributes, resource, assistant)
+                    yield index, Event(record, attributes, resource, assistant, labels)
 
 
 def unclear(request: ExportLogsServiceRequest) -> list[int]:

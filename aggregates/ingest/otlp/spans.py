@@ -1,6 +1,6 @@
 """Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,9 +8,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aggregates.domain.calls import EPOCH, Call, InvalidCall
+from aggregates.domain.labels import Labels
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.documents import parsed
-from aggregates.ingest.fitting import Misfit, fitting_call
+from aggregates.ingest.fitting import Misfit, fitting_call, labels_of, shortened
 from aggregates.ingest.identity import span_name
 from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
@@ -106,7 +107,9 @@ class Seen:
 class Batch:
     """The spans of a request."""
 
-    def __init__(self, request: ExportTraceServiceRequest) -> None:
+    def __init__(self, request: ExportTraceServiceRequest, labels: Collection[str] = ()) -> None:
+        """`labels` are the names of attributes that are kept as such."""
+        self._labels = labels
         self.spans = list(_seen(request))
         self._by_name: dict[str, Seen] = {}
         for seen in self.spans:
@@ -147,6 +150,7 @@ class Batch:
             "latency_ms": took if span.end_time_unix_nano and took >= 0 else None,
             "status": "error" if seen.has_failed() else "ok",
             "project": project_of(seen.resource),
+            "labels": chosen_labels(self._labels, seen.attributes, seen.resource, misfits),
         }
         fields["user_id"] = fields.get("user_id") or self._user_of(seen)
         return fitting_call(fields, misfits, seen.name)
@@ -172,7 +176,7 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
-        "billed_as": first(attributes, NAMES["billed_as"]),
+        "service_tier": _tier(attributes),
         **usage_fields(attributes, beside, misfits),
     }
 
@@ -191,6 +195,12 @@ def operation_told(attributes: Attributes) -> object:
     return told if words is None else first(parsed(words), ["operation"])
 
 
+def _tier(attributes: Attributes) -> str:
+    """The service tier, the speed and the region of inference that are told."""
+    told = [first(attributes, NAMES[field]) for field in ("service_tier", "speed", "inference_geo")]
+    return "+".join(shortened(str(one)) for one in told if one is not None)
+
+
 def _kind(seen: Seen) -> object:
     kind = first(seen.attributes, NAMES["kind"])
     client = LITELLM if seen.scope.startswith(LITELLM) else ""
@@ -201,6 +211,16 @@ def _model_asked_for(attributes: Attributes) -> object:
     """Calls that fail name their model in their parameters only."""
     text = first(attributes, NAMES["parameters"])
     return None if text is None else first(parsed(text), PARAMETERS_OF_MODEL)
+
+
+def chosen_labels(
+    names: Collection[str], attributes: Attributes, resource: Attributes, misfits: list[Misfit]
+) -> Labels | None:
+    """The attributes of a call, or of the program that made it, that are kept as its labels."""
+    if not names:
+        return None
+    told = ((name, attributes.get(name, resource.get(name))) for name in names)
+    return labels_of(told, misfits) or None
 
 
 def project_of(resource: Attributes) -> object:

@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import TypeVar
 
 from aggregates.domain.calls import check_cost, check_count
+from aggregates.domain.units import OTHER
+from aggregates.ingest.billing import told_units, units_of
 from aggregates.ingest.documents import Usage, cost_in, parsed, total_cost, usage_of
 from aggregates.ingest.fitting import Misfit
-from aggregates.ingest.otlp.attributes import FIELD_OF, NUMBERS
+from aggregates.ingest.otlp.attributes import FIELD_OF, NUMBERS, UNITS
 from aggregates.ingest.otlp.values import Attributes
 from aggregates.ingest.tokens import Beside, Counts, tokens_of
 
@@ -29,7 +31,28 @@ def usage_fields(
     usages = [usage for document in documents if (usage := usage_of(document))]
     costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
     costs += [cost for text in told.get("costs", ()) if (cost := total_cost(parsed(text))) is not None]
-    return {**_tokens(counts, usages, beside), "cost": _largest("cost", costs, check_cost, misfits)}
+    tokens = _tokens(counts, usages, beside)
+    units = _units(told, documents, misfits)
+    return {
+        **tokens,
+        "units": told_units(units, tokens["cached_tokens"]),
+        "cost": _largest("cost", costs, check_cost, misfits),
+    }
+
+
+def _units(
+    told: Mapping[str, list[object]], documents: Iterable[Mapping[str, object]], misfits: list[Misfit]
+) -> dict[str, int]:
+    """What has a price of its own, by unit; what is told of it and is no number is something else that was billed."""
+    found: dict[str, int] = {}
+    for name in UNITS:
+        count = _largest(name, told.get(name, ()), check_count, misfits)
+        if count is not None or name in told:
+            found[OTHER if count is None else name] = 1 if count is None else count
+    for document in documents:
+        for name, count in units_of(document).items():
+            found[name] = max(count, found.get(name, 0))
+    return found
 
 
 def _tokens(told: dict[str, int], usages: Iterable[Usage], beside: Beside) -> dict[str, int]:

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from aggregates.db.clock import now
+from aggregates.domain import labels, units
 from aggregates.domain.calls import EPOCH, FIELDS, Call, parse_call
 from aggregates.ingest.identity import Report
 from aggregates.ingest.recording import Place
@@ -65,7 +66,7 @@ def remember_reports(organization: Organization, reports: Sequence[Report]) -> N
     rows = [
         (
             *(report.span, report.scope, report.trace, report.parent, report.starts_at, report.ends_at),
-            Jsonb([None if value is None else str(value) for value in report.call]) if report.call else None,
+            Jsonb(_texts(report.call)) if report.call else None,
             *(report.response_id, report.user_id, report.operation, report.project, report.is_log),
         )
         for report in unique
@@ -159,8 +160,20 @@ def related_reports(
 def _report(
     span: str, scope: str, trace: str, parent: str, starts: datetime, ends: datetime, call: Any, *rest: Any
 ) -> Report:
-    parsed = parse_call(dict(zip(FIELDS, json.loads(call), strict=False))) if call else None
-    return Report(span, scope, starts, ends, trace, parent, parsed, *rest)
+    return Report(span, scope, starts, ends, trace, parent, _call(json.loads(call)) if call else None, *rest)
+
+
+def _texts(call: Call) -> list[str | None]:
+    """Write a call's fields, in their order, and its key."""
+    written = call._replace(units=units.as_json(call.units), labels=labels.as_json(call.labels))  # type: ignore[arg-type]
+    return [None if value is None else str(value) for value in written]
+
+
+def _call(texts: list[str | None]) -> Call:
+    """Read the call that `_texts` wrote; versions before knew fewer fields."""
+    call = parse_call(dict(zip(FIELDS, texts, strict=False)))
+    key = texts[len(FIELDS)] if len(texts) > len(FIELDS) else ""
+    return call._replace(key=key or "")
 
 
 def lock_reports(organization: Organization, spans: Collection[str]) -> Entries:

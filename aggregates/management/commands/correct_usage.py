@@ -11,6 +11,7 @@ from aggregates.domain import money
 from aggregates.domain.calls import InvalidCall
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import plural
+from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.ingest.correcting import (
     Change,
     Corrected,
@@ -23,23 +24,26 @@ from aggregates.ingest.correcting import (
 )
 from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
 from aggregates.models.log import CostSource, RowKind, Status
-from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES
+from aggregates.models.price import PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.rates import Prices
 from aggregates.query.reports import aligned
 
 
 def price(text: str) -> tuple[str, Decimal]:
-    """Parse KIND=USD, for argparse: US dollars per million tokens of a kind."""
+    """Parse KIND=USD, for argparse: US dollars per million tokens of a kind, or for a unit."""
     kind, _, amount = text.partition("=")
+    most = most_of(kind)
     expected = (
-        f"expected {'=USD, '.join(PRICES)}=USD with USD from 0 to {MAX_PRICE:,} and at most {PRICE_PLACES} decimals"
+        f"expected {'=USD, '.join(PRICES)}=USD, or a unit and USD, with USD from 0 to {most:,} "
+        f"and at most {PRICE_PLACES} decimals"
     )
     try:
         value = Decimal(amount)
     except InvalidOperation:
         raise ArgumentTypeError(f"{expected}, got “{text}”") from None
     places = value.as_tuple().exponent
-    if kind not in PRICES or not isinstance(places, int) or not 0 <= value <= MAX_PRICE or places < -PRICE_PLACES:
+    is_known = kind in PRICES or kind in UNITS
+    if not is_known or not isinstance(places, int) or not 0 <= value <= most or places < -PRICE_PLACES:
         raise ArgumentTypeError(f"{expected}, got “{text}”")
     return kind, value
 
@@ -76,7 +80,7 @@ class Command(BaseCommand):
             type=price,
             nargs="+",
             help=f"price them: US dollars per million tokens of a kind ({', '.join(PRICES)}), as set_price takes them: "
-            "input and output are needed, and a part that is not given is priced as its whole",
+            "input and output are needed, and a part that is not given is priced as its whole; and of units",
         )
         parser.add_argument("--apply", action="store_true", help="do it; without this it is only shown")
 
@@ -125,13 +129,14 @@ def criteria_of(filters: list[tuple[str, str]], request_id: list[str], **options
 def correction_of(delete: bool, unprice: bool, price: list[tuple[str, Decimal]] | None, **options: Any) -> Correction:
     if not price:
         return Delete() if delete else Unprice()
-    prices = dict(price)
-    if len(prices) < len(price):
-        raise CommandError("--price takes one price for each kind of token.")
+    prices = {kind: amount for kind, amount in price if kind in PRICES}
+    units = {kind: amount for kind, amount in price if kind not in PRICES}
+    if len(prices) + len(units) < len(price):
+        raise CommandError("--price takes one price for each kind of token or unit.")
     for needed in ("input", "output"):
         if needed not in prices:
             raise CommandError(f"--price: {needed}=USD is needed, too; {needed}=0 where it is free.")
-    return Prices(**prices)
+    return Prices(**prices, units=units)
 
 
 def as_table(corrected: Corrected) -> str:

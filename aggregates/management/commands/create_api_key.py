@@ -18,11 +18,21 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="who uses it, such as “checkout service”")
         parser.add_argument("--scope", choices=Kind.values, default=Kind.RECORD.value, help="default: record")
 
+        parser.add_argument(
+            "--label",
+            dest="labels",
+            metavar="NAME=TEXT",
+            action="append",
+            default=[],
+            help="a label of every call that comes with it, as team=search; may be given several times",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         organization = find_organization(options["organization"])
-        form = KeyForm({"name": options["name"], "kind": options["scope"]})
+        form = KeyForm({"name": options["name"], "kind": options["scope"], "labels": ",".join(options["labels"])})
         if not form.is_valid():
-            raise CommandError(f"name: {form.errors['name'][0]}")
-        key, made = keys.create(organization, form.cleaned_data["name"], None, form.chosen_kind)
+            raise CommandError(" ".join(f"{name}: {found[0]}" for name, found in form.errors.items()))
+        data = form.cleaned_data
+        key, made = keys.create(organization, data["name"], None, form.chosen_kind, data["labels"])
         self.stdout.write(made.text)
         self.stderr.write(f"This is the key “{key.name}” of {organization.name}. Keep it: it is not shown again.")

@@ -17,6 +17,7 @@ from aggregates.web.charts import palette
 from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import NOTHING, Answers, Drawn, describe, values
 from aggregates.web.charts.figures import Series, Shape, figure_of, text_of
+from aggregates.web.names import name_of
 
 TOP = 8
 SHAPES = {BARS: Shape.BARS, LINES: Shape.LINES, CUMULATIVE: Shape.STACK, SHARE: Shape.BARS}
@@ -57,7 +58,8 @@ def series_of(selection: Selection, answer: Answer, answers: Answers) -> list[Se
     if not selection.by:
         return [_series(selection, answer, None, selection.display.label, "series-1")] if answer.rows else []
     roles = palette.roles(answer.keys, answers.get(palette.query(selection)))
-    return [_series(selection, answer, key, formats.named(key), roles[key]) for key in answer.keys]
+    names = {key: name_of(selection.organization, selection.by, key) for key in answer.keys}
+    return [_series(selection, answer, key, names[key], roles[key]) for key in answer.keys]
 
 
 def _series(selection: Selection, answer: Answer, key: str | None, name: str, role: str) -> Series:

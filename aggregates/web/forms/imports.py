@@ -25,7 +25,7 @@ HINTS = {
     "request_id": "the call’s own id",
     "status": "ok or error",
     "kind": "call, or charge: a credit, a seat, a fee",
-    "billed_as": "batch, flex, priority",
+    "service_tier": "batch, flex, priority",
 }
 
 

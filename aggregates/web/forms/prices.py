@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from aggregates.domain import ranges
-from aggregates.domain.calls import MAX_TEXT_BYTES
+from aggregates.domain.calls import MAX_TEXT_BYTES, check_tier
+from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
-from aggregates.models.price import MAX_PRICE, PRICES
+from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.overrides import set_price
 from aggregates.query.forms.fields import DATE, check_size
 
@@ -20,6 +22,7 @@ class PriceForm(forms.Form):
     """What people say about a price of their organization's own."""
 
     pattern = forms.CharField(label="model", max_length=MAX_TEXT_BYTES, validators=[check_size])
+    tier = forms.CharField(label="tier", required=False, max_length=MAX_TEXT_BYTES)
     first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
     last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
 
@@ -34,6 +37,27 @@ class PriceForm(forms.Form):
                 max_digits=12,
                 decimal_places=6,
             )
+        self.fields["units"] = forms.CharField(label="others, as web_searches=0.01", required=False, max_length=2_000)
+
+    def clean_tier(self) -> str:
+        try:
+            return check_tier(self.cleaned_data["tier"])
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+    def clean_units(self) -> dict[str, Decimal]:
+        """Prices of units, as “web_searches=0.01 images=0.04”."""
+        prices: dict[str, Decimal] = {}
+        for pair in self.cleaned_data["units"].replace(",", " ").split():
+            name, _, amount = pair.partition("=")
+            if name not in UNITS or name in prices:
+                raise forms.ValidationError(f"Expected a price for each of some units ({', '.join(UNITS)}), each once.")
+            price = forms.DecimalField(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
+            try:
+                prices[name] = price.clean(amount)
+            except forms.ValidationError as error:
+                raise forms.ValidationError([f"{name}: {message}" for message in error.messages]) from None
+        return prices
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -46,9 +70,10 @@ class PriceForm(forms.Form):
         return cleaned
 
     def save_for(self, organization: Organization, created_by: User | None) -> PriceOverride:
-        """Set the price; one for the same model from the same day is replaced."""
+        """Set the price; one for the same model and tier from the same day is replaced."""
         data = self.cleaned_data
-        return set_price(organization, data["pattern"], data["first"], data["last"], data, created_by)
+        days = (data["first"], data["last"])
+        return set_price(organization, data["pattern"], *days, data, created_by, tier=data["tier"], units=data["units"])
 
     @property
     def problems(self) -> list[tuple[str, str]]:

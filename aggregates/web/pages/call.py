@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from aggregates.db.logged_calls import logged_call
 from aggregates.domain import formats, money
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
+from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
 from aggregates.models.log import RowKind
+from aggregates.pricing import Pricer
+from aggregates.web.names import name_of
 from aggregates.web.pages.calls import cost_of, local_words
 
 
@@ -29,8 +33,11 @@ class Section:
 def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
     """Describe a call or charge; times are on the zone's wall clock, and in UTC."""
     what = Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS)))
-    sections = (what, *(() if call.kind == RowKind.CHARGE else (_tokens(call),)))
-    return (*sections, _cost(call), _recording(call, zone))
+    sections = [what, *([] if call.kind == RowKind.CHARGE else [_tokens(call)])]
+    sections += [Section("What has a price of its own", _units(call))] if call.units else []
+    sections += [_cost(call)]
+    sections += [Section("Labels", _labels(call))] if call.labels else []
+    return (*sections, _recording(call, zone))
 
 
 def _tokens(call: UsageLog) -> Section:
@@ -54,8 +61,7 @@ def _cost(call: UsageLog) -> Section:
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly),
-            Detail("Where the cost is from", call.get_cost_source_display()),
-            *([Detail("Billed as", call.billed_as, "not at the plain rate")] if call.billed_as else []),
+            Detail("Where the cost is from", call.get_cost_source_display(), _why_not(call)),
         ),
     )
 
@@ -83,4 +89,23 @@ def _times(call: UsageLog, zone: str) -> tuple[Detail, ...]:
 
 def _dimension(dimension: Dimension, call: UsageLog) -> Detail:
     value = getattr(call, dimension.column)
-    return Detail(dimension.name.capitalize(), formats.named(value), "", dimension.name, value)
+    words = name_of(call.organization, dimension.name, value)
+    return Detail(dimension.name.capitalize(), words, "", dimension.name, value)
+
+
+def _units(call: UsageLog) -> tuple[Detail, ...]:
+    return tuple(
+        Detail(BY_NAME[name].words.capitalize() if name in BY_NAME else name, f"{quantity:,}")
+        for name, quantity in (call.units or {}).items()
+    )
+
+
+def _labels(call: UsageLog) -> tuple[Detail, ...]:
+    return tuple(Detail(name, text) for name, text in sorted((call.labels or {}).items()))
+
+
+def _why_not(call: UsageLog) -> str:
+    """Say why the call has no price, as prices are now."""
+    if call.cost is not None:
+        return ""
+    return Pricer(call.organization).why_not(logged_call(call))

@@ -11,10 +11,10 @@ from typing import Any
 from django.db import connection
 from psycopg.sql import SQL
 
+from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
-from aggregates.db.sql import columns, table, text
+from aggregates.db.sql import table, text
 from aggregates.domain import formats
-from aggregates.domain.calls import FIELDS, Call
 from aggregates.domain.money import EXACT
 from aggregates.domain.ranges import Range
 from aggregates.models import Organization, UsageLog
@@ -28,7 +28,7 @@ _REPORTED = SQL(
     "FROM {} WHERE organization_id = %s AND timestamp >= %s AND timestamp < %s AND cost_source = %s AND kind = 'call'"
 ).format(table(UsageLog))
 COUNT = text(SQL("SELECT count(*) FROM (SELECT {} LIMIT %s) AS reported").format(_REPORTED))
-CALLS = text(SQL("SELECT {} {}").format(columns(FIELDS), _REPORTED))
+CALLS = text(SQL("SELECT {} {}").format(fields_in_sql(), _REPORTED))
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def _lines(organization: Organization, values: list[Any]) -> list[Line]:
         cursor.execute(CALLS, values)
         while rows := cursor.fetchmany(BATCH):
             for row in rows:
-                call = Call(*row)
+                call = call_of(row)
                 line = lines.setdefault(call.model, Line(call.model))
                 line.add(call.cost or Decimal(0), pricer.price(call).cost)
     return list(lines.values())

@@ -19,6 +19,7 @@ from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.paging import read_keys
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
+from aggregates.web.names import name_of
 from aggregates.web.pages import dashboard as reading
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
@@ -54,7 +55,11 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
         found = read_keys(query, MAX_VALUES, typed, seconds=reading.PATIENCE)
     except (QueryError, TimedOut):
         found = ()
-    return render(request, "aggregates/_values.html", {"values": found})
+    return render(
+        request,
+        "aggregates/_values.html",
+        {"values": [(value, name_of(organization, place, value)) for value in found]},
+    )
 
 
 def latest_range(organization: Organization) -> Selection | None:

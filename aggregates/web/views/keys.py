@@ -22,7 +22,9 @@ def key_list(request: PageRequest, slug: str) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _show(request, organization, form)
-    made = keys.create(organization, form.cleaned_data["name"], request.user, form.chosen_kind)
+    made = keys.create(
+        organization, form.cleaned_data["name"], request.user, form.chosen_kind, form.cleaned_data["labels"]
+    )
     return _show(request, organization, KeyForm(), *made)
 
 

@@ -1,12 +1,13 @@
 """Which spans are calls, and what their attributes say, in the words of each convention."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from aggregates.models import UsageLog
-from tests.api.otlp.conftest import CHAT, NOON, Exporter, span, span_id
+from tests.api.otlp.conftest import CHAT, NOON, Exporter, as_json, request_of, span, span_id
 
 USAGE = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2}
 OPENINFERENCE = {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 10}
@@ -337,14 +338,86 @@ def test_of_many_rejections_a_few_reasons_are_told(export: Exporter, acme: Any) 
 
 
 @pytest.mark.parametrize(
-    ("name", "tier", "rate"),
+    ("name", "sent", "tier"),
     [
         ("openai.response.service_tier", "flex", "flex"),
         ("gen_ai.openai.response.service_tier", "priority", "priority"),
         ("openai.response.service_tier", "default", ""),
+        ("gen_ai.usage.speed", "fast", "fast"),
+        ("gen_ai.usage.inference_geo", "us", "us"),
+        ("gen_ai.usage.inference_geo", "x" * 300, "x" * 239 + "~"),
     ],
 )
-def test_a_service_tier_keeps_the_plain_price_away(export: Exporter, name: str, tier: str, rate: str) -> None:
-    export(span("s", {**CHAT, "gen_ai.usage.input_tokens": 100, name: tier}))
+def test_a_service_tier_keeps_the_plain_price_away(export: Exporter, name: str, sent: str, tier: str) -> None:
+    export(span("s", {**CHAT, "gen_ai.usage.input_tokens": 100, name: sent}))
     call = UsageLog.objects.get()
-    assert (call.billed_as, call.cost is None) == (rate, bool(rate))
+    assert call.service_tier[:240] == tier
+    assert (call.cost is None) == bool(tier)
+
+
+UNITS = [
+    ({"gen_ai.usage.details.web_search_requests": 2}, {"web_searches": 2}),
+    ({"gen_ai.usage.server_tool_use.web_search_requests": "3"}, {"web_searches": 3}),
+    ({"gen_ai.usage.raw": json.dumps({"server_tool_use": {"web_search_requests": 4}})}, {"web_searches": 4}),
+    ({"gen_ai.usage.raw": json.dumps({"server_tool_use": {"teleports": 4}})}, {"other": 4}),
+    ({"llm.token_count.prompt_details.audio": 5}, {"input_audio_tokens": 5}),
+    ({"gen_ai.usage.details.output_audio_tokens": 6}, {"output_audio_tokens": 6}),
+    (
+        {"gen_ai.usage.raw": json.dumps({"prompt_tokens_details": {"audio_tokens": 7}, "completion_tokens": 9})},
+        {"input_audio_tokens": 7},
+    ),
+    (
+        {
+            "gen_ai.usage.raw": json.dumps(
+                {"prompt_tokens_details": {"audio_tokens": 7, "cached_tokens": 5}, "prompt_tokens": 100}
+            )
+        },
+        {"input_audio_tokens": 7, "other": 1},  # how much of it was cached is not told
+    ),
+    (
+        {"gen_ai.usage.raw": json.dumps({"promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 8}]})},
+        {"input_audio_tokens": 8},
+    ),
+    ({"gen_ai.usage.web_searches": "many"}, {"other": 1}),
+    ({"gen_ai.usage.details.input_audio_tokens": 101}, {"other": 1}),  # more than all there are
+    ({"gen_ai.usage.details.web_search_requests": 0}, None),
+]
+
+
+@pytest.mark.parametrize(("attributes", "units"), UNITS, ids=[str(units) for _, units in UNITS])
+def test_what_is_billed_besides_tokens_is_kept(export: Exporter, attributes: dict[str, Any], units: Any) -> None:
+    export(span("s", {**CHAT, "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 10, **attributes}))
+    assert UsageLog.objects.get().units == units
+
+
+def test_tier_units_labels_and_key_come_in_json_too(export: Exporter, acme: Any) -> None:
+    acme.label_attributes = ["app.tenant"]
+    acme.save()
+    attributes = {
+        **CHAT,
+        "gen_ai.request.model": "claude-opus-4-8",
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.speed": "fast",
+        "gen_ai.usage.details.web_search_requests": 2,
+        "app.tenant": "t-1",
+        "app.other": "x",
+    }
+    made = request_of(span("s", attributes))
+    assert export.raw(json.dumps(as_json(made)).encode(), "application/json").status_code == 200
+    call = UsageLog.objects.get()
+    assert (call.service_tier, call.units, call.labels) == ("fast", {"web_searches": 2}, {"app.tenant": "t-1"})
+    assert call.key == acme.api_keys.get().prefix
+    assert call.cost == Decimal("0.03")  # 10 dollars a million of input, and 10 a thousand searches
+    export(span("s", attributes))  # the same span, in protobuf
+    assert UsageLog.objects.count() == 1
+
+
+def test_what_an_organization_chooses_of_attributes_are_labels(export: Exporter, acme: Any, other: Any) -> None:
+    other.label_attributes = ["app.secret"]
+    other.save()
+    acme.label_attributes = ["deployment.environment.name", "app.tenant", "app.number", "service.name"]
+    acme.save()
+    attributes = {**CHAT, "app.tenant": "é" * 200, "app.secret": "x", "app.number": 7, "gen_ai.usage.input_tokens": 1}
+    answer = export(span("s", attributes), resource={"service.name": "shop"})
+    assert UsageLog.objects.get().labels == {"app.tenant": "é" * 128, "app.number": "7", "service.name": "shop"}
+    assert "labels: cut: expected at most" in answer.partial_success.error_message

@@ -165,10 +165,13 @@ def test_a_sum_of_anthropic_keeps_to_the_prices_of_its_context_window(acme: Orga
     assert set(log("project", "provider")) == {("Shop", "anthropic")}
 
 
-def test_what_anthropic_bills_at_another_rate_has_no_price(acme: Organization, write: Write) -> None:
+def test_what_anthropic_bills_at_another_rate_has_that_price_or_none(acme: Organization, write: Write) -> None:
     auto(write, CONSOLE)
     rows = UsageLog.objects.filter(input_tokens__lte=2000).order_by("input_tokens")
-    assert list(rows.values_list("input_tokens", "cost")) == [(1000, None), (2000, None)]
+    assert list(rows.values_list("input_tokens", "service_tier", "units", "cost")) == [
+        (1000, "batch", None, None),  # the table knows no price of batches of that time
+        (2000, "", {"web_searches": 3}, Decimal("0.0363")),  # 6 and 0.3 thousandths for tokens, 10 for each search
+    ]
 
 
 def test_a_page_of_anthropics_api_may_have_sums_larger_than_a_call(acme: Organization, write: Write) -> None:

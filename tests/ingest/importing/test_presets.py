@@ -144,7 +144,7 @@ def test_what_shortening_the_context_took_is_a_call_of_its_own(acme: Organizatio
         {"speed": "fast"},
         {"service_tier": "batch"},
         {"inference_geo": "us"},
-        {"server_tool_use": {"web_search_requests": 1}},
+        {"server_tool_use": {"image_editing_requests": 1}},
     ],
 )
 def test_a_reply_at_another_rate_than_the_plain_one_has_no_price(
@@ -154,6 +154,58 @@ def test_a_reply_at_another_rate_than_the_plain_one_has_no_price(
     rows = lines(piece("msg_1", "req_1", 9, **usage), piece("msg_2", "req_2", 9, **plain))
     import_usage(write(rows), "--preset", "claude-code")
     assert sorted(log("request_id", "cost_source")) == [("msg_1:req_1", "none"), ("msg_2:req_2", "table")]
+
+
+def test_a_reply_costs_its_searches_and_its_speed(acme: Organization, write: Write) -> None:
+    searches = {"server_tool_use": {"web_search_requests": 5, "web_fetch_requests": 2}, "inference_geo": "global"}
+    fast = {**searches, "speed": "fast", "service_tier": "standard", "iterations": [{"type": "compaction"}]}
+    rows = [piece("msg_1", "req_1", 9, **searches), piece("msg_2", "req_2", 9, **fast)]
+    for row in rows:
+        row["message"]["model"] = "claude-opus-4-8"
+    import_usage(write(lines(*rows)), "--preset", "claude-code")
+    found = {name: each for name, *each in log("request_id", "service_tier", "units", "cost")}
+    assert found["msg_1:req_1"][:2] == ["", {"web_searches": 5}]
+    assert found["msg_2:req_2"][:2] == ["fast", {"web_searches": 5}]
+    assert found["msg_2:req_2:compaction:1"][:2] == ["fast", None]
+    plain, twice = (found[name][2] - Decimal("0.05") for name in ("msg_1:req_1", "msg_2:req_2"))
+    assert twice == 2 * plain > 0
+
+
+AUDIO = {
+    "object": "organization.usage.completions.result",
+    "start_time": 1770595200,
+    "end_time": 1770681600,
+    "num_model_requests": 3,
+    "model": "gpt-realtime",
+    "service_tier": "default",
+    "input_tokens": 100_001,
+    "input_cached_tokens": 10_000,
+    "output_tokens": 50_000,
+    "input_audio_tokens": 60_000,
+    "output_audio_tokens": 45_001,
+}
+
+
+def test_a_sum_with_sound_is_shared_within_each_call(acme: Organization, write: Write) -> None:
+    told = {**AUDIO, "input_cached_audio_tokens": 7_001, "input_image_tokens": 2, "input_cached_image_tokens": 1}
+    import_usage(write(lines(told)), "--preset", "openai-usage-export")
+    calls = list(UsageLog.objects.order_by("request_id"))
+    assert len(calls) == 3
+    totals = {
+        name: sum((call.units or {}).get(name, 0) for call in calls)
+        for name in ("input_audio_tokens", "cached_audio_tokens", "output_audio_tokens", "input_image_tokens")
+    }
+    assert list(totals.values()) == [60_000, 7_001, 45_001, 2]
+    # Dollars a million: 4, 0.4 cached, 16; sound 32, 0.4 cached, 64; images 5, 0.5 cached.
+    tokens = 37_001 * 4 + 2_998 * Decimal("0.4") + 4_999 * 16
+    sound = 52_999 * 32 + 7_001 * Decimal("0.4") + 45_001 * 64
+    assert sum(call.cost or 0 for call in calls) == (tokens + sound + 5 + Decimal("0.5")) / 10**6
+
+
+def test_sound_that_may_have_been_cached_has_no_price(acme: Organization, write: Write) -> None:
+    import_usage(write(lines(AUDIO)), "--preset", "openai-usage-export")
+    assert set(log("cost")) == {(None,)}
+    assert {call.units["other"] for call in UsageLog.objects.all()} == {1}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from aggregates.accounts import keys
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog, User
@@ -235,11 +236,33 @@ def test_a_fragment_keeps_the_address(as_bob: Client, usage: Organization) -> No
     assert as_bob.get(URL + query, headers={"HX-Request": "true"})["HX-Push-Url"] == URL + query
 
 
+def test_a_call_shows_its_tier_units_labels_and_the_name_of_its_key(
+    as_bob: Client, acme: Organization, other: Organization, call: MakeCall
+) -> None:
+    key, secret = keys.create(acme, "checkout service", None)
+    strange, _ = keys.create(other, "a stranger's key", None)
+    details = {"service_tier": "batch", "units": {"images": 2}, "labels": {"team": "<b>search</b>"}}
+    sent = call("2025-07-01T12:00Z", **details, input_tokens=9, request_id="r1")
+    record(acme, [sent._replace(key=key.prefix), sent._replace(key=strange.prefix, request_id="r2")])
+    pages = [as_bob.get(f"{URL}{one.pk}/").content.decode() for one in UsageLog.objects.order_by("request_id")]
+    for expected in ("batch", "Images that were made", "&lt;b&gt;search&lt;/b&gt;", "checkout service"):
+        assert expected in pages[0]
+    assert "no price for tier batch of model gpt-5" in pages[0]
+    assert secret.text not in pages[0]
+    assert strange.prefix in pages[1]
+    assert "stranger" not in pages[1]
+    dashboard = text(as_bob, f"/o/acme/{JULY}&by=key&key={key.prefix}&key={strange.prefix}")
+    assert "checkout service" in dashboard
+    assert "stranger" not in dashboard
+
+
 @pytest.mark.parametrize("query", [JULY, JULY + "&status=error&not_user=alice", "?range=90d"])
 def test_an_export_can_be_imported_elsewhere(
     as_bob: Client, usage: Organization, other: Organization, call: MakeCall, tmp_path: Path, query: str
 ) -> None:
     record(usage, [call("2025-07-04T12:00:00.000001Z", operation='=1+"1",\n', user_id="@ä", cost="0.000000000001")])
+    details = {"units": {"web_searches": 2}, "labels": {"a,b": '"é"'}, "service_tier": "flex", "price_model": "gpt-5"}
+    record(usage, [call("2025-07-04T12:00:00.000002Z", **details, cost="2")])
     response = as_bob.get(f"/o/acme/calls.csv{query}")
     assert response["Content-Disposition"].startswith('attachment; filename="acme-calls-')
     content = b"".join(response.streaming_content)  # type: ignore[arg-type]

@@ -1,0 +1,121 @@
+"""At which tier a call was billed, and for what besides plain tokens, out of usage as providers and clients tell it."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from aggregates.domain.calls import MAX_COUNT
+from aggregates.domain.units import BY_NAME, OTHER
+
+MAX_DEPTH = 5  # of objects in objects that are looked through
+MAX_ITEMS = 50  # of a list
+UPPER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+SIDES = {"prompt": "input", "input": "input", "completion": "output", "candidates": "output", "output": "output"}
+MEDIA = ("audio", "image", "video")
+# Names of parts of tokens, as words with underscores: each of them of the side that the name itself or the object
+# around it says.
+OF_MEDIA = re.compile(
+    r"(?:(?P<side>input|prompt|output|completion|cached|cache|cache_read)_)?(?P<kind>audio|image|video)"
+    r"(?:_tokens|_token_count)?"
+)
+SEARCHES = {
+    **dict.fromkeys(
+        ("web_search_requests", "web_search_queries", "num_search_queries", "web_searches"), "web_searches"
+    ),
+    **dict.fromkeys(("file_search_requests", "file_search_calls"), "file_searches"),
+    **dict.fromkeys(("code_execution_requests", "code_interpreter_requests"), "code_executions"),
+    **dict.fromkeys(("pages_processed", "pages_processed_annotation"), "pages"),
+    "search_units": "rerank_searches",
+}
+TOOLS = "server_tool_use"  # what Anthropic bills beside the tokens, by tool
+FREE = ("web_fetch_requests", "tool_search_requests")
+TIERS = ("service_tier", "speed", "inference_geo", "traffic_type")
+
+
+def units_of(document: Mapping[str, Any]) -> dict[str, int]:
+    """Find units by name, those that are told to be none included; of several that tell the same, the largest."""
+    found: dict[str, int] = {}
+    for name, count in _units_in(document, "", 0):
+        found[name] = max(count, found.get(name, 0))
+    return found
+
+
+def _units_in(document: Mapping[str, Any], side: str, depth: int) -> Iterator[tuple[str, int]]:
+    for key, value in document.items():
+        name = UPPER.sub("_", str(key)).lower()
+        inner = _side(name, side)
+        if isinstance(value, Mapping):
+            if name == TOOLS:
+                yield from _of_tools(value)
+            elif depth < MAX_DEPTH:
+                yield from _units_in(value, inner, depth + 1)
+        elif isinstance(value, list):
+            yield from _of_modalities(value, inner)
+        elif (count := _count(value)) is not None and (unit := _unit(name, side)):
+            yield unit, count
+
+
+def _side(name: str, around: str) -> str:
+    """Which side an object's counts are of, by its name or by the objects around it."""
+    if name.startswith("cache"):
+        return "cached"
+    return next((side for word, side in SIDES.items() if name.startswith(word)), around)
+
+
+def _unit(name: str, side: str) -> str:
+    if name in SEARCHES:
+        return SEARCHES[name]
+    if not (told := OF_MEDIA.fullmatch(name)):
+        return ""
+    of = "cached" if (told["side"] or "").startswith("cache") else SIDES.get(told["side"] or "", side)
+    return f"{of}_{told['kind']}_tokens" if of else ""
+
+
+def _of_tools(tools: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for key, value in tools.items():
+        name = UPPER.sub("_", str(key)).lower()
+        if name not in FREE and (count := _count(value)):
+            yield SEARCHES.get(name, OTHER), count
+
+
+def _of_modalities(counts: list[Any], side: str) -> Iterator[tuple[str, int]]:
+    """Gemini's lists of counts by modality."""
+    for each in counts[:MAX_ITEMS]:
+        if isinstance(each, Mapping) and side:
+            kind = str(each.get("modality")).lower()
+            count = _count(each.get("tokenCount", each.get("token_count")))
+            if kind in MEDIA and count is not None:
+                yield f"{side}_{kind}_tokens", count
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, float, str)):
+        return None
+    if isinstance(value, str) and not value.isascii():
+        return None
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return int(number) if number.is_finite() and 0 <= number <= MAX_COUNT and number == int(number) else None
+
+
+def told_units(found: Mapping[str, int], cached_tokens: object = 0) -> dict[str, int]:
+    """Give the units of a call with so many cached tokens, ready to be checked.
+
+    Where some input was cached and some was audio, and how much was both is not told, there is no price for it.
+    """
+    units = {name: count for name, count in found.items() if name in BY_NAME and count}
+    doubtful = any(
+        unit.cached and units.get(unit.name) and unit.cached not in found
+        for unit in BY_NAME.values()
+        if not unit.is_as_whole
+    )
+    return {**units, OTHER: units.get(OTHER, 0) + 1} if doubtful and cached_tokens else units
+
+
+def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> str:
+    """Join what tells the tier; a call checks what of it is plain."""
+    told = (document.get(name) for name in names)
+    return "+".join(str(one) for one in told if isinstance(one, str) and one)
