@@ -23,7 +23,11 @@ SUMS = """
     coalesce(sum(cost) FILTER (WHERE kind = 'charge'), 0)
 """
 MEASURES = 12  # in SUMS
-COLUMNS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"}  # the other dimensions are named as their columns
+COLUMNS = {
+    "user": "user_id",
+    "subject": "subject_id",
+    "tier": "service_tier",
+}  # the other dimensions are named as their columns
 BUCKETS = {
     "total": "%(start)s::timestamptz",
     "day": "greatest(date_trunc('day', timestamp, %(zone)s), %(start)s)",
