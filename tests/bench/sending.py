@@ -102,7 +102,7 @@ def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
     )
     rows: list[dict[str, Any]] = []
     for number, call in enumerate(drawn):
-        row = dict(zip(FIELDS, call, strict=True))
+        row = {name: value for name in FIELDS if (value := getattr(call, name)) != ()}
         row |= {"request_id": f"sent-{number}", "timestamp": now - number * timedelta(hours=1) / calls}
         rows.append(row)
     cost = sum((Decimal(row["cost"]) for row in rows if row["cost"] is not None), Decimal(0))

@@ -29,6 +29,8 @@ VALUES = {
     "user_id": ("alice", "bob", "charlie", ""),
     "subject_id": ("s1", "s2", "s3", "s4", "s5"),
     "project": ("web", ""),
+    "service_tier": ("batch", ""),
+    "key": ("uk_one", "uk_two", ""),
 }
 MICROSECOND = timedelta(microseconds=1)
 
