@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
+
+from aggregates.domain.pairs import pairs_of
 
 MAX_LABELS = 16
 MAX_NAME, MAX_VALUE = 64, 256  # bytes, as UTF-8
 MAX_ATTRIBUTE = 64  # bytes of the name of an attribute that is kept as a label
 MAX_TEXT = 40_000  # characters of labels as JSON text
+EXPECTED = 'an object of texts by name, as {"team": "search"}'
 # Attributes that hold what was asked and answered: nothing of that is ever stored.
 CONTENTS = re.compile(
     r"(^|[._])(prompts?|completions?|messages?|contents?|instructions|texts?|input\.value|output\.value"
@@ -20,7 +23,10 @@ Labels = tuple[tuple[str, str], ...]  # by name
 
 def check_labels(value: object) -> Labels:
     """The labels of an object of texts by name, which may be written as JSON text; those of "" are left out."""
-    pairs = {_text(name, MAX_NAME, "name"): _text(text, MAX_VALUE, f"“{name}”") for name, text in _pairs(value)}
+    pairs = {
+        _text(name, MAX_NAME, "name"): _text(text, MAX_VALUE, f"“{name}”")
+        for name, text in pairs_of(value, MAX_TEXT, EXPECTED)
+    }
     found = tuple(sorted((name, text) for name, text in pairs.items() if text))
     if len(found) > MAX_LABELS:
         raise ValueError(f"expected at most {MAX_LABELS} labels, got {len(found):,}")
@@ -47,19 +53,6 @@ def fitting_labels(pairs: Iterable[tuple[object, object]]) -> tuple[Labels, list
             problems.append(f"cut: expected at most {MAX_NAME} bytes of a label's name and {MAX_VALUE} of its text")
         found.setdefault(*fits)
     return tuple(sorted(found.items())), list(dict.fromkeys(problems))
-
-
-def _pairs(value: object) -> Iterable[tuple[object, object]]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value, parse_float=Decimal) if len(value) <= MAX_TEXT else None
-        except (ValueError, ArithmeticError, RecursionError):
-            value = None
-    if isinstance(value, Mapping):
-        return value.items()
-    if isinstance(value, tuple):
-        return value
-    raise ValueError('expected an object of texts by name, as {"team": "search"}')
 
 
 def _text(value: object, most: int, what: str) -> str:

@@ -1,11 +1,13 @@
 """What calls are billed by besides plain tokens: a declared list of units, and how much of each a call used."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from aggregates.domain.pairs import pairs_of
+
 MAX_TEXT = 4_000  # characters of units as JSON text
+EXPECTED = 'an object of quantities by unit, as {"web_searches": 2}'
 MAX_TOKENS = 1_000_000_000  # also of characters
 MAX_QUANTITY = 1_000_000  # of anything else
 PLACES = 6  # decimals of times: with six of a price, a cost is exact to its twelfth
@@ -73,21 +75,8 @@ BY_NAME: Mapping[str, Unit] = {unit.name: unit for unit in UNITS}
 
 def check_units(value: object) -> Units:
     """The units of an object of quantities by name, which may be written as JSON text; those of 0 are left out."""
-    quantities = {name: _quantity(name, number) for name, number in _pairs(value)}
+    quantities = {name: _quantity(name, number) for name, number in pairs_of(value, MAX_TEXT, EXPECTED)}
     return tuple((name, quantities[name]) for name in BY_NAME if quantities.get(name))
-
-
-def _pairs(value: object) -> Iterable[tuple[object, object]]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value, parse_float=Decimal) if len(value) <= MAX_TEXT else None
-        except (ValueError, ArithmeticError, RecursionError):
-            value = None
-    if isinstance(value, Mapping):
-        return value.items()
-    if isinstance(value, tuple):
-        return value
-    raise ValueError('expected an object of quantities by unit, as {"web_searches": 2}')
 
 
 def _quantity(name: object, value: object) -> Decimal:
