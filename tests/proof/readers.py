@@ -96,7 +96,7 @@ def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
         by_date, by_organization = plain.platform(query.first, query.last)
     tally.compare(
         "all organizations by day",
-        got={(day,): values(sums) for day, sums in answer.by_date.items() if sums.calls},
+        got={(day,): values(sums) for day, sums in answer.by_date.items() if sums.rows},
         expected=by_date,
         about=query,
     )
