@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connection
 from psycopg import sql
 
+from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.domain.calls import Call
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import RECORDED, Report
@@ -19,7 +20,10 @@ SPAN_NAME = re.compile(SPAN)
 ABOUT = timedelta(days=1)  # reports of one call begin at most this far apart
 LOG = sql.Identifier(UsageLog._meta.db_table)
 # Of a call in the log, what tells whether reports are of it, and what they may not know.
-SEEN = ("model", "operation", "user_id", "project", "status", "input_tokens", "output_tokens")
+SEEN = (
+    *("timestamp", "model", "operation", "user_id", "subject_id", "project", "status", "input_tokens", "output_tokens"),
+    *("service_tier", "units", "labels", "price_model", "key"),
+)
 GENERIC = frozenset({"", "chat", "completion", "text_completion", "generate_content", "embeddings", "embedding"})
 
 
@@ -55,7 +59,7 @@ def calls_in_log(
         SELECT request_id, timestamp, provisional, parent_span, coalesce(latency_ms, 0), {fields}
         FROM {log} WHERE organization_id = %(organization)s AND timestamp BETWEEN %(first)s AND %(last)s
             AND kind = 'call' AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
-    """).format(fields=sql.SQL(", ").join(map(sql.Identifier, SEEN)), log=LOG)
+    """).format(fields=fields_in_sql(names=SEEN), log=LOG)
     with connection.cursor() as cursor:
         cursor.execute(
             statement.as_string(),
@@ -68,7 +72,7 @@ def calls_in_log(
             },
         )
         rows = cursor.fetchall()
-    logged = {Place(*row[:2]): Call(row[1], **dict(zip(SEEN, row[5:], strict=True))) for row in rows}
+    logged = {Place(*row[:2]): call_of(row[5:], SEEN) for row in rows}
     others = [(Place(*row[:2]), row[2:5]) for row in rows if Place(*row[:2]) not in known]
     return logged, [_recorded(place, logged[place], spans, *more) for place, more in others]
 
