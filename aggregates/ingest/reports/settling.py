@@ -71,7 +71,7 @@ def _settle(organization: Organization, reports: Sequence[Report], *, is_last: b
         new=sum(change.is_new for change in told),
         already_there=sum(not change.is_new for change in told),
         doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
-        duplicates=_duplicates(told, {report.span for report in reports if report.call}),
+        duplicates=_duplicates(told, {one.span for one in reports if one.call and not one.is_retrieval}),
     )
 
 

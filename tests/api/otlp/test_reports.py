@@ -254,6 +254,28 @@ def test_a_call_keeps_the_user_whom_a_forgotten_span_around_it_told(export: Expo
     assert UsageLog.objects.get().user_id == "u-17"
 
 
+def test_what_replaces_a_call_of_long_ago_keeps_what_it_does_not_know(export: Exporter, acme: Organization) -> None:
+    acme.label_attributes = ["app.tenant"]
+    acme.save()
+    told = {
+        **RESPONSE,
+        "app.tenant": "t-1",
+        "openai.response.service_tier": "flex",
+        "gen_ai.usage.details.input_audio_tokens": 30,
+    }
+    around = span("around", usage(1591, **told), parent="ticket")
+    export(around)
+    before = UsageLog.objects.get()
+    assert before.units == {"input_audio_tokens": 30}
+    UsageLog.objects.update(subject_id="s-1", price_model="claude-opus-4-8")
+    an_hour_passes_for(around)
+    export(span("own", usage(1591, **RESPONSE), parent="around", scope=SDK))
+    after = UsageLog.objects.get()
+    assert after.pk != before.pk
+    assert (after.labels, after.service_tier, after.units) == ({"app.tenant": "t-1"}, "flex", before.units)
+    assert (after.subject_id, after.price_model, after.key) == ("s-1", "claude-opus-4-8", before.key)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_forgetting_waits_for_nobody_who_records_reports_of_long_ago(export: Exporter) -> None:
     export(INNER)
@@ -307,6 +329,16 @@ def test_retrievals_that_name_their_response_are_one_call_though_nothing_tells_i
     assert len(log()) == 1
     export(later("another", {**NAMED, "gen_ai.request.model": "gpt-5"}, 19, OPENLLMETRY))
     assert len(log()) == 2
+
+
+def test_of_retrievals_nothing_is_said(export: Exporter) -> None:
+    """They are no calls: whoever asks for a response until it is there is not warned each time."""
+    shop = {"service.name": "shop"}
+    asks = later("asks", {**ASKS, "llm.invocation_parameters": '{"model": "gpt-5"}'}, 0, OPENINFERENCE)
+    polls = [later(f"poll{number}", ANSWERED, 9 + number, OPENINFERENCE) for number in range(3)]
+    for spans in ([asks, polls[0]], [polls[1]], polls[1:]):
+        assert not export(*spans, resource=shop).HasField("partial_success")
+    assert [tokens for _, tokens in log()] == [700]
 
 
 def test_calls_of_which_less_is_told_are_no_retrievals(export: Exporter) -> None:
