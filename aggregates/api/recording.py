@@ -61,18 +61,15 @@ class Outcome:
 def record_rows(key: ApiKey, rows: Iterable[Taken | Rejection]) -> Outcome:
     """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
     organization, outcome = key.organization, Outcome()
-    taken = [
-        Taken(one.index, stamped(one.call, key))
-        for one in _rejecting(rows, ingest.retention_check(organization), outcome)
-    ]
-    firsts: dict[str, Taken] = {}
+    taken = list(_rejecting(rows, ingest.retention_check(organization), outcome))
+    existing: dict[str, Call] = {}
     for one in taken:
-        firsts.setdefault(_key(one), one)
-    existing = {key: one.call for key, one in firsts.items()}
-    if firsts:
+        existing.setdefault(_key(one), one.call)
+    if existing:
+        calls = [stamped(call, key) for call in existing.values()]
         try:
             with bounded():
-                recorded = ingest.record(organization, existing.values(), return_existing=True)
+                recorded = ingest.record(organization, calls, return_existing=True)
         except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
             raise unavailable() from None
         outcome.accepted = recorded.new
@@ -158,8 +155,13 @@ def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Co
 
 
 def differing(call: Call, other: Call) -> list[str]:
-    """The fields in which they differ; a provider is the same in all its spellings, and an operation is."""
+    """The fields in which they differ; a provider is the same in all its spellings, and an operation is.
+
+    The other may have more labels: those of the key that it came with.
+    """
     one, another = map(_by_one_name, (call, other))
+    if set(one.labels) <= set(another.labels):
+        another = another._replace(labels=one.labels)
     return [name for name in FIELDS if getattr(one, name) != getattr(another, name)]
 
 

@@ -61,6 +61,10 @@ def test_calls_keep_the_key_that_they_came_with_and_its_labels(send: Sender, row
     kept = UsageLog.objects.get()
     assert (kept.key, kept.labels) == (key.prefix, {"team": "own", "stage": "live"})
     assert send(row(request_id="a", labels={"team": "own"})) == {**NOTHING, "duplicate": 1}
+    ApiKey.objects.update(labels={"stage": "test", "tenant": "new"})
+    assert send(row(request_id="a", labels={"team": "own"})) == {**NOTHING, "duplicate": 1}
+    answer = send(row(request_id="a", labels={"team": "another"}))
+    assert answer["conflicts"] == [{"index": 0, "request_id": "a", "fields": ["labels"]}]
     names = {f"l{number:02}": "x" for number in range(16)}
     send(row(request_id="b", labels=names))
     assert UsageLog.objects.get(request_id="b").labels == names  # there is no room for more
