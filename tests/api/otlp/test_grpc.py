@@ -150,6 +150,23 @@ def test_what_is_not_as_expected_is_told_as_over_http(channel: grpc.Channel, sec
     assert partial.error_message.startswith("span 2: model: expected a value; span 0: tells a call that counts already")
 
 
+def test_calls_keep_their_key_tier_units_and_labels(channel: grpc.Channel, secret: str, acme: Organization) -> None:
+    key = ApiKey.objects.get()
+    ApiKey.objects.update(labels={"team": "search"})
+    acme.label_attributes = ["app.tenant", "terminal.type"]
+    acme.save()
+    told = {"app.tenant": "t-1", "openai.response.service_tier": "flex", "gen_ai.usage.input_tokens": 12}
+    searched = {**CHAT, **told, "gen_ai.usage.details.input_audio_tokens": 5}
+    TraceServiceStub(channel).Export(request_of(span(attributes=searched)), metadata=bearing(secret))
+    records = logs_of({**CLAUDE, "terminal.type": "vscode"}, scope="com.anthropic.claude_code.events")
+    LogsServiceStub(channel).Export(records, metadata=bearing(secret))
+    of_record, of_span = UsageLog.objects.order_by("-operation")
+    assert (of_span.key, of_record.key) == (key.prefix, key.prefix)
+    assert of_span.labels == {"team": "search", "app.tenant": "t-1"}
+    assert of_record.labels == {"team": "search", "terminal.type": "vscode"}
+    assert (of_span.service_tier, of_span.units) == ("flex", {"input_audio_tokens": 5})
+
+
 def test_log_records_of_assistants_are_recorded(channel: grpc.Channel, secret: str) -> None:
     request = logs_of(CLAUDE, scope="com.anthropic.claude_code.events")
     first, again = (LogsServiceStub(channel).Export(request, metadata=bearing(secret)) for _ in range(2))
