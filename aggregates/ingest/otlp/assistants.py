@@ -24,11 +24,12 @@ class Assistant:
     request_id: tuple[str, ...] = ()
     model: tuple[str, ...] = ("model",)
     latency_ms: str = "duration_ms"
+    tier: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """All the attributes that are read."""
-        return (*self.field_of, *self.request_id, *self.model, self.latency_ms, *PEOPLE)
+        return (*self.field_of, *self.request_id, *self.model, self.latency_ms, *self.tier, *PEOPLE)
 
     def fields(self, attributes: Attributes, misfits: list[Misfit]) -> dict[str, object]:
         """The fields of a call, but for its time, project and status; raises InvalidCall."""
@@ -40,6 +41,7 @@ class Assistant:
             "request_id": first(attributes, self.request_id),
             "user_id": first(attributes, PEOPLE),
             "latency_ms": first(attributes, [self.latency_ms]),
+            "service_tier": first(attributes, self.tier),
             **usage_fields(attributes, self.beside, misfits, self.field_of),
         }
 
@@ -57,6 +59,7 @@ CLAUDE_CODE = Assistant(
     Beside(input=True),
     request_id=("request_id", "gen_ai.response.id"),
     model=("model", "gen_ai.response.model", "gen_ai.request.model"),
+    tier=("speed",),
 )
 CODEX = Assistant(
     "codex",

@@ -19,6 +19,7 @@ from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 SESSION = ("session.id", "conversation.id")
 # What tells one call of a session from another where no id does.
 CONTENT = (*SESSION, "prompt_id", "event.sequence", "event.timestamp")
+LATER = frozenset({"service_tier", "units", "labels"})  # of no part in an id: versions before did not know them
 
 
 class Kind(NamedTuple):
@@ -58,10 +59,9 @@ class Event:
             **self.assistant.fields({**self.resource, **self.attributes}, misfits),
             "timestamp": self._time(),
             "project": project_of(self.resource),
+            "labels": chosen_labels(self.labels, self.attributes, self.resource, misfits),
         }
-        name = self._content_id(fields)
-        fields["labels"] = chosen_labels(self.labels, self.attributes, self.resource, misfits)
-        return fitting_call(fields, misfits, name)
+        return fitting_call(fields, misfits, self._content_id(fields))
 
     def report(self, call: Call) -> Report:
         """Make it a report of its call. It is within the span that it names."""
@@ -88,7 +88,8 @@ class Event:
         return self.attributes.get("event.timestamp")
 
     def _content_id(self, fields: dict[str, object]) -> str:
-        content = [*(self.attributes.get(name) for name in CONTENT), *(value for _, value in sorted(fields.items()))]
+        told = (value for name, value in sorted(fields.items()) if name not in LATER)
+        content = [*(self.attributes.get(name) for name in CONTENT), *told]
         digest = blake2b("\0".join(map(str, content)).encode(errors="replace"), digest_size=16).hexdigest()
         return f"{self.assistant.operation}:{digest}"
 

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from aggregates.api.otlp import wire
-from aggregates.models import Organization, UsageLog
+from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, Exporter, as_json, attribute, request_of, span, span_id
 
 JSON = "application/json"
@@ -181,6 +181,35 @@ def test_a_call_that_comes_as_span_and_as_log_record_counts_once(send: Sender, s
     for request, url in parts if span_first else parts[::-1]:
         assert send(request, url).status_code == 200
     assert UsageLog.objects.get().cost == Decimal("0.0125")
+
+
+@pytest.mark.parametrize(
+    ("speed", "tier", "cost"),
+    [("normal", "", Decimal("5.5")), ("fast", "fast", Decimal("11"))],
+)
+def test_what_claude_code_asks_for_in_fast_mode_costs_its_right_price(
+    send: Sender, speed: str, tier: str, cost: Decimal
+) -> None:
+    """Its spans tell no cost."""
+    told = {"model": "claude-opus-4-8", "input_tokens": 1_000_000, "output_tokens": 20_000, "speed": speed}
+    one = span(attributes={"span.type": "llm_request", **told}, scope="com.anthropic.claude_code.tracing")
+    send(request_of(one), "/v1/traces")
+    assert UsageLog.objects.values_list("service_tier", "cost").get() == (tier, cost)
+    send(logs_of({**CLAUDE, "speed": speed}, scope="com.anthropic.claude_code"))
+    assert UsageLog.objects.values_list("service_tier", "cost").get(request_id="req_1") == (tier, Decimal("0.0125"))
+
+
+def test_a_record_keeps_its_key_and_the_labels_that_were_chosen(send: Sender, acme: Organization) -> None:
+    key = ApiKey.objects.get()
+    ApiKey.objects.update(labels={"team": "search"})
+    send(logs_of(CODEX))
+    acme.label_attributes = ["terminal.type", "service.name"]
+    acme.save()
+    send(logs_of({**CODEX, "terminal.type": "vscode"}, CLAUDE, scope="com.anthropic.claude_code"))
+    claude, codex = UsageLog.objects.order_by("operation")
+    assert codex.labels == {"team": "search"}  # it was sent before labels were chosen, and counts once
+    assert claude.labels == {"team": "search", "service.name": "terminal"}
+    assert (codex.key, claude.key) == (key.prefix, key.prefix)
 
 
 def test_a_record_within_a_span_that_is_the_call_counts_once(send: Sender) -> None:
