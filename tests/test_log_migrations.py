@@ -105,3 +105,13 @@ def test_what_was_billed_otherwise_has_a_tier_or_something_without_a_price(old: 
         "SELECT service_tier, units FROM aggregates_usagelog WHERE request_id ~ 'b' ORDER BY request_id"
     )
     assert found.fetchall() == [("", None), ("batch", None), ("fast", None), ("", {"other": 1}), ("", {"other": 1})]
+
+
+def test_what_was_interrupted_at_the_log_is_run_again(old: psycopg.Connection[Any]) -> None:
+    """Its steps are no one transaction: it may end with all of them done, and not noted."""
+    old.execute(DATA)
+    migrate("aggregates", "0022")
+    old.execute("DELETE FROM django_migrations WHERE name ~ '^0022'")
+    migrate()
+    with connection.cursor() as cursor:
+        assert catalogue(old) == catalogue(cursor)

@@ -17,8 +17,6 @@ UNITS = "What has a price of its own: quantities by unit."
 LABELS = "Texts by name, as the sender chose them."
 KEY = "The prefix of the API key that it came with."
 ALIAS = "Whose price it has, where the model is an alias or a deployment."
-OF_KEYS = "Labels of every call that comes with the key: texts by name."
-ATTRIBUTES = "Attributes of OpenTelemetry spans, and keys of LiteLLM's metadata, that are kept as labels."
 
 COLUMNS = """
 DO $$ BEGIN
@@ -73,10 +71,6 @@ FIT = models.CheckConstraint(
 )
 
 
-def _nothing(value: Any) -> Any:
-    return models.Value(value, models.JSONField())
-
-
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [("aggregates", "0021_charges")]
@@ -107,27 +101,4 @@ class Migration(migrations.Migration):
         ),
         AddConstraintNotValid(model_name="usagelog", constraint=FIT),
         ValidateConstraint(model_name="usagelog", name="usage_log_details_fit"),
-        migrations.AddField(
-            "priceoverride", "tier", models.CharField(max_length=256, blank=True, default="", db_default="")
-        ),
-        migrations.AddField(
-            "priceoverride", "units", models.JSONField(default=dict, db_default=_nothing({}), blank=True)
-        ),
-        migrations.RemoveConstraint("priceoverride", "price_override_once"),
-        migrations.AddConstraint(
-            "priceoverride",
-            models.UniqueConstraint(
-                fields=["organization", "pattern", "tier", "first"], name="price_override_once", nulls_distinct=False
-            ),
-        ),
-        migrations.AddField(
-            "apikey",
-            "labels",
-            models.JSONField(default=dict, db_default=_nothing({}), blank=True, help_text=OF_KEYS),
-        ),
-        migrations.AddField(
-            "organization",
-            "label_attributes",
-            models.JSONField(default=list, db_default=_nothing([]), blank=True, help_text=ATTRIBUTES),
-        ),
     ]

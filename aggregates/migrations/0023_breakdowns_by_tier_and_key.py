@@ -1,5 +1,8 @@
 """Breakdowns by tier and key: two more arrays in each chunk, none where no call has one, and both in the views.
 
+Prices have a tier and units, keys their labels, and organizations choose attributes: their tables are small, and what is
+done to them is done at once, or not at all.
+
 Chunks that are there stay as they are, under the names of their grains; days are renewed one by one afterwards.
 """
 
@@ -29,6 +32,8 @@ STORE = sql.SQL(" ").join(
     sql.SQL("ALTER TABLE aggregates_breakdownchunk ALTER {} SET STORAGE MAIN;").format(sql.Identifier(column))
     for column in ADDED
 )
+OF_KEYS = "Labels of every call that comes with the key: texts by name."
+ATTRIBUTES = "Attributes of OpenTelemetry spans, and keys of LiteLLM's metadata, that are kept as labels."
 DROP = "DROP VIEW aggregates_dailybreakdown; DROP VIEW aggregates_periodbreakdown;"
 VIEW = sql.SQL(
     """
@@ -89,10 +94,37 @@ EVEN = models.CheckConstraint(
 )
 
 
+def _nothing(value: Any) -> Any:
+    return models.Value(value, models.JSONField())
+
+
 class Migration(migrations.Migration):
     dependencies = [("aggregates", "0022_tiers_units_labels")]
 
     operations = [
+        migrations.AddField(
+            "priceoverride", "tier", models.CharField(max_length=256, blank=True, default="", db_default="")
+        ),
+        migrations.AddField(
+            "priceoverride", "units", models.JSONField(default=dict, db_default=_nothing({}), blank=True)
+        ),
+        migrations.RemoveConstraint("priceoverride", "price_override_once"),
+        migrations.AddConstraint(
+            "priceoverride",
+            models.UniqueConstraint(
+                fields=["organization", "pattern", "tier", "first"], name="price_override_once", nulls_distinct=False
+            ),
+        ),
+        migrations.AddField(
+            "apikey",
+            "labels",
+            models.JSONField(default=dict, db_default=_nothing({}), blank=True, help_text=OF_KEYS),
+        ),
+        migrations.AddField(
+            "organization",
+            "label_attributes",
+            models.JSONField(default=list, db_default=_nothing([]), blank=True, help_text=ATTRIBUTES),
+        ),
         migrations.RunSQL(DROP, _views(TEXTS[: -len(ADDED)])),
         *(migrations.AddField("breakdownchunk", name, _texts()) for name in ADDED),
         migrations.RunSQL(STORE.as_string(), migrations.RunSQL.noop),
