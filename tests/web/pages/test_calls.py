@@ -262,7 +262,7 @@ def test_an_export_can_be_imported_elsewhere(
 ) -> None:
     record(usage, [call("2025-07-04T12:00:00.000001Z", operation='=1+"1",\n', user_id="@ä", cost="0.000000000001")])
     details = {"units": {"web_searches": 2}, "labels": {"a,b": '"é"'}, "service_tier": "flex", "price_model": "gpt-5"}
-    record(usage, [call("2025-07-04T12:00:00.000002Z", **details, cost="2")])
+    record(usage, [call("2025-07-04T12:00:00.000002Z", **details, cost="2")._replace(key="usage_0a1b2c3d")])
     response = as_bob.get(f"/o/acme/calls.csv{query}")
     assert response["Content-Disposition"].startswith('attachment; filename="acme-calls-')
     content = b"".join(response.streaming_content)  # type: ignore[arg-type]
@@ -278,5 +278,8 @@ def test_an_export_can_be_imported_elsewhere(
     imported = UsageLog.objects.filter(organization=other).order_by("request_id").values_list(*FIELDS)
     assert list(imported) == list(exported)
     assert len(rows) == len(walked)
+    keys = UsageLog.objects.filter(id__in=walked).order_by("timestamp", "id").values_list("key", flat=True)
+    assert [row["key"] for row in rows] == list(keys)
+    assert not UsageLog.objects.filter(organization=other).exclude(key="").exists()
     assert f" {len(rows):,} new" in said.getvalue()
     assert " 0 new" in again.getvalue()
