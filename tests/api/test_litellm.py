@@ -330,6 +330,23 @@ def test_an_event_tells_its_tier_units_labels_and_whose_price_it_has(post: Post,
     assert (call.cost, call.key) == (None, ApiKey.objects.get().prefix)
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered", "tier"),
+    [
+        ({"speed": "fast"}, {"service_tier": "standard"}, "fast"),
+        ({"service_tier": "flex"}, {"inference_geo": "global"}, "flex"),
+        ({"service_tier": "priority", "speed": "fast"}, {"service_tier": "default", "speed": "standard"}, ""),
+        ({"service_tier": "auto"}, {"service_tier": "batch"}, "batch"),
+    ],
+)
+def test_what_an_answer_does_not_tell_of_the_tier_is_what_was_asked_for(
+    post: Post, acme: Organization, asked: dict[str, str], answered: dict[str, str], tier: str
+) -> None:
+    event = {**EVENT, "model_parameters": asked, "metadata": {"usage_object": answered}}
+    post(json.dumps([event]).encode())
+    assert UsageLog.objects.get().service_tier == tier
+
+
 def test_an_alias_has_the_price_of_the_model_behind_it(post: Post, acme: Organization) -> None:
     map_key = {"model_map_information": {"model_map_key": "anthropic/claude-sonnet-4-5"}}
     plain = {**EVENT, "response_cost": 0, "metadata": {}, "prompt_tokens": 1000, "completion_tokens": 100}

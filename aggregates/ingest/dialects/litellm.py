@@ -9,7 +9,7 @@ from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
 from aggregates.domain.labels import Labels
-from aggregates.ingest.billing import tier_of, told_units, units_of
+from aggregates.ingest.billing import TIERS, tier_of, told_units, units_of
 from aggregates.ingest.dialects.rows import Fields, list_of, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
 from aggregates.ingest.fitting import Misfit, fitting_fields, labels_of
@@ -218,11 +218,12 @@ def _labels(
 
 
 def _billing(row: Mapping[str, Any], metadata: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
-    """The tier that the answer tells, else the one that was asked for; and what has a price of its own."""
+    """The tier, speed and region, of each what the answer tells, else what was asked for; and what has a price of its
+    own."""
     document = _usage(metadata)
     asked = mapping_of(row.get("model_parameters"))
-    tier = tier_of(document) or tier_of(asked)
-    return {"service_tier": tier, "units": told_units(units_of(document), tokens["cached_tokens"])}
+    told = {name: tier_of(document, [name]) or tier_of(asked, [name]) for name in TIERS}
+    return {"service_tier": tier_of(told), "units": told_units(units_of(document), tokens["cached_tokens"])}
 
 
 def _usage(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
