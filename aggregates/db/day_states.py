@@ -82,9 +82,16 @@ def holes_around(first: date, last: date, partitions: str | None) -> list[Hole]:
     ]
 
 
-@lru_cache(maxsize=4)  # partitions come and go by the month
-def _read_holes(partitions: str | None) -> list[Hole]:
-    """Read the holes of the log: as long as these are its PARTITIONS, they stay the same."""
+def current_holes() -> list[Hole]:
+    """Give the holes of the log as it is now, to whoever sees what others commit; they stay for whoever holds the log."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT ({})").format(PARTITIONS).as_string())
+        (partitions,) = cursor.fetchone()
+    return _read_current_holes(partitions)
+
+
+def _holes() -> list[Hole]:
+    """Read the holes of the log: as long as its PARTITIONS are the same, they are."""
     statement = sql.SQL(
         "SELECT NULLIF(since, '-infinity'), NULLIF(until, 'infinity'), NULLIF(born_at, 'infinity') FROM ({}) AS hole"
     ).format(HOLES)
@@ -92,3 +99,15 @@ def _read_holes(partitions: str | None) -> list[Hole]:
         cursor.execute(statement.as_string())
         holes: list[Hole] = cursor.fetchall()
     return holes
+
+
+@lru_cache(maxsize=4)  # partitions come and go by the month
+def _read_holes(partitions: str | None) -> list[Hole]:
+    """Read them in the snapshot in which these PARTITIONS were read."""
+    return _holes()
+
+
+@lru_cache(maxsize=4)
+def _read_current_holes(partitions: str | None) -> list[Hole]:
+    """Read them a statement later, when a month may have come: so these are not kept for snapshots."""
+    return _holes()

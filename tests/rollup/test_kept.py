@@ -157,6 +157,25 @@ def test_a_day_that_reaches_over_a_months_end_keeps_both_parts(db: None, call: M
     assert UsageLog.objects.count() == 1
 
 
+def test_what_comes_before_anybody_has_noted_that_a_day_lost_calls_is_refused(db: None, call: MakeCall) -> None:
+    """Also where the month of the call itself is there: it would be in the log, and in no sum."""
+    west = make_organization("west", "America/Los_Angeles")
+    record(west, [call("2025-04-01T01:00Z", cost="1"), call("2025-03-31T20:00Z", cost="2")])
+    roll_up()
+    drop(MARCH)
+    late = call("2025-04-01T02:00Z", cost="1")
+    assert kept() == {}
+    with pytest.raises(InvalidCall, match="another day than 2025-03-31"):
+        retention_check(west)(late)
+    with pytest.raises(InvalidCall, match="another day than 2025-03-31"), transaction.atomic():
+        record(west, [late])
+    assert correct(west, Criteria(), Delete()).kept == (date(2025, 3, 31),)
+    assert UsageLog.objects.count() == 1
+    assert record(west, [call("2025-04-01T08:00Z")]).new == 1
+    roll_up()
+    assert kept() == {date(2025, 3, 31): KeptReason.PARTITION}
+
+
 def test_days_of_which_a_part_never_had_a_call_are_not_lost(db: None, call: MakeCall) -> None:
     """The next month comes later: by then it is made anew, but nothing of it was ever summed."""
     west = make_organization("west", "America/Los_Angeles")
