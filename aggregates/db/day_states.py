@@ -83,7 +83,7 @@ def holes_around(first: date, last: date, partitions: str | None) -> list[Hole]:
 
 
 def current_holes() -> list[Hole]:
-    """Give the holes of the log as it is now, to whoever sees what others commit; they stay for whoever holds the log."""
+    """Give the holes of the log as it is now, to whoever sees what others commit; who holds the log keeps them so."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT ({})").format(PARTITIONS).as_string())
         (partitions,) = cursor.fetchone()
