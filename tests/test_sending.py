@@ -1,8 +1,11 @@
-"""Many clients at once, and the real web server: every acknowledged call is in the log exactly once."""
+"""What the bench measures is done right: whatever is sent or imported is in the log exactly once."""
+
+from pathlib import Path
 
 import pytest
 
-from tests.bench import sending
+from aggregates.models import UsageLog
+from tests.bench import busy_day, sending
 from tests.fixtures import make_organization
 
 
@@ -16,3 +19,12 @@ def test_all_that_is_acknowledged_is_in_the_log_once() -> None:
     assert sent.pages
     sending.check(organization, sent)
     assert sending.seconds_of_plain_sql(organization) > 0
+
+
+@pytest.mark.django_db
+def test_a_days_file_is_in_the_log_once(tmp_path: Path) -> None:
+    organization = make_organization("acme")
+    busy_day.write_file(tmp_path / "calls.csv", 300)
+    busy_day.import_file(tmp_path / "calls.csv", organization)
+
+    assert UsageLog.objects.filter(organization=organization).count() == 300

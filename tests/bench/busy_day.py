@@ -39,8 +39,8 @@ def write_file(path: Path, calls: int) -> None:
     with path.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(FIELDS)
-        for timestamp, *rest in sorted(told):
-            writer.writerow((timestamp.isoformat(), *rest))
+        for call in sorted(told):
+            writer.writerow((call.timestamp.isoformat(), *(getattr(call, name) or "" for name in FIELDS[1:])))
 
 
 def lines(folder: Path, calls: int) -> list[Line]:
