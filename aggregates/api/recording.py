@@ -9,6 +9,7 @@ from aggregates.api.problems import unavailable
 from aggregates.domain.calls import FIELDS, Call, InvalidCall
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
+from aggregates.ingest.likeness import Likeness
 from aggregates.models import Organization
 
 
@@ -54,6 +55,7 @@ class Outcome:
     duplicate: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    likeness: Likeness = field(default_factory=Likeness)
 
 
 def record_rows(organization: Organization, rows: Iterable[Taken | Rejection]) -> Outcome:
@@ -91,6 +93,7 @@ def record_reported(organization: Organization, rows: Iterable[TakenReport | Rej
             taken.append(row.report)
     recorded = record_all(organization, taken)
     outcome.accepted, outcome.duplicate = recorded.new, len(taken) - recorded.new
+    outcome.likeness = recorded.likeness
     return outcome
 
 

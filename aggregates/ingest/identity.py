@@ -97,7 +97,8 @@ class Report(NamedTuple):
 class Identity:
     """One call: all that its reports tell, merged; `spans` are theirs, the one that its numbers are from first.
 
-    `doubts` are spans of calls that are likely the same one, and are counted all the same.
+    `doubts` are spans of calls that are likely the same one, and are counted all the same; `siblings` the spans of each
+    account of the call that is neither within the others nor around them.
     """
 
     call: Call
@@ -105,6 +106,7 @@ class Identity:
     response_id: str = ""
     is_of_vendor: bool = False
     doubts: tuple[str, ...] = ()
+    siblings: tuple[frozenset[str], ...] = ()
 
 
 class _Words(NamedTuple):
@@ -122,11 +124,12 @@ class _Words(NamedTuple):
 class _Group:
     """Reports of one call, as far as it is decided."""
 
-    __slots__ = ("members", "doubts", "responses", "scopes", "tells_usage", "is_recorded")
+    __slots__ = ("members", "doubts", "siblings", "responses", "scopes", "tells_usage", "is_recorded")
 
     def __init__(self, first: Report) -> None:
         self.members: list[Report] = []
         self.doubts: set[str] = set()
+        self.siblings: list[frozenset[str]] = []
         self.responses: set[str] = set()
         self.scopes: set[str] = set()  # of spans apart from those of log records
         self.tells_usage = False
@@ -141,6 +144,12 @@ class _Group:
             if member.response:
                 self.responses.add(member.response)
             self.tells_usage = self.tells_usage or member.tells_usage
+
+    def add_sibling(self, other: "_Group") -> None:
+        """Take in a group that tells of the same call from elsewhere."""
+        spans = frozenset(member.span for member in other.members)
+        self.siblings += [spans.difference(*other.siblings), *other.siblings]
+        self.add(*other.members)
 
     @property
     def failed(self) -> bool:
@@ -270,7 +279,7 @@ def _merge(groups: list[_Group], candidates: Candidates) -> list[_Group]:
         first, second = found(one), found(other)
         if first is second or first.names_another_response_than(second) or _are_told_by_one(first, second):
             continue
-        first.add(*second.members)
+        first.add_sibling(second)
         into[id(second)] = first
     return [group for group in groups if found(group) is group]
 
@@ -438,6 +447,7 @@ def _identity(group: _Group, tree: _Tree) -> Identity:
         response,
         best.is_vendor,
         tuple(sorted(group.doubts)),
+        tuple(group.siblings),
     )
 
 

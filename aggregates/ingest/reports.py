@@ -27,6 +27,7 @@ from aggregates.domain.calls import EPOCH, FIELDS, Call, InvalidCall, parse_call
 from aggregates.ingest.day_locks import retention_check
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import RECORDED, Identity, Report, identify
+from aggregates.ingest.likeness import Likeness, likeness_of
 from aggregates.ingest.recording import Place, record
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.models.log import SPAN
@@ -63,6 +64,7 @@ class Reported:
     new: int = 0
     already_there: int = 0
     doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # spans, by the call's span
+    likeness: Likeness = field(default_factory=Likeness)
 
 
 class _Entry(NamedTuple):
@@ -198,6 +200,11 @@ def _settle(organization: Organization, reports: Sequence[Report], *, is_last: b
         new=sum(change.is_new for change in told),
         already_there=sum(not change.is_new for change in told),
         doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
+        likeness=likeness_of(
+            [change.identity for change in told],
+            {report.span: report for report in known.reports},
+            [report.span for report in reports],
+        ),
     )
 
 

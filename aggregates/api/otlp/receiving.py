@@ -56,11 +56,11 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
     return bytes(read)
 
 
-def record(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> None:
+def record(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> ingest.Reported:
     """Record the calls of days that the log keeps, each once; the others are rejected."""
     kept = list(_kept(organization, items, rejections))
     costs = iter(with_told_costs(organization, [report.call for report in kept if report.call]))
-    record_all(organization, [report._replace(call=next(costs)) if report.call else report for report in kept])
+    return record_all(organization, [report._replace(call=next(costs)) if report.call else report for report in kept])
 
 
 def _kept(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> Iterator[ingest.Report]:

@@ -66,7 +66,7 @@ class Seen:
         if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
         told = {name: attributes[name] in calls for name, calls in KINDS.items() if name in attributes}
-        if any(not told.get(name, True) for name in EXACT_KINDS) or self._asks_for_what_was_made():
+        if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
             return False
         return any(told.values()) or self._tells_usage() and not any(name in told for name in LISTED_KINDS)
 
@@ -74,7 +74,8 @@ class Seen:
         """Whether it tells tokens: such a span is a call also where its operation is new to us."""
         return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
 
-    def _asks_for_what_was_made(self) -> bool:
+    def asks_for_what_was_made(self) -> bool:
+        """Whether it only asks for a response that was made before."""
         kind = self.attributes.get("llm.request.type")
         return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
 
