@@ -15,7 +15,7 @@ from aggregates.ingest import record
 from aggregates.models import Membership, Organization, PriceOverride, Role, UsageLog, User
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, log_in, wait_until_drawn
-from tests.fixtures import make_organization
+from tests.fixtures import arrive, make_organization
 from tests.history import some_calls
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
@@ -29,6 +29,8 @@ PLACES = {  # each with the number of its charts
     "/o/acme/changes/": 1,
     "/o/acme/calls/": 0,
     "/o/acme/calls/{call}/": 0,
+    "/o/acme/arrivals/": 0,
+    "/o/empty/arrivals/?range=30d": 0,
     "/o/acme/keys/": 0,
     "/o/acme/prices/": 0,
     "/o/acme/prices/comparison/": 0,
@@ -55,6 +57,7 @@ def usage(staff: User, call: Callable[..., Call]) -> Organization:
     PriceOverride.objects.create(organization=acme, pattern="model-*", input=3, output=15, created_by=staff)
     now = datetime.now(UTC)
     record(acme, some_calls(call, now - timedelta(days=60), now, 300))
+    arrive(acme)
     return acme
 
 
