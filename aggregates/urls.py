@@ -3,12 +3,14 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from aggregates.api.arrived import arrivals
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
+from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
@@ -26,6 +28,7 @@ urlpatterns = [
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
     path("api/v1/litellm", litellm, name="record-litellm"),
+    path("api/v1/arrivals", arrivals, name="read-arrivals"),
     path("v1/traces", traces, name="record-traces"),
     path("v1/logs", logs, name="record-logs"),
     path("v1/metrics", metrics, name="discard-metrics"),
@@ -42,6 +45,7 @@ urlpatterns = [
     path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
     path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
+    path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
     path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),

@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
+from aggregates.accounts import keys
 from aggregates.domain.calls import Call, parse_call
-from aggregates.models import Membership, Organization, Role, User
+from aggregates.ingest.arrivals import Source, Tally, count_arrivals
+from aggregates.models import ArrivalOutcome, Membership, Organization, Role, User
+
+# Of these outcomes there is no reason to tell.
+PLAIN = (ArrivalOutcome.REQUEST, ArrivalOutcome.ACCEPTED, ArrivalOutcome.DUPLICATE, ArrivalOutcome.NO_CALL)
 
 
 def make_organization(slug: str, time_zone: str = "UTC") -> Organization:
@@ -17,6 +22,16 @@ def make_member(email: str, organization: Organization, role: Role = Role.ADMIN)
     user = User.objects.create_user(email, "correct horse")
     Membership.objects.create(user=user, organization=organization, role=role)
     return user
+
+
+def arrive(organization: Organization) -> None:
+    """Let something of each outcome have arrived, for long reasons, from a key and a file."""
+    tally = Tally()
+    for number, outcome in enumerate(ArrivalOutcome, 1):
+        tally.add(outcome, number * 1234, "" if outcome in PLAIN else f"a.scope.with-a-rather-long-name{number}" * 4)
+    key, _ = keys.create(organization, "checkout", None)
+    for source in (Source(organization, key), Source.of_file(organization, "sessions-of-a-long-time.jsonl" * 3)):
+        count_arrivals(source, tally)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from aggregates.api.arrivals import add_outcome, counted
 from aggregates.api.endpoint import endpoint
 from aggregates.api.recording import Rejection, Taken, TakenReport, record_reported
 from aggregates.api.rows import BadRow, Row, rows_of
@@ -22,9 +23,11 @@ MAX_EVENT = 2_000_000  # characters: they come with the messages, which are disc
 @endpoint(Kind.RECORD)
 def litellm(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """As for usage; events of other kinds than calls are left out. LiteLLM calls it JSON also where it sends lines."""
-    events = _Events(key.organization)
-    events.read(rows_of(request, longest=MAX_EVENT, sequence=True))
-    outcome = record_reported(key, events.reports())
+    with counted(key) as tally:
+        events = _Events(key.organization)
+        events.read(rows_of(request, longest=MAX_EVENT, sequence=True))
+        outcome = record_reported(key, events.reports())
+        add_outcome(tally, outcome, events.misfits, events.left_out)
     adjusted = [asdict(misfit) for misfit in events.misfits]
     return JsonResponse(
         {**answer(outcome), "left_out": events.left_out, "adjusted": adjusted}, status=status_of(outcome)

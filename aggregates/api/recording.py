@@ -11,6 +11,7 @@ from aggregates.domain.labels import MAX_LABELS
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
 from aggregates.ingest.operations import operation_name
+from aggregates.ingest.reports import Overlaps
 from aggregates.models import ApiKey
 
 
@@ -56,6 +57,7 @@ class Outcome:
     duplicate: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    overlaps: Overlaps = field(default_factory=Overlaps)
 
 
 def record_rows(key: ApiKey, rows: Iterable[Taken | Rejection]) -> Outcome:
@@ -93,6 +95,7 @@ def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Out
             taken.append(row.report)
     recorded = record_all(key, taken)
     outcome.accepted, outcome.duplicate = recorded.new, len(taken) - recorded.new
+    outcome.overlaps = recorded.overlaps
     return outcome
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from aggregates.api.arrivals import add_outcome, counted
 from aggregates.api.endpoint import endpoint
 from aggregates.api.json import Repeated
 from aggregates.api.reading import read_usage
@@ -30,7 +31,9 @@ def usage(request: HttpRequest) -> HttpResponse:
 @endpoint(Kind.RECORD)
 def record_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Rows that are calls are recorded though others are not; where none is one, that is an error."""
-    outcome = record_rows(key, _taken(rows_of(request)))
+    with counted(key) as tally:
+        outcome = record_rows(key, _taken(rows_of(request)))
+        add_outcome(tally, outcome)
     return JsonResponse(answer(outcome), status=status_of(outcome))
 
 

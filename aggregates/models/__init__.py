@@ -13,6 +13,7 @@ from aggregates.models.aggregate import (
     UsagePeriod,
 )
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
+from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
@@ -23,6 +24,8 @@ from aggregates.models.saved_preset import SavedPreset
 
 __all__ = [
     "ApiKey",
+    "ArrivalCount",
+    "ArrivalOutcome",
     "BreakdownChunk",
     "CallReport",
     "DailyAggregate",

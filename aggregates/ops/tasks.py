@@ -12,6 +12,7 @@ from aggregates.db.locks import Busy
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
+from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
 from aggregates.ops import imports
 from aggregates.rollup import protocol, retention, runs, verification
@@ -37,6 +38,7 @@ def nightly() -> str:
             words.append(f"{plural(len(verified.differences), 'day')} differed from the log")
         words += drop_old_months()
         runs.prune()
+        forget_arrivals()
         failures.raise_any()
     return "; ".join(words)
 

@@ -15,7 +15,7 @@ from aggregates.ingest import record
 from aggregates.models import FileImport, ImportState, Membership, Organization, PriceOverride, Role, UsageLog, User
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, log_in, wait_until_drawn
-from tests.fixtures import make_organization
+from tests.fixtures import arrive, make_organization
 from tests.history import some_calls
 from tests.ingest.importing.conftest import give
 
@@ -30,6 +30,8 @@ PLACES = {  # each with the number of its charts
     "/o/acme/changes/": 1,
     "/o/acme/calls/": 0,
     "/o/acme/calls/{call}/": 0,
+    "/o/acme/arrivals/": 0,
+    "/o/empty/arrivals/?range=30d": 0,
     "/o/acme/keys/": 0,
     "/o/acme/prices/": 0,
     "/o/acme/imports/": 0,
@@ -60,6 +62,7 @@ def usage(staff: User, call: Callable[..., Call]) -> Organization:
     PriceOverride.objects.create(organization=acme, pattern="model-*", input=3, output=15, created_by=staff)
     now = datetime.now(UTC)
     record(acme, some_calls(call, now - timedelta(days=60), now, 300))
+    arrive(acme)
     return acme
 
 

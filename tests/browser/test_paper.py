@@ -11,7 +11,7 @@ from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, PriceOverride, UsageLog
 from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
-from tests.fixtures import make_member, make_organization
+from tests.fixtures import arrive, make_member, make_organization
 from tests.history import some_calls
 
 WIDTH = 720  # of a sheet within its margins
@@ -21,6 +21,7 @@ TITLES = {
     "changes/": "Why did it change? Acme",
     "calls/": "Calls of Acme",
     "calls/{call}/": "A call of translate",
+    "arrivals/": "What arrived at Acme",
     "keys/": "API keys",
     "prices/": "Prices of Acme",
     "prices/comparison/": "Reported and computed cost of Acme",
@@ -40,6 +41,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
     record(organization, some_calls(call, now - timedelta(days=60), now, 300))
     record(organization, [call((now - timedelta(days=1)).isoformat(), operation=LONG, model=LONG, cost="9000")])
     record(organization, [call((now - timedelta(days=1)).isoformat(), operation="translate", cost="70")])
+    arrive(organization)
     PriceOverride.objects.create(
         organization=organization, pattern="a-model-with-a-rather-long-name-*", input=3, output=15, created_by=alice
     )

@@ -12,7 +12,7 @@ from aggregates.db import clock
 from aggregates.db.beside import beside
 from aggregates.db.locks import Lock
 from aggregates.ingest.importing import running, uploads
-from aggregates.models import FileImport, ImportState, Organization, UsageLog, User
+from aggregates.models import ArrivalCount, FileImport, ImportState, Organization, UsageLog, User
 from aggregates.ops import imports, tasks
 from tests.ingest.importing.conftest import give
 from tests.patience import wait_until
@@ -42,6 +42,19 @@ def test_a_file_is_imported_by_a_task(acme: Organization, alice: User) -> None:
     assert states() == ["done"]
     assert UsageLog.objects.count() == 1
     assert imports.run_import() == "nothing to import"
+
+
+def test_what_arrives_is_counted(acme: Organization, alice: User) -> None:
+    for content in (CONTENT * 2, CONTENT, CONTENT):
+        imports.start(give(acme, alice, content))
+        imports.run_import()
+    assert states() == ["failed", "done", "done"]
+    assert set(ArrivalCount.objects.values_list("file", "outcome", "reason", "count")) == {
+        ("calls.csv", "refused", "timestamp: expected a time: ISO 8601, or epoch seconds or milliseconds", 1),
+        ("calls.csv", "request", "", 2),
+        ("calls.csv", "accepted", "", 1),
+        ("calls.csv", "duplicate", "", 1),
+    }
 
 
 def test_an_organization_imports_one_file_at_a_time(

@@ -3,6 +3,7 @@
 from functools import cache
 
 from aggregates import __version__
+from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.reading import USAGE, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
@@ -26,6 +27,7 @@ def document() -> Schema:
         "paths": {
             "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
             "/api/v1/litellm": {"post": record_litellm()},
+            "/api/v1/arrivals": {"get": read_arrivals()},
             "/v1/traces": {"post": EXPORT_TRACES},
             "/api/public/otel/v1/traces": {"post": EXPORT_LANGFUSE_TRACES},
             "/v1/logs": {"post": EXPORT_LOGS},
@@ -36,6 +38,7 @@ def document() -> Schema:
                 "Call": CALL,
                 "Outcome": OUTCOME,
                 "Usage": USAGE,
+                "Arrivals": ARRIVALS,
                 "LiteLLMEvent": EVENT,
                 "LiteLLMOutcome": LITELLM_OUTCOME,
                 "Problem": PROBLEM,

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from aggregates.api.arrivals import add_overlaps, add_told
 from aggregates.api.recording import Rejection
+from aggregates.ingest.arrivals import Tally
+from aggregates.ingest.otlp.not_understood import NotUnderstood
+from aggregates.ingest.reports import Overlaps
+from aggregates.models import ArrivalOutcome
 
 MAX_TOLD = 5  # items of which it is told what became of them: they are often all the same
 
@@ -18,21 +23,32 @@ class Exported:
     accepted: int = 0  # calls that are new in the log
     rejections: list[Rejection] = field(default_factory=list)
     misfits: list[Rejection] = field(default_factory=list)  # recorded, but for a field
-    unclear: list[int] = field(default_factory=list)  # look like calls, and were not understood
+    not_understood: list[NotUnderstood] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)  # of calls that count already, or with another item
     # Calls that count, by their spans, and spans of others that count, too, and are likely the same.
     doubts: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    overlaps: Overlaps = field(default_factory=Overlaps)
+    no_calls: int = 0  # items that were only read for what they tell of others
 
     def words(self) -> str:
         """Say what became of items otherwise than their sender may expect; "" where nothing did."""
         return "; ".join(
             [
                 *self._reasons([*self.rejections, *self.misfits]),
-                *self._listed(self.unclear, "looks like a call and was not understood"),
+                *self._listed([one.index for one in self.not_understood], "looks like a call and was not understood"),
                 *self._listed(self.duplicates, "tells a call that counts already, and was not counted again"),
                 *self._doubtful(),
             ]
         )
+
+    def add_to(self, tally: Tally) -> None:
+        """Count what became of the items; those that were not understood are named by scope and name."""
+        tally.add(ArrivalOutcome.ACCEPTED, self.accepted)
+        tally.add(ArrivalOutcome.DUPLICATE, self.overlaps.repeated)
+        for item in self.not_understood:
+            tally.add(ArrivalOutcome.NOT_UNDERSTOOD, reason=item.name)
+        add_told(tally, self.rejections, self.misfits, self.no_calls)
+        add_overlaps(tally, self.overlaps)
 
     def _reasons(self, told: list[Rejection]) -> list[str]:
         reasons = [

@@ -13,6 +13,7 @@ from aggregates.api.otlp.wire import (
     LONGEST,
     MAX_ATTRIBUTE,
     MAX_BODY,
+    MAX_NAME,
     MAX_SPANS,
     MAX_VALUES,
     TRACES,
@@ -20,14 +21,17 @@ from aggregates.api.otlp.wire import (
     TooMany,
     too_many_items,
 )
+from aggregates.ingest.otlp import wanted
+from aggregates.ingest.otlp.wanted import is_like_usage
 
 # Each of them begins a value. Those in texts are counted, too: there may be fewer of them than of all.
 BEGINNINGS = "{[,"
 IDS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
 PARENTS = ("parentSpanId", "parent_span_id")
 DROPPED = ("events", "links", "message", "traceState", "trace_state", "severityText", "severity_text")
-NAMED_ITEMS = ("spanId", "span_id")  # what has one of these is a span, whose name is not read; a scope's is
+NAMED_ITEMS = ("spanId", "span_id")  # what has one of these is a span, whose name is read only if it is short
 TOO_LONG = {"bytesValue": ""}
+LIKE_USAGE = {"key": wanted.LIKE_USAGE, "value": {"boolValue": True}}
 INT, DOUBLE, TEXT = ("intValue", "int_value"), ("doubleValue", "double_value"), "stringValue"
 MAX_INT = 2**63
 # What the parsers raise for what is no such request: a wrong type is not always a ParseError.
@@ -62,18 +66,20 @@ def _items(request: Any, signal: Signal) -> int:
     )
 
 
-def _object(wanted: frozenset[str], pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
+def _object(read: frozenset[str], pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
     """The object; None for an attribute that is not wanted."""
     found = {name: _value(name, value) for name, value in pairs if name not in DROPPED}
     key = found.get("key")
     if key is not None:
-        if not isinstance(key, str) or key not in wanted:
-            return None
+        if not isinstance(key, str) or key not in read:
+            return LIKE_USAGE if isinstance(key, str) and is_like_usage(key) else None
         value = found.get("value")
         if isinstance(value, dict) and _length(value) > LONGEST.get(key.encode(errors="replace"), MAX_ATTRIBUTE):
             found["value"] = TOO_LONG
     elif any(name in found for name in NAMED_ITEMS):
-        found.pop("name", None)
+        name = found.pop("name", None)
+        if isinstance(name, str) and len(name) <= MAX_NAME:
+            found["name"] = name.encode(errors="replace").decode()
     elif len(found) == 1:
         return _scalar(found)
     return found

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from aggregates.api.arrivals import counted
 from aggregates.api.body import discard
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers
@@ -14,5 +15,6 @@ def metrics(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Answer as if they were stored, so that they are not sent again; nothing of them is read."""
     if request.content_type not in (*answers.PROTOBUF, *answers.JSON):
         raise other_type()
-    discard(request)
+    with counted(key):
+        discard(request)
     return answers.discarded(request)

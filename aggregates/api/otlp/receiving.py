@@ -77,7 +77,8 @@ def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
     told = [item.report for item in kept]
     costs = iter(with_told_costs(organization, [report.call for report in told if report.call]))
     reported = record_all(key, [r._replace(call=next(costs)) if r.call else r for r in told])
-    exported.accepted = reported.new
+    exported.accepted, exported.overlaps = reported.new, reported.overlaps
+    exported.no_calls = sum(item.report.call is None for item in items)
     exported.doubts = list(reported.doubts.items())
     seen: set[str] = set()
     for item in kept:

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from aggregates.api import body
 from aggregates.api.admission import admit
+from aggregates.api.arrivals import counted
 from aggregates.api.endpoint import bounded, refusing_where_ailing
 from aggregates.api.otlp import answers, wire
 from aggregates.api.otlp.logs import export_log_records
@@ -26,6 +27,7 @@ from aggregates.api.otlp.receiving import read_protobuf
 from aggregates.api.otlp.traces import export_spans
 from aggregates.api.problems import ApiError
 from aggregates.db.limits import WEB_SECONDS, limited_session
+from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
 
 THREADS = 8  # requests that are worked on at once, as many as the web server's
@@ -44,7 +46,7 @@ DETAILS = "grpc-status-details-bin"  # where gRPC's clients look for a whole goo
 
 logger = logging.getLogger(__name__)
 
-Export = Callable[[ApiKey, bytes], Message]
+Export = Callable[[ApiKey, bytes, Tally], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +77,31 @@ class Service:
         with limited_session(WEB_SECONDS), refusing_where_ailing(self.name):
             with bounded():
                 key = admit(_headers(context), Kind.RECORD)
-            with _in_time(context):
-                sent = next(requests, b"")
-                if next(requests, None) is not None:
-                    raise ApiError(HTTPStatus.BAD_REQUEST, "Expected one message.")
-            return self.export(key, sent)
+            with counted(key) as tally:
+                with _in_time(context):
+                    sent = next(requests, b"")
+                    if next(requests, None) is not None:
+                        raise ApiError(HTTPStatus.BAD_REQUEST, "Expected one message.")
+                return self.export(key, sent, tally)
 
 
 def _read(key: ApiKey, sent: bytes, signal: wire.Signal) -> Any:
     return read_protobuf(_unpacked(sent), signal, key.organization.label_attributes)
 
 
-def _spans(key: ApiKey, sent: bytes) -> Message:
-    return answers.message_of(export_spans(key, _read(key, sent, wire.TRACES)), wire.TRACES)
+def _spans(key: ApiKey, sent: bytes, tally: Tally) -> Message:
+    exported = export_spans(key, _read(key, sent, wire.TRACES))
+    exported.add_to(tally)
+    return answers.message_of(exported, wire.TRACES)
 
 
-def _log_records(key: ApiKey, sent: bytes) -> Message:
-    return answers.message_of(export_log_records(key, _read(key, sent, wire.LOGS)), wire.LOGS)
+def _log_records(key: ApiKey, sent: bytes, tally: Tally) -> Message:
+    exported = export_log_records(key, _read(key, sent, wire.LOGS))
+    exported.add_to(tally)
+    return answers.message_of(exported, wire.LOGS)
 
 
-def _metrics(key: ApiKey, sent: bytes) -> Message:
+def _metrics(key: ApiKey, sent: bytes, tally: Tally) -> Message:
     """Answer as if they were stored, so that they are not sent again; nothing of them is read."""
     return ExportMetricsServiceResponse()
 

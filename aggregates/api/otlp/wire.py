@@ -3,7 +3,7 @@
 Parsing all of it would also take many times its size in memory, where somebody sends millions of empty messages.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,14 @@ MAX_VALUES = 1_000_000  # that a request holds, told or skipped: bounds work and
 MAX_SPANS = 50_000  # or log records
 MAX_ATTRIBUTE = 4_096  # bytes: more than any text of a call can fill
 MAX_BODY = 100  # bytes of a log record's body: the name of an event, where it is there
+MAX_NAME = 200  # bytes of a span's name
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
+LIKE_USAGE = KeyValue(key=wanted.LIKE_USAGE, value=AnyValue(bool_value=True))
 LONGEST = {name.encode(): MAX_DOCUMENT for name in DOCUMENTS}  # of these keys values are objects in one text
 
 VARINT, FIXED64, MESSAGE, FIXED32 = 0, 1, 2, 5
 SIZES = {FIXED64: 8, FIXED32: 4}
+NO_TEXTS: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Signal:
     attributes: int
     wanted: frozenset[str]
     body: int = 0
+    item_name: int = 0
 
     @property
     def name(self) -> str:
@@ -67,6 +71,7 @@ TRACES = Signal(
     ),
     Span.ATTRIBUTES_FIELD_NUMBER,
     wanted.OF_SPANS,
+    item_name=Span.NAME_FIELD_NUMBER,
 )
 LOGS = Signal(
     ExportLogsServiceRequest,
@@ -174,23 +179,29 @@ class _Walk:
         self._items_left -= 1
         if self._items_left < 0:
             raise too_many_items(self._signal)
-        item = self._signal.item.FromString(self._only(data, self._signal.kept, self._signal.body))
+        short = {self._signal.body: MAX_BODY, self._signal.item_name: MAX_NAME}
+        item = self._signal.item.FromString(self._only(data, self._signal.kept, short))
         item.attributes.extend(self.attributes(data, self._signal.attributes))
         return item
 
-    def _only(self, data: memoryview, numbers: frozenset[int], body: int = 0) -> bytes:
+    def _only(self, data: memoryview, numbers: frozenset[int], short: Mapping[int, int] = NO_TEXTS) -> bytes:
+        """These fields, and those of `short` that are text and no longer than it says, in bytes."""
         return b"".join(
             field
-            for number, field, _ in self.fields(data)
-            if number in numbers or (number == body and len(field) <= MAX_BODY)
+            for number, field, content in self.fields(data)
+            if number in numbers or (number in short and len(field) <= short[number] and _is_text(content))
         )
 
     def attributes(self, data: memoryview, field_number: int) -> list[KeyValue]:
         found = {}
         for number, _, message in self.fields(data):
-            if number == field_number and (key := self._key(message)) in self._wanted:
+            if number != field_number:
+                continue
+            if (key := self._key(message)) in self._wanted:
                 long = len(message) > LONGEST.get(key, MAX_ATTRIBUTE)
                 found[key] = KeyValue(key=key.decode(), value=TOO_LONG) if long else KeyValue.FromString(bytes(message))
+            elif wanted.is_like_usage(key.decode(errors="replace")):
+                found[b""] = LIKE_USAGE
         return list(found.values())
 
     def _key(self, data: memoryview) -> bytes:
@@ -199,6 +210,14 @@ class _Walk:
             if number == KeyValue.KEY_FIELD_NUMBER:
                 return bytes(text) if len(text) <= MAX_ATTRIBUTE else b""
         return b""
+
+
+def _is_text(data: memoryview) -> bool:
+    try:
+        str(data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

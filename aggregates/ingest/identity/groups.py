@@ -8,11 +8,12 @@ from aggregates.ingest.identity.report import RECORDED, Report
 class Group:
     """Reports of one call, as far as it is decided."""
 
-    __slots__ = ("members", "doubts", "responses", "scopes", "tells_usage", "is_recorded")
+    __slots__ = ("members", "doubts", "siblings", "responses", "scopes", "tells_usage", "is_recorded")
 
     def __init__(self, first: Report) -> None:
         self.members: list[Report] = []
         self.doubts: set[str] = set()
+        self.siblings: list[frozenset[str]] = []
         self.responses: set[str] = set()
         self.scopes: set[str] = set()  # of spans apart from those of log records
         self.tells_usage = False
@@ -27,6 +28,12 @@ class Group:
             if member.response:
                 self.responses.add(member.response)
             self.tells_usage = self.tells_usage or member.tells_usage
+
+    def add_sibling(self, other: "Group") -> None:
+        """Take in a group that tells of the same call from elsewhere."""
+        spans = frozenset(member.span for member in other.members)
+        self.siblings += [spans.difference(*other.siblings), *other.siblings]
+        self.add(*other.members)
 
     @property
     def failed(self) -> bool:

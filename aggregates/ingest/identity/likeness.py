@@ -34,7 +34,7 @@ def merge(groups: list[Group], candidates: Candidates) -> list[Group]:
         first, second = found(one), found(other)
         if first is second or first.names_another_response_than(second) or _are_told_by_one(first, second):
             continue
-        first.add(*second.members)
+        first.add_sibling(second)
         into[id(second)] = first
     return [group for group in groups if found(group) is group]
 

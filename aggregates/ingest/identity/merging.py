@@ -17,7 +17,8 @@ PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reason
 class Identity:
     """One call: all that its reports tell, merged; `spans` are theirs, the one that its numbers are from first.
 
-    `doubts` are spans of calls that are likely the same one, and are counted all the same.
+    `doubts` are spans of calls that are likely the same one, and are counted all the same; `siblings` the spans of each
+    account of the call that is neither within the others nor around them.
     """
 
     call: Call
@@ -25,6 +26,7 @@ class Identity:
     response_id: str = ""
     is_of_vendor: bool = False
     doubts: tuple[str, ...] = ()
+    siblings: tuple[frozenset[str], ...] = ()
 
 
 def merged(group: Group, tree: Tree) -> Identity:
@@ -43,6 +45,7 @@ def merged(group: Group, tree: Tree) -> Identity:
         response,
         best.is_vendor,
         tuple(sorted(group.doubts)),
+        tuple(group.siblings),
     )
 
 

@@ -18,7 +18,9 @@ from aggregates.db import clock
 from aggregates.db.beside import Beside
 from aggregates.db.locks import Lock
 from aggregates.domain.calls import CHARGE, Call, InvalidCall
+from aggregates.ingest.arrivals import Tally
 from aggregates.ingest.importing import saved, uploads
+from aggregates.ingest.importing.arrivals import add_file, counted_file
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError
@@ -77,8 +79,11 @@ def revive(own: Beside) -> int:
 def run(imported: FileImport, own: Beside, largest: int) -> ImportState:
     """Record a claimed import, and write down how it ended; an error that is none of its file is raised as well."""
     try:
-        with uploads.opened(imported, uploads.from_beside(imported, own), largest) as file:
-            return _record(imported, file, _Watch(imported, file, own))
+        with (
+            counted_file(imported.organization, imported.name) as tally,
+            uploads.opened(imported, uploads.from_beside(imported, own), largest) as file,
+        ):
+            return _record(imported, file, _Watch(imported, file, own), tally)
     except Cancelled:
         return _end(imported, ImportState.CANCELLED)
     except (MappingError, UnreadableFile, RowRejected, InvalidCall) as error:
@@ -134,7 +139,7 @@ class _Watch:
         self.look()
 
 
-def _record(imported: FileImport, file: UsageFile, watch: _Watch) -> ImportState:
+def _record(imported: FileImport, file: UsageFile, watch: _Watch, tally: Tally) -> ImportState:
     with transaction.atomic():
         done = record_file(
             imported.organization,
@@ -146,7 +151,9 @@ def _record(imported: FileImport, file: UsageFile, watch: _Watch) -> ImportState
         )
         watch.look()
         # In the commit that records the calls: it is done, or nothing was recorded.
-        return _end(imported, ImportState.DONE, position=imported.size, **_result(imported, done, watch))
+        state = _end(imported, ImportState.DONE, position=imported.size, **_result(imported, done, watch))
+    add_file(tally, done.calls, done.recorded)
+    return state
 
 
 def _end(imported: FileImport, state: ImportState, **what: object) -> ImportState:

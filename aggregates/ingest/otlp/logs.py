@@ -13,6 +13,7 @@ from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import Report, span_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, Assistant
+from aggregates.ingest.otlp.not_understood import NotUnderstood, named
 from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, chosen_labels, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -108,18 +109,18 @@ def events_of(request: ExportLogsServiceRequest, labels: Collection[str] = ()) -
                     yield index, Event(record, attributes, resource, assistant, labels)
 
 
-def unclear(request: ExportLogsServiceRequest) -> list[int]:
-    """The numbers of records that tell a call in a way that is not read."""
+def not_understood(request: ExportLogsServiceRequest) -> list[NotUnderstood]:
+    """Find the records that tell a call in a way that is not read."""
     records = (
-        record
+        (scope_logs.scope.name, record)
         for resource_logs in request.resource_logs
         for scope_logs in resource_logs.scope_logs
         for record in scope_logs.log_records
     )
     return [
-        index
-        for index, record in enumerate(records)
-        if not UNREAD.isdisjoint((record.event_name, first(attributes_of(record.attributes), ["event.name"])))
+        named(index, scope, name)
+        for index, (scope, record) in enumerate(records)
+        for name in UNREAD.intersection((record.event_name, first(attributes_of(record.attributes), ["event.name"])))
     ]
 
 

@@ -24,7 +24,6 @@ from aggregates.ingest.otlp.attributes import (
     LISTED_KINDS,
     NAMES,
     NO_CALLS,
-    NUMBERS,
     PARAMETERS_OF_MODEL,
 )
 from aggregates.ingest.otlp.clients import beside_of, is_retrieval
@@ -36,7 +35,6 @@ MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
 FALSE = (False, "false")
 WHO = frozenset(NAMES["user_id"])
-LIKE_CALLS = frozenset({"model", "cost", "costs", "usage", *NUMBERS})  # fields of which only calls to models tell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,23 +67,16 @@ class Seen:
         if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
         told = {name: attributes[name] in calls for name, calls in KINDS.items() if name in attributes}
-        if any(not told.get(name, True) for name in EXACT_KINDS) or self._asks_for_what_was_made():
+        if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
             return False
         return any(told.values()) or self._tells_usage() and not any(name in told for name in LISTED_KINDS)
-
-    def looks_like_call(self) -> bool:
-        """Whether it names a model or tells of usage, and does not say that it is something else."""
-        attributes = self.attributes
-        is_other = any(name in attributes for name in (*AROUND, *LISTED_KINDS, "span.type"))
-        if is_other or attributes.get("gen_ai.operation.name") in NO_CALLS or self._asks_for_what_was_made():
-            return False
-        return any(FIELD_OF.get(name) in LIKE_CALLS for name, value in attributes.items() if value != "")
 
     def _tells_usage(self) -> bool:
         """Whether it tells tokens: such a span is a call also where its operation is new to us."""
         return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
 
-    def _asks_for_what_was_made(self) -> bool:
+    def asks_for_what_was_made(self) -> bool:
+        """Whether it only asks for a response that was made before."""
         kind = self.attributes.get("llm.request.type")
         return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
 
@@ -123,20 +114,6 @@ class Batch:
                 return
             yield around
             around = self._by_name.get(around.parent)
-
-    def unclear(self) -> list[int]:
-        """The numbers of spans that look like calls and are none, but for those around calls, and within."""
-        calls = [seen for seen in self.spans if seen.is_call()]
-        around = {one.name for seen in calls for one in self.ancestors(seen)}
-        names = {seen.name for seen in calls}
-        return [
-            index
-            for index, seen in enumerate(self.spans)
-            if seen.looks_like_call()
-            and not seen.is_call()
-            and seen.name not in around
-            and names.isdisjoint(one.name for one in self.ancestors(seen))
-        ]
 
     def call_of(self, seen: Seen, misfits: list[Misfit]) -> Call:
         """The call that the span is; what did not fit is added to `misfits`. Raises InvalidCall."""

@@ -1,5 +1,7 @@
 """The attributes that are read of each signal: all others are skipped before a request is even parsed."""
 
+import re
+
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI
 from aggregates.ingest.otlp.attributes import AROUND, ATTRIBUTES, KINDS
 
@@ -15,3 +17,20 @@ OF_LOGS = frozenset(
         *("session.id", "conversation.id", "prompt_id"),
     ]
 )
+
+# Stands for attributes whose names look like a call's tokens and are not read: their values are skipped, too.
+LIKE_USAGE = "looks like usage"
+KINDS_OF_TOKENS = "input|output|prompt|completion|cached|reasoning|total"
+TOKENS = re.compile(
+    rf"(?:{KINDS_OF_TOKENS})[\w.]*token|token[\w.]*(?:{KINDS_OF_TOKENS}|count|usage)|(?:gen_?ai|llm|ai)\.usage\.",
+    re.IGNORECASE,
+)
+NO_TOKENS = re.compile("max|limit|budget|price|message|content", re.IGNORECASE)
+LONGEST_NAME = 100  # characters
+
+
+def is_like_usage(name: str) -> bool:
+    """Tell whether an attribute that is not read is named like a call's tokens."""
+    if len(name) > LONGEST_NAME or ("oken" not in name and "sage." not in name):
+        return False
+    return TOKENS.search(name) is not None and NO_TOKENS.search(name) is None

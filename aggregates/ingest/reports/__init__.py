@@ -5,6 +5,7 @@ which calls the reports are of (settling), together with what the log has alread
 """
 
 from aggregates.ingest.reports.keeping import forget_reports, remember_reports
+from aggregates.ingest.reports.overlaps import Overlaps
 from aggregates.ingest.reports.settling import Reported, record_reports
 
-__all__ = ["Reported", "forget_reports", "record_reports", "remember_reports"]
+__all__ = ["Overlaps", "Reported", "forget_reports", "record_reports", "remember_reports"]

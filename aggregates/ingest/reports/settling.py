@@ -21,6 +21,7 @@ from aggregates.ingest.recording import Place, record
 from aggregates.ingest.reports.changes import Change, changes_of, digest_of, may_change_in, places_of
 from aggregates.ingest.reports.keeping import Known, lock_reports, note_places, related_reports
 from aggregates.ingest.reports.logged import Entries
+from aggregates.ingest.reports.overlaps import Overlaps, overlaps_of
 from aggregates.models import Organization, UsageLog
 
 MONTH = timedelta(days=31)
@@ -35,6 +36,7 @@ class Reported:
     new: int = 0
     already_there: int = 0
     doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # spans, by the call's span
+    overlaps: Overlaps = field(default_factory=Overlaps)
     duplicates: frozenset[str] = frozenset()  # spans that came and tell calls that others tell, or told before
 
 
@@ -71,6 +73,11 @@ def _settle(organization: Organization, reports: Sequence[Report], *, is_last: b
         new=sum(change.is_new for change in told),
         already_there=sum(not change.is_new for change in told),
         doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
+        overlaps=overlaps_of(
+            [change.identity for change in told],
+            {report.span: report for report in known.reports},
+            [report.span for report in reports],
+        ),
         duplicates=_duplicates(told, {one.span for one in reports if one.call and not one.is_retrieval}),
     )
 

@@ -14,6 +14,7 @@ from aggregates import ingest
 from aggregates.domain.calls import Call, InvalidCall, parse_time
 from aggregates.domain.formats import plural
 from aggregates.ingest.importing import saved
+from aggregates.ingest.importing.arrivals import add_file, counted_file
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
@@ -88,16 +89,18 @@ class Command(BaseCommand):
             more = mapping_of_arguments(**options)
             organization = find_organization(options["organization"])
             preset = preset_of_arguments(organization, more, options["preset"], options["save_preset"])
-            with open_usage_file(options["file"]) as file, transaction.atomic():
-                done = record_file(
-                    organization,
-                    file,
-                    preset,
-                    skip_rejected=options["on_error"] == "skip",
-                    passed=lambda calls: self.with_progress(calls, file),
-                )
-                if options["save_preset"]:
-                    saved.save(preset, options["save_preset"])
+            with counted_file(organization, name) as tally:
+                with open_usage_file(options["file"]) as file, transaction.atomic():
+                    done = record_file(
+                        organization,
+                        file,
+                        preset,
+                        skip_rejected=options["on_error"] == "skip",
+                        passed=lambda calls: self.with_progress(calls, file),
+                    )
+                    if options["save_preset"]:
+                        saved.save(preset, options["save_preset"])
+                add_file(tally, done.calls, done.recorded)
         except MappingError as error:
             raise CommandError(f"{error}.") from None
         except (UnreadableFile, RowRejected, InvalidCall) as error:

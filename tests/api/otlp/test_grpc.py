@@ -33,7 +33,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from aggregates.accounts import keys
 from aggregates.api import body
-from aggregates.models import ApiKey, Kind, Organization, UsageLog
+from aggregates.models import ApiKey, ArrivalCount, Kind, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, SDK, request_of, span
 from tests.api.otlp.door import Door, opened
 from tests.api.otlp.test_logs import CLAUDE, NOON, logs_of
@@ -103,6 +103,22 @@ def test_with_a_wrong_key_its_exporter_says_so(door: Door, secret: str, caplog: 
         make_calls(door, "usage_wrong")
     assert "UNAUTHENTICATED" in caplog.text
     assert not UsageLog.objects.exists()
+
+
+def test_what_arrives_is_counted(channel: grpc.Channel, secret: str) -> None:
+    send = channel.unary_unary(EXPORT)
+    for sent in (GOOD.SerializeToString(), GOOD.SerializeToString()):
+        send(sent, metadata=bearing(secret))
+    refusal(lambda: send(b"\xff", metadata=bearing(secret)))
+    assert set(ArrivalCount.objects.values_list("api_key", "outcome", "reason", "count")) == {
+        (ApiKey.objects.get().pk, *counted)
+        for counted in (
+            ("request", "", 2),
+            ("accepted", "", 1),
+            ("duplicate", "", 1),
+            ("refused", "Expected an ExportTraceServiceRequest of OTLP.", 1),
+        )
+    }
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_these_are_not(export: Exporter, acme: Any, attributes: dict[str, Any]) 
 
 UNCLEAR: list[dict[str, Any]] = [
     {"gen_ai.operation.name": "something new", "gen_ai.request.model": "m"},
-    {"llm.model_name": "m", "http.request.method": "POST"},
+    {"llm.model_name": "m", "llm.provider": "openai", "http.request.method": "POST"},
     {"gen_ai.usage.cached_tokens": 5},
     {"gen_ai.usage.cost": 0.5},
 ]

@@ -1,0 +1,26 @@
+"""What arrived for an organization, for its members."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from aggregates.accounts.access import membership_for, organizations_of
+from aggregates.models import Role
+from aggregates.query.arrivals import PERIODS
+from aggregates.web.pages import arrivals
+from aggregates.web.views.gate import PageRequest, page
+
+
+@page
+def arrivals_page(request: PageRequest, slug: str) -> HttpResponse:
+    membership = membership_for(request.user, slug)
+    asked = request.GET.get("range", arrivals.PERIOD)
+    period = asked if asked in PERIODS else arrivals.PERIOD
+    context = {
+        "organization": membership.organization,
+        "organizations": organizations_of(request.user),
+        "manages": membership.role == Role.ADMIN,
+        "loaded": arrivals.load(membership.organization, period),
+        "periods": arrivals.WORDS,
+        "period": period,
+    }
+    return render(request, "aggregates/arrivals.html", context)
