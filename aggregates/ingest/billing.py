@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT
-from aggregates.domain.units import BY_NAME, OTHER
+from aggregates.domain.units import BY_NAME, OTHER, check_units, check_within
 
 MAX_DEPTH = 5  # of objects in objects that are looked through
 MAX_ITEMS = 50  # of a list
@@ -31,6 +31,8 @@ SEARCHES = {
 TOOLS = "server_tool_use"  # what Anthropic bills beside the tokens, by tool
 FREE = ("web_fetch_requests", "tool_search_requests")
 TIERS = ("service_tier", "speed", "inference_geo", "traffic_type")
+LONGEST_TIER = 48  # characters, so that several fit together
+UNKNOWN = "unknown"  # a tier that has no price
 
 
 def units_of(document: Mapping[str, Any]) -> dict[str, int]:
@@ -119,3 +121,24 @@ def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> str:
     """Join what tells the tier; a call checks what of it is plain."""
     told = (document.get(name) for name in names)
     return "+".join(str(one) for one in told if isinstance(one, str) and one)
+
+
+def units_within(found: Mapping[str, int], tokens: Mapping[str, int]) -> dict[str, int]:
+    """Give the units of a call with these tokens, where nobody would be told that they do not fit.
+
+    If parts of tokens are more than what they are a part of, something else was billed that is not known.
+    """
+    units = told_units(found, tokens.get("cached_tokens", 0))
+    try:
+        check_within(check_units(units), {"cached_tokens": 0, **tokens})
+    except ValueError:
+        apart = [BY_NAME[name] for name in units if not BY_NAME[name].within]
+        kept = {unit.name: units[unit.name] for unit in apart if units[unit.name] <= unit.most}
+        return {**kept, OTHER: 1}
+    return units
+
+
+def first_tier(*told: object) -> str:
+    """Take the first text that tells a tier; one that is no name of a tier is an unknown one."""
+    tier = next((one.strip() for one in told if isinstance(one, str) and one.strip()), "")
+    return tier if len(tier) <= LONGEST_TIER and tier.isascii() and tier.isprintable() else UNKNOWN

@@ -1,10 +1,11 @@
 """Amazon Bedrock: its log of model invocations, as it is written to S3 or CloudWatch, an object a call."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
+from aggregates.ingest.billing import first_tier, units_of, units_within
+from aggregates.ingest.dialects.rows import Fields, count, list_of, mapping_of, value_of
 
 PROVIDER = "aws"
 NAMED = re.compile(r"arn:aws[\w-]*:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/")
@@ -13,7 +14,7 @@ SESSION = re.compile(r"(?:botocore-session|aws-sdk|awscli-session)-?.*|i-[0-9a-f
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One call; raises InvalidCall. What was asked and answered is not looked at."""
+    """One call; raises InvalidCall. Of what was asked and answered only usage, tier and how many images is read."""
     sent, received = mapping_of(row.get("input")), mapping_of(row.get("output"))
     if value_of(row, "modelId") is None:
         return
@@ -22,6 +23,14 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         count(sent, name) for name in ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
     )
     body = mapping_of(received.get("outputBodyJson"))
+    usages = list(_usages(received.get("outputBodyJson")))
+    tokens = {
+        "input_tokens": fresh + cached + written,
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": min(written, max(map(_written_1h, usages), default=0)),
+        "output_tokens": count(received, "outputTokenCount"),
+    }
     yield {
         "request_id": value_of(row, "requestId"),
         "timestamp": value_of(row, "timestamp"),
@@ -31,12 +40,49 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "user_id": _user(str(value_of(mapping_of(row.get("identity")), "arn") or "")),
         "status": "error" if value_of(row, "errorCode") is not None else "ok",
         "latency_ms": value_of(body, "metrics.latencyMs"),
-        "input_tokens": fresh + cached + written,
-        "cached_tokens": cached,
-        "cache_write_tokens": written,
-        "cache_write_1h_tokens": min(written, count(body, "usage.cache_creation.ephemeral_1h_input_tokens")),
-        "output_tokens": count(received, "outputTokenCount"),
+        **tokens,
+        "service_tier": _tier([row, body, *usages, mapping_of(sent.get("inputBodyJson"))]),
+        "units": units_within(_units(body, usages), tokens),
     }
+
+
+def _usages(body: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of usage in an answer, or in the events of one that was streamed."""
+    events = list_of(body)
+    for event in events if events else [body]:
+        for around in (mapping_of(event), mapping_of(mapping_of(event).get("message"))):
+            if usage := mapping_of(around.get("usage")):
+                yield usage
+
+
+def _written_1h(usage: Mapping[str, Any]) -> int:
+    """In Anthropic's words, and in Converse's."""
+    details = [mapping_of(each) for each in list_of(usage.get("cacheDetails"))]
+    of_converse = sum(count(each, "inputTokens") for each in details if value_of(each, "ttl") == "1h")
+    return max(of_converse, count(usage, "cache_creation.ephemeral_1h_input_tokens"))
+
+
+def _units(body: Mapping[str, Any], usages: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    found = {"images": len(list_of(body.get("images")) or list_of(body.get("artifacts")))}
+    for usage in usages:
+        for name, number in units_of(usage).items():
+            found[name] = max(number, found.get(name, 0))
+    return found
+
+
+def _tier(documents: Iterable[Mapping[str, Any]]) -> str:
+    """The tier, and whether it was one of optimized latency: as it was answered, else as it was asked for."""
+    told = list(documents)
+    names = ("serviceTier.type", "service_tier.type", "serviceTier", "service_tier")
+    tiers = (_text_at(each, name) for each in told for name in names)
+    latency = (_text_at(each, "performanceConfig.latency") for each in told)
+    return "+".join(one for one in (first_tier(*tiers), first_tier(*latency)) if one)
+
+
+def _text_at(document: Mapping[str, Any], path: str) -> object:
+    head, _, rest = path.partition(".")
+    found = document.get(head)
+    return mapping_of(found).get(rest) if rest else found
 
 
 def model_of(sent: object) -> object:

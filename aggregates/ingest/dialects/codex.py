@@ -1,8 +1,8 @@
 """Codex CLI: its session files, ~/.codex/sessions/YYYY/MM/DD/rollout-*.jsonl.
 
 After each call, and sometimes again, a line tells the tokens of the last call and of the session so far. The model and
-the folder are on other lines. A session that is forked off another one begins with a copy of it, its lines re-stamped
-with the time of the fork: these calls are in the other session's file.
+the folder, the tier and each search of the web are on other lines. A session that is forked off another one begins with
+a copy of it, its lines re-stamped with the time of the fork: these calls are in the other session's file.
 """
 
 import re
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aggregates.domain.calls import parse_time
+from aggregates.ingest.billing import first_tier
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
 
 COUNTS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens")
@@ -26,6 +27,8 @@ class Sessions:
         self._told: set[tuple[_Counts, _Counts]] = set()  # by all sessions so far
         self._model: Any = None
         self._folder: Any = None
+        self._tier = ""
+        self._searches = 0  # since the last call
         self._begin({})
 
     def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
@@ -37,14 +40,27 @@ class Sessions:
         elif kind == "turn_context":
             self._model = value_of(payload, "model") or self._model
             self._folder = value_of(payload, "cwd") or self._folder
+            self._set_tier(payload)
+        elif kind == "response_item":
+            self._searches += _is_search(payload)
+        elif kind == "event_msg" and value_of(payload, "type") == "thread_settings_applied":
+            settings = mapping_of(payload.get("thread_settings"))
+            self._model = value_of(settings, "model") or self._model
+            self._set_tier(settings)
         elif kind == "event_msg" and value_of(payload, "type") == "token_count":
             yield from self._call(row, mapping_of(payload.get("info")))
+
+    def _set_tier(self, settings: Mapping[str, Any]) -> None:
+        """Take the tier of the calls that follow; settings that do not name one leave it as it is."""
+        if "service_tier" in settings:
+            self._tier = first_tier(settings["service_tier"])
 
     def _begin(self, meta: Mapping[str, Any], written: str = "") -> None:
         self._id = str(value_of(meta, "id") or "")
         self._folder = value_of(meta, "cwd")
         self._provider = value_of(meta, "model_provider") or "openai"
         self._model = None
+        self._tier, self._searches = "", 0
         self._total: _Counts = (0,) * len(COUNTS)
         spawned = mapping_of(mapping_of(mapping_of(meta.get("source")).get("subagent")).get("thread_spawn"))
         parent = value_of(meta, "forked_from_id") or value_of(spawned, "parent_thread_id")
@@ -71,6 +87,7 @@ class Sessions:
             last = tuple(max(0, now - then) for now, then in zip(total or (), self._total, strict=True))
         if total:
             self._total = total
+        searches, self._searches = self._searches, 0
         if not any(last):
             return
         told = (total or last, last)
@@ -98,6 +115,8 @@ class Sessions:
             "cache_write_tokens": written,
             "output_tokens": received if reasoning <= received else received + reasoning,
             "reasoning_tokens": reasoning,
+            "service_tier": self._tier,
+            "units": {"web_searches": searches},
         }
 
     def _is_at_once(self, row: Mapping[str, Any]) -> bool:
@@ -107,6 +126,13 @@ class Sessions:
             return False
         self._since = max(self._since, at)
         return True
+
+
+def _is_search(item: Mapping[str, Any]) -> bool:
+    """Whether a part of an answer is a search of the web; to open a page that was found is none."""
+    action = value_of(mapping_of(item.get("action")), "type")
+    done = value_of(item, "status") in (None, "completed")
+    return value_of(item, "type") == "web_search_call" and done and action in (None, "search")
 
 
 def _counts(usage: object) -> _Counts | None:

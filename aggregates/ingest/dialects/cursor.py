@@ -1,5 +1,6 @@
 """Cursor: the CSV of usage events that its dashboard exports, a row a request."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from aggregates.ingest.dialects.rows import Fields, count, value_of
 # Kinds whose requests cost nothing by themselves: what is within a plan is quota, whatever its worth is said to be.
 QUOTA = ("included", "free", "no charge", "not charged")
 FAILED = ("errored", "aborted")
+# Cursor puts the speed behind the name of the model, “gpt-5-fast”; of Grok it is a part of the name.
+FAST = re.compile(r"(?!.*grok).*-fast(?:-max)?", re.IGNORECASE)
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
@@ -25,6 +28,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "cached_tokens": cached,
         "cache_write_tokens": written,
         "output_tokens": count(numbers, "Output Tokens"),
+        "service_tier": "fast" if FAST.fullmatch(str(value_of(row, "Model") or "")) else "",
         "cost": _cost(kind, str(value_of(row, "Cost") or "")),
     }
 

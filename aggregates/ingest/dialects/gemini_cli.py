@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
+from aggregates.ingest.dialects.rows import Fields, count, list_of, mapping_of, told_beside, value_of
+
+SEARCH = "google_web_search"  # the tool, which has the model search
 
 
 class Sessions:
@@ -42,7 +44,14 @@ class Sessions:
             "model": value_of(message, "model"),
             "project": self._project,
             **_counts(tokens),
+            "units": {"web_searches": _searches(message)},
         }
+
+
+def _searches(message: Mapping[str, Any]) -> int:
+    """How many searches that the message asked for were made."""
+    calls = [mapping_of(each) for each in list_of(message.get("toolCalls"))]
+    return sum(each.get("name") == SEARCH and each.get("status") == "success" for each in calls)
 
 
 def _counts(tokens: Mapping[str, Any]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.ingest.billing import first_tier, units_of, units_within
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
 
 # Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
@@ -12,7 +13,7 @@ BESIDE = ("anthropic", "bedrock", "aws")
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """The calls of a request or of a page of them; raises InvalidCall. Bodies are not looked at."""
+    """The calls of a request or of a page of them; raises InvalidCall. Of bodies only usage and tier are read."""
     data = row.get("data")
     for one in data if isinstance(data, list) else [row]:
         request = mapping_of(one)
@@ -29,6 +30,12 @@ def _call(row: Mapping[str, Any]) -> Fields:
     total = 0 if usually else count(row, "total_tokens")
     beside = parts_beside(sent, cached + written, received, total, usually=usually)
     properties = mapping_of(row.get("request_properties"))
+    tokens = {
+        "input_tokens": sent + cached + written if beside else sent,
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "output_tokens": received,
+    }
     return {
         "request_id": value_of(row, "request_id", "response_id"),
         "timestamp": value_of(row, "request_created_at"),
@@ -38,12 +45,24 @@ def _call(row: Mapping[str, Any]) -> Fields:
         "user_id": value_of(row, "request_user_id"),
         "status": "ok" if _succeeded(row) else "error",
         "latency_ms": value_of(row, "delay_ms"),
-        "input_tokens": sent + cached + written if beside else sent,
-        "cached_tokens": cached,
-        "cache_write_tokens": written,
-        "output_tokens": received,
+        **tokens,
+        **_billing(row, tokens),
         "cost": _cost(row, used=bool(sent or received or cached or written)),
     }
+
+
+def _billing(row: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
+    """The tier of the answer, else of the request; and what has a price of its own: sound has columns of its own."""
+    answer, asked = mapping_of(row.get("response_body")), mapping_of(row.get("request_body"))
+    usage = mapping_of(answer.get("usage")) or mapping_of(answer.get("usageMetadata"))
+    columns = {name: row.get(name) for name in ("prompt_audio_tokens", "completion_audio_tokens")}
+    units = units_of(usage)
+    for name, number in units_of(columns).items():
+        units[name] = max(number, units.get(name, 0))
+    told = (each.get("service_tier") for each in (answer, usage, asked))
+    speed = (each.get("speed") for each in (usage, asked))
+    tier = "+".join(one for one in (first_tier(*told), first_tier(*speed)) if one)
+    return {"service_tier": tier, "units": units_within(units, tokens)}
 
 
 def _succeeded(row: Mapping[str, Any]) -> bool:

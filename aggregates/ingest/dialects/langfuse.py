@@ -8,9 +8,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
+from aggregates.ingest.billing import first_tier, units_of, units_within
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
 
 CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
+MODALITY = "modality_"  # in keys of usage, as in “input_modality_audio”
+# Where attributes of a span that became an observation tell its tier: as it was answered, then as it was asked for.
+TIERS = (
+    *("openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"),
+    *("gen_ai.usage.service_tier", "anthropic.usage.service_tier"),
+    *("openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"),
+)
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
@@ -38,12 +46,36 @@ def _call(row: Mapping[str, Any], operation: str) -> Fields:
         "status": "error" if str(value_of(row, "level")).upper() == "ERROR" else "ok",
         "latency_ms": _latency(start, value_of(row, "end_time", "endTime")),
         **tokens,
+        "service_tier": _tier(row),
+        "units": units_within(_units(row), tokens),
         "cost": _cost(row, used=any(tokens.values())),
     }
 
 
+def _tier(row: Mapping[str, Any]) -> str:
+    """What its metadata tells of the answer, else the parameters that the model was called with."""
+    metadata = mapping_of(row.get("metadata"))
+    attributes = mapping_of(metadata.get("attributes"))
+    asked = mapping_of(row.get("model_parameters")) or mapping_of(row.get("modelParameters"))
+    named = ("service_tier", "serviceTier")
+    told = [
+        *(attributes.get(name) for name in TIERS),
+        *(each.get(name) for each in (metadata, asked) for name in named),
+    ]
+    return "+".join(one for one in (first_tier(*told), first_tier(asked.get("speed"))) if one)
+
+
+def _units(row: Mapping[str, Any]) -> dict[str, int]:
+    """What has a price of its own among the parts of usage."""
+    return units_of({name.lower().replace(MODALITY, ""): number for name, number in _usage(row).items()})
+
+
+def _usage(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping_of(row.get("usage_details")) or mapping_of(row.get("usageDetails")) or mapping_of(row.get("usage"))
+
+
 def _tokens(row: Mapping[str, Any]) -> dict[str, int]:
-    usage = mapping_of(row.get("usage_details")) or mapping_of(row.get("usageDetails")) or mapping_of(row.get("usage"))
+    usage = _usage(row)
     if not usage:
         return {
             "input_tokens": count(row, "promptTokens", "inputUsage"),

@@ -39,9 +39,12 @@ FIELDS_OF_METADATA = ("operation", "subject_id", "project")  # these are no labe
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One call, or none; raises InvalidCall. Contents of messages are not looked at."""
-    fields = fields_of(row, [])
+def read(row: Mapping[str, Any], labels: Collection[str] = ()) -> Iterator[Fields]:
+    """One call, or none; raises InvalidCall. Contents of messages are not looked at.
+
+    `labels` are keys of metadata that are kept as such.
+    """
+    fields = fields_of(row, [], labels)
     if fields is not None:
         yield fitting_fields(fields)
 

@@ -1,6 +1,8 @@
 """OpenAI's usage API and the export of its usage page: not calls but sums over the requests of a stretch of time.
 
 Such a sum becomes as many calls as it counts requests, which share its tokens evenly, all at the start of the time.
+Searches and sessions of code are summed apart from the requests that made them: such a sum becomes one call of the
+tool, or as few as can hold it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
+from aggregates.domain.units import BY_NAME
 from aggregates.ingest.billing import told_units
 from aggregates.ingest.dialects.rows import Fields, value_of
 from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
@@ -18,6 +21,7 @@ OPERATIONS = {"completions": "chat"}  # in OpenTelemetry's words
 SHARED = {
     "input_tokens": "input_tokens",
     "cached_tokens": "input_cached_tokens",
+    "cache_write_tokens": "input_cache_write_tokens",
     "output_tokens": "output_tokens",
 }
 UNITS = {
@@ -27,7 +31,20 @@ UNITS = {
     "input_image_tokens": "input_image_tokens",
     "cached_image_tokens": "input_cached_image_tokens",
     "output_image_tokens": "output_image_tokens",
+    "images": "images",
+    "input_characters": "characters",
+    "input_audio_seconds": "seconds",
 }
+KINDS = ("text", "audio", "image")  # of tokens of the input
+# The unit of what tools did, by the kind of the sum; which model asked for it may not be told.
+TOOLS = {
+    "web_searches": "web_searches",
+    "web_search_calls": "web_searches",
+    "file_searches": "file_searches",
+    "file_search_calls": "file_searches",
+    "code_interpreter_sessions": "code_sessions",
+}
+COUNTS = ("num_model_requests", "num_requests", "num_sessions")
 PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times"
 COSTS = (
     "this is money and not usage: a page of OpenAI's costs tells what was billed by day, and no calls or tokens; "
@@ -42,7 +59,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if "num_model_requests" in row:
+    if any(name in row for name in COUNTS):
         yield row
         return
     for bucket in objects_of(row, "data", PAGE) if "data" in row else [row]:
@@ -54,15 +71,29 @@ def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _sum(result: Mapping[str, Any]) -> Sum:
+    if _operation(result) in TOOLS:
+        return _sum_of_tool(result, _operation(result))
     requests = total_of(result, "num_model_requests")
     totals = {field: total_of(result, name) for field, name in SHARED.items()}
     if requests > MAX_REQUESTS or (not requests and any(totals.values())):
         raise InvalidCall("num_model_requests", f"expected a number from 1 to {MAX_REQUESTS:,}")
-    start, model = value_of(result, "start_time"), value_of(result, "model")
+    model = value_of(result, "model")
     if requests and model is None:
         raise InvalidCall("model", "expected a value: ask OpenAI to group by model")
-    common = {
-        "timestamp": start,
+    units = {unit: total_of(result, name) for unit, name in UNITS.items() if value_of(result, name) is not None}
+    units = told_units(_with_cached(units, result, totals), totals["cached_tokens"])
+    return Sum(requests, totals, _common(result, model), _name(result), units)
+
+
+def _sum_of_tool(result: Mapping[str, Any], kind: str) -> Sum:
+    unit, quantity = TOOLS[kind], total_of(result, "num_requests", "num_sessions")
+    calls = -(-quantity // BY_NAME[unit].most)
+    return Sum(calls, {}, _common(result, value_of(result, "model") or kind), _name(result), {unit: quantity})
+
+
+def _common(result: Mapping[str, Any], model: object) -> Fields:
+    return {
+        "timestamp": value_of(result, "start_time"),
         "operation": _operation(result),
         "provider": "openai",
         "model": model,
@@ -70,9 +101,22 @@ def _sum(result: Mapping[str, Any]) -> Sum:
         "project": value_of(result, "project_id"),
         "service_tier": _tier(result),
     }
-    units = {unit: total_of(result, name) for unit, name in UNITS.items() if value_of(result, name) is not None}
-    name = name_of("openai-usage", start, result, GROUPS)
-    return Sum(requests, totals, common, name, told_units(units, totals["cached_tokens"]))
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    return name_of("openai-usage", value_of(result, "start_time"), result, GROUPS)
+
+
+def _with_cached(units: dict[str, int], result: Mapping[str, Any], totals: Mapping[str, int]) -> dict[str, int]:
+    """The units with what was cached within the input's, as ours are.
+
+    Where all kinds of the input come to what was not cached, they are told without what was.
+    """
+    fresh = totals["input_tokens"] - totals["cached_tokens"] - totals["cache_write_tokens"]
+    told = value_of(result, "input_text_tokens") is not None
+    if not told or sum(total_of(result, f"input_{kind}_tokens") for kind in KINDS) != fresh:
+        return units
+    return {name: number + units.get(BY_NAME[name].cached, 0) for name, number in units.items()}
 
 
 def _tier(result: Mapping[str, Any]) -> str:

@@ -5,7 +5,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.domain.units import OTHER
+from aggregates.ingest.billing import first_tier
 from aggregates.ingest.dialects.rows import Fields, count, value_of
+
+BESIDE_TOKENS = ("cost_web_search", "cost_file_processing")  # how many of these there were is not told
 
 
 def read(row: Mapping[str, Any]) -> Iterator[Fields]:
@@ -27,6 +31,8 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "cached_tokens": cached,
         "output_tokens": max(received, reasoning),
         "reasoning_tokens": reasoning,
+        "service_tier": first_tier(value_of(row, "service_tier")),
+        "units": {OTHER: int(any(_amount(row, name) for name in BESIDE_TOKENS))},
         "cost": _cost(row),
     }
 
@@ -40,6 +46,13 @@ def _cost(row: Mapping[str, Any]) -> Decimal | None:
         )
     except InvalidOperation:
         raise InvalidCall("cost_total", "expected amounts of US dollars") from None
+
+
+def _amount(row: Mapping[str, Any], name: str) -> Decimal:
+    try:
+        return Decimal(str(value_of(row, name) or 0))
+    except InvalidOperation:
+        raise InvalidCall(name, "expected an amount of US dollars") from None
 
 
 def _whole(milliseconds: object) -> int | None:

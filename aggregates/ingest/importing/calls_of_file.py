@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from aggregates.domain.calls import Call, InvalidCall, parse_call
@@ -38,7 +39,7 @@ class FileCalls:
         self._check = check  # raises InvalidCall for one that is not wanted
         self._skip_rejected = skip_rejected
         self._in_pieces = mapping.in_pieces
-        self._reader = mapping.reader() if mapping.reader else None
+        self._reader = mapping.reader(mapping.labels) if mapping.reader else None
         self._source = _source(mapping, self._reader, file.columns)
         self.rows = 0
         self.left_out = 0  # rows of a kind that the mapping does not want
@@ -83,7 +84,7 @@ class FileCalls:
         return () if fields is None else (fields,)
 
     def _whole(self, pieces: Iterator[Call]) -> Iterator[Call]:
-        """Of pieces with the same request_id the one with the most output, the first of several.
+        """Of pieces with the same request_id the one with the most output, and the most units; the first of several.
 
         Not so what the reader tells, at the end, to be another call that was written again.
         """
@@ -94,7 +95,7 @@ class FileCalls:
                 yield piece
             elif known is not piece:
                 self.pieces += 1
-                if piece.output_tokens > known.output_tokens:
+                if _fullness(piece) > _fullness(known):
                     longest[piece.request_id] = piece
         longest.pop("", None)
         repeats = getattr(self._reader, "repeats", None)
@@ -115,6 +116,10 @@ class FileCalls:
         self.rejected += 1
         if len(self.rejections) < MAX_KEPT:
             self.rejections.append(rejection)
+
+
+def _fullness(piece: Call) -> tuple[int, Decimal]:
+    return piece.output_tokens, sum((quantity for _, quantity in piece.units), Decimal())
 
 
 def _source(mapping: FieldMapping, reader: Reader | None, columns: tuple[str, ...] | None) -> Any:

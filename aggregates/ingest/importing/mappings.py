@@ -1,6 +1,6 @@
 """Mappings: which field of a call comes from where in the rows of somebody's file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,8 +36,9 @@ class FieldMapping:
 
     A path “a+b” adds up a and b, for a field that is a number. Other fields come from the column or key of their own
     name, unless `own_names` is false, or from what the `reader` of a dialect, made for each file, makes of the row.
-    With `start`, timestamps are seconds from then. With `in_pieces`, rows of the same request_id are pieces of one
-    call, and the one with the most output tokens is the call.
+    `labels` are the keys that it keeps as labels, where a dialect leaves that to the organization. With `start`,
+    timestamps are seconds from then. With `in_pieces`, rows of the same request_id are pieces of one call, and the one
+    with the most output tokens is the call.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +46,8 @@ class FieldMapping:
     own_names: bool = True
     start: datetime | None = None
     only: Only | None = None
-    reader: Callable[[], Reader] | None = None
+    reader: Callable[[Collection[str]], Reader] | None = None
+    labels: tuple[str, ...] = ()
     in_pieces: bool = False
 
     def overridden(self, paths: Mapping[str, str], values: Mapping[str, str], start: datetime | None) -> "FieldMapping":

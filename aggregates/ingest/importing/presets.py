@@ -1,6 +1,8 @@
 """Formats of files that the site knows, for `import_usage --preset NAME`, and how each of them is recognised."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from aggregates.ingest.dialects import (
     anthropic_usage,
@@ -43,7 +45,16 @@ TWICE = (
 
 def _read(reader: Reader) -> FieldMapping:
     """By a reader that remembers nothing from one row to the next."""
-    return FieldMapping(own_names=False, reader=lambda: reader)
+    return FieldMapping(own_names=False, reader=lambda labels: reader)
+
+
+def _read_by(make: Callable[[], Reader], *, in_pieces: bool = False) -> FieldMapping:
+    """By a reader of a file's own, which remembers what earlier rows have told."""
+    return FieldMapping(own_names=False, reader=lambda labels: make(), in_pieces=in_pieces)
+
+
+def _read_events(labels: Collection[str]) -> Reader:
+    return partial(litellm.read, labels=labels)
 
 
 # Fields by our own names: less is asked of such a file than of the others, so it is one of these only if of no other.
@@ -79,7 +90,7 @@ PRESETS = (
     Preset(
         "anthropic-costs",
         "pages or buckets of Anthropic's cost report, and the cost export of its Console: charges, and no calls",
-        FieldMapping(own_names=False, reader=costs.Anthropic),
+        _read_by(costs.Anthropic),
         Signs(
             columns=(("usage_date_utc", "cost_usd"),),
             keys=(("data[].starting_at", "data[].results[].amount"), ("starting_at", "results[].amount")),
@@ -104,13 +115,13 @@ PRESETS = (
     Preset(
         "claude-code",
         "session logs of Claude Code (~/.claude/projects/**/*.jsonl)",
-        FieldMapping(own_names=False, reader=claude_code.Sessions, in_pieces=True),
+        _read_by(claude_code.Sessions, in_pieces=True),
         Signs(keys=(("type=assistant", "message.usage", "message.model"),)),
     ),
     Preset(
         "codex",
         "session files of Codex CLI (~/.codex/sessions/**/rollout-*.jsonl)",
-        FieldMapping(own_names=False, reader=codex.Sessions, in_pieces=True),
+        _read_by(codex.Sessions, in_pieces=True),
         Signs(
             keys=(
                 ("type=session_meta", "payload"),
@@ -132,7 +143,7 @@ PRESETS = (
     Preset(
         "gemini-cli",
         "session files of Gemini CLI (~/.gemini/tmp/*/chats/session-*)",
-        FieldMapping(own_names=False, reader=gemini_cli.Sessions, in_pieces=True),
+        _read_by(gemini_cli.Sessions, in_pieces=True),
         Signs(keys=(("sessionId", "projectHash"), ("type=gemini", "tokens"))),
     ),
     Preset(
@@ -164,7 +175,7 @@ PRESETS = (
     Preset(
         "litellm",
         "events of LiteLLM's loggers, and rows of its table LiteLLM_SpendLogs",
-        _read(litellm.read),
+        FieldMapping(own_names=False, reader=_read_events),
         Signs(
             columns=(("startTime", "spend", "model"),),
             keys=(("startTime", "call_type"), ("startTime", "response_cost"), ("startTime", "spend")),
@@ -173,7 +184,7 @@ PRESETS = (
     Preset(
         "openai-costs",
         "pages or buckets of OpenAI's costs API, and the export of its costs: charges, and no calls",
-        FieldMapping(own_names=False, reader=costs.OpenAI),
+        _read_by(costs.OpenAI),
         Signs(
             columns=(("start_time", "amount_value", "amount_currency"),),
             keys=(
@@ -190,9 +201,9 @@ PRESETS = (
         Signs(
             columns=(("start_time", "end_time", "num_model_requests"),),
             keys=(
-                ("data[].results[].num_model_requests",),
-                ("results[].num_model_requests",),
-                ("num_model_requests", "start_time"),
+                *((f"data[].results[].{name}",) for name in openai_usage.COUNTS),
+                *((f"results[].{name}",) for name in openai_usage.COUNTS),
+                *((name, "start_time") for name in openai_usage.COUNTS),
             ),
         ),
     ),

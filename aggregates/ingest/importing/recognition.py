@@ -40,7 +40,7 @@ def recognize(file: UsageFile) -> Preset:
 def mapping_of(preset: Preset) -> FieldMapping:
     """The format's own, but rows that have no call and are of another format, as in files put together, are no rows."""
     make = preset.mapping.reader
-    return replace(preset.mapping, reader=lambda: _Alone(preset, make())) if make else preset.mapping
+    return replace(preset.mapping, reader=lambda labels: _Alone(preset, make(labels))) if make else preset.mapping
 
 
 class _Alone:

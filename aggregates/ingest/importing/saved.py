@@ -1,6 +1,7 @@
 """Presets by name: those of the site, and the mappings that an organization saved."""
 
 import re
+from dataclasses import replace
 
 from aggregates.ingest.importing import recognition
 from aggregates.ingest.importing.mappings import FieldMapping, MappingError
@@ -40,6 +41,7 @@ def mapping_of(preset: SavedPreset, recognized: Preset | None = None) -> FieldMa
         mapping = recognition.mapping_of(recognized)
     else:
         mapping = OF_THE_SITE[preset.base] if preset.base else FieldMapping()
+    mapping = replace(mapping, labels=tuple(preset.organization.label_attributes))
     return mapping.overridden(preset.paths, preset.values, preset.start)
 
 
