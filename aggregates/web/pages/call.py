@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from aggregates.db.logged_calls import logged_call
 from aggregates.domain import formats, money
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
 from aggregates.domain.units import BY_NAME
@@ -11,6 +10,7 @@ from aggregates.models.log import RowKind
 from aggregates.pricing import Pricer
 from aggregates.web.names import name_of
 from aggregates.web.pages.calls import cost_of, local_words
+from aggregates.web.pages.unpriced import why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _cost(call: UsageLog) -> Section:
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly),
-            Detail("Where the cost is from", call.get_cost_source_display(), _why_not(call)),
+            Detail("Where the cost is from", call.get_cost_source_display(), why_not(call, Pricer(call.organization))),
         ),
     )
 
@@ -102,10 +102,3 @@ def _units(call: UsageLog) -> tuple[Detail, ...]:
 
 def _labels(call: UsageLog) -> tuple[Detail, ...]:
     return tuple(Detail(name, text) for name, text in sorted((call.labels or {}).items()))
-
-
-def _why_not(call: UsageLog) -> str:
-    """Say why the call has no price, as prices are now."""
-    if call.cost is not None:
-        return ""
-    return Pricer(call.organization).why_not(logged_call(call))

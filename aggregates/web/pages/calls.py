@@ -15,6 +15,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
 from aggregates.models import UsageLog
+from aggregates.pricing import Pricer
 from aggregates.query.answer import Answer
 from aggregates.query.day_states import read_log_from
 from aggregates.query.listing import KINDS, Cursor, Kind, PageBoundary, read_page, spans_with_calls
@@ -24,16 +25,20 @@ from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
+from aggregates.web.pages.unpriced import why_not
 
 PAGE = 50
 
 
 @dataclass(frozen=True)
 class Line:
+    """A call or charge; `why` says why it has no price."""
+
     call: UsageLog
     time: str
     moment: str
     cost: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,12 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
 
 
 def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
-    zone = selection.organization.time_zone
+    zone, pricer = selection.organization.time_zone, Pricer(selection.organization)
     return tuple(
         Day(
             weekday_words(day),
             _summary(sums.get(day), selection.status),
-            tuple(_line(call, zone) for call in of_day),
+            tuple(_line(call, zone, pricer) for call in of_day),
         )
         for day, of_day in groupby(calls, key=lambda call: days.date_of(call.timestamp, zone))
     )
@@ -129,10 +134,10 @@ def _summary(sums: Sums | None, status: str) -> str:
     return f"{formats.plural(sums.calls, 'call')}{charges}, {formats.cost(sums)}"
 
 
-def _line(call: UsageLog, zone: str) -> Line:
+def _line(call: UsageLog, zone: str, pricer: Pricer) -> Line:
     local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
     moment = ", ".join(local_words(call.timestamp, each) for each in both)
-    return Line(call, clock(local, seconds=True), moment, cost_of(call.cost))
+    return Line(call, clock(local, seconds=True), moment, cost_of(call.cost), why_not(call, pricer))
 
 
 def cost_of(cost: Decimal | None) -> str:

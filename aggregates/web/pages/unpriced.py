@@ -1,12 +1,16 @@
-"""What the dashboard says of calls that have no price."""
+"""What pages say of calls that have no price: how many there are, and why one has none."""
 
+from aggregates.db.logged_calls import logged_call
 from aggregates.domain import formats
 from aggregates.domain.measures import Sums
+from aggregates.models import UsageLog
+from aggregates.pricing import Pricer
 from aggregates.query.answer import Answer
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 
 NAMED = 5  # models
+PRICED_SINCE = "it had no price when it was recorded, and would have one today"
 
 
 def query_of(selection: Selection) -> UsageQuery:
@@ -24,6 +28,11 @@ def describe(totals: Sums, by_model: Answer | None) -> str:
         return f"{share}."
     listed, others = ", ".join(formats.excerpt(name) for name in names[:NAMED]), len(names) - NAMED
     return f"{share}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{share}: {listed}."
+
+
+def why_not(call: UsageLog, pricer: Pricer) -> str:
+    """Say why a call of the log has no price, as prices are now; "" of one that has."""
+    return "" if call.cost is not None else pricer.why_not(logged_call(call)) or PRICED_SINCE
 
 
 def _models(by_model: Answer) -> list[str]:

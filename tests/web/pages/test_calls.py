@@ -16,7 +16,7 @@ from django.test import Client
 from aggregates.accounts import keys
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest import record
-from aggregates.models import Organization, UsageLog, User
+from aggregates.models import Organization, PriceOverride, UsageLog, User
 from aggregates.query.listing import Cursor
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
@@ -283,3 +283,37 @@ def test_an_export_can_be_imported_elsewhere(
     assert not UsageLog.objects.filter(organization=other).exclude(key="").exists()
     assert f" {len(rows):,} new" in said.getvalue()
     assert " 0 new" in again.getvalue()
+
+
+def test_the_list_says_why_a_call_has_no_price(
+    as_bob: Client, acme: Organization, other: Organization, call: MakeCall
+) -> None:
+    billed = {"input_tokens": 9, "output_tokens": 1}
+    calls = {
+        "tier": call("2025-07-01T12:00Z", service_tier="scale", **billed),
+        "unit": call("2025-07-01T12:01Z", units={"images": 1}, **billed),
+        "model": call("2025-07-01T12:02Z", **billed)._replace(model="<i>o9"),
+        "nothing": call("2025-07-01T12:03Z"),
+        "priced": call("2025-07-01T12:04Z", **billed),
+        "free": call("2025-07-01T12:05Z", cost="0"),
+        "since": call("2025-07-01T12:06Z", **billed)._replace(model="o9-own"),
+        "charge": call("2025-07-01T12:07Z", kind="charge", cost="2"),
+    }
+    record(acme, [one._replace(request_id=name) for name, one in calls.items()])
+    PriceOverride.objects.create(organization=acme, pattern="o9-own", input=1, output=1)
+    PriceOverride.objects.create(organization=other, pattern="*", input=1, output=1)
+
+    page = as_bob.get(URL + JULY).content.decode()
+
+    numbers = dict(UsageLog.objects.values_list("id", "request_id"))
+    reasons = re.findall(r'id="why-(\d+)">([^<]*)</td>', page)
+    assert {numbers[int(number)]: html.unescape(reason) for number, reason in reasons} == {
+        "tier": "No price for tier scale of model gpt-5",
+        "unit": "No price for unit images of model gpt-5",
+        "model": "No price for model <i>o9",
+        "nothing": "Nobody told its tokens",
+        "since": "It had no price when it was recorded, and would have one today",
+    }
+    assert re.findall(r'aria-describedby="why-(\d+)"', page) == [number for number, _ in reasons]
+    only = as_bob.get(f"{URL}{JULY}&status=unpriced").content.decode()
+    assert re.findall(r'id="why-(\d+)">([^<]*)</td>', only) == reasons
