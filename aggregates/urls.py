@@ -9,6 +9,7 @@ from aggregates.api.litellm import litellm
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
+from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
 from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
@@ -27,6 +28,7 @@ urlpatterns = [
     path("api/", api, name="api"),
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
+    path("api/v1/units", read_units, name="read-units"),
     path("api/v1/litellm", litellm, name="record-litellm"),
     path("api/v1/arrivals", arrivals, name="read-arrivals"),
     path("v1/traces", traces, name="record-traces"),

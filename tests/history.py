@@ -35,9 +35,18 @@ def some_calls(
                 output_tokens=chance.randrange(900),
                 cost=chance.choice([None, f"{chance.randrange(10**14)}e-12", "0.000000000001"]),
                 service_tier=TIERS[nth % len(TIERS)],
+                units=_units(nth, tokens),
             )._replace(key=KEYS[nth % len(KEYS)])
         )
     return calls
+
+
+def _units(nth: int, tokens: int) -> dict[str, object]:
+    """What has a price of its own, of every third call; of some of them two things."""
+    if nth % 3:
+        return {}
+    audio = {"input_audio_tokens": tokens // 3} if nth % 2 else {"input_audio_seconds": f"{nth}.250001"}
+    return audio if nth % 4 else {**audio, "web_searches": nth % 5 + 1}
 
 
 def some_charges(call: Callable[..., Call], first: datetime, last: datetime, number: int = 20) -> list[Call]:

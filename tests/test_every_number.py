@@ -19,6 +19,7 @@ from django.test import Client
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
+from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
 from aggregates.query.reports import SUMMED, shown_key
@@ -69,6 +70,7 @@ class View:
         self.got: dict[str, bytes] = {}
         self.now = self.logged(self.first, self.last)
         self.before = self.logged(*self.dates_before())
+        self.units: dict[str, list[Decimal]] = {}
 
     def logged(self, first: date, last: date) -> Numbers:
         totals = self.report(first, last, "--bucket", "total")["totals"]
@@ -87,16 +89,7 @@ class View:
     def by_hand(self, recorded: Iterable[Call], first: date, last: date) -> Numbers:
         """What was recorded, added up without any of the site's code."""
 
-        def matches(call: Call) -> bool:
-            kept: dict[str, set[str]] = defaultdict(set)
-            for pair in self.kept:
-                kept[pair.split("=")[0]].add(pair.split("=")[1])
-            return all(getattr(call, FIELDS[name]) in values for name, values in kept.items()) and not any(
-                getattr(call, FIELDS[name]) == value for name, value in (pair.split("=") for pair in self.left_out)
-            )
-
-        zone = ZoneInfo(self.zone)
-        rows = [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
+        rows = self.matching(recorded, first, last)
         calls, charges = ([row for row in rows if row.kind == kind] for kind in ("call", "charge"))
         return {
             "calls": Decimal(len(calls)),
@@ -107,6 +100,28 @@ class View:
             "charge_cost": sum((charge.cost or Decimal(0) for charge in charges), Decimal(0)),
             **{name: Decimal(sum(getattr(call, name) for call in calls)) for name in TOKENS},
         }
+
+    def units_by_hand(self, recorded: Iterable[Call]) -> dict[str, list[Decimal]]:
+        """Of each unit its quantity, the calls with it, those of them without a price, and what these calls cost."""
+        units: dict[str, list[Decimal]] = {}
+        for call in self.matching(recorded, self.first, self.last):
+            for name, quantity in call.units:
+                sums = units.setdefault(name, [Decimal(0)] * 4)
+                added = (quantity, Decimal(1), Decimal(call.cost is None), call.cost or Decimal(0))
+                units[name] = [each + more for each, more in zip(sums, added, strict=True)]
+        return units
+
+    def matching(self, recorded: Iterable[Call], first: date, last: date) -> list[Call]:
+        def matches(call: Call) -> bool:
+            kept: dict[str, set[str]] = defaultdict(set)
+            for pair in self.kept:
+                kept[pair.split("=")[0]].add(pair.split("=")[1])
+            return all(getattr(call, FIELDS[name]) in values for name, values in kept.items()) and not any(
+                getattr(call, FIELDS[name]) == value for name, value in (pair.split("=") for pair in self.left_out)
+            )
+
+        zone = ZoneInfo(self.zone)
+        return [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
 
     def dates_before(self) -> tuple[date, date]:
         """The days that it is compared with: as many just before, or a year earlier."""
@@ -196,6 +211,27 @@ def check_tables(view: View) -> None:
         *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
         assert total == [log["cost"], log["calls"], tokens_of(log)]
         assert [sum(column) for column in zip(*groups, strict=True)] == total
+
+
+def check_units(view: View) -> None:
+    (table,) = re.findall(r'<section class="card card-table card-units".*?</section>', view.get("").decode(), re.S)
+    lines = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', table, re.S)
+    shown = {words: re.findall(r'title="([^"]*)"', rest) for words, rest in lines}
+    assert set(shown) == {_capital(BY_NAME[name].words) for name in view.units}
+    for name, (quantity, calls, unpriced, cost) in view.units.items():
+        expected = [quantity, calls, Decimal(0) if unpriced == calls else cost]
+        assert [number(title, view) for title in shown[_capital(BY_NAME[name].words)]] == expected, name
+
+
+def check_units_of_api(view: View) -> None:
+    headers = {"Authorization": f"Bearer {view.secret}"}
+    answer = view.client.get(f"/api/v1/units?{view.query}", headers=headers).json()
+    names = ("quantity", "calls", "unpriced_calls", "cost_of_calls")
+    assert {one["unit"]: [Decimal(one[name]) for name in names] for one in answer["units"]} == view.units
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def check_other_pages(view: View) -> None:
@@ -331,6 +367,8 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_tiles,
     check_charts,
     check_tables,
+    check_units,
+    check_units_of_api,
     check_other_pages,
     check_sums,
     check_calls,
@@ -368,6 +406,8 @@ def test_every_number_is_the_sum_over_the_log(
             assert view.now["calls"] > 0, described
             by_hand = view.by_hand(recorded, view.first, view.last)
             assert by_hand == {name: view.now[name] for name in by_hand}, described
+            view.units = view.units_by_hand(recorded)
+            assert view.units, described
             for check in CHECKS:
                 try:
                     check(view)

@@ -1,4 +1,4 @@
-"""GET /api/v1/usage: what the dashboard shows, for programs."""
+"""GET /api/v1/usage and /api/v1/units: what the dashboard shows, for programs."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import ApiError
 from aggregates.db.snapshot import snapshot
 from aggregates.models import ApiKey, Kind, Organization
-from aggregates.query import reports
+from aggregates.query import reports, units
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.paging import read_page
 from aggregates.query.runner import read
@@ -23,13 +23,8 @@ MAX_LIMIT = 1_000
 SECONDS = 15  # that a question may take
 
 
-class ReadForm(DashboardForm):
-    """The parameters of the dashboard, and which page: at most `limit` rows, those beyond `cursor`."""
-
-    def __init__(self, data: QueryDict, *, organization: Organization, now: datetime) -> None:
-        super().__init__(data, organization=organization, now=now)
-        self.fields["limit"] = forms.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT)
-        self.fields["cursor"] = forms.CharField(required=False, max_length=cursors.MAX_LENGTH)
+class Parameters(DashboardForm):
+    """The parameters of the dashboard, and no others."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -37,18 +32,27 @@ class ReadForm(DashboardForm):
             self.add_error(None, f"There is no parameter “{name[:100]}”.")
         return cleaned
 
-    @property
-    def said(self) -> str:
-        """All that is wrong, field by field."""
-        return " ".join(text if name == "__all__" else f"{name}: {text}" for name, text in self.problems)
+    def check(self) -> None:
+        """Raise ApiError with all that is wrong, field by field."""
+        if self.errors:
+            said = " ".join(text if name == "__all__" else f"{name}: {text}" for name, text in self.problems)
+            raise ApiError(HTTPStatus.BAD_REQUEST, said)
+
+
+class ReadForm(Parameters):
+    """And which page: at most `limit` rows, those beyond `cursor`."""
+
+    def __init__(self, data: QueryDict, *, organization: Organization, now: datetime) -> None:
+        super().__init__(data, organization=organization, now=now)
+        self.fields["limit"] = forms.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT)
+        self.fields["cursor"] = forms.CharField(required=False, max_length=cursors.MAX_LENGTH)
 
 
 @endpoint(Kind.READ, method="GET")
 def read_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Totals over the range, and rows by bucket and group; raises ApiError."""
     form = ReadForm(request.GET, organization=key.organization, now=timezone.now())
-    if form.errors:
-        raise ApiError(HTTPStatus.BAD_REQUEST, form.said)
+    form.check()
     limit, cursor = form.cleaned_data["limit"] or MAX_LIMIT, form.cleaned_data["cursor"]
     try:
         return JsonResponse(_page(form, limit, cursor))
@@ -76,3 +80,26 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
         "rows": reports.rows_of(page.answer),
         "next": cursors.cursor_of(page.next, selection) if page.next else None,
     }
+
+
+@endpoint(Kind.READ, method="GET")
+def read_units(request: HttpRequest, key: ApiKey) -> HttpResponse:
+    """What has a price of its own over the range, by unit; raises ApiError."""
+    form = Parameters(request.GET, organization=key.organization, now=timezone.now())
+    form.check()
+    query = form.selection.in_all()
+    try:
+        found = units.read_units(query, seconds=SECONDS)
+    except QueryError as error:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+    if found.missing:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{found.missing}, and nothing else knows units.")
+    return JsonResponse(
+        {
+            "organization": query.organization.slug,
+            "time_zone": query.zone,
+            "from": query.first.isoformat(),
+            "to": query.last.isoformat(),
+            "units": [reports.unit_of(each) for each in found.units],
+        }
+    )

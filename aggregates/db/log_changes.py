@@ -6,11 +6,16 @@ from psycopg import sql
 LOG = "aggregates_usagelog"
 
 
-def add_index(schema_editor: BaseDatabaseSchemaEditor, name: str, columns: str, condition: str) -> None:
+def add_index(
+    schema_editor: BaseDatabaseSchemaEditor, name: str, columns: str, condition: str, suffix: str = ""
+) -> None:
     """Build an index on each partition, beside those who write to it, and then make one of them; outside of a
-    transaction, and as often as it takes: what an interrupted build left is built anew."""
+    transaction, and as often as it takes: what an interrupted build left is built anew.
+
+    `suffix` ends the names of the partitions' indexes, where another index has the same columns.
+    """
     what = sql.SQL("({columns}) WHERE {condition}").format(columns=sql.SQL(columns), condition=sql.SQL(condition))
-    suffix = "_".join(part.strip() for part in columns.split(","))
+    suffix = suffix or "_".join(part.strip() for part in columns.split(","))
     with schema_editor.connection.cursor() as cursor:
 
         def execute(statement: str, **parts: sql.Composable) -> None:

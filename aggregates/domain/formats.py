@@ -20,6 +20,17 @@ def decimal(number: Decimal, places: int) -> str:
     return locales.current().number(f"{number:,.{places}f}")
 
 
+def quantity(number: Decimal) -> str:
+    """Every digit that there is: 1,234.5."""
+    exponent = number.normalize().as_tuple().exponent
+    return decimal(number, max(0, -exponent if isinstance(exponent, int) else 0))
+
+
+def compact_quantity(number: Decimal) -> str:
+    """The same below a million, three digits from there on."""
+    return quantity(number) if number < SCALES[-1][0] else compact(int(number))
+
+
 def compact(number: int) -> str:
     """Every digit below a million, three of them from there on: 3.40 M."""
     digits = money.significant(number)  # 999,999,999 is shown as 1.00 B

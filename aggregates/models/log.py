@@ -176,6 +176,9 @@ class UsageLog(models.Model):
                 fields=["organization", "parent_span"], condition=~Q(parent_span=""), name="usage_log_by_parent_span"
             ),
             models.Index(fields=["id"], name="usage_log_by_id"),
+            models.Index(
+                fields=["organization", "timestamp"], condition=Q(units__isnull=False), name="usage_log_by_units"
+            ),
         ]
 
     def __str__(self) -> str:

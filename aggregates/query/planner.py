@@ -184,7 +184,12 @@ def _plan_days(
 def lost_days(query: UsageQuery, day_states: DayStates) -> tuple[date, ...]:
     """List the days of a query, from the first that the log has calls of, whose calls are not all in it."""
     first = day_states.log_from or date.min
-    return tuple(day for day, _, _ in _kept(query, day_states) if day >= first)
+    return tuple(day for day in days_not_in_log(query, day_states) if day >= first)
+
+
+def days_not_in_log(query: UsageQuery, day_states: DayStates) -> tuple[date, ...]:
+    """List the days of a query whose calls are not all in the log, those before its first among them."""
+    return tuple(day for day, _, _ in _kept(query, day_states))
 
 
 def _kept(query: UsageQuery, day_states: DayStates) -> list[tuple[date, Span, DayState]]:

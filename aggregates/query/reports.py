@@ -11,6 +11,7 @@ from aggregates.domain.formats import named
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.provenance import provenance
+from aggregates.query.units import UnitSums
 from aggregates.query.usage_query import Bucket
 
 # The sum of the calls' own rates means nothing to a reader; their mean does.
@@ -56,6 +57,18 @@ def _unknown(answer: Answer) -> tuple[str, ...]:
 
 def rows_of(answer: Answer) -> list[dict[str, object]]:
     return [{"start": start_of(answer, row), "key": row.key, **measured_of(answer, row.sums)} for row in answer.rows]
+
+
+def unit_of(of_unit: UnitSums) -> dict[str, object]:
+    """Write the sums of a unit: its quantity and the cost of its calls as exact strings."""
+    sums = of_unit.sums
+    return {
+        "unit": of_unit.unit,
+        "quantity": f"{of_unit.quantity:f}",
+        "calls": sums.calls,
+        "unpriced_calls": sums.unpriced_calls,
+        "cost_of_calls": exact(money.stored(sums.cost)),
+    }
 
 
 def as_csv(answer: Answer) -> str:

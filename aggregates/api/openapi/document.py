@@ -5,7 +5,7 @@ from functools import cache
 from aggregates import __version__
 from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
-from aggregates.api.openapi.reading import USAGE, read_usage
+from aggregates.api.openapi.reading import UNITS, USAGE, read_units, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
 from aggregates.api.openapi.shared import PROBLEM, Schema
 from aggregates.api.otlp.description import EXPORT_LANGFUSE_TRACES, EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES
@@ -26,6 +26,7 @@ def document() -> Schema:
         "security": [{"bearer": []}, {"basic": []}, {"header": []}],
         "paths": {
             "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
+            "/api/v1/units": {"get": read_units()},
             "/api/v1/litellm": {"post": record_litellm()},
             "/api/v1/arrivals": {"get": read_arrivals()},
             "/v1/traces": {"post": EXPORT_TRACES},
@@ -39,6 +40,7 @@ def document() -> Schema:
                 "Outcome": OUTCOME,
                 "Usage": USAGE,
                 "Arrivals": ARRIVALS,
+                "Units": UNITS,
                 "LiteLLMEvent": EVENT,
                 "LiteLLMOutcome": LITELLM_OUTCOME,
                 "Problem": PROBLEM,

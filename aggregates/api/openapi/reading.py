@@ -8,8 +8,10 @@ from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.reading import MAX_LIMIT
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.units import BY_NAME as BY_UNIT
 from aggregates.query.reports import COLUMNS, COSTS
 from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
+from aggregates.query.units import MOST_CALLS
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
 MONEY: Schema = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]+$"}  # below 0 where more was given back than paid
@@ -46,19 +48,40 @@ def _parameter(name: str, description: str, **schema: Any) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def read_usage() -> Schema:
+def _of_dashboard() -> list[Schema]:
+    """The range and the filters."""
     texts: Schema = {"type": "array", "items": {"type": "string"}}
-    parameters = [
+    return [
         _parameter("range", "Which days, in the organization's time zone; 30d unless said.", enum=list(ranges.NAMES)),
         _parameter("from", "The first day of a custom range.", type="string", format="date"),
         _parameter("to", "Its last day, included.", type="string", format="date"),
-        _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
-        _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
         *(
             _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)
             for name in BY_NAME
         ),
         *(_parameter(f"not_{name}", f"Without calls of this {name}, or of several.", **texts) for name in BY_NAME),
+    ]
+
+
+def _responses(description: str, schema: str, cannot: str) -> Schema:
+    refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
+        "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
+        "422": (f"It cannot be answered: {cannot}. The answer says why.", {}),
+        "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
+    }
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {
+        "200": {"description": description, "content": content},
+        "414": {"description": "The address is too long for the web server: ask for fewer values at once."},
+        **{status: refusal(*told) for status, told in refusals.items()},
+    }
+
+
+def read_usage() -> Schema:
+    parameters = [
+        *_of_dashboard(),
+        _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
+        _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
         _parameter(
             "limit",
             "How many rows a page has at most.",
@@ -69,14 +92,6 @@ def read_usage() -> Schema:
         ),
         _parameter("cursor", "The `next` of the answer before.", type="string", maxLength=MAX_LENGTH),
     ]
-    refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
-        "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
-        "422": (
-            "It cannot be answered: of days that are no longer kept. The answer says why.",
-            {},
-        ),
-        "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
-    }
     return {
         "operationId": "readUsage",
         "summary": "Read what calls come to",
@@ -85,12 +100,40 @@ def read_usage() -> Schema:
         "page holds as many as its limit says, and `next` is null on the last. Each page is as of its own moment, and "
         "its totals are those of the whole range. Costs and rates are strings, exact to the last digit.",
         "parameters": parameters,
-        "responses": {
-            "200": {
-                "description": "The sums over the log at this moment.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Usage"}}},
-            },
-            "414": {"description": "The address is too long for the web server: ask for fewer values at once."},
-            **{status: refusal(*told) for status, told in refusals.items()},
-        },
+        "responses": _responses("The sums over the log at this moment.", "Usage", "of days that are no longer kept"),
+    }
+
+
+UNIT: Schema = {
+    "unit": {"type": "string", "enum": list(BY_UNIT)},
+    "quantity": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+    "calls": NUMBER,
+    "unpriced_calls": NUMBER,
+    "cost_of_calls": DECIMAL
+    | {"description": "What these calls cost, tokens included: what of it was for the unit is recorded nowhere."},
+}
+OF_UNITS: Schema = {name: ABOUT[name] for name in ("organization", "time_zone", "from", "to")} | {
+    "units": {"type": "array", "items": {"type": "object", "required": list(UNIT), "properties": UNIT}},
+}
+UNITS: Schema = {
+    "type": "object",
+    "required": list(OF_UNITS),
+    "additionalProperties": False,
+    "properties": OF_UNITS,
+}
+
+
+def read_units() -> Schema:
+    return {
+        "operationId": "readUnits",
+        "summary": "Read how much of what has a price of its own",
+        "description": "Searches, images, audio tokens and so on: of each unit its quantity over the range, the calls "
+        "that used it, and what these calls cost. A call with several units is in each of them. They are read from the "
+        "log, which alone knows them. The dashboard's address may be copied: what says how to draw is ignored.",
+        "parameters": _of_dashboard(),
+        "responses": _responses(
+            "The sums over the log at this moment.",
+            "Units",
+            f"calls are no longer in the log, or more than {MOST_CALLS:,} of a longer range have units",
+        ),
     }

@@ -14,6 +14,7 @@ from aggregates.query.answer import Answer
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
+from aggregates.query.units import UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
@@ -21,6 +22,7 @@ from aggregates.web.pages import tables, unpriced
 from aggregates.web.pages.tables import TABLES, Table
 from aggregates.web.pages.tiles import TILES, Tile, compared
 
+NO_UNITS = UnitTotals(())
 PATIENCE = 15  # seconds that a statement may take: a reader waits for several, and the database has others to serve
 
 
@@ -34,6 +36,8 @@ class Dashboard:
     provenance: str
     reads_more_of_log: bool  # some breakdown is one that no aggregate holds
     unpriced: str  # how many calls have no price, and of which models
+    units: UnitTotals  # what has a price of its own
+    without_units: str  # why that cannot be said
     refusal: str  # why all of it, or some breakdowns, cannot be answered
     as_of: datetime
     before: Answer | None = None  # what its tiles compare with, if that is known
@@ -63,10 +67,13 @@ def _load(selection: Selection) -> Dashboard:
             totals = answers[main].totals
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
+            units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
     except (QueryError, TimedOut) as error:
         if isinstance(error, NoHours) and selection.step == Bucket.HOUR:
             raise
-        return Dashboard(selection, Sums(), (), (), (), "", False, "", str(error), timezone.now(), failed=True)
+        return Dashboard(
+            selection, Sums(), (), (), (), "", False, "", NO_UNITS, "", str(error), timezone.now(), failed=True
+        )
     return Dashboard(
         selection=selection,
         totals=totals,
@@ -76,10 +83,23 @@ def _load(selection: Selection) -> Dashboard:
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
         unpriced=unpriced.describe(totals, answers.get(by_model)),
+        units=units,
+        without_units=without_units,
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
         before=answers.get(before),
     )
+
+
+def _units(selection: Selection) -> tuple[UnitTotals, str]:
+    """What has a price of its own in the range, or why that cannot be said: the rest of the page can."""
+    try:
+        found = read_units(selection.in_all(), seconds=PATIENCE)
+    except (QueryError, TimedOut) as error:
+        return NO_UNITS, str(error)
+    if found.units or not found.missing or not has_units(selection.organization):
+        return found, ""
+    return NO_UNITS, f"{found.missing}, and nothing else knows what had a price of its own."
 
 
 def latest_day(organization: Organization) -> date | None:
