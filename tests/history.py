@@ -42,11 +42,11 @@ def some_calls(
 
 
 def _units(nth: int, tokens: int) -> dict[str, object]:
-    """What has a price of its own, of every third call; of some of them two things."""
-    if nth % 3:
+    """What has a price of its own, of every fifth call; of some of them two things."""
+    if nth % 5:
         return {}
     audio = {"input_audio_tokens": tokens // 3} if nth % 2 else {"input_audio_seconds": f"{nth}.250001"}
-    return audio if nth % 4 else {**audio, "web_searches": nth % 5 + 1}
+    return audio if nth % 4 else {**audio, "web_searches": nth % 7 + 1}
 
 
 def some_charges(call: Callable[..., Call], first: datetime, last: datetime, number: int = 20) -> list[Call]:
