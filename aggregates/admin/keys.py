@@ -1,0 +1,51 @@
+"""API keys, to look at; and the labels of the calls that come with each."""
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from aggregates.admin.readonly import ReadOnlyAdmin
+from aggregates.domain.labels import check_labels
+from aggregates.models import ApiKey
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ApiKey
+        fields = ("labels",)
+
+    def clean_labels(self) -> dict[str, str]:
+        try:
+            return dict(check_labels(self.cleaned_data["labels"] or {}))
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys are made, replaced and revoked on an organization's own page; of their secrets nothing is shown."""
+
+    form = ApiKeyForm
+    fields = (
+        "organization",
+        "name",
+        "kind",
+        "prefix",
+        "labels",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    readonly_fields = tuple(name for name in fields if name != "labels")
+    list_display = ("name", "organization", "kind", "prefix", "last_used_at", "revoked_at")
+    list_filter = ("kind",)
+    list_select_related = ("organization",)
+    search_fields = ("name", "prefix", "organization__slug")
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
+        """Write the labels alone: meanwhile the key may have been used, or revoked."""
+        obj.save(update_fields=["labels"])
