@@ -17,6 +17,7 @@ from aggregates.domain.calls import Call
 from aggregates.models import DailyAggregate, Organization, Role, StaleDay, UsageLog, User
 from aggregates.ops import demo
 from aggregates.ops.demo.cast import ANALYTICS, GAMES, STORIES, SUPPORT
+from aggregates.ops.demo.prices import PRICES
 from aggregates.ops.demo.story import LENGTH, Story, calls_of
 
 BEGAN = date(2025, 3, 1)
@@ -147,6 +148,18 @@ def test_the_calls_of_one_model_have_no_price():
 
 
 @pytest.mark.slow
+def test_some_calls_use_what_has_a_price_of_its_own():
+    calls = [call for calls in told(SUPPORT).values() for call in calls]
+    used = Counter(name for call in calls for name, _ in call.units)
+    assert used["web_searches"] > 100 and used["file_searches"] > 100
+    assert not any(call.units for call in calls if call.status == "error")
+    searched = next(call for call in calls if dict(call.units).get("web_searches") == 2)
+    plain = PRICES[searched.model].of(
+        searched.input_tokens, searched.cached_tokens, searched.cache_write_tokens, searched.output_tokens
+    )
+    assert searched.cost == plain + Decimal("0.02")
+
+
 def test_an_empty_site_is_filled_up_to_now(db, data_folder, client):
     said = run_demo()
 

@@ -1,6 +1,6 @@
 """The demo's three organizations, and what each one's charts tell."""
 
-from aggregates.ops.demo.story import Batch, Credit, Model, Operation, Story
+from aggregates.ops.demo.story import Batch, Credit, Model, Operation, Story, Tool
 
 OFFICE = (0, 0, 0, 0, 0, 0, 1, 3, 8, 14, 15, 13, 8, 12, 15, 14, 10, 5, 2, 1, 1, 0, 0, 0)
 EVENING = (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7, 7, 7, 8, 9, 11, 14, 16, 17, 15, 11, 7)
@@ -46,7 +46,7 @@ GAMES = Story(
 )
 
 # A support team in office hours: an older model gives way to a newer one, and half-way the long instructions that every
-# answer begins with are cached. One morning its provider was out.
+# answer begins with are cached. One morning its provider was out. Some answers were looked up on the web.
 SUPPORT = Story(
     slug="brightdesk",
     name="Brightdesk Support",
@@ -70,9 +70,18 @@ SUPPORT = Story(
             input_tokens=38_000,
             output_tokens=1_300,
             prompt_tokens=30_000,
+            tool=Tool("web_searches", one_in=8, most=2, price="0.01"),
         ),
         Operation("ticket-summary", "helpdesk", 3, (Model("anthropic", "claude-haiku-4-5"),), 14_000, 600, 5_000),
-        Operation("translation", "helpdesk", 1.5, (Model("openai", "gpt-5-mini"),), 1_200, 1_100),
+        Operation(
+            "translation",
+            "helpdesk",
+            1.5,
+            (Model("openai", "gpt-5-mini"),),
+            input_tokens=1_200,
+            output_tokens=1_100,
+            tool=Tool("file_searches", one_in=3, most=1, price="0.0025"),  # in the glossary
+        ),
         Operation("article-index", "knowledge-base", 1, (Model("openai", "text-embedding-3-large"),), 2_400, 0),
     ),
     caching_from=0.5,

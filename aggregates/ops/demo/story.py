@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +41,21 @@ def ramp(progress: float, start: float, end: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """What one of so many calls uses besides tokens, up to `most` of it at a price for each in US dollars."""
+
+    unit: str
+    one_in: int
+    most: int
+    price: str
+
+    def used_by(self, request_id: str) -> int:
+        """Tell how much of it a call uses: nothing is drawn, so all else is as it would be without."""
+        number = int(request_id[-8:], 16)
+        return 0 if number % self.one_in else number // self.one_in % self.most + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Something the application does. Sizes are medians; `prompt_tokens` of the input are the same in every call."""
 
@@ -51,6 +67,7 @@ class Operation:
     output_tokens: int
     prompt_tokens: int = 0
     reasoning_share: float = 0.0
+    tool: Tool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +165,13 @@ def make_call(story: Story, operation: Operation, user: str, day: date, began: d
         tokens = dict.fromkeys(tokens, 0) if chance.random() < 0.7 else {**tokens, "reasoning_tokens": 0}
     price = PRICES.get(model.name)
     counted = (tokens[f"{kind}_tokens"] for kind in ("input", "cached", "cache_write", "output"))
+    request_id = f"req_{chance.getrandbits(96):024x}"
+    used = operation.tool.used_by(request_id) if operation.tool and not failed else 0
+    beside = Decimal(operation.tool.price) * used if operation.tool else 0
     return parse_call(
         {
             "timestamp": timestamp.isoformat(),
-            "request_id": f"req_{chance.getrandbits(96):024x}",
+            "request_id": request_id,
             "operation": operation.name,
             "provider": model.provider,
             "model": model.name,
@@ -160,7 +180,8 @@ def make_call(story: Story, operation: Operation, user: str, day: date, began: d
             "project": operation.project,
             "status": "error" if failed else "ok",
             "latency_ms": round((300 + 12 * tokens["output_tokens"]) * chance.lognormvariate(0, 0.3)),
-            "cost": price.of(*counted) if price else None,
+            "cost": price.of(*counted) + beside if price else None,
+            "units": {operation.tool.unit: used} if operation.tool else None,
             **tokens,
         }
     )
