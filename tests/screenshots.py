@@ -26,6 +26,7 @@ PAGES = {
     "wrong": f"{DASHBOARD}?range=custom&from=2020-02-01&to=2020-01-31",
     "changes": f"{DASHBOARD}changes/",
     "calls": f"{DASHBOARD}calls/",
+    "unpriced": "/o/lumen-games/calls/?status=unpriced",
     "arrivals": f"{DASHBOARD}arrivals/",
     "keys": f"{DASHBOARD}keys/",
     "imports": f"{DASHBOARD}imports/",

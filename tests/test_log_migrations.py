@@ -78,13 +78,10 @@ def test_an_older_installation_is_as_a_new_one_and_lost_days_keep_their_sums(old
     with connection.cursor() as cursor:
         assert catalogue(old) == catalogue(cursor)
     assert old.execute(INVALID).fetchall() == []
-    parts = old.execute(
-        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_log_by_parent_span'::regclass"
-    ).fetchone()
-    months = old.execute(
-        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'aggregates_usagelog'::regclass"
-    ).fetchone()
-    assert parts == months
+    children = "SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass"
+    months = old.execute(children, ["aggregates_usagelog"]).fetchone()
+    for index in ("usage_log_by_time", "usage_log_by_parent_span", "usage_log_by_units"):
+        assert old.execute(children, [index]).fetchone() == months, index
     days = old.execute("SELECT date::text, kept_reason, contents FROM aggregates_usageday ORDER BY 1").fetchall()
     assert days == [("2025-02-10", "partition", 1), ("2025-03-10", "", 1)]
 

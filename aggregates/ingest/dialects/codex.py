@@ -130,9 +130,8 @@ class Sessions:
 
 def _is_search(item: Mapping[str, Any]) -> bool:
     """Whether a part of an answer is a search of the web; to open a page that was found is none."""
-    action = value_of(mapping_of(item.get("action")), "type")
-    done = value_of(item, "status") in (None, "completed")
-    return value_of(item, "type") == "web_search_call" and done and action in (None, "search")
+    action, status = mapping_of(item.get("action")).get("type"), item.get("status")
+    return item.get("type") == "web_search_call" and status in (None, "completed") and action in (None, "search")
 
 
 def _counts(usage: object) -> _Counts | None:

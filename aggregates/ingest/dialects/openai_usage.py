@@ -44,6 +44,7 @@ TOOLS = {
     "file_search_calls": "file_searches",
     "code_interpreter_sessions": "code_sessions",
 }
+GROUPS_OF_TOOLS = {"file_searches": ("vector_store_id",)}  # and where those of tools do, by unit
 COUNTS = ("num_model_requests", "num_requests", "num_sessions")
 PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result with its times"
 COSTS = (
@@ -88,7 +89,8 @@ def _sum(result: Mapping[str, Any]) -> Sum:
 def _sum_of_tool(result: Mapping[str, Any], kind: str) -> Sum:
     unit, quantity = TOOLS[kind], total_of(result, "num_requests", "num_sessions")
     calls = -(-quantity // BY_NAME[unit].most)
-    return Sum(calls, {}, _common(result, value_of(result, "model") or kind), _name(result), {unit: quantity})
+    common, groups = _common(result, value_of(result, "model") or kind), (*GROUPS, *GROUPS_OF_TOOLS.get(unit, ()))
+    return Sum(calls, {}, common, _name(result, groups), {unit: quantity})
 
 
 def _common(result: Mapping[str, Any], model: object) -> Fields:
@@ -103,8 +105,8 @@ def _common(result: Mapping[str, Any], model: object) -> Fields:
     }
 
 
-def _name(result: Mapping[str, Any]) -> str:
-    return name_of("openai-usage", value_of(result, "start_time"), result, GROUPS)
+def _name(result: Mapping[str, Any], groups: tuple[str, ...] = GROUPS) -> str:
+    return name_of("openai-usage", value_of(result, "start_time"), result, groups)
 
 
 def _with_cached(units: dict[str, int], result: Mapping[str, Any], totals: Mapping[str, int]) -> dict[str, int]:

@@ -32,7 +32,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "output_tokens": max(received, reasoning),
         "reasoning_tokens": reasoning,
         "service_tier": first_tier(value_of(row, "service_tier")),
-        "units": {OTHER: int(any(_amount(row, name) for name in BESIDE_TOKENS))},
+        "units": {OTHER: int(any(_is_something(row.get(name)) for name in BESIDE_TOKENS))},
         "cost": _cost(row),
     }
 
@@ -48,11 +48,11 @@ def _cost(row: Mapping[str, Any]) -> Decimal | None:
         raise InvalidCall("cost_total", "expected amounts of US dollars") from None
 
 
-def _amount(row: Mapping[str, Any], name: str) -> Decimal:
+def _is_something(amount: object) -> bool:
     try:
-        return Decimal(str(value_of(row, name) or 0))
+        return bool(Decimal(str(amount or 0)))
     except InvalidOperation:
-        raise InvalidCall(name, "expected an amount of US dollars") from None
+        return True
 
 
 def _whole(milliseconds: object) -> int | None:

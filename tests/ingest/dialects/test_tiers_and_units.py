@@ -159,7 +159,7 @@ def test_openrouter_tells_that_there_were_searches_but_not_how_many(acme: Organi
 
 def test_a_generation_of_openrouter_without_its_cost_has_not_the_plain_price(acme: Organization, write: Write) -> None:
     columns = "generation_id,created_at,cost_total,cost_file_processing,tokens_prompt,model_permaslug,service_tier"
-    rows = ["g-1,2026-03-02 10:00:00,,0.002,9,openai/gpt-5,", "g-2,2026-03-02 10:00:01,0.1,0,9,openai/gpt-5,flex"]
+    rows = ["g-1,2026-03-02 10:00:00,,some,9,openai/gpt-5,", "g-2,2026-03-02 10:00:01,0.1,0,9,openai/gpt-5,flex"]
     auto(write, csv(columns, *rows))
     assert log("units", "service_tier", "cost") == [({"other": 1}, "", None), (None, "flex", Decimal("0.1"))]
 
@@ -278,6 +278,14 @@ def test_a_sum_of_what_a_tool_did_is_one_call(
     auto(write, bucket(kind, **told))
     assert log("model", "units") == [call]
     assert log("operation", "input_tokens") == [(kind, 0)]
+
+
+def test_sums_of_file_searches_differ_by_where_was_searched(acme: Organization, write: Write) -> None:
+    page = json.loads(bucket("file_searches", num_requests=1, vector_store_id="vs_1"))
+    (result,) = page["data"][0]["results"]
+    page["data"][0]["results"].append({**result, "vector_store_id": "vs_2", "num_requests": 2})
+    auto(write, json.dumps(page))
+    assert sorted(units["file_searches"] for (units,) in log("units")) == [1, 2]
 
 
 def test_a_sum_of_a_tool_that_is_0_is_no_call(acme: Organization, write: Write) -> None:
