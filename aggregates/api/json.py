@@ -1,10 +1,11 @@
 """JSON as it was written: numbers exactly, and nothing that JSON does not have."""
 
 from decimal import Decimal, InvalidOperation
-from json import JSONDecoder
+from functools import partial
+from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
-MAX_DIGITS = 100
+MAX_DIGITS = 4_300  # as many as Python reads of a whole number
 NO_NUMBER = float("nan")  # floats stand for what is no number: NaN, Infinity, and numbers beyond all reason
 
 
@@ -28,7 +29,18 @@ def _fraction(text: str) -> Decimal | float:
         return NO_NUMBER
 
 
-# `raw_decode` raises JSONDecodeError, and RecursionError where the nesting is too deep.
-decoder = JSONDecoder(
-    object_pairs_hook=_object, parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: NO_NUMBER
-)
+_decoder = partial(JSONDecoder, object_pairs_hook=_object, parse_float=_fraction, parse_constant=lambda _: NO_NUMBER)
+_usual, _of_long_numbers = _decoder(), _decoder(parse_int=_whole)
+
+
+def decode(text: str, start: int) -> tuple[object, int]:
+    """Read the value that begins at `start`: it, and where it ends.
+
+    Raises JSONDecodeError, and RecursionError where the nesting is too deep.
+    """
+    try:
+        return _usual.raw_decode(text, start)
+    except JSONDecodeError:
+        raise
+    except ValueError:  # a whole number is too long for Python; looking at each takes longer than all else
+        return _of_long_numbers.raw_decode(text, start)

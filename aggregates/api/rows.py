@@ -8,12 +8,13 @@ from json import JSONDecodeError
 from django.http import HttpRequest
 
 from aggregates.api.body import text_of
-from aggregates.api.json import Repeated, decoder
+from aggregates.api.json import Repeated, decode
 from aggregates.api.problems import ApiError
 
 MAX_ROWS = 10_000
 MAX_ROW = 16_384  # characters: more than the fields of a call can fill, also where all is escaped
-SPACE = re.compile(r"[ \t\n\r]*")
+SPACES = " \t\n\r"
+SPACE = re.compile(f"[{SPACES}]*")
 DOCUMENT = ("application/json",)
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
@@ -65,8 +66,7 @@ def _elements(text: "_Text") -> Iterator[Row]:
     text.skip("[")
     if text.peek() != "]":
         yield as_row(text.value())
-        while text.peek() == ",":
-            text.skip(",")
+        while text.takes(","):
             yield as_row(text.value())
     text.skip("]")
 
@@ -135,17 +135,24 @@ class _Text:
         """The next character that is no space; "" at the end."""
         while True:
             self._fill()
-            space = SPACE.match(self._text, self._at)
-            self._at = space.end() if space else self._at
+            if self._text[self._at : self._at + 1] in SPACES:  # also where there is nothing
+                space = SPACE.match(self._text, self._at)
+                self._at = space.end() if space else self._at
             if self._at < len(self._text):
                 return self._text[self._at]
             if self._ended:
                 return ""
 
-    def skip(self, character: str) -> None:
+    def takes(self, character: str) -> bool:
+        """Whether this is the next character; if so, go on after it."""
         if self.peek() != character:
-            raise BadRow(f"expected JSON: “{character}”" if self._at < len(self._text) else "the JSON ends too early")
+            return False
         self._at += 1
+        return True
+
+    def skip(self, character: str) -> None:
+        if not self.takes(character):
+            raise BadRow(f"expected JSON: “{character}”" if self._at < len(self._text) else "the JSON ends too early")
 
     def value(self) -> object:
         """The next value; raises BadRow."""
@@ -153,7 +160,7 @@ class _Text:
         self._fill()
         start = self._at
         try:
-            found, self._at = decoder.raw_decode(self._text, start)
+            found, self._at = decode(self._text, start)
         except RecursionError:
             raise TOO_DEEP from None
         except JSONDecodeError as error:

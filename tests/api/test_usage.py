@@ -142,6 +142,16 @@ def test_rows_are_judged_one_by_one(send: Sender, row: MakeRow) -> None:
     assert set(costs()) == {"a", "c"}
 
 
+@pytest.mark.parametrize("digits", [101, 4_300, 4_301, 9_000])
+def test_a_long_number_is_one_row_that_is_none(send: Sender, row: MakeRow, digits: int) -> None:
+    """However long: Python itself reads no whole number of more than 4,300 digits."""
+    rows = json.dumps([row(request_id="a"), row(input_tokens="@"), row(request_id="b")]).replace('"@"', "9" * digits)
+    answer = send.raw(rows.encode()).json()
+    assert [rejection["index"] for rejection in answer["rejections"]] == [1]
+    assert answer["rejections"][0]["field"] == "input_tokens"
+    assert set(costs()) == {"a", "b"}
+
+
 @pytest.mark.parametrize("body", ['{"model": "gpt-5"}', '[{"model": "gpt-5"}, 1]', "1", "null", '"text"'])
 def test_where_no_row_is_a_call_that_is_an_error(send: Sender, body: str) -> None:
     response = send.raw(body.encode())
