@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aggregates import ingest
 from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
-from aggregates.domain.calls import FIELDS, Call, InvalidCall
+from aggregates.domain.calls import FIELDS, Call, InvalidCall, with_key
 from aggregates.domain.labels import MAX_LABELS
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
@@ -62,23 +62,39 @@ class Outcome:
 
 def record_rows(key: ApiKey, rows: Iterable[Taken | Rejection]) -> Outcome:
     """Record the calls in one transaction: whoever gets the outcome may rely on it. Rows are read before it begins."""
-    organization, outcome = key.organization, Outcome()
-    taken = list(_rejecting(rows, ingest.retention_check(organization), outcome))
-    existing: dict[str, Call] = {}
-    for one in taken:
-        existing.setdefault(_key(one), one.call)
-    if existing:
-        calls = [stamped(call, key) for call in existing.values()]
+    outcome = Outcome()
+    taken: list[Taken] = []
+    for row in rows:
+        if isinstance(row, Rejection):
+            outcome.rejected.append(row)
+        else:
+            taken.append(row)
+    try:
+        _record(key, taken, outcome)
+    except InvalidCall:  # some are of days that the log no longer takes calls of: all others are recorded
         try:
-            with bounded():
-                recorded = ingest.record(organization, calls, return_existing=True)
+            _record(key, _kept(key, taken, outcome), outcome)
         except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
             raise unavailable() from None
-        outcome.accepted = recorded.new
-        outcome.duplicate = len(taken) - recorded.new
-        existing.update(recorded.existing)
-    outcome.conflicts = list(_conflicts(taken, existing))
     return outcome
+
+
+def _record(key: ApiKey, taken: Sequence[Taken], outcome: Outcome) -> None:
+    """Record the calls of these rows, and note in `outcome` what became of them; raises InvalidCall."""
+    if not taken:
+        return
+    names = list(map(_key, taken))
+    standing: dict[str, Call] = {}
+    for name, row in zip(names, taken, strict=True):
+        standing.setdefault(name, row.call)
+    with bounded():
+        calls = [stamped(call, key) for call in standing.values()]
+        recorded = ingest.record(key.organization, calls, return_existing=True)
+    outcome.accepted = recorded.new
+    outcome.duplicate = len(taken) - recorded.new
+    if outcome.duplicate:
+        standing.update(recorded.existing)
+        outcome.conflicts = list(_conflicts(taken, map(standing.__getitem__, names)))
 
 
 def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Outcome:
@@ -101,6 +117,8 @@ def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Out
 
 def stamped(call: Call, key: ApiKey) -> Call:
     """The call with the key that it came with, and that key's labels beside its own, as far as there is room."""
+    if not key.labels:
+        return with_key(call, key.prefix)
     names = dict(call.labels)
     room = MAX_LABELS - len(names)
     of_key = {name: text for name, text in key.labels.items() if name not in names}
@@ -129,18 +147,16 @@ def _rejection(index: int, call: Call, check: Callable[[Call], None]) -> Rejecti
     return None
 
 
-def _rejecting(
-    rows: Iterable[Taken | Rejection], check_kept: Callable[[Call], None], outcome: Outcome
-) -> Iterator[Taken]:
-    """The rows that are calls of days that the log keeps; all others go to the outcome."""
-    for row in rows:
-        if isinstance(row, Rejection):
-            outcome.rejected.append(row)
-            continue
-        if rejection := _rejection(row.index, row.call, check_kept):
+def _kept(key: ApiKey, taken: Iterable[Taken], outcome: Outcome) -> list[Taken]:
+    """The rows that are calls of days that the log keeps; the others go to the outcome."""
+    check, kept = ingest.retention_check(key.organization), []
+    for row in taken:
+        if rejection := _rejection(row.index, row.call, check):
             outcome.rejected.append(rejection)
         else:
-            yield row
+            kept.append(row)
+    outcome.rejected.sort(key=lambda rejection: rejection.index)
+    return kept
 
 
 def _key(row: Taken) -> str:
@@ -149,9 +165,9 @@ def _key(row: Taken) -> str:
     return ingest.log_key(call.timestamp, call.request_id) if call.request_id else f"row {row.index}"
 
 
-def _conflicts(taken: Iterable[Taken], existing: dict[str, Call]) -> Iterator[Conflict]:
-    for row in taken:
-        stands = existing[_key(row)]
+def _conflicts(taken: Iterable[Taken], standing: Iterable[Call]) -> Iterator[Conflict]:
+    """Compare the rows with the calls of the log that they are taken for."""
+    for row, stands in zip(taken, standing, strict=True):
         # `is` first: it spares nearly all the comparison.
         if row.call is not stands and (fields := differing(row.call, stands)):
             yield Conflict(row.index, row.call.request_id, fields)

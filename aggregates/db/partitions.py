@@ -58,6 +58,12 @@ def lock_out() -> None:
         cursor.execute(statement.as_string())
 
 
+def are_missing(wanted: Iterable[date]) -> bool:
+    """Whether some of these months (UTC) have no partition of ours."""
+    with connection.cursor() as cursor:
+        return bool(_missing(cursor, map(partition_name, wanted)))
+
+
 def ensure_partitions(wanted: Iterable[date]) -> list[str]:
     """Make the partitions that are missing for these months (UTC), within the caller's transaction if there is one.
 
@@ -103,8 +109,8 @@ def prepare(**_: Any) -> None:
 def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
     # Not to_regclass: its cache may not know yet what somebody else committed while we waited for the lock.
     cursor.execute(
-        "SELECT unnest(%s::text[]) EXCEPT "
-        "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace ORDER BY 1",
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS "
+        "(SELECT FROM pg_class WHERE relname = name AND relnamespace = current_schema::regnamespace) ORDER BY 1",
         [[*names]],
     )
     return [name for (name,) in cursor.fetchall()]

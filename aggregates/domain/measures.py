@@ -49,12 +49,13 @@ RANKS = {
 }
 
 RATE_PLACES = Decimal("1e-8")
+NO_RATE = Decimal("0E-8")
 
 
 def rate(part: Decimal | int, whole: int) -> Decimal:
     """part / whole, rounded half-even to 8 decimals; 0 where whole is 0."""
     if part == 0 or whole == 0:
-        return Decimal("0E-8")
+        return NO_RATE
     return EXACT.divide(Decimal(part), Decimal(whole)).quantize(RATE_PLACES, context=EXACT)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
-from django.db.models import Func, TextField, Value
 from psycopg import sql
 
 from aggregates.db.day_states import GIVEN_HOLES, current_holes
@@ -20,8 +19,11 @@ from aggregates.models import Organization, StaleDay, UsageDay
 TABLES = {
     "days": sql.Identifier(UsageDay._meta.db_table),
     "marks": sql.Identifier(StaleDay._meta.db_table),
+    "organizations": sql.Identifier(Organization._meta.db_table),
 }
-
+KNOWN = sql.SQL(
+    "SELECT time_zone, log_from, current_setting('transaction_isolation') FROM {organizations} WHERE id = %s"
+).format(**TABLES)
 
 # Found from the few holes, as most days are in none.
 KEPT_DAYS = sql.SQL("""
@@ -60,9 +62,9 @@ def lock_zone(organization: Organization) -> str:
     Raises WrongIsolation in a transaction that would not see what others commit from here on."""
     take_shared(Lock.ZONES)
     hold_log()
-    level = Func(Value("transaction_isolation"), function="current_setting", output_field=TextField())
-    (known,) = Organization.objects.filter(pk=organization.pk).values_list("time_zone", "log_from", level)
-    organization.time_zone, organization.log_from, isolation = known
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN.as_string(), [organization.pk])
+        organization.time_zone, organization.log_from, isolation = cursor.fetchone()
     check_isolation(isolation)
     return organization.time_zone
 
@@ -74,6 +76,11 @@ def lock_days(organization: Organization, touched: Mapping[date, datetime] | Col
     a part of the day whose sums are kept.
     """
     take_shared(Lock.DAY, map(day_number, touched))
+    check_days(organization, touched)
+
+
+def check_days(organization: Organization, touched: Mapping[date, datetime] | Collection[date]) -> None:
+    """As `lock_days` checks them, to whoever has not locked them: it may be otherwise in a moment."""
     check_in_log(organization, min(touched))
     if isinstance(touched, Mapping):
         kept = kept_through(organization, min(touched), max(touched))

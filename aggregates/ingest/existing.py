@@ -39,7 +39,7 @@ EXISTING = (
 
 def log_key(timestamp: datetime, request_id: str) -> str:
     """As KEY; the timestamp is in UTC."""
-    return f"{timestamp:%Y-%m} {request_id}"
+    return f"{timestamp.year:04}-{timestamp.month:02} {request_id}"  # `%Y-%m` takes twice as long
 
 
 def existing(organization: Organization, new: Collection[str]) -> dict[str, Call]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import blake2b
 from secrets import token_hex
@@ -12,11 +12,11 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from psycopg import sql
 
-from aggregates.db.partitions import ensure_partitions
+from aggregates.db.partitions import are_missing, ensure_partitions
 from aggregates.domain import days, labels, units
 from aggregates.domain.calls import CALL, EPOCH, Call
 from aggregates.domain.providers import provider_name
-from aggregates.ingest.day_locks import Calendar, calendar_of, ensure_days, lock_days, lock_zone, mark_stale
+from aggregates.ingest.day_locks import Calendar, calendar_of, check_days, ensure_days, lock_days, lock_zone, mark_stale
 from aggregates.ingest.existing import KEY, existing
 from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
@@ -113,6 +113,16 @@ class Removed(NamedTuple):
         return cls(earliest, calls)
 
 
+class _Staged(NamedTuple):
+    """Of staged calls: the midnights around them, the earliest, their months, and whether ids of some are made from
+    content."""
+
+    calendar: Calendar
+    earliest: datetime
+    months: Collection[date]  # in UTC
+    numbered: bool
+
+
 class _New(NamedTuple):
     """The calls of a day that were new: the day's number, how many they are, the earliest, and their keys if asked."""
 
@@ -150,13 +160,16 @@ def record(
         if not received:
             return Recorded(0, 0)
         zone = lock_zone(organization)
-        calendar = _staged_calendar(zone)
-        touched = _staged_days(calendar)
+        staged = _staged(zone)
+        calendar, touched = staged.calendar, _staged_days(staged)
+        if are_missing(staged.months):
+            check_days(organization, touched)  # no month is made for calls that are not taken
+            ensure_partitions(staged.months)
         old = Removed.of((place.timestamp for place in instead_of), zone)
         lock_days(organization, {**old.earliest, **touched})
         gone = _remove(organization, instead_of, zone)
         ensure_days(organization, touched)
-        new = _insert(organization, calendar, with_keys=return_existing)
+        new = _insert(organization, staged, received if return_existing else 0)
         mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
         if gone.earliest:
             mark_stale(organization, gone.earliest, gone.calls)
@@ -248,18 +261,24 @@ def _time(call: Call) -> str:
     return f"{(call.timestamp - EPOCH) // MICROSECOND:014x}"
 
 
-def _staged_calendar(zone: str) -> Calendar:
-    """The midnights around the staged calls; makes the partitions that they miss."""
+def _staged(zone: str) -> _Staged:
+    """Look at the staged calls."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
-        ensure_partitions(month for (month,) in cursor.fetchall())
-        cursor.execute("SELECT min(timestamp), max(timestamp) FROM staged_call")
-        earliest, latest = cursor.fetchone()
-        return calendar_of(zone, earliest, latest)
+        cursor.execute("SELECT min(timestamp), max(timestamp), bool_or(id_from_content) FROM staged_call")
+        earliest, latest, numbered = cursor.fetchone()
+        first, last = (instant.astimezone(UTC).date().replace(day=1) for instant in (earliest, latest))
+        months = [first]
+        if first != last:
+            cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
+            months = [month for (month,) in cursor.fetchall()]
+    return _Staged(calendar_of(zone, earliest, latest), earliest, months, numbered)
 
 
-def _staged_days(calendar: Calendar) -> dict[date, datetime]:
+def _staged_days(staged: _Staged) -> dict[date, datetime]:
     """The days of the staged calls, each with its earliest."""
+    calendar = staged.calendar
+    if len(calendar.bounds) == 2:  # the midnights around one day
+        return {calendar.date(1): staged.earliest}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT width_bucket(timestamp, %s::timestamptz[]), min(timestamp) FROM staged_call GROUP BY 1",
@@ -268,20 +287,18 @@ def _staged_days(calendar: Calendar) -> dict[date, datetime]:
         return {calendar.date(number): earliest for number, earliest in cursor.fetchall()}
 
 
-def _insert(organization: Organization, calendar: Calendar, *, with_keys: bool) -> list[_New]:
-    """Move the staged calls to the log; returns what was new of each day.
+def _insert(organization: Organization, staged: _Staged, all_of: int) -> list[_New]:
+    """Move the staged calls to the log; returns what was new of each day, with its keys if not all of so many were.
 
     In the order of time, so that neighbours in time are neighbours on disk.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM staged_call WHERE id_from_content)")
-        (numbered,) = cursor.fetchone()
-        cursor.execute(_insertion(numbered, with_keys), [organization.pk, calendar.bounds])
+        cursor.execute(_insertion(staged.numbered), [organization.pk, staged.calendar.bounds, all_of])
         return [_New(*row) for row in cursor.fetchall()]
 
 
 @cache
-def _insertion(numbered: bool, with_keys: bool) -> str:
+def _insertion(numbered: bool) -> str:
     """Compose the statement that moves staged calls to the log; `numbered` where ids are made from their content."""
     request_id = NUMBERED_ID if numbered else sql.SQL("request_id")
     return (
@@ -292,14 +309,16 @@ def _insertion(numbered: bool, with_keys: bool) -> str:
             ON CONFLICT DO NOTHING
             RETURNING timestamp, request_id
         )
-        SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp), {keys} FROM inserted GROUP BY 1
+        SELECT width_bucket(timestamp, %s::timestamptz[]), count(*), min(timestamp),
+               array_agg({key}) FILTER (WHERE (SELECT count(*) FROM inserted) < %s)
+        FROM inserted GROUP BY 1
         """)
         .format(
             log=sql.Identifier(UsageLog._meta.db_table),
             columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
             request_id=request_id,
             others=sql.SQL(", ").join(map(sql.Identifier, COLUMNS[1:])),
-            keys=sql.SQL("array_agg({})").format(sql.SQL(KEY)) if with_keys else sql.SQL("NULL"),
+            key=sql.SQL(KEY),
         )
         .as_string()
     )

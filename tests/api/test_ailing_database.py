@@ -94,17 +94,22 @@ def test_a_database_that_went_away_is_said_to_be_unavailable(send: Sender, row: 
 def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
     send: Sender, row: MakeRow, acme: Organization
 ) -> None:
-    statuses: list[int] = []
-    body = json.dumps([row()]).encode()
+    answers: list[dict[str, Any]] = []
+    rows = [row(request_id="a"), {}, row(request_id="b", timestamp="2025-04-01T12:00Z"), row(request_id="c")]
     with somebody_else() as dropping:
         dropping.execute("LOCK TABLE aggregates_usagelog IN ACCESS EXCLUSIVE MODE")
-        sending = in_a_thread(lambda: statuses.append(send.raw(body).status_code))
+        sending = in_a_thread(lambda: answers.append(send(rows)))
         wait_until(lambda: waiting_for_the_log() == 1, "the sender waits for the log")
         dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
     sending.join(timeout=PATIENCE)
-    assert statuses == [503]
-    assert send.raw(body).status_code == 422
-    assert not UsageLog.objects.exists()
+    (answer,) = answers
+    assert (answer["accepted"], answer["duplicate"]) == (1, 0)
+    assert [(rejection["index"], rejection["reason"][:30]) for rejection in answer["rejections"]] == [
+        (0, "expected 2025-04-01 or later: "),
+        (1, "expected a value"),
+        (3, "expected 2025-04-01 or later: "),
+    ]
+    assert list(UsageLog.objects.values_list("request_id", flat=True)) == ["b"]
 
 
 def test_what_fails_last_undoes_all(send: Sender, row: MakeRow, acme: Organization) -> None:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import FIELDS
@@ -316,6 +318,24 @@ def test_days_whose_calls_are_no_longer_kept_take_none(send: Sender, row: MakeRo
             "reason": "expected 2025-03-01 or later: calls of earlier days are not kept",
         }
     ]
+
+
+def test_no_month_is_made_for_calls_that_are_not_taken(send: Sender, row: MakeRow, acme: Organization) -> None:
+    Organization.objects.filter(pk=acme.pk).update(log_from="2025-03-01")
+    with CaptureQueriesContext(connection) as done:
+        assert send.raw(json.dumps([row(timestamp="2019-05-05T12:00Z")]).encode()).status_code == 422
+    assert not [statement for statement in done.captured_queries if "CREATE TABLE" in statement["sql"]]
+
+
+def test_a_batch_takes_as_many_statements_as_a_call(send: Sender, row: MakeRow) -> None:
+    """And few: each takes time, and the locks of the day are held meanwhile."""
+    send(row())
+    numbers = []
+    for calls in (1, 500):
+        with CaptureQueriesContext(connection) as done:
+            assert send([row() for _ in range(calls)])["accepted"] == calls
+        numbers.append(len(done.captured_queries))
+    assert numbers[0] == numbers[1] <= 30
 
 
 def test_use_of_a_key_is_noted(send: Sender, row: MakeRow) -> None:
