@@ -1,6 +1,6 @@
 """What every way in does with what it has read: record the calls, and tell what became of each row."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aggregates import ingest
@@ -72,8 +72,11 @@ def record_rows(key: ApiKey, rows: Iterable[Taken | Rejection]) -> Outcome:
     try:
         _record(key, taken, outcome)
     except InvalidCall:  # some are of days that the log no longer takes calls of: all others are recorded
+        refused = _refused(key, [row.call for row in taken])
+        outcome.rejected += [Rejection(taken[number].index, why.field, why.reason) for number, why in refused.items()]
+        outcome.rejected.sort(key=lambda rejection: rejection.index)
         try:
-            _record(key, _kept(key, taken, outcome), outcome)
+            _record(key, [row for number, row in enumerate(taken) if number not in refused], outcome)
         except InvalidCall:  # a month was dropped meanwhile; sent again, its rows are rejected one by one
             raise unavailable() from None
     return outcome
@@ -89,7 +92,7 @@ def _record(key: ApiKey, taken: Sequence[Taken], outcome: Outcome) -> None:
         standing.setdefault(name, row.call)
     with bounded():
         calls = [stamped(call, key) for call in standing.values()]
-        recorded = ingest.record(key.organization, calls, return_existing=True)
+        recorded = ingest.record_within(key.organization, calls)
     outcome.accepted = recorded.new
     outcome.duplicate = len(taken) - recorded.new
     if outcome.duplicate:
@@ -100,17 +103,16 @@ def _record(key: ApiKey, taken: Sequence[Taken], outcome: Outcome) -> None:
 def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Outcome:
     """Record the calls that the rows report, each once, whoever else reports them."""
     outcome = Outcome()
-    check = ingest.retention_check(key.organization)
-    taken = []
+    taken: list[TakenReport] = []
     for row in rows:
         if isinstance(row, Rejection):
             outcome.rejected.append(row)
-        elif row.report.call and (rejection := _rejection(row.index, row.report.call, check)):
-            outcome.rejected.append(rejection)
         else:
-            taken.append(row.report)
-    recorded = record_all(key, taken)
-    outcome.accepted, outcome.duplicate = recorded.new, len(taken) - recorded.new
+            taken.append(row)
+    recorded, refused = record_all(key, [row.report for row in taken])
+    outcome.rejected += [Rejection(taken[number].index, why.field, why.reason) for number, why in refused.items()]
+    outcome.rejected.sort(key=lambda rejection: rejection.index)
+    outcome.accepted, outcome.duplicate = recorded.new, len(taken) - len(refused) - recorded.new
     outcome.overlaps = recorded.overlaps
     return outcome
 
@@ -126,37 +128,38 @@ def stamped(call: Call, key: ApiKey) -> Call:
     return call._replace(key=key.prefix, labels=tuple(sorted(labels.items())) if of_key else call.labels)
 
 
-def record_all(key: ApiKey, reports: Sequence[Report]) -> Reported:
-    """Remember the reports, and record their calls, each in a transaction whose statements end in time."""
-    organization = key.organization
+def record_all(key: ApiKey, reports: Sequence[Report]) -> tuple[Reported, dict[int, InvalidCall]]:
+    """Remember the reports, and record their calls, each in a transaction whose statements end in time.
+
+    Returns by number, too, which of them are of days that the log no longer takes calls of, and why.
+    """
     reports = [report._replace(call=stamped(report.call, key)) if report.call else report for report in reports]
     try:
-        with bounded():
-            ingest.remember_reports(organization, reports)
-        with bounded():
-            return ingest.record_reports(organization, reports)
-    except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
-        raise unavailable() from None
+        return _record_all(key, reports), {}
+    except InvalidCall:
+        refused = _refused(key, [report.call for report in reports])
+        try:
+            return _record_all(key, [one for number, one in enumerate(reports) if number not in refused]), refused
+        except InvalidCall:  # a month was dropped meanwhile; sent again, its calls are rejected one by one
+            raise unavailable() from None
 
 
-def _rejection(index: int, call: Call, check: Callable[[Call], None]) -> Rejection | None:
-    try:
-        check(call)
-    except InvalidCall as invalid:
-        return Rejection(index, invalid.field, invalid.reason)
-    return None
+def _record_all(key: ApiKey, reports: Sequence[Report]) -> Reported:
+    with bounded():
+        kept = ingest.remember_reports(key.organization, reports)
+    return ingest.record_reports(key.organization, reports, kept, within=bounded)
 
 
-def _kept(key: ApiKey, taken: Iterable[Taken], outcome: Outcome) -> list[Taken]:
-    """The rows that are calls of days that the log keeps; the others go to the outcome."""
-    check, kept = ingest.retention_check(key.organization), []
-    for row in taken:
-        if rejection := _rejection(row.index, row.call, check):
-            outcome.rejected.append(rejection)
-        else:
-            kept.append(row)
-    outcome.rejected.sort(key=lambda rejection: rejection.index)
-    return kept
+def _refused(key: ApiKey, calls: Iterable[Call | None]) -> dict[int, InvalidCall]:
+    """By number, the calls that are of days that the log no longer takes calls of, and why."""
+    check, refused = ingest.retention_check(key.organization), {}
+    for number, call in enumerate(calls):
+        try:
+            if call:
+                check(call)
+        except InvalidCall as invalid:
+            refused[number] = invalid
+    return refused
 
 
 def _key(row: Taken) -> str:

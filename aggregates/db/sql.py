@@ -24,6 +24,15 @@ def columns(names: Iterable[str], of: str = "") -> Composed:
     return listed(Identifier(of, name) if of else Identifier(name) for name in names)
 
 
+def array(texts: Iterable[str | None]) -> str:
+    """Write texts as PostgreSQL writes a text[]; of many, psycopg's own way takes ten times as long."""
+    return "{" + ",".join("NULL" if one is None else _quoted(one) for one in texts) + "}"
+
+
+def _quoted(element: str) -> str:
+    return '"' + element.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def text(statement: Composable) -> str:
     """Write a statement as text, as Django's cursor takes it."""
     return statement.as_string()

@@ -9,7 +9,7 @@ changed before that instant.
 from aggregates.ingest.day_locks import retention_check
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import Report
-from aggregates.ingest.recording import Recorded, record
+from aggregates.ingest.recording import Recorded, record, record_within
 from aggregates.ingest.reports import Reported, forget_reports, record_reports, remember_reports
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "log_key",
     "record",
     "record_reports",
+    "record_within",
     "remember_reports",
     "retention_check",
 ]

@@ -39,7 +39,6 @@ def _record(organization: Organization | str, fields: Mapping[str, object]) -> N
     call = parse_call({"timestamp": datetime.now(UTC), **fields})
     if isinstance(organization, str):
         organization = Organization.objects.get(slug=organization)
-    ingest.retention_check(organization)(call)
     ingest.record(organization, [call])
 
 

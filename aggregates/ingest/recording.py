@@ -59,8 +59,9 @@ TYPES = (
 )
 WRITTEN = tuple("text" if name == "jsonb" else name for name in TYPES)  # JSON is written by us
 STAGED = (
-    # Not made from the log: that would lock it, for as long as calls keep coming.
-    sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({}) ON COMMIT DELETE ROWS")
+    # Not made from the log: that would lock it, for as long as calls keep coming. It may hold an earlier batch of the
+    # same transaction.
+    sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS staged_call ({}) ON COMMIT DELETE ROWS; DELETE FROM staged_call")
     .format(
         sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
@@ -157,27 +158,45 @@ def record(
     """
     with transaction.atomic():
         received = _stage(calls, Pricer(organization), ids_from_content, provisional)
-        if not received:
-            return Recorded(0, 0)
-        zone = lock_zone(organization)
-        staged = _staged(zone)
-        calendar, touched = staged.calendar, _staged_days(staged)
-        if are_missing(staged.months):
-            check_days(organization, touched)  # no month is made for calls that are not taken
-            ensure_partitions(staged.months)
-        old = Removed.of((place.timestamp for place in instead_of), zone)
-        lock_days(organization, {**old.earliest, **touched})
-        gone = _remove(organization, instead_of, zone)
-        ensure_days(organization, touched)
-        new = _insert(organization, staged, received if return_existing else 0)
-        mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
-        if gone.earliest:
-            mark_stale(organization, gone.earliest, gone.calls)
-        number = sum(of_day.calls for of_day in new)
-        if return_existing and number < received:
-            keys = {key for of_day in new for key in of_day.keys or ()}
-            return Recorded(number, received - number, existing(organization, new=keys))
-        return Recorded(number, received - number)
+        return _record_staged(organization, received, return_existing, instead_of)
+
+
+def record_within(
+    organization: Organization,
+    calls: Iterable[Call],
+    *,
+    instead_of: Collection[Place] = (),
+    provisional: Collection[str] = (),
+) -> Recorded:
+    """As `record` with `return_existing`, in a transaction of the caller's that an exception undoes as a whole."""
+    received = _stage(calls, Pricer(organization), False, provisional)
+    return _record_staged(organization, received, True, instead_of)
+
+
+def _record_staged(
+    organization: Organization, received: int, return_existing: bool, instead_of: Collection[Place]
+) -> Recorded:
+    if not received:
+        return Recorded(0, 0)
+    zone = lock_zone(organization)
+    staged = _staged(zone)
+    calendar, touched = staged.calendar, _staged_days(staged)
+    if are_missing(staged.months):
+        check_days(organization, touched)  # no month is made for calls that are not taken
+        ensure_partitions(staged.months)
+    old = Removed.of((place.timestamp for place in instead_of), zone)
+    lock_days(organization, {**old.earliest, **touched})
+    gone = _remove(organization, instead_of, zone)
+    ensure_days(organization, touched)
+    new = _insert(organization, staged, received if return_existing else 0)
+    mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
+    if gone.earliest:
+        mark_stale(organization, gone.earliest, gone.calls)
+    number = sum(of_day.calls for of_day in new)
+    if return_existing and number < received:
+        keys = {key for of_day in new for key in of_day.keys or ()}
+        return Recorded(number, received - number, existing(organization, new=keys))
+    return Recorded(number, received - number)
 
 
 def _remove(organization: Organization, places: Collection[Place], zone: str) -> Removed:
@@ -199,7 +218,6 @@ def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provis
     """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
     with connection.cursor() as cursor:
         cursor.execute(STAGED)
-        cursor.execute("DELETE FROM staged_call")  # of an earlier batch in the same transaction
         copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")
         with connection.wrap_database_errors, copying as copy:
             copy.set_types(WRITTEN)

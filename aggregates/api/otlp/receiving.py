@@ -15,9 +15,8 @@ from aggregates.api.otlp import answers, json, wire
 from aggregates.api.otlp.exported import Exported
 from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection, record_all
-from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.otlp.costs import with_told_costs
-from aggregates.models import ApiKey, Organization
+from aggregates.models import ApiKey
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much
 
@@ -72,11 +71,11 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
 
 def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
     """Record the calls of days that the log keeps, each once, and note in `exported` what became of them."""
-    organization = key.organization
-    kept = list(_kept(organization, items, exported.rejections))
-    told = [item.report for item in kept]
-    costs = iter(with_told_costs(organization, [report.call for report in told if report.call]))
-    reported = record_all(key, [r._replace(call=next(costs)) if r.call else r for r in told])
+    told = [item.report for item in items]
+    costs = iter(with_told_costs(key.organization, [report.call for report in told if report.call]))
+    reported, refused = record_all(key, [r._replace(call=next(costs)) if r.call else r for r in told])
+    exported.rejections += [Rejection(items[number].index, why.field, why.reason) for number, why in refused.items()]
+    kept = [item for number, item in enumerate(items) if number not in refused]
     exported.accepted, exported.overlaps = reported.new, reported.overlaps
     exported.no_calls = sum(item.report.call is None for item in items)
     exported.doubts = list(reported.doubts.items())
@@ -86,15 +85,3 @@ def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
             if item.report.span in reported.duplicates or item.report.span in seen:
                 exported.duplicates.append(item.index)
             seen.add(item.report.span)
-
-
-def _kept(organization: Organization, items: Sequence[Item], rejections: list[Rejection]) -> Iterator[Item]:
-    check = ingest.retention_check(organization)
-    for item in items:
-        try:
-            if item.report.call:
-                check(item.report.call)
-        except InvalidCall as invalid:
-            rejections.append(Rejection(item.index, invalid.field, invalid.reason))
-        else:
-            yield item

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 
 from aggregates.domain.calls import Call, InvalidCall
@@ -101,11 +102,14 @@ def _with_what_was_known(call: Call, rows: Iterable[Call]) -> Call:
 
 def may_change_in(organization: Organization) -> Callable[[datetime], bool]:
     """Whether the log still takes changes of calls at that time."""
-    check = retention_check(organization)
+
+    @cache
+    def check() -> Callable[[Call], None]:
+        return retention_check(organization)  # when it is asked for: most calls are new, and none changes
 
     def may(timestamp: datetime) -> bool:
         try:
-            check(Call(timestamp, "any"))
+            check()(Call(timestamp, "any"))
         except InvalidCall:
             return False
         return True

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from aggregates.db.clock import now
+from aggregates.db.sql import array
 from aggregates.domain import labels, units
 from aggregates.domain.calls import EPOCH, FIELDS, Call, parse_call
 from aggregates.ingest.identity import Report
@@ -42,42 +42,76 @@ WITHOUT_USAGE = sql.SQL("""
 """)
 
 
+KEEP = (
+    sql.SQL("""
+    WITH new AS (
+        INSERT INTO {reports} (organization_id, {columns}) SELECT %s, * FROM unnest({values})
+        ON CONFLICT DO NOTHING RETURNING id, span
+    ) SELECT id, span, set_config('synchronous_commit', 'off', true) FROM new
+    """)
+    .format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+        values=sql.SQL(", ").join(sql.SQL("%s::text[]::{}[]").format(sql.SQL(name)) for name in TYPES),
+        reports=REPORTS,
+    )
+    .as_string()
+)
+ENTRY = sql.SQL("{}, request_id, timestamp, digest").format(sql.SQL(", ").join(map(sql.Identifier, COLUMNS)))
+RELATED = sql.SQL("""
+        SELECT {columns} FROM {reports} WHERE organization_id = %(organization)s
+            AND (span = ANY(%(others)s::text[]) OR span = ANY(%(kept)s::text[]) AND request_id <> '')
+        UNION ALL (
+            SELECT {columns} FROM {reports}
+            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s::text[]) AND (
+                (trace = ANY(%(traces)s::text[]) AND trace <> '')
+                OR (response_id = ANY(%(responses)s::text[]) AND response_id <> '')
+                OR (project = ANY(%(projects)s::text[]) AND project <> '' AND call IS NOT NULL
+                    AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
+                    AND (parent = '' OR %(any_root)s))
+            )
+            ORDER BY received_at DESC, id DESC LIMIT %(most)s
+        ) {more}
+""")
+RELATED_TO_CALLS, RELATED_TO_RETRIEVALS = (
+    RELATED.format(columns=ENTRY, reports=REPORTS, more=more.format(columns=ENTRY, reports=REPORTS)).as_string()
+    for more in (sql.SQL(""), WITHOUT_USAGE)
+)
+
+
 class Known(NamedTuple):
-    """What may be of the same calls as the reports of a request: reports, what of them is in the log, and as what."""
+    """What may be of the same calls as the reports of a request: reports, what of them is in the log, and as what; and
+    the keys of the log that are taken."""
 
     reports: list[Report]
     entries: Entries
     rows: Mapping[Place, Call]
+    taken: Collection[str]
 
 
-def remember_reports(organization: Organization, reports: Sequence[Report]) -> None:
-    """Keep the reports for an hour, for others to see; what came before stays."""
+def remember_reports(organization: Organization, reports: Sequence[Report]) -> list[Report]:
+    """Keep the reports for an hour, for others to see; what came before stays. Returns those that are kept as they are.
+
+    Whoever records the calls commits after this, and that commit makes it last, too.
+    """
     if not reports:
-        return
-    statement = sql.SQL(
-        "WITH new AS (INSERT INTO {reports} (organization_id, {columns}) SELECT %s, * FROM unnest({values}) "
-        "ON CONFLICT DO NOTHING RETURNING id) SELECT min(id), max(id) FROM new"
-    ).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-        values=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(name)) for name in TYPES),
-        reports=REPORTS,
-    )
+        return []
     unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
-    rows = [
-        (
-            *(report.span, report.scope, report.trace, report.parent, report.starts_at, report.ends_at),
-            Jsonb(_texts(report.call)) if report.call else None,
-            *(report.response_id, report.user_id, report.operation, report.project, report.is_log),
-        )
-        for report in unique
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever records the calls commits after this, and that commit makes it last, too.
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(statement.as_string(), [organization.pk, *map(list, zip(*rows, strict=True))])
-        first, last = cursor.fetchone()
-        if first is not None and (first - 1) // LOOKED_AFTER != last // LOOKED_AFTER:
+    columns = map(array, zip(*map(_row, unique), strict=True))
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(KEEP, [organization.pk, *columns])
+        new = {span: number for number, span, _ in cursor.fetchall()}
+        if new and (min(new.values()) - 1) // LOOKED_AFTER != max(new.values()) // LOOKED_AFTER:
             _forget_too_many(organization)
+    return [report for report in unique if report.span in new]
+
+
+def _row(report: Report) -> tuple[str | None, ...]:
+    """Write a report as texts, in the order of COLUMNS."""
+    return (
+        *(report.span, report.scope, report.trace, report.parent, str(report.starts_at), str(report.ends_at)),
+        json.dumps(_texts(report.call), ensure_ascii=False) if report.call else None,
+        *(report.response_id, report.user_id, report.operation, report.project, str(report.is_log)),
+    )
 
 
 def forget_reports() -> int:
@@ -106,38 +140,31 @@ def _forget(which: sql.Composable, values: Sequence[int | datetime]) -> int:
 
 
 def related_reports(
-    organization: Organization, reports: Sequence[Report], traces: Collection[str], responses: Collection[str]
+    organization: Organization,
+    reports: Sequence[Report],
+    kept: Sequence[Report],
+    traces: Collection[str],
+    responses: Collection[str],
 ) -> Known:
-    """The reports that may be of the same calls as these, and what of them is in the log."""
-    columns = sql.SQL("{columns}, request_id, timestamp, digest").format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-    )
+    """The reports that may be of the same calls as these, and what of them is in the log.
+
+    Those that are `kept` as they are need not be read again, but for where in the log they are.
+    """
     calls = [report for report in reports if report.call]
+    as_they_are = {report.span: report for report in kept}
+    spans = {report.span for report in reports}
     asks_again = any(report.is_retrieval for report in calls)
-    more = WITHOUT_USAGE.format(columns=columns, reports=REPORTS) if asks_again else sql.SQL("")
-    statement = sql.SQL("""
-        SELECT {columns} FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s)
-        UNION ALL (
-            SELECT {columns} FROM {reports}
-            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s) AND (
-                (trace = ANY(%(traces)s) AND trace <> '')
-                OR (response_id = ANY(%(responses)s) AND response_id <> '')
-                OR (project = ANY(%(projects)s) AND project <> '' AND call IS NOT NULL
-                    AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
-                    AND (parent = '' OR %(any_root)s))
-            )
-            ORDER BY received_at DESC, id DESC LIMIT %(most)s
-        ) {more}
-    """).format(columns=columns, reports=REPORTS, more=more)
     with connection.cursor() as cursor:
         cursor.execute(
-            statement.as_string(),
+            RELATED_TO_RETRIEVALS if asks_again else RELATED_TO_CALLS,
             {
                 "organization": organization.pk,
-                "spans": [report.span for report in reports],
-                "traces": list(traces),
-                "responses": list(responses),
-                "projects": list({report.project for report in calls}),
+                "spans": array(spans),
+                "kept": array(as_they_are),
+                "others": array(spans - as_they_are.keys()),
+                "traces": array(traces),
+                "responses": array(responses),
+                "projects": array({report.project for report in calls}),
                 "first": min((report.starts_at for report in calls), default=EPOCH),
                 "last": max((report.ends_at for report in calls), default=EPOCH),
                 "any_root": any(not report.parent for report in calls),
@@ -147,14 +174,16 @@ def related_reports(
             },
         )
         rows = cursor.fetchall()
-    related = [_report(*row[: len(COLUMNS)]) for row in rows]
+    read = {row[0]: _report(*row[: len(COLUMNS)]) for row in rows}
+    related = [*read.values(), *(report for span, report in as_they_are.items() if span not in read)]
     entries = {row[0]: Entry(Place(*row[-3:-1]), row[-1]) for row in rows if row[-3]}
-    logged, others = calls_in_log(organization, [report for report in related if report.call], entries)
-    entries = {span: entry for span, entry in entries.items() if entry.place in logged}  # others were deleted since
+    logged = calls_in_log(organization, [report for report in related if report.call], entries)
+    entries = {span: entry for span, entry in entries.items() if entry.place in logged.calls}  # others were deleted
     came = {report.span for report in related}
-    related += [report for report, _ in others if report.span not in came]
-    entries |= {report.span: entry for report, entry in others}
-    return Known([report._replace(is_recorded=report.span in entries) for report in related], entries, logged)
+    related += [report for report, _ in logged.others if report.span not in came]
+    entries |= {report.span: entry for report, entry in logged.others}
+    noted = [report._replace(is_recorded=True) if report.span in entries else report for report in related]
+    return Known(noted, entries, logged.calls, logged.taken)
 
 
 def _report(
@@ -176,14 +205,32 @@ def _call(texts: list[str | None]) -> Call:
     return call._replace(key=key or "")
 
 
+LOCK = (
+    sql.SQL("""
+    SELECT span, request_id, timestamp, digest FROM {reports}
+    WHERE organization_id = %s AND span = ANY(%s::text[]) ORDER BY span FOR UPDATE
+    """)
+    .format(reports=REPORTS)
+    .as_string()
+)
+NOTE = (
+    sql.SQL("""
+    UPDATE {reports} AS report
+    SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
+    FROM unnest(%s::text[], %s::text[], %s::text[]::timestamptz[], %s::text[])
+         AS place (span, request_id, timestamp, digest)
+    WHERE organization_id = %s AND report.span = place.span
+        AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
+    """)
+    .format(reports=REPORTS)
+    .as_string()
+)
+
+
 def lock_reports(organization: Organization, spans: Collection[str]) -> Entries:
     """Wait for others who record calls of these reports, and keep later ones waiting; what is in the log of them."""
-    statement = sql.SQL("""
-        SELECT span, request_id, timestamp, digest FROM {reports}
-        WHERE organization_id = %s AND span = ANY(%s) ORDER BY span FOR UPDATE
-    """).format(reports=REPORTS)
     with connection.cursor() as cursor:
-        cursor.execute(statement.as_string(), [organization.pk, list(spans)])
+        cursor.execute(LOCK, [organization.pk, array(spans)])
         return {
             span: Entry(Place(request_id, timestamp), digest)
             for span, request_id, timestamp, digest in cursor.fetchall()
@@ -196,16 +243,7 @@ def note_places(organization: Organization, places: Iterable[tuple[str, Place, s
 
     Whoever calls this holds their rows.
     """
-    rows = [(span, *place, digest) for span, place, digest in places]
-    if not rows:
-        return
-    statement = sql.SQL("""
-        UPDATE {reports} AS report
-        SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
-        FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[])
-             AS place (span, request_id, timestamp, digest)
-        WHERE organization_id = %s AND report.span = place.span
-            AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
-    """).format(reports=REPORTS)
-    with connection.cursor() as cursor:
-        cursor.execute(statement.as_string(), [*map(list, zip(*rows, strict=True)), organization.pk])
+    rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in places]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(NOTE, [*map(array, zip(*rows, strict=True)), organization.pk])

@@ -9,6 +9,7 @@ from django.db import connection
 from psycopg import sql
 
 from aggregates.db.logged_calls import call_of, fields_in_sql
+from aggregates.db.sql import array
 from aggregates.domain.calls import Call
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import RECORDED, Report
@@ -18,6 +19,7 @@ from aggregates.models.log import SPAN
 
 SPAN_NAME = re.compile(SPAN)
 ABOUT = timedelta(days=1)  # reports of one call begin at most this far apart
+MONTH = timedelta(days=31)  # within which a request_id is of one call
 LOG = sql.Identifier(UsageLog._meta.db_table)
 # Of a call in the log, what tells whether reports are of it, and what they may not know.
 SEEN = (
@@ -45,36 +47,52 @@ class Entry(NamedTuple):
 Entries = dict[str, Entry]  # by span
 
 
-def calls_in_log(
-    organization: Organization, reports: Sequence[Report], entries: Entries
-) -> tuple[dict[Place, Call], list[tuple[Report, Entry]]]:
+class Logged(NamedTuple):
+    """What the log has of reports: calls; those of which no report is kept, as reports; and the keys that are taken."""
+
+    calls: dict[Place, Call]
+    others: list[tuple[Report, Entry]]
+    taken: set[str]
+
+
+IN_LOG = (
+    sql.SQL("""
+    SELECT request_id, timestamp, kind = 'call' AND timestamp BETWEEN %(first)s AND %(last)s,
+        provisional, parent_span, coalesce(latency_ms, 0), {fields}
+    FROM {log} WHERE organization_id = %(organization)s
+        AND timestamp BETWEEN %(first)s - {month} AND %(last)s + {month}
+        AND (request_id = ANY(%(names)s::text[]) OR (parent_span = ANY(%(spans)s::text[]) AND parent_span <> ''))
+    """)
+    .format(fields=fields_in_sql(names=SEEN), log=LOG, month=sql.Literal(MONTH))
+    .as_string()
+)
+
+
+def calls_in_log(organization: Organization, reports: Sequence[Report], entries: Entries) -> Logged:
     """Look the calls of these reports up in the log: those of their entries; and calls that may be the same, of which
     no report is kept, as others sent them, or long ago."""
     spans = {report.span for report in reports}
     names = {name for report in reports for name in (report.span, report.parent, report.response) if name}
     known = {entry.place for entry in entries.values()}
     if not reports:
-        return {}, []
-    statement = sql.SQL("""
-        SELECT request_id, timestamp, provisional, parent_span, coalesce(latency_ms, 0), {fields}
-        FROM {log} WHERE organization_id = %(organization)s AND timestamp BETWEEN %(first)s AND %(last)s
-            AND kind = 'call' AND (request_id = ANY(%(names)s) OR (parent_span = ANY(%(spans)s) AND parent_span <> ''))
-    """).format(fields=fields_in_sql(names=SEEN), log=LOG)
+        return Logged({}, [], set())
     with connection.cursor() as cursor:
         cursor.execute(
-            statement.as_string(),
+            IN_LOG,
             {
                 "organization": organization.pk,
                 "first": min(report.starts_at for report in reports) - ABOUT,
                 "last": max(report.starts_at for report in reports) + ABOUT,
-                "names": [*names, *(place.request_id for place in known)],
-                "spans": list(spans),
+                "names": array([*names, *(place.request_id for place in known)]),
+                "spans": array(spans),
             },
         )
-        rows = cursor.fetchall()
-    logged = {Place(*row[:2]): call_of(row[5:], SEEN) for row in rows}
-    others = [(Place(*row[:2]), row[2:5]) for row in rows if Place(*row[:2]) not in known]
-    return logged, [_recorded(place, logged[place], spans, *more) for place, more in others]
+        found = cursor.fetchall()
+    taken = {log_key(timestamp, request_id) for request_id, timestamp, *_ in found}
+    rows = [(Place(*row[:2]), row[3:]) for row in found if row[2]]
+    calls = {place: call_of(row[3:], SEEN) for place, row in rows}
+    others = [_recorded(place, calls[place], spans, *row[:3]) for place, row in rows if place not in known]
+    return Logged(calls, others, taken)
 
 
 def _recorded(

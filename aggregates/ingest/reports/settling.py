@@ -8,23 +8,21 @@ each holds the rows of its calls' reports until it commits. So the log ends up t
 Where the log has the call already, a fuller account of it takes its place in one commit, with the marks of both days.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.db import transaction
 
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import Identity, Report, identify
-from aggregates.ingest.recording import Place, record
+from aggregates.ingest.recording import Place, record_within
 from aggregates.ingest.reports.changes import Change, changes_of, digest_of, may_change_in, places_of
 from aggregates.ingest.reports.keeping import Known, lock_reports, note_places, related_reports
 from aggregates.ingest.reports.logged import Entries
 from aggregates.ingest.reports.overlaps import Overlaps, overlaps_of
-from aggregates.models import Organization, UsageLog
+from aggregates.models import Organization
 
-MONTH = timedelta(days=31)
 ROUNDS = 4  # in which reports of reports are looked for
 ATTEMPTS = 3  # where others record the same ids at the same moment
 
@@ -44,29 +42,36 @@ class _Raced(Exception):
     """Others have just recorded a call under an id that was free when it was looked for."""
 
 
-def record_reports(organization: Organization, reports: Sequence[Report]) -> Reported:
-    """Record the calls that the reports are of, or what they add to calls that the log has.
+def record_reports(
+    organization: Organization,
+    reports: Sequence[Report],
+    kept: Sequence[Report] = (),
+    within: Callable[[], AbstractContextManager[None]] = transaction.atomic,
+) -> Reported:
+    """Record the calls that the reports are of, or what they add to calls that the log has, in a transaction `within`.
 
-    Whoever calls this has remembered the reports, in a transaction of its own. Raises InvalidCall, as recording does,
-    where the log no longer takes calls of their days.
+    Whoever calls this has remembered the reports, in a transaction of its own, which told which of them are `kept` as
+    they are. Raises InvalidCall, as recording does, where the log no longer takes calls of their days.
     """
     if not reports:
         return Reported()
     for attempt in range(ATTEMPTS):
-        with suppress(_Raced), transaction.atomic():
-            return _settle(organization, reports, is_last=attempt == ATTEMPTS - 1)
+        with suppress(_Raced), within():
+            return _settle(organization, reports, kept, is_last=attempt == ATTEMPTS - 1)
     raise AssertionError
 
 
-def _settle(organization: Organization, reports: Sequence[Report], *, is_last: bool) -> Reported:
+def _settle(
+    organization: Organization, reports: Sequence[Report], kept: Sequence[Report], *, is_last: bool
+) -> Reported:
     spans = {report.span for report in reports}
-    known, touched = _touched(organization, reports, spans)
+    known, touched = _touched(organization, reports, kept, spans)
     held = {span for identity in touched for span in identity.spans}
     locked = lock_reports(organization, held)
     if any(known.entries.get(span) != entry for span, entry in locked.items()):  # others recorded them while we waited
-        known, touched = _touched(organization, reports, spans)
+        known, touched = _touched(organization, reports, kept, spans)
     changes = changes_of(touched, known, may_change_in(organization))
-    _record(organization, changes, is_last=is_last)
+    _record(organization, changes, known.taken, is_last=is_last)
     note_places(organization, _noted(changes, held))
     told = [change for change in changes if spans.intersection(change.identity.spans)]
     return Reported(
@@ -91,7 +96,9 @@ def _duplicates(told: Iterable[Change], calls: Collection[str]) -> frozenset[str
     return frozenset(found)
 
 
-def _touched(organization: Organization, reports: Sequence[Report], spans: set[str]) -> tuple[Known, list[Identity]]:
+def _touched(
+    organization: Organization, reports: Sequence[Report], kept: Sequence[Report], spans: set[str]
+) -> tuple[Known, list[Identity]]:
     """The calls that these reports are of or tell something new of, and all that is known of them.
 
     Reports of one call may name others by a trace or a response that none of the request does.
@@ -99,7 +106,7 @@ def _touched(organization: Organization, reports: Sequence[Report], spans: set[s
     traces, responses = _names(reports)
     of_request = traces
     for _ in range(ROUNDS):
-        known = related_reports(organization, reports, traces, responses)
+        known = related_reports(organization, reports, kept, traces, responses)
         by_span = {report.span: report for report in known.reports}
         identities = identify(known.reports)
         touched = [
@@ -130,11 +137,12 @@ def _is_told_anew(identity: Identity, entries: Entries) -> bool:
     return any(entry.digest for entry in known) and {entry.digest for entry in known} != {digest_of(identity)}
 
 
-def _record(organization: Organization, changes: Sequence[Change], *, is_last: bool) -> None:
-    """Write what is new or told anew, each under a request_id of its own; raises _Raced unless it is the last time."""
+def _record(organization: Organization, changes: Sequence[Change], known: Collection[str], *, is_last: bool) -> None:
+    """Write what is new or told anew, each under a request_id of its own that is not among those that are known to be
+    taken; raises _Raced unless it is the last time."""
     written = [change for change in changes if change.is_written]
     old = {place for change in written for place in change.old}
-    taken = _taken(organization, written) - {log_key(place.timestamp, place.request_id) for place in old}
+    taken = {*known} - {log_key(place.timestamp, place.request_id) for place in old}
     for change in written:
         if change.key in taken:  # the provider gave that id to another call
             change.call = change.call._replace(request_id=change.identity.spans[0])
@@ -154,21 +162,7 @@ def _write(organization: Organization, changes: Sequence[Change], old: Collectio
         return ()
     provisional = {change.call.request_id for change in changes if not change.identity.is_of_vendor}
     calls = [change.call for change in changes]
-    return record(organization, calls, return_existing=True, instead_of=old, provisional=provisional).existing.keys()
-
-
-def _taken(organization: Organization, changes: Sequence[Change]) -> set[str]:
-    """The keys of these calls under which the log has others."""
-    if not changes:
-        return set()
-    times = [change.call.timestamp for change in changes]
-    found = UsageLog.objects.filter(
-        organization=organization,
-        request_id__in=[change.call.request_id for change in changes],
-        timestamp__gte=min(times) - MONTH,
-        timestamp__lte=max(times) + MONTH,
-    )
-    return {log_key(*each) for each in found.values_list("timestamp", "request_id")}
+    return record_within(organization, calls, instead_of=old, provisional=provisional).existing.keys()
 
 
 def _noted(changes: Iterable[Change], held: set[str]) -> Iterator[tuple[str, Place, str]]:
