@@ -33,8 +33,8 @@ TYPES = (*["text"] * 4, "timestamptz", "timestamptz", "jsonb", *["text"] * 4, "b
 WITHOUT_USAGE = sql.SQL("""
         UNION ALL (
             SELECT {columns} FROM {reports}
-            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s)
-                AND project = ANY(%(projects)s) AND project <> '' AND call IS NOT NULL
+            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s::text[])
+                AND project = ANY(%(projects)s::text[]) AND project <> '' AND call IS NOT NULL
                 AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s
                 AND call ->> %(input)s = '0' AND call ->> %(output)s = '0'
             ORDER BY received_at DESC, id DESC LIMIT %(most)s
@@ -57,20 +57,46 @@ KEEP = (
     .as_string()
 )
 ENTRY = sql.SQL("{}, request_id, timestamp, digest").format(sql.SQL(", ").join(map(sql.Identifier, COLUMNS)))
+# Each name is looked up by itself, in its index: of a table that is filled and emptied all the time the database seldom
+# knows how large it is, and would rather read all of it. Calls that merely lie near in time are no candidates where all
+# are told by one instrumentation (`by_one`): it tells each once.
 RELATED = sql.SQL("""
-        SELECT {columns} FROM {reports} WHERE organization_id = %(organization)s
-            AND (span = ANY(%(others)s::text[]) OR span = ANY(%(kept)s::text[]) AND request_id <> '')
-        UNION ALL (
-            SELECT {columns} FROM {reports}
-            WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s::text[]) AND (
-                (trace = ANY(%(traces)s::text[]) AND trace <> '')
-                OR (response_id = ANY(%(responses)s::text[]) AND response_id <> '')
-                OR (project = ANY(%(projects)s::text[]) AND project <> '' AND call IS NOT NULL
-                    AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
-                    AND (parent = '' OR %(any_root)s))
-            )
-            ORDER BY received_at DESC, id DESC LIMIT %(most)s
-        ) {more}
+    WITH named AS MATERIALIZED (
+        SELECT report.* FROM unnest(%(traces)s::text[]) AS named (name) CROSS JOIN LATERAL (
+            SELECT * FROM {reports} WHERE organization_id = %(organization)s AND trace = name AND trace <> '' OFFSET 0
+        ) AS report
+        UNION ALL
+        SELECT report.* FROM unnest(%(responses)s::text[]) AS named (name) CROSS JOIN LATERAL (
+            SELECT * FROM {reports}
+            WHERE organization_id = %(organization)s AND response_id = name AND response_id <> '' OFFSET 0
+        ) AS report
+        WHERE trace <> ALL(%(traces)s::text[])
+    ), near AS MATERIALIZED (
+        SELECT report.* FROM unnest(%(projects)s::text[]) AS named (name) CROSS JOIN LATERAL (
+            SELECT * FROM {reports}
+            WHERE organization_id = %(organization)s AND project = name AND project <> '' AND call IS NOT NULL
+                AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
+                AND (parent = '' OR %(any_root)s)
+            OFFSET 0
+        ) AS report
+    ), told AS MATERIALIZED (
+        SELECT EXISTS (
+            SELECT FROM (SELECT * FROM named UNION ALL SELECT * FROM near) AS report
+            WHERE call IS NOT NULL AND (scope <> %(scope)s OR is_log <> %(is_log)s)
+        ) AS by_others
+    )
+    SELECT {columns} FROM {reports}
+    WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
+        AND (request_id <> '' OR span = ANY(%(others)s::text[]))
+    UNION ALL (
+        SELECT {columns} FROM (
+            SELECT * FROM named UNION ALL
+            SELECT * FROM near WHERE (NOT %(by_one)s OR (SELECT by_others FROM told))
+                AND trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[])
+        ) AS report
+        WHERE span <> ALL(%(spans)s::text[])
+        ORDER BY received_at DESC, id DESC LIMIT %(most)s
+    ) {more}
 """)
 RELATED_TO_CALLS, RELATED_TO_RETRIEVALS = (
     RELATED.format(columns=ENTRY, reports=REPORTS, more=more.format(columns=ENTRY, reports=REPORTS)).as_string()
@@ -154,13 +180,14 @@ def related_reports(
     as_they_are = {report.span: report for report in kept}
     spans = {report.span for report in reports}
     asks_again = any(report.is_retrieval for report in calls)
+    tellers = {(report.scope, report.is_log) for report in calls}
+    scope, is_log = min(tellers, default=("", False))
     with connection.cursor() as cursor:
         cursor.execute(
             RELATED_TO_RETRIEVALS if asks_again else RELATED_TO_CALLS,
             {
                 "organization": organization.pk,
                 "spans": array(spans),
-                "kept": array(as_they_are),
                 "others": array(spans - as_they_are.keys()),
                 "traces": array(traces),
                 "responses": array(responses),
@@ -168,6 +195,9 @@ def related_reports(
                 "first": min((report.starts_at for report in calls), default=EPOCH),
                 "last": max((report.ends_at for report in calls), default=EPOCH),
                 "any_root": any(not report.parent for report in calls),
+                "by_one": len(tellers) < 2 and not asks_again and spans == as_they_are.keys(),
+                "scope": scope,
+                "is_log": is_log,
                 "input": FIELDS.index("input_tokens"),
                 "output": FIELDS.index("output_tokens"),
                 "most": MOST_RELATED,
@@ -217,9 +247,9 @@ NOTE = (
     sql.SQL("""
     UPDATE {reports} AS report
     SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
-    FROM unnest(%s::text[], %s::text[], %s::text[]::timestamptz[], %s::text[])
+    FROM unnest(%(spans)s::text[], %(ids)s::text[], %(timestamps)s::text[]::timestamptz[], %(digests)s::text[])
          AS place (span, request_id, timestamp, digest)
-    WHERE organization_id = %s AND report.span = place.span
+    WHERE organization_id = %(organization)s AND report.span = ANY(%(spans)s::text[]) AND report.span = place.span
         AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
     """)
     .format(reports=REPORTS)
@@ -246,4 +276,5 @@ def note_places(organization: Organization, places: Iterable[tuple[str, Place, s
     rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in places]
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(NOTE, [*map(array, zip(*rows, strict=True)), organization.pk])
+            columns = zip(("spans", "ids", "timestamps", "digests"), map(array, zip(*rows, strict=True)), strict=True)
+            cursor.execute(NOTE, {"organization": organization.pk, **dict(columns)})

@@ -9,8 +9,9 @@ from django.db import connection
 from psycopg import sql
 
 from aggregates.db.logged_calls import call_of, fields_in_sql
+from aggregates.db.partitions import bounds_of
 from aggregates.db.sql import array
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import CALL, Call
 from aggregates.ingest.existing import log_key
 from aggregates.ingest.identity import RECORDED, Report
 from aggregates.ingest.recording import Place
@@ -19,7 +20,6 @@ from aggregates.models.log import SPAN
 
 SPAN_NAME = re.compile(SPAN)
 ABOUT = timedelta(days=1)  # reports of one call begin at most this far apart
-MONTH = timedelta(days=31)  # within which a request_id is of one call
 LOG = sql.Identifier(UsageLog._meta.db_table)
 # Of a call in the log, what tells whether reports are of it, and what they may not know.
 SEEN = (
@@ -56,14 +56,23 @@ class Logged(NamedTuple):
 
 
 IN_LOG = (
+    # Each by itself in its index, whatever the database believes how large a month is that has just begun.
     sql.SQL("""
-    SELECT request_id, timestamp, kind = 'call' AND timestamp BETWEEN %(first)s AND %(last)s,
-        provisional, parent_span, coalesce(latency_ms, 0), {fields}
-    FROM {log} WHERE organization_id = %(organization)s
-        AND timestamp BETWEEN %(first)s - {month} AND %(last)s + {month}
-        AND (request_id = ANY(%(names)s::text[]) OR (parent_span = ANY(%(spans)s::text[]) AND parent_span <> ''))
+    SELECT {columns} FROM unnest(%(names)s::text[]) AS named (name) CROSS JOIN LATERAL (
+        SELECT * FROM {log} WHERE organization_id = %(organization)s AND request_id = name
+            AND timestamp >= %(since)s AND timestamp < %(until)s OFFSET 0
+    ) AS call
+    UNION ALL
+    SELECT {columns} FROM {log}
+    WHERE organization_id = %(organization)s AND timestamp >= %(since)s AND timestamp < %(until)s
+        AND parent_span = ANY(%(spans)s::text[]) AND parent_span <> ''
     """)
-    .format(fields=fields_in_sql(names=SEEN), log=LOG, month=sql.Literal(MONTH))
+    .format(
+        columns=sql.SQL("request_id, timestamp, kind, provisional, parent_span, coalesce(latency_ms, 0), {}").format(
+            fields_in_sql(names=SEEN)
+        ),
+        log=LOG,
+    )
     .as_string()
 )
 
@@ -76,22 +85,25 @@ def calls_in_log(organization: Organization, reports: Sequence[Report], entries:
     known = {entry.place for entry in entries.values()}
     if not reports:
         return Logged({}, [], set())
+    first = min(report.starts_at for report in reports) - ABOUT
+    last = max(report.starts_at for report in reports) + ABOUT
     with connection.cursor() as cursor:
         cursor.execute(
             IN_LOG,
             {
                 "organization": organization.pk,
-                "first": min(report.starts_at for report in reports) - ABOUT,
-                "last": max(report.starts_at for report in reports) + ABOUT,
-                "names": array([*names, *(place.request_id for place in known)]),
+                # Whole months: in each a request_id is of one call.
+                "since": bounds_of(first.date())[0],
+                "until": bounds_of(last.date())[1],
+                "names": array(names.union(place.request_id for place in known)),
                 "spans": array(spans),
             },
         )
-        found = cursor.fetchall()
-    taken = {log_key(timestamp, request_id) for request_id, timestamp, *_ in found}
-    rows = [(Place(*row[:2]), row[3:]) for row in found if row[2]]
-    calls = {place: call_of(row[3:], SEEN) for place, row in rows}
-    others = [_recorded(place, calls[place], spans, *row[:3]) for place, row in rows if place not in known]
+        found = {Place(*row[:2]): row[2:] for row in cursor.fetchall()}
+    taken = {log_key(place.timestamp, place.request_id) for place in found}
+    rows = {place: row[1:] for place, row in found.items() if row[0] == CALL and first <= place.timestamp <= last}
+    calls = {place: call_of(row[3:], SEEN) for place, row in rows.items()}
+    others = [_recorded(place, calls[place], spans, *row[:3]) for place, row in rows.items() if place not in known]
     return Logged(calls, others, taken)
 
 
