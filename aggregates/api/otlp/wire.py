@@ -1,6 +1,7 @@
 """A request in protobuf's binary form, thinned out before it is parsed: what is said in prompts is never even decoded.
 
-Parsing all of it would also take many times its size in memory, where somebody sends millions of empty messages.
+Parsing all of it would also take many times its size in memory, where somebody sends millions of empty messages: so the
+fields of a large one are walked over, and counted.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,6 +16,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from aggregates.api.otlp import raw
 from aggregates.ingest.documents import MAX_DOCUMENT
 from aggregates.ingest.otlp import wanted
 from aggregates.ingest.otlp.attributes import DOCUMENTS
@@ -24,6 +26,8 @@ MAX_SPANS = 50_000  # or log records
 MAX_ATTRIBUTE = 4_096  # bytes: more than any text of a call can fill
 MAX_BODY = 100  # bytes of a log record's body: the name of an event, where it is there
 MAX_NAME = 200  # bytes of a span's name
+MOST_AT_ONCE = 1_000_000  # bytes of a request that is parsed without being walked over: holds half as many values
+MAX_SHORT = 1_000  # bytes of a value that is not too long for any attribute
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
 LIKE_USAGE = KeyValue(key=wanted.LIKE_USAGE, value=AnyValue(bool_value=True))
 LONGEST = {name.encode(): MAX_DOCUMENT for name in DOCUMENTS}  # of these keys values are objects in one text
@@ -111,6 +115,8 @@ def too_many_items(signal: Signal) -> TooMany:
 
 def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) -> Any:
     """What is wanted of a request, and attributes of these names, too; raises DecodeError and TooMany."""
+    if len(data) <= MOST_AT_ONCE:
+        return _thinned_at_once(data, signal, WANTED_KEYS[signal.name].union(name.encode() for name in also))
     request, walk = signal.request(), _Walk(signal, also)
     for number, _, message in walk.fields(memoryview(data)):
         if number == ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER:
@@ -118,6 +124,55 @@ def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) ->
             if getattr(found, signal.names[1]):
                 getattr(request, signal.names[0]).append(found)
     return request
+
+
+def _thinned_at_once(data: bytes, signal: Signal, keys: Collection[bytes]) -> Any:
+    """The same of so little that it may be parsed as a whole."""
+    resources, scopes, items = signal.names
+    short = {name: most for name, most in ((signal.body, MAX_BODY), (signal.item_name, MAX_NAME)) if name}
+    request = raw.request_of(signal.request, signal.kept.union(short)).FromString(data)
+    request.DiscardUnknownFields()
+    limits = [(signal.item.DESCRIPTOR.fields_by_number[number].name, most) for number, most in short.items()]
+    left = MAX_SPANS
+    for of_resource in getattr(request, resources):
+        _keep(of_resource.resource.attributes, keys)
+        for of_scope in getattr(of_resource, scopes):
+            found = getattr(of_scope, items)
+            left -= len(found)
+            if left < 0:
+                raise too_many_items(signal)
+            for item in found:
+                _keep(item.attributes, keys)
+                for name, most in limits:
+                    text = getattr(item, name)
+                    if len(text) > most or not _is_text(text):
+                        item.ClearField(name)
+    return signal.request.FromString(request.SerializeToString())
+
+
+def _keep(attributes: Any, keys: Collection[bytes]) -> None:
+    """Keep the attributes of these keys, of each the last; others that look like usage are kept as one that says so."""
+    last: dict[bytes, int] = {}
+    dropped = []
+    for index, attribute in enumerate(attributes):
+        key = attribute.key
+        if key not in keys:
+            if not _is_like_usage(key):
+                dropped.append(index)
+                continue
+            key = attribute.key = LIKE_USAGE.key.encode()
+            attribute.value = LIKE_USAGE.value.SerializeToString()
+        elif len(attribute.value) > MAX_SHORT and attribute.ByteSize() > LONGEST.get(key, MAX_ATTRIBUTE):
+            attribute.value = TOO_LONG.SerializeToString()
+        if key in last:
+            dropped.append(last[key])
+        last[key] = index
+    for index in sorted(dropped, reverse=True):
+        del attributes[index]
+
+
+def _is_like_usage(key: bytes) -> bool:
+    return wanted.is_like_usage(key.decode(errors="replace")) if len(key) <= MAX_ATTRIBUTE else False
 
 
 class _Walk:
@@ -212,7 +267,7 @@ class _Walk:
         return b""
 
 
-def _is_text(data: memoryview) -> bool:
+def _is_text(data: bytes | memoryview) -> bool:
     try:
         str(data, "utf-8")
     except UnicodeDecodeError:
