@@ -145,8 +145,7 @@ def record_all(key: ApiKey, reports: Sequence[Report]) -> tuple[Reported, dict[i
 
 
 def _record_all(key: ApiKey, reports: Sequence[Report]) -> Reported:
-    with bounded():
-        kept = ingest.remember_reports(key.organization, reports)
+    kept = ingest.remember_reports(key.organization, reports)
     return ingest.record_reports(key.organization, reports, kept, within=bounded)
 
 

@@ -109,12 +109,14 @@ def told_units(found: Mapping[str, int], cached_tokens: object = 0) -> dict[str,
     Where some input was cached and some was audio, and how much was both is not told, there is no price for it.
     """
     units = {name: count for name, count in found.items() if name in BY_NAME and count}
+    if not units or not cached_tokens:
+        return units
     doubtful = any(
         unit.cached and units.get(unit.name) and unit.cached not in found
         for unit in BY_NAME.values()
         if not unit.is_as_whole
     )
-    return {**units, OTHER: units.get(OTHER, 0) + 1} if doubtful and cached_tokens else units
+    return {**units, OTHER: units.get(OTHER, 0) + 1} if doubtful else units
 
 
 def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> str:

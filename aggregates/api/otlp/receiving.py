@@ -16,7 +16,7 @@ from aggregates.api.otlp.exported import Exported
 from aggregates.api.problems import ApiError
 from aggregates.api.recording import Rejection, record_all
 from aggregates.ingest.otlp.costs import with_told_costs
-from aggregates.models import ApiKey
+from aggregates.models import ApiKey, Organization
 
 MAX_JSON = 16_000_000  # bytes, decompressed: as text and as values it takes many times as much
 
@@ -71,9 +71,7 @@ def _at_most(limit: int, pieces: Iterator[bytes]) -> bytes:
 
 def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
     """Record the calls of days that the log keeps, each once, and note in `exported` what became of them."""
-    told = [item.report for item in items]
-    costs = iter(with_told_costs(key.organization, [report.call for report in told if report.call]))
-    reported, refused = record_all(key, [r._replace(call=next(costs)) if r.call else r for r in told])
+    reported, refused = record_all(key, _with_told_costs(key.organization, [item.report for item in items]))
     exported.rejections += [Rejection(items[number].index, why.field, why.reason) for number, why in refused.items()]
     kept = [item for number, item in enumerate(items) if number not in refused]
     exported.accepted, exported.overlaps = reported.new, reported.overlaps
@@ -85,3 +83,12 @@ def record(key: ApiKey, items: Sequence[Item], exported: Exported) -> None:
             if item.report.span in reported.duplicates or item.report.span in seen:
                 exported.duplicates.append(item.index)
             seen.add(item.report.span)
+
+
+def _with_told_costs(organization: Organization, reports: list[ingest.Report]) -> list[ingest.Report]:
+    calls = [report.call for report in reports if report.call]
+    told = with_told_costs(organization, calls)
+    if told is calls:
+        return reports
+    costs = iter(told)
+    return [report._replace(call=next(costs)) if report.call else report for report in reports]

@@ -10,6 +10,7 @@ from aggregates.ingest.identity.groups import Group, by_worth
 from aggregates.ingest.identity.report import Report
 from aggregates.ingest.identity.tree import Tree, Words
 
+MILLISECOND = timedelta(milliseconds=1)
 PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
 
 
@@ -30,6 +31,9 @@ class Identity:
 
 
 def merged(group: Group, tree: Tree) -> Identity:
+    """Merge what the reports of a group tell."""
+    if len(group.members) == 1:
+        return _alone(group, tree)
     inner_first = sorted(group.members, key=lambda member: (-tree.depth(member), member.span))
     ordered = by_worth(inner_first)
     best = ordered[0]
@@ -49,6 +53,23 @@ def merged(group: Group, tree: Tree) -> Identity:
     )
 
 
+def _alone(group: Group, tree: Tree) -> Identity:
+    """The same of one report: most calls have no other."""
+    (report,) = group.members
+    words, call = tree.words(report), report.call
+    assert call  # noqa: S101  # only reports of calls are grouped
+    call = call._replace(
+        timestamp=report.starts_at,
+        latency_ms=(report.ends_at - report.starts_at) // MILLISECOND if report.is_log else call.latency_ms,
+        request_id="",
+        operation=words.operation or call.operation,
+        user_id=words.user_id or call.user_id,
+        project=words.project,
+    )
+    doubts = tuple(sorted(group.doubts))
+    return Identity(call, (report.span,), report.response_id if report.response else "", report.is_vendor, doubts)
+
+
 def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
     """The call as its best report tells it, and what others know besides."""
     assert best.call  # noqa: S101  # only reports of calls are grouped
@@ -58,9 +79,7 @@ def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
     alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
     return _with_parts(call, alike)._replace(
         timestamp=began.starts_at,
-        latency_ms=(best.ends_at - began.starts_at) // timedelta(milliseconds=1)
-        if best.is_log
-        else (began.call or call).latency_ms,
+        latency_ms=(best.ends_at - began.starts_at) // MILLISECOND if best.is_log else (began.call or call).latency_ms,
         request_id="",
         operation=words.operation or call.operation,
         provider=next((other.provider for other in others if other.provider), ""),

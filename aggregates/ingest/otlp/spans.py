@@ -39,22 +39,18 @@ WHO = frozenset(NAMES["user_id"])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A span that came, with what is said of all spans of its program and its instrumentation."""
+    """A span that came, with what is said of all spans of its program and its instrumentation.
+
+    `name` is its own in all the world, and `parent` that of the span around it; "" where there is none.
+    """
 
     span: trace_pb2.Span
     attributes: Attributes
     resource: Attributes
     scope: str
-    version: str = ""  # of the scope
-
-    @property
-    def name(self) -> str:
-        return span_name(self.span.trace_id, self.span.span_id)
-
-    @property
-    def parent(self) -> str:
-        parent = self.span.parent_span_id
-        return span_name(self.span.trace_id, parent) if len(parent) == SPAN_ID and any(parent) else ""
+    version: str  # of the scope
+    name: str
+    parent: str
 
     @property
     def is_of_claude_code(self) -> bool:
@@ -62,14 +58,14 @@ class Seen:
 
     def is_call(self) -> bool:
         attributes = self.attributes
-        if not attributes or any(name in attributes for name in AROUND):
+        if not attributes or not attributes.keys().isdisjoint(AROUND):
             return False
         if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
-        told = {name: attributes[name] in calls for name, calls in KINDS.items() if name in attributes}
+        told = {name: attributes[name] in KINDS[name] for name in KINDS.keys() & attributes.keys()}
         if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
             return False
-        return any(told.values()) or self._tells_usage() and not any(name in told for name in LISTED_KINDS)
+        return any(told.values()) or self._tells_usage() and told.keys().isdisjoint(LISTED_KINDS)
 
     def _tells_usage(self) -> bool:
         """Whether it tells tokens: such a span is a call also where its operation is new to us."""
@@ -216,4 +212,13 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
             for span in scope_spans.spans:
-                yield Seen(span, attributes_of(span.attributes), resource, scope.name, scope.version)
+                trace, parent = span.trace_id, span.parent_span_id
+                yield Seen(
+                    span,
+                    attributes_of(span.attributes),
+                    resource,
+                    scope.name,
+                    scope.version,
+                    span_name(trace, span.span_id),
+                    span_name(trace, parent) if len(parent) == SPAN_ID and any(parent) else "",
+                )

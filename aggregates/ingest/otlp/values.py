@@ -6,6 +6,7 @@ from decimal import Decimal
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 Attributes = Mapping[str, object]
+PLAIN = frozenset({"string_value", "int_value", "bool_value"})
 NO_VALUE = object()  # for a value that is none of a call's
 
 
@@ -14,20 +15,17 @@ def attributes_of(pairs: Iterable[KeyValue]) -> Attributes:
 
 
 def value_of(value: AnyValue) -> object:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value
-        case "int_value":
-            return value.int_value
-        case "bool_value":
-            return value.bool_value
-        case "double_value":
-            return Decimal(repr(value.double_value))
-        case None:
-            return None
-    return NO_VALUE
+    kind = value.WhichOneof("value")
+    if kind in PLAIN:
+        return getattr(value, kind)
+    if kind == "double_value":
+        return Decimal(repr(value.double_value))
+    return None if kind is None else NO_VALUE
 
 
 def first(attributes: Attributes, names: Iterable[str]) -> object:
     """What the first of these attributes that says something says; None if none does."""
-    return next((value for name in names if (value := attributes.get(name)) not in (None, "")), None)
+    for name in names:
+        if name in attributes and (value := attributes[name]) not in (None, ""):
+            return value
+    return None

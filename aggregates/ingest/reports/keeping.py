@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 from psycopg import sql
 
 from aggregates.db.clock import now
@@ -117,17 +117,18 @@ class Known(NamedTuple):
 def remember_reports(organization: Organization, reports: Sequence[Report]) -> list[Report]:
     """Keep the reports for an hour, for others to see; what came before stays. Returns those that are kept as they are.
 
-    Whoever records the calls commits after this, and that commit makes it last, too.
+    Comes in no transaction, so that others see them at once. Whoever records the calls commits after this, and that
+    commit makes it last, too.
     """
     if not reports:
         return []
     unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
     columns = map(array, zip(*map(_row, unique), strict=True))
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(KEEP, [organization.pk, *columns])
         new = {span: number for number, span, _ in cursor.fetchall()}
-        if new and (min(new.values()) - 1) // LOOKED_AFTER != max(new.values()) // LOOKED_AFTER:
-            _forget_too_many(organization)
+    if new and (min(new.values()) - 1) // LOOKED_AFTER != max(new.values()) // LOOKED_AFTER:
+        _forget_too_many(organization)
     return [report for report in unique if report.span in new]
 
 
