@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from aggregates.web.pages import calls
-from tests.bench import browsing, busy_day, listing, memory, pages, sending
+from tests.bench import browsing, busy_day, listing, memory, pages, sending, sending_spans
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
@@ -70,6 +70,7 @@ def main() -> None:
         sections.append(Section("Memory at its peak", "a tenth", tuple(memory.lines(Path(folder), asked.day))))
     tell(f"Sending {asked.send:,} calls to the web server ...")
     sections.append(Section("Sending", "plain SQL", tuple(sending.lines(asked.send))))
+    sections.append(Section("Sending spans", "plain usage", tuple(sending_spans.lines(asked.send))))
     today = min(TODAY, min(asked.calls) // 10)
     sizes = [filled(calls, today) for calls in sorted(asked.calls)]
     sections += [year(made) for made in sizes]

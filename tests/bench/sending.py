@@ -21,7 +21,7 @@ from django.db.models import Count, Sum
 from django.test import Client
 
 from aggregates.accounts import keys
-from aggregates.domain.calls import FIELDS
+from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest.recording import COLUMNS
 from aggregates.models import Membership, Organization, Role, UsageLog, User
 from aggregates.ops.load.amounts import Load
@@ -92,19 +92,24 @@ def send(organization: Organization, calls: int) -> Sent:
     return sent
 
 
+def drawn(calls: int) -> list[Call]:
+    """Draw calls of the last hour, the latest first."""
+    now = datetime.now(UTC)
+    chunks = calls_of(Tenant(0, Load(calls, now.date(), now.date(), now)), now.date(), calls)
+    return [
+        call._replace(request_id=f"sent-{number}", timestamp=now - number * timedelta(hours=1) / calls)
+        for number, call in enumerate(call for chunk in chunks for call in chunk)
+    ]
+
+
+def row_of(call: Call) -> dict[str, Any]:
+    """Write a call as a program sends it in JSON."""
+    return {name: value for name in FIELDS if (value := getattr(call, name)) != ()}
+
+
 def bodies_of(calls: int) -> tuple[list[bytes], Decimal]:
     """Make batches of JSON of calls of the last hour, and what all of them cost."""
-    now = datetime.now(UTC)
-    drawn = (
-        call
-        for chunk in calls_of(Tenant(0, Load(calls, now.date(), now.date(), now)), now.date(), calls)
-        for call in chunk
-    )
-    rows: list[dict[str, Any]] = []
-    for number, call in enumerate(drawn):
-        row = {name: value for name in FIELDS if (value := getattr(call, name)) != ()}
-        row |= {"request_id": f"sent-{number}", "timestamp": now - number * timedelta(hours=1) / calls}
-        rows.append(row)
+    rows = list(map(row_of, drawn(calls)))
     cost = sum((Decimal(row["cost"]) for row in rows if row["cost"] is not None), Decimal(0))
     batches = (rows[start : start + BATCH] for start in range(0, calls, BATCH))
     return [json.dumps(batch, default=str).encode() for batch in batches], cost
