@@ -45,10 +45,11 @@ class CallReport(models.Model):
             models.Index(
                 fields=["organization", "response_id"], condition=~Q(response_id=""), name="call_report_by_response"
             ),
+            # By its end: of those that others lie near in time, nearly all have ended long before.
             models.Index(
-                fields=["organization", "project", "starts_at"],
+                fields=["organization", "project", "ends_at"],
                 condition=Q(call__isnull=False) & ~Q(project=""),
-                name="call_report_by_project",
+                name="call_report_by_project_end",
             ),
         ]
 

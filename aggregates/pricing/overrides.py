@@ -7,11 +7,16 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import F, QuerySet
+from psycopg.sql import SQL
 
+from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import PRICES
 from aggregates.pricing.rates import Prices, Rates, Tariff
+
+# Asked for each batch of calls that comes: putting a query together in Python takes longer than all else of it.
+NEWEST_FIRST = text(SQL("SELECT * FROM {} WHERE organization_id = %s ORDER BY id DESC").format(table(PriceOverride)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ def overrides_of(organization: Organization) -> list[Override]:
 
     That is the pattern with the most letters, then the price that begins last, then the newest.
     """
-    found = list(PriceOverride.objects.filter(organization=organization).order_by("-pk"))
+    found = list(PriceOverride.objects.raw(NEWEST_FIRST, [organization.pk]))
     found.sort(key=lambda each: each.first.toordinal() if each.first else 0, reverse=True)
     found.sort(key=lambda each: len(each.pattern.replace("*", "")), reverse=True)
     return [_override(each, organization.time_zone) for each in found]

@@ -63,20 +63,23 @@ ENTRY = sql.SQL("{}, request_id, timestamp, digest").format(sql.SQL(", ").join(m
 RELATED = sql.SQL("""
     WITH named AS MATERIALIZED (
         SELECT report.* FROM unnest(%(traces)s::text[]) AS named (name) CROSS JOIN LATERAL (
-            SELECT * FROM {reports} WHERE organization_id = %(organization)s AND trace = name AND trace <> '' OFFSET 0
+            SELECT * FROM {reports} WHERE organization_id = %(organization)s AND trace = name AND trace <> ''
+                AND span <> ALL(%(spans)s::text[])
+            OFFSET 0
         ) AS report
         UNION ALL
         SELECT report.* FROM unnest(%(responses)s::text[]) AS named (name) CROSS JOIN LATERAL (
             SELECT * FROM {reports}
-            WHERE organization_id = %(organization)s AND response_id = name AND response_id <> '' OFFSET 0
+            WHERE organization_id = %(organization)s AND response_id = name AND response_id <> ''
+                AND span <> ALL(%(spans)s::text[]) AND trace <> ALL(%(traces)s::text[])
+            OFFSET 0
         ) AS report
-        WHERE trace <> ALL(%(traces)s::text[])
     ), near AS MATERIALIZED (
         SELECT report.* FROM unnest(%(projects)s::text[]) AS named (name) CROSS JOIN LATERAL (
             SELECT * FROM {reports}
             WHERE organization_id = %(organization)s AND project = name AND project <> '' AND call IS NOT NULL
                 AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
-                AND (parent = '' OR %(any_root)s)
+                AND (parent = '' OR %(any_root)s) AND span <> ALL(%(spans)s::text[])
             OFFSET 0
         ) AS report
     ), told AS MATERIALIZED (
@@ -94,7 +97,6 @@ RELATED = sql.SQL("""
             SELECT * FROM near WHERE (NOT %(by_one)s OR (SELECT by_others FROM told))
                 AND trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[])
         ) AS report
-        WHERE span <> ALL(%(spans)s::text[])
         ORDER BY received_at DESC, id DESC LIMIT %(most)s
     ) {more}
 """)

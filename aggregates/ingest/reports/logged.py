@@ -63,9 +63,10 @@ IN_LOG = (
             AND timestamp >= %(since)s AND timestamp < %(until)s OFFSET 0
     ) AS call
     UNION ALL
-    SELECT {columns} FROM {log}
-    WHERE organization_id = %(organization)s AND timestamp >= %(since)s AND timestamp < %(until)s
-        AND parent_span = ANY(%(spans)s::text[]) AND parent_span <> ''
+    SELECT {columns} FROM unnest(%(spans)s::text[]) AS named (name) CROSS JOIN LATERAL (
+        SELECT * FROM {log} WHERE organization_id = %(organization)s AND parent_span = name AND parent_span <> ''
+            AND timestamp >= %(since)s AND timestamp < %(until)s OFFSET 0
+    ) AS call
     """)
     .format(
         columns=sql.SQL("request_id, timestamp, kind, provisional, parent_span, coalesce(latency_ms, 0), {}").format(
