@@ -61,42 +61,38 @@ ENTRY = sql.SQL("{}, request_id, timestamp, digest").format(sql.SQL(", ").join(m
 # knows how large it is, and would rather read all of it. Calls that merely lie near in time are no candidates where all
 # are told by one instrumentation (`by_one`): it tells each once.
 RELATED = sql.SQL("""
-    WITH named AS MATERIALIZED (
-        SELECT report.* FROM unnest(%(traces)s::text[]) AS named (name) CROSS JOIN LATERAL (
-            SELECT * FROM {reports} WHERE organization_id = %(organization)s AND trace = name AND trace <> ''
-                AND span <> ALL(%(spans)s::text[])
-            OFFSET 0
-        ) AS report
-        UNION ALL
-        SELECT report.* FROM unnest(%(responses)s::text[]) AS named (name) CROSS JOIN LATERAL (
-            SELECT * FROM {reports}
-            WHERE organization_id = %(organization)s AND response_id = name AND response_id <> ''
-                AND span <> ALL(%(spans)s::text[]) AND trace <> ALL(%(traces)s::text[])
-            OFFSET 0
-        ) AS report
-    ), near AS MATERIALIZED (
-        SELECT report.* FROM unnest(%(projects)s::text[]) AS named (name) CROSS JOIN LATERAL (
-            SELECT * FROM {reports}
-            WHERE organization_id = %(organization)s AND project = name AND project <> '' AND call IS NOT NULL
-                AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
-                AND (parent = '' OR %(any_root)s) AND span <> ALL(%(spans)s::text[])
-            OFFSET 0
-        ) AS report
-    ), told AS MATERIALIZED (
-        SELECT EXISTS (
-            SELECT FROM (SELECT * FROM named UNION ALL SELECT * FROM near) AS report
-            WHERE call IS NOT NULL AND (scope <> %(scope)s OR is_log <> %(is_log)s)
-        ) AS by_others
-    )
     SELECT {columns} FROM {reports}
     WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
         AND (request_id <> '' OR span = ANY(%(others)s::text[]))
     UNION ALL (
         SELECT {columns} FROM (
-            SELECT * FROM named UNION ALL
-            SELECT * FROM near WHERE (NOT %(by_one)s OR (SELECT by_others FROM told))
-                AND trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[])
+            SELECT *, bool_or(call IS NOT NULL AND (scope <> %(scope)s OR is_log <> %(is_log)s)) OVER () AS by_others
+            FROM (
+                SELECT report.*, false AS is_near FROM unnest(%(traces)s::text[]) AS named (name) CROSS JOIN LATERAL (
+                    SELECT * FROM {reports}
+                    WHERE organization_id = %(organization)s AND trace = name AND trace <> ''
+                        AND span <> ALL(%(spans)s::text[])
+                    OFFSET 0
+                ) AS report
+                UNION ALL
+                SELECT report.*, false FROM unnest(%(responses)s::text[]) AS named (name) CROSS JOIN LATERAL (
+                    SELECT * FROM {reports}
+                    WHERE organization_id = %(organization)s AND response_id = name AND response_id <> ''
+                        AND span <> ALL(%(spans)s::text[]) AND trace <> ALL(%(traces)s::text[])
+                    OFFSET 0
+                ) AS report
+                UNION ALL
+                SELECT report.*, true FROM unnest(%(projects)s::text[]) AS named (name) CROSS JOIN LATERAL (
+                    SELECT * FROM {reports}
+                    WHERE organization_id = %(organization)s AND project = name AND project <> '' AND call IS NOT NULL
+                        AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
+                        AND (parent = '' OR %(any_root)s) AND span <> ALL(%(spans)s::text[])
+                        AND trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[])
+                    OFFSET 0
+                ) AS report
+            ) AS report
         ) AS report
+        WHERE NOT is_near OR NOT %(by_one)s OR by_others
         ORDER BY received_at DESC, id DESC LIMIT %(most)s
     ) {more}
 """)
