@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import Call, check_cost
+from aggregates.domain.units import check_units
 from aggregates.ingest import forget_reports, record_reports, remember_reports
 from aggregates.ingest.identity import Report
 from aggregates.ingest.reports import Reported, keeping
@@ -48,8 +49,7 @@ def event(span: str, begins: float = 0, ends: float = 1, **rest: Any) -> Report:
 
 
 def take(organization: Organization, *reports: Report) -> Reported:
-    remember_reports(organization, reports)
-    return record_reports(organization, reports)
+    return record_reports(organization, reports, kept=remember_reports(organization, reports))
 
 
 def take_apart(organization: Organization, reports: Iterable[Report]) -> None:
@@ -64,6 +64,27 @@ def forget_all() -> None:
 def log(*fields: str) -> list[Any]:
     chosen = fields or ("input_tokens",)
     return sorted(UsageLog.objects.values_list(*chosen, flat=len(chosen) == 1))
+
+
+def test_a_report_tells_the_same_as_it_came_and_as_it_is_read_again(acme: Organization) -> None:
+    details: dict[str, Any] = {
+        "cost": check_cost("0.1"),
+        "units": check_units({"web_searches": 10, "input_audio_seconds": "1.50"}),
+        "labels": (("team", '"a" \\ b, {c}'),),
+        "cached_tokens": 3,
+        "service_tier": "flex",
+        "key": "usage_abc",
+    }
+    one = report("a", user_id='O"Neil', operation="sup\\port", project="NULL", call=details)
+    take(acme, one)
+    before = UsageLog.objects.values().get()
+    assert (before["labels"], before["key"], before["project"]) == (dict(details["labels"]), "usage_abc", "NULL")
+    (digest,) = CallReport.objects.values_list("digest", flat=True)
+
+    assert record_reports(acme, [one]).already_there == 1  # which reads it
+
+    assert UsageLog.objects.values().get() == before
+    assert CallReport.objects.get().digest == digest
 
 
 CHAIN = [

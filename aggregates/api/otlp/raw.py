@@ -26,7 +26,7 @@ def request_of(request: Any, numbers: frozenset[int]) -> Any:
     resources = request.DESCRIPTOR.fields[0]
     scopes = resources.message_type.fields_by_number[2]
     items = scopes.message_type.fields_by_number[2]
-    file = FileDescriptorProto(name="raw.proto", package="raw", syntax="proto3")
+    file = FileDescriptorProto(name="raw.proto", package="raw")
     _add(file, "Attribute", _values(KeyValue.DESCRIPTOR, KEY_AND_VALUE))
     _add(file, "Resource", [_many(Resource.DESCRIPTOR.fields_by_name[ATTRIBUTES], "Attribute")])
     _add(file, "Scope", _values(InstrumentationScope.DESCRIPTOR, NAME_AND_VERSION))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -131,6 +132,9 @@ def _thinned_at_once(data: bytes, signal: Signal, keys: Collection[bytes]) -> An
     resources, scopes, items = signal.names
     short = {name: most for name, most in ((signal.body, MAX_BODY), (signal.item_name, MAX_NAME)) if name}
     request = raw.request_of(signal.request, signal.kept.union(short)).FromString(data)
+    others: Any = UnknownFieldSet(request)
+    if any(field.wire_type not in (VARINT, MESSAGE, *SIZES) for field in others):
+        raise DecodeError("a field of an unknown type")
     request.DiscardUnknownFields()
     limits = [(signal.item.DESCRIPTOR.fields_by_number[number].name, most) for number, most in short.items()]
     left = MAX_SPANS

@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from aggregates.api.otlp import wire
+from aggregates.ingest.otlp.spans import Batch, Seen
 from aggregates.ingest.otlp.wanted import OF_SPANS
 from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, SDK, Exporter, Made, as_json, attribute, request_of
@@ -93,6 +95,28 @@ def test_spans_of_all_kinds(export: Exporter, request: ExportTraceServiceRequest
     assert log() == recorded, "a replay adds something"
     assert sent(export, json.dumps(as_json(request)).encode(), JSON) == answer
     assert log() == recorded, "JSON says something else"
+
+
+@bounded
+@given(requests)
+def test_requests_are_thinned_alike_whatever_their_size(
+    monkeypatch: pytest.MonkeyPatch, request: ExportTraceServiceRequest
+) -> None:
+    """Those that are not large are parsed at once, the others walked over."""
+    body = request.SerializeToString()
+    found = []
+    for most in (len(body), len(body) - 1):
+        with monkeypatch.context() as patched:
+            patched.setattr(wire, "MOST_AT_ONCE", most)
+            found.append(list(map(_told, Batch(wire.thinned(body)).spans)))
+    assert found[0] == found[1]
+
+
+def _told(seen: Seen) -> str:
+    """Write all that is read of a span, its attributes in one order."""
+    span = Span.FromString(seen.span.SerializeToString())
+    span.ClearField("attributes")
+    return repr((seen.scope, sorted(seen.attributes.items()), sorted(seen.resource.items()), span))
 
 
 @bounded

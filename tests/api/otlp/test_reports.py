@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from aggregates import ingest
 from aggregates.accounts import keys
@@ -89,6 +90,17 @@ def test_the_order_of_requests_makes_no_difference(export: Exporter, order: tupl
 def test_of_two_instrumentations_with_one_response_the_first_stands(export: Exporter) -> None:
     sent_apart(export, span("a", usage(1, **RESPONSE)), span("b", usage(2, **RESPONSE), scope="another"))
     assert log() == [("msg_1", 1)]
+
+
+def test_many_calls_take_as_many_statements_as_few(export: Exporter) -> None:
+    export(span("first", usage(1)))
+    numbers = []
+    for calls in (1, 100):
+        with CaptureQueriesContext(connection) as done:
+            export(*(span(f"{calls}-{number}", usage(number + 1)) for number in range(calls)))
+        numbers.append(len(done.captured_queries))
+    assert numbers[0] == numbers[1] <= 35
+    assert UsageLog.objects.count() == 102
 
 
 CALLS_OF_THEIR_OWN = [
