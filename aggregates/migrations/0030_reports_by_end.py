@@ -6,7 +6,7 @@ from django.db.models import Q
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0026_arrival_counts"),
+        ("aggregates", "0027_units_index"),
     ]
 
     operations = [
