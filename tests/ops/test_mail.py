@@ -1,0 +1,94 @@
+"""Who forgot the password gets a mail with a link, once a mail server is set."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django_q.brokers import get_broker
+from django_q.models import OrmQ, Success
+
+from aggregates import tasks
+from aggregates.models import User
+from aggregates.ops.mail import TASK
+
+NEW = "battery staple"
+
+
+@pytest.fixture
+def asked(db: None, settings: Any, client: Client) -> Iterator[Any]:
+    """Ask for the mail, with a mail server set."""
+    settings.SENDS_MAIL = True
+    settings.DEFAULT_FROM_EMAIL = "usage@example.com"
+
+    def ask(email: str) -> Any:
+        return client.post("/password/reset/", {"email": email})
+
+    yield ask
+    get_broker().purge_queue()
+
+
+def send() -> list[mail.EmailMessage]:
+    """Do what the task cluster does with what is queued; the mails that went out."""
+    mail.outbox.clear()
+    for queued in OrmQ.objects.all():
+        task = queued.task
+        assert (task["func"], task["save"]) == (TASK, False)  # no row of finished tasks has the address
+        tasks.send_reset(*task["args"])
+        queued.delete()
+    return mail.outbox
+
+
+def test_the_link_sets_a_new_password_once(asked: Any, alice: User) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(alice)
+    assert asked("ALICE@example.com").headers["Location"] == "/password/reset/sent/"
+    assert OrmQ.objects.get().task["args"] == ("ALICE@example.com", "http://testserver/")  # and no link
+    (sent,) = send()
+    assert (sent.to, sent.from_email) == (["alice@example.com"], "usage@example.com")
+    link = re.search(r"http://testserver(/password/reset/\S+)", str(sent.body))
+    assert link
+
+    visitor = Client()
+    form = visitor.get(link[1], follow=True)
+    assert form.redirect_chain[0][0].endswith("/set-password/")  # the key is not in the page's address
+    easy = visitor.post(form.redirect_chain[0][0], {"password1": "elevenchars", "password2": "elevenchars"})
+    assert "This password is too short." in easy.content.decode()
+    done = visitor.post(form.redirect_chain[0][0], {"password1": NEW, "password2": NEW}, follow=True)
+
+    assert "Your password is set" in done.content.decode()
+    alice.refresh_from_db()
+    assert alice.check_password(NEW)
+    assert elsewhere.get("/o/acme/").status_code == 302
+    assert "This link is no longer good" in Client().get(link[1], follow=True).content.decode()
+    assert not Success.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["nobody", "inactive", "no password"])
+def test_what_is_said_is_the_same_where_no_mail_goes_out(asked: Any, alice: User, state: str) -> None:
+    match state:
+        case "inactive":
+            User.objects.update(is_active=False)
+        case "no password":
+            alice.set_unusable_password()
+            alice.save()
+    answer = asked("nobody@example.com" if state == "nobody" else alice.email)
+
+    assert answer.headers["Location"] == "/password/reset/sent/"
+    assert OrmQ.objects.count() == 1  # asking takes as long
+    assert send() == []
+
+
+def test_an_address_that_is_none_is_refused(asked: Any) -> None:
+    answer = asked("nobody")
+    assert "Enter a valid email address." in answer.content.decode()
+
+
+def test_nobody_is_sent_more_than_three_mails_an_hour(asked: Any, alice: User) -> None:
+    answers = [asked(alice.email) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [302] * 3 + [429] * 2
+    assert "Too many attempts: try again in 60 minutes." in answers[3].content.decode()
+    assert len(send()) == 3
