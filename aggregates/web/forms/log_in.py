@@ -26,7 +26,8 @@ class LogInForm(LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _say(self, login="E-mail address", password="Password")  # noqa: S106 (a label)
-        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True}
+        self.fields["login"].widget.attrs["autocomplete"] = "username"
+        self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
 
     def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse:
         """Log in, and leave it to the site's sessions when that ends."""

@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.views.generic import FormView
 
 from aggregates.accounts import attempts
+from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.hashing import RETRY_AFTER, Busy, turn
 from aggregates.models import User
@@ -96,6 +97,11 @@ class LogOut(LogoutView):  # type: ignore[misc]
 class Password(Refusing, PasswordChangeView):  # type: ignore[misc]
     form_class = PasswordForm
     template_name = "account/password.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add what the header shows."""
+        shown: dict[str, Any] = super().get_context_data(**context)
+        return {**shown, "organizations": organizations_of(self.request.user)}
 
 
 class Reset(Refusing, FormView):  # type: ignore[type-arg]
