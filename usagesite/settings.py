@@ -117,8 +117,8 @@ SESSION_LONGEST = 86_400 * env.number("SESSION_DAYS", default=14, least=1, most=
 MAIL_SERVER = env.mail_server("EMAIL_URL")
 SENDS_MAIL = MAIL_SERVER is not None
 DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", needed=SENDS_MAIL)
-if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"OPTIONS": MAIL_SERVER}} if MAIL_SERVER else {}
+if MAIL_SERVER and django.VERSION >= (6, 1):
+    MAILERS = {"default": {"OPTIONS": MAIL_SERVER}}
 elif MAIL_SERVER:
     EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = MAIL_SERVER["host"], MAIL_SERVER["port"], MAIL_SERVER["timeout"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER["username"], MAIL_SERVER["password"]

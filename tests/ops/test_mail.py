@@ -1,11 +1,18 @@
 """Who forgot the password gets a mail with a link, once a mail server is set."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
+import django
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 from django_q.brokers import get_broker
 from django_q.models import OrmQ, Success
@@ -13,6 +20,8 @@ from django_q.models import OrmQ, Success
 from aggregates import tasks
 from aggregates.models import User
 from aggregates.ops.mail import TASK
+from tests.patience import PATIENCE
+from tests.processes import BASE
 
 NEW = "battery staple"
 
@@ -22,6 +31,8 @@ def asked(db: None, settings: Any, client: Client) -> Iterator[Any]:
     """Ask for the mail, with a mail server set."""
     settings.SENDS_MAIL = True
     settings.DEFAULT_FROM_EMAIL = "usage@example.com"
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
     def ask(email: str) -> Any:
         return client.post("/password/reset/", {"email": email})
@@ -92,3 +103,53 @@ def test_nobody_is_sent_more_than_three_mails_an_hour(asked: Any, alice: User) -
     assert [answer.status_code for answer in answers] == [302] * 3 + [429] * 2
     assert "Too many attempts: try again in 60 minutes." in answers[3].content.decode()
     assert len(send()) == 3
+
+
+SEND = "import django; django.setup(); from aggregates.tasks import send_reset; send_reset(*{!r})"
+
+
+def take_a_mail(listening: socket.socket, lines: list[str]) -> None:
+    """Be a mail server for one connection."""
+    client, _ = listening.accept()
+    with client, client.makefile("rw", newline="\r\n") as talk:
+
+        def say(words: str) -> None:
+            talk.write(f"{words}\n")
+            talk.flush()
+
+        say("220 here")
+        within = False
+        for line in talk:
+            lines.append(line.rstrip("\r\n"))
+            command = line[:4].upper() if not within else ""
+            within = (within or command == "DATA") and lines[-1] != "."
+            if command == "QUIT":
+                say("221 bye")
+                return
+            if command == "DATA":
+                say("354 go on")
+            elif not within:
+                say("250 yes")
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_goes_to_the_server_that_is_set(alice: User) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        lines = list[str]()
+        server = Thread(target=take_a_mail, args=[listening, lines])
+        server.start()
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+            "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+            "EMAIL_URL": f"smtp://127.0.0.1:{listening.getsockname()[1]}",
+            "EMAIL_FROM": "Usage <usage@example.com>",
+        }
+        code = SEND.format((alice.email, "https://usage.example.com/"))
+        subprocess.run([sys.executable, "-c", code], cwd=BASE, env=environment, check=True)
+        server.join(PATIENCE)
+
+    assert {"From: Usage <usage@example.com>", "To: alice@example.com"} <= {*lines}
+    assert [line for line in lines if line.lower().startswith("rcpt to:<alice@example.com>")]
+    assert [line for line in lines if line.startswith("https://usage.example.com/password/reset/")]
