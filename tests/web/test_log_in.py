@@ -113,6 +113,7 @@ def test_a_process_hashes_once_at_a_time_and_answers_pages_meanwhile(
     settings.PASSWORD_HASHERS = [hashers.WAITING, "django.contrib.auth.hashers.MD5PasswordHasher"]
     hashers.Waiting.began.clear()
     hashers.Waiting.go_on.clear()
+    hashers.Waiting.most = 0
 
     def attempt(number: int) -> HttpResponse:
         try:
@@ -129,6 +130,7 @@ def test_a_process_hashes_once_at_a_time_and_answers_pages_meanwhile(
         hashers.Waiting.go_on.set()
         answers = [each.result(PATIENCE) for each in waiting]
 
+    assert hashers.Waiting.most == 1
     assert page.status_code == 200
     assert done == [False, False]
     assert {(each.status_code, each["Retry-After"]) for each in refused} == {(503, "2")}
