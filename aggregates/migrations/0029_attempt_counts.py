@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0026_arrival_counts"),
+        ("aggregates", "0027_units_index"),
     ]
 
     operations = [
