@@ -9,10 +9,12 @@ class AggregatesConfig(AppConfig):
     verbose_name = "Usage"
 
     def ready(self) -> None:
+        from aggregates.accounts.signals import connect_signals
         from aggregates.db.partitions import prepare
         from aggregates.ops.checks import register_checks
         from aggregates.ops.schedules import ensure_schedules
 
         register_checks()
+        connect_signals()
         post_migrate.connect(prepare, sender=self, dispatch_uid="partitions")
         post_migrate.connect(ensure_schedules, sender=self, dispatch_uid="schedules")

@@ -2,6 +2,7 @@
 runs in the next one."""
 
 from aggregates.ops.imports import run_import
+from aggregates.ops.mail import send_reset
 from aggregates.ops.tasks import nightly, repair
 
-__all__ = ["nightly", "repair", "run_import"]
+__all__ = ["nightly", "repair", "run_import", "send_reset"]

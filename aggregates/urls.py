@@ -1,6 +1,5 @@
 """Addresses of the pages."""
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from aggregates.api.arrived import arrivals
@@ -19,10 +18,9 @@ from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
+from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
-
-log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
 
 urlpatterns = [
     path("api/", api, name="api"),
@@ -36,8 +34,14 @@ urlpatterns = [
     path("v1/metrics", metrics, name="discard-metrics"),
     path("api/public/otel/v1/traces", traces, name="record-langfuse-traces"),
     path("", home, name="home"),
-    path("login/", log_in, name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    # Under the names that allauth knows.
+    path("login/", LogIn.as_view(), name="account_login"),
+    path("logout/", LogOut.as_view(), name="account_logout"),
+    path("password/", Password.as_view(), name="account_change_password"),
+    path("password/reset/", Reset.as_view(), name="account_reset_password"),
+    path("password/reset/sent/", ResetSent.as_view(), name="account_reset_password_done"),
+    path("password/reset/done/", NewPasswordSet.as_view(), name="account_reset_password_from_key_done"),
+    path("password/reset/<slug:uidb36>/<slug:key>/", NewPassword.as_view(), name="account_reset_password_from_key"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
     path("o/<slug:slug>/calls/", call_list, name="calls"),

@@ -34,6 +34,7 @@ PAGES = {
     "comparison": f"{DASHBOARD}prices/comparison/",
     "platform": "/platform/",
     "api": "/api/",
+    "password": "/password/",
 }
 README = {"screenshot": ("light", f"{DASHBOARD}?range=90d"), "screenshot-dark": ("dark", f"{DASHBOARD}?range=90d")}
 WIDTHS = (1440, 390)
@@ -47,7 +48,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="usagesite-") as data:
-        environment = {"USAGESITE_DATA": data, "DATABASE_URL": ""}
+        environment = {"USAGESITE_DATA": data, "DATABASE_URL": "", "TRUSTED_PROXIES": "1"}
         login = dict(re.findall(r"^(E-mail|Password): (.*)$", "".join(made(environment)), re.M))
         with serving(**environment) as port, sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=find_browser(), args=["--headless", "--no-sandbox"])
@@ -62,7 +63,7 @@ def main() -> None:
                     look(page, path)
                     page.screenshot(path=DOCS / f"{name}.png")
             chromium.close()
-    print(f"Pictures of {len(PAGES) + 2} pages are in {asked.folder}")  # noqa: T201
+    print(f"Pictures of {len(PAGES) + 4} pages are in {asked.folder}")  # noqa: T201
 
 
 def made(environment: dict[str, str]) -> Iterator[str]:
@@ -91,8 +92,20 @@ def logged_in(chromium: Browser, address: str, login: dict[str, str], theme: str
 def pages(chromium: Browser, address: str, login: dict[str, str], theme: str, width: int) -> Iterator[tuple[str, Page]]:
     """Each page with its name, drawn."""
     page = chromium.new_page(base_url=address, viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    # Each guesses from an address of its own, or all would be refused in the end.
+    page.set_extra_http_headers({"X-Forwarded-For": f"198.51.100.{2 * THEMES.index(theme) + WIDTHS.index(width)}"})
     page.goto("/login/")
     yield "login", page
+    name = "login-wrong"
+    while page.get_by_text("Too many attempts").count() == 0:
+        page.get_by_label("E-mail address").fill(f"nobody-{theme}-{width}@example.com")
+        page.get_by_label("Password").fill("wrong horse")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_load_state()
+        if name:
+            yield name, page
+        name = ""
+    yield "login-limited", page
     page = logged_in(chromium, address, login, theme, width, 900)
     for name, path in PAGES.items():
         look(page, path)

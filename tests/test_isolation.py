@@ -31,6 +31,11 @@ ADDRESSES = {
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "logout/": ("405", "405", "405"),
+    "password/": (LOG_IN, "200", "200"),
+    "password/reset/": ("200", "200", "200"),
+    "password/reset/sent/": ("200", "200", "200"),
+    "password/reset/done/": ("200", "200", "200"),
+    "password/reset/<slug:uidb36>/<slug:key>/": ("200", "200", "200"),  # no such link
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/changes/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/calls/": (LOG_IN, "404", "200"),
@@ -56,7 +61,7 @@ ADDRESSES = {
 PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}
 # The parts of the admin's addresses that are regular expressions, with an address that each matches.
 EXPRESSIONS = {r"^(?P<app_label>": "aggregates/", r"(?P<url>.*)$": "nonsense"}
-OPEN_ADMIN = {"admin/login/": "200", "admin/logout/": "302 /admin/"}
+OPEN_ADMIN = {"admin/login/": "302 /login/", "admin/logout/": "302 /admin/"}
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
@@ -134,7 +139,8 @@ def test_the_admin_is_for_staff(client: Client, request: pytest.FixtureRequest, 
 
     answers = {route: answer(client, address(route)) for route in ADMIN}
 
-    assert answers == {route: OPEN_ADMIN.get(route, "302 /admin/login/") for route in ADMIN}
+    expected = OPEN_ADMIN if who == "nobody" else {**OPEN_ADMIN, "admin/login/": "403"}
+    assert answers == {route: expected.get(route, "302 /admin/login/") for route in ADMIN}
 
 
 def test_staff_see_the_platform_but_no_organization(client: Client, acme: Organization, staff: User) -> None:

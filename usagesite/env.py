@@ -7,10 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from psycopg import IsolationLevel
 
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+MAIL_TIMEOUT = 10  # seconds
 CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -119,3 +122,37 @@ def database(name: str) -> dict[str, Any] | None:
     if not parsed.get("NAME"):
         stop(name, f"{expected}: it names no database")
     return parsed
+
+
+def mail_server(name: str) -> dict[str, Any] | None:
+    """Read how Django reaches a mail server, or None when the variable is absent."""
+    value = os.environ.get(name, "")
+    if not value:
+        return None
+    expected = (
+        "a mail server such as smtp+tls://user:password@mail.example.com:587; or smtps://, or smtp:// without TLS"
+    )
+    try:
+        parsed = urlsplit(value)
+        given = parsed.port
+    except ValueError:
+        stop(name, expected)
+    if parsed.scheme not in MAIL_PORTS or not parsed.hostname or parsed.path.strip("/") or parsed.query:
+        stop(name, expected)
+    return {
+        "host": parsed.hostname,
+        "port": given or MAIL_PORTS[parsed.scheme],
+        "username": unquote(parsed.username or ""),
+        "password": unquote(parsed.password or ""),
+        "use_tls": parsed.scheme == "smtp+tls",
+        "use_ssl": parsed.scheme == "smtps",
+        "timeout": MAIL_TIMEOUT,
+    }
+
+
+def mail_address(name: str, *, needed: bool) -> str:
+    """Read whom mails are from, such as “Usage <usage@example.com>”."""
+    value = os.environ.get(name, "")
+    if (needed or value) and (value.count("@") != 1 or "\n" in value or "\r" in value):
+        stop(name, "an address that mails are from, such as usage@example.com, as EMAIL_URL is set")
+    return value

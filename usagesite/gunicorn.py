@@ -5,7 +5,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from usagesite.settings import DATA_DIR, PORT
+from usagesite.settings import PORT
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -32,7 +32,4 @@ def on_starting(arbiter: "Arbiter") -> None:
 
 def when_ready(arbiter: "Arbiter") -> None:
     sys.stdout.write(f"The site is at http://127.0.0.1:{PORT}/ - stop with Ctrl-C\n")
-    login = DATA_DIR / "demo-login"
-    if login.exists():
-        sys.stdout.write(login.read_text())
     sys.stdout.flush()

@@ -4,6 +4,7 @@ import os
 import zoneinfo
 from pathlib import Path
 
+import django
 from csp.constants import NONE, SELF
 
 from usagesite import embedded, env
@@ -24,6 +25,7 @@ OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
 
 INSTALLED_APPS = [
+    "allauth.account",  # before ours, whose admin leaves its tables out
     "aggregates",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -52,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "usagesite.urls"
@@ -78,14 +81,48 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "aggregates.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
+    )
 ]
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
 
+# Pages for logging in are allauth's. Its limits count in the memory of each process; ours count in the database.
+ACCOUNT_ADAPTER = "aggregates.web.views.log_in.Adapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = False
+# A link goes to the address that the account has, and no longer to one that it had.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+PASSWORD_RESET_TIMEOUT = 86_400  # seconds
+
+# How many proxies stand in front of the site, each of which adds to X-Forwarded-For whom it was asked by.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)
+
+# A session ends this long after it was used last, and this long after the log-in, in seconds.
+SESSION_ENGINE = "aggregates.accounts.sessions"
+SESSION_COOKIE_AGE = 3600 * env.number("SESSION_IDLE_HOURS", default=72, least=1, most=8760)
+SESSION_LONGEST = 86_400 * env.number("SESSION_DAYS", default=14, least=1, most=365)
+
+# Without a mail server nobody is sent a link to set a new password.
+MAIL_SERVER = env.mail_server("EMAIL_URL")
+SENDS_MAIL = MAIL_SERVER is not None
+DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", needed=SENDS_MAIL)
+if MAIL_SERVER and django.VERSION >= (6, 1):
+    MAILERS = {"default": {"OPTIONS": MAIL_SERVER}}
+elif MAIL_SERVER:
+    EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = MAIL_SERVER["host"], MAIL_SERVER["port"], MAIL_SERVER["timeout"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER["username"], MAIL_SERVER["password"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER["use_tls"], MAIL_SERVER["use_ssl"]
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

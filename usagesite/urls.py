@@ -1,7 +1,18 @@
 """Addresses of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import include, path
+
+
+def to_admin(request: HttpRequest, **_: object) -> HttpResponse:
+    """Lead staff who are logged in on; others log in as everybody does, and never by the admin's own form."""
+    return redirect("admin:index")
+
+
+admin.site.login = secure_admin_login(to_admin)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -1,10 +1,13 @@
 """Users, who log in by e-mail address."""
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as NamedUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
 from aggregates.models import User
+
+admin.site.unregister(EmailAddress)  # a user has the address of the user's own row
 
 PERMISSIONS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 

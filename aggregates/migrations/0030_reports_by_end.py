@@ -6,7 +6,7 @@ from django.db.models import Q
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0027_units_index"),
+        ("aggregates", "0029_attempt_counts"),
     ]
 
     operations = [

@@ -14,6 +14,7 @@ from aggregates.models.aggregate import (
 )
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
+from aggregates.models.attempt import AttemptCount
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
@@ -26,6 +27,7 @@ __all__ = [
     "ApiKey",
     "ArrivalCount",
     "ArrivalOutcome",
+    "AttemptCount",
     "BreakdownChunk",
     "CallReport",
     "DailyAggregate",

@@ -7,6 +7,8 @@ from datetime import date
 
 from django.conf import settings
 
+from aggregates.accounts import attempts
+from aggregates.accounts.sessions import SessionStore
 from aggregates.db import clock
 from aggregates.db.locks import Busy
 from aggregates.db.partitions import ensure_months_ahead
@@ -39,6 +41,7 @@ def nightly() -> str:
         words += drop_old_months()
         runs.prune()
         forget_arrivals()
+        SessionStore.clear_expired()
         failures.raise_any()
     return "; ".join(words)
 
@@ -54,6 +57,7 @@ def repair() -> str:
         if renewed.days:
             words += f"; {plural(renewed.days, 'day')} renewed"
         forget_reports()
+        attempts.forget()
         imports.tidy()
         failures.raise_any()
     return words

@@ -16,6 +16,7 @@ from aggregates.domain import days, formats, money
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words
 from aggregates.ops import health
+from aggregates.ops.demo import login
 from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
 from aggregates.query.display_measures import Unit
 from aggregates.query.selection import CONTROLS, CallSelection, Selection
@@ -78,6 +79,12 @@ def total_of(one: Series, unit: Unit) -> str:
 def site_problems() -> tuple[health.Problem, ...]:
     """What staff should know of: what is wrong with the site now."""
     return health.problems()
+
+
+@register.simple_tag
+def demo_warning() -> str:
+    """What staff should know of the demo's login."""
+    return login.warning()
 
 
 @register.simple_tag

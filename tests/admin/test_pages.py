@@ -107,9 +107,10 @@ def test_members_of_an_organization_are_no_staff(model, alice, client):
 
 
 def test_staff_log_in_by_e_mail_address_and_see_what_this_is(staff, client):
-    page = client.post(
-        "/admin/login/?next=/admin/", {"username": "Staff@Example.com", "password": "correct horse"}, follow=True
-    )
+    assert client.get("/admin/", follow=True).redirect_chain[-1] == ("/login/?next=%2Fadmin%2F", 302)
+    answers = {"login": "Staff@Example.com", "password": "correct horse", "next": "/admin/"}
+
+    page = client.post("/login/", answers, follow=True)
 
     assert page.redirect_chain == [("/admin/", 302)]
     assert "Usage administration" in page.content.decode()

@@ -12,7 +12,17 @@ from playwright.sync_api import Page, Route, expect
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import FileImport, ImportState, Membership, Organization, PriceOverride, Role, UsageLog, User
+from aggregates.models import (
+    AttemptCount,
+    FileImport,
+    ImportState,
+    Membership,
+    Organization,
+    PriceOverride,
+    Role,
+    UsageLog,
+    User,
+)
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, log_in, wait_until_drawn
 from tests.fixtures import arrive, make_organization
@@ -104,6 +114,44 @@ def test_pages_have_no_barriers(
     for place, number_of_charts in PLACES.items():
         page.goto(place.format(**numbers))
         found += barriers(page, number_of_charts)
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("scheme", "width"), SCREENS)
+def test_pages_for_logging_in_have_no_barriers(
+    open_page: OpenPage, watch: Watch, staff: User, settings: Any, scheme: str, width: int
+) -> None:
+    watch.forgiven = ("Failed to load resource",)  # where too many passwords were tried
+    AttemptCount.objects.all().delete()
+    page = open_page(color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 900})
+    page.goto("/login/")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    for _ in range(11):
+        fill_in_log_in(page, staff.email, "wrong horse")
+        page.wait_for_load_state()
+        problem = page.get_by_role("alert")
+        if _ == 0:
+            expect(problem).to_have_text(re.compile("do not belong together"))
+            found = barriers(page)
+    expect(problem).to_have_text("Too many attempts: try again in 10 minutes.")
+    found += barriers(page)
+    AttemptCount.objects.all().delete()
+
+    page.get_by_role("link", name="Forgot your password?").click()
+    found += barriers(page)
+    settings.SENDS_MAIL = True
+    for address in ("/password/reset/", "/password/reset/sent/", "/password/reset/done/", "/password/reset/1/2/"):
+        page.goto(address)
+        found += barriers(page)
+
+    log_in(page, staff.email, "/password/")
+    page.get_by_label("Current password").fill(PASSWORD)
+    for label in ("New password", "New password, again"):
+        page.get_by_label(label, exact=True).fill("602214")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("This password is entirely numeric.")).to_be_visible()
+    found += barriers(page)
 
     assert not found, "\n".join(found)
 

@@ -1,5 +1,6 @@
 """The demo tells the same story at every run, has something on every chart, and never touches a site in use."""
 
+import html
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,16 +10,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.core.management import call_command
+from django.apps import apps
+from django.core.management import CommandError, call_command
 
+from aggregates.accounts import keys
 from aggregates.db import clock
 from aggregates.domain import days
 from aggregates.domain.calls import Call
-from aggregates.models import DailyAggregate, Organization, Role, StaleDay, UsageLog, User
+from aggregates.ingest import record
+from aggregates.models import DailyAggregate, Membership, Organization, PriceOverride, Role, StaleDay, UsageLog, User
 from aggregates.ops import demo
+from aggregates.ops.checks.strangers import login_of_the_demo
 from aggregates.ops.demo.cast import ANALYTICS, GAMES, STORIES, SUPPORT
 from aggregates.ops.demo.prices import PRICES
 from aggregates.ops.demo.story import LENGTH, Story, calls_of
+from aggregates.rollup.protocol import roll_up
+from tests.processes import run_on_terminal
 
 BEGAN = date(2025, 3, 1)
 DAYS = [BEGAN + timedelta(days=number) for number in range(LENGTH.days)]
@@ -44,9 +51,9 @@ def data_folder(settings, tmp_path) -> Path:
     return tmp_path
 
 
-def run_demo() -> str:
+def run_demo(*options: str) -> str:
     out = StringIO()
-    call_command("demo", stdout=out)
+    call_command("demo", *options, stdout=out)
     return out.getvalue()
 
 
@@ -147,7 +154,6 @@ def test_the_calls_of_one_model_have_no_price():
     assert unpriced == {"llama-3.3-70b"}
 
 
-@pytest.mark.slow
 def test_some_calls_use_what_has_a_price_of_its_own():
     calls = [call for calls in told(SUPPORT).values() for call in calls]
     used = Counter(name for call in calls for name, _ in call.units)
@@ -160,7 +166,9 @@ def test_some_calls_use_what_has_a_price_of_its_own():
     assert searched.cost == plain + Decimal("0.02")
 
 
-def test_an_empty_site_is_filled_up_to_now(db, data_folder, client):
+@pytest.mark.slow
+def test_an_empty_site_is_filled_up_to_now(db, data_folder, client, settings):
+    settings.ALLOWED_HOSTS = ["localhost", "testserver"]
     said = run_demo()
 
     slugs = [story.slug for story in STORIES]
@@ -181,7 +189,8 @@ def test_an_empty_site_is_filled_up_to_now(db, data_folder, client):
     login_file = data_folder / "demo-login"
     assert login_file.stat().st_mode & 0o777 == 0o600
     email, password = (line.split(": ")[1] for line in login_file.read_text().splitlines())
-    assert f"E-mail: {email}\nPassword: {password}\n" in said
+    assert f"Its login is in {login_file}." in said  # the site answers to a name that is not this machine's
+    assert password not in said
     assert client.login(username=email, password=password)
     user = User.objects.get(email=email)
     assert (user.is_staff, user.is_superuser) == (True, True)
@@ -197,15 +206,138 @@ def test_a_site_in_use_stays_as_it_is(acme, data_folder):
     assert list(data_folder.iterdir()) == []
 
 
-def test_the_login_is_shown_again_as_long_as_it_works(acme, data_folder):
-    login = demo.Login("admin@example.com", "some password")
-    demo.write_login(data_folder / "demo-login", login)
-    user = User.objects.create_superuser(login.email, login.password)
-    assert "E-mail: admin@example.com\nPassword: some password\n" in run_demo()
+# ------------------------------------------------------------------ its login
 
+
+@pytest.fixture
+def demo_login(db, data_folder, settings) -> demo.login.Login:
+    """A demo as it was made, without any usage, on this machine."""
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    made = demo.login.Login("admin@example.com", "some password")
+    demo.login.write_login(data_folder / "demo-login", made)
+    user = User.objects.create_superuser(made.email, made.password)
+    for story in STORIES:
+        organization = Organization.objects.create(slug=story.slug, name=story.name, time_zone=story.time_zone)
+        Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
+    return made
+
+
+TOLD = "E-mail: admin@example.com\nPassword: some password\n"
+
+
+def test_the_login_is_shown_again_as_long_as_it_works(demo_login):
+    assert TOLD in run_demo()
+
+    user = User.objects.get(email=demo_login.email)
     user.set_password("another one")
     user.save()
     assert "assword" not in run_demo()
+
+
+def test_the_login_is_not_shown_beside_other_organizations(demo_login, acme):
+    assert "assword" not in run_demo()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS", True), ("ALLOWED_HOSTS", ["usage.example.com"]), ("ALLOWED_HOSTS", ["*"])]
+)
+def test_the_login_is_not_shown_where_others_reach_the_site(demo_login, settings, name, value):
+    setattr(settings, name, value)
+    assert "assword" not in run_demo()
+
+
+def test_the_login_is_not_shown_with_a_database_of_ones_own(demo_login, monkeypatch, settings):
+    monkeypatch.delitem(settings.DATABASES["default"], "EMBEDDED")
+    assert "assword" not in run_demo()
+
+
+def test_staff_and_check_are_warned_while_it_works_beside_other_organizations(demo_login, acme, client, staff):
+    client.force_login(staff)
+
+    def warned() -> tuple[bool, bool]:
+        found = [message.id for message in login_of_the_demo(None)]
+        page = client.get("/admin/", headers={"host": "localhost"})
+        return demo.login.WARNING in html.unescape(page.content.decode()), found == ["aggregates.W027"]
+
+    user = User.objects.get(email=demo_login.email)
+    assert warned() == (True, True)
+    user.set_password("battery staple")
+    user.save()
+    assert warned() == (False, False)
+    demo.login.file().unlink()  # now nobody knows
+    assert warned() == (True, True)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert warned() == (False, False)
+
+
+def test_the_demo_alone_is_no_reason_to_warn(demo_login):
+    assert login_of_the_demo(None) == []
+
+
+# ------------------------------------------------------------------ its end
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table has, but for what the database keeps of every site."""
+    return {model._meta.label: model.objects.count() for model in apps.get_models() if model._meta.managed}
+
+
+def test_removing_it_leaves_what_was_there_beside_it(demo_login, acme, alice, call, data_folder):
+    record(acme, [call("2025-03-01T10:00Z", cost="1.5")])
+    keys.create(acme, "ours", alice)
+    roll_up()
+    before = rows()
+    user = User.objects.get(email=demo_login.email)
+    for organization in Organization.objects.exclude(pk=acme.pk):
+        record(organization, [call("2025-03-01T10:00Z", cost="2.5"), call("2025-03-02T10:00Z")])
+        keys.create(organization, "theirs", user)
+        PriceOverride.objects.create(organization=organization, pattern="o*", input=1, output=2, created_by=user)
+    roll_up()
+    record(Organization.objects.get(slug="brightdesk"), [call("2025-03-01T12:00Z")])  # late
+
+    said = run_demo("--remove", "--noinput")
+
+    assert said == ("Removed Brightdesk Support, Lumen Games, Monsoon Analytics, admin@example.com, and 7 calls.\n")
+    after = rows()
+    assert after.pop("aggregates.Organization") == 1
+    assert after.pop("aggregates.User") == 1
+    assert after.pop("aggregates.Membership") == 1
+    assert after == {label: number for label, number in before.items() if label in after}
+    assert list(data_folder.iterdir()) == []
+    assert run_demo("--remove", "--noinput") == "There is no demo.\n"
+
+
+def test_an_organization_that_only_sounds_like_it_stays(demo_login, call):
+    ours = Organization.objects.get(slug="brightdesk")
+    Organization.objects.filter(pk=ours.pk).update(name="Brightdesk")
+    with pytest.raises(CommandError, match=r"admin@example\.com belongs to brightdesk, too"):
+        run_demo("--remove", "--noinput")
+    ours.memberships.all().delete()
+
+    run_demo("--remove", "--noinput")
+
+    assert list(Organization.objects.values_list("slug", flat=True)) == ["brightdesk"]
+    assert not User.objects.exists()
+
+
+def test_its_user_who_belongs_elsewhere_too_is_not_taken_away(demo_login, acme):
+    Membership.objects.create(user=User.objects.get(), organization=acme, role=Role.ADMIN)
+
+    with pytest.raises(CommandError, match=r"admin@example\.com belongs to acme, too"):
+        run_demo("--remove", "--noinput")
+
+    assert Organization.objects.count() == 4
+    assert User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("word", "left"), [("yes", 0), ("y", 3)])
+def test_it_is_asked_whether_that_is_meant(demo_login, word, left):
+    question = "with all they have? Type yes: "
+    status, shown = run_on_terminal("demo", "--remove", answers=((question, word),))
+
+    assert (status, question in shown) == (0 if word == "yes" else 1, True), shown
+    assert Organization.objects.count() == left
 
 
 @pytest.mark.slow

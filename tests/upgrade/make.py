@@ -108,6 +108,16 @@ def report(slug: str, by: str, form: str = "csv") -> str:
                 *(["--by", by] if by else []))  # fmt: skip
 
 
+def log_in(email: str, password: str) -> list[object]:
+    """Log in on the page that asks for it: the status, and where that leads."""
+    from django.test import Client, override_settings
+
+    answers = {"login": email, "password": password, "next": "/o/acme/"}
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.PBKDF2PasswordHasher"]):  # as it was made
+        answer = Client().post("/login/", answers, HTTP_HOST="localhost")
+    return [answer.status_code, answer.headers.get("Location", "")]
+
+
 def call(*arguments: str) -> str:
     from django.core.management import call_command
 

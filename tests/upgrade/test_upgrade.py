@@ -161,6 +161,12 @@ def test_keys_prices_and_presets_go_on_working(installation: Installation, tmp_p
     assert (totals["calls"], totals["cost"]) == (2, "19.000000000000")  # at $2 and $8.50, as was set
 
 
+def test_people_log_in_with_the_passwords_they_had(installation: Installation) -> None:
+    ask = "make.log_in('alice@example.com', 'correct horse battery')"
+    assert installation.ask(ask) == [302, "/o/acme/"]
+    assert installation.ask(ask.replace("battery", "stable")) == [200, ""]
+
+
 def answer_to(port: int, query: str, key: str, body: Any = None) -> Any:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/v1/usage{query}",

@@ -17,6 +17,10 @@ PORT_OR_0 = "expected a port number from 1 to 65535, or 0."
 HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
 DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
 
+MAIL = (
+    "expected a mail server such as smtp+tls://user:password@mail.example.com:587; or smtps://, or smtp:// without TLS."
+)
+SENDER = "expected an address that mails are from, such as usage@example.com, as EMAIL_URL is set."
 HOURS = "expected a whole number from 1 to 8,760."
 MONTHS = "expected a whole number from 0 to 1,200."
 
@@ -45,6 +49,15 @@ WRONG = [
     ("ROLLED_WITHIN_HOURS", "0", HOURS),
     ("ROLLED_WITHIN_HOURS", "8761", HOURS),
     ("ROLLED_WITHIN_HOURS", "1.5", HOURS),
+    ("TRUSTED_PROXIES", "-1", "expected a whole number from 0 to 10."),
+    ("TRUSTED_PROXIES", "10.0.0.1", "expected a whole number from 0 to 10."),
+    ("SESSION_IDLE_HOURS", "0", HOURS),
+    ("SESSION_DAYS", "366", "expected a whole number from 1 to 365."),
+    ("EMAIL_URL", "mail.example.com", MAIL),
+    ("EMAIL_URL", "https://me:hunter2@mail.example.com", MAIL),
+    ("EMAIL_URL", "smtp://me:hunter2@mail.example.com:port", MAIL),
+    ("EMAIL_URL", "smtp://", MAIL),
+    ("EMAIL_FROM", "nobody", SENDER),
     ("USAGESITE_DATA", "/dev/null/data", "expected a folder that exists or can be made (Not a directory)."),
 ]
 
@@ -69,6 +82,30 @@ def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, 
     assert answer.stderr == f"Environment variable {name}: {expected}\n"
     assert answer.returncode == 1
     assert "hunter2" not in answer.stdout + answer.stderr
+
+
+def test_a_mail_server_needs_a_sender(tmp_path: Path) -> None:
+    answer = start(tmp_path, EMAIL_URL="smtp://mail.example.com")
+    assert answer.stderr == f"Environment variable EMAIL_FROM: {SENDER}\n"
+    assert start(tmp_path, EMAIL_URL="smtp://mail.example.com", EMAIL_FROM="usage@example.com").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example.com", ("mail.example.com", 25, "", "", False, False)),
+        ("smtp+tls://me:p%40ss@mail.example.com", ("mail.example.com", 587, "me", "p@ss", True, False)),
+        ("smtps://me:word@mail.example.com:2465/", ("mail.example.com", 2465, "me", "word", False, True)),
+    ],
+)
+def test_a_mail_server_is_an_address(monkeypatch: pytest.MonkeyPatch, url: str, expected: tuple[object, ...]) -> None:
+    monkeypatch.setenv("EMAIL_URL", url)
+    names = ("host", "port", "username", "password", "use_tls", "use_ssl")
+    read = env.mail_server("EMAIL_URL")
+    assert read
+    assert tuple(read[name] for name in names) == expected
+    monkeypatch.setenv("EMAIL_URL", "")
+    assert env.mail_server("EMAIL_URL") is None
 
 
 def test_an_empty_value_counts_as_absent(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_pages_show_it(
     assert (answer.status_code, footer(answer.content.decode())) == (200, WORDS)
 
 
-@pytest.mark.parametrize("page", ["/login/", "/admin/login/", "/o/nowhere/"])
+@pytest.mark.parametrize("page", ["/login/", "/o/nowhere/"])
 def test_pages_for_nobody_in_particular_show_it(client: Client, alice: User, page: str) -> None:
     if page == "/o/nowhere/":
         client.force_login(alice)

@@ -224,19 +224,19 @@ def test_who_has_none_reads_why(client: Client, db: None) -> None:
 
 
 def test_log_in_by_e_mail_whatever_the_case_and_log_out(client: Client, alice: User) -> None:
-    assert "E-mail address" in text(client, reverse("login"))
-    credentials = {"username": "ALICE@example.com", "password": "correct horse", "next": URL}
-    response = client.post(reverse("login"), credentials)
+    assert "E-mail address" in text(client, reverse("account_login"))
+    credentials = {"login": "ALICE@example.com", "password": "correct horse", "next": URL}
+    response = client.post(reverse("account_login"), credentials)
     assert (response.status_code, response.headers["Location"]) == (302, URL)
 
-    assert client.post(reverse("logout")).headers["Location"] == reverse("login")
+    assert client.post(reverse("account_logout")).headers["Location"] == reverse("account_login")
     assert client.get(URL).headers["Location"] == f"/login/?next={URL}"
 
 
 def test_log_in_leads_to_no_other_site(client: Client, alice: User) -> None:
-    credentials = {"username": alice.email, "password": "correct horse", "next": "https://example.org/"}
+    credentials = {"login": alice.email, "password": "correct horse", "next": "https://example.org/"}
 
-    assert client.post(reverse("login"), credentials).headers["Location"] == reverse("home")
+    assert client.post(reverse("account_login"), credentials).headers["Location"] == reverse("home")
 
 
 def test_a_fragment_request_after_logging_out_takes_the_whole_page_to_log_in(
@@ -281,7 +281,7 @@ def test_not_found_looks_like_the_site(as_alice: Client, other: Organization, ur
 
 
 def test_a_form_from_elsewhere_is_refused_in_words(alice: User) -> None:
-    response = Client(enforce_csrf_checks=True).post(reverse("login"), {})
+    response = Client(enforce_csrf_checks=True).post(reverse("account_login"), {})
 
     assert response.status_code == 403
     assert "Not allowed" in response.content.decode()

@@ -4,12 +4,13 @@ from django.core.checks import Tags, register
 
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from aggregates.ops.checks.database import DATABASE
+from aggregates.ops.checks.strangers import STRANGERS
 
 
 def register_checks() -> None:
     for check in CONFIGURATION:
         register(check)
-    for check in DEPLOYMENT:
+    for check in (*DEPLOYMENT, *STRANGERS):
         register(check, deploy=True)
     for check in DATABASE:
         register(check, Tags.database)

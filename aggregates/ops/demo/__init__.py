@@ -1,6 +1,5 @@
 """Demo data: three organizations with 13 months of usage up to now, and a login that sees them all."""
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,23 +14,13 @@ from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Membership, Organization, Role, User
 from aggregates.ops.demo.cast import STORIES
+from aggregates.ops.demo.login import EMAIL, Login, write_login
 from aggregates.ops.demo.story import Story, calls_of
 from aggregates.rollup import protocol
 
-EMAIL = "admin@example.com"
 LATE_USER = "charlie"  # whose calls of the last days arrive late, from a laptop that was offline
 LATE_DAYS = range(2, 6)  # days ago
 OnDay = Callable[[date], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    email: str
-    password: str
-
-    def works(self) -> bool:
-        user = User.objects.filter(email=self.email, is_active=True).first()
-        return user is not None and user.check_password(self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +69,3 @@ def story_calls(story: Story, now: datetime, *, late: bool, on_day: OnDay = lamb
                 if call.timestamp <= now and (may_be_late and call.user_id == LATE_USER) == late:
                     yield call
         on_day(day)
-
-
-def write_login(path: Path, login: Login) -> None:
-    """Write the login, for its owner's eyes only, also while it is being written."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"E-mail: {login.email}\nPassword: {login.password}\n")
-
-
-def read_login(path: Path) -> Login | None:
-    """Return the login that was made before, if the file is there and as we wrote it."""
-    try:
-        lines = path.read_text().splitlines()
-        return Login(lines[0].removeprefix("E-mail: "), lines[1].removeprefix("Password: "))
-    except (OSError, IndexError):
-        return None

@@ -12,6 +12,7 @@ from django.core.checks.registry import registry
 from django.db import connection
 from psycopg import IsolationLevel
 
+from aggregates.ops.checks import strangers
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from tests.processes import BASE
 
@@ -27,7 +28,7 @@ LIMITS = "aggregates.web.views.time_limits.TimeLimits"
 def ours(deploy: bool) -> list[str]:
     """Our checks of the settings alone: Django's of models may ask the database for its version."""
     checks = [check for check in registry.get_checks(deploy) if Tags.database not in check.tags]
-    checks = [check for check in checks if check.__module__.startswith("aggregates.")]
+    checks = [check for check in checks if check.__module__ == "aggregates.ops.checks.configuration"]
     return sorted(message.id for check in checks for message in check(app_configs=None))
 
 
@@ -94,6 +95,15 @@ def test_what_matters_only_where_others_reach_the_site(settings, monkeypatch, ho
     assert ours(deploy=False) == []
 
 
+@pytest.mark.parametrize(
+    ("https", "proxies", "expected"), [(True, 0, ["aggregates.W026"]), (True, 1, []), (False, 0, [])]
+)
+def test_a_proxy_that_is_not_counted_is_found(settings, https, proxies, expected):
+    settings.HTTPS, settings.TRUSTED_PROXIES = https, proxies
+
+    assert [message.id for message in strangers.proxies(None)] == expected
+
+
 def test_every_message_says_what_to_do(settings, monkeypatch):
     settings.Q_CLUSTER = {}
     settings.METRICS_TOKEN = "hunter2"
@@ -119,6 +129,7 @@ def test_a_site_that_is_set_up_as_the_readme_says_passes_every_check(tmp_path):
         "DATABASE_URL": f"postgresql://{database['USER']}@{quote(database['HOST'], safe='')}/{database['NAME']}",
         "HTTPS": "1",
         "METRICS_TOKEN": "m" * 32,
+        "TRUSTED_PROXIES": "1",
         "SECRET_KEY": "p$k4eBq7-GVd2xZ0hW8sJ1uRfYcTn5aLo9iMzXvQwErTyUiOpAs",
         "USAGESITE_DATA": str(tmp_path),
     }

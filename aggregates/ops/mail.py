@@ -1,0 +1,32 @@
+"""Mails that the site sends: by the task cluster, so that no page waits for a mail server."""
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django_q.tasks import async_task
+
+from aggregates.models import User
+
+TASK = "aggregates.tasks.send_reset"
+
+
+def request_reset(email: str, site: str) -> None:
+    """Have a mail sent that resets a password, if there is such an account: asking takes as long where there is none.
+
+    `site` is the address of its first page. The task makes the link itself, so that no queue holds it.
+    """
+    async_task(TASK, email, site, group="mail", save=False)
+
+
+def send_reset(email: str, site: str) -> None:
+    """Send the mail to the address of the account, not to the one that was typed: letters that look alike differ."""
+    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    if user is None or not user.has_usable_password() or not settings.SENDS_MAIL:
+        return
+    key = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
+    body = render_to_string("account/reset.txt", {"link": site.rstrip("/") + path, "email": user.email})
+    EmailMessage("Your password for Usage", body, settings.DEFAULT_FROM_EMAIL, [user.email]).send()

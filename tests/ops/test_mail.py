@@ -1,0 +1,155 @@
+"""Who forgot the password gets a mail with a link, once a mail server is set."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from threading import Thread
+from typing import Any
+
+import django
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django_q.brokers import get_broker
+from django_q.models import OrmQ, Success
+
+from aggregates import tasks
+from aggregates.models import User
+from aggregates.ops.mail import TASK
+from tests.patience import PATIENCE
+from tests.processes import BASE
+
+NEW = "battery staple"
+
+
+@pytest.fixture
+def asked(db: None, settings: Any, client: Client) -> Iterator[Any]:
+    """Ask for the mail, with a mail server set."""
+    settings.SENDS_MAIL = True
+    settings.DEFAULT_FROM_EMAIL = "usage@example.com"
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+
+    def ask(email: str) -> Any:
+        return client.post("/password/reset/", {"email": email})
+
+    yield ask
+    get_broker().purge_queue()
+
+
+def send() -> list[mail.EmailMessage]:
+    """Do what the task cluster does with what is queued; the mails that went out."""
+    mail.outbox.clear()
+    for queued in OrmQ.objects.all():
+        task = queued.task
+        assert (task["func"], task["save"]) == (TASK, False)  # no row of finished tasks has the address
+        tasks.send_reset(*task["args"])
+        queued.delete()
+    return mail.outbox
+
+
+def test_the_link_sets_a_new_password_once(asked: Any, alice: User) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(alice)
+    assert asked("ALICE@example.com").headers["Location"] == "/password/reset/sent/"
+    assert OrmQ.objects.get().task["args"] == ("ALICE@example.com", "http://testserver/")  # and no link
+    (sent,) = send()
+    assert (sent.to, sent.from_email) == (["alice@example.com"], "usage@example.com")
+    link = re.search(r"http://testserver(/password/reset/\S+)", str(sent.body))
+    assert link
+
+    visitor = Client()
+    form = visitor.get(link[1], follow=True)
+    assert form.redirect_chain[0][0].endswith("/set-password/")  # the key is not in the page's address
+    easy = visitor.post(form.redirect_chain[0][0], {"password1": "elevenchars", "password2": "elevenchars"})
+    assert "This password is too short." in easy.content.decode()
+    done = visitor.post(form.redirect_chain[0][0], {"password1": NEW, "password2": NEW}, follow=True)
+
+    assert "Your password is set" in done.content.decode()
+    alice.refresh_from_db()
+    assert alice.check_password(NEW)
+    assert elsewhere.get("/o/acme/").status_code == 302
+    assert "This link is no longer good" in Client().get(link[1], follow=True).content.decode()
+    assert not Success.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["nobody", "inactive", "no password"])
+def test_what_is_said_is_the_same_where_no_mail_goes_out(asked: Any, alice: User, state: str) -> None:
+    match state:
+        case "inactive":
+            User.objects.update(is_active=False)
+        case "no password":
+            alice.set_unusable_password()
+            alice.save()
+    answer = asked("nobody@example.com" if state == "nobody" else alice.email)
+
+    assert answer.headers["Location"] == "/password/reset/sent/"
+    assert OrmQ.objects.count() == 1  # asking takes as long
+    assert send() == []
+
+
+def test_an_address_that_is_none_is_refused(asked: Any) -> None:
+    answer = asked("nobody")
+    assert "Enter a valid email address." in answer.content.decode()
+
+
+def test_nobody_is_sent_more_than_three_mails_an_hour(asked: Any, alice: User) -> None:
+    answers = [asked(alice.email) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [302] * 3 + [429] * 2
+    assert "Too many attempts: try again in 60 minutes." in answers[3].content.decode()
+    assert len(send()) == 3
+
+
+SEND = "import django; django.setup(); from aggregates.tasks import send_reset; send_reset(*{!r})"
+
+
+def take_a_mail(listening: socket.socket, lines: list[str]) -> None:
+    """Be a mail server for one connection."""
+    client, _ = listening.accept()
+    with client, client.makefile("rw", newline="\r\n") as talk:
+
+        def say(words: str) -> None:
+            talk.write(f"{words}\n")
+            talk.flush()
+
+        say("220 here")
+        within = False
+        for line in talk:
+            lines.append(line.rstrip("\r\n"))
+            command = line[:4].upper() if not within else ""
+            within = (within or command == "DATA") and lines[-1] != "."
+            if command == "QUIT":
+                say("221 bye")
+                return
+            if command == "DATA":
+                say("354 go on")
+            elif not within:
+                say("250 yes")
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_goes_to_the_server_that_is_set(alice: User) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        lines = list[str]()
+        server = Thread(target=take_a_mail, args=[listening, lines])
+        server.start()
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+            "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+            "EMAIL_URL": f"smtp://127.0.0.1:{listening.getsockname()[1]}",
+            "EMAIL_FROM": "Usage <usage@example.com>",
+        }
+        code = SEND.format((alice.email, "https://usage.example.com/"))
+        subprocess.run([sys.executable, "-c", code], cwd=BASE, env=environment, check=True)
+        server.join(PATIENCE)
+
+    assert {"From: Usage <usage@example.com>", "To: alice@example.com"} <= {*lines}
+    assert [line for line in lines if line.lower().startswith("rcpt to:<alice@example.com>")]
+    assert [line for line in lines if line.startswith("https://usage.example.com/password/reset/")]
