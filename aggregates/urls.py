@@ -10,6 +10,7 @@ from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
 from aggregates.api.usage import usage
+from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
@@ -21,7 +22,9 @@ from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
 
-log_in = LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
+log_in = allow(Allowance(Lane.DOOR))(
+    LoginView.as_view(template_name="aggregates/login.html", redirect_authenticated_user=True)
+)
 
 urlpatterns = [
     path("api/", api, name="api"),
