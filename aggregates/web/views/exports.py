@@ -18,6 +18,7 @@ from aggregates.query.answer import Answer
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.paging import read_keys
 from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
@@ -86,12 +87,12 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
+        _check_rows(_most_rows(selection))
         loaded = load(selection)
         if loaded.failed:
             raise QueryError(loaded.refusal)
         answer = _read_rows(loaded.selection)
-    if (found := len(answer.rows)) > MAX_ROWS:
-        raise _too_many(found)
+    _check_rows(len(answer.rows))
     return as_xlsx(loaded, answer)
 
 
@@ -107,8 +108,17 @@ def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
     return _written(request, slug, "calls", calls.as_csv)
 
 
-def _too_many(rows: int) -> QueryError:
-    return QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
+def _most_rows(selection: Selection) -> int:
+    """Count the rows of a workbook as if every known group had one at every step: cheap, where to read them is not."""
+    by, groups = selection.by, 1
+    if by:
+        groups = max(1, len(read_keys(selection.in_all(by=by), GROUPS + 1, seconds=PATIENCE)))
+    return groups * len(selection.over_time().buckets)
+
+
+def _check_rows(rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
 
 
 def _written(
