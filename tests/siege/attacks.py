@@ -28,7 +28,6 @@ class Attack:
     clients: int = 100
     reads: bool = False
     drip: bytes = b""
-    port: str = "web"
 
 
 def head(method: str, path: str, *lines: str) -> bytes:

@@ -47,13 +47,12 @@ class Answer:
     content: IO[bytes]
     close: Callable[[], None]
 
-    async def send(self, send: Send, *, is_head: bool, before_end: Callable[[], Awaitable[None]]) -> None:
-        """Send it at the client's pace; `before_end` is awaited when all is sent. Raises TooSlow."""
+    async def send(self, send: Send, *, is_head: bool) -> None:
+        """Send it at the client's pace; raises TooSlow."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         if not is_head and self.status not in WITHOUT_BODY:
             await self._send_content(send)
-        await before_end()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_content(self, send: Send) -> None:

@@ -52,9 +52,10 @@ class Exchange:
         try:
             answer = await self._answer()
             try:
-                await answer.send(send, is_head=self.method == "HEAD", before_end=self.body.discard)
+                await answer.send(send, is_head=self.method == "HEAD")
             finally:
                 answer.close()
+            await self.body.discard()
         except TooSlow:
             raise asyncio.CancelledError from None  # the web server ends the connection, and does not mention it
         finally:
@@ -70,6 +71,7 @@ class Exchange:
             whose = "of yours are" if error.of_one else "are"
             return refusal(status, f"Many large requests {whose} arriving: try again in a moment.", Retry_After="5")
         except TimeoutError:
+            self.body.is_given_up = True
             words = f"The body did not arrive whole within {self.allowance.seconds} seconds."
             return refusal(HTTPStatus.REQUEST_TIMEOUT, words, Connection="close")
         except CutOff:

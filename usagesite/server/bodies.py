@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import Any, NoReturn
 
@@ -51,7 +51,7 @@ class Body:
         self.file = SpooledTemporaryFile[bytes](IN_MEMORY)
         self.size = 0
         self.is_whole = False
-        self.is_cut_off = False
+        self.is_given_up = False
 
     async def arrive(self, most: int, seconds: float) -> None:
         """Take pieces until the body is whole or larger than `most` bytes; raises CutOff, and TimeoutError."""
@@ -63,12 +63,10 @@ class Body:
 
     async def discard(self) -> None:
         """Take what is left, and forget it: many clients look for an answer only when they have sent all."""
-        try:
+        with suppress(CutOff, TimeoutError):
             async with asyncio.timeout(DISCARD_SECONDS):
-                while not self.is_whole and self.size <= DISCARDED:
+                while not self.is_whole and not self.is_given_up and self.size <= DISCARDED:
                     await self._piece()
-        except (CutOff, TimeoutError):
-            pass
 
     async def _piece(self) -> bytes:
         # One that was awaited in vain for some time is awaited again, and not asked for twice.
@@ -76,7 +74,7 @@ class Body:
         message = await asyncio.shield(self._next)
         self._next = None
         if message["type"] == "http.disconnect":
-            self.is_cut_off = True
+            self.is_given_up = True
             raise CutOff
         piece: bytes = message.get("body", b"")
         self.size += len(piece)
