@@ -13,7 +13,7 @@ from aggregates.ops.allowances import DEFAULT, Allowance, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
-from usagesite.server.bodies import Arrivals, Awaited, Body, BodyAwaited, CutOff, Receive, TooManyBodies
+from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, Receive, TooManyBodies
 from usagesite.server.environ import Environ, Scope, environ_of
 from usagesite.server.lanes import Busy, make_lanes
 
@@ -30,7 +30,7 @@ class Application:
     def __init__(self, wsgi: answers.Application) -> None:
         self.wsgi = wsgi
         self.lanes = make_lanes()
-        self.arrivals = Arrivals()
+        self.bodies = BodyCounts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -90,7 +90,7 @@ class Exchange:
 
     async def _with_body(self) -> Answer:
         most = self.allowance.largest
-        with self.application.arrivals.one(self.allowance, self.sender):
+        with self.application.bodies.one(self.allowance, self.sender):
             if not self.body.is_whole:
                 await self.body.arrive(most, self.allowance.seconds)
             if self.body.size > most and not self.allowance.reads_bodies:

@@ -87,7 +87,7 @@ class Body:
             self._next.cancel()
 
 
-class Arrivals:
+class BodyCounts:
     """Counts the bodies that arrive, by allowance and sender, so that files of many are not begun at once."""
 
     def __init__(self) -> None:
