@@ -26,8 +26,8 @@ class Allowance:
     lane: Lane = Lane.PAGE
     body: int | Callable[[], int] = FORM  # bytes, as they are sent
     seconds: int = 30  # for all of the body to arrive
-    bodies: int = 40  # that arrive at once in a web process
-    bodies_of_one: int = 10  # of those, from one sender
+    bodies: int = 80  # that arrive at once in a web process
+    bodies_of_one: int = 20  # of those, from one sender
     reads_bodies: bool = False  # of other kinds than forms
 
     @property

@@ -37,8 +37,8 @@ class Scene:
         return urlencode({"range": "custom", "from": str(self.first), "to": str(self.last)})
 
 
-def make_scene(days: int, calls: int) -> Scene:
-    """Record so many calls for every one of so many days, and roll them up."""
+def make_scene(days: int, calls: int, every: int = 1) -> Scene:
+    """Record so many calls on every so many of so many days, and roll them up."""
     acme, other = make_organization("acme"), make_organization("other")
     last = timezone.now().date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
@@ -52,7 +52,7 @@ def make_scene(days: int, calls: int) -> Scene:
                 "cost": "0.001",
             }
         )
-        for day in range(days)
+        for day in range(0, days, every)
         for number in range(calls)
     ]
     for start in range(0, len(made), CHUNK):

@@ -102,10 +102,7 @@ def _spooled(pieces: Iterable[bytes]) -> IO[bytes]:
     return file
 
 
-def refusal(status: HTTPStatus, words: str, **headers: str) -> Answer:
-    """Make an answer that says in one line why a request is not done."""
-    content = f"{words}\n".encode()
-    given = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    given += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
-    file = io.BytesIO(content)
-    return Answer(status, given, file, file.close)
+def refusal(status: HTTPStatus, content: str, *headers: tuple[str, str]) -> Answer:
+    """Make an answer of a text, without the application."""
+    file = io.BytesIO(content.encode())
+    return Answer(status, [*headers, ("Content-Length", str(len(file.getvalue())))], file, file.close)

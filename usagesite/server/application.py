@@ -1,6 +1,7 @@
 """Each request, from its headers to the last byte of its answer, as the event loop sees it."""
 
 import asyncio
+import json
 import logging
 from functools import partial
 from hashlib import sha256
@@ -9,7 +10,7 @@ from traceback import format_tb
 
 from django.urls import Resolver404, resolve
 
-from aggregates.ops.allowances import DEFAULT, Allowance, allowance_of
+from aggregates.ops.allowances import DEFAULT, Allowance, Lane, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
@@ -19,6 +20,7 @@ from usagesite.server.lanes import Busy, make_lanes
 
 AT_ONCE = 0.05  # seconds in which a small body is there, or else is not waited for before it is asked for
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
+AGAIN, CLOSE = ("Retry-After", "5"), ("Connection", "close")
 IDENTITIES = (b"authorization", b"x-api-key", b"cookie")
 
 logger = logging.getLogger(__name__)
@@ -65,17 +67,28 @@ class Exchange:
         try:
             return await self._tried()
         except Busy:
-            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site is busy: try again in a moment.", Retry_After="5")
+            return self._refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site is busy: try again in a moment.", AGAIN)
         except TooManyBodies as error:
             status = HTTPStatus.TOO_MANY_REQUESTS if error.of_one else HTTPStatus.SERVICE_UNAVAILABLE
             whose = "of yours are" if error.of_one else "are"
-            return refusal(status, f"Many large requests {whose} arriving: try again in a moment.", Retry_After="5")
+            return self._refusal(status, f"Many large requests {whose} arriving: try again in a moment.", AGAIN)
         except TimeoutError:
             self.body.is_given_up = True
             words = f"The body did not arrive whole within {self.allowance.seconds} seconds."
-            return refusal(HTTPStatus.REQUEST_TIMEOUT, words, Connection="close")
+            return self._refusal(HTTPStatus.REQUEST_TIMEOUT, words, CLOSE)
         except CutOff:
-            return refusal(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.", Connection="close")
+            return self._refusal(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.", CLOSE)
+
+    def _refusal(self, status: HTTPStatus, words: str, *headers: tuple[str, str]) -> Answer:
+        """Say why the request is not done: to programs as a problem document (RFC 9457)."""
+        if self.allowance.lane is not Lane.API:
+            return refusal(status, f"{words}\n", ("Content-Type", "text/plain; charset=utf-8"), *headers)
+        problem = {"title": status.phrase, "status": status.value, "detail": words}
+        return refusal(status, json.dumps(problem), ("Content-Type", "application/problem+json"), *headers)
+
+    def _too_large(self) -> Answer:
+        words = f"Expected a body of at most {self.allowance.largest:,} bytes."
+        return self._refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words)
 
     async def _tried(self) -> Answer:
         """Answer as soon as that can be done: many requests are refused whatever their body is."""
@@ -94,7 +107,7 @@ class Exchange:
             if not self.body.is_whole:
                 await self.body.arrive(most, self.allowance.seconds)
             if self.body.size > most and not self.allowance.reads_bodies:
-                return too_large(most)
+                return self._too_large()
             return await self._made()
 
     def _length(self) -> int | None:
@@ -106,9 +119,8 @@ class Exchange:
     def _refused(self, length: int | None) -> Answer | None:
         """Refuse what no form sends."""
         if self.environ.get("CONTENT_TYPE", "").lower().startswith("multipart/"):
-            return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "No files are taken here.")
-        most = self.allowance.largest
-        return too_large(most) if length is not None and length > most else None
+            return self._refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "No files are taken here.")
+        return self._too_large() if length is not None and length > self.allowance.largest else None
 
     async def _is_there(self, length: int | None) -> bool:
         """Look whether all of a small body has come with its headers."""
@@ -152,16 +164,12 @@ def answer_or_none(wsgi: answers.Application, environ: Environ) -> Answer | None
         # Without its message, which may quote what somebody sent.
         where = "".join(format_tb(error.__traceback__))
         logger.error("%s failed: %s\n%s", environ["PATH_INFO"], type(error).__name__, where)
-        return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The site failed.")
+        return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The site failed.\n", ("Content-Type", "text/plain"))
 
 
 def close(answer: Answer | None) -> None:
     if answer:
         answer.close()
-
-
-def too_large(most: int) -> Answer:
-    return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected a body of at most {most:,} bytes.")
 
 
 def allowance_for(path: str) -> Allowance:
