@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from aggregates.ops.allowances import FORM, Lane, allowance_of
+from aggregates.urls import urlpatterns
 from usagesite.server import lanes
+from usagesite.server.application import allowance_for
 from usagesite.server.lanes import Busy, Threads
 
 
@@ -96,3 +99,36 @@ def test_who_goes_while_waiting_takes_no_thread_and_what_is_made_in_vain_is_disc
         await work.until(lambda: work.discarded == ["alice"])
 
     run(scene)
+
+
+@pytest.mark.parametrize(
+    ("path", "lane"),
+    [
+        ("/healthz", Lane.HEALTH),
+        ("/readyz", Lane.MONITOR),
+        ("/metrics", Lane.MONITOR),
+        ("/login/", Lane.DOOR),
+        ("/", Lane.PAGE),
+        ("/o/acme/", Lane.PAGE),
+        ("/admin/", Lane.PAGE),
+        ("/nowhere", Lane.PAGE),
+        ("/\xff\xfe", Lane.PAGE),
+        ("/o/acme/usage.xlsx", Lane.FILE),
+        ("/o/acme/calls.csv", Lane.FILE),
+        ("/o/acme/imports/", Lane.FILE),
+        ("/api/v1/usage", Lane.API),
+        ("/api/v1/litellm", Lane.API),
+        ("/v1/traces", Lane.API),
+        ("/v1/logs", Lane.API),
+        ("/v1/metrics", Lane.API),
+        ("/api/public/otel/v1/traces", Lane.API),
+    ],
+)
+def test_each_kind_of_work_has_its_own_threads(path: str, lane: Lane) -> None:
+    assert allowance_for(path).lane is lane
+
+
+def test_only_what_reads_more_than_forms_takes_more() -> None:
+    views = [pattern.callback for pattern in urlpatterns]
+    larger = {view.__name__ for view in views if allowance_of(view).largest > FORM}
+    assert larger == {"arrivals", "usage", "litellm", "traces", "logs", "metrics", "import_list"}
