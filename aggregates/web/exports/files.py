@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Any, cast
+from weakref import finalize
 
 from django.conf import settings
 from django.http import FileResponse
@@ -69,26 +70,26 @@ class SentFile(FileResponse):
 
     def __init__(self, user: int, pieces: Iterable[bytes], *, compressed: bool, **response: Any) -> None:
         """Make the file of these pieces; raises TooManyFiles, TooLarge and whatever its pieces raise."""
-        self._user: int | None = None
         slots.take(user)
-        self._user = user
         try:
-            super().__init__(_file_of(pieces, compressed), **response)
+            file = _file_of(pieces, compressed)
         except BaseException:
-            self._free()
+            slots.free(user)
             raise
+        self._end = finalize(self, _end, file, user)  # also where another answer takes the place of this one
+        super().__init__(file, **response)
         self.headers["Vary"] = "Accept-Encoding"
         if compressed:
             self.headers["Content-Encoding"] = "gzip"
 
     def close(self) -> None:
         super().close()
-        self._free()
+        self._end()
 
-    def _free(self) -> None:
-        if self._user is not None:
-            slots.free(self._user)
-            self._user = None
+
+def _end(file: IO[bytes], user: int) -> None:
+    file.close()
+    slots.free(user)
 
 
 def _file_of(pieces: Iterable[bytes], compressed: bool) -> IO[bytes]:
