@@ -18,7 +18,7 @@ class Work:
     """Work that goes on until it is let go, and notes whose turn it was."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = Threads("test", threads)
+        self.threads = Threads("test", threads, max(1, threads // 2))
         self.began: list[str] = []
         self.discarded: list[str] = []
         self._may_end = threading.Semaphore(0)
@@ -43,7 +43,7 @@ def run(scene: Callable[[], Any]) -> None:
     asyncio.run(asyncio.wait_for(scene(), 60))
 
 
-def test_one_sender_has_half_of_the_threads_and_others_the_rest() -> None:
+def test_one_sender_has_a_share_of_the_threads_and_others_the_rest() -> None:
     async def scene() -> None:
         work = Work(4)
         many = [work.of("alice") for _ in range(10)]

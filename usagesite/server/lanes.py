@@ -10,7 +10,15 @@ from aggregates.ops.allowances import Lane
 
 T = TypeVar("T")
 
-THREADS = {Lane.HEALTH: 1, Lane.MONITOR: 1, Lane.DOOR: 1, Lane.PAGE: 6, Lane.FILE: 2, Lane.API: 6}
+# Threads of each lane, and how many of them work for one sender at once.
+THREADS = {
+    Lane.HEALTH: (1, 1),
+    Lane.MONITOR: (1, 1),
+    Lane.DOOR: (1, 1),
+    Lane.PAGE: (6, 2),
+    Lane.FILE: (2, 1),
+    Lane.API: (6, 3),
+}
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
 
 
@@ -19,12 +27,12 @@ class Busy(Exception):
 
 
 class Threads:
-    """The threads of one lane. Of one sender at most half of them work, and those who wait take turns by sender."""
+    """The threads of one lane. A share of them works for one sender at once, and who waits takes turns by sender."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, share: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threads
-        self._share = max(1, threads // 2)
+        self._share = share
         self._working: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
@@ -92,4 +100,4 @@ def _discard(done: "Future[T]", discard: Callable[[T], None]) -> None:
 
 
 def make_lanes() -> dict[Lane, Threads]:
-    return {lane: Threads(lane.value, threads) for lane, threads in THREADS.items()}
+    return {lane: Threads(lane.value, *threads) for lane, threads in THREADS.items()}
