@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test test-fast clients lint bench prove screenshots
+.PHONY: help install run test test-fast clients lint bench prove siege screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
@@ -18,6 +18,7 @@ help:
 	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
+	@echo "make siege    attack it: slow clients, large bodies, costly questions; what others notice (ten minutes; ATTACK=\"calls.csv\" only these)"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
 	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it"
 
@@ -50,6 +51,9 @@ lint: install $(VENV)/installed-dev
 
 prove: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m tests.proof
+
+siege: install $(VENV)/installed-dev
+	@$(VENV)/bin/python -m tests.siege $(if $(ATTACK),--only "$(ATTACK)") $(if $(SECONDS),--seconds $(SECONDS))
 
 bench: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND))

@@ -10,6 +10,7 @@ from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
 from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
+from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
@@ -21,6 +22,8 @@ from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
+
+door = allow(Allowance(Lane.DOOR))  # where passwords are hashed
 
 urlpatterns = [
     path("api/", api, name="api"),
@@ -35,13 +38,15 @@ urlpatterns = [
     path("api/public/otel/v1/traces", traces, name="record-langfuse-traces"),
     path("", home, name="home"),
     # Under the names that allauth knows.
-    path("login/", LogIn.as_view(), name="account_login"),
+    path("login/", door(LogIn.as_view()), name="account_login"),
     path("logout/", LogOut.as_view(), name="account_logout"),
-    path("password/", Password.as_view(), name="account_change_password"),
+    path("password/", door(Password.as_view()), name="account_change_password"),
     path("password/reset/", Reset.as_view(), name="account_reset_password"),
     path("password/reset/sent/", ResetSent.as_view(), name="account_reset_password_done"),
     path("password/reset/done/", NewPasswordSet.as_view(), name="account_reset_password_from_key_done"),
-    path("password/reset/<slug:uidb36>/<slug:key>/", NewPassword.as_view(), name="account_reset_password_from_key"),
+    path(
+        "password/reset/<slug:uidb36>/<slug:key>/", door(NewPassword.as_view()), name="account_reset_password_from_key"
+    ),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
     path("o/<slug:slug>/calls/", call_list, name="calls"),

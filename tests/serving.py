@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from tests.patience import PATIENCE, wait_until
 from tests.processes import BASE
 
-GUNICORN = ("-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi")
+GUNICORN = ("-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi")
 
 
 @contextmanager

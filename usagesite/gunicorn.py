@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 bind = f"127.0.0.1:{PORT}"
 workers = 2
-worker_class = "gthread"
-threads = 4
+worker_class = "usagesite.server.worker.Worker"
+asgi_lifespan = "off"
 preload_app = False  # each worker opens its own database connections
 graceful_timeout = 4  # seconds; honcho kills after 5
 loglevel = "warning"

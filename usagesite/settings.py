@@ -195,3 +195,6 @@ ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, mos
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", default=6000, least=1, most=1_000_000)
 # Megabytes of the largest file that the page for imports takes, as it is sent.
 IMPORT_MAX_MB = env.number("IMPORT_MAX_MB", default=64, least=1, most=1024)
+# Megabytes of the largest file that is exported, as it is sent; and of one user, files that a process makes or sends.
+EXPORT_MAX_MB = env.number("EXPORT_MAX_MB", default=1024, least=1, most=100_000)
+EXPORTS_PER_USER = env.number("EXPORTS_PER_USER", default=2, least=1, most=100)

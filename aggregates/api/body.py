@@ -1,21 +1,17 @@
 """The body of a request: read within limits of size and time, and handed on in pieces, decompressed."""
 
 import codecs
-import socket
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from threading import Timer
 
 from django.http import HttpRequest
 
 from aggregates.api.problems import ApiError
 
 MAX_SENT = 10_000_000  # bytes on the wire
-MAX_DISCARDED = 30_000_000  # bytes on the wire of what is refused
 MAX_UNPACKED = 32_000_000  # bytes, decompressed
-SECONDS = 30  # for all of a body to arrive
+SECONDS = 30  # for all of a body to arrive: the web server sees to that, and gRPC's receiver
 PIECE = 65_536  # bytes
 MAX_MEMBERS = 1_000  # of gzip data: each is some work, however little it holds
 GZIP, ZLIB, RAW = 31, 15, -15  # as zlib numbers the three formats
@@ -55,25 +51,17 @@ def pieces_of(sent: bytes, encoding: str) -> Iterator[bytes]:
     return _unpacked(sent, GZIP if encoding in GZIP_NAMES else _deflate_format(sent))
 
 
-def discard(request: HttpRequest) -> None:
-    """Read what is left of a body that is refused: many clients look for an answer only when they have sent all."""
-    with suppress(ApiError), _in_time(request):
-        for _ in zip(_arriving(request), range(MAX_DISCARDED // PIECE), strict=False):
-            pass
-
-
 def _sent(request: HttpRequest) -> bytes:
     """All of the body, as it was sent."""
     length = 0 if _is_chunked(request) else _length(request)
     if length > MAX_SENT:
         raise _too_large(MAX_SENT, "as it is sent")
     pieces, total = [], 0
-    with _in_time(request):
-        for piece in _arriving(request):
-            pieces.append(piece)
-            total += len(piece)
-            if total > MAX_SENT:
-                raise _too_large(MAX_SENT, "as it is sent")
+    for piece in _arriving(request):
+        pieces.append(piece)
+        total += len(piece)
+        if total > MAX_SENT:
+            raise _too_large(MAX_SENT, "as it is sent")
     if total < length:
         raise _cut_off()
     return b"".join(pieces)
@@ -100,27 +88,6 @@ def _read(read: Callable[[int], bytes]) -> bytes:
         return read(PIECE)
     except Exception:  # the server's errors for broken chunks have no base of their own
         raise _cut_off() from None
-
-
-@contextmanager
-def _in_time(request: HttpRequest) -> Iterator[None]:
-    """End a body that comes too slowly: to who reads it, it is then cut off. The web server itself would wait on."""
-    connection: socket.socket | None = request.META.get("gunicorn.socket")
-    if connection is None:
-        yield
-        return
-    timer = Timer(SECONDS, _stop_reading, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _stop_reading(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may be closed by now
-        connection.shutdown(socket.SHUT_RD)
 
 
 def _unpacked(sent: bytes, form: int) -> Iterator[bytes]:
@@ -167,4 +134,4 @@ def _too_large(most: int, how: str) -> ApiError:
 
 
 def _cut_off() -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, f"The body did not arrive whole within {SECONDS} seconds.")
+    return ApiError(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.")

@@ -11,13 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.admission import admit
-from aggregates.api.body import discard
+from aggregates.api.body import MAX_SENT, SECONDS
 from aggregates.api.problems import ApiError, problem, unavailable
 from aggregates.db.limits import TimedOut
 from aggregates.models import ApiKey, Kind
+from aggregates.ops.allowances import Allowance, Lane, allow
 
 STATEMENT_TIMEOUT = "20s"
 LOCK_TIMEOUT = "5s"
+ALLOWANCE = Allowance(Lane.API, MAX_SENT, SECONDS, reads_bodies=True)
+ADMITTED = "aggregates.admitted"  # where the environment of a request holds its key once that was admitted
 # What an ailing database raises: gone, full, read-only, out of time. Others are mistakes of ours.
 AILING = (OperationalError, InterfaceError, InternalError)
 
@@ -33,12 +36,12 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
 
     def decorate(work: Work) -> View:
         @csrf_exempt
+        @allow(ALLOWANCE)
         @wraps(work)
         def view(request: HttpRequest) -> HttpResponse:
             try:
                 return _answer(request, kind, method, work)
             except ApiError as refused:
-                discard(request)
                 return refusal(request, refused)
 
         return view
@@ -50,9 +53,16 @@ def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpRe
     if request.method != method:
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
     with refusing_where_ailing(request.path):
+        return work(request, _admitted(request, kind))
+
+
+def _admitted(request: HttpRequest, kind: Kind) -> ApiKey:
+    """Admit a request once, though it is tried again when its body has arrived."""
+    key: ApiKey | None = request.META.get(ADMITTED)
+    if key is None:
         with bounded():
-            key = admit(request.headers, kind)
-        return work(request, key)
+            key = request.META[ADMITTED] = admit(request.headers, kind)
+    return key
 
 
 @contextmanager

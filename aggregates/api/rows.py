@@ -12,6 +12,7 @@ from aggregates.api.json import Repeated, decode
 from aggregates.api.problems import ApiError
 
 MAX_ROWS = 10_000
+MAX_LINES = 100_000  # of JSON lines, blank ones with them: to look for a row in each is work
 MAX_ROW = 16_384  # characters: more than the fields of a call can fill, also where all is escaped
 SPACES = " \t\n\r"
 SPACE = re.compile(f"[{SPACES}]*")
@@ -72,8 +73,10 @@ def _elements(text: "_Text") -> Iterator[Row]:
 
 
 def line_rows(pieces: Iterator[str], longest: int = MAX_ROW) -> Iterator[Row]:
-    """A value a line, each by itself; blank lines are none."""
-    for line in _lines(pieces, longest):
+    """A value a line, each by itself; blank lines are none. Raises ApiError on the way."""
+    for number, line in enumerate(_lines(pieces, longest)):
+        if number == MAX_LINES:
+            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_LINES:,} lines in a request.")
         if line.strip(" \t\r"):
             yield _of_line(line, longest)
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.arrivals import add_outcome, counted
-from aggregates.api.endpoint import endpoint
+from aggregates.api.endpoint import ALLOWANCE, endpoint
 from aggregates.api.json import Repeated
 from aggregates.api.reading import read_usage
 from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
@@ -18,11 +18,13 @@ from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.domain.calls import CHECKS, OBJECTS, Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
 from aggregates.models import ApiKey, Kind
+from aggregates.ops.allowances import allow
 
 SINGLE = frozenset({str, int, Decimal, bool, type(None)})  # nearly all rows hold these alone
 
 
 @csrf_exempt
+@allow(ALLOWANCE)
 def usage(request: HttpRequest) -> HttpResponse:
     """The address of both: to read calls' sums with GET, to record calls with POST."""
     response = (read_usage if request.method == "GET" else record_usage)(request)

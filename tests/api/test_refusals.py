@@ -5,7 +5,7 @@ import json
 import tracemalloc
 import zlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.test import Client
 
 from aggregates.accounts import keys
 from aggregates.api import body, rows
+from aggregates.api.problems import ApiError
 from aggregates.models import ApiKey, Organization, RequestCount, UsageLog
 from tests.api.conftest import URL, Sender
 
@@ -243,3 +244,20 @@ def test_more_requests_than_the_limit_are_refused_until_the_minute_is_over(
 
     RequestCount.objects.update(minute=begun - timedelta(minutes=1))
     assert send.raw(b"[]").status_code == 200
+
+
+def test_blank_lines_count_and_few_of_them_are_looked_at(send: Sender) -> None:
+    packed = gzip.compress(b"\n" * 32_000_000)
+    response = send.raw(packed, "application/x-ndjson", Content_Encoding="gzip")
+    refused(response, 413, "at most 100,000 lines")
+    looked_at = 0
+
+    def pieces() -> Iterator[str]:
+        nonlocal looked_at
+        for _ in range(500):
+            looked_at += 1
+            yield "\n" * 65_536
+
+    with pytest.raises(ApiError):
+        list(rows.line_rows(pieces()))
+    assert looked_at == 2

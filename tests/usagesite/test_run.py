@@ -107,7 +107,7 @@ def test_it_says_its_address_and_answers_there(trio: Trio, port: int) -> None:
 def answers(port: int) -> None:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as browser:
         browser.request("GET", "/")
-        assert browser.getresponse().getheader("Server") == "gunicorn"
+        assert browser.getresponse().getheader("Server") == "gunicorn/asgi"
 
 
 def is_alive(group: int) -> bool:
@@ -162,7 +162,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         answer = subprocess.run(
-            [sys.executable, "-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.wsgi"],
+            [sys.executable, "-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi"],
             cwd=BASE,
             env=environment(tmp_path, port),
             capture_output=True,

@@ -184,15 +184,39 @@ def test_a_file_as_large_as_may_be_is_taken(logged_in: Client) -> None:
     assert FileImport.objects.get().size == 1_000_000
 
 
-def test_only_so_many_files_arrive_at_once(logged_in: Client) -> None:
-    held = [uploading._reading.acquire(blocking=False) for _ in range(uploading.AT_ONCE)]
-    try:
-        response = drop(logged_in, OWN)
-        assert response.status_code == 503
-        assert "Other files are arriving" in response.content.decode()
-    finally:
-        uploading._reading.release(len(held))
-    assert drop(logged_in, OWN).status_code == 302
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://elsewhere.example.com"},
+        {"Origin": "null"},
+        {"Referer": "https://elsewhere.example.com/o/acme/imports/"},
+    ],
+)
+def test_a_file_that_another_site_sends_is_refused_before_it_is_read(
+    logged_in: Client, headers: dict[str, str]
+) -> None:
+    body = {"CONTENT_LENGTH": "1000", "wsgi.input": Unread()}
+    response = logged_in.post(URL, data="x", content_type="multipart/form-data; boundary=x", headers=headers, **body)
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["bob", "charlie", ""])
+def test_of_a_file_that_somebody_may_not_send_nothing_is_read(
+    client: Client, name: str, request: pytest.FixtureRequest
+) -> None:
+    if name:
+        client.force_login(request.getfixturevalue(name))
+    body = {"CONTENT_LENGTH": "1000", "wsgi.input": Unread()}
+    response = client.post(URL, data="x", content_type="multipart/form-data; boundary=x", **body)
+    assert response.status_code == (404 if name else 302)
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}, {}])
+def test_a_file_of_this_site_is_taken(logged_in: Client, headers: dict[str, str]) -> None:
+    file = SimpleUploadedFile("calls.csv", OWN)
+    assert logged_in.post(URL, {"file": file, "end": "1"}, headers=headers).status_code == 302
 
 
 def test_another_file_of_the_organization_is_waited_for(logged_in: Client, acme: Organization, bob: User) -> None:

@@ -3,7 +3,6 @@
 from django.http import HttpRequest, HttpResponse
 
 from aggregates.api.arrivals import counted
-from aggregates.api.body import discard
 from aggregates.api.endpoint import endpoint
 from aggregates.api.otlp import answers
 from aggregates.api.otlp.receiving import other_type
@@ -16,5 +15,4 @@ def metrics(request: HttpRequest, key: ApiKey) -> HttpResponse:
     if request.content_type not in (*answers.PROTOBUF, *answers.JSON):
         raise other_type()
     with counted(key):
-        discard(request)
-    return answers.discarded(request)
+        return answers.discarded(request)

@@ -1,14 +1,16 @@
 """OTLP over gRPC: each request is admitted, read, recorded and answered as its like over HTTP."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Timer
+from itertools import islice
+from threading import Lock, Timer
 from traceback import format_tb
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 from django.db import close_old_connections
@@ -30,8 +32,11 @@ from aggregates.db.limits import WEB_SECONDS, limited_session
 from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
 
-THREADS = 8  # requests that are worked on at once, as many as the web server's
-WAITING = 1_000  # requests that may wait for one of them besides; what comes then is refused
+THREADS = 8  # requests that are worked on at once
+ARRIVING = 64  # requests that are awaited at once
+ARRIVING_OF_ONE = 16  # of those, with one key; what comes then is refused
+WAITING = 1_000  # requests that may wait besides; what comes then is refused
+RETRY_AFTER = 1  # seconds
 OPTIONS = (
     ("grpc.max_receive_message_length", body.MAX_SENT),
     # Compressed messages come as they are: gRPC has one limit for what is sent and what that unpacks to, HTTP has two.
@@ -47,6 +52,7 @@ DETAILS = "grpc-status-details-bin"  # where gRPC's clients look for a whole goo
 logger = logging.getLogger(__name__)
 
 Export = Callable[[ApiKey, bytes, Tally], Message]
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,6 @@ class Service:
 
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Message:
         """Answer the one request of the stream: so the key is known before anything of it is awaited or read."""
-        close_old_connections()
         try:
             return self._answer(requests, context)
         except ApiError as refused:
@@ -69,20 +74,66 @@ class Service:
             # Without its message, which may quote what was to be recorded.
             logger.error("%s failed: %s\n%s", self.name, type(error).__name__, "".join(format_tb(error.__traceback__)))
             status = Status(code=INTERNAL, message="The site failed.")
-        finally:
-            close_old_connections()
         _refuse(context, status)
 
     def _answer(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Message:
-        with limited_session(WEB_SECONDS), refusing_where_ailing(self.name):
-            with bounded():
-                key = admit(_headers(context), Kind.RECORD)
-            with counted(key) as tally:
-                with _in_time(context):
-                    sent = next(requests, b"")
-                    if next(requests, None) is not None:
-                        raise ApiError(HTTPStatus.BAD_REQUEST, "Expected one message.")
-                return self.export(key, sent, tally)
+        """Answer in a thread that awaits the request; those that work, and hold connections to the database, do not."""
+        key = self._work(lambda: _admitted(context))
+        with _awaited.one(key):
+            with _in_time(context):
+                messages = list(islice(requests, 2))
+            return self._work(lambda: self._exported(key, messages))
+
+    def _exported(self, key: ApiKey, messages: list[bytes]) -> Message:
+        with counted(key) as tally:
+            if len(messages) > 1:
+                raise ApiError(HTTPStatus.BAD_REQUEST, "Expected one message.")
+            return self.export(key, messages[0] if messages else b"", tally)
+
+    def _work(self, work: Callable[[], Done]) -> Done:
+        """Have one of a few threads do something, and return what came of it."""
+        return _workers.submit(self._worked, work).result()
+
+    def _worked(self, work: Callable[[], Done]) -> Done:
+        close_old_connections()
+        try:
+            with limited_session(WEB_SECONDS), refusing_where_ailing(self.name):
+                return work()
+        finally:
+            close_old_connections()
+
+
+class _Awaited:
+    """How many requests are awaited with each key."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[int] = Counter()
+
+    @contextmanager
+    def one(self, key: ApiKey) -> Iterator[None]:
+        """Count a request with the key; raises ApiError where there are too many."""
+        with self._lock:
+            if self._counts[key.pk] >= ARRIVING_OF_ONE:
+                words = f"Expected at most {ARRIVING_OF_ONE} requests with a key at the same time."
+                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, words, {"Retry-After": str(RETRY_AFTER)})
+            self._counts[key.pk] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._counts[key.pk] -= 1
+                if not self._counts[key.pk]:
+                    del self._counts[key.pk]
+
+
+_awaited = _Awaited()
+_workers = ThreadPoolExecutor(THREADS, thread_name_prefix="otlp-work")
+
+
+def _admitted(context: grpc.ServicerContext) -> ApiKey:
+    with bounded():
+        return admit(_headers(context), Kind.RECORD)
 
 
 def _read(key: ApiKey, sent: bytes, signal: wire.Signal) -> Any:
@@ -116,10 +167,10 @@ SERVICES = (
 def server() -> grpc.Server:
     """Make a server of all services, which has no address yet and is not started."""
     made = grpc.server(
-        ThreadPoolExecutor(THREADS, thread_name_prefix="otlp"),
+        ThreadPoolExecutor(ARRIVING, thread_name_prefix="otlp"),
         handlers=[_handler(service) for service in SERVICES],
         options=OPTIONS,
-        maximum_concurrent_rpcs=THREADS + WAITING,
+        maximum_concurrent_rpcs=ARRIVING + WAITING,
     )
     return made
 

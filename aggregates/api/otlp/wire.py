@@ -24,6 +24,8 @@ from aggregates.ingest.otlp.attributes import DOCUMENTS
 
 MAX_VALUES = 1_000_000  # that a request holds, told or skipped: bounds work and memory
 MAX_SPANS = 50_000  # or log records
+MAX_SCOPES = 20_000  # resources and scopes, also empty ones
+MAX_FIELDS = 4_096  # of one item, its attributes with them: more than anybody sends of one, and each is read twice
 MAX_ATTRIBUTE = 4_096  # bytes: more than any text of a call can fill
 MAX_BODY = 100  # bytes of a log record's body: the name of an event, where it is there
 MAX_NAME = 200  # bytes of a span's name
@@ -119,7 +121,7 @@ def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) ->
     if len(data) <= MOST_AT_ONCE:
         return _thinned_at_once(data, signal, WANTED_KEYS[signal.name].union(name.encode() for name in also))
     request, walk = signal.request(), _Walk(signal, also)
-    for number, _, message in walk.fields(memoryview(data)):
+    for number, _, message in walk.fields(memoryview(data), MAX_VALUES):
         if number == ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER:
             found = walk.of_resource(message)
             if getattr(found, signal.names[1]):
@@ -187,11 +189,15 @@ class _Walk:
         self._wanted = WANTED_KEYS[signal.name].union(name.encode() for name in also)
         self._left = MAX_VALUES
         self._items_left = MAX_SPANS
+        self._scopes_left = MAX_SCOPES
 
-    def fields(self, data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    def fields(self, data: memoryview, most: int = MAX_FIELDS) -> Iterator[tuple[int, memoryview, memoryview]]:
         """The number of each field, all of it, and its content if it is a message or text; raises DecodeError."""
         at = 0
         while at < len(data):
+            most -= 1
+            if most < 0:
+                raise TooMany(f"Expected at most {MAX_FIELDS:,} fields in a message.")
             self._left -= 1
             if self._left < 0:
                 raise TooMany(f"Expected at most {MAX_VALUES:,} values in a request.")
@@ -213,8 +219,9 @@ class _Walk:
             yield tag >> 3, data[start:at], data[content:at] if kind == MESSAGE else data[:0]
 
     def of_resource(self, data: memoryview) -> Any:
+        self._count_scope()
         found = self._signal.of_resource()
-        for number, _, message in self.fields(data):
+        for number, _, message in self.fields(data, MAX_VALUES):
             if number == ResourceSpans.RESOURCE_FIELD_NUMBER:
                 kept = self.attributes(message, Resource.ATTRIBUTES_FIELD_NUMBER)
                 found.resource.attributes.extend(kept)
@@ -225,14 +232,20 @@ class _Walk:
         return found
 
     def of_scope(self, data: memoryview) -> Any:
+        self._count_scope()
         found = self._signal.of_scope()
         items = getattr(found, self._signal.names[2])
-        for number, _, message in self.fields(data):
+        for number, _, message in self.fields(data, MAX_VALUES):
             if number == ScopeSpans.SCOPE_FIELD_NUMBER:
                 found.scope.MergeFromString(self._only(message, KEPT_OF_SCOPE))
             elif number == ScopeSpans.SPANS_FIELD_NUMBER:
                 items.append(self.item(message))
         return found
+
+    def _count_scope(self) -> None:
+        self._scopes_left -= 1
+        if self._scopes_left < 0:
+            raise TooMany(f"Expected at most {MAX_SCOPES:,} resources and scopes in a request.")
 
     def item(self, data: memoryview) -> Any:
         self._items_left -= 1

@@ -17,7 +17,7 @@ from aggregates.query.planner import lost_days, named_days
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 
-SECONDS = 3600  # that a file may take: as long as its reader, who holds the snapshot meanwhile
+SECONDS = 600  # that a statement of a file may take, which holds a snapshot and a lock on the log meanwhile
 CHUNK = 64 * 1024  # bytes, at least, that are handed on at once
 Select = tuple[Composable, list[Any]]  # with its parameters
 

@@ -2,35 +2,58 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import wraps
 from http import HTTPStatus
+from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import locales
+from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.query import reports
 from aggregates.query.answer import Answer
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.paging import read_keys
 from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
-from aggregates.web.exports.streaming import check_kept
+from aggregates.web.exports.files import SentFile, TooLarge, TooManyFiles, slot
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
-from aggregates.web.views.gate import PageRequest, page
+from aggregates.web.views.gate import PageRequest, View, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
+RETRY_AFTER = 10  # seconds
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@page
+def file_page(view: View) -> View:
+    """Make a page for people who are logged in of a view that makes a file; it is refused where too many are made."""
+
+    @wraps(view)
+    def limited(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except TooManyFiles as error:
+            status = HTTPStatus.TOO_MANY_REQUESTS if error.of_one else HTTPStatus.SERVICE_UNAVAILABLE
+            refused = _refused(str(error), status)
+            refused["Retry-After"] = str(RETRY_AFTER)
+            return refused
+        except TooLarge as error:
+            return _refused(str(error))
+
+    return allow(Allowance(Lane.FILE))(page(limited))
+
+
+@file_page
 def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     """Write every measure by the step and the groups of the dashboard at the same address; it adds up to the same
     totals."""
@@ -39,15 +62,14 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        answer = _read_rows(form.selection)
+        with slot(request.user.pk):
+            content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
         return _refused(str(error))
-    return HttpResponse(
-        reports.as_spreadsheet(answer), content_type=CSV, headers=_named(form.selection, "usage", "csv")
-    )
+    return HttpResponse(content, content_type=CSV, headers=_named(form.selection, "usage", "csv"))
 
 
-@page
+@file_page
 def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     """Write the dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
     organization = membership_for(request.user, slug).organization
@@ -55,31 +77,51 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
-            loaded = load(form.selection)
-            if loaded.failed:
-                raise QueryError(loaded.refusal)
-            answer = _read_rows(loaded.selection)
+        with slot(request.user.pk):
+            content = _workbook(form.selection)
     except QueryError as error:
         return _refused(str(error))
-    if (found := len(answer.rows)) > MAX_ROWS:
-        return _refused(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {found:,}: take a longer step.")
-    return HttpResponse(as_xlsx(loaded, answer), content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
+    return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
-@page
+def _workbook(selection: Selection) -> bytes:
+    """Make the workbook; raises QueryError."""
+    with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
+        _check_rows(_most_rows(selection))
+        loaded = load(selection)
+        if loaded.failed:
+            raise QueryError(loaded.refusal)
+        answer = _read_rows(loaded.selection)
+    _check_rows(len(answer.rows))
+    return as_xlsx(loaded, answer)
+
+
+@file_page
 def focus_csv(request: PageRequest, slug: str) -> HttpResponseBase:
-    """Stream the calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
-    return _streamed(request, slug, "focus", focus.as_csv)
+    """Write the calls of the dashboard, or of the list of calls, at the same address, in the columns of FOCUS."""
+    return _written(request, slug, "focus", focus.as_csv)
 
 
-@page
+@file_page
 def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
-    """Stream the calls of the list at the same address."""
-    return _streamed(request, slug, "calls", calls.as_csv)
+    """Write the calls of the list at the same address."""
+    return _written(request, slug, "calls", calls.as_csv)
 
 
-def _streamed(
+def _most_rows(selection: Selection) -> int:
+    """Count the rows of a workbook as if every known group had one at every step: cheap, where to read them is not."""
+    by, groups = selection.by, 1
+    if by:
+        groups = max(1, len(read_keys(selection.in_all(by=by), GROUPS + 1, seconds=PATIENCE)))
+    return groups * len(selection.over_time().buckets)
+
+
+def _check_rows(rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
+
+
+def _written(
     request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
 ) -> HttpResponseBase:
     organization = membership_for(request.user, slug).organization
@@ -87,12 +129,17 @@ def _streamed(
     if form.errors:
         return _refused(_problems_of(form))
     selection = form.selection
+    compressed = "gzip" in request.headers.get("Accept-Encoding", "").replace(",", " ").lower().split()
     try:
-        with snapshot(PATIENCE) as now:  # before anything of the file is on its way
-            check_kept(selection, now)
+        return SentFile(
+            request.user.pk,
+            rows(selection),
+            compressed=compressed,
+            content_type=CSV,
+            headers=_named(selection, what, "csv"),
+        )
     except QueryError as error:
         return _refused(str(error))
-    return StreamingHttpResponse(rows(selection), content_type=CSV, headers=_named(selection, what, "csv"))
 
 
 def _read_rows(selection: Selection) -> Answer:
@@ -116,5 +163,5 @@ def _problems_of(form: RangeForm) -> str:
     return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
 
 
-def _refused(reason: str) -> HttpResponse:
-    return HttpResponse(f"{reason}\n", status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
+def _refused(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
+    return HttpResponse(f"{reason}\n", status=status, content_type="text/plain; charset=utf-8")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,10 +17,11 @@ from aggregates.ingest.importing import uploads
 from aggregates.ingest.importing.presets import PRESETS
 from aggregates.models import FileImport, ImportState, Organization
 from aggregates.ops import imports
+from aggregates.ops.allowances import allow
 from aggregates.web.forms.imports import ImportForm, choices_for, rows_of
 from aggregates.web.pages.imports import load_preview, range_of
 from aggregates.web.views.gate import PageRequest, action, form_page
-from aggregates.web.views.uploading import TooManyAtOnce, is_too_large, reading
+from aggregates.web.views.uploading import UPLOADS, is_of_another_site, is_too_large
 
 RECENT = 20  # files that are listed
 SLOW = timedelta(seconds=30)  # after which a file that waits may wait for a task cluster that is off
@@ -27,25 +29,22 @@ SLOW = timedelta(seconds=30)  # after which a file that waits may wait for a tas
 
 # The size is looked at before anything of the body is read, and a token of the form is in the body.
 @csrf_exempt
+@allow(UPLOADS)
 @form_page
 def import_list(request: PageRequest, slug: str) -> HttpResponse:
     organization = administered_by(request.user, slug)
     if request.method != "POST":
         return _show_list(request, organization)
-    largest = imports.largest()
-    if is_too_large(request, largest):
-        return _show_list(request, organization, _too_large(largest), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    try:
-        with reading(request):
-            answer: HttpResponse = _receive(request, organization)
-            return answer
-    except TooManyAtOnce:
-        words = "Other files are arriving just now: try again in a moment."
-        return _show_list(request, organization, words, HTTPStatus.SERVICE_UNAVAILABLE)
+    if is_of_another_site(request):
+        raise PermissionDenied
+    if is_too_large(request):
+        return _show_list(request, organization, _too_large(), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    answer: HttpResponse = _receive(request, organization)
+    return answer
 
 
-def _too_large(largest: int) -> str:
-    most = largest // imports.MEGABYTE
+def _too_large() -> str:
+    most = imports.largest() // imports.MEGABYTE
     return f"The file is larger than {most} MB: compress it with gzip, split it, or import it on the server."
 
 

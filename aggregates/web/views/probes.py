@@ -11,12 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from aggregates.ops import health, metrics
+from aggregates.ops.allowances import Allowance, Lane, allow
 
 # Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 THIS_MACHINE = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
+@allow(Allowance(Lane.HEALTH))
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -24,6 +26,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
+@allow(Allowance(Lane.MONITOR))
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
@@ -34,6 +37,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ready": ready, "checks": checks, "problems": words}, status=200 if ready else 503)
 
 
+@allow(Allowance(Lane.MONITOR))
 @require_safe
 @never_cache
 def scrape(request: HttpRequest) -> HttpResponse:

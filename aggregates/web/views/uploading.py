@@ -1,53 +1,35 @@
-"""Bodies that hold a file: refused before they are read if they are too large, and read within limits of time."""
+"""Bodies that hold a file: refused before they are read where they are too large, or come from another site."""
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore, Timer
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 
+from aggregates.ops import imports
+from aggregates.ops.allowances import Allowance, Lane
+
 BESIDE = 65_536  # bytes of a form beside its file
-SECONDS = 300  # for all of a body to arrive
-AT_ONCE = 2  # that a web process reads: as many of its threads are left for others
-
-_reading = BoundedSemaphore(AT_ONCE)
+OURS = ("same-origin", "none")  # as browsers name where a request comes from
 
 
-class TooManyAtOnce(Exception):
-    """Other files are arriving."""
+def largest_body() -> int:
+    """Count the bytes of a form with the largest file that is taken."""
+    return imports.largest() + BESIDE
 
 
-def is_too_large(request: HttpRequest, largest: int) -> bool:
-    """Say whether a body is longer than a form with a file of so many bytes; nothing of it is read."""
+# So few at once that files on their way do not fill the temporary folder.
+UPLOADS = Allowance(Lane.FILE, largest_body, seconds=300, bodies=4, bodies_of_one=1, reads_bodies=True)
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """Say whether a body is longer than a form with the largest file; nothing of it is read."""
     given = request.META.get("CONTENT_LENGTH") or "0"
-    return not (given.isascii() and given.isdigit() and len(given) < 20) or int(given) > largest + BESIDE
+    return not (given.isascii() and given.isdigit() and len(given) < 20) or int(given) > largest_body()
 
 
-@contextmanager
-def reading(request: HttpRequest) -> Iterator[None]:
-    """A time in which a body is read; one that comes too slowly is cut off. Raises TooManyAtOnce."""
-    if not _reading.acquire(blocking=False):
-        raise TooManyAtOnce
-    try:
-        with _in_time(request.META.get("gunicorn.socket")):
-            yield
-    finally:
-        _reading.release()
-
-
-@contextmanager
-def _in_time(connection: socket.socket | None) -> Iterator[None]:
-    timer = Timer(SECONDS, _stop_reading, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _stop_reading(connection: socket.socket | None) -> None:
-    if connection is not None:
-        with suppress(OSError):  # it may be closed by now
-            connection.shutdown(socket.SHUT_RD)
+def is_of_another_site(request: HttpRequest) -> bool:
+    """Say whether a browser sends a form of another site, by its headers: the token of ours comes with the file."""
+    came_from = request.headers.get("Sec-Fetch-Site", "")
+    if came_from:
+        return came_from not in OURS
+    origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    return bool(origin) and urlsplit(origin).netloc != request.get_host()

@@ -320,6 +320,33 @@ def test_a_sender_that_is_too_slow_is_cut_off(tmp_path: Path, secret: str) -> No
         TraceServiceStub(channel).Export(GOOD, metadata=bearing(secret))
 
 
+def test_senders_that_send_nothing_hold_up_nobody(
+    door: Door, channel: grpc.Channel, secret: str, other: Organization
+) -> None:
+    theirs = keys.create(other, "slow", None)[1].text
+
+    def is_recorded_beside_them() -> bool:
+        """Say whether twice as many as work at once were awaited all the while; raises where nothing is recorded."""
+        ended = Event()
+        with grpc.insecure_channel(door.address, options=[("grpc.use_local_subchannel_pool", 1)]) as slow:
+            silent = [
+                slow.stream_unary(EXPORT).future((b"" for _ in iter(ended.wait, True)), metadata=bearing(theirs))
+                for _ in range(40)
+            ]
+            wait_until(lambda: refused(silent) >= 24, "those of one key are too many")
+            TraceServiceStub(channel).Export(GOOD, metadata=bearing(secret), timeout=PATIENCE)
+            held = sum(not each.done() for each in silent)
+            ended.set()
+        return held == 16
+
+    wait_until(is_recorded_beside_them, "calls are recorded while they send nothing")
+    assert UsageLog.objects.count() == 1
+
+
+def refused(calls: list[Any]) -> int:
+    return sum(each.done() and each.code() is grpc.StatusCode.RESOURCE_EXHAUSTED for each in calls)
+
+
 def test_where_the_port_is_taken_it_says_so_and_waits(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

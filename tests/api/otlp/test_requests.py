@@ -269,6 +269,33 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("fields", "empty", "words"),
+    [
+        ((), b"\x0a\x00", "20,000 resources and scopes in a request"),
+        ((1,), b"\x12\x00", "20,000 resources and scopes in a request"),
+        ((1, 1), b"\x0a\x00", "4,096 fields in a message"),
+        ((2, 1), b"\x12\x00", "50,000 spans in a request"),
+        ((2, 2, 1), b"\x4a\x00", "4,096 fields in a message"),
+        ((9, 2, 2, 1), b"\x12\x00", "4,096 fields in a message"),
+    ],
+)
+def test_of_empty_messages_few_are_looked_at(
+    export: Exporter, monkeypatch: pytest.MonkeyPatch, fields: tuple[int, ...], empty: bytes, words: str
+) -> None:
+    looked_at = 0
+
+    def counting(data: memoryview, at: int) -> tuple[int, int]:
+        nonlocal looked_at
+        looked_at += 1
+        return read(data, at)
+
+    read = wire._varint
+    monkeypatch.setattr(wire, "_varint", counting)
+    refused(export.raw(wrapped(empty * 4_000_000, *fields)), 413, f"at most {words}")
+    assert looked_at < 250_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_small_body_that_holds_a_huge_one_takes_little_memory(

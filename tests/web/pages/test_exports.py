@@ -1,6 +1,7 @@
 """What is downloaded names what the page names, in rows that others understand; test_every_number adds it up."""
 
 import csv
+import gzip
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from aggregates.domain.calls import Call
@@ -19,7 +20,7 @@ from aggregates.models import Membership, Organization, Role, User
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.rollup.protocol import roll_up
-from aggregates.web.exports import calls, focus
+from aggregates.web.exports import calls, files, focus
 from aggregates.web.views import exports
 from tests.fixtures import make_organization
 from tests.history import some_calls
@@ -204,6 +205,79 @@ def test_files_of_calls_hold_those_of_the_list(
     days = [row["ChargePeriodStart"] for row in charges]
     assert days == sorted(days)
     assert {day[:10] for day in days} == {row["timestamp"][:10] for row in expected}
+
+
+FILES = ("calls.csv", "focus.csv")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_user_has_only_so_many_files_on_their_way(
+    client: Client, alice: User, bob: User, acme: Organization, call: Callable[..., Call], file: str
+) -> None:
+    record(acme, [call(timezone.now().isoformat())])
+    client.force_login(alice)
+    unread = [client.get(f"/o/acme/{file}") for _ in range(2)]
+    for other in (file, "usage.csv", "usage.xlsx"):
+        refused = client.get(f"/o/acme/{other}")
+        assert (refused.status_code, int(refused["Retry-After"]) > 0) == (429, True)
+        assert refused.content.decode().startswith("Other files of yours are being made or sent")
+    client.force_login(bob)
+    assert client.get(f"/o/acme/{file}").getvalue()
+    client.force_login(alice)
+    for response in unread:
+        assert response.getvalue()
+    assert client.get(f"/o/acme/{file}").getvalue()
+
+
+def test_all_users_have_only_so_many_files_on_their_way(
+    client: Client, alice: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "AT_ONCE", 1)
+    client.force_login(alice)
+    unread = client.get("/o/acme/calls.csv")
+    refused = client.get("/o/acme/focus.csv")
+    assert (refused.status_code, int(refused["Retry-After"]) > 0) == (503, True)
+    assert unread.getvalue()
+    assert client.get("/o/acme/usage.csv").status_code == 200
+
+
+@override_settings(EXPORT_MAX_MB=0)
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_is_no_larger_than_a_disk_is_for(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], file: str
+) -> None:
+    record(acme, [call(timezone.now().isoformat())])
+    client.force_login(alice)
+    for _ in range(3):  # what is refused counts no longer
+        refused = client.get(f"/o/acme/{file}")
+        assert refused.status_code == 400
+        assert refused.content.decode().startswith("The file would have more than 0 MB: choose fewer days.")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_comes_compressed_to_who_takes_it_so(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], file: str
+) -> None:
+    record(acme, [call(timezone.now().isoformat(), subject_id=f"s{number}") for number in range(100)])
+    client.force_login(alice)
+    plain = client.get(f"/o/acme/{file}")
+    packed = client.get(f"/o/acme/{file}", headers={"Accept-Encoding": "br, gzip"})
+    assert ("Content-Encoding" in plain, packed["Content-Encoding"]) == (False, "gzip")
+    assert "Accept-Encoding" in plain["Vary"] and "Accept-Encoding" in packed["Vary"]
+    content, compressed = plain.getvalue(), packed.getvalue()
+    assert gzip.decompress(compressed) == content
+    assert len(compressed) == int(packed["Content-Length"]) < len(content) == int(plain["Content-Length"])
+
+
+def test_a_workbook_that_is_too_large_is_refused_before_it_is_read(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    record(acme, [call("2025-07-01T10:00Z", user_id=f"u{number}") for number in range(9)])
+    monkeypatch.setattr(exports, "load", lambda selection: pytest.fail("it was read"))
+    response = client.get("/o/acme/usage.xlsx?range=custom&from=2016-01-01&to=2025-07-03&by=user&bucket=day")
+    assert response.status_code == 400
+    assert response.content.decode().startswith("bucket: Expected at most 20,000 rows in a workbook, got 31,2")
 
 
 @pytest.mark.parametrize("as_csv", [calls.as_csv, focus.as_csv])

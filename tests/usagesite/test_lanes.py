@@ -1,0 +1,134 @@
+"""Threads are shared fairly: nobody has them all, and who waits has a turn."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from aggregates.ops.allowances import FORM, Lane, allowance_of
+from aggregates.urls import urlpatterns
+from usagesite.server import lanes
+from usagesite.server.application import allowance_for
+from usagesite.server.lanes import Busy, Threads
+
+
+class Work:
+    """Work that goes on until it is let go, and notes whose turn it was."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = Threads("test", threads, max(1, threads // 2))
+        self.began: list[str] = []
+        self.discarded: list[str] = []
+        self._may_end = threading.Semaphore(0)
+
+    def of(self, sender: str) -> Awaitable[str]:
+        def work() -> str:
+            self.began.append(sender)
+            self._may_end.acquire()
+            return sender
+
+        return asyncio.ensure_future(self.threads.run(sender, work, self.discarded.append))
+
+    def end(self, number: int = 1) -> None:
+        self._may_end.release(number)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+
+def run(scene: Callable[[], Any]) -> None:
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_one_sender_has_a_share_of_the_threads_and_others_the_rest() -> None:
+    async def scene() -> None:
+        work = Work(4)
+        many = [work.of("alice") for _ in range(10)]
+        await work.until(lambda: len(work.began) == 2)
+        others = [work.of("bob"), work.of("charlie")]
+        await work.until(lambda: len(work.began) == 4)
+        assert work.began == ["alice", "alice", "bob", "charlie"]
+        work.end(12)
+        await asyncio.gather(*many, *others)
+
+    run(scene)
+
+
+def test_who_waits_takes_turns_by_sender() -> None:
+    async def scene() -> None:
+        work = Work(2)
+        running = [work.of("alice"), work.of("bob")]
+        waiting = [work.of("alice"), work.of("alice"), work.of("alice"), work.of("charlie")]
+        await work.until(lambda: len(work.began) == 2)
+        work.end(6)
+        await asyncio.gather(*running, *waiting)
+        assert work.began.index("charlie") <= 3, "not after all of Alice's"
+
+    run(scene)
+
+
+def test_too_many_that_wait_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "WAITING", 3)
+
+    async def scene() -> None:
+        work = Work(1)
+        kept = [work.of("alice") for _ in range(4)]
+        await work.until(lambda: len(work.began) == 1)
+        with pytest.raises(Busy):
+            await work.of("bob")
+        work.end(4)
+        assert await asyncio.gather(*kept) == ["alice"] * 4
+
+    run(scene)
+
+
+def test_who_goes_while_waiting_takes_no_thread_and_what_is_made_in_vain_is_discarded() -> None:
+    async def scene() -> None:
+        work = Work(1)
+        first, second, third = (asyncio.ensure_future(work.of(name)) for name in ("alice", "bob", "charlie"))
+        await work.until(lambda: len(work.began) == 1)
+        second.cancel()
+        first.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        work.end(2)
+        assert await third == "charlie"
+        assert work.began == ["alice", "charlie"]
+        await work.until(lambda: work.discarded == ["alice"])
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("path", "lane"),
+    [
+        ("/healthz", Lane.HEALTH),
+        ("/readyz", Lane.MONITOR),
+        ("/metrics", Lane.MONITOR),
+        ("/login/", Lane.DOOR),
+        ("/", Lane.PAGE),
+        ("/o/acme/", Lane.PAGE),
+        ("/admin/", Lane.PAGE),
+        ("/nowhere", Lane.PAGE),
+        ("/\xff\xfe", Lane.PAGE),
+        ("/o/acme/usage.xlsx", Lane.FILE),
+        ("/o/acme/calls.csv", Lane.FILE),
+        ("/o/acme/imports/", Lane.FILE),
+        ("/api/v1/usage", Lane.API),
+        ("/api/v1/litellm", Lane.API),
+        ("/v1/traces", Lane.API),
+        ("/v1/logs", Lane.API),
+        ("/v1/metrics", Lane.API),
+        ("/api/public/otel/v1/traces", Lane.API),
+    ],
+)
+def test_each_kind_of_work_has_its_own_threads(path: str, lane: Lane) -> None:
+    assert allowance_for(path).lane is lane
+
+
+def test_only_what_reads_more_than_forms_takes_more() -> None:
+    views = [pattern.callback for pattern in urlpatterns]
+    larger = {view.__name__ for view in views if allowance_of(view).largest > FORM}
+    assert larger == {"arrivals", "usage", "litellm", "traces", "logs", "metrics", "import_list"}
