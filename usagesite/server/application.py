@@ -124,10 +124,10 @@ class Exchange:
 
     async def _is_there(self, length: int | None) -> bool:
         """Look whether all of a small body has come with its headers."""
-        if length is not None and length > bodies.IN_MEMORY:
+        if length is not None and length > bodies.SMALL:
             return False
         try:
-            await self.body.arrive(bodies.IN_MEMORY, AT_ONCE)
+            await self.body.arrive(bodies.SMALL, AT_ONCE)
         except TimeoutError:
             return False
         return self.body.is_whole

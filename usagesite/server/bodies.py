@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from aggregates.ops.allowances import Allowance
 
-IN_MEMORY = 65_536  # bytes; a larger body is a file in the temporary folder
+SMALL = 65_536  # bytes of a body that may have come along with its headers
+IN_MEMORY = 1_000_000  # bytes; a larger body is a file in the temporary folder
 DISCARDED = 30_000_000  # bytes of a body that nobody wants, and the seconds that they have to arrive
 DISCARD_SECONDS = 10
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -63,4 +64,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         gasgi.ASGIProtocol = Protocol
+        create = self.loop.create_server
+
+        async def create_server(*arguments: Any, sock: socket.socket, **rest: Any) -> Any:
+            """Take one connection at a time, or the first worker to wake takes all, and the others have no work."""
+            server = await create(*arguments, sock=sock, backlog=1, **rest)
+            sock.listen(self.cfg.backlog)
+            return server
+
+        self.loop.create_server = create_server
         await super()._serve()
