@@ -20,6 +20,7 @@ from aggregates.ops.allowances import Allowance, Lane, allow
 STATEMENT_TIMEOUT = "20s"
 LOCK_TIMEOUT = "5s"
 ALLOWANCE = Allowance(Lane.API, MAX_SENT, SECONDS, reads_bodies=True)
+WITHOUT_BODY = Allowance(Lane.API, reads_bodies=True)  # what comes with one is refused for its method
 ADMITTED = "aggregates.admitted"  # where the environment of a request holds its key once that was admitted
 # What an ailing database raises: gone, full, read-only, out of time. Others are mistakes of ours.
 AILING = (OperationalError, InterfaceError, InternalError)
@@ -36,7 +37,7 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
 
     def decorate(work: Work) -> View:
         @csrf_exempt
-        @allow(ALLOWANCE)
+        @allow(ALLOWANCE if method == "POST" else WITHOUT_BODY)
         @wraps(work)
         def view(request: HttpRequest) -> HttpResponse:
             try:

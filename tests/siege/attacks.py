@@ -52,7 +52,7 @@ def unfinished_header(scene: Scene) -> bytes:
 def stalled_log_in(scene: Scene) -> bytes:
     token = token_hex(16)
     lines = (f"Cookie: csrftoken={token}", "Content-Type: application/x-www-form-urlencoded", "Content-Length: 500")
-    return head("POST", "/login/", *lines) + f"csrfmiddlewaretoken={token}&username=".encode()
+    return head("POST", "/login/", *lines) + f"csrfmiddlewaretoken={token}&login=".encode()
 
 
 def stalled_calls(scene: Scene) -> bytes:
@@ -110,7 +110,7 @@ def empty_messages(scene: Scene) -> bytes:
 
 def log_ins(scene: Scene) -> bytes:
     token = token_hex(16)
-    form = f"csrfmiddlewaretoken={token}&username=alice@example.com&password=wrong".encode()
+    form = f"csrfmiddlewaretoken={token}&login=alice@example.com&password=wrong".encode()
     lines = (f"Cookie: csrftoken={token}", "Content-Type: application/x-www-form-urlencoded", "Connection: close")
     return head("POST", "/login/", *lines, f"Content-Length: {len(form)}") + form
 

@@ -131,4 +131,4 @@ def test_each_kind_of_work_has_its_own_threads(path: str, lane: Lane) -> None:
 def test_only_what_reads_more_than_forms_takes_more() -> None:
     views = [pattern.callback for pattern in urlpatterns]
     larger = {view.__name__ for view in views if allowance_of(view).largest > FORM}
-    assert larger == {"arrivals", "usage", "litellm", "traces", "logs", "metrics", "import_list"}
+    assert larger == {"usage", "litellm", "traces", "logs", "metrics", "import_list"}
