@@ -18,8 +18,9 @@ CLIENTS = 48
 MANY = 32  # connections: twice as many as a web process has threads
 
 
-@pytest.fixture(scope="module")
-def port(django_db_setup: None) -> Iterator[int]:
+@pytest.fixture
+def port(transactional_db: None) -> Iterator[int]:
+    """A site of each test's own: what attackers asked for goes on when they have left, and ends with it."""
     database = str(connection.settings_dict["NAME"])
     with serving(DJANGO_SETTINGS_MODULE="tests.process_settings", TEST_DATABASE=database) as port:
         yield port

@@ -10,6 +10,7 @@ from traceback import format_tb
 
 from django.urls import Resolver404, resolve
 
+from aggregates.accounts.addresses import client_address
 from aggregates.ops.allowances import DEFAULT, Allowance, Lane, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
@@ -48,7 +49,7 @@ class Exchange:
         self.method: str = scope["method"]
         self.body = Body(receive)
         self.allowance = allowance_for(self.environ["PATH_INFO"])
-        self.sender = sender_of(scope)
+        self.sender = sender_of(scope, self.environ)
 
     async def run(self, send: Send) -> None:
         try:
@@ -181,9 +182,9 @@ def allowance_for(path: str) -> Allowance:
     return allowance_of(view)
 
 
-def sender_of(scope: Scope) -> str:
+def sender_of(scope: Scope, environ: Environ) -> str:
     """Name who sends a request, by what it brings or else by its address: for fairness, it proves nothing."""
     brought = [name + value for name, value in scope["headers"] if name in IDENTITIES]
     if not brought:
-        return str((scope.get("client") or ("",))[0])
+        return client_address(environ)
     return sha256(b"\n".join(brought)).hexdigest()
