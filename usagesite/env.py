@@ -54,6 +54,14 @@ def number(name: str, default: int, least: int, most: int) -> int:
     return int(value)
 
 
+def choice(name: str, words: tuple[str, ...]) -> str:
+    """Read one of these words; the first where the variable is absent."""
+    value = os.environ.get(name, "") or words[0]
+    if value not in words:
+        stop(name, " or ".join(words))
+    return value
+
+
 def hosts(name: str, default: list[str]) -> list[str]:
     """Read host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
     value = os.environ.get(name, "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import django
 from csp.constants import NONE, SELF
 
-from usagesite import embedded, env
+from usagesite import embedded, env, memory
 
 # Days are cut by the pinned tzdata package on every machine, and not by what its system happens to have.
 zoneinfo.reset_tzpath(to=())
@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aggregates.web.views.requests.Requests",
     "aggregates.web.views.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -162,6 +163,31 @@ if HTTPS:
 # Whether other names of the domain use TLS is not for this site to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+# Lines on standard error, each of text or a JSON object. What they may say, aggregates.ops.logs sees to.
+LOG_FORMAT = env.choice("LOG_FORMAT", ("text", "json"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "aggregates.ops.logs.formats.TextLines"},
+        "json": {"()": "aggregates.ops.logs.formats.JsonLines"},
+    },
+    "filters": {
+        "once": {"()": "aggregates.ops.logs.filters.OncePerRequest"},
+        "flood": {"()": "aggregates.ops.logs.filters.Flood"},
+        "no_results": {"()": "aggregates.ops.logs.filters.NoTaskResults"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["once", "flood"]}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": []},  # instead of Django's own, which mails
+        "django-q": {"level": "WARNING", "filters": ["no_results"]},
+    },
+}
+
+# Where processes count their requests, for /metrics: a folder in memory, as a full disk would end who counts there.
+memory.name_folder("PROMETHEUS_MULTIPROC_DIR", DATA_DIR)
+
 # The task cluster. Its queue is a table of the same database, so a task and its schedule commit together.
 Q_CLUSTER = {
     "name": "usagesite",
@@ -175,7 +201,6 @@ Q_CLUSTER = {
     "ack_failures": True,  # a task that failed is not run again: the next repair does its work
     "save_limit": 300,  # successful runs kept of each schedule
     "save_limit_per": "group",
-    "log_level": "WARNING",
     "label": "Task cluster",
 }
 

@@ -1,6 +1,5 @@
 """Pages end in time: no statement runs, or waits for a lock, for long, and a page says so where the database cannot."""
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -9,11 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from aggregates.db.limits import WEB_SECONDS, TimedOut, is_timeout, limited_session, words_of
+from aggregates.ops.requests import current_id, note_reason
 
 RETRY_AFTER = 10  # seconds
 GONE = "The database does not answer: try again in a moment."
-
-logger = logging.getLogger(__name__)
 
 
 class TimeLimits:
@@ -30,9 +28,10 @@ class TimeLimits:
         words = _words(error)
         if not words:
             return None
-        logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])
+        # Of its message the first line only: others may quote what was to be recorded.
+        note_reason(str(error).partition("\n")[0])
         # Without the request: who is logged in would be asked of the database again.
-        page = render_to_string("503.html", {"words": words})
+        page = render_to_string("503.html", {"words": words, "request_id": current_id()})
         return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
 
 
