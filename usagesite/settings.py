@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "aggregates.web.views.null_characters.NoNullCharacters",
 ]
 
 ROOT_URLCONF = "usagesite.urls"

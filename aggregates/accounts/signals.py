@@ -4,11 +4,10 @@ import logging
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest
 
 from aggregates.accounts.addresses import client_address
+from aggregates.accounts.attempts import shortened
 from aggregates.accounts.sessions import SessionStore
 
 logger = logging.getLogger(__name__)
@@ -21,18 +20,9 @@ def begin_session(request: HttpRequest, **_: Any) -> None:
 
 def log_failure(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """Leave a line in the log, without the password."""
-    given = str(credentials.get("email") or credentials.get("username") or "")
-    peer = client_address(request.META) if request else ""
-    logger.warning("A log-in failed.", extra={"fields": {"account": account_of(given), "peer": peer or "-"}})
-
-
-def account_of(given: str) -> str:
-    """Say which account was tried; nothing of what is no e-mail address, as it may be a password in the wrong field."""
-    try:
-        validate_email(given)
-    except ValidationError:
-        return ""
-    return given
+    account = str(credentials.get("email") or credentials.get("username") or "")
+    address = client_address(request.META) if request else ""
+    logger.warning("A log-in failed: account %s, address %s", shortened(account), address or "-")
 
 
 def connect_signals() -> None:
