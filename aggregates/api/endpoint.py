@@ -6,25 +6,24 @@ from functools import wraps
 from http import HTTPStatus
 
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.admission import admit
 from aggregates.api.body import MAX_SENT, SECONDS
 from aggregates.api.problems import ApiError, failed, problem, unavailable
+from aggregates.db.ailing import AILING
 from aggregates.db.limits import TimedOut
 from aggregates.models import ApiKey, Kind
 from aggregates.ops.allowances import Allowance, Lane, allow
-from aggregates.ops.requests import note_reason
+from aggregates.ops.requests import note_ailing, note_reason
 
 STATEMENT_TIMEOUT = "20s"
 LOCK_TIMEOUT = "5s"
 ALLOWANCE = Allowance(Lane.API, MAX_SENT, SECONDS, reads_bodies=True)
 WITHOUT_BODY = Allowance(Lane.API, reads_bodies=True)  # what comes with one is refused for its method
 ADMITTED = "aggregates.admitted"  # where the environment of a request holds its key once that was admitted
-# What an ailing database raises: gone, full, read-only, out of time. Others are mistakes of ours.
-AILING = (OperationalError, InterfaceError, InternalError)
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
 View = Callable[[HttpRequest], HttpResponse]
@@ -77,8 +76,7 @@ def refusing_where_ailing() -> Iterator[None]:
         note_reason(str(error))
         raise unavailable(str(error)) from error
     except AILING as error:
-        # Of its message the first line only: others may quote what was to be recorded.
-        note_reason(str(error).partition("\n")[0])
+        note_ailing(error)
         raise unavailable() from error
 
 

@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from aggregates.ops import request_metrics
+from aggregates.db.ailing import is_full
+from aggregates.ops import disk, request_metrics
 
 MARK = "exchange"  # an attribute of requests that are logged here
 
@@ -67,6 +68,22 @@ def note_reason(words: str) -> None:
     """Keep for the log why the request cannot be done; the words quote nothing of it."""
     if exchange := current():
         exchange.reason = words
+
+
+def note_ailing(error: BaseException) -> None:
+    """Keep for the log that the database could not do what it was asked.
+
+    Of its message the first line only: others may quote what was to be recorded.
+    """
+    note_reason(str(error).partition("\n")[0])
+    if is_full(error):
+        disk.note_full()
+
+
+def forget_failure() -> None:
+    """Take back that something failed here: it was not ours."""
+    if exchange := current():
+        exchange.failure = None
 
 
 def note_failure(**_: Any) -> None:

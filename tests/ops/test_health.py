@@ -11,7 +11,7 @@ from aggregates.db import clock
 from aggregates.db.partitions import ensure_months_ahead, partition_name
 from aggregates.ingest import record
 from aggregates.models import Job, Organization, RollUpRun, StaleDay, UsageLog
-from aggregates.ops import health, tasks
+from aggregates.ops import disk, health, tasks
 from aggregates.ops.health import Backlog, Due, Health, LastRun, Work, judge
 from tests.fixtures import make_organization
 
@@ -122,7 +122,7 @@ def test_every_problem_is_of_a_known_check():
     )
     found = {problem.check for problem in judge(Health(NOW, True, work=everything), WITHIN)}
 
-    assert found | {"database", "migrations"} == set(health.CHECKS)
+    assert found | {"database", "writable", "migrations"} == set(health.CHECKS)
 
 
 @pytest.fixture
@@ -130,6 +130,29 @@ def fresh(db):
     """As after `migrate`, with a task cluster that has just started what was due."""
     ensure_months_ahead(clock.now())
     Schedule.objects.update(next_run=clock.now() + HOUR)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_only_reads_is_not_ready():
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        found = health.problems()
+    finally:
+        connection.close()
+
+    assert [(problem.words, problem.unready) for problem in found if problem.check == "writable"] == [
+        ("Nothing can be written to the database: it only reads, as a standby does.", True)
+    ]
+
+
+def test_a_disk_that_was_full_just_now_is_not_ready(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv(disk.FOLDER, str(tmp_path))
+    disk.note_full()
+    assert [(problem.check, problem.unready) for problem in health.problems()] == [("writable", True)]
+
+    monkeypatch.setattr(disk, "RECENT", 0)
+    assert health.problems() == ()
 
 
 def work() -> Work:

@@ -16,6 +16,7 @@ from aggregates.ingest import record
 from aggregates.models import UsageLog
 from aggregates.ops import health
 from tests.processes import BASE
+from tests.usagesite.conftest import Site
 
 TOKEN = "t" * 32
 LOCAL = {"host": "localhost:8000"}
@@ -119,6 +120,26 @@ def test_without_a_database_the_process_lives_and_is_not_ready(tmp_path: Path):
     assert [problem["problem"] for problem in json.loads(told)["problems"]] == ["The database does not answer."]
     assert "usagesite_database_up 0.0" in metrics
     assert "hunter2" not in answer.stdout
+
+
+def test_without_tables_the_site_is_not_ready_and_metrics_say_so(tmp_path: Path):
+    site = Site(tmp_path / "data")
+    ours = {"USAGESITE_DATA": str(site.place.data), "DJANGO_SETTINGS_MODULE": "usagesite.settings"}
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", ASK], cwd=BASE, env=kept | ours, capture_output=True, text=True, check=True
+        )
+    finally:
+        site.stop()
+
+    first, _, metrics = answer.stdout.partition("\n")
+    (alive, _), (unready, told) = json.loads(first)
+    assert (alive, unready) == (200, 503)
+    assert [problem["check"] for problem in json.loads(told)["problems"]] == ["migrations"]
+    assert "usagesite_ready 0.0" in metrics
+    assert "usagesite_database_up 1.0" in metrics
+    assert "usagesite_pending_migrations" in metrics
 
 
 @pytest.mark.parametrize(

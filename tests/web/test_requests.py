@@ -172,7 +172,7 @@ def test_who_sends_too_much_or_with_a_wrong_key_is_seen(
 
 
 def test_what_is_no_failure_leaves_no_line(visitor: Client, lines: LogLines) -> None:
-    for address in ("/o/acme/", "/o/other/", "/nowhere/", "/healthz", "/logout/", "/o/acme/calls/?from=x"):
+    for address in ("/o/acme/", "/o/other/", "/nowhere/", "/healthz", "/readyz", "/logout/", "/o/acme/calls/?from=x"):
         assert visitor.get(address)["X-Request-ID"]
 
     assert lines.getvalue() == ""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Exists, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
@@ -11,6 +11,7 @@ from aggregates.db.limits import TimedOut
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
+from aggregates.ops.disk import why_unwritable
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
 
 ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
@@ -21,9 +22,12 @@ PROBED = 1000  # newest days that are not rolled up: since when each has waited
 def gather() -> Health:
     """Read the state. It never raises because of the database: that one does not answer is part of the state."""
     try:
+        unwritable = why_unwritable(ANSWER_WITHIN)
+        if UsageLog._meta.db_table not in connection.introspection.table_names():
+            return Health(datetime.now(UTC), True, pending_migrations(), None, unwritable)
         with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
-            return Health(now, True, pending, None if pending else _work(now))
+            return Health(now, True, pending, None if pending else _work(now), unwritable)
     except (TimedOut, OperationalError, InterfaceError):
         return Health(datetime.now(UTC), False)
 

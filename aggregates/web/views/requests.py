@@ -14,6 +14,7 @@ from aggregates.ops.requests import MARK, Exchange
 HEADER = "X-Request-ID"
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)  # of all refusals those that may be an attack
 PROBES = {"/healthz": "healthz", "/readyz": "readyz", "/metrics": "metrics"}  # answered before views are looked for
+NOT_READY = "readyz"  # its 503 is an answer, and no failure
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -58,14 +59,15 @@ def watched(exchange: Exchange, request: HttpRequest, status: int, pieces: Itera
 
 def end(exchange: Exchange, request: HttpRequest, status: int) -> None:
     """Count the request, and log it if it failed."""
+    view = view_of(request)
     level = logging.WARNING if status in REFUSED else None
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or exchange.failure is not None:
+    if exchange.failure is not None or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and view != NOT_READY):
         level = logging.ERROR
     found = request.resolver_match
     about = {"method": request.method, "peer": client_address(request.META)}
     if found and "slug" in found.kwargs:
         about["organization"] = found.kwargs["slug"]
-    exchange.end(view_of(request), str(int(status)), level, **about)
+    exchange.end(view, str(int(status)), level, **about)
 
 
 def view_of(request: HttpRequest) -> str:

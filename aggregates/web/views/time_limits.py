@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from aggregates.db.ailing import READ_ONLY, is_full, state_of
 from aggregates.db.limits import WEB_SECONDS, TimedOut, is_timeout, limited_session, words_of
-from aggregates.ops.requests import current_id, note_reason
+from aggregates.ops.requests import current_id, note_ailing
 
 RETRY_AFTER = 10  # seconds
+REFUSED = "The database cannot take this now: try again in a moment."
 GONE = "The database does not answer: try again in a moment."
 
 
@@ -25,22 +27,28 @@ class TimeLimits:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        words = _words(error)
-        if not words:
-            return None
-        # Of its message the first line only: others may quote what was to be recorded.
-        note_reason(str(error).partition("\n")[0])
-        # Without the request: who is logged in would be asked of the database again.
-        page = render_to_string("503.html", {"words": words, "request_id": current_id()})
-        return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
+        return unavailable(error)
 
 
-def _words(error: Exception) -> str:
+def unavailable(error: BaseException) -> HttpResponse | None:
+    """Answer 503 where the database could not do what it was asked; None where it is not to blame."""
+    words = _words(error)
+    if not words:
+        return None
+    note_ailing(error)
+    # Without the request: who is logged in would be asked of the database again.
+    page = render_to_string("503.html", {"words": words, "request_id": current_id()})
+    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def _words(error: BaseException) -> str:
     match error:
         case TimedOut():
             return str(error)
         case OperationalError() if is_timeout(error):
             return words_of(error, WEB_SECONDS)
+        case InternalError() if is_full(error) or state_of(error) == READ_ONLY:
+            return REFUSED
         case OperationalError() | InterfaceError():
-            return GONE
+            return REFUSED if is_full(error) else GONE
     return ""
