@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,12 @@ class Cluster:
     def __init__(self, log: Path) -> None:
         self.path = log
         with log.open("w") as out:
-            self.process = start("qcluster", stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = self.start(stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         wait_until(lambda: " running." in self.log, "the cluster is up")
+
+    def start(self, **popen: Any) -> subprocess.Popen[str]:
+        """Start django-q's own command."""
+        return start("qcluster", **popen)
 
     @property
     def log(self) -> str:

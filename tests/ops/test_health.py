@@ -56,6 +56,17 @@ UNROLLED = "2 closed days not rolled up, the oldest 7 Mar 2025; the first waits 
             Work(due=(Due("repair", at(minutes=16)),)),
             [("tasks", "The task “repair” is due since today 11:44 UTC: is the task cluster running?", False)],
         ),
+        (
+            Work(due=(Due("repair", at(days=-9), put_off=True),)),
+            [
+                (
+                    "tasks",
+                    "The task “repair” is put off until 18 Mar 2025 12:00 UTC, by a clock that was wrong: a task "
+                    "cluster sets that right within a minute.",
+                    False,
+                )
+            ],
+        ),
         (Work(last_runs=(run(), run(Job.REPAIR, at(minutes=5)))), []),
         (
             Work(last_runs=(run(failed=True),)),
@@ -129,7 +140,16 @@ def test_every_problem_is_of_a_known_check():
 def fresh(db):
     """As after `migrate`, with a task cluster that has just started what was due."""
     ensure_months_ahead(clock.now())
-    Schedule.objects.update(next_run=clock.now() + HOUR)
+    Schedule.objects.update(next_run=clock.now() + timedelta(minutes=4))
+
+
+@pytest.mark.parametrize(("name", "usual"), [("repair", timedelta(minutes=5)), ("nightly", timedelta(days=1))])
+def test_a_task_that_a_clock_put_off_is_a_problem(fresh, name, usual):
+    for ahead, expected in ((usual, []), (usual + timedelta(minutes=3), ["tasks"])):
+        Schedule.objects.update(next_run=clock.now())
+        Schedule.objects.filter(name=name).update(next_run=clock.now() + ahead)
+
+        assert [problem.check for problem in health.problems()] == expected
 
 
 @pytest.mark.django_db(transaction=True)

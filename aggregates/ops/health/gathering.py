@@ -13,6 +13,7 @@ from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
 from aggregates.ops.disk import why_unwritable
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
+from aggregates.ops.schedules import PLANS, is_put_off
 
 ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
 MISMATCHES_SHOWN = timedelta(days=7)
@@ -44,7 +45,7 @@ def _work(now: datetime) -> Work:
         unrolled=_unrolled(),
         stale=_stale(),
         lost=_lost(),
-        due=_due(),
+        due=_due(now),
         last_runs=_last_runs(),
         mismatches=RollUpRun.objects.filter(started_at__gte=now - MISMATCHES_SHOWN).aggregate(
             found=Sum("mismatches", default=0)
@@ -87,10 +88,15 @@ def _lost() -> Backlog:
     return Backlog(**UsageDay.objects.alarming().aggregate(days=Count("*"), oldest=Min("date"), since=Min("kept_at")))
 
 
-def _due() -> tuple[Due, ...]:
+def _due(now: datetime) -> tuple[Due, ...]:
     """List our tasks that are scheduled to run again."""
+    plans = {plan.func: plan for plan in PLANS}
     ours = Schedule.objects.filter(func__startswith="aggregates.").exclude(repeats=0).order_by("name")
-    return tuple(Due(name, next_run) for name, next_run in ours.values_list("name", "next_run") if next_run)
+    return tuple(
+        Due(name, next_run, func in plans and is_put_off(plans[func], next_run, now))
+        for name, func, next_run in ours.values_list("name", "func", "next_run")
+        if next_run
+    )
 
 
 def _last_runs() -> tuple[LastRun, ...]:

@@ -91,6 +91,14 @@ def _lost(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
 
 def _tasks(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
     for due in work.due:
+        if due.put_off:
+            planned = when(due.next_run, "UTC", as_of)
+            yield Problem(
+                "tasks",
+                f"The task “{due.name}” is put off until {planned}, by a clock that was wrong: a task cluster "
+                "sets that right within a minute.",
+                unready=False,
+            )
         if due.next_run < as_of - START_PATIENCE:
             since = when(due.next_run, "UTC", as_of)
             yield Problem(

@@ -15,10 +15,11 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task of the cluster, and when it is to start next."""
+    """A task of the cluster, and when it is to start next; `put_off`: later than it should ever be."""
 
     name: str
     next_run: datetime
+    put_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
