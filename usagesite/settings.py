@@ -1,6 +1,5 @@
 """The site's settings, read from environment variables; docs/settings.md lists them."""
 
-import os
 import zoneinfo
 from pathlib import Path
 
@@ -19,7 +18,8 @@ DATA_DIR = env.folder("USAGESITE_DATA", BASE_DIR / "var")
 
 SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
 DEBUG = env.boolean("DEBUG", default=False)
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HERE = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=HERE)
 PORT = env.port("PORT", default=8000)
 OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "aggregates.web.views.requests.Requests",
     "aggregates.web.views.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
+    "aggregates.web.views.permissions_policy.PermissionsPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -60,6 +61,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "usagesite.urls"
+FORCE_SCRIPT_NAME = ""  # whatever a client sends as SCRIPT_NAME
 WSGI_APPLICATION = "usagesite.wsgi.application"
 
 TEMPLATES = [
@@ -213,8 +215,10 @@ LIVE_DAYS = 7
 # A short range with more calls than this in its closed days takes those from the aggregates all the same.
 LIVE_CALLS = 100_000
 
+# Whether nobody else is served: then processes of this machine may read /metrics without a token.
+THIS_MACHINE_ONLY = set(ALLOWED_HOSTS) <= set(HERE)
 # Whoever holds this token may read /metrics from anywhere.
-METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+METRICS_TOKEN = env.token("METRICS_TOKEN")
 # For how long after its end a day may wait for its roll-up before the site is not ready.
 ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, most=8760)
 # Requests that the API takes with one key in a minute, by the database's clock.

@@ -183,6 +183,29 @@ def test_metrics_are_for_this_machine_and_for_who_holds_the_token(ready, setting
     assert (b"usagesite_ready" in answer.content) is (status == 200)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]", "usage.example.com", ""])
+def test_where_others_are_served_no_host_that_a_client_names_makes_it_one_of_this_machine(ready, settings, host):
+    settings.METRICS_TOKEN, settings.THIS_MACHINE_ONLY = TOKEN, False
+
+    assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers={"host": host}).status_code == 401
+    right = {"host": host, "authorization": f"Bearer {TOKEN}"}
+    assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize(("hosts", "alone"), [("", True), ("127.0.0.1", True), ("localhost,usage.example.com", False)])
+def test_whether_others_are_served_the_settings_say(tmp_path: Path, hosts: str, alone: bool):
+    said = subprocess.run(
+        [sys.executable, "-c", "from usagesite.settings import THIS_MACHINE_ONLY; print(THIS_MACHINE_ONLY)"],
+        cwd=BASE,
+        env=os.environ | {"USAGESITE_DATA": str(tmp_path), "ALLOWED_HOSTS": hosts},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == f"{alone}\n"
+
+
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer x"])
 def test_without_a_token_in_the_settings_none_is_right(ready, settings, authorization):
     settings.METRICS_TOKEN = ""
