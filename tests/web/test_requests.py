@@ -118,7 +118,7 @@ def test_no_line_holds_a_secret_or_what_was_sent(
         raise ValueError(f"cannot take {sent} of {PASSWORD}") from KeyError(SECRETS[1])
 
     with log_lines(formatter) as lines:
-        monkeypatch.setattr("aggregates.ingest.record", fail)
+        monkeypatch.setattr("aggregates.ingest.record_within", fail)
         recorded = visitor.post(
             "/api/v1/usage?key=token-in-query",
             sent,
