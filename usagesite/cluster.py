@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 
@@ -29,7 +28,11 @@ def main() -> None:
     cluster = os.fork()
     if cluster:
         os.close(watched)
-        sys.exit(watch_over(cluster))
+        status = watch_over(cluster)
+        logging.shutdown()
+        os._exit(
+            status
+        )  # not by the end of this function: the thread that looks after schedules may wait for the database
     os.close(ours)
     os.setsid()
     threading.Thread(target=end_at_close, args=[watched], daemon=True).start()
@@ -62,6 +65,8 @@ def watch_over(cluster: int) -> int:
     signal.signal(signal.SIGALRM, lambda number, frame: kill_group(cluster))
     threading.Thread(target=look_after_schedules, daemon=True).start()
     _, status = os.waitpid(cluster, 0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)  # all is said; a signal would only spoil the exit status
     kill_group(cluster)  # what a killed cluster leaves behind
     if is_asked.is_set():
         return 0
