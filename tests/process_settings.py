@@ -3,8 +3,9 @@
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES, Q_CLUSTER
+from tests.settings import DATABASES, LOGGING, Q_CLUSTER
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 # A cluster looks for due schedules as soon as it starts, and not only after half a minute; and says when it is up.
-Q_CLUSTER = {**Q_CLUSTER, "guard_cycle": 30, "log_level": "INFO"}
+Q_CLUSTER = {**Q_CLUSTER, "guard_cycle": 30}
+LOGGING["loggers"]["django-q"]["level"] = "INFO"

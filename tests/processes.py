@@ -17,10 +17,13 @@ BASE = Path(__file__).parents[1]
 
 def start(*arguments: str, **popen: Any) -> subprocess.Popen[str]:
     """Start manage.py with these arguments; the test has to be a transactional one, or it shares nothing."""
+    return run_python("manage.py", *arguments, **popen)
+
+
+def run_python(*arguments: str, **popen: Any) -> subprocess.Popen[str]:
+    """Start Python with these arguments, on the database of the test."""
     settings = {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": connection.settings_dict["NAME"]}
-    return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments], cwd=BASE, env={**os.environ, **settings}, text=True, **popen
-    )
+    return subprocess.Popen([sys.executable, *arguments], cwd=BASE, env={**os.environ, **settings}, text=True, **popen)
 
 
 def run_on_terminal(*arguments: str, answers: tuple[tuple[str, str], ...] = ()) -> tuple[int, str]:

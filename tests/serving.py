@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from tests.patience import PATIENCE, wait_until
 from tests.processes import BASE
@@ -14,15 +15,16 @@ GUNICORN = ("-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi
 
 
 @contextmanager
-def serving(*program: str, **environment: str) -> Iterator[int]:
-    """On a free port, until the end of the block; `program` is what Python runs in the place of gunicorn."""
+def serving(*program: str, log: Path | None = None, **environment: str) -> Iterator[int]:
+    """On a free port, until the end of the block; `program` is what Python runs in the place of gunicorn,
+    `log` a file for what it says of failures."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     command = [sys.executable, *(program or GUNICORN)]
-    server = subprocess.Popen(
-        command, cwd=BASE, env={**os.environ, **environment, "PORT": str(port)}, stdout=subprocess.DEVNULL
-    )
+    settings = {**os.environ, **environment, "PORT": str(port)}
+    with log.open("w") if log else nullcontext() as errors:
+        server = subprocess.Popen(command, cwd=BASE, env=settings, stdout=subprocess.DEVNULL, stderr=errors)
     try:
         wait_until(lambda: is_up(port), "the web server is up")
         yield port

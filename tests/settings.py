@@ -13,6 +13,7 @@ def make_data_folder() -> None:
     """Point USAGESITE_DATA at a new folder, whatever it was: a throw-away server deletes its folder."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     os.environ["USAGESITE_DATA"] = str(folder)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "requests")  # goes with the folder
     atexit.register(clean_up, folder)
 
 

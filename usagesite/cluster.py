@@ -1,25 +1,38 @@
-"""Run the task cluster so that it ends soon, wholly, and together with this process.
+"""Run the task cluster so that it ends soon, wholly, and together with this process; unless it was asked to, as failed.
 
-A signal to all its processes at once, as honcho and systemd send it, makes django-q wait for ever for its guard. So the
-cluster gets a session of its own, and this process, which passes the signal on to the one that should have it.
+A signal to all its processes at once, as honcho and systemd send it, makes django-q wait for ever for its guard; and
+where its guard dies, the others are left, and it ends as if all were well. So the cluster gets a session of its own,
+and this process, which passes signals on, ends what does not end by itself, and looks after its schedules.
 """
 
 import contextlib
+import logging
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 
 PATIENCE = 3  # seconds that running tasks get to end, of the 5 before honcho kills us; one cut off is run again
+LOOK_EVERY = 60  # seconds
+FAILED = 1  # exit status of a cluster that ended by itself, whatever it says
+
+logger = logging.getLogger("usagesite.cluster")
 
 
 def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "usagesite.settings")
+    import django
+
+    django.setup()  # once for both: what is loaded by now they share
     watched, ours = os.pipe()  # the end that is ours closes when we die, however that happens
     cluster = os.fork()
     if cluster:
         os.close(watched)
-        sys.exit(watch_over(cluster))
+        status = watch_over(cluster)
+        logging.shutdown()
+        os._exit(
+            status
+        )  # not by the end of this function: the thread that looks after schedules may wait for the database
     os.close(ours)
     os.setsid()
     threading.Thread(target=end_at_close, args=[watched], daemon=True).start()
@@ -27,7 +40,6 @@ def main() -> None:
 
 
 def run() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "usagesite.settings")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", "qcluster"])
@@ -39,23 +51,46 @@ def end_at_close(watched: int) -> None:
 
 
 def watch_over(cluster: int) -> int:
-    """Pass signals on, wait for the cluster and return its exit code."""
+    """Pass signals on and wait for the cluster; 0 if it was asked to end, else what it says, and never 0."""
+    is_asked = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        os.kill(cluster, signal.SIGTERM)
+        is_asked.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(cluster, signal.SIGTERM)
         signal.alarm(PATIENCE)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGALRM, lambda number, frame: kill_group(cluster))
+    threading.Thread(target=look_after_schedules, daemon=True).start()
     _, status = os.waitpid(cluster, 0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)  # all is said; a signal would only spoil the exit status
     kill_group(cluster)  # what a killed cluster leaves behind
-    return os.waitstatus_to_exitcode(status)
+    if is_asked.is_set():
+        return 0
+    logger.critical("The task cluster ended, and nobody had asked it to.")
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code or FAILED
 
 
 def kill_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
+
+
+def look_after_schedules() -> None:
+    """Set right what a clock that was wrong has put off: at the start, and then again and again, as no task can."""
+    from django.db import connection
+
+    from aggregates.ops.schedules import look
+
+    pause = threading.Event()
+    while True:
+        look()
+        connection.close()
+        pause.wait(LOOK_EVERY)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from psycopg import IsolationLevel
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 MAIL_TIMEOUT = 10  # seconds
+SHORTEST_SECRET = 32  # characters
 CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -54,6 +55,14 @@ def number(name: str, default: int, least: int, most: int) -> int:
     return int(value)
 
 
+def choice(name: str, words: tuple[str, ...]) -> str:
+    """Read one of these words; the first where the variable is absent."""
+    value = os.environ.get(name, "") or words[0]
+    if value not in words:
+        stop(name, " or ".join(words))
+    return value
+
+
 def hosts(name: str, default: list[str]) -> list[str]:
     """Read host names separated by commas, as Django's ALLOWED_HOSTS takes them."""
     value = os.environ.get(name, "")
@@ -80,17 +89,22 @@ def folder(name: str, default: Path) -> Path:
 
 def secret(name: str, kept_in: Path) -> str:
     """Read a secret of at least 32 characters; without the variable, one that is made once and kept in a file."""
-    value = os.environ.get(name, "")
-    if value:
-        if len(value) < 32:
-            stop(name, "at least 32 characters")
+    if value := token(name):
         return value
     if not kept_in.exists():
         _keep(secrets.token_urlsafe(48), kept_in)
     kept = kept_in.read_text()
-    if len(kept) < 32:
+    if len(kept) < SHORTEST_SECRET:
         sys.exit(f"{kept_in} should hold a secret of at least 32 characters; delete it and a new one is made.")
     return kept
+
+
+def token(name: str) -> str:
+    """Read a secret of at least 32 characters, or "" where the variable is absent."""
+    value = os.environ.get(name, "")
+    if value and len(value) < SHORTEST_SECRET:
+        stop(name, f"at least {SHORTEST_SECRET} characters")
+    return value
 
 
 def _keep(text: str, kept_in: Path) -> None:

@@ -18,6 +18,7 @@ preload_app = False  # each worker opens its own database connections
 graceful_timeout = 4  # seconds; honcho kills after 5
 loglevel = "warning"
 control_socket_disable = True
+forwarder_headers = ""  # none says where we are: a proxy may hand on what a client sends as SCRIPT_NAME
 
 
 def on_starting(arbiter: "Arbiter") -> None:

@@ -1,13 +1,12 @@
 """The site's settings, read from environment variables; docs/settings.md lists them."""
 
-import os
 import zoneinfo
 from pathlib import Path
 
 import django
 from csp.constants import NONE, SELF
 
-from usagesite import embedded, env
+from usagesite import embedded, env, memory
 
 # Days are cut by the pinned tzdata package on every machine, and not by what its system happens to have.
 zoneinfo.reset_tzpath(to=())
@@ -19,7 +18,8 @@ DATA_DIR = env.folder("USAGESITE_DATA", BASE_DIR / "var")
 
 SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
 DEBUG = env.boolean("DEBUG", default=False)
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HERE = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=HERE)
 PORT = env.port("PORT", default=8000)
 OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
@@ -41,8 +41,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aggregates.web.views.requests.Requests",
     "aggregates.web.views.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
+    "aggregates.web.views.permissions_policy.PermissionsPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -55,9 +57,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "aggregates.web.views.null_characters.NoNullCharacters",
 ]
 
 ROOT_URLCONF = "usagesite.urls"
+FORCE_SCRIPT_NAME = ""  # whatever a client sends as SCRIPT_NAME
 WSGI_APPLICATION = "usagesite.wsgi.application"
 
 TEMPLATES = [
@@ -162,6 +166,31 @@ if HTTPS:
 # Whether other names of the domain use TLS is not for this site to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+# Lines on standard error, each of text or a JSON object. What they may say, aggregates.ops.logs sees to.
+LOG_FORMAT = env.choice("LOG_FORMAT", ("text", "json"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "aggregates.ops.logs.formats.TextLines"},
+        "json": {"()": "aggregates.ops.logs.formats.JsonLines"},
+    },
+    "filters": {
+        "once": {"()": "aggregates.ops.logs.filters.OncePerRequest"},
+        "flood": {"()": "aggregates.ops.logs.filters.Flood"},
+        "no_results": {"()": "aggregates.ops.logs.filters.NoTaskResults"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["once", "flood"]}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": []},  # instead of Django's own, which mails
+        "django-q": {"level": "WARNING", "filters": ["no_results"]},
+    },
+}
+
+# Where processes count their requests, for /metrics: a folder in memory, as a full disk would end who counts there.
+memory.name_folder("PROMETHEUS_MULTIPROC_DIR", DATA_DIR)
+
 # The task cluster. Its queue is a table of the same database, so a task and its schedule commit together.
 Q_CLUSTER = {
     "name": "usagesite",
@@ -175,7 +204,6 @@ Q_CLUSTER = {
     "ack_failures": True,  # a task that failed is not run again: the next repair does its work
     "save_limit": 300,  # successful runs kept of each schedule
     "save_limit_per": "group",
-    "log_level": "WARNING",
     "label": "Task cluster",
 }
 
@@ -187,8 +215,10 @@ LIVE_DAYS = 7
 # A short range with more calls than this in its closed days takes those from the aggregates all the same.
 LIVE_CALLS = 100_000
 
+# Whether nobody else is served: then processes of this machine may read /metrics without a token.
+THIS_MACHINE_ONLY = set(ALLOWED_HOSTS) <= set(HERE)
 # Whoever holds this token may read /metrics from anywhere.
-METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+METRICS_TOKEN = env.token("METRICS_TOKEN")
 # For how long after its end a day may wait for its roll-up before the site is not ready.
 ROLLED_WITHIN_HOURS = env.number("ROLLED_WITHIN_HOURS", default=26, least=1, most=8760)
 # Requests that the API takes with one key in a minute, by the database's clock.

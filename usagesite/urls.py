@@ -18,3 +18,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("aggregates.urls")),
 ]
+
+handler500 = "aggregates.web.views.errors.server_error"

@@ -1,35 +1,33 @@
 """What all addresses of the API do around their own work: admit, bound the database's time, say what went wrong."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.core.signals import got_request_exception
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from aggregates.api.admission import admit
 from aggregates.api.body import MAX_SENT, SECONDS
-from aggregates.api.problems import ApiError, problem, unavailable
+from aggregates.api.problems import ApiError, failed, problem, unavailable
+from aggregates.db.ailing import AILING
 from aggregates.db.limits import TimedOut
 from aggregates.models import ApiKey, Kind
 from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.ops.requests import note_ailing, note_reason
 
 STATEMENT_TIMEOUT = "20s"
 LOCK_TIMEOUT = "5s"
 ALLOWANCE = Allowance(Lane.API, MAX_SENT, SECONDS, reads_bodies=True)
 WITHOUT_BODY = Allowance(Lane.API, reads_bodies=True)  # what comes with one is refused for its method
 ADMITTED = "aggregates.admitted"  # where the environment of a request holds its key once that was admitted
-# What an ailing database raises: gone, full, read-only, out of time. Others are mistakes of ours.
-AILING = (OperationalError, InterfaceError, InternalError)
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
 View = Callable[[HttpRequest], HttpResponse]
 Refusal = Callable[[HttpRequest, ApiError], HttpResponse]
-
-logger = logging.getLogger(__name__)
 
 
 def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Callable[[Work], View]:
@@ -44,6 +42,9 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
                 return _answer(request, kind, method, work)
             except ApiError as refused:
                 return refusal(request, refused)
+            except Exception:
+                got_request_exception.send(sender=view, request=request)
+                return refusal(request, failed())
 
         return view
 
@@ -53,7 +54,7 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
 def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpResponse:
     if request.method != method:
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
-    with refusing_where_ailing(request.path):
+    with refusing_where_ailing():
         return work(request, _admitted(request, kind))
 
 
@@ -67,15 +68,15 @@ def _admitted(request: HttpRequest, kind: Kind) -> ApiKey:
 
 
 @contextmanager
-def refusing_where_ailing(path: str) -> Iterator[None]:
+def refusing_where_ailing() -> Iterator[None]:
     """Raise ApiError where the database cannot do what is asked of it within."""
     try:
         yield
     except TimedOut as error:
+        note_reason(str(error))
         raise unavailable(str(error)) from error
     except AILING as error:
-        # Of its message the first line only: others may quote what was to be recorded.
-        logger.warning("%s is answered 503: %s", path, str(error).partition("\n")[0])
+        note_ailing(error)
         raise unavailable() from error
 
 

@@ -1,8 +1,11 @@
 """Why a request is refused, and how that is said: as a problem document, RFC 9457."""
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from aggregates.ops.requests import current_id
 
 RETRY_AFTER = 10  # seconds, where nobody knows better
 
@@ -29,8 +32,15 @@ def unavailable(detail: str = NOT_RECORDED) -> ApiError:
     )
 
 
+def failed() -> ApiError:
+    """What went wrong here, and is not the sender's fault."""
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"The site failed. Its log says more of request {current_id()}.")
+
+
 def problem(request: HttpRequest, refused: ApiError) -> HttpResponse:
-    content = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
+    content: dict[str, Any] = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
+    if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        content["request_id"] = current_id()
     return JsonResponse(
         content, status=refused.status, headers=refused.headers, content_type="application/problem+json"
     )

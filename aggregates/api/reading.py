@@ -15,6 +15,7 @@ from aggregates.db.snapshot import snapshot
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.query import reports, units
 from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.forms.fields import PlainInteger
 from aggregates.query.paging import read_page
 from aggregates.query.runner import read
 from aggregates.query.usage_query import QueryError
@@ -44,7 +45,7 @@ class ReadForm(Parameters):
 
     def __init__(self, data: QueryDict, *, organization: Organization, now: datetime) -> None:
         super().__init__(data, organization=organization, now=now)
-        self.fields["limit"] = forms.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT)
+        self.fields["limit"] = PlainInteger(required=False, min_value=1, max_value=MAX_LIMIT)
         self.fields["cursor"] = forms.CharField(required=False, max_length=cursors.MAX_LENGTH)
 
 

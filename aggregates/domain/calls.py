@@ -9,6 +9,7 @@ from typing import NamedTuple
 from aggregates.domain import money
 from aggregates.domain.labels import Labels, check_labels
 from aggregates.domain.measures import rate
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import Units, check_units, check_within
 
 MAX_TEXT_BYTES = 256  # of each text, as UTF-8: keeps index entries within PostgreSQL's limit
@@ -124,7 +125,7 @@ def _number(value: object) -> Decimal | None:
     if isinstance(value, bool):
         return None
     try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+        number = value if isinstance(value, Decimal) else read_decimal(value)
     except InvalidOperation:
         return None
     return number if number.is_finite() else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.pairs import pairs_of
 
 MAX_TEXT = 4_000  # characters of units as JSON text
@@ -84,7 +85,7 @@ def _quantity(name: object, value: object) -> Decimal:
     if unit is None:
         raise ValueError(f"there is no unit “{str(name)[:64]}”: expected some of {', '.join(BY_NAME)}")
     try:
-        number = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value).strip())
+        number = Decimal("NaN") if isinstance(value, bool) else read_decimal(value)
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or not 0 <= number <= unit.most:

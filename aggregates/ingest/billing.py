@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import BY_NAME, OTHER, check_units, check_within
 
 MAX_DEPTH = 5  # of objects in objects that are looked through
@@ -97,7 +98,7 @@ def _count(value: object) -> int | None:
     if isinstance(value, str) and not value.isascii():
         return None
     try:
-        number = Decimal(str(value))
+        number = read_decimal(value)
     except ArithmeticError:
         return None
     return int(number) if number.is_finite() and 0 <= number <= MAX_COUNT and number == int(number) else None

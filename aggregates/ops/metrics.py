@@ -1,4 +1,5 @@
-"""The state of the site as Prometheus metrics, read from the database at each scrape: it is that of all processes."""
+"""The state of the site as Prometheus metrics, read from the database at each scrape: it is that of all processes.
+What they count of requests is that of the processes of this machine."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from aggregates import __version__
-from aggregates.ops import health
+from aggregates.ops import health, request_metrics
 from aggregates.ops.health import Backlog, Health, LastRun, Problem, Work
 
 PREFIX = "usagesite_"
@@ -28,6 +29,7 @@ class HealthCollector(Collector):
         if state.work:
             yield from _of_work(state, state.work)
             yield from _of_runs(state.work.last_runs)
+        yield from request_metrics.collect()
 
 
 def _of_health(state: Health, found: tuple[Problem, ...]) -> Iterator[Metric]:

@@ -15,7 +15,7 @@ from aggregates.models import User
 from aggregates.ops import tasks
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MADE_BY_HAND = {"Group", "Organization", "Schedule", "User"}
+MADE_BY_HAND = {"Group", "Organization", "User"}
 CHANGED_BY_HAND = {"ApiKey"}  # a part of it
 
 

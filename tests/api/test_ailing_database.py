@@ -1,7 +1,6 @@
 """A database that is slow, full of locks, read-only or gone: 503, to be sent again, and nothing half-written."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
 from tests.locking import somebody_else
+from tests.log_lines import log_lines
 from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
 
@@ -65,18 +65,17 @@ def test_timeouts_are_those_of_the_api_alone(send: Sender, row: MakeRow) -> None
         assert cursor.fetchone() == ("0", "0")
 
 
-def test_a_database_that_only_reads_is_said_to_be_unavailable(
-    send: Sender, row: MakeRow, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_database_that_only_reads_is_said_to_be_unavailable(send: Sender, row: MakeRow) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
-    with caplog.at_level(logging.WARNING, "aggregates.api.endpoint"):
+    with log_lines() as lines:
         response = send.raw(json.dumps(row(user_id="private")).encode())
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = off")
     unavailable(response)
-    assert "read-only transaction" in caplog.text
-    assert "private" not in caplog.text
+    (line,) = lines.objects
+    assert "read-only transaction" in line["reason"]
+    assert "private" not in lines.getvalue()
     assert send(row())["accepted"] == 1
 
 

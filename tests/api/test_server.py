@@ -112,6 +112,31 @@ def check_broken_bodies(port: int, secret: str, row: MakeRow, *, shut: bool, sta
     assert not UsageLog.objects.exists()
 
 
+def ask(port: int, path: str, *headers: str) -> bytes:
+    """All of the answer to a GET with these headers, written as they are."""
+    head = "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""])
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+        client.sendall(head.encode())
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "Script_Name"])
+def test_no_header_moves_the_site(port: int, name: str) -> None:
+    """A proxy that keeps people from an address could else be passed by, and links would lead elsewhere."""
+    assert b" 404 " in ask(port, "/moved/login/", f"{name}: /moved").partition(b"\r\n")[0]
+    page = ask(port, "/login/", f"{name}: /login")
+    assert b" 200 " in page.partition(b"\r\n")[0]
+    assert b'action="/login/' not in page or b"/login/login" not in page
+    assert b" 404 " in ask(port, "/nowhere/", "PATH_INFO: /login/").partition(b"\r\n")[0]
+
+
+def test_a_header_is_not_taken_for_another_with_underscores(port: int) -> None:
+    """Of metrics, for which a proxy's headers count."""
+    assert b" 200 " in ask(port, "/metrics").partition(b"\r\n")[0]
+    assert b" 401 " in ask(port, "/metrics", "X-Forwarded-For: 10.0.0.7").partition(b"\r\n")[0]
+    assert b" 200 " in ask(port, "/metrics", "X_Forwarded_For: 10.0.0.7").partition(b"\r\n")[0]
+
+
 def test_batches_that_overlap_from_many_connections_are_recorded_once(
     post: Callable[..., tuple[int, Any]], row: MakeRow
 ) -> None:

@@ -49,6 +49,7 @@ class OwnSite:
         """Whichever process comes first starts the server, and hands its limit on."""
         ours = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         ours |= {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "USAGESITE_DATA": str(self.site.place.data)}
+        ours["PROMETHEUS_MULTIPROC_DIR"] = str(self.site.place.data / "requests")  # its disk alone was full
         limit = f"ulimit -S -f {self.largest_file // 1024}; " if self.largest_file else ""
         command = ["bash", "-c", f'{limit}exec "$0" "$@"', sys.executable, *arguments]
         return subprocess.Popen(command, cwd=BASE, env=ours, text=True, **popen)

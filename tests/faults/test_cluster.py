@@ -1,12 +1,9 @@
 """The task cluster, killed in whole or in part, given a task twice, and off for days."""
 
 import os
-import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -18,49 +15,13 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization
 from tests.faults.holding import Held, database_under_test, held
 from tests.faults.judge import judge
-from tests.patience import PATIENCE, wait_until
-from tests.processes import start
+from tests.patience import wait_until
+from tests.task_cluster import Cluster, start_cluster
+
+__all__ = ["start_cluster"]  # a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeCall = Callable[..., Call]
-
-
-class Cluster:
-    """The task cluster as a process group; `log` is what it says."""
-
-    def __init__(self, log: Path) -> None:
-        self.path = log
-        with log.open("w") as out:
-            self.process = start("qcluster", stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        wait_until(lambda: " running." in self.log, "the cluster is up")
-
-    @property
-    def log(self) -> str:
-        return self.path.read_text()
-
-    def busy_workers(self) -> list[int]:
-        """The process ids of those who were given a task."""
-        ids = dict(re.findall(r"(Process-\S+) ready for work at (\d+)", self.log))
-        return [int(ids[name]) for name in re.findall(r"(Process-\S+) processing", self.log)]
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=PATIENCE)
-
-
-@pytest.fixture
-def start_cluster(tmp_path: Path) -> Iterator[Callable[[], Cluster]]:
-    clusters: list[Cluster] = []
-
-    def start_one() -> Cluster:
-        clusters.append(Cluster(tmp_path / f"cluster-{len(clusters)}"))
-        return clusters[-1]
-
-    yield start_one
-    for cluster in clusters:
-        if cluster.process.poll() is None:
-            cluster.process.send_signal(signal.SIGTERM)
-            cluster.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture

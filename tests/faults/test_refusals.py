@@ -1,11 +1,13 @@
 """A database that takes nothing more says so in words, and nothing is half-written."""
 
+import json
 import random
 import string
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -76,6 +78,46 @@ def small_disk(tmp_path: Path) -> Iterator[OwnSite]:
     made = OwnSite(tmp_path / "data", largest_file=FILE_LIMIT)
     yield made
     made.site.stop()
+
+
+ASK = """
+import json, sys, django
+django.setup()
+from django.test import Client
+client = Client(raise_request_exception=False, headers={"host": "localhost"})
+login = {"username": "alice@example.com", "password": "correct horse"}
+before = client.get("/readyz")
+answers = [client.post("/login/", login), client.get("/readyz"), client.get("/healthz")]
+print(json.dumps([[before.json()["checks"]["writable"]], *([a.status_code, a.content.decode()] for a in answers)]))
+"""
+# Rows that each fill a block, until the table cannot be given another one.
+FILL = """
+DO $$
+BEGIN
+    ALTER TABLE django_session ALTER session_data SET STORAGE PLAIN;
+    FOR number IN 1..10000 LOOP
+        INSERT INTO django_session VALUES (lpad(number::text, 40, '-'), repeat('x', 8000), now());
+        COMMIT;
+    END LOOP;
+END $$
+"""
+
+
+def test_a_log_in_on_a_full_disk_is_no_failure_of_the_site(small_disk: OwnSite) -> None:
+    too_much = pytest.raises(psycopg.Error, match="could not extend file")
+    with psycopg.connect(small_disk.conninfo, autocommit=True) as database, too_much:
+        database.execute(FILL)
+
+    small_disk.run("manage.py", "collectstatic", "--noinput", "--verbosity=0")
+
+    (written,), (login, page), (unready, told), alive = json.loads(small_disk.run("-c", ASK))
+
+    assert written is True
+    assert (login, "The database cannot take this now" in page) == (503, True)
+    assert (unready, alive) == (503, [200, "ok\n"])
+    assert [problem["problem"] for problem in json.loads(told)["problems"] if problem["check"] == "writable"] == [
+        "The database's disk was full within the last minute."
+    ]
 
 
 def write_calls(path: Path, number: int) -> Path:

@@ -11,7 +11,7 @@ from aggregates.db import clock
 from aggregates.db.partitions import ensure_months_ahead, partition_name
 from aggregates.ingest import record
 from aggregates.models import Job, Organization, RollUpRun, StaleDay, UsageLog
-from aggregates.ops import health, tasks
+from aggregates.ops import disk, health, tasks
 from aggregates.ops.health import Backlog, Due, Health, LastRun, Work, judge
 from tests.fixtures import make_organization
 
@@ -55,6 +55,17 @@ UNROLLED = "2 closed days not rolled up, the oldest 7 Mar 2025; the first waits 
         (
             Work(due=(Due("repair", at(minutes=16)),)),
             [("tasks", "The task “repair” is due since today 11:44 UTC: is the task cluster running?", False)],
+        ),
+        (
+            Work(due=(Due("repair", at(days=-9), put_off=True),)),
+            [
+                (
+                    "tasks",
+                    "The task “repair” is put off until 18 Mar 2025 12:00 UTC, by a clock that was wrong: a task "
+                    "cluster sets that right within a minute.",
+                    False,
+                )
+            ],
         ),
         (Work(last_runs=(run(), run(Job.REPAIR, at(minutes=5)))), []),
         (
@@ -122,14 +133,46 @@ def test_every_problem_is_of_a_known_check():
     )
     found = {problem.check for problem in judge(Health(NOW, True, work=everything), WITHIN)}
 
-    assert found | {"database", "migrations"} == set(health.CHECKS)
+    assert found | {"database", "writable", "migrations"} == set(health.CHECKS)
 
 
 @pytest.fixture
 def fresh(db):
     """As after `migrate`, with a task cluster that has just started what was due."""
     ensure_months_ahead(clock.now())
-    Schedule.objects.update(next_run=clock.now() + HOUR)
+    Schedule.objects.update(next_run=clock.now() + timedelta(minutes=4))
+
+
+@pytest.mark.parametrize(("name", "usual"), [("repair", timedelta(minutes=5)), ("nightly", timedelta(days=1))])
+def test_a_task_that_a_clock_put_off_is_a_problem(fresh, name, usual):
+    for ahead, expected in ((usual, []), (usual + timedelta(minutes=3), ["tasks"])):
+        Schedule.objects.update(next_run=clock.now())
+        Schedule.objects.filter(name=name).update(next_run=clock.now() + ahead)
+
+        assert [problem.check for problem in health.problems()] == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_only_reads_is_not_ready():
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        found = health.problems()
+    finally:
+        connection.close()
+
+    assert [(problem.words, problem.unready) for problem in found if problem.check == "writable"] == [
+        ("Nothing can be written to the database: it only reads, as a standby does.", True)
+    ]
+
+
+def test_a_disk_that_was_full_just_now_is_not_ready(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv(disk.FOLDER, str(tmp_path))
+    disk.note_full()
+    assert [(problem.check, problem.unready) for problem in health.problems()] == [("writable", True)]
+
+    monkeypatch.setattr(disk, "RECENT", 0)
+    assert health.problems() == ()
 
 
 def work() -> Work:

@@ -16,6 +16,7 @@ from aggregates.ingest import record
 from aggregates.models import UsageLog
 from aggregates.ops import health
 from tests.processes import BASE
+from tests.usagesite.conftest import Site
 
 TOKEN = "t" * 32
 LOCAL = {"host": "localhost:8000"}
@@ -121,6 +122,26 @@ def test_without_a_database_the_process_lives_and_is_not_ready(tmp_path: Path):
     assert "hunter2" not in answer.stdout
 
 
+def test_without_tables_the_site_is_not_ready_and_metrics_say_so(tmp_path: Path):
+    site = Site(tmp_path / "data")
+    ours = {"USAGESITE_DATA": str(site.place.data), "DJANGO_SETTINGS_MODULE": "usagesite.settings"}
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", ASK], cwd=BASE, env=kept | ours, capture_output=True, text=True, check=True
+        )
+    finally:
+        site.stop()
+
+    first, _, metrics = answer.stdout.partition("\n")
+    (alive, _), (unready, told) = json.loads(first)
+    assert (alive, unready) == (200, 503)
+    assert [problem["check"] for problem in json.loads(told)["problems"]] == ["migrations"]
+    assert "usagesite_ready 0.0" in metrics
+    assert "usagesite_database_up 1.0" in metrics
+    assert "usagesite_pending_migrations" in metrics
+
+
 @pytest.mark.parametrize(
     ("peer", "headers", "status"),
     [
@@ -160,6 +181,29 @@ def test_metrics_are_for_this_machine_and_for_who_holds_the_token(ready, setting
 
     assert answer.status_code == status
     assert (b"usagesite_ready" in answer.content) is (status == 200)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]", "usage.example.com", ""])
+def test_where_others_are_served_no_host_that_a_client_names_makes_it_one_of_this_machine(ready, settings, host):
+    settings.METRICS_TOKEN, settings.THIS_MACHINE_ONLY = TOKEN, False
+
+    assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers={"host": host}).status_code == 401
+    right = {"host": host, "authorization": f"Bearer {TOKEN}"}
+    assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize(("hosts", "alone"), [("", True), ("127.0.0.1", True), ("localhost,usage.example.com", False)])
+def test_whether_others_are_served_the_settings_say(tmp_path: Path, hosts: str, alone: bool):
+    said = subprocess.run(
+        [sys.executable, "-c", "from usagesite.settings import THIS_MACHINE_ONLY; print(THIS_MACHINE_ONLY)"],
+        cwd=BASE,
+        env=os.environ | {"USAGESITE_DATA": str(tmp_path), "ALLOWED_HOSTS": hosts},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == f"{alone}\n"
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer x"])

@@ -326,3 +326,10 @@ def test_suggestions_are_the_first_25_that_contain_what_is_typed(
     assert max(read) == 25  # the database tells no more of them
     assert suggested("uSER-3") == users[30:]
     assert suggested("nobody") == []
+
+
+@pytest.mark.parametrize("path", ["/login/", "/nowhere/", "/api/v1/openapi.json", "/admin/login/"])
+def test_no_page_may_use_a_device(client: Client, db: None, path: str) -> None:
+    policy = client.get(path)["Permissions-Policy"]
+
+    assert {"camera=()", "microphone=()", "geolocation=()", "clipboard-write=(self)"} <= set(policy.split(", "))

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE
+from google.rpc.code_pb2 import INTERNAL, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -25,6 +25,7 @@ CODES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RESOURCE_EXHAUSTED,
     HTTPStatus.TOO_MANY_REQUESTS: RESOURCE_EXHAUSTED,
     HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
+    HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL,
 }
 
 

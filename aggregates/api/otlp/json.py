@@ -21,6 +21,7 @@ from aggregates.api.otlp.wire import (
     TooMany,
     too_many_items,
 )
+from aggregates.domain.numbers import is_plain
 from aggregates.ingest.otlp import wanted
 from aggregates.ingest.otlp.wanted import is_like_usage
 
@@ -120,7 +121,9 @@ def _scalar(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_int(value: Any) -> bool:
-    """Whether protobuf's JSON takes it for an int64."""
+    """Whether protobuf's JSON takes it for an int64, and it is one as everybody writes it."""
+    if isinstance(value, str) and not is_plain(value):
+        return False
     try:
         return not isinstance(value, bool) and float(value).is_integer() and abs(int(value)) < MAX_INT
     except (ValueError, TypeError, OverflowError):
@@ -129,6 +132,8 @@ def _is_int(value: Any) -> bool:
 
 def _is_double(value: Any) -> bool:
     """Whether protobuf's JSON takes it for a double: not one that is written as JSON has no word for it."""
+    if isinstance(value, str) and not is_plain(value):
+        return False
     try:
         float(value)
     except (ValueError, TypeError, OverflowError):

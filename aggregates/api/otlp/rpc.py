@@ -5,17 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from threading import Lock, Timer
-from traceback import format_tb
 from typing import Any, NoReturn, TypeVar
 
 import grpc
 from django.db import close_old_connections
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
@@ -27,10 +26,12 @@ from aggregates.api.otlp import answers, wire
 from aggregates.api.otlp.logs import export_log_records
 from aggregates.api.otlp.receiving import read_protobuf
 from aggregates.api.otlp.traces import export_spans
-from aggregates.api.problems import ApiError
+from aggregates.api.problems import ApiError, failed
 from aggregates.db.limits import WEB_SECONDS, limited_session
 from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
+from aggregates.ops import request_metrics
+from aggregates.ops.requests import Exchange
 
 THREADS = 8  # requests that are worked on at once
 ARRIVING = 64  # requests that are awaited at once
@@ -48,8 +49,13 @@ OPTIONS = (
 GZIP, ZLIB = b"\x1f\x8b", b"\x78"  # how such data begins, and no request of OTLP does
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 DETAILS = "grpc-status-details-bin"  # where gRPC's clients look for a whole google.rpc.Status
-
-logger = logging.getLogger(__name__)
+LEVELS = {  # of the log, where a request that is answered so leaves a line
+    grpc.StatusCode.INTERNAL: logging.ERROR,
+    grpc.StatusCode.UNAVAILABLE: logging.ERROR,
+    grpc.StatusCode.UNAUTHENTICATED: logging.WARNING,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: logging.WARNING,
+}
+REQUEST_ID = "x-request-id"
 
 Export = Callable[[ApiKey, bytes, Tally], Message]
 Done = TypeVar("Done")
@@ -64,17 +70,33 @@ class Service:
 
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Message:
         """Answer the one request of the stream: so the key is known before anything of it is awaited or read."""
+        exchange = Exchange()
+        with exchange.under_way():
+            answer: Any = self._tried(requests, context, exchange)
+        refused = isinstance(answer, Status)
+        code = CODES[answer.code] if refused else grpc.StatusCode.OK
+        exchange.end(self.view, code.name, LEVELS.get(code), peer=context.peer())
+        if refused:
+            _refuse(context, answer, exchange.id)
+        message: Message = answer
+        return message
+
+    @property
+    def view(self) -> str:
+        """How metrics and the log call it."""
+        return f"grpc:{self.name.rpartition('.')[2]}"
+
+    def _tried(self, requests: Iterator[bytes], context: grpc.ServicerContext, exchange: Exchange) -> Any:
+        """Answer a request, or say why not in a Status."""
         try:
             return self._answer(requests, context)
         except ApiError as refused:
-            status = answers.status_of(refused)
+            return answers.status_of(refused)
         except grpc.RpcError:  # its sender has gone, or was too slow
             raise
         except Exception as error:
-            # Without its message, which may quote what was to be recorded.
-            logger.error("%s failed: %s\n%s", self.name, type(error).__name__, "".join(format_tb(error.__traceback__)))
-            status = Status(code=INTERNAL, message="The site failed.")
-        _refuse(context, status)
+            exchange.failure = error
+            return answers.status_of(failed())
 
     def _answer(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Message:
         """Answer in a thread that awaits the request; those that work, and hold connections to the database, do not."""
@@ -92,12 +114,12 @@ class Service:
 
     def _work(self, work: Callable[[], Done]) -> Done:
         """Have one of a few threads do something, and return what came of it."""
-        return _workers.submit(self._worked, work).result()
+        return _workers.submit(copy_context().run, self._worked, work).result()
 
     def _worked(self, work: Callable[[], Done]) -> Done:
         close_old_connections()
         try:
-            with limited_session(WEB_SECONDS), refusing_where_ailing(self.name):
+            with limited_session(WEB_SECONDS), refusing_where_ailing():
                 return work()
         finally:
             close_old_connections()
@@ -166,6 +188,7 @@ SERVICES = (
 
 def server() -> grpc.Server:
     """Make a server of all services, which has no address yet and is not started."""
+    request_metrics.join()
     made = grpc.server(
         ThreadPoolExecutor(ARRIVING, thread_name_prefix="otlp"),
         handlers=[_handler(service) for service in SERVICES],
@@ -209,6 +232,6 @@ def _in_time(context: grpc.ServicerContext) -> Iterator[None]:
         timer.cancel()
 
 
-def _refuse(context: grpc.ServicerContext, status: Status) -> NoReturn:
-    context.set_trailing_metadata(((DETAILS, status.SerializeToString()),))
+def _refuse(context: grpc.ServicerContext, status: Status, request_id: str) -> NoReturn:
+    context.set_trailing_metadata(((DETAILS, status.SerializeToString()), (REQUEST_ID, request_id)))
     context.abort(CODES[status.code], status.message)

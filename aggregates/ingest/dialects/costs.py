@@ -10,6 +10,7 @@ from typing import Any
 
 from aggregates.domain.calls import CHARGE, InvalidCall, parse_time
 from aggregates.domain.money import EXACT
+from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.dialects.rows import Fields, value_of
 from aggregates.ingest.dialects.sums import name_of, objects_of
 
@@ -114,7 +115,7 @@ def _results(row: Mapping[str, Any], times: tuple[str, str], page: str) -> Itera
 
 def _amount(row: Mapping[str, Any], *paths: str) -> Decimal:
     try:
-        amount = Decimal(str(value_of(row, *paths)).strip())
+        amount = read_decimal(value_of(row, *paths))
         if amount.is_finite() and amount.copy_abs() < MAX_AMOUNT:
             return amount
     except InvalidOperation:

@@ -1,10 +1,11 @@
 """Helicone: exports of its requests, as its export tool or its API gives them."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
 
@@ -74,6 +75,6 @@ def _cost(row: Mapping[str, Any], *, used: bool) -> object:
     """Helicone says 0 or nothing of a model that it has no price for."""
     cost = value_of(row, "costUSD", "cost")
     try:
-        return None if used and cost is not None and not Decimal(str(cost)) else cost
+        return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
         raise InvalidCall("costUSD", "expected an amount of US dollars") from None

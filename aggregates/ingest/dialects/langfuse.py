@@ -4,10 +4,11 @@ An observation of type GENERATION or EMBEDDING is a call. Its usage is told in p
 """
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
+from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
 
@@ -132,7 +133,7 @@ def _cost(row: Mapping[str, Any], *, used: bool) -> object:
     cost = value_of(row, "total_cost", "totalCost", "calculatedTotalCost")
     cost = value_of(costs, "total") if cost is None else cost
     try:
-        return None if used and cost is not None and not Decimal(str(cost)) else cost
+        return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
         raise InvalidCall("total_cost", "expected an amount of US dollars") from None
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
 from aggregates.domain.labels import Labels
+from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import TIERS, tier_of, told_units, units_of
 from aggregates.ingest.dialects.rows import Fields, list_of, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
@@ -251,6 +252,6 @@ def _cost(row: Mapping[str, Any], cost: Any, *, nothing_used: bool) -> Any:
 
 def _is_zero(amount: Any) -> bool:
     try:
-        return amount is None or Decimal(str(amount)) == 0
+        return amount is None or read_decimal(amount) == 0
     except InvalidOperation:
         return False

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import OTHER
 from aggregates.ingest.billing import first_tier
 from aggregates.ingest.dialects.rows import Fields, count, value_of
@@ -42,7 +43,7 @@ def _cost(row: Mapping[str, Any]) -> Decimal | None:
     given = [value_of(row, name) for name in ("cost_total", "byok_usage_inference")]
     try:
         return (
-            sum((Decimal(str(each)) for each in given if each is not None), Decimal()) if given[0] is not None else None
+            sum((read_decimal(each) for each in given if each is not None), Decimal()) if given[0] is not None else None
         )
     except InvalidOperation:
         raise InvalidCall("cost_total", "expected amounts of US dollars") from None
@@ -50,13 +51,13 @@ def _cost(row: Mapping[str, Any]) -> Decimal | None:
 
 def _is_something(amount: object) -> bool:
     try:
-        return bool(Decimal(str(amount or 0)))
+        return bool(read_decimal(amount or 0))
     except InvalidOperation:
         return True
 
 
 def _whole(milliseconds: object) -> int | None:
     try:
-        return round(Decimal(str(milliseconds)))
+        return round(read_decimal(milliseconds))
     except (ArithmeticError, ValueError):
         return None

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import BY_NAME, OTHER, UNITS
 from aggregates.ingest.dialects.rows import Fields, value_of
 
@@ -74,7 +75,7 @@ def total_of(row: Mapping[str, Any], *paths: str) -> int:
         if (value := value_of(row, path)) is None:
             continue
         try:
-            number = Decimal(str(value).strip())
+            number = read_decimal(value)
         except InvalidOperation:
             number = Decimal(-1)
         if not (number.is_finite() and 0 <= number <= MAX_TOTAL and number == int(number)):

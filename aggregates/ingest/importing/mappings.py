@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED, InvalidCall
 from aggregates.domain.formats import excerpt
+from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.dialects.rows import Fields, Reader
 
 MAX_SHOWN = 50  # names of unused keys: a file may have new ones in every row
@@ -85,7 +86,7 @@ def _check_value(name: str, value: str, start: datetime | None) -> None:
 def after(start: datetime, seconds: object) -> datetime:
     """The instant so many seconds after start; raises ValueError."""
     try:
-        return start + timedelta(microseconds=int(Decimal(str(seconds).strip()) * 1_000_000))
+        return start + timedelta(microseconds=int(read_decimal(seconds) * 1_000_000))
     except (ValueError, ArithmeticError):
         raise ValueError("expected a number of seconds after --start") from None
 
@@ -193,7 +194,7 @@ def _joined(name: str, values: Sequence[object]) -> object:
     try:
         if any(isinstance(value, bool) for value in given):
             raise ValueError
-        return sum((Decimal(str(value).strip()) for value in given), Decimal()) if given else None
+        return sum((read_decimal(value) for value in given), Decimal()) if given else None
     except (ValueError, ArithmeticError):
         raise InvalidCall(name, "expected numbers to add up") from None
 

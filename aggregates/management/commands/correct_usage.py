@@ -11,6 +11,7 @@ from aggregates.domain import money
 from aggregates.domain.calls import InvalidCall
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import plural
+from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.ingest.correcting import (
     Change,
@@ -38,7 +39,7 @@ def price(text: str) -> tuple[str, Decimal]:
         f"and at most {PRICE_PLACES} decimals"
     )
     try:
-        value = Decimal(amount)
+        value = read_decimal(amount)
     except InvalidOperation:
         raise ArgumentTypeError(f"{expected}, got “{text}”") from None
     places = value.as_tuple().exponent

@@ -9,6 +9,7 @@ from psycopg import IsolationLevel
 
 SHORTEST_TOKEN = 32
 HERE = {"localhost", "127.0.0.1", "[::1]"}
+FIRST = ("aggregates.web.views.requests.Requests", "aggregates.web.views.probes.Probes")
 OF_ONE_PROCESS = ("locmem.LocMemCache", "dummy.DummyCache")
 Check = Callable[..., Iterable[CheckMessage]]
 
@@ -87,13 +88,13 @@ def exact_transactions(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 
 def first_of_middleware(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    if next(iter(settings.MIDDLEWARE), "") == "aggregates.web.views.probes.Probes":
+    if tuple(settings.MIDDLEWARE[: len(FIRST)]) == FIRST:
         return []
     return [
         Warning(
-            "MIDDLEWARE does not begin with aggregates.web.views.probes.Probes.",
-            hint="Without it there is no /healthz, /readyz and /metrics; after others, ALLOWED_HOSTS and the redirect "
-            "to HTTPS answer probes before it does.",
+            f"MIDDLEWARE does not begin with {' and '.join(FIRST)}.",
+            hint="Without them failed requests leave no line in the log, and there is no /healthz, /readyz and "
+            "/metrics; after others, ALLOWED_HOSTS and the redirect to HTTPS answer probes before they do.",
             id="aggregates.W001",
         )
     ]

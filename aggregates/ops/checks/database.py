@@ -35,7 +35,7 @@ def schedules(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMes
             found.append(Warning(words, hint="manage.py migrate makes it.", id="aggregates.W006"))
         elif rows[plan.func] > 1:
             words = f"The task cluster has {rows[plan.func]} schedules that run {plan.func}."
-            hint = "Delete those that are not needed, in the admin under Scheduled tasks."
+            hint = f"Delete those that are not needed from the table {Schedule._meta.db_table}."
             found.append(Warning(words, hint=hint, id="aggregates.W007"))
     return found
 

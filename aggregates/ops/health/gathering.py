@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Exists, Max, Min, OuterRef, Subquery, Sum
 from django_q.models import Schedule
@@ -11,7 +11,9 @@ from aggregates.db.limits import TimedOut
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
+from aggregates.ops.disk import why_unwritable
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
+from aggregates.ops.schedules import PLANS, is_put_off
 
 ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
 MISMATCHES_SHOWN = timedelta(days=7)
@@ -21,9 +23,12 @@ PROBED = 1000  # newest days that are not rolled up: since when each has waited
 def gather() -> Health:
     """Read the state. It never raises because of the database: that one does not answer is part of the state."""
     try:
+        unwritable = why_unwritable(ANSWER_WITHIN)
+        if UsageLog._meta.db_table not in connection.introspection.table_names():
+            return Health(datetime.now(UTC), True, pending_migrations(), None, unwritable)
         with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
-            return Health(now, True, pending, None if pending else _work(now))
+            return Health(now, True, pending, None if pending else _work(now), unwritable)
     except (TimedOut, OperationalError, InterfaceError):
         return Health(datetime.now(UTC), False)
 
@@ -40,7 +45,7 @@ def _work(now: datetime) -> Work:
         unrolled=_unrolled(),
         stale=_stale(),
         lost=_lost(),
-        due=_due(),
+        due=_due(now),
         last_runs=_last_runs(),
         mismatches=RollUpRun.objects.filter(started_at__gte=now - MISMATCHES_SHOWN).aggregate(
             found=Sum("mismatches", default=0)
@@ -83,10 +88,15 @@ def _lost() -> Backlog:
     return Backlog(**UsageDay.objects.alarming().aggregate(days=Count("*"), oldest=Min("date"), since=Min("kept_at")))
 
 
-def _due() -> tuple[Due, ...]:
+def _due(now: datetime) -> tuple[Due, ...]:
     """List our tasks that are scheduled to run again."""
+    plans = {plan.func: plan for plan in PLANS}
     ours = Schedule.objects.filter(func__startswith="aggregates.").exclude(repeats=0).order_by("name")
-    return tuple(Due(name, next_run) for name, next_run in ours.values_list("name", "next_run") if next_run)
+    return tuple(
+        Due(name, next_run, func in plans and is_put_off(plans[func], next_run, now))
+        for name, func, next_run in ours.values_list("name", "func", "next_run")
+        if next_run
+    )
 
 
 def _last_runs() -> tuple[LastRun, ...]:

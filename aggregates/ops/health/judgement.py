@@ -44,11 +44,12 @@ def judge(health: Health, within: timedelta) -> tuple[Problem, ...]:
     """Judge the state; `within` is how long after its end a day may wait for its roll-up."""
     if not health.database:
         return (Problem("database", "The database does not answer."),)
+    written = (Problem("writable", health.unwritable),) if health.unwritable else ()
     if health.pending_migrations or health.work is None:
         number = plural(len(health.pending_migrations), "migration")
-        return (Problem("migrations", f"{number} not applied: run manage.py migrate."),)
+        return (*written, Problem("migrations", f"{number} not applied: run manage.py migrate."))
     work = health.work
-    return tuple(problem for check in JUDGES for problem in check(work, health.as_of, within))
+    return written + tuple(problem for check in JUDGES for problem in check(work, health.as_of, within))
 
 
 def _partitions(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
@@ -90,6 +91,14 @@ def _lost(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
 
 def _tasks(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
     for due in work.due:
+        if due.put_off:
+            planned = when(due.next_run, "UTC", as_of)
+            yield Problem(
+                "tasks",
+                f"The task “{due.name}” is put off until {planned}, by a clock that was wrong: a task cluster "
+                "sets that right within a minute.",
+                unready=False,
+            )
         if due.next_run < as_of - START_PATIENCE:
             since = when(due.next_run, "UTC", as_of)
             yield Problem(
@@ -128,4 +137,4 @@ def _verified(work: Work, as_of: datetime, within: timedelta) -> Iterator[Proble
 
 Judge = Callable[[Work, datetime, timedelta], Iterator[Problem]]
 JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _lost, _tasks, _runs, _verified)
-CHECKS = ("database", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs", "verified")
+CHECKS = ("database", "writable", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs", "verified")

@@ -15,10 +15,11 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task of the cluster, and when it is to start next."""
+    """A task of the cluster, and when it is to start next; `put_off`: later than it should ever be."""
 
     name: str
     next_run: datetime
+    put_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`work` is None where it cannot be read: the database does not answer, or tables are not as the code has them."""
+    """`work` is None where it cannot be read: the database does not answer, or tables are not as the code has them.
+    `unwritable`: why nothing can be written, in words; "" where it can."""
 
     as_of: datetime
     database: bool
     pending_migrations: tuple[str, ...] = ()
     work: Work | None = None
+    unwritable: str = ""

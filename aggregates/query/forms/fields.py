@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
+from aggregates.domain.numbers import is_plain
 from aggregates.query.listing import Cursor
 
 MAX_VALUES = 100  # of one dimension, in a filter
@@ -33,6 +36,24 @@ class Values(forms.Field):
             check_text(text)
 
 
+class PlainDecimal(forms.DecimalField):
+    """A number as everybody writes it; Django's own field also takes 1_000, and other scripts' digits."""
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # of the field that it is made of
+        if isinstance(value, str):
+            check_number(value)
+        return super().to_python(value)
+
+
+class PlainInteger(forms.IntegerField):
+    """A whole number as everybody writes it."""
+
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str):
+            check_number(value)
+        return super().to_python(value)
+
+
 class Instant(forms.Field):
     def to_python(self, value: str | None) -> datetime | None:
         try:
@@ -47,6 +68,11 @@ class CursorField(forms.Field):
             return Cursor.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
+
+
+def check_number(text: str) -> None:
+    if text.strip() and not is_plain(text.strip()):
+        raise ValidationError("Expected a number, such as 12 or 0.5.")
 
 
 def check_text(text: str) -> None:

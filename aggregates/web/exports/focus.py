@@ -8,13 +8,14 @@ and a log of calls does not know is empty: unit prices (a call has several), inv
 from collections.abc import Iterator
 from itertools import groupby
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from aggregates.db.sql import columns, listed
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.measures import MEASURES
+from aggregates.query.reports import FORMULA
 from aggregates.query.selection import CallSelection
 from aggregates.web.exports.streaming import Select, calls_within, stream
 
@@ -24,6 +25,15 @@ PROVIDER = "COALESCE(NULLIF(provider, ''), '(not set)')"
 CATEGORY = "CASE WHEN kind = 'call' THEN 'Usage' WHEN cost < 0 THEN 'Credit' ELSE 'Purchase' END"  # of a row of the log
 # The names of tags, and where each is kept.
 TAGS = "'operation', NULLIF(operation, ''), 'user', NULLIF(user_id, ''), 'subject', NULLIF(subject_id, '')"
+
+
+FORMULAS = Literal("".join(FORMULA)).as_string()
+
+
+def _shown(expression: str) -> str:
+    """Write a text with an apostrophe before one that a spreadsheet would take for a formula."""
+    is_formula = f"strpos({FORMULAS}, left(nullif({expression}, ''), 1)) > 0"
+    return f"CASE WHEN {is_formula} THEN '''' || {expression} ELSE {expression} END"
 
 
 def _by_category(usage: str, purchase: str = "NULL", credit: str = "NULL") -> str:
@@ -42,7 +52,7 @@ def _time(column: str) -> str:
 COLUMNS = {
     "BilledCost": "cost",
     "BillingAccountId": "billed.account",
-    "BillingAccountName": "billed.name",
+    "BillingAccountName": _shown("billed.name"),
     "BillingAccountType": "'Organization'",
     "BillingCurrency": "'USD'",
     "BillingPeriodEnd": _time("month_end"),
@@ -59,28 +69,28 @@ COLUMNS = {
     "ContractedUnitPrice": "NULL",
     "EffectiveCost": "cost",
     "InvoiceId": "NULL",
-    "InvoiceIssuerName": PROVIDER,
+    "InvoiceIssuerName": _shown(PROVIDER),
     "ListCost": "cost",
     "ListUnitPrice": "NULL",
     "PricingCategory": "'Standard'",
     "PricingCurrency": "'USD'",
     "PricingQuantity": _by_category(TOKENS, "charges"),
     "PricingUnit": _by_category("'Tokens'", "'Charges'"),
-    "ProviderName": PROVIDER,
-    "PublisherName": PROVIDER,
+    "ProviderName": _shown(PROVIDER),
+    "PublisherName": _shown(PROVIDER),
     "RegionId": "NULL",
     "RegionName": "NULL",
     "ResourceId": "NULL",
     "ResourceName": "NULL",
     "ResourceType": "NULL",
     "ServiceCategory": "'AI and Machine Learning'",
-    "ServiceName": f"{PROVIDER} || ' models'",
+    "ServiceName": _shown(f"({PROVIDER} || ' models')"),
     "ServiceSubcategory": "'Generative AI'",
-    "SkuId": "NULLIF(model, '')",
+    "SkuId": _shown("NULLIF(model, '')"),
     "SkuMeter": _by_category("'Tokens'"),
     "SkuPriceId": "NULL",
-    "SubAccountId": "NULLIF(project, '')",
-    "SubAccountName": "NULLIF(project, '')",
+    "SubAccountId": _shown("NULLIF(project, '')"),
+    "SubAccountName": _shown("NULLIF(project, '')"),
     "SubAccountType": "CASE WHEN project <> '' THEN 'Project' END",
     "Tags": f"jsonb_strip_nulls(jsonb_build_object({TAGS}))",
     "x_CacheWriteTokens": "cache_write_tokens",

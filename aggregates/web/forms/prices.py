@@ -13,7 +13,7 @@ from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.overrides import set_price
-from aggregates.query.forms.fields import DATE, check_size
+from aggregates.query.forms.fields import DATE, PlainDecimal, check_size
 
 LATEST = date(2999, 12, 31)
 
@@ -29,7 +29,7 @@ class PriceForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
         for name in PRICES:
-            self.fields[name] = forms.DecimalField(
+            self.fields[name] = PlainDecimal(
                 label=name.replace("_", " ").replace("1h", "for 1 hour"),
                 required=name in ("input", "output"),
                 min_value=0,
@@ -52,7 +52,7 @@ class PriceForm(forms.Form):
             name, _, amount = pair.partition("=")
             if name not in UNITS or name in prices:
                 raise forms.ValidationError(f"Expected a price for each of some units ({', '.join(UNITS)}), each once.")
-            price = forms.DecimalField(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
+            price = PlainDecimal(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
             try:
                 prices[name] = price.clean(amount)
             except forms.ValidationError as error:

@@ -1,19 +1,19 @@
 """Pages end in time: no statement runs, or waits for a lock, for long, and a page says so where the database cannot."""
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from aggregates.db.ailing import READ_ONLY, is_full, state_of
 from aggregates.db.limits import WEB_SECONDS, TimedOut, is_timeout, limited_session, words_of
+from aggregates.ops.requests import current_id, note_ailing
 
 RETRY_AFTER = 10  # seconds
+REFUSED = "The database cannot take this now: try again in a moment."
 GONE = "The database does not answer: try again in a moment."
-
-logger = logging.getLogger(__name__)
 
 
 class TimeLimits:
@@ -27,21 +27,28 @@ class TimeLimits:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        words = _words(error)
-        if not words:
-            return None
-        logger.warning("%s is answered 503: %s", request.path, str(error).partition("\n")[0])
-        # Without the request: who is logged in would be asked of the database again.
-        page = render_to_string("503.html", {"words": words})
-        return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
+        return unavailable(error)
 
 
-def _words(error: Exception) -> str:
+def unavailable(error: BaseException) -> HttpResponse | None:
+    """Answer 503 where the database could not do what it was asked; None where it is not to blame."""
+    words = _words(error)
+    if not words:
+        return None
+    note_ailing(error)
+    # Without the request: who is logged in would be asked of the database again.
+    page = render_to_string("503.html", {"words": words, "request_id": current_id()})
+    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def _words(error: BaseException) -> str:
     match error:
         case TimedOut():
             return str(error)
         case OperationalError() if is_timeout(error):
             return words_of(error, WEB_SECONDS)
+        case InternalError() if is_full(error) or state_of(error) == READ_ONLY:
+            return REFUSED
         case OperationalError() | InterfaceError():
-            return GONE
+            return REFUSED if is_full(error) else GONE
     return ""

@@ -1,5 +1,6 @@
 """OTLP over gRPC: the process of production, and requests of the OpenTelemetry SDK's own exporters."""
 
+import json
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -279,6 +280,37 @@ def test_what_cannot_be_recorded_now_is_to_be_sent_again(channel: grpc.Channel, 
     send(GOOD, metadata=bearing(secret))
     assert UsageLog.objects.count() == 1
     assert "u-17" not in door.log
+
+
+def test_what_fails_leaves_a_line_whose_id_its_sender_is_told(tmp_path: Path, secret: str) -> None:
+    folder = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "requests")}
+    moved = "ALTER TABLE aggregates_usageday RENAME COLUMN {} TO {}"
+    with (
+        opened(tmp_path / "log", LOG_FORMAT="json", **folder) as door,
+        grpc.insecure_channel(door.address) as channel,
+        connection.cursor() as cursor,
+    ):
+        send = TraceServiceStub(channel).Export
+        cursor.execute(moved.format("sealed_through", "moved"))
+        try:
+            with pytest.raises(grpc.RpcError) as failed:
+                send(GOOD, metadata=bearing(secret))
+        finally:
+            cursor.execute(moved.format("moved", "sealed_through"))
+        with pytest.raises(grpc.RpcError) as refused:
+            send(GOOD, metadata=bearing("usage_wrong"))
+        said = [json.loads(line) for line in door.log.splitlines() if line.startswith("{")]
+    ids = [dict(one.value.trailing_metadata())["x-request-id"] for one in (failed, refused)]
+    assert [line["request_id"] for line in said] == ids
+    assert ids[0] in failed.value.details()
+    about = [(line["view"], line["status"], line["level"], "traceback" in line) for line in said]
+    assert about == [
+        ("grpc:TraceService", "INTERNAL", "ERROR", True),
+        ("grpc:TraceService", "UNAUTHENTICATED", "WARNING", False),
+    ]
+    assert "UndefinedColumn" in said[0]["traceback"]
+    assert not any(word in door.log for word in (secret, "usage_wrong", "u-17"))
+    assert list((tmp_path / "requests").glob("counter_*.db"))
 
 
 def lock_log() -> None:

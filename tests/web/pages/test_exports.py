@@ -16,7 +16,8 @@ from django.utils import timezone
 from aggregates.domain.calls import Call
 from aggregates.domain.ranges import of_days
 from aggregates.ingest import record
-from aggregates.models import Membership, Organization, Role, User
+from aggregates.models import Membership, Organization, Role, UsageLog, User
+from aggregates.query import reports
 from aggregates.query.selection import CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.rollup.protocol import roll_up
@@ -154,6 +155,30 @@ def test_a_workbook_is_no_larger_than_memory_is_for(
     response = client.get(f"{address}day")
     assert response.status_code == 400
     assert response.content.decode().startswith("bucket: Expected at most 2 rows in a workbook, got 3")
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_file_of_focus_runs_nothing(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], first: str
+) -> None:
+    client.force_login(alice)
+    Organization.objects.update(name=f"{first}cmd")
+    texts = dict.fromkeys(("model", "provider", "project", "user_id", "subject_id", "operation"), f"x{first}cmd")
+    now = timezone.now().isoformat()
+    record(acme, [call(now, **texts, cost=1), call(now, model="", kind="charge", cost="-1", subject_id="x=")])
+    UsageLog.objects.filter(kind="call").update(**{name: text.removeprefix("x") for name, text in texts.items()})
+
+    content = b"".join(client.get("/o/acme/focus.csv?range=24h").streaming_content).decode()
+
+    rows = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert len(rows) == 2
+    (of_call,) = (row for row in rows if row["ChargeCategory"] == "Usage")
+    texts_of = ("BillingAccountName", "SkuId", "SubAccountId", "SubAccountName", "ProviderName", "PublisherName")
+    assert [of_call[name] for name in texts_of] == [f"'{first}cmd"] * 6
+    assert of_call["ServiceName"] == f"'{first}cmd models"
+    is_number = re.compile(r"-?[0-9.]+").fullmatch
+    risky = [text for row in rows for text in row.values() if text.startswith(reports.FORMULA) and not is_number(text)]
+    assert risky == []
 
 
 def test_a_workbook_runs_nothing(client: Client, alice: User, acme: Organization, call: Callable[..., Call]) -> None:

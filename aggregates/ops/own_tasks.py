@@ -1,0 +1,59 @@
+"""Which functions the task cluster runs: this site's, and no other, whoever wrote its name into the database."""
+
+import logging
+import pydoc
+from collections.abc import Callable
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+from django.db.models.signals import post_save
+
+OURS = ("aggregates.tasks.nightly", "aggregates.tasks.repair", "aggregates.tasks.run_import")
+
+logger = logging.getLogger(__name__)
+
+Task = Callable[..., Any]
+
+
+class ForeignTask(Exception):
+    """A task that is none of this site's."""
+
+
+def guard_cluster() -> None:
+    """Have django-q2 look for functions here, and run none when a task has ended.
+
+    It imports whatever a row of its tables names: by pydoc in its workers, and in a receiver for hooks.
+    """
+    from django_q import models, signals, worker
+
+    worker.pydoc = SimpleNamespace(locate=find)
+    post_save.disconnect(signals.call_hook, sender=models.Task)
+
+
+def find(name: str) -> Task:
+    """Return the task of this name; of a name that is none of ours, a function that fails."""
+    if name not in OURS:
+        return _refusing(name)
+    task: Task = pydoc.locate(name)  # type: ignore[assignment]
+    return _logged(task)
+
+
+def _refusing(name: str) -> Task:
+    def refuse(*_: Any, **__: Any) -> None:
+        logger.error("A task was refused: it is none of this site's.", extra={"fields": {"function": name[:100]}})
+        raise ForeignTask("This function is none of this site's tasks.")
+
+    return refuse
+
+
+def _logged(task: Task) -> Task:
+    @wraps(task)
+    def run(*arguments: Any, **named: Any) -> Any:
+        try:
+            return task(*arguments, **named)
+        except (Exception, SystemExit) as error:  # django-q2 ends a task that takes too long by a SystemExit
+            logger.error("A task failed.", exc_info=error, extra={"fields": {"task": task.__name__}})
+            raise
+
+    return run
