@@ -80,6 +80,16 @@ CLIENTS: tuple[Client, ...] = (
         untold("reasoning", kinds=["chat"], of_streams=True) + untold(*Usage._fields, kinds=["background"]),
     ),
     Client("openinference", "openinference", "openinference_sdks.py", (f"{OPENINFERENCE}openai", *SDKS)),
+    Client(
+        "openlit",
+        "openlit",
+        "openlit_sdks.py",
+        ("openlit", *SDKS),
+        untold("reasoning", kinds=["chat", "background"])
+        + untold("cached", kinds=["background"])
+        + untold("cache_write_1h", kinds=["messages"])
+        + untold("call", kinds=["messages", "generate_content"], of_failures=True),
+    ),
     *(
         Client(
             f"langchain-{name}{'-and-sdks' * with_sdks}",
@@ -106,6 +116,14 @@ CLIENTS: tuple[Client, ...] = (
         )
         for name, prefix in (("openllmetry", OPENLLMETRY), ("openinference", OPENINFERENCE))
     ),
+    Client(
+        "strands",
+        "strands",
+        "strands_calls.py",
+        ("strands-agents", *SDKS),
+        untold("provider", "reasoning", "cache_write_1h"),
+    ),
+    Client("adk", "adk", "adk_calls.py", ("google-adk", "google-genai")),
     Client(
         "langfuse",
         "langfuse",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from aggregates.models import Organization
@@ -30,9 +31,7 @@ def test_its_calls_are_the_account_of_the_model(
 ) -> None:
     account, requests = recorded.read(client)
     for request in requests:
-        is_protobuf = (
-            encoding == "protobuf" and isinstance(request["body"], dict) and "resourceSpans" in request["body"]
-        )
+        is_protobuf = encoding == "protobuf" and isinstance(request["body"], dict)
         body = as_protobuf(request["body"]) if is_protobuf else json.dumps(request["body"]).encode()
         content_type = "application/x-protobuf" if is_protobuf else "application/json"
         headers = {"Authorization": f"Bearer {secret}"}
@@ -43,7 +42,8 @@ def test_its_calls_are_the_account_of_the_model(
 
 
 def as_protobuf(body: Any) -> bytes:
-    return ParseDict(with_bytes(body), ExportTraceServiceRequest()).SerializeToString()
+    message = ExportLogsServiceRequest() if "resourceLogs" in body else ExportTraceServiceRequest()
+    return ParseDict(with_bytes(body), message).SerializeToString()
 
 
 def with_bytes(value: Any) -> Any:

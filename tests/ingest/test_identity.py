@@ -223,12 +223,57 @@ def test_a_retrieval_of_another_response_is_a_call() -> None:
     assert spans_of(identify([asks, same])) == [{"asks", "poll"}]
 
 
+@pytest.mark.parametrize(("others", "polled"), [("", LONG), ("chatcmpl-1", LONG), ("chatcmpl-1", "")])
+def test_a_retrieval_is_not_of_another_call_with_the_same_usage(others: str, polled: str) -> None:
+    other = report("other", 0, 1, call={"input_tokens": 70}, response_id=others)
+    asks = report("asks", 2, 3, call=SILENT)
+    polls = [report(f"poll{n}", n, n + 1, POLLS, call={"input_tokens": 70}, response_id=polled) for n in (5, 9)]
+    found = identify([other, asks, *polls])
+    assert [one.call.input_tokens for one in found] == [70, 70]
+    assert spans_of(found) == [{"asks", "poll5", "poll9"}, {"other"}]
+
+
+def test_polls_before_a_response_is_there_are_no_calls() -> None:
+    asks = report("asks", 0, 1, call=SILENT)
+    waits = report("waits", 3, 4, POLLS, call=SILENT, response_id=LONG)
+    told = report("told", 5, 6, POLLS, call={"input_tokens": 70}, response_id=LONG)
+    assert spans_of(identify([asks, waits, told])) == [{"asks", "told", "waits"}]
+    assert spans_of(identify([asks, waits._replace(response_id="")])) == [{"asks"}]
+
+
 @pytest.mark.parametrize("changed", [{"starts_at": at(-9)}, {"user_id": "bob"}, {"project": "other"}])
 def test_a_call_waits_for_its_own_retrieval(changed: dict[str, object]) -> None:
     asks = report("asks", 0, 1, call=SILENT, user_id="alice")
     poll = report("poll", 5, 6, POLLS, call={"input_tokens": 70}, user_id="alice")
     assert len(identify([asks, poll])) == 1
     assert len(identify([asks, poll._replace(**changed)])) == 2
+
+
+@some.composite
+def polled(draw: some.DrawFn, number: int, begins: float, trace: str, tokens: dict[str, int]) -> list[Report]:
+    """A call that is made in the background and polled: the polls tell its usage once it is there.
+
+    Before, polls that name no response are no reports of a call; and who makes it may not know the response's name.
+    """
+    name = draw(some.sampled_from(["", f"resp_{number:048x}"]))
+    asks = {"trace": trace, "call": SILENT, "response_id": draw(some.sampled_from(["", name]))}
+    answered = draw(some.integers(1, 3))
+    waits = draw(some.integers(0, 2)) if name else 0
+    return [
+        report(f"{number}-asks", begins, begins + 0.1, OPENINFERENCE, **asks),
+        *(
+            report(
+                f"{number}-{poll}",
+                begins + poll,
+                begins + poll + 0.1,
+                POLLS,
+                trace=draw(some.sampled_from([trace, f"p{number}-{poll}"])),
+                call=SILENT if poll <= waits else tokens,
+                response_id=name,
+            )
+            for poll in range(1, waits + answered + 1)
+        ),
+    ]
 
 
 @some.composite
@@ -258,12 +303,7 @@ def stories(draw: some.DrawFn) -> Story:
             outer = report(f"{number}-outer", begins, begins + 1, "agents", **{**common, "response_id": ""})
             story.reports += [sdk._replace(parent=step.span), step, outer]
         elif shape == "background":
-            asked = {"trace": trace, "response_id": "", "call": SILENT}
-            story.reports.append(report(f"{number}-asks", begins, begins + 0.1, OPENINFERENCE, **asked))
-            story.reports += [
-                report(f"{number}-{poll}", begins + poll, begins + poll + 0.1, POLLS, trace=trace, call=tokens)
-                for poll in range(1, draw(some.integers(1, 3)) + 1)
-            ]
+            story.reports += draw(polled(number, begins, trace, tokens))
         else:
             depth = 1 if shape == "nested" else draw(some.integers(2, 4))
             common["response_id"] = ""

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from aggregates.domain.calls import Call, check_cost
 from aggregates.domain.units import check_units
 from aggregates.ingest import forget_reports, record_reports, remember_reports
-from aggregates.ingest.identity import Report
+from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.reports import Reported, keeping
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
@@ -269,6 +269,52 @@ def test_calls_are_counted_once_in_whatever_requests_they_come(
     assert recorded.count() == calls
     named = {one.user_id for one in reports if one.user_id}
     assert {user for user in recorded.values_list("user_id", flat=True) if user} == named
+    assert_equal_to_log(acme, FIRST, LAST)
+
+
+@some.composite
+def backgrounds(draw: some.DrawFn) -> tuple[int, bool, list[Report]]:
+    """Calls in the background, each polled some times: how many, whether ids or a trace tell which polls are whose, and
+    the reports."""
+    reports: list[Report] = []
+    count = draw(some.integers(1, 4))
+    decide = draw(some.booleans())
+    for n in range(count):
+        begins = draw(some.sampled_from([0.0, 20.0 * n]))
+        tokens = {"input_tokens": draw(some.sampled_from([100, 100 + n])), "output_tokens": 10}
+        name = f"resp_{n:048x}"
+        asks = draw(some.sampled_from([name] if decide else ["", name]))
+        trace = draw(some.sampled_from(["t", f"t{n}"]))
+        reports.append(
+            report(f"a{n}", begins, begins + 0.1, trace=trace, response_id=asks, call=SILENT, project="shop")
+        )
+        for poll in range(1, draw(some.integers(0, 3)) + 1):
+            polled = {
+                "trace": draw(some.sampled_from([trace, f"r{n}{poll}"])),
+                "call": draw(some.sampled_from([SILENT, tokens])),
+                "response_id": name if decide else draw(some.sampled_from(["", name])),
+            }
+            at_once = (begins + poll, begins + poll + 0.1)
+            reports.append(report(f"p{n}{poll}", *at_once, f"{OPENAI}{RETRIEVALS}", project="shop", **polled))
+    return count, decide, reports
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(backgrounds(), some.randoms(use_true_random=False))
+def test_calls_in_the_background_are_counted_once_however_often_they_are_asked_for(
+    db: None, story: tuple[int, bool, list[Report]], chance: random.Random
+) -> None:
+    """Where ids decide they are as many as were made; else never fewer, nor more than all that was told."""
+    calls, decide, reports = story
+    acme = make_organization(f"acme-{uuid4()}")
+    shuffled = [*reports, *chance.sample(reports, len(reports) // 2)]
+    chance.shuffle(shuffled)
+    while shuffled:
+        size = chance.randint(1, 4)
+        take(acme, *shuffled[:size])
+        shuffled = shuffled[size:]
+    recorded = UsageLog.objects.filter(organization=acme).count()
+    assert recorded == calls if decide else calls <= recorded <= len(reports)
     assert_equal_to_log(acme, FIRST, LAST)
 
 

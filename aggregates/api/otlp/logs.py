@@ -1,4 +1,4 @@
-"""The endpoint of log records, in which coding assistants tell their calls."""
+"""The endpoint of log records: events of calls, and those in which coding assistants tell theirs."""
 
 from django.http import HttpRequest, HttpResponse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -11,7 +11,8 @@ from aggregates.api.otlp.receiving import Item, read, record
 from aggregates.api.recording import Rejection
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.fitting import Misfit
-from aggregates.ingest.otlp.logs import events_of, not_understood
+from aggregates.ingest.otlp.details import details_of
+from aggregates.ingest.otlp.logs import events_of
 from aggregates.models import ApiKey, Kind
 
 
@@ -26,7 +27,9 @@ def logs(request: HttpRequest, key: ApiKey) -> HttpResponse:
 def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Exported:
     """Record the calls that the log records tell; raises ApiError."""
     items, exported = list[Item](), Exported("log record")
-    for index, event in events_of(request, key.organization.label_attributes):
+    labels = key.organization.label_attributes
+    events = list(events_of(request, labels))
+    for index, event in events:
         found: list[Misfit] = []
         try:
             call = event.call(found)
@@ -35,7 +38,11 @@ def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Export
         else:
             exported.misfits += [Rejection(index, *misfit) for misfit in found]
             items.append(Item(index, event.report(call)))
-    if not items:
-        exported.not_understood += not_understood(request)
+    for index, report, unfit in details_of(request, {index for index, _ in events}, labels):
+        if isinstance(report, InvalidCall):
+            exported.rejections.append(Rejection(index, report.field, report.reason))
+        else:
+            exported.misfits += [Rejection(index, *misfit) for misfit in unfit]
+            items.append(Item(index, report))
     record(key, items, exported)
     return exported

@@ -11,7 +11,8 @@ call where
 - they come from different instrumentations of one program, one's interval within the other's, with the same model, the
   same outcome and the same tokens, in one trace or one of them in a trace of its own, and do not name two responses, or
 - one is the log record of a stream whose own span tells no usage, or
-- one is a retrieval of the response that the other made.
+- one is a retrieval of the response that the other made, or
+- one is an event of the call that the other, a span of the same instrumentation, is.
 
 One instrumentation reports a call once, so calls in parallel never become one, however alike. The outcome depends on
 the set of reports alone, neither on their order nor on the requests in which they came.
@@ -22,11 +23,11 @@ from collections.abc import Iterable
 from aggregates.ingest.identity.likeness import merge, note_doubts, of_one_response, of_streams, side_by_side
 from aggregates.ingest.identity.merging import Identity, merged
 from aggregates.ingest.identity.nesting import merge_nested
-from aggregates.ingest.identity.report import RECORDED, RETRIEVALS, Report, span_name
+from aggregates.ingest.identity.report import EVENTS, RECORDED, RETRIEVALS, Report, span_name
 from aggregates.ingest.identity.retrievals import merge_retrievals
 from aggregates.ingest.identity.tree import Tree
 
-__all__ = ["RECORDED", "RETRIEVALS", "Identity", "Report", "identify", "span_name"]
+__all__ = ["EVENTS", "RECORDED", "RETRIEVALS", "Identity", "Report", "identify", "span_name"]
 
 
 def identify(reports: Iterable[Report]) -> list[Identity]:

@@ -8,7 +8,7 @@ from aggregates.ingest.identity.report import RECORDED, Report
 class Group:
     """Reports of one call, as far as it is decided."""
 
-    __slots__ = ("members", "doubts", "siblings", "responses", "scopes", "tells_usage", "is_recorded")
+    __slots__ = ("members", "doubts", "siblings", "responses", "scopes", "tells_usage", "is_recorded", "awaits_span")
 
     def __init__(self, first: Report) -> None:
         self.members: list[Report] = []
@@ -18,6 +18,7 @@ class Group:
         self.scopes: set[str] = set()  # of spans apart from those of log records
         self.tells_usage = False
         self.is_recorded = False
+        self.awaits_span = False  # it is an event whose span has not come
         self.add(first)
 
     def add(self, *members: Report) -> None:
@@ -32,7 +33,10 @@ class Group:
     def add_sibling(self, other: "Group") -> None:
         """Take in a group that tells of the same call from elsewhere."""
         spans = frozenset(member.span for member in other.members)
-        self.siblings += [spans.difference(*other.siblings), *other.siblings]
+        if not self.is_event and not other.is_event:  # an event is part of its span's account
+            self.siblings.append(spans.difference(*other.siblings))
+        self.siblings += other.siblings
+        self.awaits_span = self.awaits_span and other.awaits_span
         self.add(*other.members)
 
     @property
@@ -44,6 +48,10 @@ class Group:
         return all(member.is_retrieval for member in self.members)
 
     @property
+    def is_event(self) -> bool:
+        return all(member.is_event for member in self.members)
+
+    @property
     def best(self) -> Report:
         return self.members[0]
 
@@ -52,8 +60,11 @@ class Group:
 
 
 def by_worth(members: Iterable[Report]) -> list[Report]:
-    """Reports, the one whose numbers count first: those that tell usage, a vendor's own, then as they stand."""
-    return sorted(members, key=lambda member: (member.scope == RECORDED, not member.tells_usage, not member.is_vendor))
+    """Reports, the one whose numbers count first: those that tell usage, a vendor's own, spans, as they stand."""
+    return sorted(
+        members,
+        key=lambda member: (member.scope == RECORDED, not member.tells_usage, not member.is_vendor, member.is_event),
+    )
 
 
 def usage(group: Group) -> tuple[int, int]:

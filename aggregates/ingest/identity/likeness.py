@@ -162,6 +162,8 @@ def _neighbours(groups: list[Group]) -> Iterator[tuple[Group, Group]]:
 
 def _may_be_one(pair: tuple[Group, Group]) -> bool:
     one, other = pair[0].best, pair[1].best
+    if pair[0].awaits_span or pair[1].awaits_span:
+        return False
     within = one.starts_at <= other.starts_at and other.ends_at <= one.ends_at
     around = other.starts_at <= one.starts_at and one.ends_at <= other.ends_at
     return (within or around) and not pair[0].names_another_response_than(pair[1]) and have_one_model(one, other)

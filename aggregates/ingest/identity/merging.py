@@ -60,7 +60,9 @@ def _alone(group: Group, tree: Tree) -> Identity:
     assert call  # noqa: S101  # only reports of calls are grouped
     call = call._replace(
         timestamp=report.starts_at,
-        latency_ms=(report.ends_at - report.starts_at) // MILLISECOND if report.is_log else call.latency_ms,
+        latency_ms=(report.ends_at - report.starts_at) // MILLISECOND
+        if report.is_log and not report.is_event
+        else call.latency_ms,
         request_id="",
         operation=words.operation or call.operation,
         user_id=words.user_id or call.user_id,
@@ -79,7 +81,9 @@ def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
     alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
     return _with_parts(call, alike)._replace(
         timestamp=began.starts_at,
-        latency_ms=(best.ends_at - began.starts_at) // MILLISECOND if best.is_log else (began.call or call).latency_ms,
+        latency_ms=(best.ends_at - began.starts_at) // MILLISECOND
+        if best.is_log and not best.is_event
+        else (began.call or call).latency_ms,
         request_id="",
         operation=words.operation or call.operation,
         provider=next((other.provider for other in others if other.provider), ""),

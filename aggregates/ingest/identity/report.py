@@ -11,6 +11,7 @@ NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0
 VENDORS = ("com.anthropic.sdk",)
 RECORDED = "log"  # the scope of a call in the log of which no report is kept
 RETRIEVALS = " retrieval"  # how the scope of those ends that tell of a response that was made before
+EVENTS = " event"  # how the scope of those ends that tell in an event what a span tells, too
 EMBEDDINGS = "embed"  # in the name of an operation or a model
 
 
@@ -63,6 +64,11 @@ class Report(NamedTuple):
     def is_retrieval(self) -> bool:
         """Whether it tells of asking for a response that was made before: a call only where nothing tells of that."""
         return self.scope.endswith(RETRIEVALS)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is an event of a call beside or within the span that tells the same."""
+        return self.scope.endswith(EVENTS)
 
     @property
     def is_embedding(self) -> bool:

@@ -76,8 +76,11 @@ class Retrieval(NamedTuple):
 
     scope: str
     attributes: Mapping[str, str | None]
+    name: str = ""  # how their names begin
+    is_certain: bool = True  # else such a span may be one that makes a response
 
 
+OPENLIT = "openlit.instrumentation.openai"
 RETRIEVALS = (
     Retrieval(
         "openinference.instrumentation.openai", {"openinference.span.kind": "LLM", "llm.invocation_parameters": "{}"}
@@ -91,13 +94,33 @@ RETRIEVALS = (
             "gen_ai.usage.input_tokens": None,
             "gen_ai.usage.output_tokens": None,
         },
+        is_certain=False,
     ),
+    Retrieval(OPENLIT, {}, "responses.retrieve "),
+    Retrieval(OPENLIT, {}, "responses.cancel "),
 )
+# Spans that say they are a chat, and ask for none: by scope and how their names begin.
+NO_CHATS = ((OPENLIT, "responses.token_count "), (OPENLIT, "chat.messages.list "))
+# Errors of instrumentations themselves, over an answer that they did not expect, as that of a response in the
+# background is: the call did not fail. By scope and the type of the error.
+OWN_ERRORS = (("openlit.", "AttributeError"),)
 
 
-def is_retrieval(scope: str, attributes: Attributes) -> bool:
-    """Whether the span of a call only asks for a response that was made before."""
-    return any(
-        one.scope == scope and all(attributes.get(name) == value for name, value in one.attributes.items())
-        for one in RETRIEVALS
-    )
+def retrieval_of(scope: str, name: str, attributes: Attributes) -> Retrieval | None:
+    """What says that the span of a call only asks for a response that was made before."""
+    return next((one for one in RETRIEVALS if _is_of(one, scope, name, attributes)), None)
+
+
+def _is_of(one: Retrieval, scope: str, name: str, attributes: Attributes) -> bool:
+    is_named = one.scope == scope and name.startswith(one.name)
+    return is_named and all(attributes.get(name) == value for name, value in one.attributes.items())
+
+
+def is_no_chat(scope: str, name: str) -> bool:
+    """Whether a span that says it is a chat asks for something else."""
+    return any(scope == its and name.startswith(begin) for its, begin in NO_CHATS)
+
+
+def is_own_error(scope: str, error: object) -> bool:
+    """Whether the error is one of the instrumentation, and none of the call."""
+    return any(scope.startswith(its) and error == kind for its, kind in OWN_ERRORS)

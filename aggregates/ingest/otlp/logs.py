@@ -13,7 +13,6 @@ from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import Report, span_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, Assistant
-from aggregates.ingest.otlp.not_understood import NotUnderstood, named
 from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, chosen_labels, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -38,10 +37,6 @@ KINDS = (
     Kind("codex.sse_event", CODEX, event_kind="response.completed"),
     Kind("gemini_cli.api_response", GEMINI_CLI),
 )
-
-
-# OpenTelemetry's own event of a call, of which there is a span or an assistant's own event, too.
-UNREAD = frozenset({"gen_ai.client.inference.operation.details"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +102,6 @@ def events_of(request: ExportLogsServiceRequest, labels: Collection[str] = ()) -
                 attributes = attributes_of(record.attributes)
                 if assistant := _assistant(record, attributes, scope_logs.scope.name):
                     yield index, Event(record, attributes, resource, assistant, labels)
-
-
-def not_understood(request: ExportLogsServiceRequest) -> list[NotUnderstood]:
-    """Find the records that tell a call in a way that is not read."""
-    records = (
-        (scope_logs.scope.name, record)
-        for resource_logs in request.resource_logs
-        for scope_logs in resource_logs.scope_logs
-        for record in scope_logs.log_records
-    )
-    return [
-        named(index, scope, name)
-        for index, (scope, record) in enumerate(records)
-        for name in UNREAD.intersection((record.event_name, first(attributes_of(record.attributes), ["event.name"])))
-    ]
 
 
 def _assistant(record: logs_pb2.LogRecord, attributes: Attributes, scope: str) -> Assistant | None:

@@ -26,7 +26,7 @@ from aggregates.ingest.otlp.attributes import (
     NO_CALLS,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import beside_of, is_retrieval
+from aggregates.ingest.otlp.clients import Retrieval, beside_of, is_no_chat, is_own_error, retrieval_of
 from aggregates.ingest.otlp.usage import usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -65,6 +65,8 @@ class Seen:
         told = {name: attributes[name] in KINDS[name] for name in KINDS.keys() & attributes.keys()}
         if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
             return False
+        if not self._tells_usage() and (retrieval := self._retrieval) and retrieval.is_certain:
+            return False  # what it asks for is not there yet
         return any(told.values()) or self._tells_usage() and told.keys().isdisjoint(LISTED_KINDS)
 
     def _tells_usage(self) -> bool:
@@ -72,17 +74,23 @@ class Seen:
         return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
 
     def asks_for_what_was_made(self) -> bool:
-        """Whether it only asks for a response that was made before."""
+        """Whether it only asks for a response that was made before, or for something else than a model's answer."""
         kind = self.attributes.get("llm.request.type")
-        return isinstance(kind, str) and bool(RETRIEVAL.match(kind))
+        return isinstance(kind, str) and bool(RETRIEVAL.match(kind)) or is_no_chat(self.scope, self.span.name)
 
     @property
     def is_retrieval(self) -> bool:
         """Whether it only asks for a response that was made before."""
-        return is_retrieval(self.scope, self.attributes)
+        return self._retrieval is not None
+
+    @property
+    def _retrieval(self) -> Retrieval | None:
+        return retrieval_of(self.scope, self.span.name, self.attributes)
 
     def has_failed(self) -> bool:
         level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
+        if is_own_error(self.scope, self.attributes.get("error.type")):
+            return False
         return (
             self.span.status.code == trace_pb2.Status.STATUS_CODE_ERROR
             or "error.type" in self.attributes

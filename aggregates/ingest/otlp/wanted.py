@@ -8,7 +8,7 @@ from aggregates.ingest.otlp.attributes import AROUND, ATTRIBUTES, KINDS
 OF_SPANS = frozenset(
     [*(row.name for row in ATTRIBUTES), *KINDS, *AROUND, *CLAUDE_CODE.names, "success", "logfire.span_type"]
 )
-OF_LOGS = frozenset(
+OF_LOGS = OF_SPANS.union(
     [
         *CLAUDE_CODE.names,
         *CODEX.names,

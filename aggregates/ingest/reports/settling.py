@@ -8,7 +8,7 @@ each holds the rows of its calls' reports until it commits. So the log ends up t
 Where the log has the call already, a fuller account of it takes its place in one commit, with the marks of both days.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
@@ -83,16 +83,19 @@ def _settle(
             {report.span: report for report in known.reports},
             [report.span for report in reports],
         ),
-        duplicates=_duplicates(told, {one.span for one in reports if one.call and not one.is_retrieval}),
+        duplicates=_duplicates(told, reports, {report.span: report for report in known.reports}),
     )
 
 
-def _duplicates(told: Iterable[Change], calls: Collection[str]) -> frozenset[str]:
-    """Find, among these spans, reports of calls that are not the first of theirs."""
+def _duplicates(told: Iterable[Change], reports: Iterable[Report], known: Mapping[str, Report]) -> frozenset[str]:
+    """Find, among these reports, those of calls that are not the first of theirs; no event is one, nor its span."""
+    calls = {one.span for one in reports if one.call and not one.is_retrieval and not one.is_event}
     found: set[str] = set()
     for change in told:
         came = [span for span in change.identity.spans if span in calls]
-        found.update(came[1:] if change.is_new else came)
+        others = (known[span] for span in change.identity.spans if not known[span].is_event)
+        is_first = change.is_new or not any(other.is_recorded for other in others)
+        found.update(came[1:] if is_first else came)
     return frozenset(found)
 
 

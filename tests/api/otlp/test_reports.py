@@ -1,6 +1,6 @@
 """A call that several instrumentations report is counted once, in whichever requests they come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import permutations
 from threading import Barrier, Thread
@@ -341,6 +341,41 @@ def test_retrievals_that_name_their_response_are_one_call_though_nothing_tells_i
     assert len(log()) == 1
     export(later("another", {**NAMED, "gen_ai.request.model": "gpt-5"}, 19, OPENLLMETRY))
     assert len(log()) == 2
+
+
+OPENLIT = "openlit.instrumentation.openai"
+SAYS_CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_response_that_an_instrumentation_stumbled_over_is_the_one_that_is_retrieved(
+    export: Exporter, order: Sequence[int]
+) -> None:
+    """OpenLIT knows no response without usage, and says that it failed; a retrieval it takes for a chat of gpt-4o."""
+    shop = {"service.name": "shop"}
+
+    def in_one_trace(name: str, attributes: dict[str, Any], second: int) -> Made:
+        return span(name, attributes, start=f"2025-03-01T12:00:{second:02}Z", took_ms=10, scope=OPENLIT)
+
+    asked = {**SAYS_CHAT, "gen_ai.request.model": "gpt-5"}
+    told = {**NAMED, "gen_ai.usage.input_tokens": 700, "gen_ai.usage.output_tokens": 30}
+    sent = [
+        span("other", {**told, "gen_ai.response.id": "chatcmpl-1"}, scope=OPENLIT, trace="other"),
+        in_one_trace("chat gpt-5", {**asked, "error.type": "AttributeError"}, 9),
+        in_one_trace("responses.retrieve gpt-4o", {**SAYS_CHAT, "gen_ai.response.id": NAMED["gen_ai.response.id"]}, 19),
+        in_one_trace("responses.retrieve gpt-4o again", {**SAYS_CHAT, **told}, 29),
+    ]
+    for number in order:
+        export(sent[number], resource=shop)
+    assert [tokens for _, tokens in log()] == [700, 700]
+    assert not UsageLog.objects.filter(status="error").exists()
+
+
+def test_what_says_it_is_a_chat_and_asks_a_model_nothing_is_no_call(export: Exporter) -> None:
+    counted = {**SAYS_CHAT, "gen_ai.usage.input_tokens": 700}
+    spans = [later(f"{name} gpt-4o", counted, 0, OPENLIT) for name in ("responses.token_count", "chat.messages.list")]
+    assert not export(*spans).HasField("partial_success")
+    assert log() == []
 
 
 def test_of_retrievals_nothing_is_said(export: Exporter) -> None:
