@@ -14,6 +14,7 @@ bind = f"127.0.0.1:{PORT}"
 workers = 2
 worker_class = "usagesite.server.worker.Worker"
 asgi_lifespan = "off"
+asgi_disconnect_grace_period = 0  # nobody works for who has gone; what a thread has begun it ends
 preload_app = False  # each worker opens its own database connections
 graceful_timeout = 4  # seconds; honcho kills after 5
 loglevel = "warning"

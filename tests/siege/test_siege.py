@@ -13,22 +13,21 @@ from tests.siege.attacks import ATTACKS, Attack, Siege, besieging
 from tests.siege.scene import Scene, make_scene
 from tests.siege.watching import Visitor, dashboard, health, recorder
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.slow
 CLIENTS = 48
 MANY = 32  # connections: twice as many as a web process has threads
 
 
-@pytest.fixture
-def port(transactional_db: None) -> Iterator[int]:
-    """A site of each test's own: what attackers asked for goes on when they have left, and ends with it."""
+@pytest.fixture(scope="module")
+def scene(committed: None) -> Scene:
+    return make_scene(days=3, calls=2_000)
+
+
+@pytest.fixture(scope="module")
+def port(scene: Scene) -> Iterator[int]:
     database = str(connection.settings_dict["NAME"])
     with serving(DJANGO_SETTINGS_MODULE="tests.process_settings", TEST_DATABASE=database) as port:
         yield port
-
-
-@pytest.fixture
-def scene(transactional_db: None) -> Scene:
-    return make_scene(days=3, calls=2_000)
 
 
 def visitors(port: int, scene: Scene) -> list[Visitor]:
