@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models.signals import post_save
 
-OURS = ("aggregates.tasks.nightly", "aggregates.tasks.repair", "aggregates.tasks.run_import")
+OURS = tuple(f"aggregates.tasks.{name}" for name in ("nightly", "repair", "run_import", "send_reset"))
 
 logger = logging.getLogger(__name__)
 
