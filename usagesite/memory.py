@@ -4,17 +4,19 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+PREFIX = "usagesite-"
 SHARED = Path("/dev/shm")  # noqa: S108 (the folder within is ours alone, or is not taken)
 
 
 def name_folder(name: str, data: Path) -> None:
-    """Set a variable, where it is not set, to a folder: one for each data folder, user, and container with process ids
-    of its own. Without /dev/shm it is in the data folder."""
-    if os.environ.get(name):
+    """Set a variable, where nobody else has set it, to a folder: one for each data folder, user, and container with
+    process ids of its own. Without /dev/shm it is in the data folder."""
+    # What a process of another site has named, and handed down to this one, is not for us.
+    if (named := os.environ.get(name)) and not Path(named).name.startswith(PREFIX):
         return
     where = f"{data} {os.geteuid()} {namespace()}"
-    chosen = SHARED / f"usagesite-{sha256(where.encode()).hexdigest()[:16]}"
-    os.environ[name] = str(chosen if can_be_ours(chosen) else data / "requests")
+    chosen = SHARED / f"{PREFIX}{sha256(where.encode()).hexdigest()[:16]}"
+    os.environ[name] = str(chosen if can_be_ours(chosen) else data / f"{PREFIX}requests")
 
 
 def can_be_ours(path: Path) -> bool:

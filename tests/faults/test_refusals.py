@@ -85,7 +85,7 @@ import json, sys, django
 django.setup()
 from django.test import Client
 client = Client(raise_request_exception=False, headers={"host": "localhost"})
-login = {"username": "alice@example.com", "password": "correct horse"}
+login = {"login": "alice@example.com", "password": "correct horse"}
 before = client.get("/readyz")
 answers = [client.post("/login/", login), client.get("/readyz"), client.get("/healthz")]
 print(json.dumps([[before.json()["checks"]["writable"]], *([a.status_code, a.content.decode()] for a in answers)]))

@@ -61,7 +61,7 @@ def test_a_price_is_removed(used):
     ("arguments", "expected"),
     [
         (["o9", "--price", "input=1"], "output: This field is required."),
-        (["o9", "--price", "input=x", "output=1"], "input: Enter a number."),
+        (["o9", "--price", "input=x", "output=1"], "input: Expected a number, such as 12 or 0.5."),
         (["o9", "--price", "inputs=1", "output=1"], "expected input=USD, cached=USD"),
         (["--price", "input=1", "output=1"], "model: This field is required."),
         (["o9", "--price", "input=1", "output=1", "--from", "yesterday"], "from: Expected a date, YYYY-MM-DD."),

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from aggregates.ops.allowances import FORM, Lane, allowance_of
 from aggregates.urls import urlpatterns
+from tests.patience import PATIENCE
 from usagesite.server import lanes
 from usagesite.server.application import allowance_for
 from usagesite.server.lanes import Busy, Threads
@@ -40,7 +42,9 @@ class Work:
 
 
 def run(scene: Callable[[], Any]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    """Run it in a thread of its own: where tests have a browser, this one has an event loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asyncio.wait_for(scene(), PATIENCE)).result()
 
 
 def test_one_sender_has_a_share_of_the_threads_and_others_the_rest() -> None:

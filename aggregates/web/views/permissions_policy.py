@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "Permissions-Policy"
 REFUSED = (
-    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media"),
+    *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media"),
     *("geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer", "microphone"),
     *("midi", "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "usb"),
-    *("web-share", "xr-spatial-tracking"),
+    "xr-spatial-tracking",
 )
 POLICY = ", ".join([*(f"{feature}=()" for feature in REFUSED), "clipboard-write=(self)", "fullscreen=(self)"])
 
