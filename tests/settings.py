@@ -13,7 +13,6 @@ def make_data_folder() -> None:
     """Point USAGESITE_DATA at a new folder, whatever it was: a throw-away server deletes its folder."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     os.environ["USAGESITE_DATA"] = str(folder)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "requests")  # goes with the folder
     atexit.register(clean_up, folder)
 
 
@@ -24,6 +23,10 @@ def clean_up(folder: Path) -> None:
 
 if not Path(os.environ.get("USAGESITE_DATA", "")).name.startswith(PREFIX):  # else we are a process of a test
     make_data_folder()
+# Requests are counted in a folder that goes with that one: each of the processes that run tests has its own.
+requests = Path(os.environ["USAGESITE_DATA"], f"usagesite-requests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+if Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", requests)).parent == requests.parent:  # else a test says where
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(requests)
 
 from usagesite import embedded  # noqa: E402
 from usagesite.settings import *  # noqa: E402, F403

@@ -11,9 +11,11 @@ SHARED = Path("/dev/shm")  # noqa: S108 (the folder within is ours alone, or is 
 def name_folder(name: str, data: Path) -> None:
     """Set a variable, where nobody else has set it, to a folder: one for each data folder, user, and container with
     process ids of its own. Without /dev/shm it is in the data folder."""
-    # What a process of another site has named, and handed down to this one, is not for us.
-    if (named := os.environ.get(name)) and not Path(named).name.startswith(PREFIX):
-        return
+    if named := os.environ.get(name):
+        # What a process of another site has named so, and handed down to this one, is not for us.
+        is_of_another = Path(named).name.startswith(PREFIX) and not Path(named).is_relative_to(data)
+        if not is_of_another:
+            return
     where = f"{data} {os.geteuid()} {namespace()}"
     chosen = SHARED / f"{PREFIX}{sha256(where.encode()).hexdigest()[:16]}"
     os.environ[name] = str(chosen if can_be_ours(chosen) else data / f"{PREFIX}requests")
