@@ -12,7 +12,6 @@ import signal
 import threading
 from types import FrameType
 
-PATIENCE = 3  # seconds that running tasks get to end, of the 5 before honcho kills us; one cut off is run again
 LOOK_EVERY = 60  # seconds
 FAILED = 1  # exit status of a cluster that ended by itself, whatever it says
 
@@ -22,13 +21,14 @@ logger = logging.getLogger("usagesite.cluster")
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "usagesite.settings")
     import django
+    from django.conf import settings
 
     django.setup()  # once for both: what is loaded by now they share
     watched, ours = os.pipe()  # the end that is ours closes when we die, however that happens
     cluster = os.fork()
     if cluster:
         os.close(watched)
-        status = watch_over(cluster)
+        status = watch_over(cluster, settings.STOP_SECONDS)
         logging.shutdown()
         os._exit(
             status
@@ -50,15 +50,18 @@ def end_at_close(watched: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def watch_over(cluster: int) -> int:
-    """Pass signals on and wait for the cluster; 0 if it was asked to end, else what it says, and never 0."""
+def watch_over(cluster: int, patience: int) -> int:
+    """Pass signals on and wait for the cluster; 0 if it was asked to end, else what it says, and never 0.
+
+    Running tasks get `patience` seconds to end; one that is cut off is run again.
+    """
     is_asked = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         is_asked.set()
         with contextlib.suppress(ProcessLookupError):
             os.kill(cluster, signal.SIGTERM)
-        signal.alarm(PATIENCE)
+        signal.alarm(patience)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -1,5 +1,6 @@
 """Settings from environment variables: a wrong value stops the start with one line."""
 
+import ipaddress
 import os
 import secrets
 import sys
@@ -46,6 +47,20 @@ def port_or_off(name: str, default: int) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 65535):
         stop(name, "a port number from 1 to 65535, or 0")
     return int(value)
+
+
+def ip_address(name: str, default: str) -> str:
+    """Read an address to listen on, such as 127.0.0.1, or 0.0.0.0 or :: for all of this machine's."""
+    value = os.environ.get(name, "") or default
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        stop(name, "an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
+
+
+def with_port(address: str, port: int) -> str:
+    """Write an address and a port as servers take them: an IPv6 address is in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def number(name: str, default: int, least: int, most: int) -> int:

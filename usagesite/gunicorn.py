@@ -1,37 +1,42 @@
 """How gunicorn serves the site: one small machine, behind a proxy or by itself on this one."""
 
 import contextlib
+import errno
 import socket
 import sys
 from typing import TYPE_CHECKING
 
-from usagesite.settings import PORT
+from usagesite.env import with_port
+from usagesite.settings import BIND, PORT, STOP_SECONDS, WEB_CONCURRENCY, WEB_TIMEOUT
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
-bind = f"127.0.0.1:{PORT}"
-workers = 2
+bind = with_port(BIND, PORT)
+workers = WEB_CONCURRENCY
+timeout = WEB_TIMEOUT
 worker_class = "usagesite.server.worker.Worker"
 asgi_lifespan = "off"
 asgi_disconnect_grace_period = 0  # nobody works for who has gone; what a thread has begun it ends
 preload_app = False  # each worker opens its own database connections
-graceful_timeout = 4  # seconds; honcho kills after 5
+graceful_timeout = STOP_SECONDS
 loglevel = "warning"
 control_socket_disable = True
 forwarder_headers = ""  # none says where we are: a proxy may hand on what a client sends as SCRIPT_NAME
 
 
 def on_starting(arbiter: "Arbiter") -> None:
-    """End with one line where the port is taken; gunicorn by itself would try for five seconds."""
-    with contextlib.closing(socket.socket()) as probe:
+    """End with one line where the address or the port cannot be used; gunicorn by itself would try for five seconds."""
+    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in BIND else socket.AF_INET)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", PORT))
+            probe.bind((BIND, PORT))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                sys.exit(f"{BIND} is no address of this machine. Set BIND to one that is.")
             sys.exit(f"Port {PORT} cannot be used ({error.strerror}). Set PORT to another one.")
 
 
 def when_ready(arbiter: "Arbiter") -> None:
-    sys.stdout.write(f"The site is at http://127.0.0.1:{PORT}/ - stop with Ctrl-C\n")
+    sys.stdout.write(f"The site is at http://{bind}/ - stop with Ctrl-C\n")
     sys.stdout.flush()

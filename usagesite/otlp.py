@@ -12,12 +12,12 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from usagesite.env import with_port
+
 if TYPE_CHECKING:
     import grpc
 
-PATIENCE = 3  # seconds that requests get to end, of the 5 before honcho kills us; what is cut off was not recorded
 TRY_AGAIN = 3  # seconds
-HOST = "127.0.0.1"
 
 
 def main() -> None:
@@ -28,36 +28,37 @@ def main() -> None:
     from django.conf import settings
 
     if settings.OTLP_GRPC_PORT:
-        serve(settings.OTLP_GRPC_PORT, ended)
+        serve(settings.BIND, settings.OTLP_GRPC_PORT, settings.STOP_SECONDS, ended)
     else:
         ended.wait()
 
 
-def serve(port: int, ended: threading.Event) -> None:
+def serve(address: str, port: int, patience: int, ended: threading.Event) -> None:
+    """Take requests until `ended`, and let those that are worked on have `patience` seconds to end."""
     import django
 
     django.setup()
     from aggregates.api.otlp import rpc
 
     server = rpc.server()
-    if not bind(server, port, ended):
+    if not bind(server, address, port, ended):
         return
     server.start()
-    say(f"OTLP/gRPC is at {HOST}:{port}")
+    say(f"OTLP/gRPC is at {with_port(address, port)}")
     ended.wait()
-    server.stop(PATIENCE).wait()
+    server.stop(patience).wait()
     # Not by the end of this function, which waits for threads: what they have not committed by now is to be sent again.
     os._exit(0)
 
 
-def bind(server: "grpc.Server", port: int, ended: threading.Event) -> bool:
+def bind(server: "grpc.Server", address: str, port: int, ended: threading.Event) -> bool:
     """Give the server the port as soon as it can be used; False if all ends before that."""
     is_told = False
     while not ended.is_set():
-        reason = reason_against(port)
+        reason = reason_against(address, port)
         if not reason:
             with contextlib.suppress(RuntimeError):  # somebody was faster
-                server.add_insecure_port(f"{HOST}:{port}")
+                server.add_insecure_port(with_port(address, port))
                 return True
         elif not is_told:
             is_told = True
@@ -69,12 +70,12 @@ def bind(server: "grpc.Server", port: int, ended: threading.Event) -> bool:
     return False
 
 
-def reason_against(port: int) -> str:
+def reason_against(address: str, port: int) -> str:
     """Say why the port cannot be used; "" if it can."""
-    with contextlib.closing(socket.socket()) as probe:
+    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((address, port))
             probe.listen()
         except OSError as error:
             return error.strerror or type(error).__name__

@@ -20,8 +20,13 @@ SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
 DEBUG = env.boolean("DEBUG", default=False)
 HERE = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=HERE)
+BIND = env.ip_address("BIND", default="127.0.0.1")  # where the web server and gRPC listen
 PORT = env.port("PORT", default=8000)
 OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", default=2, least=1, most=64)  # web processes
+WEB_TIMEOUT = env.number("WEB_TIMEOUT", default=30, least=5, most=3600)  # seconds; a web process that hangs is replaced
+# Seconds that requests and tasks get to end when their process is told to; honcho kills after 5.
+STOP_SECONDS = env.number("STOP_SECONDS", default=3, least=1, most=3600)
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
 
 INSTALLED_APPS = [

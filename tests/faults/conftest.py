@@ -20,10 +20,14 @@ FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16
 class OwnSite:
     """Processes of the site over an embedded server in a folder of its own."""
 
-    def __init__(self, data: Path, *, largest_file: int | None = None) -> None:
+    def __init__(self, data: Path, *, largest_file: int | None = None, empty: bool = False) -> None:
         self.site = Site(data)
         self.largest_file = largest_file
         take_lease(self.site.place)  # or the server may stop before its next user, who then starts it without the limit
+        if not empty:
+            self.fill()
+
+    def fill(self) -> None:
         self.run("manage.py", "migrate", "--verbosity=0")
         self.stay_up()
         self.run(

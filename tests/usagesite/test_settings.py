@@ -13,6 +13,7 @@ from usagesite import env
 
 WORD = "expected 1, 0, true, false, yes, no, on or off."
 PORT = "expected a port number from 1 to 65535."
+ADDRESS = "expected an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them."
 PORT_OR_0 = "expected a port number from 1 to 65535, or 0."
 HOSTS = "expected host names separated by commas, without scheme or path, such as usage.example.com."
 DATABASE = "expected a PostgreSQL address such as postgresql://user:password@host:5432/name"
@@ -33,6 +34,11 @@ WRONG = [
     ("PORT", "-80", PORT),
     ("PORT", "http", PORT),
     ("PORT", "٨٠٠٠", PORT),
+    ("BIND", "localhost", ADDRESS),
+    ("BIND", "127.0.0.1:8000", ADDRESS),
+    ("WEB_CONCURRENCY", "0", "expected a whole number from 1 to 64."),
+    ("WEB_TIMEOUT", "4", "expected a whole number from 5 to 3,600."),
+    ("STOP_SECONDS", "0.5", "expected a whole number from 1 to 3,600."),
     ("OTLP_GRPC_PORT", "65536", PORT_OR_0),
     ("OTLP_GRPC_PORT", "-1", PORT_OR_0),
     ("OTLP_GRPC_PORT", "off", PORT_OR_0),
