@@ -77,6 +77,15 @@ def test_right_passwords_count_for_nothing(log_in: LogIn, alice: User, bob: User
     assert {log_in(user.email, PASSWORD).status_code for user in (alice, bob) for _ in range(20)} == {302}
 
 
+@pytest.mark.parametrize("alike", ["alıce@example.com", "ALİCE@example.com"])
+def test_letters_that_look_alike_are_no_other_way_to_an_account(log_in: LogIn, alice: User, alike: str) -> None:
+    User.objects.create_user("alıce@example.com", "another horse")
+
+    assert log_in(alice.email, PASSWORD).status_code == 302
+    assert log_in("ALICE@example.com", PASSWORD).status_code == 302
+    assert log_in(alike, PASSWORD).status_code == 200
+
+
 def test_staff_are_limited_as_everybody_is(log_in: LogIn, staff: User, client: Client) -> None:
     for _ in range(10):
         log_in(staff.email, "wrong horse")
