@@ -16,6 +16,7 @@ worker_class = "usagesite.server.worker.Worker"
 asgi_lifespan = "off"
 asgi_disconnect_grace_period = 0  # nobody works for who has gone; what a thread has begun it ends
 preload_app = False  # each worker opens its own database connections
+timeout = 60  # seconds: more than a body may take, or gunicorn ends it before us, and says that it was cut off
 graceful_timeout = 4  # seconds; honcho kills after 5
 loglevel = "warning"
 control_socket_disable = True

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,10 +13,13 @@ import pytest
 from django.db import connection
 
 from aggregates.accounts import keys
+from aggregates.api import endpoint
 from aggregates.models import Organization, User
+from aggregates.ops.allowances import DEFAULT
 from tests.patience import PATIENCE, wait_until
 from tests.serving import serving
 from tests.siege.scene import session_of
+from usagesite import gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = "Content-Type: application/json"
@@ -121,6 +125,24 @@ def test_what_strangers_send_is_not_kept(port: int, folder: Path, acme: Organiza
             client.close()
 
 
+def test_a_form_that_is_there_is_taken_while_many_stop(port: int) -> None:
+    def lines(number: int, length: int) -> tuple[str, ...]:
+        return ("POST /o/acme/keys/", FORM, f"Cookie: csrftoken={number:032}", f"Content-Length: {length}")
+
+    clients = [connect(port, *lines(number, 5000), sent=b"csrfmiddlewaretoken=") for number in range(200)]
+    try:
+        ready = select.poll()
+        for client in clients:
+            ready.register(client, select.POLLIN)
+        wait_until(lambda: len(ready.poll(0)) >= 200 - 2 * 80, "all that may arrive do")
+        form = f"csrfmiddlewaretoken={0:032}".encode()
+        with connect(port, *lines(0, len(form)), sent=form) as client:
+            assert status_of(client) == 302, "to the log-in"
+    finally:
+        for client in clients:
+            client.close()
+
+
 def get(port: int, path: str) -> int:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
         client.request("GET", path)
@@ -179,6 +201,10 @@ def test_headers_with_an_underscore_stand_for_no_others(port: int) -> None:
 def test_a_request_to_a_longer_line_than_there_may_be_is_refused(port: int) -> None:
     with connect(port, "GET /" + "x" * 10_000) as client:
         assert status_of(client) == 414
+
+
+def test_no_body_is_ended_by_others_before_its_time() -> None:
+    assert gunicorn.timeout > max(DEFAULT.seconds, endpoint.ALLOWANCE.seconds)
 
 
 @pytest.fixture
