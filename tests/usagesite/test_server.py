@@ -14,7 +14,7 @@ from django.db import connection
 
 from aggregates.accounts import keys
 from aggregates.api import endpoint
-from aggregates.models import Organization, User
+from aggregates.models import Organization, RequestCount, User
 from aggregates.ops.allowances import DEFAULT
 from tests.patience import PATIENCE, wait_until
 from tests.serving import serving
@@ -104,6 +104,15 @@ def test_a_key_that_comes_too_often_is_told_so_without_its_body(port: int, secre
     wait_until(is_told, "it is told")
 
 
+def test_a_request_whose_body_comes_later_is_counted_once(port: int, secret: str) -> None:
+    lines = ("POST /api/v1/usage", f"Authorization: Bearer {secret}", JSON, "Content-Length: 2")
+    with connect(port, *lines) as client:
+        wait_until(RequestCount.objects.exists, "it is admitted")
+        client.sendall(b"[]")
+        assert status_of(client) == 200
+    assert RequestCount.objects.get().requests == 1
+
+
 def test_a_form_in_chunks_is_read_and_bounded(port: int) -> None:
     lines = ("POST /login/", FORM, "Cookie: csrftoken=" + "a" * 32, "Transfer-Encoding: chunked")
     with connect(port, *lines, sent=b"5\r\ncsrfm\r\n") as client:
@@ -111,6 +120,14 @@ def test_a_form_in_chunks_is_read_and_bounded(port: int) -> None:
         assert status_of(client) == 200, "it was read: the form comes again, with its errors"
     with connect(port, *lines, sent=(b"1000\r\n" + b"a" * 4096 + b"\r\n") * 30) as client:
         assert status_of(client) == 413
+
+
+def test_a_request_in_chunks_may_be_empty_and_say_so_late(port: int, secret: str) -> None:
+    lines = ("POST /v1/traces", f"Authorization: Bearer {secret}", "Content-Type: application/x-protobuf")
+    with connect(port, *lines, "Transfer-Encoding: chunked") as client:
+        wait_until(RequestCount.objects.exists, "it is admitted")
+        client.sendall(b"0\r\n\r\n")
+        assert status_of(client) == 200
 
 
 def test_what_strangers_send_is_not_kept(port: int, folder: Path, acme: Organization) -> None:

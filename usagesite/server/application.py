@@ -11,7 +11,7 @@ from traceback import format_tb
 from django.urls import Resolver404, resolve
 
 from aggregates.accounts.addresses import client_address, network_of
-from aggregates.ops.allowances import DEFAULT, Allowance, Lane, allowance_of
+from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
@@ -45,7 +45,7 @@ class Exchange:
 
     def __init__(self, application: Application, scope: Scope, receive: Receive) -> None:
         self.application = application
-        self.environ: Environ = environ_of(scope)
+        self.environ: Environ = environ_of(scope) | {NOTES: {}}
         self.method: str = scope["method"]
         self.body = Body(receive)
         self.allowance = allowance_for(self.environ["PATH_INFO"])
@@ -140,13 +140,15 @@ class Exchange:
         environ = self.environ | {"wsgi.input": Awaited()}
         if "HTTP_TRANSFER_ENCODING" in environ:  # of that, Django knows no body, and asks for none
             environ["CONTENT_LENGTH"] = "1"
-        self.environ = environ  # a view may leave in it what it found out, and find it there again
+        self.environ = environ
         return await self._run(environ)
 
     async def _made(self) -> Answer:
         """Have a thread make the answer, with all of the body that has arrived."""
         self.environ["wsgi.input"] = self.body.file
-        if self.environ.pop("HTTP_TRANSFER_ENCODING", "") or not self.body.is_whole:
+        if self.environ.pop("HTTP_TRANSFER_ENCODING", ""):
+            self.environ["CONTENT_LENGTH"] = str(self.body.size)
+        elif not self.body.is_whole:
             self.environ["CONTENT_LENGTH"] = str(max(self.body.size, self._length() or 0))
         answer = await self._run(self.environ)
         assert answer is not None, "a body that is there is not awaited"  # noqa: S101
