@@ -220,6 +220,31 @@ def test_a_request_to_a_longer_line_than_there_may_be_is_refused(port: int) -> N
         assert status_of(client) == 414
 
 
+def test_a_body_for_which_there_is_no_room_is_refused_in_words(
+    django_db_setup: None, tmp_path: Path, secret: str
+) -> None:
+    database = str(connection.settings_dict["NAME"])
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": database}
+    with serving("-c", WITHOUT_ROOM, log=tmp_path / "log", **environment) as port:
+        lines = ("POST /api/v1/usage", f"Authorization: Bearer {secret}", JSON)
+        with connect(port, *lines, "Content-Length: 5000000", sent=b" " * 4_999_998 + b"[]") as client:
+            assert status_of(client) == 503
+        with connect(port, *lines, "Content-Length: 2", sent=b"[]") as client:
+            assert status_of(client) == 200
+    log = (tmp_path / "log").read_text()
+    assert "/api/v1/usage: a body could not be kept in the temporary folder" in log
+    assert "Traceback" not in log
+
+
+WITHOUT_ROOM = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))  # of a file, as a full disk
+from gunicorn.app.wsgiapp import run
+sys.argv = ["gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi"]
+run()
+"""
+
+
 def test_no_body_is_ended_by_others_before_its_time() -> None:
     assert gunicorn.timeout > max(DEFAULT.seconds, endpoint.ALLOWANCE.seconds)
 

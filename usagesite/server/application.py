@@ -15,7 +15,7 @@ from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
-from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, Receive, TooManyBodies
+from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, NoRoom, Receive, TooManyBodies
 from usagesite.server.environ import Environ, Scope, environ_of
 from usagesite.server.lanes import Busy, make_lanes
 
@@ -80,6 +80,9 @@ class Exchange:
             self.body.is_given_up = True
             words = f"The body did not arrive whole within {self.allowance.seconds} seconds."
             return self._refusal(HTTPStatus.REQUEST_TIMEOUT, words, CLOSE)
+        except NoRoom as error:
+            logger.error("%s: a body could not be kept in the temporary folder: %s", self.environ["PATH_INFO"], error)
+            return self._refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site has no room for this just now.", AGAIN)
         except CutOff:
             return self._refusal(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.", CLOSE)
 
