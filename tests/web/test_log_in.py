@@ -96,6 +96,15 @@ def test_staff_are_limited_as_everybody_is(log_in: LogIn, staff: User, client: C
     assert answer.headers["Location"] == "/admin/"  # the admin's own form is not there
 
 
+def test_the_admins_own_form_for_passwords_is_not_there(hashed: list[str], staff: User, client: Client) -> None:
+    client.force_login(staff)
+    answers = {"old_password": "a guess of theirs", "new_password1": NEW, "new_password2": NEW}
+    answer = client.post("/admin/password_change/", answers)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/password/")
+    assert "a guess of theirs" not in hashed
+
+
 def test_a_failure_leaves_a_line_without_the_password(
     log_in: LogIn, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
