@@ -11,7 +11,7 @@ from aggregates.ops.allowances import Lane
 T = TypeVar("T")
 
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
-LOG_INS = 10  # that wait, half a second each: whoever comes then is told so at once, and comes again
+LOG_INS = 40  # that wait, half a second each, and take turns: longer than that nobody waits for a page
 # Threads of each lane, how many of them work for one sender at once, and how many requests wait.
 THREADS = {
     Lane.HEALTH: (1, 1, WAITING),
