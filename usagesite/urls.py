@@ -12,7 +12,13 @@ def to_admin(request: HttpRequest, **_: object) -> HttpResponse:
     return redirect("admin:index")
 
 
+def to_password(request: HttpRequest, **_: object) -> HttpResponse:
+    """Lead to the page for passwords: the admin's own form lets whoever finds a session try any number of them."""
+    return redirect("account_change_password")
+
+
 admin.site.login = secure_admin_login(to_admin)  # type: ignore[method-assign]
+admin.site.password_change = to_password  # type: ignore[assignment,method-assign]
 
 urlpatterns = [
     path("admin/", admin.site.urls),

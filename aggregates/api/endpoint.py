@@ -16,14 +16,14 @@ from aggregates.api.problems import ApiError, failed, problem, unavailable
 from aggregates.db.ailing import AILING
 from aggregates.db.limits import TimedOut
 from aggregates.models import ApiKey, Kind
-from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.ops.allowances import NOTES, Allowance, Lane, allow
 from aggregates.ops.requests import note_ailing, note_reason
 
 STATEMENT_TIMEOUT = "20s"
 LOCK_TIMEOUT = "5s"
 ALLOWANCE = Allowance(Lane.API, MAX_SENT, SECONDS, reads_bodies=True)
+ADMITTED = "key"  # in the notes of a request, once its key was admitted
 WITHOUT_BODY = Allowance(Lane.API, reads_bodies=True)  # what comes with one is refused for its method
-ADMITTED = "aggregates.admitted"  # where the environment of a request holds its key once that was admitted
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
 View = Callable[[HttpRequest], HttpResponse]
@@ -60,11 +60,11 @@ def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpRe
 
 def _admitted(request: HttpRequest, kind: Kind) -> ApiKey:
     """Admit a request once, though it is tried again when its body has arrived."""
-    key: ApiKey | None = request.META.get(ADMITTED)
-    if key is None:
+    notes: dict[str, ApiKey] = request.META.get(NOTES, {})
+    if ADMITTED not in notes:
         with bounded():
-            key = request.META[ADMITTED] = admit(request.headers, kind)
-    return key
+            notes[ADMITTED] = admit(request.headers, kind)
+    return notes[ADMITTED]
 
 
 @contextmanager

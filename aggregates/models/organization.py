@@ -15,7 +15,14 @@ from aggregates.domain.days import zone_names
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.named(username or "").get()
+
+    def named(self, email: str) -> models.QuerySet["User"]:
+        """Find the one user with this address, whatever its case: as the index has it, which lets no two be alike.
+
+        (Other ways to ignore case also take letters for others: ı for i, ſ for s.)
+        """
+        return self.alias(lowered=Lower("email")).filter(lowered=email.strip().lower())
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a user; raises ValidationError for a password that is too easy, whatever a command lets pass."""

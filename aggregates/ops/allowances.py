@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+NOTES = "aggregates.notes"  # in a request's META: what a view noted that is tried again when the body has arrived
 FORM = 100_000  # bytes of a form without a file
 
 

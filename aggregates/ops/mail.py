@@ -23,7 +23,7 @@ def request_reset(email: str, site: str) -> None:
 
 def send_reset(email: str, site: str) -> None:
     """Send the mail to the address of the account, not to the one that was typed: letters that look alike differ."""
-    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    user = User.objects.named(email).filter(is_active=True).first()
     if user is None or not user.has_usable_password() or not settings.SENDS_MAIL:
         return
     key = default_token_generator.make_token(user)

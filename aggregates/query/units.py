@@ -56,7 +56,7 @@ class UnitSums:
 
 @dataclass(frozen=True, slots=True)
 class UnitTotals:
-    """The units of a query's calls, in the order of UNITS; a call with several is in each of them.
+    """The units of a query's calls, in the order of UNITS, any others last; a call with several is in each of them.
 
     `missing` says of which days calls are not in the log any more, and so not in these sums.
     """
@@ -85,8 +85,8 @@ def read_units(query: UsageQuery, *, seconds: int) -> UnitTotals:
                 )
         cursor.execute(statement, [*of_calls, *values])
         found = [UnitSums(name, quantity, _sums(*sums)) for name, quantity, *sums in cursor.fetchall()]
-    order = list(BY_NAME)
-    return UnitTotals(tuple(sorted(found, key=lambda each: order.index(each.unit))), missing)
+    order = {name: number for number, name in enumerate(BY_NAME)}
+    return UnitTotals(tuple(sorted(found, key=lambda each: (order.get(each.unit, len(order)), each.unit))), missing)
 
 
 def has_units(organization: Organization) -> bool:

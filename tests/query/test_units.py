@@ -56,6 +56,16 @@ def test_units_are_the_sums_over_the_log_of_this_range_and_organization(usage: O
     )
 
 
+def test_units_that_another_version_knows_come_last(usage: Organization, client: Client, bob: User) -> None:
+    renamed = {"holograms": "2", "images": "1"}
+    assert UsageLog.objects.filter(units__has_key="input_audio_tokens").update(units=renamed) == 1
+
+    *known, last = [each.unit for each in read_units(july(usage), seconds=9).units]
+    assert (set(known), last) == ({"web_searches", "images", "code_execution_hours"}, "holograms")
+    client.force_login(bob)
+    assert "Holograms" in client.get(f"/o/acme/?{JULY}").content.decode()
+
+
 def test_filters_and_the_time_zone_choose_the_calls(usage: Organization) -> None:
     (hours,) = read_units(july(usage, filters=(("user", "alice"),)), seconds=9).units
     assert (hours.unit, hours.quantity) == ("code_execution_hours", Decimal("7.500001"))

@@ -12,15 +12,16 @@ from aggregates.ops.allowances import FORM, Lane, allowance_of
 from aggregates.urls import urlpatterns
 from tests.patience import PATIENCE
 from usagesite.server import lanes
-from usagesite.server.application import allowance_for
+from usagesite.server.application import Application, Exchange, allowance_for
+from usagesite.server.environ import Scope
 from usagesite.server.lanes import Busy, Threads
 
 
 class Work:
     """Work that goes on until it is let go, and notes whose turn it was."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = Threads("test", threads, max(1, threads // 2))
+    def __init__(self, threads: int, waiting: int = lanes.WAITING) -> None:
+        self.threads = Threads("test", threads, max(1, threads // 2), waiting)
         self.began: list[str] = []
         self.discarded: list[str] = []
         self._may_end = threading.Semaphore(0)
@@ -74,17 +75,31 @@ def test_who_waits_takes_turns_by_sender() -> None:
     run(scene)
 
 
-def test_too_many_that_wait_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "WAITING", 3)
-
+def test_too_many_that_wait_are_sent_away() -> None:
     async def scene() -> None:
-        work = Work(1)
-        kept = [work.of("alice") for _ in range(4)]
+        work = Work(1, waiting=3)
+        kept = [work.of(name) for name in ("alice", "alice", "bob", "charlie")]
         await work.until(lambda: len(work.began) == 1)
-        with pytest.raises(Busy):
-            await work.of("bob")
+        for name in ("alice", "bob", "charlie"):
+            with pytest.raises(Busy):
+                await work.of(name)
         work.end(4)
-        assert await asyncio.gather(*kept) == ["alice"] * 4
+        assert await asyncio.gather(*kept) == ["alice", "alice", "bob", "charlie"]
+
+    run(scene)
+
+
+def test_who_sends_the_most_makes_room_for_others() -> None:
+    async def scene() -> None:
+        work = Work(1, waiting=3)
+        kept = [work.of("alice") for _ in range(3)]
+        last = work.of("alice")
+        await work.until(lambda: len(work.began) == 1)
+        other = work.of("bob")
+        with pytest.raises(Busy):
+            await last
+        work.end(4)
+        assert await asyncio.gather(*kept, other) == ["alice", "alice", "alice", "bob"]
 
     run(scene)
 
@@ -136,3 +151,32 @@ def test_only_what_reads_more_than_forms_takes_more() -> None:
     views = [pattern.callback for pattern in urlpatterns]
     larger = {view.__name__ for view in views if allowance_of(view).largest > FORM}
     assert larger == {"usage", "litellm", "traces", "logs", "metrics", "import_list"}
+
+
+def exchange(method: str, path: str, *, cookie: str = "", client: str = "203.0.113.7") -> Exchange:
+    scope: Scope = {
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "client": (client, 1),
+        "headers": [(b"cookie", cookie.encode())] if cookie else [],
+    }
+    made = Exchange(Application(lambda *_: []), scope, asyncio.Event().wait)
+    made.body.close()
+    return made
+
+
+def test_at_the_door_the_address_counts_whatever_it_brings() -> None:
+    tries = [exchange("POST", "/login/", cookie=name, client=f"2001:db8::{name}") for name in ("1", "2", "")]
+    pages = [exchange("GET", "/", cookie=name) for name in ("1", "2", "")]
+
+    assert len({each.sender for each in tries}) == 1
+    assert len({each.sender for each in pages}) == 3
+
+
+def test_the_form_of_the_log_in_does_not_wait_for_log_ins() -> None:
+    assert exchange("GET", "/login/").lane is Lane.PAGE
+    assert exchange("POST", "/login/").lane is Lane.DOOR

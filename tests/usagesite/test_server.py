@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,10 +13,13 @@ import pytest
 from django.db import connection
 
 from aggregates.accounts import keys
-from aggregates.models import Organization, User
+from aggregates.api import endpoint
+from aggregates.models import Organization, RequestCount, User
+from aggregates.ops.allowances import DEFAULT
 from tests.patience import PATIENCE, wait_until
 from tests.serving import serving
 from tests.siege.scene import session_of
+from usagesite import gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = "Content-Type: application/json"
@@ -100,6 +104,15 @@ def test_a_key_that_comes_too_often_is_told_so_without_its_body(port: int, secre
     wait_until(is_told, "it is told")
 
 
+def test_a_request_whose_body_comes_later_is_counted_once(port: int, secret: str) -> None:
+    lines = ("POST /api/v1/usage", f"Authorization: Bearer {secret}", JSON, "Content-Length: 2")
+    with connect(port, *lines) as client:
+        wait_until(RequestCount.objects.exists, "it is admitted")
+        client.sendall(b"[]")
+        assert status_of(client) == 200
+    assert RequestCount.objects.get().requests == 1
+
+
 def test_a_form_in_chunks_is_read_and_bounded(port: int) -> None:
     lines = ("POST /login/", FORM, "Cookie: csrftoken=" + "a" * 32, "Transfer-Encoding: chunked")
     with connect(port, *lines, sent=b"5\r\ncsrfm\r\n") as client:
@@ -109,6 +122,14 @@ def test_a_form_in_chunks_is_read_and_bounded(port: int) -> None:
         assert status_of(client) == 413
 
 
+def test_a_request_in_chunks_may_be_empty_and_say_so_late(port: int, secret: str) -> None:
+    lines = ("POST /v1/traces", f"Authorization: Bearer {secret}", "Content-Type: application/x-protobuf")
+    with connect(port, *lines, "Transfer-Encoding: chunked") as client:
+        wait_until(RequestCount.objects.exists, "it is admitted")
+        client.sendall(b"0\r\n\r\n")
+        assert status_of(client) == 200
+
+
 def test_what_strangers_send_is_not_kept(port: int, folder: Path, acme: Organization) -> None:
     token = "a" * 32
     lines = ("POST /login/", FORM, f"Cookie: csrftoken={token}", "Content-Length: 99000")
@@ -116,6 +137,24 @@ def test_what_strangers_send_is_not_kept(port: int, folder: Path, acme: Organiza
     try:
         assert get(port, "/healthz") == 200
         assert kept_in(folder) < 1_000
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_form_that_is_there_is_taken_while_many_stop(port: int) -> None:
+    def lines(number: int, length: int) -> tuple[str, ...]:
+        return ("POST /o/acme/keys/", FORM, f"Cookie: csrftoken={number:032}", f"Content-Length: {length}")
+
+    clients = [connect(port, *lines(number, 5000), sent=b"csrfmiddlewaretoken=") for number in range(200)]
+    try:
+        ready = select.poll()
+        for client in clients:
+            ready.register(client, select.POLLIN)
+        wait_until(lambda: len(ready.poll(0)) >= 200 - 2 * 80, "all that may arrive do")
+        form = f"csrfmiddlewaretoken={0:032}".encode()
+        with connect(port, *lines(0, len(form)), sent=form) as client:
+            assert status_of(client) == 302, "to the log-in"
     finally:
         for client in clients:
             client.close()
@@ -179,6 +218,35 @@ def test_headers_with_an_underscore_stand_for_no_others(port: int) -> None:
 def test_a_request_to_a_longer_line_than_there_may_be_is_refused(port: int) -> None:
     with connect(port, "GET /" + "x" * 10_000) as client:
         assert status_of(client) == 414
+
+
+def test_a_body_for_which_there_is_no_room_is_refused_in_words(
+    django_db_setup: None, tmp_path: Path, secret: str
+) -> None:
+    database = str(connection.settings_dict["NAME"])
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": database}
+    with serving("-c", WITHOUT_ROOM, log=tmp_path / "log", **environment) as port:
+        lines = ("POST /api/v1/usage", f"Authorization: Bearer {secret}", JSON)
+        with connect(port, *lines, "Content-Length: 5000000", sent=b" " * 4_999_998 + b"[]") as client:
+            assert status_of(client) == 503
+        with connect(port, *lines, "Content-Length: 2", sent=b"[]") as client:
+            assert status_of(client) == 200
+    log = (tmp_path / "log").read_text()
+    assert "/api/v1/usage: a body could not be kept in the temporary folder" in log
+    assert "Traceback" not in log
+
+
+WITHOUT_ROOM = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))  # of a file, as a full disk
+from gunicorn.app.wsgiapp import run
+sys.argv = ["gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi"]
+run()
+"""
+
+
+def test_no_body_is_ended_by_others_before_its_time() -> None:
+    assert gunicorn.timeout > max(DEFAULT.seconds, endpoint.ALLOWANCE.seconds)
 
 
 @pytest.fixture

@@ -77,6 +77,15 @@ def test_right_passwords_count_for_nothing(log_in: LogIn, alice: User, bob: User
     assert {log_in(user.email, PASSWORD).status_code for user in (alice, bob) for _ in range(20)} == {302}
 
 
+@pytest.mark.parametrize("alike", ["alıce@example.com", "ALİCE@example.com"])
+def test_letters_that_look_alike_are_no_other_way_to_an_account(log_in: LogIn, alice: User, alike: str) -> None:
+    User.objects.create_user("alıce@example.com", "another horse")
+
+    assert log_in(alice.email, PASSWORD).status_code == 302
+    assert log_in("ALICE@example.com", PASSWORD).status_code == 302
+    assert log_in(alike, PASSWORD).status_code == 200
+
+
 def test_staff_are_limited_as_everybody_is(log_in: LogIn, staff: User, client: Client) -> None:
     for _ in range(10):
         log_in(staff.email, "wrong horse")
@@ -85,6 +94,15 @@ def test_staff_are_limited_as_everybody_is(log_in: LogIn, staff: User, client: C
     client.force_login(staff)
     answer = client.post("/admin/login/", {"username": "alice@example.com", "password": "a guess of staff"})
     assert answer.headers["Location"] == "/admin/"  # the admin's own form is not there
+
+
+def test_the_admins_own_form_for_passwords_is_not_there(hashed: list[str], staff: User, client: Client) -> None:
+    client.force_login(staff)
+    answers = {"old_password": "a guess of theirs", "new_password1": NEW, "new_password2": NEW}
+    answer = client.post("/admin/password_change/", answers)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/password/")
+    assert "a guess of theirs" not in hashed
 
 
 def test_a_failure_leaves_a_line_without_the_password(

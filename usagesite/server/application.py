@@ -10,12 +10,12 @@ from traceback import format_tb
 
 from django.urls import Resolver404, resolve
 
-from aggregates.accounts.addresses import client_address
-from aggregates.ops.allowances import DEFAULT, Allowance, Lane, allowance_of
+from aggregates.accounts.addresses import client_address, network_of
+from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
-from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, Receive, TooManyBodies
+from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, NoRoom, Receive, TooManyBodies
 from usagesite.server.environ import Environ, Scope, environ_of
 from usagesite.server.lanes import Busy, make_lanes
 
@@ -45,11 +45,14 @@ class Exchange:
 
     def __init__(self, application: Application, scope: Scope, receive: Receive) -> None:
         self.application = application
-        self.environ: Environ = environ_of(scope)
+        self.environ: Environ = environ_of(scope) | {NOTES: {}}
         self.method: str = scope["method"]
         self.body = Body(receive)
         self.allowance = allowance_for(self.environ["PATH_INFO"])
-        self.sender = sender_of(scope, self.environ)
+        self.lane = self.allowance.lane
+        if self.lane is Lane.DOOR and self.method in WITHOUT_BODY:
+            self.lane = Lane.PAGE  # the form is there while passwords are hashed
+        self.sender = sender_of(scope, self.environ, self.lane)
 
     async def run(self, send: Send) -> None:
         try:
@@ -77,12 +80,15 @@ class Exchange:
             self.body.is_given_up = True
             words = f"The body did not arrive whole within {self.allowance.seconds} seconds."
             return self._refusal(HTTPStatus.REQUEST_TIMEOUT, words, CLOSE)
+        except NoRoom as error:
+            logger.error("%s: a body could not be kept in the temporary folder: %s", self.environ["PATH_INFO"], error)
+            return self._refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site has no room for this just now.", AGAIN)
         except CutOff:
             return self._refusal(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.", CLOSE)
 
     def _refusal(self, status: HTTPStatus, words: str, *headers: tuple[str, str]) -> Answer:
         """Say why the request is not done: to programs as a problem document (RFC 9457)."""
-        if self.allowance.lane is not Lane.API:
+        if self.lane is not Lane.API:
             return refusal(status, f"{words}\n", ("Content-Type", "text/plain; charset=utf-8"), *headers)
         problem = {"title": status.phrase, "status": status.value, "detail": words}
         return refusal(status, json.dumps(problem), ("Content-Type", "application/problem+json"), *headers)
@@ -98,15 +104,14 @@ class Exchange:
             return await self._made()
         if not self.allowance.reads_bodies and (refused := self._refused(length)):
             return refused
-        if not await self._is_there(length) and (early := await self._early()):
-            return early
-        return await self._with_body()
+        if await self._is_there(length):
+            return await self._made()  # also while all that may arrive do, and stop
+        return await self._early() or await self._with_body()
 
     async def _with_body(self) -> Answer:
         most = self.allowance.largest
         with self.application.bodies.one(self.allowance, self.sender):
-            if not self.body.is_whole:
-                await self.body.arrive(most, self.allowance.seconds)
+            await self.body.arrive(most, self.allowance.seconds)
             if self.body.size > most and not self.allowance.reads_bodies:
                 return self._too_large()
             return await self._made()
@@ -138,20 +143,22 @@ class Exchange:
         environ = self.environ | {"wsgi.input": Awaited()}
         if "HTTP_TRANSFER_ENCODING" in environ:  # of that, Django knows no body, and asks for none
             environ["CONTENT_LENGTH"] = "1"
-        self.environ = environ  # a view may leave in it what it found out, and find it there again
+        self.environ = environ
         return await self._run(environ)
 
     async def _made(self) -> Answer:
         """Have a thread make the answer, with all of the body that has arrived."""
         self.environ["wsgi.input"] = self.body.file
-        if self.environ.pop("HTTP_TRANSFER_ENCODING", "") or not self.body.is_whole:
+        if self.environ.pop("HTTP_TRANSFER_ENCODING", ""):
+            self.environ["CONTENT_LENGTH"] = str(self.body.size)
+        elif not self.body.is_whole:
             self.environ["CONTENT_LENGTH"] = str(max(self.body.size, self._length() or 0))
         answer = await self._run(self.environ)
         assert answer is not None, "a body that is there is not awaited"  # noqa: S101
         return answer
 
     async def _run(self, environ: Environ) -> Answer | None:
-        threads = self.application.lanes[self.allowance.lane]
+        threads = self.application.lanes[self.lane]
         return await threads.run(self.sender, partial(answer_or_none, self.application.wsgi, environ), close)
 
 
@@ -182,9 +189,12 @@ def allowance_for(path: str) -> Allowance:
     return allowance_of(view)
 
 
-def sender_of(scope: Scope, environ: Environ) -> str:
-    """Name who sends a request, by what it brings or else by its address: for fairness, it proves nothing."""
+def sender_of(scope: Scope, environ: Environ, lane: Lane) -> str:
+    """Name who sends a request, by what it brings or else by its address: for fairness, it proves nothing.
+
+    At the door nobody has proven anything yet, and any number of names can be brought: there the address counts.
+    """
     brought = [name + value for name, value in scope["headers"] if name in IDENTITIES]
-    if not brought:
-        return client_address(environ)
+    if not brought or lane is Lane.DOOR:
+        return network_of(client_address(environ))
     return sha256(b"\n".join(brought)).hexdigest()

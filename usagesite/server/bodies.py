@@ -34,6 +34,10 @@ class CutOff(Exception):
     """A body ended before it was whole."""
 
 
+class NoRoom(Exception):
+    """The temporary folder has no room for a body; the message says what the system did."""
+
+
 class Awaited:
     """Stands for a body that has not arrived."""
 
@@ -55,12 +59,16 @@ class Body:
         self.is_given_up = False
 
     async def arrive(self, most: int, seconds: float) -> None:
-        """Take pieces until the body is whole or larger than `most` bytes; raises CutOff, and TimeoutError."""
-        self.file.seek(0, io.SEEK_END)
+        """Take pieces until the body is whole or larger than `most` bytes; raises CutOff, NoRoom and TimeoutError."""
+        with _refusing_without_room():
+            self.file.seek(0, io.SEEK_END)
         async with asyncio.timeout(seconds):
             while not self.is_whole and self.size <= most:
-                self.file.write(await self._piece())
-        self.file.seek(0)
+                piece = await self._piece()
+                with _refusing_without_room():
+                    self.file.write(piece)
+        with _refusing_without_room():
+            self.file.seek(0)
 
     async def discard(self) -> None:
         """Take what is left, and forget it: many clients look for an answer only when they have sent all."""
@@ -83,9 +91,18 @@ class Body:
         return piece
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # of what could not be written
+            self.file.close()
         if self._next is not None:
             self._next.cancel()
+
+
+@contextmanager
+def _refusing_without_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoRoom(error.strerror) from error
 
 
 class BodyCounts:

@@ -10,16 +10,17 @@ from aggregates.ops.allowances import Lane
 
 T = TypeVar("T")
 
-# Threads of each lane, and how many of them work for one sender at once.
-THREADS = {
-    Lane.HEALTH: (1, 1),
-    Lane.MONITOR: (1, 1),
-    Lane.DOOR: (1, 1),
-    Lane.PAGE: (6, 2),
-    Lane.FILE: (2, 1),
-    Lane.API: (6, 3),
-}
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
+LOG_INS = 40  # that wait, half a second each, and take turns: longer than that nobody waits for a page
+# Threads of each lane, how many of them work for one sender at once, and how many requests wait.
+THREADS = {
+    Lane.HEALTH: (1, 1, WAITING),
+    Lane.MONITOR: (1, 1, WAITING),
+    Lane.DOOR: (1, 1, LOG_INS),
+    Lane.PAGE: (6, 2, WAITING),
+    Lane.FILE: (2, 1, WAITING),
+    Lane.API: (6, 3, WAITING),
+}
 
 
 class Busy(Exception):
@@ -27,12 +28,16 @@ class Busy(Exception):
 
 
 class Threads:
-    """The threads of one lane. A share of them works for one sender at once, and who waits takes turns by sender."""
+    """The threads of one lane. A share of them works for one sender at once, and who waits takes turns by sender.
 
-    def __init__(self, name: str, threads: int, share: int) -> None:
+    Where no more may wait, the last request of the sender with the most of them makes room.
+    """
+
+    def __init__(self, name: str, threads: int, share: int, waiting: int = WAITING) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threads
         self._share = share
+        self._most_waiting = waiting
         self._working: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
@@ -53,8 +58,8 @@ class Threads:
         if self._free and self._working[sender] < self._share:
             self._enter(sender)
             return
-        if sum(map(len, self._waiting.values())) >= WAITING:
-            raise Busy
+        if sum(map(len, self._waiting.values())) >= self._most_waiting:
+            self._make_room(sender)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(sender, deque()).append(turn)
         try:
@@ -63,6 +68,15 @@ class Threads:
             if turn.done() and not turn.cancelled():
                 self._leave(sender)
             raise
+
+    def _make_room(self, sender: str) -> None:
+        """Send the last of the longest line away; raises Busy where that of this sender would be as long."""
+        longest = max(self._waiting.values(), key=len)
+        if len(longest) <= len(self._waiting.get(sender, ())) + 1:
+            raise Busy
+        last = longest.pop()
+        if not last.done():
+            last.set_exception(Busy())
 
     def _enter(self, sender: str) -> None:
         self._free -= 1

@@ -1,5 +1,6 @@
 """OpenTelemetry's own event of a call: it is read as a span without a duration, within the span that it names."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
@@ -53,6 +54,7 @@ def _as_spans(
 ) -> tuple[list[int], ExportTraceServiceRequest]:
     """Make a request of spans of the events, and give the number of each one's record."""
     indexes, spans, index = list[int](), ExportTraceServiceRequest(), 0
+    alike = Counter[str]()
     for resource_logs in request.resource_logs:
         resource = attributes_of(resource_logs.resource.attributes)
         of_resource = spans.resource_spans.add(resource=resource_logs.resource)
@@ -66,7 +68,9 @@ def _as_spans(
             for number, record in numbered:
                 if _is_detail(record):
                     indexes.append(number)
-                    of_scope.spans.append(_as_span(record, scope_logs.scope.name))
+                    content = _content(record, scope_logs.scope.name)
+                    of_scope.spans.append(_as_span(record, scope_logs.scope.name, content, alike[content]))
+                    alike[content] += not first(attributes_of(record.attributes), ["gen_ai.response.id"])
     return indexes, spans
 
 
@@ -74,18 +78,31 @@ def _is_detail(record: LogRecord) -> bool:
     return NAME in (record.event_name, first(attributes_of(record.attributes), ["event.name"]))
 
 
-def _as_span(record: LogRecord, scope: str) -> Span:
-    """Make a span of the event, named after what it tells. One without a span has a trace of its own."""
+def _content(record: LogRecord, scope: str) -> str:
+    """Write down what tells the event from others."""
+    attributes = attributes_of(record.attributes)
+    told = [scope, _time(record), record.trace_id.hex(), record.span_id.hex(), *map(attributes.get, CONTENT)]
+    return "\0".join(map(str, told))
+
+
+def _time(record: LogRecord) -> int:
+    return record.time_unix_nano or record.observed_time_unix_nano
+
+
+def _as_span(record: LogRecord, scope: str, content: str, alike: int) -> Span:
+    """Make a span of the event, named after what it tells. One without a span has a trace of its own.
+
+    Of those without a response's id the name tells, too, how many alike were in the request before: where clocks tell
+    milliseconds, calls at once have the same time.
+    """
     attributes = attributes_of(record.attributes)
     is_within = len(record.trace_id) == TRACE_ID and len(record.span_id) == SPAN_ID and any(record.span_id)
-    time = record.time_unix_nano or record.observed_time_unix_nano
-    told = [scope, time, record.trace_id.hex(), record.span_id.hex(), *(attributes.get(name) for name in CONTENT)]
-    content = "\0".join(map(str, told)).encode(errors="replace")
+    named = (f"{content}\0{alike}" if alike else content).encode(errors="replace")
     span = Span(
-        trace_id=record.trace_id if is_within else blake2b(content, digest_size=TRACE_ID).digest(),
-        span_id=blake2b(content, digest_size=SPAN_ID).digest(),
+        trace_id=record.trace_id if is_within else blake2b(named, digest_size=TRACE_ID).digest(),
+        span_id=blake2b(named, digest_size=SPAN_ID).digest(),
         parent_span_id=record.span_id if is_within else b"",
-        start_time_unix_nano=time,
+        start_time_unix_nano=_time(record),
         attributes=record.attributes,
     )
     maker = scope.rpartition(".")[2]

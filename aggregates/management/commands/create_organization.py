@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         organization = Organization(slug=options["slug"], name=options["name"], time_zone=options["time_zone"])
         check(organization)
-        user = User.objects.filter(email__iexact=options["admin"]).first()
+        user = User.objects.named(options["admin"]).first()
         if user and options["password"]:
             raise CommandError(f"{user} has an account already and keeps its password: leave --password out.")
         known = user is not None

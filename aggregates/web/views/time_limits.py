@@ -1,6 +1,7 @@
 """Pages end in time: no statement runs, or waits for a lock, for long, and a page says so where the database cannot."""
 
 from collections.abc import Callable
+from errno import EDQUOT, ENOSPC
 from http import HTTPStatus
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -13,6 +14,8 @@ from aggregates.ops.requests import current_id, note_ailing
 
 RETRY_AFTER = 10  # seconds
 REFUSED = "The database cannot take this now: try again in a moment."
+FULL = "There is no room for this file just now: try again in a moment."
+NO_ROOM = (ENOSPC, EDQUOT)  # in the temporary folder
 GONE = "The database does not answer: try again in a moment."
 
 
@@ -49,6 +52,8 @@ def _words(error: BaseException) -> str:
             return words_of(error, WEB_SECONDS)
         case InternalError() if is_full(error) or state_of(error) == READ_ONLY:
             return REFUSED
+        case OSError() if error.errno in NO_ROOM:
+            return FULL
         case OperationalError() | InterfaceError():
             return REFUSED if is_full(error) else GONE
     return ""

@@ -89,6 +89,26 @@ def test_an_event_alone_is_a_call(send: Any) -> None:
     assert UsageLog.objects.count() == 1
 
 
+@pytest.mark.parametrize("within", [None, "ask"])
+def test_calls_of_the_same_millisecond_that_tell_the_same_are_as_many_as_their_events(
+    send: Any, within: str | None
+) -> None:
+    told = {**NAMED, "gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 5}
+    for _ in range(2):
+        send(together(*(event(within, told) for _ in range(3))))
+    assert UsageLog.objects.count() == 3
+
+
+@pytest.mark.parametrize("within", [None, "call"])
+def test_an_event_that_came_twice_in_a_request_is_one_call_by_its_response_or_span(
+    send: Any, within: str | None
+) -> None:
+    send(together(event(within), event(within)))
+    if within:
+        send(call())
+    assert UsageLog.objects.count() == 1
+
+
 @pytest.mark.parametrize("identified", [True, False])
 @pytest.mark.parametrize("within", ["call", "ask"])
 @pytest.mark.parametrize("order", list(permutations(range(3))))

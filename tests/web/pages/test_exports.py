@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -332,3 +333,16 @@ def test_what_has_no_price_is_not_free_in_a_workbook(
     assert (last[place], total[place]) == ("no price", "no price")
     (dates,) = (line[1] for line in book["Totals"].iter_rows(values_only=True) if line[0] == "Range")
     assert re.match(r"\d+ (\w{3} (20\d\d )?)?– \d+ \w{3} 20\d\d, days in UTC$", dates), "the same for every reader"
+
+
+def test_a_file_for_which_there_is_no_room_is_refused_in_words(
+    client: Client, alice: User, acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    record(acme, [call(timezone.now().isoformat())])
+    monkeypatch.setattr(files, "TemporaryFile", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
+    answers = [client.get("/o/acme/calls.csv?range=24h") for _ in range(3)]  # more than there is place for
+
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert "There is no room for this file just now" in answers[0].content.decode()
+    assert int(answers[0]["Retry-After"]) > 0
