@@ -76,7 +76,8 @@ def roll_up(
     own, so whatever interrupts it, the days before stay done; then the weeks and months that are over. An error ends
     the run, unless `on_error` takes it, with the date or the period's first; then the later ones have their turn.
     """
-    organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
+    in_use = Organization.objects.in_use()
+    organizations = list((in_use if only is None else in_use.filter(pk__in=only)).values_list("pk", flat=True))
     summary = Summary(kept=len(_keep_all_lost()))
     for day in _pending(organizations, dates, force, open_days):
         try:
@@ -104,6 +105,7 @@ def roll_up(
 OUTDATED = sql.SQL("""
     SELECT date, array_agg(organization_id) FROM {days}
     WHERE contents = ANY(%s) AND kept_at IS NULL AND rolled_through IS NOT NULL
+      AND organization_id NOT IN (SELECT id FROM {organizations} WHERE removal_asked_at IS NOT NULL)
     GROUP BY date ORDER BY date DESC LIMIT %s
 """)
 
@@ -115,7 +117,9 @@ def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) 
     """
     summary = Summary()
     with connection.cursor() as cursor:
-        cursor.execute(OUTDATED.format(**TABLES).as_string(), [list(range(1, current())), most])
+        organizations_table = sql.Identifier(Organization._meta.db_table)
+        outdated = OUTDATED.format(**TABLES, organizations=organizations_table)
+        cursor.execute(outdated.as_string(), [list(range(1, current())), most])
         found = cursor.fetchall()
     for day, organizations in found:
         try:
