@@ -290,9 +290,14 @@ def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
 
 def _finish(day: date, works: Mapping[int, _Work]) -> None:
     """Delete the marks that were read, and note through which instant the day is rolled up, and with what contents."""
+    # Never before the birth of a partition that was summed, which a clock that was wrong may have told: the day would
+    # count as one that has lost its calls.
     update = sql.SQL("""
-        UPDATE {days} SET rolled_through = through, rolled_at = clock_timestamp(),
-               contents = CASE WHEN afresh THEN %s ELSE contents END
+        WITH hole AS MATERIALIZED ({holes})
+        UPDATE {days} SET rolled_through = through, rolled_at = greatest(clock_timestamp(), (
+                   SELECT max(born_at) FROM hole
+                   WHERE isfinite(born_at) AND hole.since < through AND hole.until > starts_at
+               )), contents = CASE WHEN afresh THEN %s ELSE contents END
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::bool[]) AS work (organization, through, afresh)
         WHERE organization_id = organization AND date = %s
     """)

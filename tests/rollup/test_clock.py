@@ -1,9 +1,10 @@
 """The database's clock jumps ahead and back: no call is lost, no figure wrong, and days are rolled up in time."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from aggregates.db import clock
 from aggregates.domain.calls import Call
@@ -101,6 +102,24 @@ def test_it_jumps_back_and_ahead(scene: Scene, task: Callable[[], str], jump: ti
     task()
     scene.check()
     assert_all_is_rolled_up_in_time(scene)
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_month_that_was_made_by_a_clock_that_was_ahead_loses_no_day(scene: Scene, jump: timedelta) -> None:
+    """Its days are rolled up before it was made, as it seems, and are not taken for some that lost their calls."""
+    long_ago = datetime(2021, 5, 6, 12, tzinfo=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS aggregates_usagelog_2021_05")
+    with fast_clock(clock.now() + jump, AS_ALWAYS):
+        scene.record(long_ago)
+
+    nightly()
+
+    assert not UsageDay.objects.kept().exists()
+    scene.record(long_ago + timedelta(minutes=1))  # late
+    nightly()
+    assert DailyAggregate.objects.get(date=long_ago.date()).total_calls == 2
+    assert not UsageDay.objects.lost().exists()
 
 
 def test_a_day_of_the_future_that_was_sealed_takes_calls_as_any_other(scene: Scene) -> None:
