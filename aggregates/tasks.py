@@ -3,6 +3,7 @@ runs in the next one."""
 
 from aggregates.ops.imports import run_import
 from aggregates.ops.mail import send_reset
+from aggregates.ops.removals import remove_organizations
 from aggregates.ops.tasks import nightly, repair
 
-__all__ = ["nightly", "repair", "run_import", "send_reset"]
+__all__ = ["nightly", "remove_organizations", "repair", "run_import", "send_reset"]

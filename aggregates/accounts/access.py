@@ -14,7 +14,9 @@ class NoAccess(LookupError):
 def membership_for(user: User, slug: str) -> Membership:
     """Find the user's place in the organization; raises NoAccess."""
     try:
-        return Membership.objects.select_related("organization").get(user=user, organization__slug=slug)
+        return Membership.objects.select_related("organization").get(
+            user=user, organization__slug=slug, organization__removal_asked_at=None
+        )
     except Membership.DoesNotExist:
         raise NoAccess(slug) from None
 
@@ -43,7 +45,7 @@ def key_for(text: str, kind: Kind) -> ApiKey:
 
 def organizations_of(user: User) -> list[Organization]:
     """List the organizations that the user is a member of, by name."""
-    return list(Organization.objects.filter(members=user))
+    return list(Organization.objects.in_use().filter(members=user))
 
 
 def check_staff(user: User) -> None:

@@ -1,13 +1,20 @@
 """Organizations and their members."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.domain.labels import check_attributes
 from aggregates.models import Membership, Organization, UsageDay
+from aggregates.ops import removals
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
 
@@ -33,11 +40,27 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(f"{error}.") from None
 
 
+class RemovalForm(forms.Form):
+    """Asks a second time: for the slug, which nobody types by accident."""
+
+    slug = forms.CharField(max_length=64)
+
+    def __init__(self, organization: Organization, data: Any = None) -> None:
+        super().__init__(data)
+        self._organization = organization
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if slug != self._organization.slug:
+            raise forms.ValidationError(f"Expected {self._organization.slug}. Nothing was removed.")
+        return slug
+
+
 @admin.register(Organization)
 class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = OrganizationForm
     inlines = (Members,)
-    list_display = ("name", "slug", "time_zone", "created_at")
+    list_display = ("name", "slug", "time_zone", "created_at", "removal_asked_at")
     search_fields = ("name", "slug")
 
     def save_model(self, request: HttpRequest, obj: Organization, form: OrganizationForm, change: bool) -> None:
@@ -59,7 +82,33 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         except CannotRecut as error:
             messages.error(request, str(error))
 
+    def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
+        """Refuse where it is being removed."""
+        return super().has_change_permission(request, obj) and not (obj and obj.removal_asked_at)
+
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
-        """Refuse where there is usage, whose whole log Django would load only to refuse; and several at once, which
-        asks without saying for what."""
-        return obj is not None and super().has_delete_permission(request, obj) and not has_usage(obj)
+        """Refuse several at once, which asks without saying for what; and what others are removing."""
+        return obj is not None and super().has_delete_permission(request, obj) and not obj.removal_asked_at
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the slug where there is usage, whose log Django would load; the task cluster removes it."""
+        organization = self.get_object(request, unquote(object_id))
+        if organization is None or not has_usage(organization):
+            return super().delete_view(request, object_id, extra_context)
+        if not self.has_delete_permission(request, organization):
+            raise PermissionDenied
+        form = RemovalForm(organization, request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            context = {
+                **self.admin_site.each_context(request),
+                "title": f"Remove {organization.name}",
+                "organization": organization,
+                "form": form,
+            }
+            return TemplateResponse(request, "admin/aggregates/organization/remove.html", context)
+        removals.request(organization)
+        self.log_deletions(request, Organization.objects.filter(pk=organization.pk))
+        messages.success(request, f"{organization.name} is being removed. Nothing is recorded for it any longer.")
+        return HttpResponseRedirect(reverse("admin:aggregates_organization_changelist"))

@@ -14,6 +14,7 @@ from aggregates.accounts import keys
 from aggregates.accounts.access import NoAccess, key_for
 from aggregates.api.problems import ApiError
 from aggregates.db.sql import table, text
+from aggregates.ingest.day_locks import BEING_REMOVED
 from aggregates.models import ApiKey, Kind, RequestCount
 
 COUNT = text(
@@ -39,6 +40,8 @@ def admit(headers: Mapping[str, str], kind: Kind) -> ApiKey:
             f"Expected an API key that may {kind.label.lower()} and is in use, as in “Authorization: Bearer usage_…”.",
             {"WWW-Authenticate": 'Bearer realm="usage"'},
         ) from None
+    if key.organization.removal_asked_at:
+        raise ApiError(HTTPStatus.FORBIDDEN, f"The organization {key.organization.slug} {BEING_REMOVED}.")
     _count(key)
     keys.note_use(key, timezone.now())
     return key

@@ -19,6 +19,7 @@ class Lock(IntEnum):
     SCHEDULES = 74_005  # whoever writes the task cluster's schedules
     CORRECTIONS = 74_006  # whoever corrects calls that were recorded
     PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
+    REMOVAL = 74_008  # whoever removes organizations as a task, in a session
     IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, in a session
     IMPORT = 74_022  # by import: whoever is at work on it, in a session
 

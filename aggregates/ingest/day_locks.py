@@ -22,8 +22,11 @@ TABLES = {
     "organizations": sql.Identifier(Organization._meta.db_table),
 }
 KNOWN = sql.SQL(
-    "SELECT time_zone, log_from, current_setting('transaction_isolation') FROM {organizations} WHERE id = %s"
+    # Locked as the foreign key of what is recorded will lock it: who removes the organization waits for that.
+    "SELECT time_zone, log_from, removal_asked_at IS NOT NULL, current_setting('transaction_isolation') "
+    "FROM {organizations} WHERE id = %s FOR KEY SHARE"
 ).format(**TABLES)
+BEING_REMOVED = "is being removed: nothing is recorded for it any longer"
 
 # Found from the few holes, as most days are in none.
 KEPT_DAYS = sql.SQL("""
@@ -59,13 +62,19 @@ def lock_zone(organization: Organization) -> str:
     """Keep all time zones, and the log's months, as they are until the transaction ends; gives the organization's zone,
     and sets it there. Comes before anything that touches the log, or it could deadlock with who drops a month.
 
-    Raises WrongIsolation in a transaction that would not see what others commit from here on."""
+    Raises WrongIsolation in a transaction that would not see what others commit from here on, and InvalidCall where the
+    organization is being removed."""
     take_shared(Lock.ZONES)
     hold_log()
     with connection.cursor() as cursor:
         cursor.execute(KNOWN.as_string(), [organization.pk])
-        organization.time_zone, organization.log_from, isolation = cursor.fetchone()
+        found = cursor.fetchone()
+    if found is None:
+        raise InvalidCall("", f"the organization {organization.slug} was removed")
+    organization.time_zone, organization.log_from, is_being_removed, isolation = found
     check_isolation(isolation)
+    if is_being_removed:
+        raise InvalidCall("", f"the organization {organization.slug} {BEING_REMOVED}")
     return organization.time_zone
 
 

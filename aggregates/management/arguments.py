@@ -34,11 +34,15 @@ def condition(text: str) -> tuple[str, str]:
 
 
 def find_organization(slug: str) -> Organization:
+    """Find the organization; raises CommandError, also where it is being removed."""
     try:
-        return Organization.objects.get(slug=slug)
+        organization = Organization.objects.get(slug=slug)
     except Organization.DoesNotExist:
         known = ", ".join(Organization.objects.order_by("slug").values_list("slug", flat=True)[:10])
         raise CommandError(f"There is no organization “{slug}”. There is: {known or 'none yet'}.") from None
+    if organization.removal_asked_at:
+        raise CommandError(f"{slug} is being removed: manage.py remove_organization {slug} goes on with it.")
+    return organization
 
 
 def left_alone(kept: Collection[date]) -> str:

@@ -19,6 +19,7 @@ from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
+from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
@@ -44,6 +45,7 @@ __all__ = [
     "Organization",
     "Outcome",
     "PriceOverride",
+    "Pseudonym",
     "RequestCount",
     "Role",
     "RollUpRun",

@@ -1,6 +1,6 @@
 """Who uses the site: people, organizations, and who belongs to which."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
@@ -60,8 +60,17 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"“{name}” is no IANA time zone, such as Europe/Berlin or UTC.")
 
 
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def in_use(self) -> Self:
+        """Keep to the organizations whose removal nobody has asked for."""
+        return self.filter(removal_asked_at=None)
+
+
 class Organization(models.Model):
-    """A tenant. Its days are cut in its reporting time zone."""
+    """A tenant. Its days are cut in its reporting time zone.
+
+    Once its removal is asked for, nothing is recorded for it, nobody reads it, and the database lets that stay so.
+    """
 
     slug = models.SlugField(max_length=64, unique=True, help_text="Names the organization in addresses and commands.")
     name = models.CharField(max_length=200)
@@ -86,6 +95,9 @@ class Organization(models.Model):
         User, through="Membership", related_name="organizations"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    removal_asked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.db.models.signals import post_save
 
-OURS = tuple(f"aggregates.tasks.{name}" for name in ("nightly", "repair", "run_import", "send_reset"))
+OURS = tuple(
+    f"aggregates.tasks.{name}" for name in ("nightly", "remove_organizations", "repair", "run_import", "send_reset")
+)
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
 from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
-from aggregates.ops import imports
+from aggregates.ops import imports, removals
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
@@ -59,6 +59,7 @@ def repair() -> str:
         forget_reports()
         attempts.forget()
         imports.tidy()
+        removals.go_on()
         failures.raise_any()
     return words
 

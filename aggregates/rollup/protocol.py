@@ -76,7 +76,8 @@ def roll_up(
     own, so whatever interrupts it, the days before stay done; then the weeks and months that are over. An error ends
     the run, unless `on_error` takes it, with the date or the period's first; then the later ones have their turn.
     """
-    organizations = list(Organization.objects.values_list("pk", flat=True)) if only is None else list(only)
+    in_use = Organization.objects.in_use()
+    organizations = list((in_use if only is None else in_use.filter(pk__in=only)).values_list("pk", flat=True))
     summary = Summary(kept=len(_keep_all_lost()))
     for day in _pending(organizations, dates, force, open_days):
         try:
@@ -104,6 +105,7 @@ def roll_up(
 OUTDATED = sql.SQL("""
     SELECT date, array_agg(organization_id) FROM {days}
     WHERE contents = ANY(%s) AND kept_at IS NULL AND rolled_through IS NOT NULL
+      AND organization_id NOT IN (SELECT id FROM {organizations} WHERE removal_asked_at IS NOT NULL)
     GROUP BY date ORDER BY date DESC LIMIT %s
 """)
 
@@ -115,7 +117,9 @@ def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) 
     """
     summary = Summary()
     with connection.cursor() as cursor:
-        cursor.execute(OUTDATED.format(**TABLES).as_string(), [list(range(1, current())), most])
+        organizations_table = sql.Identifier(Organization._meta.db_table)
+        outdated = OUTDATED.format(**TABLES, organizations=organizations_table)
+        cursor.execute(outdated.as_string(), [list(range(1, current())), most])
         found = cursor.fetchall()
     for day, organizations in found:
         try:
@@ -286,9 +290,14 @@ def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
 
 def _finish(day: date, works: Mapping[int, _Work]) -> None:
     """Delete the marks that were read, and note through which instant the day is rolled up, and with what contents."""
+    # Never before the birth of a partition that was summed, which a clock that was wrong may have told: the day would
+    # count as one that has lost its calls.
     update = sql.SQL("""
-        UPDATE {days} SET rolled_through = through, rolled_at = clock_timestamp(),
-               contents = CASE WHEN afresh THEN %s ELSE contents END
+        WITH hole AS MATERIALIZED ({holes})
+        UPDATE {days} SET rolled_through = through, rolled_at = greatest(clock_timestamp(), (
+                   SELECT max(born_at) FROM hole
+                   WHERE isfinite(born_at) AND hole.since < through AND hole.until > starts_at
+               )), contents = CASE WHEN afresh THEN %s ELSE contents END
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::bool[]) AS work (organization, through, afresh)
         WHERE organization_id = organization AND date = %s
     """)

@@ -103,7 +103,7 @@ def recut_moved() -> list[Organization]:
     in_log = UsageDay.objects.not_kept().order_by().distinct()
     cuts = in_log.values_list("organization__time_zone", "date", "starts_at", "ends_at")
     moved = {zone for zone, day, *span in cuts if days.span_of(day, zone) != Span(*span)}
-    organizations = list(Organization.objects.filter(time_zone__in=moved))
+    organizations = list(Organization.objects.in_use().filter(time_zone__in=moved))
     for organization in organizations:
         with _alone_with_zones(organization):  # the zone that it has by now
             keep_all_lost()

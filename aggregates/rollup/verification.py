@@ -76,7 +76,7 @@ def verify(dates: Collection[date], on_day: Callable[[date], None] = lambda day:
     first of all those become that which have lost calls. Then the weeks and months of these days are compared with
     their days.
     """
-    slugs = dict(Organization.objects.values_list("pk", "slug"))
+    slugs = dict(Organization.objects.in_use().values_list("pk", "slug"))
     done = Verified()
     settle_births()
     for organization, day in sorted(unknown_days(), key=lambda found: found[1]):
@@ -140,7 +140,7 @@ def unknown_days() -> set[tuple[int, date]]:
     """
     found = set()
     with snapshot():
-        zones = dict(Organization.objects.values_list("pk", "time_zone"))
+        zones = dict(Organization.objects.in_use().values_list("pk", "time_zone"))
         gaps = [gap for pk in zones for gap in _gaps(pk)]
         while gaps:
             calls = _first_calls(gaps)

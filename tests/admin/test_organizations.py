@@ -1,13 +1,15 @@
-"""An organization with usage: another time zone cuts its days anew, and it cannot be deleted."""
+"""An organization with usage: another time zone cuts its days anew, and it is deleted when its slug is typed."""
 
 import threading
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django_q.models import OrmQ
 
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Membership, Organization, UsageDay
+from aggregates.ops import removals
 from aggregates.rollup import recutting
 from aggregates.rollup.protocol import roll_up
 from tests.patience import PATIENCE
@@ -110,16 +112,41 @@ def test_members_are_added_with_their_role(acme, charlie, as_staff):
     assert Membership.objects.get(organization=acme, user=charlie).role == "viewer"
 
 
-def test_an_organization_with_usage_is_not_deleted_and_its_log_not_read(acme, as_staff, call):
+def test_with_usage_its_slug_is_asked_for_and_its_log_is_not_read(acme, as_staff, call):
     record(acme, [call("2025-03-01T10:00Z")])
 
     with CaptureQueriesContext(connection) as captured:
-        refused = as_staff.post(f"{LIST}{acme.pk}/delete/", {"post": "yes"})
+        page = as_staff.post(f"{LIST}{acme.pk}/delete/", {"post": "yes", "slug": "acne"}).content.decode()
 
-    assert refused.status_code == 403
+    assert "Expected acme. Nothing was removed." in page
     assert not [query for query in captured if "aggregates_usagelog" in query["sql"]]
-    assert "/delete/" not in as_staff.get(f"{LIST}{acme.pk}/change/").content.decode()
-    assert Organization.objects.filter(pk=acme.pk).exists()
+    acme.refresh_from_db()
+    assert acme.removal_asked_at is None
+
+
+def test_once_its_slug_is_typed_the_task_cluster_removes_it(acme, other, as_staff, call):
+    for organization in (acme, other):
+        record(organization, [call("2025-03-01T10:00Z")])
+
+    assert as_staff.post(f"{LIST}{acme.pk}/delete/", {"slug": "acme"}).status_code == 302
+
+    assert [task.func() for task in OrmQ.objects.all()] == [removals.TASK]
+    assert as_staff.post(f"{LIST}{acme.pk}/delete/", {"slug": "acme"}).status_code == 403  # it goes on
+    assert as_staff.get(LIST).status_code == as_staff.get(f"{LIST}{acme.pk}/change/").status_code == 200
+    assert removals.remove_organizations() == "acme removed"
+    assert list(Organization.objects.all()) == [other]
+
+
+def test_who_may_not_delete_may_not_remove(acme, bob, client, call):
+    record(acme, [call("2025-03-01T10:00Z")])
+    bob.is_staff = True
+    bob.save()
+    client.force_login(bob)
+
+    assert client.post(f"{LIST}{acme.pk}/delete/", {"slug": "acme"}).status_code == 403
+
+    acme.refresh_from_db()
+    assert acme.removal_asked_at is None
 
 
 def test_several_at_once_are_not_deleted(acme, as_staff, call):

@@ -59,7 +59,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         span = span_of(options["date"], options["first"], options["last"])
         slug = options["organization"]
-        organizations = [find_organization(slug)] if slug else list(Organization.objects.order_by("slug"))
+        organizations = [find_organization(slug)] if slug else list(Organization.objects.in_use().order_by("slug"))
         if not organizations:
             raise CommandError("There is no organization yet: create_organization makes one.")
         now = clock.now()

@@ -7,10 +7,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from aggregates.db import clock
+from aggregates.db.locks import Busy
 from aggregates.domain import days
 from aggregates.models import Organization
 from aggregates.ops.demo import first_day, login, make_demo, removal
 from aggregates.ops.demo.cast import STORIES
+
+BUSY = "Nothing is gone yet: calls are being recorded. They come to an end, as new ones are refused: run it again."
 
 
 class Command(BaseCommand):
@@ -62,7 +65,10 @@ class Command(BaseCommand):
         names = [*(organization.name for organization in demo.organizations), *([demo.user.email] if demo.user else [])]
         if ask and not self.confirm(", ".join(names)):
             raise CommandError("Nothing was removed.")
-        rows = removal.remove(demo)
+        try:
+            rows = removal.remove(demo)
+        except Busy:
+            raise CommandError(BUSY) from None
         self.stdout.write(f"Removed {', '.join(names)}, and {rows:,} calls.")
 
     def confirm(self, names: str) -> bool:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.db import transaction
 from django.db.models import Q
 
-from aggregates.ingest.removing import remove_organization
 from aggregates.models import Organization, User
 from aggregates.ops.demo import login
 from aggregates.ops.demo.cast import STORIES
+from aggregates.rollup import removal
 
 
 class CannotRemove(Exception):
@@ -42,10 +41,13 @@ def find() -> Demo:
 
 
 def remove(demo: Demo) -> int:
-    """Remove it, all or nothing, and the file with its login; return how many calls and charges went."""
-    with transaction.atomic():
-        rows = sum(map(remove_organization, demo.organizations))
-        if demo.user:
-            demo.user.delete()
+    """Remove it, and the file with its login; return how many calls and charges went. Run again, it goes on where it
+    was interrupted.
+
+    Raises Busy where somebody is recording for long.
+    """
+    if demo.user:
+        demo.user.delete()  # first: it is found by its organizations
+    rows = sum(map(removal.remove, demo.organizations))
     login.file().unlink(missing_ok=True)
     return rows

@@ -167,6 +167,23 @@ def test_times_are_those_of_the_organization(as_bob: Client, acme: Organization,
     assert f'href="{URL}{JULY}"' in details
 
 
+def test_the_hour_that_comes_twice_has_its_calls_apart(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    """At the end of summer time 01:30 comes twice: the later one is above, and each says which it is."""
+    Organization.objects.update(time_zone="America/Los_Angeles")
+    record(
+        Organization.objects.get(),
+        [call(f"2025-11-02T{hour:02}:30Z", cost="0.25", request_id=str(hour)) for hour in (7, 8, 9, 10)],
+    )
+    for _ in range(2):
+        page = text(as_bob, URL + "?range=custom&from=2025-11-02&to=2025-11-02")
+        assert "4 calls, $1" in page
+        numbers = listed(page)
+        assert [UsageLog.objects.get(pk=number).request_id for number in numbers] == ["10", "9", "8", "7"]
+        zones = [re.findall(r"2025-11-02 \d\d:30:00 P[DS]T", text(as_bob, f"{URL}{number}/")) for number in numbers]
+        assert [found[0][11:] for found in zones] == ["02:30:00 PST", "01:30:00 PST", "01:30:00 PDT", "00:30:00 PDT"]
+        roll_up()
+
+
 @pytest.mark.parametrize("number", ["0", "999999999", "99999999999999999999999"])
 def test_a_call_that_is_not_there_is_not_found(as_bob: Client, usage: Organization, number: str) -> None:
     assert as_bob.get(f"{URL}{number}/").status_code == 404
