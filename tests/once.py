@@ -1,4 +1,4 @@
-"""What takes long to make and many tests begin with: made once in a run, by the first of its processes that needs it."""
+"""What takes long to make and many tests begin with: made once a run, by the first of its processes to need it."""
 
 import fcntl
 import os
