@@ -94,8 +94,23 @@ active: dict[str, int] = {}  # the fixtures of the running module, each with the
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Put the tests of a module for which its fixtures write less before those for which they write more."""
-    modules = groupby(items, lambda item: item.path)
-    items[:] = [item for _, of_module in modules for item in sorted(of_module, key=order)]
+    modules = [sorted(of_module, key=order) for _, of_module in groupby(items, lambda item: item.path)]
+    items[:] = [item for of_module in slow_ones_first(modules) for item in of_module]
+
+
+def slow_ones_first(modules: list[list[pytest.Function]]) -> list[list[pytest.Function]]:
+    """Put slow modules at the beginning of either half: two processes get one each, and take over from each other's
+    end, so none is left alone with a long one."""
+    slow = [of_module for of_module in modules if is_slow(of_module)]
+    halves = slow[::2], slow[1::2]
+    for of_module in modules:
+        if not is_slow(of_module):
+            min(halves, key=lambda half: sum(map(len, half))).append(of_module)
+    return [of_module for half in halves for of_module in half]
+
+
+def is_slow(of_module: list[pytest.Function]) -> bool:
+    return any(item.get_closest_marker("slow") for item in of_module)
 
 
 def order(item: pytest.Function) -> tuple[Any, ...]:

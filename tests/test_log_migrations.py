@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from django.db import connection
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 from tests.processes import BASE
 
 OLD = f"upgraded_from_an_older_version_{os.getpid()}"
+TEMPLATE = f"{OLD}_template"
 # A month with its calls, two rolled days, the earlier one of which has no month any more.
 DATA = """
 INSERT INTO aggregates_organization (id, slug, name, time_zone, created_at) VALUES (1, 'acme', 'Acme', 'UTC', now());
@@ -39,6 +42,13 @@ INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'aggrega
 INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
 
 
+class Template(NamedTuple):
+    """How to connect to its server, and a connection that makes copies of it."""
+
+    server: dict[str, Any]
+    maker: psycopg.Connection[Any]
+
+
 def migrate(*target: str) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": OLD}
     done = subprocess.run(
@@ -52,20 +62,41 @@ def migrate(*target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def old(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to an installation as it was at version 0008, with data."""
-    facts = {
-        name: value for name, value in connection.get_connection_params().items() if name in ("user", "host", "port")
-    }
-    with psycopg.connect(**facts, dbname="postgres", autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {OLD} WITH (FORCE)")
-        server.execute(f"CREATE DATABASE {OLD}")
+@pytest.fixture(scope="module")
+def template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Template]:
+    """The database of an installation as it was at version 0008, with data."""
+    with django_db_blocker.unblock():
+        facts = connection.get_connection_params()
+    server = {name: facts[name] for name in ("user", "host", "port") if name in facts}
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as maker:
+        make(maker, OLD, "template0")
         migrate("aggregates", "0008")
-        with psycopg.connect(**facts, dbname=OLD, autocommit=True) as database:
+        with psycopg.connect(**server, dbname=OLD, autocommit=True) as database:
             database.execute("SELECT set_config('TimeZone', 'UTC', false)")
-            yield database
-        server.execute(f"DROP DATABASE {OLD} WITH (FORCE)")
+            database.execute(DATA)
+        make(maker, TEMPLATE, OLD)
+        yield Template(server, maker)
+        for name in (OLD, TEMPLATE):
+            drop(maker, name)
+
+
+@pytest.fixture
+def old(transactional_db: None, template: Template) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to that installation."""
+    make(template.maker, OLD, TEMPLATE)
+    with psycopg.connect(**template.server, dbname=OLD, autocommit=True) as database:
+        database.execute("SELECT set_config('TimeZone', 'UTC', false)")
+        yield database
+
+
+def make(maker: psycopg.Connection[Any], name: str, template: str) -> None:
+    drop(maker, name)
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    maker.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop(maker: psycopg.Connection[Any], name: str) -> None:
+    maker.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def catalogue(database: Any) -> list[Any]:
@@ -73,7 +104,6 @@ def catalogue(database: Any) -> list[Any]:
 
 
 def test_an_older_installation_is_as_a_new_one_and_lost_days_keep_their_sums(old: psycopg.Connection[Any]) -> None:
-    old.execute(DATA)
     migrate()
     with connection.cursor() as cursor:
         assert catalogue(old) == catalogue(cursor)
@@ -87,7 +117,6 @@ def test_an_older_installation_is_as_a_new_one_and_lost_days_keep_their_sums(old
 
 
 def test_what_was_billed_otherwise_has_a_tier_or_something_without_a_price(old: psycopg.Connection[Any]) -> None:
-    old.execute(DATA)
     migrate("aggregates", "0020")
     for number, billed in enumerate(("", "batch", "fast", "web_search", "audio")):
         old.execute(
@@ -106,7 +135,6 @@ def test_what_was_billed_otherwise_has_a_tier_or_something_without_a_price(old: 
 
 def test_what_was_interrupted_at_the_log_is_run_again(old: psycopg.Connection[Any]) -> None:
     """Its steps are no one transaction: it may end with all of them done, and not noted."""
-    old.execute(DATA)
     migrate("aggregates", "0022")
     old.execute("DELETE FROM django_migrations WHERE name ~ '^0022'")
     migrate()

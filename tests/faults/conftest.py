@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.once import MakeOnce
 from tests.patience import PATIENCE
-from tests.usagesite.conftest import BASE, Site
+from tests.usagesite.conftest import BASE, Site, copy
 from usagesite.embedded.server import PORT, take_lease
 
 FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16 MiB
@@ -30,14 +31,6 @@ class OwnSite:
     def fill(self) -> None:
         self.run("manage.py", "migrate", "--verbosity=0")
         self.stay_up()
-        self.run(
-            "manage.py",
-            "create_organization",
-            "acme",
-            "--name=Acme",
-            "--admin=alice@example.com",
-            "--password=correct horse",
-        )
 
     def stay_up(self) -> None:
         """Else the server stops soon after its last user, and for a test's own connection it does not come back."""
@@ -85,9 +78,29 @@ class OwnSite:
             return number
 
 
+@pytest.fixture(scope="session")
+def site_of_acme(make_once: MakeOnce) -> Path:
+    """The data folder of a site that is migrated and has one organization, for copies."""
+
+    def make(data: Path) -> None:
+        made = OwnSite(data)
+        made.run(
+            "manage.py",
+            "create_organization",
+            "acme",
+            "--name=Acme",
+            "--admin=alice@example.com",
+            "--password=correct horse",
+        )
+        made.site.stop()
+
+    return make_once("site-of-acme", make)
+
+
 @pytest.fixture(scope="module")
-def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
-    made = OwnSite(tmp_path_factory.mktemp("faults"))
+def module_site(site_of_acme: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
+    copy(site_of_acme, data := tmp_path_factory.mktemp("faults") / "data")
+    made = OwnSite(data)
     yield made
     made.site.stop()
 

@@ -1,8 +1,8 @@
 """A database that takes nothing more says so in words, and nothing is half-written."""
 
+import base64
 import json
 import random
-import string
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from tests.faults.conftest import FILE_LIMIT, OwnSite
 from tests.faults.judge import judge
 from tests.patience import PATIENCE
 from tests.processes import start
+from tests.usagesite.conftest import copy
 
 CALLS = 6000  # so large that they fit the log, but not their breakdowns
 LONG_TEXTS = ("operation", "provider", "model", "user_id", "subject_id", "project")
@@ -69,12 +70,13 @@ def test_a_read_only_database(recorded: Organization, read_only: None, tmp_path:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[OwnSite]:
+def small_disk(site_of_acme: Path, tmp_path: Path) -> Iterator[OwnSite]:
     """No file of this server may grow beyond a limit.
 
     To PostgreSQL that is what a full disk is: a table cannot be given another block, which ends the transaction. A
     limit needs no file system of its own, so nobody has to be root.
     """
+    copy(site_of_acme, tmp_path / "data")
     made = OwnSite(tmp_path / "data", largest_file=FILE_LIMIT)
     yield made
     made.site.stop()
@@ -126,7 +128,7 @@ def write_calls(path: Path, number: int) -> Path:
     rows = [
         ",".join(
             [f"2025-03-01T10:{n // 60 % 60:02}:{n % 60:02}Z", f"{n:06}"]
-            + ["".join(chance.choices(string.ascii_letters, k=240)) for _ in LONG_TEXTS]
+            + [base64.urlsafe_b64encode(chance.randbytes(180)).decode() for _ in LONG_TEXTS]
         )
         for n in range(number)
     ]
@@ -138,7 +140,7 @@ def test_a_full_disk(small_disk: OwnSite, tmp_path: Path) -> None:
     imported = ("manage.py", "import_usage", write_calls(tmp_path / "some.csv", CALLS), "--organization=acme")
     rolled = ("manage.py", "aggregate_day", "2025-03-01")
     small_disk.run(*imported)
-    more = ("manage.py", "import_usage", write_calls(tmp_path / "more.csv", 4 * CALLS), "--organization=acme")
+    more = ("manage.py", "import_usage", write_calls(tmp_path / "more.csv", 2 * CALLS), "--organization=acme")
     for arguments in (more, rolled):
         status, said, complained = small_disk.attempt(*arguments)
         assert (status, said) == (1, "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import MakeOnce
 from tests.patience import PATIENCE, wait_until
 from usagesite.embedded.server import Place
 
@@ -140,17 +141,25 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cluster(make_once: MakeOnce) -> Path:
     """The files of a server that has run: making them takes longer than most tests."""
-    made = Site(tmp_path_factory.mktemp("cluster"))
-    made.user().ask("SELECT 1")
-    made.stop()
-    return made.place.cluster
+
+    def run_once(data: Path) -> None:
+        made = Site(data)
+        made.user().ask("SELECT 1")
+        made.stop()
+
+    return Site(make_once("cluster", run_once)).place.cluster
 
 
 @pytest.fixture
 def site(empty_site: Site, cluster: Path) -> Site:
     """Its server has run before."""
     empty_site.place.folder.mkdir(mode=0o700, parents=True)
-    subprocess.run(["cp", "-a", cluster, empty_site.place.cluster], check=True)  # its owner may be another user
+    copy(cluster, empty_site.place.cluster)
     return empty_site
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a folder with the owners of what is in it: a server's files may be another user's."""
+    subprocess.run(["cp", "-a", source, target], check=True)

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import site_of_acme
 from tests.patience import PATIENCE, wait_until
-from tests.usagesite.conftest import BASE, Site
+from tests.usagesite.conftest import BASE, Site, copy
+
+__all__ = ["site_of_acme"]
 
 STARTED = re.compile(r"^(web|grpc|cluster)\.1 started \(pid=(\d+)\)$", re.MULTILINE)
 
@@ -42,10 +45,9 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    data = tmp_path_factory.mktemp("run")
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-    subprocess.run(migrate, cwd=BASE, env=environment(data, 8000), check=True)
+def migrated(site_of_acme: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    data = tmp_path_factory.mktemp("run") / "data"
+    copy(site_of_acme, data)
     (data / "demo-login").write_text("E-mail: somebody@example.com\nPassword: a secret of somebody\n")
     yield data
     Site(data).stop()
