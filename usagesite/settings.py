@@ -24,7 +24,7 @@ BIND = env.ip_address("BIND", default="127.0.0.1")  # where the web server and g
 PORT = env.port("PORT", default=8000)
 OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", default=2, least=1, most=64)  # web processes
-# Seconds after which a web process that hangs is replaced: more than a body may take, which gunicorn ends after these, too.
+# Seconds after which a web process that hangs is replaced; longer than a body may take, which gunicorn ends then, too.
 WEB_TIMEOUT = env.number("WEB_TIMEOUT", default=60, least=40, most=3600)
 # Seconds that requests and tasks get to end when their process is told to; honcho kills after 5.
 STOP_SECONDS = env.number("STOP_SECONDS", default=3, least=1, most=3600)

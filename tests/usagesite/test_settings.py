@@ -37,7 +37,7 @@ WRONG = [
     ("BIND", "localhost", ADDRESS),
     ("BIND", "127.0.0.1:8000", ADDRESS),
     ("WEB_CONCURRENCY", "0", "expected a whole number from 1 to 64."),
-    ("WEB_TIMEOUT", "4", "expected a whole number from 5 to 3,600."),
+    ("WEB_TIMEOUT", "4", "expected a whole number from 40 to 3,600."),
     ("STOP_SECONDS", "0.5", "expected a whole number from 1 to 3,600."),
     ("OTLP_GRPC_PORT", "65536", PORT_OR_0),
     ("OTLP_GRPC_PORT", "-1", PORT_OR_0),
