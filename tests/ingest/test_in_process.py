@@ -4,6 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -140,11 +141,16 @@ def test_a_lock_is_not_waited_for_too_long_and_the_callers_timeouts_stay(
     assert UsageDay.objects.get().date == DAY
 
 
-def test_in_asynchronous_code_it_says_what_to_do(acme: Organization, caplog: pytest.LogCaptureFixture) -> None:
+def test_in_asynchronous_code_it_says_what_to_do(
+    acme: Organization, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)  # which is set beside a browser
+
     async def handle() -> bool:
         return aggregates.record("acme", model="gpt-5")
 
-    assert asyncio.run(handle()) is False
+    with ThreadPoolExecutor(1) as thread:  # beside a browser, this one has an event loop already
+        assert thread.submit(lambda: asyncio.run(handle())).result() is False
     assert caplog.messages == ["A call was not recorded: in asynchronous code use sync_to_async(aggregates.record)"]
 
 

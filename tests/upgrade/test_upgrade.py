@@ -40,6 +40,8 @@ class Installation(NamedTuple):
             "DJANGO_SETTINGS_MODULE": "tests.process_settings",
             "SECRET_KEY": SECRET,
             "TEST_DATABASE": self.database,
+            # Not that of the process that runs tests, some of which bring about full disks.
+            "PROMETHEUS_MULTIPROC_DIR": os.path.join(os.environ["USAGESITE_DATA"], self.database),
         }
 
     def run(self, *command: str, **rest: Any) -> str:
