@@ -144,12 +144,12 @@ def test_a_lock_is_not_waited_for_too_long_and_the_callers_timeouts_stay(
 def test_in_asynchronous_code_it_says_what_to_do(
     acme: Organization, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)  # which is set beside a browser
-
     async def handle() -> bool:
         return aggregates.record("acme", model="gpt-5")
 
-    with ThreadPoolExecutor(1) as thread:  # beside a browser, this one has an event loop already
+    # Beside a browser, this thread has an event loop already, in which Django is told to look away.
+    with ThreadPoolExecutor(1) as thread, monkeypatch.context() as context:
+        context.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)
         assert thread.submit(lambda: asyncio.run(handle())).result() is False
     assert caplog.messages == ["A call was not recorded: in asynchronous code use sync_to_async(aggregates.record)"]
 

@@ -41,7 +41,7 @@ class Installation(NamedTuple):
             "SECRET_KEY": SECRET,
             "TEST_DATABASE": self.database,
             # Not that of the process that runs tests, some of which bring about full disks.
-            "PROMETHEUS_MULTIPROC_DIR": os.path.join(os.environ["USAGESITE_DATA"], self.database),
+            "PROMETHEUS_MULTIPROC_DIR": os.path.join(os.environ["USAGESITE_DATA"], "upgraded", self.database),
         }
 
     def run(self, *command: str, **rest: Any) -> str:
