@@ -98,10 +98,14 @@ def roll_and_be_interrupted(scene: Scene, chance: random.Random, tally: Tally) -
 
 
 def terminate(backend: int) -> None:
-    """End a connection's server process if it is in the middle of a transaction."""
+    """End a connection's server process if it is in the middle of a transaction.
+
+    By now another process may have its number, of another database: that goes on.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE pid = %s AND xact_start IS NOT NULL AND state IN ('active', 'idle in transaction')",
+            "WHERE pid = %s AND datname = current_database() "
+            "AND xact_start IS NOT NULL AND state IN ('active', 'idle in transaction')",
             [backend],
         )
