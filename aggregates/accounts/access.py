@@ -21,11 +21,6 @@ def membership_for(user: User, slug: str) -> Membership:
         raise NoAccess(slug) from None
 
 
-def organization_for(user: User, slug: str) -> Organization:
-    """Find the organization for any of its members; raises NoAccess."""
-    return membership_for(user, slug).organization
-
-
 def administered_by(user: User, slug: str) -> Organization:
     """Find the organization for its admins; raises NoAccess."""
     membership = membership_for(user, slug)

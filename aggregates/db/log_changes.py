@@ -36,10 +36,13 @@ def add_index(
                 [part.as_string()],
             )
             is_valid, is_attached = cursor.fetchone() or (None, False)
+            # These wait for transactions that are older, and nobody waits behind them.
+            cursor.execute("SET lock_timeout = 0")
             if is_valid is False:
                 execute("DROP INDEX CONCURRENTLY {index}", index=part)
             if not is_valid:
                 table = sql.Identifier(partition)
                 execute("CREATE INDEX CONCURRENTLY {index} ON {table} {what}", index=part, table=table)
+            cursor.execute("SET lock_timeout TO DEFAULT")
             if not is_attached:
                 execute("ALTER INDEX {whole} ATTACH PARTITION {index}", whole=whole, index=part)

@@ -32,20 +32,27 @@ def remove_organizations() -> str:
     The task names no organization: it finds its work in the database, so it may be given out twice.
     """
     until = time.monotonic() + SECONDS
-    gone = []
     with beside() as own:
         if not own.try_lock(Lock.REMOVAL, 0):
             return "another task is at it"
-        for organization in Organization.objects.exclude(removal_asked_at=None).order_by("removal_asked_at"):
-            try:
-                for _ in removal.steps(organization):
-                    if time.monotonic() > until:
-                        _enqueue()
-                        return f"{organization.slug} goes step by step"
-            except Busy:
-                return f"{organization.slug} waits: calls are being recorded"  # the next repair tries again
-            gone.append(organization.slug)
-    return f"{', '.join(gone) or 'nothing'} removed"
+        told, is_left = _remove(until)
+    if is_left:
+        _enqueue()  # only now: whoever takes it up at once finds the lock free
+    return told
+
+
+def _remove(until: float) -> tuple[str, bool]:
+    """Remove until then; say what came of it, and whether another task is to go on."""
+    gone = []
+    for organization in Organization.objects.exclude(removal_asked_at=None).order_by("removal_asked_at"):
+        try:
+            for _ in removal.steps(organization):
+                if time.monotonic() > until:
+                    return f"{organization.slug} goes step by step", True
+        except Busy:
+            return f"{organization.slug} waits: calls are being recorded", False  # the next repair tries again
+        gone.append(organization.slug)
+    return f"{', '.join(gone) or 'nothing'} removed", False
 
 
 def _enqueue() -> None:

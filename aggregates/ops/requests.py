@@ -13,6 +13,7 @@ from typing import Any
 from aggregates.db.ailing import is_full
 from aggregates.ops import disk, request_metrics
 
+HEADER = "X-Request-ID"
 MARK = "exchange"  # an attribute of requests that are logged here
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, connections
 
 from aggregates.management.commands.migrate import short_waits
+from tests.patience import wait_until
 from tests.processes import BASE
 
 DATABASE = f"migrated_meanwhile_{os.getpid()}"
@@ -58,6 +59,26 @@ def test_who_comes_behind_one_that_waits_is_let_through(site: dict[str, str]) ->
         assert started.returncode == 0, errors
     with psycopg.connect(**site) as after:
         assert after.execute("SELECT to_regclass('aggregates_arrivalcount')").fetchone() == (None,)
+
+
+WAITS_FOR_LONGER_THAN_FOR_A_TABLE = """
+    SELECT FROM pg_stat_activity
+    WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event = 'virtualxid' AND now() - query_start > '1.5s'
+"""
+
+
+def test_an_index_beside_writers_waits_for_who_reads_for_long(site: dict[str, str]) -> None:
+    with migration("0026") as back:
+        _, errors = back.communicate()
+    assert back.returncode == 0, errors
+    with psycopg.connect(**site) as reader, psycopg.connect(**site, autocommit=True) as watch:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM aggregates_usagelog")
+        with migration("0027") as started:
+            wait_until(lambda: bool(watch.execute(WAITS_FOR_LONGER_THAN_FOR_A_TABLE).fetchall()), "it waits")
+            reader.commit()
+            _, errors = started.communicate()
+    assert (started.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("before", [None, "-c work_mem=5MB"])

@@ -137,7 +137,7 @@ def take_a_mail(listening: socket.socket, lines: list[str]) -> None:
 def test_the_mail_goes_to_the_server_that_is_set(alice: User) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         lines = list[str]()
-        server = Thread(target=take_a_mail, args=[listening, lines])
+        server = Thread(target=take_a_mail, args=[listening, lines], daemon=True)
         server.start()
         environment = {
             **os.environ,

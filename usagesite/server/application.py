@@ -6,11 +6,11 @@ import logging
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from traceback import format_tb
 
 from django.urls import Resolver404, resolve
 
 from aggregates.accounts.addresses import client_address, network_of
+from aggregates.ops import requests
 from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
@@ -23,6 +23,9 @@ AT_ONCE = 0.05  # seconds in which a small body is there, or else is not waited 
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
 AGAIN, CLOSE = ("Retry-After", "5"), ("Connection", "close")
 IDENTITIES = (b"authorization", b"x-api-key", b"cookie")
+
+# Refusals that may be an attack, or too much work.
+LOGGED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 logger = logging.getLogger(__name__)
 
@@ -81,16 +84,23 @@ class Exchange:
             words = f"The body did not arrive whole within {self.allowance.seconds} seconds."
             return self._refusal(HTTPStatus.REQUEST_TIMEOUT, words, CLOSE)
         except NoRoom as error:
-            logger.error("%s: a body could not be kept in the temporary folder: %s", self.environ["PATH_INFO"], error)
+            logger.error("%s: a body could not be kept in the temporary folder: %s", self.lane.value, error)
             return self._refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site has no room for this just now.", AGAIN)
         except CutOff:
             return self._refusal(HTTPStatus.BAD_REQUEST, "The body did not arrive whole.", CLOSE)
 
     def _refusal(self, status: HTTPStatus, words: str, *headers: tuple[str, str]) -> Answer:
-        """Say why the request is not done: to programs as a problem document (RFC 9457)."""
+        """Say why the request is not done, to programs as a problem document (RFC 9457), and count and log that."""
+        exchange = requests.Exchange()
+        level = logging.WARNING if status in LOGGED else None
+        about = {"method": self.method, "peer": client_address(self.environ)}
+        exchange.end("server", str(status.value), level, lane=self.lane.value, **about)
+        headers = (*headers, (requests.HEADER, exchange.id))
         if self.lane is not Lane.API:
             return refusal(status, f"{words}\n", ("Content-Type", "text/plain; charset=utf-8"), *headers)
         problem = {"title": status.phrase, "status": status.value, "detail": words}
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            problem["request_id"] = exchange.id
         return refusal(status, json.dumps(problem), ("Content-Type", "application/problem+json"), *headers)
 
     def _too_large(self) -> Answer:
@@ -169,9 +179,7 @@ def answer_or_none(wsgi: answers.Application, environ: Environ) -> Answer | None
     except BodyAwaited:
         return None
     except Exception as error:
-        # Without its message, which may quote what somebody sent.
-        where = "".join(format_tb(error.__traceback__))
-        logger.error("%s failed: %s\n%s", environ["PATH_INFO"], type(error).__name__, where)
+        logger.error("A request failed.", exc_info=error)  # whose words the log leaves out
         return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The site failed.\n", ("Content-Type", "text/plain"))
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
+from django.middleware.gzip import re_accepts_gzip
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
@@ -129,7 +130,7 @@ def _written(
     if form.errors:
         return _refused(_problems_of(form))
     selection = form.selection
-    compressed = "gzip" in request.headers.get("Accept-Encoding", "").replace(",", " ").lower().split()
+    compressed = re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
     try:
         return SentFile(
             request.user.pk,

@@ -9,9 +9,8 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHt
 
 from aggregates.accounts.addresses import client_address
 from aggregates.ops import request_metrics
-from aggregates.ops.requests import MARK, Exchange
+from aggregates.ops.requests import HEADER, MARK, Exchange
 
-HEADER = "X-Request-ID"
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)  # of all refusals those that may be an attack
 PROBES = {"/healthz": "healthz", "/readyz": "readyz", "/metrics": "metrics"}  # answered before views are looked for
 NOT_READY = "readyz"  # its 503 is an answer, and no failure
