@@ -25,6 +25,7 @@ PAGES = {
     "nothing": f"{DASHBOARD}?range=custom&from=2020-01-01&to=2020-01-31",
     "wrong": f"{DASHBOARD}?range=custom&from=2020-02-01&to=2020-01-31",
     "changes": f"{DASHBOARD}changes/",
+    "groups": f"{DASHBOARD}groups/?by=user",
     "calls": f"{DASHBOARD}calls/",
     "unpriced": "/o/lumen-games/calls/?status=unpriced",
     "arrivals": f"{DASHBOARD}arrivals/",

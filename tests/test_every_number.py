@@ -140,13 +140,14 @@ class View:
         length = self.last - self.first + timedelta(days=1)
         return self.first - length, self.last - length
 
-    def get(self, path: str) -> bytes:
-        if path in self.got:
-            return self.got[path]
-        response = self.client.get(f"/o/{self.slug}/{path}?{self.query}", headers={"Accept-Language": self.language})
-        assert response.status_code == 200, path
-        self.got[path] = response.getvalue()
-        return self.got[path]
+    def get(self, path: str, more: str = "") -> bytes:
+        if path + more in self.got:
+            return self.got[path + more]
+        address = f"/o/{self.slug}/{path}?{self.query}{more}"
+        response = self.client.get(address, headers={"Accept-Language": self.language})
+        assert response.status_code == 200, address
+        self.got[path + more] = response.getvalue()
+        return self.got[path + more]
 
     def rows(self, path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.get(path).decode())))
@@ -259,6 +260,22 @@ def check_other_pages(view: View) -> None:
     cost, tokens = re.findall(r'title="([^"]*)"', totals)
     found = [number(each, view) for each in (count, cost, tokens)]
     assert found == [view.now["calls"], view.now["cost"], tokens_of(view.now)]
+
+
+def check_groups(view: View) -> None:
+    now, before = view.now, view.before
+    of_log = [now["cost"], before["cost"], now["cost"] - before["cost"], now["calls"], tokens_of(now), now["errors"]]
+    added, number_of_page, pages = [Decimal(0)] * 6, 0, 1
+    while number_of_page < pages:
+        number_of_page += 1
+        page = view.get("groups/", f"&page={number_of_page}").decode()
+        lines = [re.findall(r'class="number of-[a-z]+" title="([^"]*)"', line) for line in page.split("<tr")]
+        *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
+        assert total == of_log
+        added = [sum(column) for column in zip(added, *groups, strict=True)]
+        (count,) = re.findall(r'id="groups-count">([0-9]+) ', page)
+        pages = -(-int(count) // 50)
+    assert added == of_log
 
 
 def check_sums(view: View) -> None:
@@ -380,6 +397,7 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_units,
     check_units_of_api,
     check_other_pages,
+    check_groups,
     check_sums,
     check_calls,
     check_focus,

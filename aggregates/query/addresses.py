@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
-from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, Selection
+from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
 
 DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
 
@@ -45,6 +45,9 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         parameters["hide"] = hidden
     if isinstance(selection, CallSelection):
         parameters |= _parameters_of_calls(selection)
+    if isinstance(selection, GroupSelection):
+        parameters |= {"sort": selection.order} if selection.order != "cost" else {}
+        parameters |= {"find": selection.sought} if selection.sought else {}
     return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
 
 

@@ -159,3 +159,11 @@ class CallSelection(Selection):
         if log_from is None:
             return self.span
         return Span(max(days.midnight(log_from, self.organization.time_zone), self.span.start), self.span.end)
+
+
+@dataclass(frozen=True)
+class GroupSelection(Selection):
+    """All groups of its breakdown, in an `order`: those whose names contain what is `sought`."""
+
+    order: str = "cost"
+    sought: str = ""

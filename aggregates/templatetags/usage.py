@@ -19,7 +19,7 @@ from aggregates.ops import health
 from aggregates.ops.demo import login
 from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
 from aggregates.query.display_measures import Unit
-from aggregates.query.selection import CONTROLS, CallSelection, Selection
+from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of
@@ -56,6 +56,12 @@ def percent(share: Decimal) -> str:
 def in_lines(key: str | None) -> SafeString:
     """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
     return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
+
+
+@register.simple_tag
+def name_in_lines(selection: Selection, dimension: str, value: str) -> SafeString:
+    """The name of a dimension's value, which a line may break as `in_lines` has it."""
+    return in_lines(name_of(selection.organization, dimension, value))
 
 
 @register.simple_tag
@@ -123,13 +129,25 @@ def link_to_kind(selection: CallSelection, status: str) -> str:
 
 
 @register.simple_tag
+def link_to_groups(selection: Selection, name: str) -> str:
+    """All groups of a dimension in the same view."""
+    return query_string(replace(selection, by=name, hidden=())) or "?"
+
+
+@register.simple_tag
+def link_ordered(selection: GroupSelection, order: str) -> str:
+    """The same groups in another order."""
+    return query_string(replace(selection, order=order)) or "?"
+
+
+@register.simple_tag
 def link_to_whole_range(selection: CallSelection) -> str:
     return query_string(replace(selection, part=None)) or "?"
 
 
 @register.simple_tag
-def link_page(selection: CallSelection, name: str, place: object) -> str:
-    """The page of the list that ends `before` a place, or begins `after` it."""
+def link_page(selection: Selection, name: str, place: object) -> str:
+    """The page of a list that ends `before` a place, or begins `after` it; or that has a number."""
     query = query_string(selection)
     return f"{query}{'&' if query else '?'}{name}={place}"
 

@@ -38,6 +38,7 @@ PLACES = {  # each with the number of its charts
     "/o/acme/?range=custom&from=2025-01-02&to=2025-01-01": 3,
     "/o/empty/": 0,
     "/o/acme/changes/": 1,
+    "/o/acme/groups/?by=user&compare=year": 0,
     "/o/acme/calls/": 0,
     "/o/acme/calls/{call}/": 0,
     "/o/acme/arrivals/": 0,

@@ -19,6 +19,7 @@ INK = "rgb(22, 24, 29)"
 TITLES = {
     "": "AI usage of Acme",
     "changes/": "Why did it change? Acme",
+    "groups/": "All models of Acme",
     "calls/": "Calls of Acme",
     "calls/{call}/": "A call of translate",
     "arrivals/": "What arrived at Acme",
