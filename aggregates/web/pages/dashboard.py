@@ -19,7 +19,7 @@ from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.pages import tables, unpriced
-from aggregates.web.pages.tables import TABLES, Table
+from aggregates.web.pages.tables import Table
 from aggregates.web.pages.tiles import TILES, Tile, compared
 
 NO_UNITS = UnitTotals(())
@@ -56,7 +56,7 @@ def load(selection: Selection) -> Dashboard:
 def _load(selection: Selection) -> Dashboard:
     main, before = selection.over_time(), selection.compared.in_all()
     charts = [query for chart in CHARTS for query in chart.queries(selection)]
-    top = {name: tables.query_of(name, selection) for name in TABLES}
+    top = {name: tables.query_of(name, selection) for name in tables.names_of(selection)}
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
