@@ -16,6 +16,7 @@ from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
+from aggregates.web.views.finding import found
 from aggregates.web.views.groups import groups
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
@@ -57,6 +58,7 @@ urlpatterns = [
     path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
     path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
     path("o/<slug:slug>/groups/", groups, name="groups"),
+    path("o/<slug:slug>/find/", found, name="find"),
     path("o/<slug:slug>/values/", values, name="values"),
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
