@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
-from aggregates.domain.measures import MEASURES, Sums
+from aggregates.domain.measures import MEASURES, Measure, Sums
 from aggregates.query.day_states import read_states_for
 from aggregates.query.parts import columns_of, is_log, key_names, select
 from aggregates.query.planner import Plan, choose_source
@@ -22,8 +22,9 @@ from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of, sca
 from aggregates.query.usage_query import QueryError, UsageQuery
 
 NOW, BEFORE = "now", "before"
-SHOWN = ("calls", "errors", "unpriced_calls", "cost", "input_tokens", "output_tokens", "charges")
-MEASURES_SHOWN = tuple(measure for measure in MEASURES if measure.name in SHOWN)
+Summed = tuple[tuple[str, Measure], ...]  # of which range, and what
+COSTS = ("calls", "unpriced_calls", "cost", "charges")
+SHOWN = (*COSTS, "errors", "input_tokens", "output_tokens")
 REVERSED = "-"  # before the name of an order
 ORDERS: Mapping[str, tuple[SQL, bool]] = {
     "cost": (SQL("now_cost"), True),
@@ -38,19 +39,21 @@ ORDERS: Mapping[str, tuple[SQL, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which groups to list, and how: those whose names contain a text, or that are among `named`. `number` is that of
-    the page, from 1, which has `length` groups."""
+    """Which groups to list, and how: those whose names contain a text, or begin with it, or that are among `named`.
+    `number` is that of the page, from 1, which has `length` groups; `measures` are what is summed: SHOWN, or COSTS."""
 
     order: str = "cost"
     containing: str = ""
+    is_beginning: bool = False
     named: tuple[str, ...] = ()
     number: int = 1
     length: int = 50
+    measures: tuple[str, ...] = SHOWN
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSums:
-    """A group, '' where it is not known: its sums in the range and in the one before, of the measures in SHOWN."""
+    """A group, '' where it is not known: its sums in the range and in the one before, of the measures asked for."""
 
     key: str
     now: Sums
@@ -74,8 +77,8 @@ class GroupPage:
     without_before: str = ""
 
 
-def read_groups(query: UsageQuery, earlier: UsageQuery, listing: Listing, *, seconds: int) -> GroupPage:
-    """Read a page of the groups of a query by one dimension over its whole range, beside those of the earlier one.
+def read_groups(query: UsageQuery, earlier: UsageQuery | None, listing: Listing, *, seconds: int) -> GroupPage:
+    """Read a page of the groups of a query by one dimension over its whole range, beside those of an earlier one.
 
     Raises QueryError where the query cannot be answered, TimedOut.
     """
@@ -84,36 +87,48 @@ def read_groups(query: UsageQuery, earlier: UsageQuery, listing: Listing, *, sec
         read = [(NOW, query, scan) for scan in scans(plan)]
         without_before = ""
         try:
-            read += [(BEFORE, earlier, scan) for scan in scans(choose_source(earlier, read_states_for(earlier, now)))]
+            plan_before = choose_source(earlier, read_states_for(earlier, now)) if earlier else None
+            read += [(BEFORE, earlier, scan) for scan in scans(plan_before)] if earlier and plan_before else []
         except QueryError as error:
             without_before = str(error)
         page = GroupPage(plan, now, without_before=without_before)
         if not read:
             return page
-        page = _read(page, read, listing)
+        summed = tuple(
+            (which, measure)
+            for which in ((NOW, BEFORE) if earlier else (NOW,))
+            for measure in MEASURES
+            if measure.name in listing.measures
+        )
+        page = _read(page, read, listing, summed)
         last = max(1, -(-page.count // listing.length))
-        return page if page.number <= last else _read(page, read, replace(listing, number=last))
+        return page if page.number <= last else _read(page, read, replace(listing, number=last), summed)
 
 
-def _read(page: GroupPage, scans: Sequence[tuple[str, UsageQuery, Scan]], listing: Listing) -> GroupPage:
+def _read(
+    page: GroupPage, scans: Sequence[tuple[str, UsageQuery, Scan]], listing: Listing, summed: Summed
+) -> GroupPage:
     filters, values = filters_of(scans[0][1])  # the same in both ranges
     parameters = [value for _, query, scan in scans for value in scan.parameters_for(query, filters, values)]
     parameters += [listing.containing, list(listing.named)] if listing.containing else []
     shapes = tuple((which, scan.shape) for which, _, scan in scans)
-    statement = _statement(scans[0][1].by, shapes, filters, listing.order, bool(listing.containing))
+    found = ("begin" if listing.is_beginning else "contain") if listing.containing else ""
+    statement = _statement(scans[0][1].by, shapes, filters, summed, listing.order, found)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, listing.length, (listing.number - 1) * listing.length])
         (_, _, count, gone, *totals), *rows = cursor.fetchall()
-    now, before = _sums(totals)
-    groups = tuple(GroupSums(key, *_sums(sums)) for _, key, _, _, *sums in rows)
+    now, before = (_sums(summed, totals, which) for which in (NOW, BEFORE))
+    groups = tuple(
+        GroupSums(key, _sums(summed, fields, NOW), _sums(summed, fields, BEFORE)) for _, key, _, _, *fields in rows
+    )
     return replace(page, groups=groups, count=count, gone=gone, now=now, before=before, number=listing.number)
 
 
-def _sums(fields: list[Any]) -> tuple[Sums, Sums]:
-    """Take a row's sums apart: of the range, and of the one before."""
-    names = [measure.name for measure in MEASURES_SHOWN]
-    now, before = fields[: len(names)], fields[len(names) :]
-    return Sums(**dict(zip(names, now, strict=True))), Sums(**dict(zip(names, before, strict=True)))
+def _sums(summed: Summed, fields: Sequence[Any], range_: str) -> Sums:
+    """Take the sums of one range out of a row's."""
+    return Sums(
+        **{measure.name: field for (which, measure), field in zip(summed, fields, strict=True) if which == range_}
+    )
 
 
 @lru_cache(maxsize=500)
@@ -121,17 +136,21 @@ def _statement(
     by: tuple[str, ...],
     parts: tuple[tuple[str, Shape], ...],
     filters: tuple[Filter, ...],
+    summed: Summed,
     order: str,
-    is_containing: bool,
+    found: str,
 ) -> str:
     """Compose what adds up all groups in the first row, and gives those of a page in the others.
 
     Its rows are their place, the group, how many groups there are and how many only before, and the sums.
     """
     (key,) = key_names(by)
-    matching = SQL("WHERE (position(lower(%s) IN lower({key})) > 0 OR {key} = ANY(%s))").format(key=key)
-    sums = [(which, measure) for which in (NOW, BEFORE) for measure in MEASURES_SHOWN]
-    names = [Identifier(f"{which}_{measure.name}") for which, measure in sums]
+    place = SQL("= 1" if found == "begin" else "> 0")
+    matching = SQL("WHERE (position(lower(%s) IN lower({key})) {place} OR {key} = ANY(%s))").format(
+        key=key, place=place
+    )
+    names = [Identifier(f"{which}_{measure.name}") for which, measure in summed]
+    measures = tuple(dict.fromkeys(measure for _, measure in summed))
     return text(
         SQL(
             """WITH part (which, {key}, {measures}) AS ({parts}),
@@ -142,14 +161,14 @@ def _statement(
             """
         ).format(
             key=key,
-            measures=columns(measure.name for measure in MEASURES_SHOWN),
-            parts=SQL(" UNION ALL ").join(_rows(which, by, shape, filters) for which, shape in parts),
+            measures=columns(measure.name for measure in measures),
+            parts=SQL(" UNION ALL ").join(_rows(which, by, shape, filters, measures) for which, shape in parts),
             sums=listed(
                 SQL("{} AS {}").format(sum_of_part(measure, _of(which, measure.name)), name)
-                for (which, measure), name in zip(sums, names, strict=True)
+                for (which, measure), name in zip(summed, names, strict=True)
             ),
-            matching=matching if is_containing else NOTHING,
-            totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(sums, names, strict=True)),
+            matching=matching if found else NOTHING,
+            totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(summed, names, strict=True)),
             order=_order(order),
             names=listed(names),
         )
@@ -161,13 +180,15 @@ def _of(which: str, measure: str) -> Composed:
     return SQL("CASE WHEN which = {} THEN {} END").format(Literal(which), Identifier(measure))
 
 
-def _rows(which: str, by: tuple[str, ...], shape: Shape, filters: Sequence[Filter]) -> Composed:
+def _rows(
+    which: str, by: tuple[str, ...], shape: Shape, filters: Sequence[Filter], measures: Sequence[Measure]
+) -> Composed:
     """Compose the rows of a scan, with which range they are of."""
     keys = [SQL("{}::text").format(Literal(which)), *columns_of(by)]
-    rows = select(shape, keys, filters, measures=MEASURES_SHOWN)
+    rows = select(shape, keys, filters, measures=measures)
     if not is_log(shape):
         return rows
-    shown = columns(measure.name for measure in MEASURES_SHOWN)
+    shown = columns(measure.name for measure in measures)
     (key,) = key_names(by)
     return SQL("SELECT which, {key}, {shown} FROM ({rows}) AS logged (which, {key}, {names})").format(
         key=key, shown=shown, rows=rows, names=NAMES

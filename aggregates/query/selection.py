@@ -97,10 +97,11 @@ class Selection:
         excluded = tuple(pair for pair in self.excluded if pair[0] != name)
         return replace(self, filters=filters, excluded=excluded, hidden=())
 
-    def keeping(self, name: str, value: str) -> Self:
-        """Keep this value, too, of its dimension."""
-        pairs = dict.fromkeys([*self.filters, (name, value)])
-        excluded = tuple(pair for pair in self.excluded if pair != (name, value))
+    def keeping(self, name: str, *values: str) -> Self:
+        """Keep these values, too, of their dimension."""
+        added = [(name, value) for value in values]
+        pairs = dict.fromkeys([*self.filters, *added])
+        excluded = tuple(pair for pair in self.excluded if pair not in added)
         return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
 
     def excluding(self, name: str, values: Sequence[str]) -> Self:

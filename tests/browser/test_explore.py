@@ -206,15 +206,47 @@ def test_a_filter_is_added_by_searching_for_its_value(open_page: OpenPage, usage
     page.locator(".filter-menu summary").click()
     page.locator("#filter-by").select_option("not_user")
     page.locator("#filter-search").press_sequentially("ALI")
-    expect(page.locator("#filter-values option")).to_have_count(1)
-    assert page.locator("#filter-values option").get_attribute("value") == "alice"
-    page.locator("#filter-search").fill("alice")
+    expect(page.locator("#filter-values li")).to_have_count(1)
+    page.locator("#filter-values li label").click()
     page.get_by_role("button", name="Add filter").click()
     page.wait_for_url("**/?not_user=alice")
     wait_until_drawn(page)
 
     expect(page.locator(".chip")).to_contain_text("user is not alice")
     assert in_browser(page) == from_log(usage, "not_user=alice")
+
+
+def test_several_groups_are_picked_at_once_with_what_each_costs_beside_it(
+    open_page: OpenPage, usage: Organization
+) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.locator(".filter-menu summary").click()
+    page.locator("#filter-by").select_option("model")
+    listed = page.locator("#filter-values li")
+    expect(listed.first).to_contain_text("model-")
+    costs = dict(
+        zip(
+            listed.locator(".option-name").all_inner_texts(),
+            listed.locator(".option-cost").all_inner_texts(),
+            strict=True,
+        )
+    )
+    page.locator("#filter-search").fill("MODEL-2")
+    expect(listed).to_have_count(1)
+    listed.get_by_role("checkbox").check()
+    page.locator("#filter-search").fill("el-3")
+    expect(listed).to_have_count(2)  # what is picked stays
+    page.get_by_role("button", name="Pick all 2").click()
+    page.get_by_role("button", name="Add filter").click()
+    page.wait_for_url("**/?model=model-2&model=model-3")
+    wait_until_drawn(page)
+
+    rows = page.locator(".card-explore .groups li")
+    assert in_browser(page) == from_log(usage, "model=model-2&model=model-3")
+    for name in ("model-2", "model-3"):
+        expect(rows.filter(has_text=name)).to_contain_text(costs[name])
 
 
 def test_a_tile_chooses_what_is_charted(open_page: OpenPage, usage: Organization) -> None:

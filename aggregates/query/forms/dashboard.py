@@ -27,7 +27,8 @@ class DashboardForm(RangeForm):
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
-    the rest. `add` is where one more filter is put (a dimension's name, or `not_` and its name), and `value` its value.
+    the rest. `add` is where filters are put (a dimension's name, or `not_` and its name): of the values that were
+    picked from a list, `pick`, or of the one that was typed, `value`; with a list there is a `listed`.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
@@ -41,6 +42,8 @@ class DashboardForm(RangeForm):
         for name, field in {
             "add": choice_of(PLACES),
             "value": forms.CharField(required=False, strip=False, validators=[check_text]),
+            "pick": Values(required=False),
+            "listed": forms.BooleanField(required=False),
         }.items():
             self.fields[name] = field
         self.fields["hide"] = Values(required=False)
@@ -51,10 +54,18 @@ class DashboardForm(RangeForm):
         """What to show; the default view where the form has errors."""
         if not self.is_valid():
             return Selection(self.organization, self.default)
-        chosen, place, value = self._chosen, self.cleaned_data["add"], self.cleaned_data["value"]
+        chosen, place, values = self._chosen, self.cleaned_data["add"], self._added
         if place.startswith("not_"):
-            return chosen.excluding(place.removeprefix("not_"), [value])
-        return chosen.keeping(place, value) if place else chosen
+            return chosen.excluding(place.removeprefix("not_"), values) if values else chosen
+        return chosen.keeping(place, *values) if place and values else chosen
+
+    @property
+    def _added(self) -> list[str]:
+        """The values of filters to add; nothing typed stands for what is unknown, where there is no list."""
+        data = self.cleaned_data
+        if data["pick"]:
+            return list(data["pick"])
+        return [] if data["listed"] and not data["value"] else [data["value"]]
 
     @property
     def _chosen(self) -> Selection:

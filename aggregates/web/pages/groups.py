@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
-from aggregates.domain.calls import KEY
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.money import EXACT
-from aggregates.models import Organization
 from aggregates.query.groups import ORDERS, REVERSED, GroupPage, GroupSums, Listing, read_groups
 from aggregates.query.provenance import provenance
 from aggregates.query.selection import GroupSelection
 from aggregates.query.usage_query import QueryError
+from aggregates.web.pages.choices import keys_named
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import share_of, whole_of
 from aggregates.web.pages.tiles import Change, relative
@@ -89,9 +88,8 @@ def _column(name: str, label: str, order: str) -> Column:
 def load(selection: GroupSelection, number: int = 1) -> Groups:
     """Read the page of that number."""
     by = selection.by
-    listing = Listing(
-        selection.order, selection.sought, _named(selection.organization, by, selection.sought), number, PAGE
-    )
+    named = keys_named(selection.organization, by or "", selection.sought)
+    listing = Listing(selection.order, selection.sought, named=named, number=number, length=PAGE)
     try:
         page = read_groups(selection.in_all(by=by), selection.compared.in_all(by=by), listing, seconds=PATIENCE)
     except (QueryError, TimedOut) as error:
@@ -105,13 +103,6 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
         _line(total, page.now, whole),
         provenance(page.plan, selection.organization.time_zone, page.as_of),
     )
-
-
-def _named(organization: Organization, by: str | None, sought: str) -> tuple[str, ...]:
-    """The groups to which people gave names that contain the text."""
-    if by != KEY or not sought:
-        return ()
-    return tuple(key for key, name in organization.key_names.items() if sought.lower() in name.lower())
 
 
 def _line(group: GroupSums, total: Sums, whole: str) -> Line:

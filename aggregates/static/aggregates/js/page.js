@@ -85,6 +85,14 @@ addEventListener("DOMContentLoaded", () => {
 });
 document.addEventListener("htmx:pushedIntoHistory", rememberAddress);
 
+// What was picked of one dimension is none of another's.
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "filter-by") document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = false));
+}, true);
+document.addEventListener("click", ({ target }) => {
+  if (target.matches("[data-picks-all]")) document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = true));
+});
+
 // An open menu closes when one clicks elsewhere or presses Escape.
 function closeMenus(except) {
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
