@@ -105,21 +105,21 @@ class Range:
             number = next(number for number, hour in enumerate(hours) if hour == self.span.start)
             return _of_hours(_hours_from(_year_before(self.first), number, self.zone), self.zone)
         first = _year_before(self.first)
-        last = add_months(first, self._months) - DAY if self._months else _year_before(self.through)
+        last = add_months(first, self.months) - DAY if self.months else _year_before(self.through)
         earlier = of_days("custom", first, last, self.zone)
         return earlier if earlier.span else self.whole_before  # a day that the zone skipped
 
     def shifted(self, number: int) -> "Range":
         """The whole period so many later, or, below 0, earlier: of as many months, if it is whole months, or days."""
-        if self._months:
-            first = add_months(self.first, number * self._months)
-            return of_days("custom", first, add_months(first, self._months) - DAY, self.zone)
+        if self.months:
+            first = add_months(self.first, number * self.months)
+            return of_days("custom", first, add_months(first, self.months) - DAY, self.zone)
         by = timedelta(days=number * ((self.through - self.first).days + 1))
         shifted = of_days("custom", self.first + by, self.through + by, self.zone)
         return shifted if shifted.span else shifted.shifted(-1 if number < 0 else 1)  # a day that the zone skipped
 
     @property
-    def _months(self) -> int:
+    def months(self) -> int:
         """How many whole months its period is; 0 of a range that just goes back so many days, whichever they are."""
         return 0 if self.name in ROLLING else whole_months(self.first, self.through)
 

@@ -89,8 +89,9 @@ class Selection:
 
     @property
     def open_from(self) -> datetime | None:
-        """Where its last bucket begins, if that is still under way; None if all of them are over."""
-        return self.over_time().buckets[-1] if self.range.open_at else None
+        """Where the bucket begins that is still under way; None if all of them are over."""
+        open_at = self.range.open_at
+        return max(start for start in self.over_time().buckets if start <= open_at) if open_at else None
 
     @property
     def is_per_day(self) -> bool:

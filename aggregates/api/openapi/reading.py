@@ -88,9 +88,7 @@ def _of_dashboard() -> list[Schema]:
             enum=[*ranges.NAMES, *ranges.SYNONYMS],
         ),
         _parameter("from", "The first day of a custom range.", type="string", format="date"),
-        _parameter(
-            "to", "Its last day, included; days yet to come are left out.", type="string", format="date"
-        ),
+        _parameter("to", "Its last day, included; days yet to come are left out.", type="string", format="date"),
         *(
             _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)
             for name in BY_NAME

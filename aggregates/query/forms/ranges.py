@@ -57,6 +57,7 @@ class RangeForm(forms.Form):
                 self.add_error(name, "A custom range needs this date.")
         first, last = cleaned.get("from"), cleaned.get("to")
         if first and last:
+            self.remarks.clear()
             cleaned["from"], cleaned["to"] = first, last = self._in_reach(first, last)
             if (min(last, self.default.last) - first).days >= ranges.MAX_DAYS:
                 self.add_error("from", f"A range may have at most {count(ranges.MAX_DAYS)} days.")
