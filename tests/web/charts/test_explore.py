@@ -85,7 +85,8 @@ def test_the_ghost_is_the_compared_range_bucket_by_bucket(usage: Organization) -
         ghost = drawn(selection).figure["data"][-1]
 
         assert ghost["meta"]["role"] == "ghost"
-        assert ghost["y"] == drawn(earlier).figure["data"][0]["y"]
+        drawn_then = drawn(earlier).figure["data"][0]["y"]
+        assert ghost["y"] == [*drawn_then, *[None] * (QUARTER.length - len(drawn_then))]
     assert "1 Apr 2024" in ghost["customdata"][0]
 
 
