@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from aggregates.domain import ranges
+from aggregates.domain import days, ranges
 from aggregates.domain.calendars import Calendar
 from aggregates.domain.formats import count
 from aggregates.domain.ranges import Range
@@ -81,6 +81,16 @@ class RangeForm(forms.Form):
     def chosen(self) -> Range:
         """The range asked for; the default one where the form has errors."""
         return self._range_of(self.cleaned_data) if self.is_valid() else self.default
+
+    def chosen_in(self, zone: str, calendar: Calendar) -> Range | None:
+        """The same range in another zone and calendar; None where none of its dates has begun there."""
+        chosen = self.chosen
+        if chosen.name != "custom":
+            return ranges.preset(chosen.name, self.now, zone, calendar)
+        if chosen.first > days.date_of(self.now, zone):
+            return None
+        there = ranges.up_to_now("custom", chosen.first, chosen.through, zone, self.now)
+        return there if there.span else None
 
     def _range_of(self, cleaned: Mapping[str, Any]) -> Range:
         name = cleaned["range"] or ranges.DEFAULT

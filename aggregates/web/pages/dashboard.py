@@ -87,10 +87,11 @@ def _load(selection: Selection) -> Dashboard:
     now = answers[comparable].totals if comparable in answers else totals
     is_known = before in answers and (comparable in answers or not only_some)
     compared_with = answers[before] if is_known else None
+    sums_before = compared_with.totals if compared_with else None
     return Dashboard(
         selection=selection,
         totals=totals,
-        tiles=tuple(compared(tile, totals, now, compared_with, earlier) for tile in TILES),
+        tiles=tuple(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
         charts=tuple(chart.draw(selection, answers) for chart in CHARTS if chart.queries(selection)[0] in answers),
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),

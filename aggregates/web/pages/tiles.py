@@ -8,7 +8,6 @@ from decimal import Decimal
 from aggregates.domain import formats, money
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import day_words
-from aggregates.query.answer import Answer
 from aggregates.query.earlier import Earlier
 
 
@@ -101,19 +100,17 @@ def cache_share(now: Sums, before: Sums) -> Tile:
     )
 
 
-def compared(
-    tile: Callable[[Sums, Sums], Tile], whole: Sums, now: Sums, before: Answer | None, earlier: Earlier
-) -> Tile:
+def compared(tile: Callable[[Sums, Sums], Tile], whole: Sums, now: Sums, before: Sums | None, earlier: Earlier) -> Tile:
     """Make the tile of a whole range, and compare `now`, the part of it that can be, with the range before; without a
     change where that cannot be answered any more, and in words where usage only began within it."""
-    made = tile(whole, before.totals if before else whole)
+    made = tile(whole, before if before else whole)
     if before is None:
         return replace(made, change=Change("none", "–"), before="–")
     if earlier.begins:
         return replace(made, change=Change("none", ""), before="", remark=_joined(made.remark, _begun(earlier.begins)))
-    change = tile(now, before.totals).change
+    change = tile(now, before).change
     if earlier.is_per_day and made.name in AMOUNTS and change.text != "–":
-        return _by_day(made, now, before.totals, earlier)
+        return _by_day(made, now, before, earlier)
     return replace(made, change=change)
 
 
