@@ -192,4 +192,3 @@ def test_where_hours_of_then_are_gone_whole_days_are_compared(
     assert (shown.comparison.now.cost, shown.comparison.before.cost) == (2 * 29 * 24, 2 * 29 * 24)
     assert shown.answer.totals.cost > 2 * 29 * 24
     assert "hours of then are no longer kept" in shown.comparison.words
-    assert client.get("/platform/?range=today").context["overview"].tiles[0].before == "–"
