@@ -111,8 +111,8 @@ def _compare(totals: Sums, pairs: Ranges) -> Comparison:
         before = [(place, whole[place].first_days(over.length)) for place, over in now]
     if not now:  # nothing of today is over
         return Comparison(totals, None, pairs, [(place, each.before) for place, each in pairs])
-    over, then = (platform.read(_query(each)).totals for each in (now, before))
-    return Comparison(over, then, now, before, is_by_whole_days=True)
+    of_now, of_before = (platform.read(_query(each)).totals for each in (now, before))
+    return Comparison(of_now, of_before, now, before, is_by_whole_days=True)
 
 
 def _figure(answer: PlatformAnswer) -> Figure:
