@@ -1,9 +1,10 @@
 """What a range is compared with, in words; and whether there is enough of it for a percentage to say anything."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from aggregates.domain.days import DAY, HOUR, INSTANT
 from aggregates.domain.formats import decimal, plural
@@ -50,7 +51,7 @@ class Earlier:
             return f"not compared with {before}, as usage begins on {day_words(self.begins)}"
         if self.is_by_whole_days:
             return f"of which {self.now.words} is compared with {before}: hours of then are no longer kept"
-        return f"compared with {before}{_of_other_length(self.before.elapsed, self.now.elapsed)}"
+        return f"compared with {before}{_of_other_length(self.now, self.before)}"
 
 
 def earlier_of(selection: Selection) -> Earlier:
@@ -78,15 +79,24 @@ def _in_days(time: timedelta) -> Fraction:
     return Fraction(time // INSTANT, DAY // INSTANT)
 
 
-def _of_other_length(before: timedelta, now: timedelta) -> str:
-    """Say how long the ranges are, where that is not the same."""
-    if before == now:
+def _of_other_length(now: Range, before: Range) -> str:
+    """Say how long the ranges are, where that is not the same; and where it is, although the wall clock tells another
+    time."""
+    if before.is_cut:
+        is_moved = now.name != "24h" and _clock(now) != _clock(before)
+        return ", as many hours: clocks were changed" if is_moved else ""
+    if now.elapsed == before.elapsed:
         return ""
-    if not before % DAY and not now % DAY:
-        return f", {plural(before // DAY, 'day')} against {now // DAY}"
-    if not before % HOUR and not now % HOUR:
-        return f", {plural(before // HOUR, 'hour')} against {now // HOUR}"
-    return f", {_days(before)} days against {_days(now)}"
+    if now.open_at:
+        return f", {plural(before.length, 'day')} against {_days(now.elapsed)}"
+    if now.length != before.length:
+        return f", {plural(before.length, 'day')} against {now.length}"
+    return f", {plural(before.elapsed // HOUR, 'hour')} against {now.elapsed // HOUR}"
+
+
+def _clock(of: Range) -> time:
+    """Tell the time of the day up to which a range goes."""
+    return (of.span.start + of.elapsed).astimezone(ZoneInfo(of.zone)).time()
 
 
 def _days(time: timedelta) -> str:
