@@ -92,7 +92,7 @@ def test_where_nothing_may_be_copied_the_address_has_the_link(page: Page) -> Non
     page.wait_for_url("**/?range=custom&from=*")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390), ("light", 320)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_the_calendar_has_no_barriers(open_page: OpenPage, usage: Organization, theme: str, width: int) -> None:
     page = open_page(color_scheme=theme, viewport={"width": width, "height": 900})
     log_in(page)
