@@ -187,6 +187,15 @@ def picker(context: Context) -> Picker:
 
 
 @register.simple_tag
+def page_title(selection: Selection, of: str = "") -> str:
+    """What the browser calls the page: the range, what it is filtered by, and whose usage it is."""
+    kept = [f"{name} {formats.named(value)}" for name, value in selection.filters]
+    kept += [f"not {name} {formats.named(value)}" for name, value in selection.excluded]
+    parts = [of, selection.range.words, *kept, selection.organization.name, "Usage"]
+    return " · ".join(filter(None, parts))
+
+
+@register.simple_tag
 def link_with_dates(selection: Selection) -> str:
     """The same view of the days that are shown, whenever it is opened."""
     chosen = selection.range

@@ -1,5 +1,6 @@
 """Calendar periods are two clicks away, and the ones before and after one; links keep their dates."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -45,6 +46,8 @@ def test_last_month_by_project_is_two_choices_away(page: Page) -> None:
     page.wait_for_url("**/?range=last_month&by=project")
 
     expect(page.locator("#period")).to_have_text("Last month")
+    last = month_before(datetime.now(UTC).date())
+    expect(page).to_have_title(re.compile(rf"^1 – \d\d {last:%b %Y} · Acme · Usage$"))
     page.locator("#range-7d").check(force=True)
     page.wait_for_url("**/?range=7d&by=project")
 
