@@ -189,9 +189,10 @@ def picker(context: Context) -> Picker:
 @register.simple_tag
 def page_title(selection: Selection, of: str = "") -> str:
     """What the browser calls the page: the range, what it is filtered by, and whose usage it is."""
-    kept = [f"{name} {formats.named(value)}" for name, value in selection.filters]
-    kept += [f"not {name} {formats.named(value)}" for name, value in selection.excluded]
-    parts = [of, selection.range.words, *kept, selection.organization.name, "Usage"]
+    whose = selection.organization
+    kept = [f"{name} {name_of(whose, name, value)}" for name, value in selection.filters]
+    kept += [f"not {name} {name_of(whose, name, value)}" for name, value in selection.excluded]
+    parts = [of, selection.range.words, *kept, whose.name, "Usage"]
     return " · ".join(filter(None, parts))
 
 

@@ -115,8 +115,8 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
 
 def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, GroupPage]:
     """Read the page; of whole days alone, where hours of the earlier range are no longer kept."""
-    queries = (each.in_all(by=selection.by) for each in (selection.comparable, selection.compared))
-    page = read_groups(*queries, listing, seconds=PATIENCE)
+    now, before = (each.in_all(by=selection.by) for each in (selection.comparable, selection.compared))
+    page = read_groups(now, before, listing, seconds=PATIENCE)
     by_whole_days = replace(selection, has_hours_before=False)
     if page.without_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
         return _read(by_whole_days, listing)
