@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -16,13 +16,16 @@ import openpyxl
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.query.reports import SUMMED, shown_key
+from aggregates.query.reports import SUMMED, measured, shown_key
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
@@ -43,7 +46,16 @@ VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
     (35, 0, {"by": "subject"}, ["key=usage_0a1b2c3d"], []),
     (80, 0, {"by": "user", "measure": "tokens"}, [], ["tier=flex"]),
     (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
+    (20, -9, {"by": "operation", "bucket": "week", "compare": "year_per_day"}, ["user=alice", "user="], []),
 ]
+# Calendar periods, as each organization counts them.
+PERIODS: list[tuple[str, dict[str, str], list[str], list[str]]] = [
+    ("week", {"by": "model", "compare": "before"}, [], []),
+    ("last_quarter", {"by": "user", "bucket": "week", "compare": "before_per_day"}, [], ["model=model-1"]),
+    ("last_month", {"by": "subject", "compare": "year"}, ["tier=", "tier=batch"], []),
+    ("fiscal_year", {"by": "none", "bucket": "week", "measure": "tokens", "compare": "before"}, [], []),
+]
+MONTHS = {"month": 1, "quarter": 3, "year": 12, "fiscal_year": 12}
 DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
 FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"} | {
     name: name for name in ("operation", "provider", "model", "project", "key")
@@ -61,27 +73,35 @@ class View:
         organization: Organization,
         secret: str,
         view: Any,
-        today: date,
+        now: datetime,
         language: str,
         reports: Reports,
     ) -> None:
         self.client, self.slug, self.secret, self.language = client, organization.slug, secret, language
         self.zone = organization.time_zone
-        first, last, self.shown, self.kept, self.left_out = view
-        self.first, self.last = today - timedelta(days=first), today - timedelta(days=last)
+        *dates, self.shown, self.kept, self.left_out = view
+        self.moment, self.organization = now, organization
+        self.today = now.astimezone(ZoneInfo(self.zone)).date()
+        if len(dates) == 1:
+            self.first, self.through = period_of(dates[0], self.today, organization)
+            asked = {"range": dates[0]}
+        else:
+            self.first, self.through = (self.today - timedelta(days=ago) for ago in dates)
+            asked = {"range": "custom", "from": str(self.first), "to": str(self.through)}
+        self.last = min(self.through, self.today)
         self.measure = CHARTED[self.shown.get("measure", "cost")]
         by = [self.shown["by"]] if self.shown["by"] != "none" else []
         self.tables = tuple(dict.fromkeys([*by, "operation", "model", "user", "subject"]))
         self.is_cumulative = self.shown.get("chart") == "cumulative"
-        dates = {"range": "custom", "from": self.first, "to": self.last}
         values = [pair.split("=") for pair in self.kept]
         values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
-        self.query = urlencode([*dates.items(), *self.shown.items(), *values])
+        self.query = urlencode([*asked.items(), *self.shown.items(), *values])
         self.got: dict[str, bytes] = {}
         self.reports = reports
         self.now = self.logged(self.first, self.last)
-        self.before = self.logged(*self.dates_before())
+        self.before = self.logged_before()
         self.units: dict[str, list[Decimal]] = {}
+        self.recorded: list[Call] = []
 
     def logged(self, first: date, last: date) -> Numbers:
         totals = self.report(first, last, "--bucket", "total")["totals"]
@@ -136,11 +156,49 @@ class View:
         return [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
 
     def dates_before(self) -> tuple[date, date]:
-        """The days that it is compared with: as many just before, or a year earlier."""
-        if self.shown.get("compare") == "year":
-            return year_before(self.first), year_before(self.last)
-        length = self.last - self.first + timedelta(days=1)
-        return self.first - length, self.last - length
+        """The days that it is compared with: as many just before, or as many whole months; or a year earlier."""
+        months, after = self.months(), self.through + timedelta(days=1)
+        if self.shown.get("compare", "").startswith("year"):
+            last = plus_months(after, -12) - timedelta(days=1) if months else year_before(self.through)
+            return year_before(self.first), last
+        if months:
+            return plus_months(self.first, -months), self.first - timedelta(days=1)
+        return self.first - (after - self.first), self.first - timedelta(days=1)
+
+    def months(self) -> int:
+        after = self.through + timedelta(days=1)
+        if self.first.day != 1 or after.day != 1:
+            return 0
+        return (after.year - self.first.year) * 12 + after.month - self.first.month
+
+    def span_before(self) -> tuple[datetime, datetime]:
+        """The instants that it is compared with: while it is under way, as much time as has gone by."""
+        zone = ZoneInfo(self.zone)
+        first, last = self.dates_before()
+        start, began, end = (
+            datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, self.first, last + timedelta(days=1))
+        )
+        if self.last < self.today:
+            return start, end
+        return start, min(end, start + (self.moment - began) + timedelta(microseconds=1))
+
+    def logged_before(self) -> Numbers:
+        """What the log says of that."""
+        query = UsageQuery(
+            self.organization,
+            *self.span_before(),
+            Bucket.TOTAL,
+            filters=tuple(pair_of(text) for text in self.kept),
+            excluded=tuple(pair_of(text) for text in self.left_out),
+            source=Source.LOG,
+        )
+        answer = read([query])[query]
+        return {name: Decimal(value) for name, value in measured(answer.totals).items()}
+
+    def before_by_hand(self, recorded: Iterable[Call]) -> Numbers:
+        start, end = self.span_before()
+        calls = [call for call in recorded if start <= call.timestamp < end]
+        return self.by_hand(calls, date.min, date.max)
 
     def get(self, path: str, more: str = "") -> bytes:
         if path + more in self.got:
@@ -164,8 +222,44 @@ class View:
             cursor = page["next"]
 
 
+def pair_of(text: str) -> tuple[str, str]:
+    name, value = text.split("=")
+    return name, value
+
+
+def late_moment(zone: str) -> datetime:
+    """Now; but early in the day the evening before, so that every period has some usage."""
+    now = datetime.now(ZoneInfo(zone))
+    return (now if now.hour >= 6 else now - timedelta(hours=now.hour + 6)).astimezone(UTC)
+
+
 def year_before(day: date) -> date:
     return day.replace(year=day.year - 1, day=min(day.day, 28) if day.month == 2 else day.day)
+
+
+def plus_months(first: date, number: int) -> date:
+    year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
+    return date(year, month + 1, 1)
+
+
+def week_of(day: date, organization: Organization) -> date:
+    """Go back to the day that weeks begin with."""
+    while day.isoweekday() != organization.first_weekday:
+        day -= timedelta(days=1)
+    return day
+
+
+def period_of(name: str, today: date, organization: Organization) -> tuple[date, date]:
+    """The first and the last day of a calendar period that today is in, or of the one before."""
+    unit, is_last = name.removeprefix("last_"), name.startswith("last_")
+    if unit == "week":
+        first = week_of(today, organization) - timedelta(days=7 * is_last)
+        return first, first + timedelta(days=6)
+    first, months = today.replace(day=1), MONTHS[unit]
+    while (first.month - (organization.first_month if unit == "fiscal_year" else 1)) % months:
+        first = plus_months(first, -1)
+    first = plus_months(first, -months * is_last)
+    return first, plus_months(first, months) - timedelta(days=1)
 
 
 def tokens_of(log: Numbers) -> Decimal:
@@ -392,6 +486,31 @@ def check_api(view: View) -> None:
     assert summed(rows, SUMMED) == {name: view.now[name] for name in SUMMED}
 
 
+def check_comparison_of_api(view: View) -> None:
+    if "compare" in view.shown:
+        comparison = next(iter(view.pages_of_api()))["comparison"]
+        for part, log in (("now", view.now), ("before", view.before)):
+            assert {name: Decimal(value) for name, value in comparison[part]["totals"].items()} == log
+        start, end = view.span_before()
+        then = comparison["before"]
+        assert (datetime.fromisoformat(then["start"]), datetime.fromisoformat(then["end"])) == (start, end)
+
+
+def check_weeks(view: View) -> None:
+    """By the weeks of the organization, whichever day they begin with, the first cut to the range."""
+    if view.shown.get("bucket") != "week":
+        return
+    rows = [row for page in view.pages_of_api() for row in page["rows"]]
+    weeks: dict[date, Decimal] = defaultdict(Decimal)
+    for call in view.matching(view.recorded, view.first, view.last):
+        day = call.timestamp.astimezone(ZoneInfo(view.zone)).date()
+        weeks[max(view.first, week_of(day, view.organization))] += call.cost or Decimal(0)
+    found: dict[date, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        found[date.fromisoformat(row["start"])] += Decimal(row["cost"])
+    assert found == weeks
+
+
 CHECKS: tuple[Callable[[View], None], ...] = (
     check_tiles,
     check_charts,
@@ -405,21 +524,33 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_focus,
     check_workbook,
     check_api,
+    check_comparison_of_api,
+    check_weeks,
 )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("zone", "language"), [("UTC", "en-GB"), ("America/Los_Angeles", "de-DE"), ("Asia/Kolkata", "en-IN")]
+    ("zone", "language", "first_weekday", "first_month"),
+    [("UTC", "en-GB", 1, 1), ("America/Los_Angeles", "de-DE", 7, 10), ("Asia/Kolkata", "en-IN", 6, 4)],
 )
 def test_every_number_is_the_sum_over_the_log(
-    client: Client, db: None, call: Callable[..., Call], zone: str, language: str
+    client: Client,
+    db: None,
+    call: Callable[..., Call],
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+    language: str,
+    first_weekday: int,
+    first_month: int,
 ) -> None:
     acme = make_organization("acme", zone)
+    acme.first_weekday, acme.first_month = first_weekday, first_month
+    acme.save()
     client.force_login(make_member("alice@example.com", acme))
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
-    now = datetime.now(UTC)
-    today = now.astimezone(ZoneInfo(zone)).date()
+    now = late_moment(zone)
+    monkeypatch.setattr(timezone, "now", lambda: now)
     recorded = [
         *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5),
         *some_calls(call, now - timedelta(days=50), now, 900),
@@ -432,11 +563,14 @@ def test_every_number_is_the_sum_over_the_log(
     for rolled in (False, True):
         if rolled:
             roll_up()
-        for described in VIEWS:
-            view = View(client, acme, secret, described, today, language, reports)
+        for described in (*VIEWS, *PERIODS):
+            view = View(client, acme, secret, described, now, language, reports)
+            view.recorded = recorded
             assert view.now["calls"] > 0, described
             by_hand = view.by_hand(recorded, view.first, view.last)
             assert by_hand == {name: view.now[name] for name in by_hand}, described
+            before_by_hand = view.before_by_hand(recorded)
+            assert before_by_hand == {name: view.before[name] for name in before_by_hand}, described
             view.units = view.units_by_hand(recorded)
             assert view.units, described
             for check in CHECKS:

@@ -31,7 +31,7 @@ class Members(admin.TabularInline):  # type: ignore[type-arg]
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Organization
-        fields = ("slug", "name", "time_zone", "label_attributes")
+        fields = ("slug", "name", "time_zone", "first_weekday", "first_month", "label_attributes")
 
     def clean_label_attributes(self) -> list[str]:
         try:

@@ -14,7 +14,7 @@ DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, 
 def range_parameters(chosen: Range) -> dict[str, str]:
     """Give the URL parameters that choose this range again; none for the default one."""
     if chosen.name == "custom":
-        return {"range": "custom", "from": str(chosen.first), "to": str(chosen.last)}
+        return {"range": "custom", "from": str(chosen.first), "to": str(chosen.through)}
     return {} if chosen.name == ranges.DEFAULT else {"range": chosen.name}
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.template import Context
 from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 
@@ -23,6 +24,7 @@ from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, 
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of
+from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
@@ -173,6 +175,33 @@ def _calls_within(selection: Selection, span: days.Span) -> CallSelection:
     return CallSelection(
         selection.organization, dates, filters=selection.filters, excluded=selection.excluded, part=part
     )
+
+
+@register.simple_tag(takes_context=True)
+def picker(context: Context) -> Picker:
+    """The picker of the page's range; its links keep what else the page shows, but for a part of the range."""
+    selection = context.get("selection")
+    if isinstance(selection, CallSelection):
+        selection = replace(selection, part=None)
+    return picker_of(context["form"], parameters_beside_range(selection) if selection else {})
+
+
+@register.simple_tag
+def page_title(selection: Selection, of: str = "") -> str:
+    """What the browser calls the page: the range, what it is filtered by, and whose usage it is."""
+    whose = selection.organization
+    kept = [f"{name} {name_of(whose, name, value)}" for name, value in selection.filters]
+    kept += [f"not {name} {name_of(whose, name, value)}" for name, value in selection.excluded]
+    parts = [of, selection.range.words, *kept, whose.name, "Usage"]
+    return " · ".join(filter(None, parts))
+
+
+@register.simple_tag
+def link_with_dates(selection: Selection) -> str:
+    """The same view of the days that are shown, whenever it is opened."""
+    chosen = selection.range
+    dates = of_days("custom", chosen.first, chosen.last, chosen.zone)
+    return query_string(replace(selection, range=dates))
 
 
 @register.simple_tag

@@ -19,6 +19,7 @@ LIST = "/admin/aggregates/organization/"
 
 def form(organization: Organization, **changes: str) -> dict[str, str]:
     fields = {"slug": organization.slug, "name": organization.name, "time_zone": organization.time_zone}
+    fields |= {"first_weekday": str(organization.first_weekday), "first_month": str(organization.first_month)}
     members = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
     return {**fields, **members, **changes}
 

@@ -35,7 +35,7 @@ PLACES = {  # each with the number of its charts
     "/": 0,
     "/o/acme/": 3,
     "/o/acme/?range=7d&operation=chat&not_user=bob&compare=before": 3,
-    "/o/acme/?range=custom&from=2025-01-02&to=2025-01-01": 3,
+    "/o/acme/?range=custom&from=2025-01-02": 3,
     "/o/empty/": 0,
     "/o/acme/changes/": 1,
     "/o/acme/groups/?by=user&compare=year": 0,

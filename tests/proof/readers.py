@@ -90,7 +90,7 @@ def kept_days(organization: Organization) -> set[date]:
 
 def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
     last = days.date_of(scene.clock.now(), "UTC") + timedelta(days=1)
-    query = PlatformQuery(last - timedelta(days=chance.randrange(1, PAST.days)), last)
+    query = PlatformQuery.for_dates(last - timedelta(days=chance.randrange(1, PAST.days)), last)
     with one_snapshot(chance):
         answer = whole_platform.read(query)
         by_date, by_organization = plain.platform(query.first, query.last)

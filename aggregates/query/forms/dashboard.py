@@ -32,7 +32,7 @@ class DashboardForm(RangeForm):
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
-        super().__init__(data, zone=organization.time_zone, now=now)
+        super().__init__(data, zone=organization.time_zone, now=now, calendar=organization.calendar)
         self.organization = organization
         for name, choices in CONTROLS.items():
             self.fields[name] = choice_of(choices)

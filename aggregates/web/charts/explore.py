@@ -50,7 +50,8 @@ CHART = Explore()
 
 
 def _has_ghost(selection: Selection) -> bool:
-    return bool(selection.compare) and selection.form != SHARE
+    """Say whether an earlier range is drawn, too: only beside what is drawn by the same step."""
+    return bool(selection.compare) and selection.form != SHARE and selection.compared.step == selection.step
 
 
 def series_of(selection: Selection, answer: Answer, answers: Answers) -> list[Series]:
@@ -124,7 +125,7 @@ def _ghost(selection: Selection, before: Answer, number: int) -> Series:
     if has_rest:
         texts[-1] += " and after"
     texts += ["–"] * (number - len(texts))
-    name = "Year before" if selection.compare == "year" else "Before"
+    name = "Year before" if selection.is_beside_year else "Before"
     return Series(name, "ghost", numbers, own_texts=tuple(texts), whole=selection.display.of(before.totals))
 
 

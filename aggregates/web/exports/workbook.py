@@ -64,8 +64,12 @@ def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
 
 
 def _totals(dashboard: Dashboard) -> Sheet:
-    ranges = [reports.measured(dashboard.totals)]
-    ranges += [reports.measured(dashboard.before.totals)] if dashboard.before else []
+    sums = [dashboard.totals, *([dashboard.before.totals] if dashboard.before else [])]
+    header = ["Measure", "Value", "Exactly", "Before", "Exactly before"]
+    if dashboard.before and dashboard.earlier and dashboard.earlier.is_by_whole_days:
+        sums.append(dashboard.comparable)
+        header += ["Whole days", "Exactly whole days"]
+    ranges = [reports.measured(each) for each in sums]
     lines = [
         (_in_words(name), *(cell for sums in ranges for cell in (_shaped(name, sums[name]), str(sums[name]))))
         for name in reports.COLUMNS
@@ -73,8 +77,8 @@ def _totals(dashboard: Dashboard) -> Sheet:
     about = [(name, text) for name, text in _about(dashboard) if text]
     return Sheet(
         "Totals",
-        ("Measure", "Value", "Exactly", "Before", "Exactly before"),
-        ("", "", "", "", ""),
+        header,
+        [""] * len(header),
         [*lines, (), *about],
     )
 
@@ -84,7 +88,8 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
     zone = selection.organization.time_zone
     yield "Organization", selection.organization.name
     yield "Range", f"{selection.range.words}, days in {zone}"
-    yield "Before", selection.compared.range.words
+    yield "Before", dashboard.earlier.before.words if dashboard.earlier else ""
+    yield "Comparison", dashboard.earlier.words if dashboard.earlier and dashboard.before else ""
     yield from (("Only", f"{name} {formats.named(value)}") for name, value in selection.filters)
     yield from (("Without", f"{name} {formats.named(value)}") for name, value in selection.excluded)
     yield "Source", dashboard.provenance

@@ -1,12 +1,14 @@
 """The page of all groups of a dimension: in any order, found by their names, each beside what it was before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
+from aggregates.db.snapshot import snapshot
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.money import EXACT
+from aggregates.query.earlier import Earlier, earlier_of
 from aggregates.query.groups import ORDERS, REVERSED, GroupPage, GroupSums, Listing, read_groups
 from aggregates.query.provenance import provenance
 from aggregates.query.selection import GroupSelection
@@ -51,6 +53,7 @@ class Groups:
     total: Line | None = None
     provenance: str = ""
     refusal: str = ""
+    earlier: Earlier | None = None
 
     @property
     def dimension(self) -> Dimension:
@@ -91,7 +94,9 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
     named = keys_named(selection.organization, by or "", selection.sought)
     listing = Listing(selection.order, selection.sought, named=named, number=number, length=PAGE)
     try:
-        page = read_groups(selection.in_all(by=by), selection.compared.in_all(by=by), listing, seconds=PATIENCE)
+        with snapshot(PATIENCE):
+            selection, page = _read(selection, listing)
+            earlier = earlier_of(selection)
     except (QueryError, TimedOut) as error:
         return Groups(selection, refusal=str(error))
     whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
@@ -99,18 +104,30 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
     return Groups(
         selection,
         page,
-        tuple(_line(group, page.now, whole) for group in page.groups),
-        _line(total, page.now, whole),
+        tuple(_line(group, page.now, whole, earlier) for group in page.groups),
+        _line(total, page.now, whole, earlier),
         provenance(page.plan, selection.organization.time_zone, page.as_of),
+        earlier=earlier,
     )
 
 
-def _line(group: GroupSums, total: Sums, whole: str) -> Line:
+def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, GroupPage]:
+    """Read the page; of whole days alone, where hours of the earlier range are no longer kept."""
+    now, before = (each.in_all(by=selection.by) for each in (selection.comparable, selection.compared))
+    page = read_groups(now, before, listing, seconds=PATIENCE)
+    by_whole_days = replace(selection, has_hours_before=False)
+    if page.without_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
+        return _read(by_whole_days, listing)
+    return selection, page
+
+
+def _line(group: GroupSums, total: Sums, whole: str, earlier: Earlier) -> Line:
+    change = relative(group.now.cost, group.before.cost, more_is="bad")
     return Line(
         group.key,
         group.now,
         group.before,
         share_of(group.now, total, whole),
         EXACT.subtract(group.now.cost, group.before.cost),
-        relative(group.now.cost, group.before.cost, more_is="bad"),
+        change if earlier.has_percentage else Change("none", "–"),
     )

@@ -21,6 +21,13 @@ from aggregates.web.pages import dashboard as reading
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
+COMPARISONS = {
+    "before": "With the range before",
+    "year": "With the year before",
+    "before_per_day": "Before, by the day",
+    "year_per_day": "Year before, by the day",
+}
+
 
 @page
 def dashboard(request: PageRequest, slug: str) -> HttpResponse:
@@ -28,7 +35,12 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     organization = membership.organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     loaded = reading.load(form.selection)
-    context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
+    context: dict[str, Any] = {
+        "dashboard": loaded,
+        "dimensions": DIMENSIONS,
+        "measures": MEASURES,
+        "comparisons": COMPARISONS.items(),
+    }
     if not loaded.totals.rows and not loaded.refusal:
         context["latest"] = latest_range(organization)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))

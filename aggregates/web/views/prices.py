@@ -46,7 +46,7 @@ def remove_price(request: PageRequest, slug: str, number: int) -> HttpResponse:
 @page
 def comparison(request: PageRequest, slug: str) -> HttpResponse:
     organization = administered_by(request.user, slug)
-    form = RangeForm(request.GET, zone=organization.time_zone, now=timezone.now())
+    form = RangeForm(request.GET, zone=organization.time_zone, now=timezone.now(), calendar=organization.calendar)
     lines = compare(organization, form.chosen, MAX_CALLS)
     context = {
         "organization": organization,

@@ -41,10 +41,12 @@ def text(client: Client, url: str, **headers: str) -> str:
 def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organization, call: MakeCall) -> None:
     june = [call("2025-06-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(10)]
     july = [call("2025-07-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(15)]
-    record(acme, [*june, *july, call("2025-07-11T12:00Z", operation="translate", cost="1.5")])
+    long_ago = call("2025-05-01T12:00Z", cost="1")
+    record(acme, [long_ago, *june, *july, call("2025-07-11T12:00Z", operation="translate", cost="1.5")])
 
     page = text(as_bob, URL + JULY)
 
+    assert "1 – 31 Jul 2025, compared with 1 – 30 Jun 2025, 30 days against 31, days in UTC" in page
     assert (
         "Cost rose by $11.50 (57.5%) to $31.50: mostly more calls of chat (+$10.00) and new operations (translate) "
         "(+$1.50)." in page

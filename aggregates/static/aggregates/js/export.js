@@ -43,10 +43,25 @@ async function saveChart(menu, format) {
   Object.assign(document.createElement("a"), { href, download: `${menu.dataset.file}.${format}` }).click();
 }
 
+// Where a page may not write to the clipboard, as without TLS, the address bar has the link.
+async function copyLink(item) {
+  const address = new URL(item.dataset.copy, location);
+  try {
+    await navigator.clipboard.writeText(address);
+    item.textContent = "Link copied";
+  } catch {
+    location.assign(address);
+  }
+}
+
 document.addEventListener("click", (event) => {
   const item = event.target.closest(".export-menu button, .export-menu a");
   if (!item) return;
   const menu = item.closest(".export-menu");
+  if (item.dataset.copy) {
+    copyLink(item);
+    return;
+  }
   menu.open = false;
   if (item.dataset.saveChart) saveChart(menu, item.dataset.saveChart);
   if ("print" in item.dataset) print();

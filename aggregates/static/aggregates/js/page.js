@@ -25,6 +25,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => isOfView(event) && event.detail.target.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.id !== "view") return;
+  document.title = target.dataset.title ?? document.title;
   const described = target.querySelector(".card-explore .chart-frame")?.getAttribute("aria-label");
   const words = (selector) => [...target.querySelectorAll(selector)].map((each) => each.innerText);
   announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
