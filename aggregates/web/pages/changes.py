@@ -5,6 +5,7 @@ from datetime import datetime
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
 from aggregates.pricing.price_list import PriceList
@@ -36,6 +37,7 @@ class Changes:
     as_of: datetime | None = None
 
 
+@prefer_standby
 def load(selection: Selection) -> Changes:
     now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection, selection.compared))
     try:

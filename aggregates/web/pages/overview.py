@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import Sums
@@ -33,6 +34,7 @@ class Overview:
     description: str
 
 
+@prefer_standby
 def load(chosen: Range) -> Overview:
     with snapshot(PATIENCE):
         answer = platform.read(PlatformQuery(chosen.first, chosen.last))
