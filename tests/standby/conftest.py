@@ -57,12 +57,14 @@ def behind(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> Behind:
         state = "SELECT pg_get_wal_replay_pause_state()"
         with psycopg.connect(replica.conninfo("postgres"), autocommit=True) as asked:
             wait_until(lambda: asked.execute(state).fetchone() == ("paused",), "replay is paused")
-        with connection.cursor() as cursor, monkeypatch.context() as hurry:
-            cursor.execute("CREATE TABLE IF NOT EXISTS not_replayed (); DROP TABLE not_replayed")
-            hurry.setattr(standby, "PATIENCE", 0.01)
-            yield
-        replica.execute("SELECT pg_wal_replay_resume()")
-        forget_pauses()
+        try:
+            with connection.cursor() as cursor, monkeypatch.context() as hurry:
+                cursor.execute("CREATE TABLE not_replayed (); DROP TABLE not_replayed")
+                hurry.setattr(standby, "PATIENCE", 0.01)
+                yield
+        finally:
+            replica.execute("SELECT pg_wal_replay_resume()")
+            forget_pauses()
 
     return stopped
 

@@ -51,7 +51,7 @@ def content(client: Client, address: str) -> Any:
         return b"".join(answer)
     if address.partition("?")[0].endswith(".xlsx"):
         book = openpyxl.load_workbook(io.BytesIO(answer.content))
-        return [[list(row) for row in sheet.values] for sheet in book]
+        return [[row for row in sheet.values if row[0] != "As of"] for sheet in book]
     return answer.content
 
 
