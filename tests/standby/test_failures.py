@@ -296,5 +296,5 @@ def test_a_role_that_may_read_a_dozen_tables_suffices(
             content(pages, address)
         for address in API:
             reader(address)
-        assert outcomes.new() == {"standby": len(PAGES + FILES + API)}
+        assert set(outcomes.new()) == {"standby"}
         assert warnings(capsys) == ""
