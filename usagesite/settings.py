@@ -87,6 +87,9 @@ TEMPLATES = [
 
 # Without DATABASE_URL the site starts a PostgreSQL of its own, with its data under DATA_DIR.
 DATABASES = {"default": env.database("DATABASE_URL") or embedded.database(DATA_DIR)}
+# A hot standby of it, which pages, files and the API read where it is as new.
+if standby := env.standby("READ_DATABASE_URL"):
+    DATABASES["standby"] = standby
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "aggregates.User"

@@ -13,6 +13,7 @@ from aggregates.api import cursors
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import ApiError
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.query import reports, units
 from aggregates.query.answer import Answer
@@ -67,6 +68,7 @@ def read_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
+@prefer_standby
 def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     """Totals over the whole range, and so many rows beyond the cursor."""
     selection = form.selection
@@ -125,7 +127,7 @@ def read_units(request: HttpRequest, key: ApiKey) -> HttpResponse:
     form.check()
     query = form.selection.in_all()
     try:
-        found = units.read_units(query, seconds=SECONDS)
+        found = prefer_standby(units.read_units)(query, seconds=SECONDS)
     except QueryError as error:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
     if found.missing:

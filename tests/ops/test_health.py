@@ -133,7 +133,7 @@ def test_every_problem_is_of_a_known_check():
     )
     found = {problem.check for problem in judge(Health(NOW, True, work=everything), WITHIN)}
 
-    assert found | {"database", "writable", "migrations"} == set(health.CHECKS)
+    assert found | {"database", "writable", "standby", "migrations"} == set(health.CHECKS)
 
 
 @pytest.fixture

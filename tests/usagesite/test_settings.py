@@ -50,6 +50,8 @@ WRONG = [
     ("DATABASE_URL", "hunter2", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/usage", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
+    ("READ_DATABASE_URL", "hunter2", f"{DATABASE}."),
+    ("READ_DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
     ("METRICS_TOKEN", "hunter2", "expected at least 32 characters."),
     ("METRICS_TOKEN", "hunter2" * 4, "expected at least 32 characters."),
     ("LOG_FORMAT", "hunter2", "expected text or json."),

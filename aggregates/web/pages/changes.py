@@ -5,6 +5,7 @@ from datetime import datetime
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
 from aggregates.pricing.price_list import PriceList
@@ -38,6 +39,7 @@ class Changes:
     earlier: Earlier | None = None
 
 
+@prefer_standby
 def load(selection: Selection) -> Changes:
     """Compare whole days alone where no hours are known of the day within which the earlier range ends."""
     try:

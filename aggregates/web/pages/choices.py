@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from aggregates.db.limits import TimedOut
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization
@@ -42,6 +43,7 @@ class Choice:
         return max(0, self.count - self.kept - listed)
 
 
+@prefer_standby
 def read(selection: Selection, by: str, typed: str, picked: Sequence[str], *, is_beginning: bool) -> Choice:
     """List the groups that match what is typed, the one that costs most first; after those that are picked already.
 

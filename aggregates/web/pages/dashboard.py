@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
@@ -48,6 +49,7 @@ class Dashboard:
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
 
 
+@prefer_standby
 def load(selection: Selection) -> Dashboard:
     """Collect the queries of every part, read them at once, and hand each part its answers; by day where hours are not
     known, and whole days beside whole days where those of before are not."""

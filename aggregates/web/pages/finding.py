@@ -9,6 +9,7 @@ from django.urls import reverse
 from aggregates.accounts.access import organizations_of
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.wallclock import moment_words
@@ -87,6 +88,7 @@ def _organizations(membership: Membership) -> Iterator[Hit]:
             yield Hit(organization.name, reverse("dashboard", args=[organization.slug]))
 
 
+@prefer_standby
 def _groups(selection: Selection, name: str, typed: str) -> tuple[Hit, ...]:
     """Groups of the range, whatever it is filtered by: the one that costs most first."""
     whole = replace(selection, filters=(), excluded=(), hidden=(), measure="cost")
@@ -101,6 +103,7 @@ def _groups(selection: Selection, name: str, typed: str) -> tuple[Hit, ...]:
     )
 
 
+@prefer_standby
 def _calls(selection: Selection, typed: str) -> tuple[Hit, ...]:
     """Calls of that id, as it was sent, whenever they were made."""
     organization = selection.organization

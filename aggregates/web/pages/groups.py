@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.money import EXACT
@@ -88,6 +89,7 @@ def _column(name: str, label: str, order: str) -> Column:
     return Column(name, label, name, ("ascending" if descending else "descending") if order == REVERSED + name else "")
 
 
+@prefer_standby
 def load(selection: GroupSelection, number: int = 1) -> Groups:
     """Read the page of that number."""
     by = selection.by

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import Sums
@@ -71,6 +72,7 @@ class Overview:
     comparison: Comparison
 
 
+@prefer_standby
 def load(chosen: Range, own: Mapping[Place, Range] | None = None) -> Overview:
     """Read the range of all organizations: those of each place have their own, if there is one for it."""
     pairs: Ranges = list(own.items()) if own else [(None, chosen)]

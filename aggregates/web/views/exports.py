@@ -1,6 +1,7 @@
 """What pages show, as files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 from functools import wraps
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import locales
 from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.query import reports
@@ -34,6 +36,8 @@ MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
 RETRY_AFTER = 10  # seconds
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+Rows = Callable[[CallSelection], Generator[bytes, None, None]]
 
 
 def file_page(view: View) -> View:
@@ -85,6 +89,7 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
+@prefer_standby
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
@@ -122,9 +127,7 @@ def _check_rows(rows: int) -> None:
         raise QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
 
 
-def _written(
-    request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
-) -> HttpResponseBase:
+def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResponseBase:
     organization = membership_for(request.user, slug).organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
@@ -132,17 +135,19 @@ def _written(
     selection = form.selection
     compressed = re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
     try:
-        return SentFile(
-            request.user.pk,
-            rows(selection),
-            compressed=compressed,
-            content_type=CSV,
-            headers=_named(selection, what, "csv"),
-        )
+        return _sent(request.user.pk, rows, selection, compressed, _named(selection, what, "csv"))
     except QueryError as error:
         return _refused(str(error))
 
 
+@prefer_standby
+def _sent(user: int, rows: Rows, selection: CallSelection, compressed: bool, headers: dict[str, str]) -> SentFile:
+    """Make the file, wholly from one server: from its beginning again where that fails."""
+    with closing(rows(selection)) as pieces:
+        return SentFile(user, pieces, compressed=compressed, content_type=CSV, headers=headers)
+
+
+@prefer_standby
 def _read_rows(selection: Selection) -> Answer:
     """Read what the chart shows, and more groups of it; by day where hours are not known. Raises QueryError."""
     query = selection.over_time(selection.by, GROUPS if selection.by else None)
