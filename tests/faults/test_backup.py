@@ -30,7 +30,7 @@ def restored(tmp_path: Path) -> Iterator[Callable[[Path], OwnSite]]:
 
     yield restore
     for each in made:
-        each.site.stop()
+        each.stop()
 
 
 def contents(site: OwnSite) -> dict[str, list[str]]:
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_whole_backup_leaves_the_place_empty(own_site: OwnSite
         there.stay_up()
         assert contents(there) == {}
     finally:
-        there.site.stop()
+        there.stop()
 
 
 def test_a_backup_overwrites_no_file_and_leaves_none_that_is_not_whole(own_site: OwnSite, tmp_path: Path) -> None:
