@@ -1,4 +1,4 @@
-"""Sentences that several doors say, each written once: tests compare with these, and add what a door puts around them."""
+"""Sentences that several doors say, each written once; tests add what a door puts around them."""
 
 # Of a value
 VALUE = "expected a value"
