@@ -13,18 +13,23 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import django
-
 BASE = Path(__file__).parents[1]
 
 
 class WarmProcess:
     """Holds neither a connection nor a lease of the database's server: only its forks do."""
 
-    def __init__(self, environment: dict[str, str], prefix: tuple[str, ...] = (), code: Path = BASE) -> None:
-        """Load the code in a folder; `prefix` is a command that runs what comes behind it."""
+    def __init__(
+        self,
+        environment: dict[str, str],
+        *,
+        prefix: tuple[str, ...] = (),
+        code: Path = BASE,
+        modules: tuple[str, ...] = (),
+    ) -> None:
+        """Load the site whose code is in a folder, or only some modules; `prefix` runs what comes behind it."""
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-P", __file__],
+            [*prefix, sys.executable, "-P", __file__, *modules],
             cwd=code,
             env={**environment, "PYTHONPATH": str(code)},
             stdin=subprocess.PIPE,
@@ -32,12 +37,12 @@ class WarmProcess:
             text=True,
         )
 
-    def run(self, *arguments: str | Path) -> tuple[int, str, str]:
-        """Run Python with these arguments: exit status, output and complaints."""
+    def run(self, *arguments: str | Path, **environment: str) -> tuple[int, str, str]:
+        """Run Python with these arguments, and with more environment variables: exit status, output and complaints."""
         assert self.process.stdin and self.process.stdout
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            asked = {"arguments": [*map(str, arguments)], "streams": [str(out), str(err)]}
+            asked = {"arguments": [*map(str, arguments)], "environment": environment, "streams": [str(out), str(err)]}
             self.process.stdin.write(json.dumps(asked) + "\n")
             self.process.stdin.flush()
             status = int(self.process.stdout.readline())
@@ -48,10 +53,10 @@ class WarmProcess:
 
 
 def main() -> None:
-    django.setup()
-    from django.conf import settings
-
-    importlib.import_module(settings.ROOT_URLCONF)
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    if len(sys.argv) == 1:
+        load_site()
     for line in sys.stdin:
         if child := os.fork():
             sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
@@ -61,8 +66,18 @@ def main() -> None:
             return
 
 
-def run(arguments: list[str], streams: list[str]) -> None:
+def load_site() -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    importlib.import_module(settings.ROOT_URLCONF)
+
+
+def run(arguments: list[str], environment: dict[str, str], streams: list[str]) -> None:
     """Do as `python ARGUMENTS` would, with files for output and complaints."""
+    os.environ.update(environment)
     nothing = os.open(os.devnull, os.O_RDONLY)
     files: list[Any] = [os.open(path, os.O_WRONLY | os.O_CREAT, 0o600) for path in streams]
     for number, file in enumerate((nothing, *files)):

@@ -62,7 +62,7 @@ class OwnSite:
 
     def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and complaints."""
-        self.warm = self.warm or WarmProcess(self.environment, self.limit)
+        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
         return self.warm.run(*arguments)
 
     def stop(self) -> None:
