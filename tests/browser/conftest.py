@@ -31,6 +31,7 @@ LOS_ANGELES = "America/Los_Angeles"
 PASSWORD = "correct horse"
 NAMES = [chart.name for chart in CHARTS]
 MILLISECONDS = 1000 * PATIENCE
+OFTEN = 20  # milliseconds; not at each frame, for which a browser would have to paint one
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -160,9 +161,13 @@ def fill_in_log_in(page: Page, email: str, password: str = PASSWORD) -> None:
 
 def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
     page.wait_for_function(
-        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number", arg=number
+        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number",
+        arg=number,
+        polling=OFTEN,
     )
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    page.wait_for_function(
+        "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')", polling=OFTEN
+    )
 
 
 def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:

@@ -28,6 +28,7 @@ from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, lo
 from tests.fixtures import arrive, make_organization
 from tests.history import some_calls
 from tests.ingest.importing.conftest import give
+from tests.words import NUMERIC
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 SCREENS = [("light", 1440), ("dark", 390)]
@@ -151,7 +152,7 @@ def test_pages_for_logging_in_have_no_barriers(
     for label in ("New password", "New password, again"):
         page.get_by_label(label, exact=True).fill("602214")
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_text("This password is entirely numeric.")).to_be_visible()
+    expect(page.get_by_text(NUMERIC)).to_be_visible()
     found += barriers(page)
 
     assert not found, "\n".join(found)

@@ -39,8 +39,7 @@ def test_every_chart_is_drawn_from_the_numbers_of_the_log(open_page: OpenPage, u
 
 def test_the_day_of_25_hours_has_25_points(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(timezone_id="Asia/Tokyo")  # the reader's own zone shifts nothing
-    log_in(page)
-    page.goto("/o/acme/?range=custom&from=2025-11-02&to=2025-11-02&by=operation")
+    log_in(page, place="/o/acme/?range=custom&from=2025-11-02&to=2025-11-02&by=operation")
     wait_until_drawn(page)
     day = date(2025, 11, 2)
 
@@ -125,8 +124,7 @@ def test_a_page_that_is_behind_its_address_when_it_is_there_is_read_again(
     open_page: OpenPage, usage: Organization
 ) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?range=7d")
+    log_in(page, place="/o/acme/?range=7d")
     page.add_init_script(
         "if (sessionStorage.moves) { history.replaceState(null, '', '?range=90d'); delete sessionStorage.moves; }"
     )
@@ -276,8 +274,7 @@ def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organizatio
 
 def test_a_row_leads_where_its_name_does(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?range=90d")
+    log_in(page, place="/o/acme/?range=90d")
     wait_until_drawn(page)
     table = page.locator(".card-table", has=page.locator("#table-operation"))
     row = table.locator("tbody tr", has=page.get_by_role("link", name="chat"))

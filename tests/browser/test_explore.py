@@ -113,8 +113,7 @@ def test_each_control_changes_the_chart_and_the_address_and_back_undoes_it(
 
 def test_the_legend_hides_and_isolates_and_the_address_keeps_it(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=operation")
+    log_in(page, place="/o/acme/?by=operation")
     wait_until_drawn(page)
     shown = "() => document.getElementById('chart-explore').data.map((trace) => trace.visible)"
     chat = page.get_by_role("button", name="chat in the chart")
@@ -138,8 +137,7 @@ def test_a_click_on_a_bar_looks_into_its_group_and_the_trail_leads_back(
     open_page: OpenPage, usage: Organization
 ) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=user&range=90d&bucket=month")
+    log_in(page, place="/o/acme/?by=user&range=90d&bucket=month")
     wait_until_drawn(page)
     name = page.evaluate("document.getElementById('chart-explore').data[0].name")
     bar = page.locator("#chart-explore .bars .points").first.locator("path").nth(1).bounding_box()
@@ -161,8 +159,7 @@ def test_of_two_groups_that_are_kept_a_click_looks_into_its_own(
     open_page: OpenPage, usage: Organization, number: int
 ) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=model&range=90d&bucket=month&model=model-1&model=model-2&measure=calls")
+    log_in(page, place="/o/acme/?by=model&range=90d&bucket=month&model=model-1&model=model-2&measure=calls")
     wait_until_drawn(page)
     name = list(in_browser(page))[number]
     bar = page.locator("#chart-explore .bars .points").nth(number).locator("path").last.bounding_box()
@@ -178,8 +175,7 @@ def test_of_two_groups_that_are_kept_a_click_looks_into_its_own(
 
 def test_a_group_can_be_left_out_and_other_looked_into(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=subject")
+    log_in(page, place="/o/acme/?by=subject")
     wait_until_drawn(page)
     first, *rest = [name for name in in_browser(page) if name != "Other"]
 

@@ -25,8 +25,7 @@ def download(page: Page, item: str) -> tuple[str, bytes]:
 
 def test_each_file_is_downloaded_as_what_it_is(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto(WEEK)
+    log_in(page, place=WEEK)
     wait_until_drawn(page)
 
     name, content = download(page, "Workbook (XLSX)")
@@ -42,8 +41,7 @@ def test_each_file_is_downloaded_as_what_it_is(open_page: OpenPage, usage: Organ
 
 def test_the_chart_is_saved_as_an_image_with_its_title_and_legend(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(color_scheme="dark")
-    log_in(page)
-    page.goto(WEEK)
+    log_in(page, place=WEEK)
     wait_until_drawn(page)
 
     name, content = download(page, "Chart (PNG)")
@@ -86,8 +84,7 @@ def test_on_paper_it_is_light_and_fits_whatever_the_screen_is(open_page: OpenPag
 @pytest.mark.parametrize("query", ["", "?range=24h&measure=calls", "?range=12m&measure=tokens&by=user"])
 def test_all_words_of_a_saved_chart_are_within_it(open_page: OpenPage, usage: Organization, query: str) -> None:
     page = open_page()
-    log_in(page)
-    page.goto(f"/o/acme/{query}")
+    log_in(page, place=f"/o/acme/{query}")
     wait_until_drawn(page)
     _, content = download(page, "Chart (SVG)")
     viewer = open_page()

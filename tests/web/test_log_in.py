@@ -21,6 +21,7 @@ from aggregates.models import AttemptCount, Organization, User
 from aggregates.ops import tasks
 from tests import hashers
 from tests.patience import PATIENCE, wait_until
+from tests.words import COMMON, NUMERIC, TOO_SHORT
 
 URL = "/o/acme/"
 PASSWORD, NEW = "correct horse", "battery staple"
@@ -187,9 +188,9 @@ def test_a_new_password_ends_all_other_sessions(client: Client, alice: User) -> 
 @pytest.mark.parametrize(
     ("new", "again", "said"),
     [
-        ("elevenchars", "", "This password is too short."),
-        ("602214076299", "", "This password is entirely numeric."),
-        ("qwerty123456", "", "This password is too common."),
+        ("elevenchars", "", TOO_SHORT),
+        ("602214076299", "", NUMERIC),
+        ("qwerty123456", "", COMMON),
         ("alice@example.com", "", "too similar to the e-mail address"),
         (NEW, "battery stable", "You must type the same password each time."),
     ],

@@ -128,10 +128,12 @@ def test_no_address_breaks_the_page(as_alice: Client, usage: Organization, query
 @pytest.mark.parametrize("day", ["2025-07-31", "2026-07-02", "2020-01-01"])
 def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organization, day: str) -> None:
     """Neither where the range that it is compared with has usage, nor where that has none either."""
-    for measure, chart, compare, by in product(DISPLAY_MEASURES, CHARTS, ("before", "year"), ("user", "none")):
-        query = f"?range=custom&from={day}&to={day}&measure={measure}&chart={chart}&compare={compare}&by={by}"
-        text(as_alice, f"{URL}{query}&operation=nothing")
-        text(as_alice, URL + query)
+    pairs = (("before", "user"), ("year", "none")), (("before", "none"), ("year", "user"))
+    for number, (measure, chart) in enumerate(product(DISPLAY_MEASURES, CHARTS)):
+        for compare, by in pairs[number % 2]:  # every two of the four come together
+            query = f"?range=custom&from={day}&to={day}&measure={measure}&chart={chart}&compare={compare}&by={by}"
+            text(as_alice, f"{URL}{query}&operation=nothing")
+            text(as_alice, URL + query)
 
 
 def test_a_filter_is_a_chip_that_removes_it(as_alice: Client, usage: Organization) -> None:
