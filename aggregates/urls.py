@@ -22,6 +22,7 @@ from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
+from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
 
 door = allow(Allowance(Lane.DOOR))  # where passwords are hashed
 
@@ -56,6 +57,11 @@ urlpatterns = [
     path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
     path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
+    path("o/<slug:slug>/views/", view_list, name="views"),
+    path("o/<slug:slug>/views/<int:number>/", open_view, name="open-view"),
+    path("o/<slug:slug>/views/<int:number>/save/", save_changes, name="save-view"),
+    path("o/<slug:slug>/views/<int:number>/rename/", rename_view, name="rename-view"),
+    path("o/<slug:slug>/views/<int:number>/delete/", delete_view, name="delete-view"),
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),

@@ -55,6 +55,11 @@ ADDRESSES = {
     "o/<slug:slug>/imports/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/cancel/": ("405", "405", "405"),
+    "o/<slug:slug>/views/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/views/<int:number>/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/views/<int:number>/save/": ("405", "405", "405"),
+    "o/<slug:slug>/views/<int:number>/rename/": ("405", "405", "405"),
+    "o/<slug:slug>/views/<int:number>/delete/": ("405", "405", "405"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.

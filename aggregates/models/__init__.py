@@ -23,6 +23,7 @@ from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
+from aggregates.models.saved_view import SavedView
 
 __all__ = [
     "ApiKey",
@@ -50,6 +51,7 @@ __all__ = [
     "Role",
     "RollUpRun",
     "SavedPreset",
+    "SavedView",
     "StaleDay",
     "State",
     "Stated",

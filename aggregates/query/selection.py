@@ -51,6 +51,7 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
     has_hours: bool = True  # False where only daily aggregates are left of some of its days
 
     @property

@@ -8,7 +8,7 @@ from django import forms
 
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.models import Organization
-from aggregates.query.forms.fields import Values, check_text, choice_of
+from aggregates.query.forms.fields import Values, ViewNumber, check_text, choice_of
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
@@ -27,7 +27,8 @@ class DashboardForm(RangeForm):
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
-    the rest. `add` is where one more filter is put (a dimension's name, or `not_` and its name), and `value` its value.
+    the rest, `view` the saved view that it began as. `add` is where one more filter is put (a dimension's name, or
+    `not_` and its name), and `value` its value.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
@@ -45,6 +46,7 @@ class DashboardForm(RangeForm):
             self.fields[name] = field
         self.fields["hide"] = Values(required=False)
         self.fields["hide_other"] = forms.BooleanField(required=False)
+        self.fields["view"] = ViewNumber(required=False)
 
     @property
     def selection(self) -> Selection:
@@ -71,4 +73,5 @@ class DashboardForm(RangeForm):
             chart=data["chart"] or BARS,
             compare=data["compare"],
             hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
+            view=data["view"],
         )

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.accounts.saved_views import default_of, views_for
 from aggregates.db.limits import TimedOut
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
@@ -21,6 +22,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
 from aggregates.web.pages import dashboard as reading
+from aggregates.web.pages.saved_views import opened, placed, switcher_of
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
@@ -30,10 +32,14 @@ MAX_VALUES = 25  # that are proposed
 @page
 def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
-    organization = membership.organization
-    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
-    loaded = reading.load(form.selection)
+    organization, now, views = membership.organization, timezone.now(), views_for(membership)
+    default = default_of(views)
+    if default and not request.GET:
+        return HttpResponseRedirect(request.path + query_string(opened(default, membership, now).selection))
+    form = DashboardForm(request.GET, organization=organization, now=now)
+    loaded = reading.load(placed(form.selection, views))
     context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
+    context["switcher"] = switcher_of(loaded.selection, views, membership, now)
     if not loaded.totals.rows and not loaded.refusal:
         context["latest"] = latest_range(organization)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
