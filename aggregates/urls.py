@@ -5,6 +5,7 @@ from django.urls import path
 from aggregates.api.arrived import arrivals
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.notes import notes
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
@@ -20,6 +21,7 @@ from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
+from aggregates.web.views.notes import delete_note, note_list
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
 from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
@@ -31,6 +33,7 @@ urlpatterns = [
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
     path("api/v1/units", read_units, name="read-units"),
+    path("api/v1/notes", notes, name="read-notes"),
     path("api/v1/litellm", litellm, name="record-litellm"),
     path("api/v1/arrivals", arrivals, name="read-arrivals"),
     path("v1/traces", traces, name="record-traces"),
@@ -62,6 +65,8 @@ urlpatterns = [
     path("o/<slug:slug>/views/<int:number>/save/", save_changes, name="save-view"),
     path("o/<slug:slug>/views/<int:number>/rename/", rename_view, name="rename-view"),
     path("o/<slug:slug>/views/<int:number>/delete/", delete_view, name="delete-view"),
+    path("o/<slug:slug>/notes/", note_list, name="notes"),
+    path("o/<slug:slug>/notes/<int:number>/delete/", delete_note, name="delete-note"),
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),

@@ -15,6 +15,7 @@ from aggregates.models import (
     ApiKey,
     ArrivalCount,
     CallReport,
+    DayNote,
     FileChunk,
     FileImport,
     Organization,
@@ -29,6 +30,7 @@ TEXTS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (FileImport, ("name", "values", "details", "problem")),
     (SavedPreset, ("name", "values")),
     (SavedView, ("name", "parameters")),
+    (DayNote, ("text",)),
     (ApiKey, ("name", "labels")),
 )
 USER, SUBJECT, LABELS = map(FIELDS.index, ("user_id", "subject_id", "labels"))

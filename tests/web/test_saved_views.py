@@ -210,7 +210,7 @@ def test_a_viewer_opens_what_is_the_organizations_and_changes_nothing(
     assert "For everybody" not in page
     page = client.get(f"{DASHBOARD}?by=user&view={view.pk}").content.decode()
     assert f"{LIST}{view.pk}/save/" not in page
-    assert "Discard changes" in page
+    assert "Discard<" in page
 
 
 def test_a_link_with_somebody_elses_view_shows_the_same_without_it(client: Client, alice: User, bob: User) -> None:
