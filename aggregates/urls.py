@@ -16,7 +16,7 @@ from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
-from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
+from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
@@ -58,6 +58,7 @@ urlpatterns = [
     path("o/<slug:slug>/calls.csv", calls_csv, name="calls-csv"),
     path("o/<slug:slug>/usage.csv", usage_csv, name="usage-csv"),
     path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
+    path("o/<slug:slug>/usage.html", usage_html, name="usage-html"),
     path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
     path("o/<slug:slug>/values/", values, name="values"),
     path("o/<slug:slug>/views/", view_list, name="views"),

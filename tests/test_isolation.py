@@ -43,6 +43,7 @@ ADDRESSES = {
     "o/<slug:slug>/calls.csv": (LOG_IN, "404", "200"),
     "o/<slug:slug>/focus.csv": (LOG_IN, "404", "200"),
     "o/<slug:slug>/usage.xlsx": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/usage.html": (LOG_IN, "404", "200"),
     "o/<slug:slug>/arrivals/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),

@@ -25,6 +25,7 @@ from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
 from aggregates.web.exports.files import SentFile, TooLarge, TooManyFiles, slot
+from aggregates.web.exports.interactive import as_html
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
 from aggregates.web.views.gate import PageRequest, View, page
@@ -32,6 +33,7 @@ from aggregates.web.views.gate import PageRequest, View, page
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 RETRY_AFTER = 10  # seconds
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -85,6 +87,38 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
+@file_page
+def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
+    """Write the dashboard at the same address as a file that needs no site."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_problems_of(form))
+    try:
+        return SentFile(
+            request.user.pk,
+            _interactive(form.selection),
+            compressed=_takes_gzip(request),
+            content_type=HTML,
+            headers=_named(form.selection, "usage", "html"),
+        )
+    except QueryError as error:
+        return _refused(str(error))
+
+
+def _interactive(selection: Selection) -> Iterator[bytes]:
+    """Make the file; raises QueryError."""
+    with locales.read_by(""):  # a file says the same to every reader
+        loaded = load(selection)
+        if loaded.failed:
+            raise QueryError(loaded.refusal)
+        yield from as_html(loaded)
+
+
+def _takes_gzip(request: PageRequest) -> bool:
+    return re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
+
+
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
@@ -130,12 +164,11 @@ def _written(
     if form.errors:
         return _refused(_problems_of(form))
     selection = form.selection
-    compressed = re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
     try:
         return SentFile(
             request.user.pk,
             rows(selection),
-            compressed=compressed,
+            compressed=_takes_gzip(request),
             content_type=CSV,
             headers=_named(selection, what, "csv"),
         )
