@@ -20,7 +20,7 @@ STYLES = ("tokens", "base", "controls", "tiles", "cards", "charts", "tables", "d
 PLOTLY = "plotly/plotly-basic.min.js"
 SCRIPT = "aggregates/js/file.js"
 CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
-LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal"}
+LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal", "itemsizing": "constant"}
 END = re.compile("</(script|style)", re.IGNORECASE)
 
 
