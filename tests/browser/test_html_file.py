@@ -69,7 +69,8 @@ def test_it_opens_offline_and_draws_what_the_page_draws(
         ]
         assert max(trace["painted"] for trace in of_file) > 50
     assert file.locator(".tile-value").all_inner_texts() == page.locator(".tile-value").all_inner_texts()
-    tables = "tables => tables.map((table) => table.innerText)"
+    tables = """tables => tables.flatMap((table) =>
+      [...table.querySelectorAll("th, td")].map((each) => each.innerText.trim()))"""
     assert file.locator(".card-table table").evaluate_all(tables) == page.locator(".card-table table").evaluate_all(
         tables
     )
@@ -96,11 +97,11 @@ def test_its_legend_hides_and_its_numbers_open(chromium: Browser, saved: tuple[P
     page, path = saved
     watch = Watch()
     file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
-    bars = "document.querySelectorAll('#chart-explore .bars').length"
-    before = file.evaluate(bars)
+    expect(file.locator("#chart-explore .bars")).not_to_have_count(0)
+    before = file.locator("#chart-explore .bars").count()
 
     file.locator("#chart-explore .legendtoggle").first.click()
-    file.wait_for_function(f"{bars} === {before - 1}")
+    expect(file.locator("#chart-explore .bars")).to_have_count(before - 1)
     file.locator(".card-wide .chart-numbers summary").click()
     page.locator(".card-explore .chart-numbers summary").click()
     numbers = "table => table.innerText"
