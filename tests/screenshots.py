@@ -29,6 +29,8 @@ PAGES = {
     "calls": f"{DASHBOARD}calls/",
     "unpriced": "/o/lumen-games/calls/?status=unpriced",
     "arrivals": f"{DASHBOARD}arrivals/",
+    "views": f"{DASHBOARD}views/",
+    "notes": f"{DASHBOARD}notes/",
     "keys": f"{DASHBOARD}keys/",
     "imports": f"{DASHBOARD}imports/",
     "prices": f"{DASHBOARD}prices/",

@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from aggregates.query.reports import SUMMED, measured, shown_key
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
+from aggregates.web.charts.figures import as_text
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
 
@@ -301,6 +303,7 @@ def check_charts(view: View) -> None:
         (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
         traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
         is_cumulative = name == "explore" and view.is_cumulative
+        traces = [trace for trace in traces if trace["meta"]["role"] != "note"]
         drawn = [trace["y"] for trace in traces if trace["meta"]["role"] != "ghost"]
         counted = [value for values in drawn for value in (values[-1:] if is_cumulative else values)]
         assert sum(counted) == charted(view.now, measure), name
@@ -478,6 +481,37 @@ def added_up(held: Iterable[Any]) -> Decimal:
     return rounded(sum((amount(value) for value in held), Decimal(0)))
 
 
+def check_html(view: View) -> None:
+    """The same tiles and tables as on the page, and charts that add up; only that numbers are written in English."""
+    file = view.get("usage.html").decode()
+    body = file[file.index("<body>") :]
+    log, english = view.now, read_in(view, "en-GB")
+    cost, calls, tokens, cached = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
+    assert [number(each, english) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
+    assert [number(part, english) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
+    tables = re.findall(r'<section class="card card-table".*?</section>', body, re.S)
+    assert len(tables) == 4
+    for table in tables:
+        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
+        *groups, total = [[number(title, english) for title in titles] for titles in lines if titles]
+        assert total == [log["cost"], log["calls"], tokens_of(log)]
+        assert [sum(column) for column in zip(*groups, strict=True)] == total
+    page = view.get("").decode()
+    for name in ("explore", "calls", "tokens"):
+        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
+        (plotted,) = re.findall(rf'Plotly.newPlot\(\s*"chart-{name}",\s*(\[.*?\]),\s*{{"meta"', body, re.S)
+        shown, drawn = json.loads(figure)["data"], json.loads(plotted)
+        assert [(each["x"], each["y"], each["name"]) for each in drawn] == [
+            (each["x"], each["y"], as_text(each["name"])) for each in shown
+        ]
+
+
+def read_in(view: View, language: str) -> View:
+    other = copy(view)
+    other.language = language
+    return other
+
+
 def check_api(view: View) -> None:
     pages = list(view.pages_of_api())
     for page in pages:
@@ -523,6 +557,7 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_calls,
     check_focus,
     check_workbook,
+    check_html,
     check_api,
     check_comparison_of_api,
     check_weeks,

@@ -43,6 +43,7 @@ ADDRESSES = {
     "o/<slug:slug>/calls.csv": (LOG_IN, "404", "200"),
     "o/<slug:slug>/focus.csv": (LOG_IN, "404", "200"),
     "o/<slug:slug>/usage.xlsx": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/usage.html": (LOG_IN, "404", "200"),
     "o/<slug:slug>/arrivals/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
@@ -57,6 +58,14 @@ ADDRESSES = {
     "o/<slug:slug>/imports/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/cancel/": ("405", "405", "405"),
+    "api/v1/notes": ("401", "401", "401"),
+    "o/<slug:slug>/notes/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/notes/<int:number>/delete/": ("405", "405", "405"),
+    "o/<slug:slug>/views/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/views/<int:number>/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/views/<int:number>/save/": ("405", "405", "405"),
+    "o/<slug:slug>/views/<int:number>/rename/": ("405", "405", "405"),
+    "o/<slug:slug>/views/<int:number>/delete/": ("405", "405", "405"),
     "platform/": (LOG_IN, "404", "404"),
 }
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.

@@ -43,6 +43,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
             parameters[f"{prefix}{name}"] = [value for dimension, value in pairs if dimension == name]
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
+    if selection.view is not None:
+        parameters["view"] = str(selection.view)
     if isinstance(selection, CallSelection):
         parameters |= _parameters_of_calls(selection)
     if isinstance(selection, GroupSelection):

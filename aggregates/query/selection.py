@@ -52,6 +52,7 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
     has_hours: bool = True  # False where only daily aggregates are left of some of its days
     has_hours_before: bool = True  # and of the day within which the range that it is compared with ends
 

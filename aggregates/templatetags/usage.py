@@ -15,11 +15,13 @@ from django.utils.safestring import SafeString, mark_safe
 from aggregates import __version__
 from aggregates.domain import days, formats, money
 from aggregates.domain.ranges import of_days
-from aggregates.domain.wallclock import abbreviation, day_words, moment_words
+from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
+from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
 from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
 from aggregates.query.display_measures import Unit
+from aggregates.query.notes import Note
 from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
@@ -66,6 +68,12 @@ def percent(share: Decimal) -> str:
 def in_lines(key: str | None) -> SafeString:
     """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
     return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
+
+
+@register.filter
+def days_of_note(note: Note | DayNote) -> str:
+    """The days of a note: “5 Jul 2025”, “1 – 5 Jul 2025”."""
+    return span_words(note.first, note.last or note.first)
 
 
 @register.simple_tag

@@ -46,8 +46,8 @@ FLAGS = (
 # What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
 DRAWN = """name => {
   const chart = document.getElementById(`chart-${name}`);
-  return chart.calcdata.map((points, number) => {
-    const trace = chart.data[number];
+  return chart.calcdata.filter((points) => points[0].trace.meta.role !== "note").map((points, number) => {
+    const trace = chart.data[number]; // notes come last
     const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
     return {
       name: trace.name,

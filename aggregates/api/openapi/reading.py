@@ -77,7 +77,7 @@ def _parameter(name: str, description: str, **schema: Any) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _of_dashboard() -> list[Schema]:
+def of_dashboard() -> list[Schema]:
     """The range and the filters."""
     texts: Schema = {"type": "array", "items": {"type": "string"}}
     return [
@@ -97,12 +97,13 @@ def _of_dashboard() -> list[Schema]:
     ]
 
 
-def _responses(description: str, schema: str, cannot: str) -> Schema:
+def responses(description: str, schema: str, cannot: str = "") -> Schema:
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
-        "422": (f"It cannot be answered: {cannot}. The answer says why.", {}),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
     }
+    if cannot:
+        refusals["422"] = (f"It cannot be answered: {cannot}. The answer says why.", {})
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {
         "200": {"description": description, "content": content},
@@ -113,7 +114,7 @@ def _responses(description: str, schema: str, cannot: str) -> Schema:
 
 def read_usage() -> Schema:
     parameters = [
-        *_of_dashboard(),
+        *of_dashboard(),
         _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
         _parameter("compare", "Add the totals of an earlier range: the one before, or the year before.", enum=COMPARE),
         _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
@@ -135,7 +136,7 @@ def read_usage() -> Schema:
         "page holds as many as its limit says, and `next` is null on the last. Each page is as of its own moment, and "
         "its totals are those of the whole range. Costs and rates are strings, exact to the last digit.",
         "parameters": parameters,
-        "responses": _responses("The sums over the log at this moment.", "Usage", "of days that are no longer kept"),
+        "responses": responses("The sums over the log at this moment.", "Usage", "of days that are no longer kept"),
     }
 
 
@@ -165,8 +166,8 @@ def read_units() -> Schema:
         "description": "Searches, images, audio tokens and so on: of each unit its quantity over the range, the calls "
         "that used it, and what these calls cost. A call with several units is in each of them. They are read from the "
         "log, which alone knows them. The dashboard's address may be copied: what says how to draw is ignored.",
-        "parameters": _of_dashboard(),
-        "responses": _responses(
+        "parameters": of_dashboard(),
+        "responses": responses(
             "The sums over the log at this moment.",
             "Units",
             f"calls are no longer in the log, or more than {MOST_CALLS:,} of a longer range have units",

@@ -8,7 +8,7 @@ from django import forms
 
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.models import Organization
-from aggregates.query.forms.fields import Values, check_text, choice_of
+from aggregates.query.forms.fields import Values, ViewNumber, check_text, choice_of
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
@@ -27,8 +27,9 @@ class DashboardForm(RangeForm):
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
-    the rest. `add` is where filters are put (a dimension's name, or `not_` and its name): of the values that were
-    picked from a list, `pick`, or of the one that was typed, `value`; with a list there is a `listed`.
+    the rest, `view` the saved view that it began as. `add` is where filters are put (a dimension's name, or `not_` and
+    its name): of the values that were picked from a list, `pick`, or of the one that was typed, `value`; with a list
+    there is a `listed`.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
@@ -48,6 +49,7 @@ class DashboardForm(RangeForm):
             self.fields[name] = field
         self.fields["hide"] = Values(required=False)
         self.fields["hide_other"] = forms.BooleanField(required=False)
+        self.fields["view"] = ViewNumber(required=False)
 
     @property
     def selection(self) -> Selection:
@@ -82,4 +84,5 @@ class DashboardForm(RangeForm):
             chart=data["chart"] or BARS,
             compare=data["compare"],
             hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
+            view=data["view"],
         )

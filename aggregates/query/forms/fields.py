@@ -1,5 +1,6 @@
 """Fields that several forms have, and what they say when something is wrong."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
 from aggregates.domain.numbers import is_plain
 from aggregates.query.listing import Cursor
 
+NUMBER = re.compile("[0-9]{1,18}")  # of a row
 MAX_VALUES = 100  # of one dimension, in a filter
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
 CHOICES = {"invalid_choice": "There is no choice “%(value)s”."}
@@ -56,6 +58,13 @@ class PlainInteger(forms.IntegerField):
         if isinstance(value, str) and value.strip() and not is_plain(value.strip()):
             raise ValidationError("Expected a number, such as 12.")
         return super().to_python(value)
+
+
+class ViewNumber(forms.Field):
+    """The number of a saved view; whatever else comes counts as none given, as does the number of one that is gone."""
+
+    def to_python(self, value: str | None) -> int | None:
+        return int(value) if value and NUMBER.fullmatch(value) else None
 
 
 class Instant(forms.Field):

@@ -18,6 +18,7 @@ from aggregates.domain.measures import Sums
 from aggregates.query import reports
 from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Unit
+from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
@@ -59,6 +60,8 @@ def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
             _write(book, _chart(dashboard.selection, drawn))
         for table in dashboard.tables:
             _write(book, _table(table))
+        if dashboard.notes:
+            _write(book, _notes(dashboard.notes))
         _write(book, _rows(rows))
     return file.getvalue()
 
@@ -139,6 +142,15 @@ def _table(table: Table) -> Sheet:
 def _columns(sums: Sums) -> tuple[Any, ...]:
     cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
     return cost, sums.calls, sums.tokens
+
+
+def _notes(notes: Iterable[Note]) -> Sheet:
+    return Sheet(
+        "Notes",
+        ("From", "To", "Kind", "Note", "By"),
+        (DAY, DAY, "", "", ""),
+        [(note.first, note.last, note.kind.value, note.text, note.author) for note in notes],
+    )
 
 
 def _rows(answer: Answer) -> Sheet:

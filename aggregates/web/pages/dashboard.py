@@ -13,6 +13,7 @@ from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
 from aggregates.query.earlier import Earlier, earlier_of
+from aggregates.query.notes import Note, read_notes
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
@@ -20,6 +21,7 @@ from aggregates.query.units import UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
 from aggregates.web.pages.tables import Table
 from aggregates.web.pages.tiles import TILES, Tile, compared
@@ -42,6 +44,7 @@ class Dashboard:
     without_units: str  # why that cannot be said
     refusal: str  # why all of it, or some breakdowns, cannot be answered
     as_of: datetime
+    notes: tuple[Note, ...] = ()  # what is known of its days
     before: Answer | None = None  # what its tiles compare with, if that is known
     comparable: Sums = Sums()  # and the sums of that part of the range that is compared
     earlier: Earlier | None = None
@@ -78,6 +81,7 @@ def _load(selection: Selection) -> Dashboard:
             totals = answers[main].totals
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
+            notes = read_notes(selection) if totals.rows else ()
             units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
             earlier = earlier_of(selection)
     except (QueryError, TimedOut) as error:
@@ -94,7 +98,11 @@ def _load(selection: Selection) -> Dashboard:
         selection=selection,
         totals=totals,
         tiles=tuple(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
-        charts=tuple(chart.draw(selection, answers) for chart in CHARTS if chart.queries(selection)[0] in answers),
+        charts=tuple(
+            with_notes(chart.draw(selection, answers), main, notes)
+            for chart in CHARTS
+            if chart.queries(selection)[0] in answers
+        ),
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
@@ -103,6 +111,7 @@ def _load(selection: Selection) -> Dashboard:
         without_units=without_units,
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
+        notes=notes,
         before=compared_with,
         comparable=now,
         earlier=earlier,

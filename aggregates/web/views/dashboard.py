@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.accounts.saved_views import default_of, views_for
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
 from aggregates.domain.ranges import LENGTHS, Range
@@ -18,6 +19,7 @@ from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.selection import Selection
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
+from aggregates.web.pages.saved_views import opened, placed, switcher_of
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
@@ -32,14 +34,18 @@ COMPARISONS = {
 @page
 def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
-    organization = membership.organization
-    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
-    loaded = reading.load(form.selection)
+    organization, now, views = membership.organization, timezone.now(), views_for(membership)
+    default = default_of(views)
+    if default and not request.GET:
+        return HttpResponseRedirect(request.path + query_string(opened(default, membership, now).selection))
+    form = DashboardForm(request.GET, organization=organization, now=now)
+    loaded = reading.load(placed(form.selection, views))
     context: dict[str, Any] = {
         "dashboard": loaded,
         "dimensions": DIMENSIONS,
         "measures": MEASURES,
         "comparisons": COMPARISONS.items(),
+        "switcher": switcher_of(loaded.selection, views, membership, now),
     }
     if not loaded.totals.rows and not loaded.refusal:
         context["latest"] = latest_range(organization)

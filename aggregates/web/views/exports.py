@@ -1,6 +1,6 @@
 """What pages show, as files."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import wraps
@@ -28,6 +28,7 @@ from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
 from aggregates.web.exports.files import SentFile, TooLarge, place
+from aggregates.web.exports.interactive import as_html
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
 from aggregates.web.views.gate import PageRequest, View, page
@@ -35,6 +36,7 @@ from aggregates.web.views.gate import PageRequest, View, page
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 RETRY_AFTER = 10  # seconds
 OF_ONE = "Other files of yours are being made or sent: try again when they have arrived.", HTTPStatus.TOO_MANY_REQUESTS
 OF_ALL = "Many files are being made or sent: try again in a moment.", HTTPStatus.SERVICE_UNAVAILABLE
@@ -91,6 +93,38 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
+@file_page
+def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
+    """Write the dashboard at the same address as a file that needs no site."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_problems_of(form))
+    try:
+        return SentFile(
+            request.user.pk,
+            _interactive(form.selection),
+            compressed=_takes_gzip(request),
+            content_type=HTML,
+            headers=_named(form.selection, "usage", "html"),
+        )
+    except QueryError as error:
+        return _refused(str(error))
+
+
+def _interactive(selection: Selection) -> Iterator[bytes]:
+    """Make the file; raises QueryError."""
+    with locales.read_by(""):  # a file says the same to every reader
+        loaded = load(selection)
+        if loaded.failed:
+            raise QueryError(loaded.refusal)
+        yield from as_html(loaded)
+
+
+def _takes_gzip(request: PageRequest) -> bool:
+    return re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
+
+
 @prefer_standby
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
@@ -135,9 +169,8 @@ def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResp
     if form.errors:
         return _refused(_problems_of(form))
     selection = form.selection
-    compressed = re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
     try:
-        return _sent(request.user.pk, rows, selection, compressed, _named(selection, what, "csv"))
+        return _sent(request.user.pk, rows, selection, _takes_gzip(request), _named(selection, what, "csv"))
     except QueryError as error:
         return _refused(str(error))
 

@@ -65,7 +65,7 @@ def test_the_page_leads_to_it(client: Client, alice: User, acme: Organization, c
     assert 'href="/o/acme/usage.csv?range=90d&amp;by=user"' in page
 
 
-FILES = ("usage.csv", "usage.xlsx", "focus.csv", "calls.csv")
+FILES = ("usage.csv", "usage.xlsx", "usage.html", "focus.csv", "calls.csv")
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,6 +1,8 @@
 // The chart to explore with: its legend shows and hides groups, and a click on the chart looks into one.
 "use strict";
 
+const BESIDE = ["ghost", "note"]; // roles of what is no group
+
 function legendButtons() {
   return [...document.querySelectorAll('[data-legend="chart-explore"] [aria-pressed]')];
 }
@@ -38,7 +40,7 @@ function pointedAt(plot, points, event) {
   const axis = plot._fullLayout.yaxis;
   const height = axis.p2d(event.clientY - plot.getBoundingClientRect().top - axis._offset);
   const values = points
-    .filter((point) => point.data.meta.role !== "ghost")
+    .filter((point) => !BESIDE.includes(point.data.meta.role))
     .map((point) => ({ number: point.curveNumber, value: Number(point.data.y[point.pointNumber] ?? NaN), data: point.data }))
     .filter((point) => !Number.isNaN(point.value));
   const isStacked = values.some(({ data }) => data.type === "bar" || data.stackgroup);
@@ -61,7 +63,7 @@ document.addEventListener("chart:click", (event) => {
   if (event.target.id !== "chart-explore") return;
   const addresses = document.getElementById("calls-of-points");
   if (addresses) {
-    const point = event.detail.points.find(({ data }) => data.meta.role !== "ghost");
+    const point = event.detail.points.find(({ data }) => !BESIDE.includes(data.meta.role));
     if (point) location.assign(event.target.dataset.calls + JSON.parse(addresses.textContent)[point.pointNumber]);
     return;
   }

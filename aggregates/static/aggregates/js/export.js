@@ -16,7 +16,7 @@ function pictured(element, title) {
     autosize: false,
     title: { text: plain(title), x: 0.02, xanchor: "left", font: { size: 17 } },
     showlegend: true,
-    legend: { orientation: "h", y: -0.12, traceorder: "normal" },
+    legend: { orientation: "h", y: -0.12, traceorder: "normal", itemsizing: "constant" },
     margin: { ...element.layout.margin, t: 64, b: 16 },
     xaxis: { ...element.layout.xaxis, automargin: true },
     paper_bgcolor: token("surface"),
