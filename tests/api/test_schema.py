@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 
 from aggregates.api.openapi.document import document
 from tests.api.test_server import port
+from tests.patience import PATIENCE
 
 __all__ = ["port"]
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -41,6 +42,7 @@ def test_every_operation_does_as_described(case: Case, port: int, secret: str, r
     answer = case.call_and_validate(
         f"http://127.0.0.1:{port}",
         headers={"Authorization": f"Bearer {key}"},
+        timeout=PATIENCE,
         excluded_checks=[*NOT_CHECKED, ignored_auth] if name in GUARDED else NOT_CHECKED,
     )
     if answer.status_code == 200:
