@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "aggregates.web.views.null_characters.NoNullCharacters",
+    "aggregates.web.views.admin_inputs.AdminInputs",
 ]
 
 ROOT_URLCONF = "usagesite.urls"
