@@ -2,8 +2,8 @@
 
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,13 @@ from django.db import connection
 from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 
-from aggregates.models import AttemptCount, Organization, User
+from aggregates.models import User
 from aggregates.ops import tasks
+from aggregates.ops.allowances import Lane, allowance_of
 from tests import hashers
-from tests.patience import PATIENCE, wait_until
 
 URL = "/o/acme/"
 PASSWORD, NEW = "correct horse", "battery staple"
@@ -122,41 +122,32 @@ def test_a_failure_leaves_a_line_without_the_password(
 # ------------------------------------------------------------------ floods
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_process_hashes_once_at_a_time_and_answers_pages_meanwhile(
-    settings: Settings, alice: User, acme: Organization, log_in: LogIn
+@pytest.mark.parametrize(
+    ("path", "hashes"),
+    [
+        ("/login/", True),
+        ("/password/", True),
+        ("/admin/login/", False),
+        ("/admin/password_change/", False),
+        ("/password/reset/", False),
+        ("/api/v1/usage", False),
+        ("/v1/traces", False),
+    ],
+)
+def test_passwords_are_hashed_where_one_thread_works(
+    hashed: list[str], alice: User, client: Client, path: str, hashes: bool
 ) -> None:
-    visitor = Client()
-    visitor.force_login(alice)
-    settings.PASSWORD_HASHERS = [hashers.WAITING, "django.contrib.auth.hashers.MD5PasswordHasher"]
-    hashers.Waiting.began.clear()
-    hashers.Waiting.go_on.clear()
-    hashers.Waiting.most = 0
+    if path == "/password/":
+        client.force_login(alice)
+    answers = {"login": alice.email, "username": alice.email, "email": alice.email, "old_password": "wrong horse"}
+    passwords = {"password": "wrong horse", "oldpassword": "wrong horse", "password1": NEW, "password2": NEW}
+    basic = {"Authorization": f"Basic {b64encode(b'alice@example.com:wrong horse').decode()}"}
 
-    def attempt(number: int) -> HttpResponse:
-        try:
-            return log_in(f"user-{number}@example.com", "whatever it is", f"198.51.100.{number}")
-        finally:
-            connection.close()
+    client.post(path, {**answers, **passwords}, headers=basic)
 
-    with ThreadPoolExecutor(16) as threads:
-        attempts = [threads.submit(attempt, number) for number in range(14)]
-        assert hashers.Waiting.began.wait(PATIENCE)
-        wait_until(lambda: sum(each.done() for each in attempts) >= 12, "all but two are refused")
-        refused = [each.result() for each in attempts if each.done()]
-        waiting = [each for each in attempts if not each.done()]
-        page = visitor.get(URL)
-        done = [each.done() for each in waiting]
-        hashers.Waiting.go_on.set()
-        answers = [each.result(PATIENCE) for each in waiting]
-
-    assert hashers.Waiting.most == 1
-    assert page.status_code == 200
-    assert done == [False, False]
-    assert {(each.status_code, each["Retry-After"]) for each in refused} == {(503, "2")}
-    assert "Many people are logging in just now" in refused[0].content.decode()
-    assert [each.status_code for each in answers] == [200, 200]
-    assert sum(AttemptCount.objects.values_list("number", flat=True)) == 2 * 3  # of the refused none counts
+    assert bool(hashed) is hashes
+    if hashes:
+        assert allowance_of(resolve(path).func).lane is Lane.DOOR
 
 
 # ------------------------------------------------------------------ passwords
