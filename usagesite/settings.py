@@ -68,7 +68,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "usagesite.urls"
 FORCE_SCRIPT_NAME = ""  # whatever a client sends as SCRIPT_NAME
-WSGI_APPLICATION = "usagesite.wsgi.application"
 
 TEMPLATES = [
     {

@@ -170,7 +170,7 @@ class Unread(BytesIO):
 
 @override_settings(IMPORT_MAX_MB=1)
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(logged_in: Client) -> None:
-    for length in (str(1_000_000 + uploading.BESIDE + 1), "9" * 25, "-1", "many"):
+    for length in (str(1_000_000 + uploading.BESIDE + 1), "9" * 25):
         request = {"CONTENT_LENGTH": length, "wsgi.input": Unread()}
         response = logged_in.post(URL, data="x", content_type="multipart/form-data; boundary=x", **request)
         assert response.status_code == 413
