@@ -14,6 +14,7 @@ from aggregates.accounts.access import membership_for
 from aggregates.db.snapshot import snapshot
 from aggregates.domain import locales
 from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.ops.places import NoPlace
 from aggregates.query import reports
 from aggregates.query.answer import Answer
 from aggregates.query.forms.calls import CallsForm
@@ -24,7 +25,7 @@ from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
-from aggregates.web.exports.files import SentFile, TooLarge, TooManyFiles, slot
+from aggregates.web.exports.files import SentFile, TooLarge, place
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
 from aggregates.web.views.gate import PageRequest, View, page
@@ -33,6 +34,8 @@ GROUPS = 50  # all others are in one row, so that a file stays one that a spread
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
 RETRY_AFTER = 10  # seconds
+OF_ONE = "Other files of yours are being made or sent: try again when they have arrived.", HTTPStatus.TOO_MANY_REQUESTS
+OF_ALL = "Many files are being made or sent: try again in a moment.", HTTPStatus.SERVICE_UNAVAILABLE
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -43,9 +46,8 @@ def file_page(view: View) -> View:
     def limited(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
-        except TooManyFiles as error:
-            status = HTTPStatus.TOO_MANY_REQUESTS if error.of_one else HTTPStatus.SERVICE_UNAVAILABLE
-            refused = _refused(str(error), status)
+        except NoPlace as error:
+            refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
             return refused
         except TooLarge as error:
@@ -63,7 +65,7 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        with slot(request.user.pk):
+        with place(request.user.pk):
             content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
         return _refused(str(error))
@@ -78,7 +80,7 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        with slot(request.user.pk):
+        with place(request.user.pk):
             content = _workbook(form.selection)
     except QueryError as error:
         return _refused(str(error))
