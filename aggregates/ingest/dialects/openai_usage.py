@@ -17,7 +17,8 @@ from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of
 
 # Where sums of the same time differ.
 GROUPS = ("object", "model", "project_id", "user_id", "api_key_id", "batch", "service_tier")
-OF_IMAGES = ("size", "source")
+# And what may tell apart those of the same groups, as size and source of images do.
+APART = ("size", "source", "context_level")
 OPERATIONS = {"completions": "chat"}  # in OpenTelemetry's words
 SHARED = {
     "input_tokens": "input_tokens",
@@ -57,10 +58,10 @@ COSTS = (
 class Sums:
     """Reads the sums of one file.
 
-    Versions before 1.1 gave sums of images that differ in size or source alone the same ids, so that of those with the
-    same number one was recorded. That one keeps its id, so that it still counts once: whichever comes first in the file
-    has the plain ids, and what comes later has its size and source in those that are taken. OpenAI lists the sums of
-    a time in the same order each time.
+    Versions before 1.1 gave sums that differ in what tells them apart alone the same ids, so that of those with the same
+    number one was recorded. That one keeps its id, so that it still counts once: whichever comes first in the file has
+    the plain ids, and what comes later has ids of its own for those that are taken. OpenAI lists the sums of a time in
+    the same order each time.
     """
 
     def __init__(self) -> None:
@@ -81,8 +82,9 @@ class Sums:
 
 
 def _own_name(result: Mapping[str, Any]) -> str:
-    """What tells a sum from others of its group that differ in size or source; nothing where neither is told."""
-    return _name(result, (*GROUPS, *OF_IMAGES)) if any(value_of(result, name) for name in OF_IMAGES) else ""
+    """What tells a sum from others of the same groups; nothing where nothing of that is told."""
+    groups = (*GROUPS, *(group for of_tool in GROUPS_OF_TOOLS.values() for group in of_tool), *APART)
+    return _name(result, groups) if any(value_of(result, name) for name in APART) else ""
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
