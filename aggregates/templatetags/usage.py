@@ -38,6 +38,14 @@ register.filter("cost", formats.cost)
 register.filter("exact_cost", formats.exact_cost)
 register.filter("money", money.display)
 register.filter("exact_money", money.display_exact)
+
+
+@register.filter
+def price(text: str) -> str:
+    """Write a price that is kept as text, with every digit."""
+    return money.display_exact(Decimal(text))
+
+
 register.filter("signed", signed)
 
 

@@ -117,6 +117,21 @@ def test_what_makes_no_sense_is_said_in_words(logged_in: Client, form: dict[str,
     assert FileImport.objects.get().state == ImportState.READY
 
 
+def test_a_number_for_every_row_is_read_as_its_reader_writes_it_and_shown_so(logged_in: Client) -> None:
+    german = {"Accept-Language": "de"}
+    drop(logged_in, UNKNOWN)
+    imported = FileImport.objects.get()
+    chosen = {"base": "auto", "path-timestamp": "When", "path-model": "Engine", "value-latency_ms": "250"}
+
+    logged_in.post(f"{URL}{imported.pk}/", {**chosen, "value-cost": "1,125"}, headers=german)
+    imported.refresh_from_db()
+    assert imported.values == {"cost": "1.125", "latency_ms": "250"}
+    assert 'value="1,125"' in logged_in.get(f"{URL}{imported.pk}/", headers=german).content.decode()
+
+    refused = logged_in.post(f"{URL}{imported.pk}/", {**chosen, "value-cost": "1.125"}, headers=german)
+    assert "cost: “1.125” may be 1125 or 1,125: write it as one of these." in refused.content.decode()
+
+
 def test_rows_that_are_no_calls_are_left_out_only_if_that_was_said(logged_in: Client) -> None:
     drop(logged_in, OWN + b"never,gpt-5,1,1\n")
     imported = FileImport.objects.get()

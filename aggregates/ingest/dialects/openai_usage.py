@@ -58,10 +58,10 @@ COSTS = (
 class Sums:
     """Reads the sums of one file.
 
-    Versions before 1.1 gave sums that differ in what tells them apart alone the same ids, so that of those with the same
-    number one was recorded. That one keeps its id, so that it still counts once: whichever comes first in the file has
-    the plain ids, and what comes later has ids of its own for those that are taken. OpenAI lists the sums of a time in
-    the same order each time.
+    Versions before 1.1 gave sums that differ in what tells them apart alone the same ids, so that of those with the
+    same number one was recorded. That one keeps its id, so that it still counts once: whichever comes first in the file
+    has the plain ids, and what comes later has ids of its own for those that are taken. OpenAI lists the sums of a time
+    in the same order each time.
     """
 
     def __init__(self) -> None:

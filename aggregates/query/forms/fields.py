@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from aggregates.domain import notation
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
 from aggregates.domain.numbers import is_plain
 from aggregates.query.listing import Cursor
@@ -36,21 +37,24 @@ class Values(forms.Field):
             check_text(text)
 
 
-class PlainDecimal(forms.DecimalField):
-    """A number as everybody writes it; Django's own field also takes 1_000, and other scripts' digits."""
+class TypedDecimal(forms.DecimalField):
+    """A number as its reader writes it; Django's own field also takes 1_000, and other scripts' digits."""
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # of the field that it is made of
-        if isinstance(value, str):
-            check_number(value)
-        return super().to_python(value)
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        try:
+            return notation.read(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class PlainInteger(forms.IntegerField):
-    """A whole number as everybody writes it."""
+    """A whole number as everybody writes it, for programs."""
 
     def to_python(self, value: Any) -> int | None:
-        if isinstance(value, str):
-            check_number(value)
+        if isinstance(value, str) and value.strip() and not is_plain(value.strip()):
+            raise ValidationError("Expected a number, such as 12.")
         return super().to_python(value)
 
 
@@ -68,11 +72,6 @@ class CursorField(forms.Field):
             return Cursor.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
-
-
-def check_number(text: str) -> None:
-    if text.strip() and not is_plain(text.strip()):
-        raise ValidationError("Expected a number, such as 12 or 0.5.")
 
 
 def check_text(text: str) -> None:
