@@ -67,6 +67,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "usagesite.urls"
+CSRF_FAILURE_VIEW = "aggregates.web.views.errors.wrong_token"
 FORCE_SCRIPT_NAME = ""  # whatever a client sends as SCRIPT_NAME
 
 TEMPLATES = [

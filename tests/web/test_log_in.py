@@ -119,6 +119,53 @@ def test_a_failure_leaves_a_line_without_the_password(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+# ------------------------------------------------------------------ two tabs
+
+
+@pytest.fixture
+def tabs(alice: User) -> Iterator[tuple[Client, str]]:
+    """A browser with the form to log in in two tabs, and the token in them."""
+    browser = Client(enforce_csrf_checks=True)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").content.decode())
+    assert token
+    yield browser, token[1]
+
+
+def answers_of(user: User, token: str) -> dict[str, str]:
+    return {"login": user.email, "password": PASSWORD, "csrfmiddlewaretoken": token}
+
+
+@pytest.mark.parametrize(("wanted", "place"), [("/o/acme/keys/", "/o/acme/keys/"), ("//elsewhere.example.com/", "/")])
+def test_the_second_tab_with_the_form_leads_on(tabs: tuple[Client, str], alice: User, wanted: str, place: str) -> None:
+    browser, token = tabs
+    assert browser.post("/login/", answers_of(alice, token)).status_code == 302
+
+    second = browser.post(f"/login/?next={wanted}", answers_of(alice, token))
+
+    assert (second.status_code, second["Location"]) == (302, place)
+
+
+def test_a_form_of_before_the_log_out_comes_again_with_a_new_token(tabs: tuple[Client, str], alice: User) -> None:
+    browser, token = tabs
+    browser.post("/login/", answers_of(alice, token))
+    browser.post("/logout/", {"csrfmiddlewaretoken": browser.cookies["csrftoken"].value})
+
+    again = browser.post("/login/?next=/o/acme/", answers_of(alice, token), follow=True)
+
+    assert again.redirect_chain == [("/login/?next=/o/acme/", 302)]
+    assert "This form was no longer valid. Log in again." in again.content.decode()
+    new = answers_of(alice, browser.cookies["csrftoken"].value)
+    assert browser.post("/login/?next=/o/acme/", new)["Location"] == "/o/acme/"
+
+
+def test_a_form_of_another_site_is_refused(tabs: tuple[Client, str], alice: User) -> None:
+    browser, token = tabs
+    elsewhere = {"Origin": "https://elsewhere.example.com"}
+
+    assert browser.post("/login/", answers_of(alice, token), headers=elsewhere).status_code == 403
+    assert Client(enforce_csrf_checks=True).post("/login/", answers_of(alice, token)).status_code == 403
+
+
 # ------------------------------------------------------------------ floods
 
 
