@@ -101,6 +101,27 @@ def test_beside_a_default_the_page_without_a_view_has_an_address(client: Client,
     assert '<a href="/o/acme/?view=0">No view</a>' in page.content.decode()
 
 
+@pytest.mark.parametrize("page", ["changes/", "calls/", "find/?q=usage"])
+def test_beside_a_default_other_pages_lead_back_to_the_same(client: Client, bob: User, page: str) -> None:
+    client.force_login(bob)
+    saved_views.save(of(bob), "Mine", {"range": ["7d"]}, is_default=True)
+
+    content = client.get(f"/o/acme/{page}").content.decode()
+
+    assert 'href="/o/acme/?view=0"' in content
+
+
+def test_views_are_found_by_their_names(client: Client, alice: User, bob: User) -> None:
+    saved_views.save(of(bob), "Weekly review", {"range": ["7d"]})
+    shared = saved_views.save(of(alice), "Weekly costs", {"range": ["7d"]}, shared=True)
+    client.force_login(alice)
+
+    content = client.get("/o/acme/find/?q=weekly").content.decode()
+
+    assert f'href="{LIST}{shared.pk}/"' in content
+    assert "Weekly review" not in content
+
+
 def test_without_views_addresses_are_as_ever(client: Client, bob: User) -> None:
     client.force_login(bob)
 

@@ -1,4 +1,4 @@
-"""What a typed text may mean: pages, ranges, organizations, groups whose names contain it, and calls of that id."""
+"""What a typed text may mean: pages, views, ranges, organizations, groups whose names contain it, calls of that id."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,18 +7,20 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from aggregates.accounts.access import organizations_of
+from aggregates.accounts.saved_views import views_for
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.wallclock import moment_words
-from aggregates.models import Membership, Role, UsageLog
+from aggregates.models import Membership, Role, SavedView, UsageLog
 from aggregates.query.addresses import query_string
 from aggregates.query.paging import read_keys
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
+from aggregates.web.pages.saved_views import placed
 
 MOST = 5  # of each kind
 LEAST_TYPED = 2  # characters, before groups are looked for
@@ -42,8 +44,11 @@ class Kind:
 
 def find(membership: Membership, selection: Selection, typed: str) -> tuple[Kind, ...]:
     """Find what the text may mean, kind by kind; the selection goes along to pages that show one."""
+    views = views_for(membership)
+    selection = placed(selection, views)
     found = {
         "Pages": _named(_pages(membership, selection), typed),
+        "Views": _named(_views(membership, views), typed),
         "Ranges": _named(_ranges(selection), typed),
         "Organizations": _named(_organizations(membership), typed),
         "Calls": _calls(selection, typed) if typed else (),
@@ -64,13 +69,20 @@ def _pages(membership: Membership, selection: Selection) -> Iterator[Hit]:
     slug, query = membership.organization.slug, query_string(selection)
     for name, title in (("dashboard", "Usage"), ("changes", "Changes"), ("calls", "Calls")):
         yield Hit(title, reverse(name, args=[slug]) + query)
-    yield Hit("What arrived", reverse("arrivals", args=[slug]))
+    for name, title in (("arrivals", "What arrived"), ("notes", "Notes on days"), ("views", "Saved views")):
+        yield Hit(title, reverse(name, args=[slug]))
     if membership.role == Role.ADMIN:
         for name, title in (("imports", "Import a file"), ("keys", "API keys"), ("prices", "Prices")):
             yield Hit(title, reverse(name, args=[slug]))
     for dimension in DIMENSIONS:
         query = query_string(replace(selection, by=dimension.name, hidden=()))
         yield Hit(f"All {dimension.plural}", reverse("groups", args=[slug]) + query)
+
+
+def _views(membership: Membership, views: Iterable[SavedView]) -> Iterator[Hit]:
+    for view in views:
+        whose = "" if view.owner_id else f"of {membership.organization.name}"
+        yield Hit(view.name, reverse("open-view", args=[membership.organization.slug, view.pk]), whose)
 
 
 def _ranges(selection: Selection) -> Iterator[Hit]:

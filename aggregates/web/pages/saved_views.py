@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from aggregates.accounts.saved_views import default_of, may_change
 from aggregates.domain import ranges
@@ -11,6 +12,8 @@ from aggregates.models import Membership, Role, SavedView
 from aggregates.query.addresses import query_string
 from aggregates.query.saved import Restored, parameters_of, restore
 from aggregates.query.selection import Selection
+
+AnySelection = TypeVar("AnySelection", bound=Selection)
 
 WITHOUT_DATES = ("custom", "24h")  # ranges that are dates already, and hours, which are no dates
 
@@ -52,7 +55,7 @@ class Line:
     may_change: bool
 
 
-def placed(selection: Selection, views: Sequence[SavedView]) -> Selection:
+def placed(selection: AnySelection, views: Sequence[SavedView]) -> AnySelection:
     """Say of a selection whether it began as one of these views; as none, where one of them would open by default: else
     its address would lead to that one."""
     if any(view.pk == selection.view for view in views):

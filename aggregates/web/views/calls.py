@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for, organizations_of
+from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.models import Role, UsageLog
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
@@ -15,6 +16,7 @@ from aggregates.query.listing import PageBoundary
 from aggregates.query.selection import CallSelection
 from aggregates.web.pages.call import sections_of
 from aggregates.web.pages.calls import load, part_words
+from aggregates.web.pages.saved_views import placed
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
@@ -24,7 +26,7 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     organization = membership.organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
-    loaded = load(form.selection, form.boundary)
+    loaded = load(placed(form.selection, views_for(membership)), form.boundary)
     selection = loaded.selection
     here = _address(selection, form.boundary)
     context = {
