@@ -6,8 +6,10 @@ from django.utils import timezone
 from aggregates.api.endpoint import endpoint
 from aggregates.api.reading import SECONDS, Parameters
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.models import ApiKey, Kind
 from aggregates.query.notes import Note, read_notes
+from aggregates.query.selection import Selection
 
 
 @endpoint(Kind.READ, method="GET")
@@ -16,8 +18,7 @@ def notes(request: HttpRequest, key: ApiKey) -> HttpResponse:
     form = Parameters(request.GET, organization=key.organization, now=timezone.now())
     form.check()
     selection = form.selection
-    with snapshot(SECONDS):
-        found = read_notes(selection)
+    found = _read(selection)
     return JsonResponse(
         {
             "organization": key.organization.slug,
@@ -27,6 +28,12 @@ def notes(request: HttpRequest, key: ApiKey) -> HttpResponse:
             "notes": [_told(note) for note in found],
         }
     )
+
+
+@prefer_standby
+def _read(selection: Selection) -> tuple[Note, ...]:
+    with snapshot(SECONDS):
+        return read_notes(selection)
 
 
 def _told(note: Note) -> dict[str, str | None]:

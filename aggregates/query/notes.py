@@ -85,10 +85,9 @@ def _noted(selection: Selection) -> Iterator[Note]:
     first, last = selection.range.first, selection.range.last
     ends = Coalesce("last", "first")
     notes = DayNote.objects.filter(organization=selection.organization).alias(ends=ends)
-    notes = notes.filter(first__lte=last, ends__gte=first).select_related("author").order_by("-first", "pk")
-    for note in notes[:MOST]:
-        author = note.author.email if note.author else ""
-        yield Note(NoteKind.NOTE, note.first, note.last or note.first, note.text, author)
+    notes = notes.filter(first__lte=last, ends__gte=first).order_by("-first", "pk")
+    for first_day, last_day, said, author in notes.values_list("first", "last", "text", "author__email")[:MOST]:
+        yield Note(NoteKind.NOTE, first_day, last_day or first_day, said, author or "")
 
 
 def _prices(selection: Selection) -> Iterator[Note]:

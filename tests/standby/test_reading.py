@@ -36,7 +36,7 @@ PAGES = (
     "/o/acme/arrivals/",
     "/o/acme/prices/comparison/?range=30d",
     "/o/acme/groups/?by=user&range=30d",
-    "/o/acme/find/?typed=u1",
+    "/o/acme/find/?q=u1",
     "/platform/",
 )
 FILES = (
@@ -51,7 +51,10 @@ ASKS = re.compile(
     re.MULTILINE,
 )
 BY_OTHERS = {"streaming"}  # what exports ask, they ask through it
-API = ("/api/v1/usage?range=90d&by=user", "/api/v1/usage?range=24h", "/api/v1/units?range=7d", "/api/v1/arrivals")
+API = (
+    *("/api/v1/usage?range=90d&by=user", "/api/v1/usage?range=24h", "/api/v1/units?range=7d"),
+    *("/api/v1/arrivals", "/api/v1/notes?range=7d"),
+)
 
 
 def content(client: Client, address: str) -> Any:
@@ -69,9 +72,9 @@ def content(client: Client, address: str) -> Any:
 def test_whoever_asks_about_usage_prefers_the_standby(room: str) -> None:
     """A new page does, too."""
     sources = {path: path.read_text() for path in (BASE / "aggregates" / room).rglob("*.py")}
-    asking = {path.stem for path, source in sources.items() if ASKS.search(source)}
-    assert asking - {path.stem for path, source in sources.items() if "prefer_standby" in source} - BY_OTHERS == set()
-    assert asking - BY_OTHERS
+    asking = {path for path, source in sources.items() if ASKS.search(source) and path.stem not in BY_OTHERS}
+    assert asking
+    assert {path.name for path in asking if "prefer_standby" not in sources[path]} == set()
 
 
 @prefer_standby

@@ -25,7 +25,7 @@ PAGE = (BASE / "docs/standby.md").read_text()
 
 
 def test_the_page_grants_what_is_read_and_tells_every_outcome() -> None:
-    (granted,) = re.findall(r"GRANT SELECT ON (.+?) TO usage_reader", PAGE, re.DOTALL)
+    (granted,) = re.findall(r"GRANT SELECT ON (.+?)\s+TO usage_reader", PAGE, re.DOTALL)
     assert re.split(r",\s+", granted) == [model._meta.db_table for model in TABLES]
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == [*ReadOutcome]
 

@@ -14,6 +14,7 @@ from aggregates.models import (
     ArrivalCount,
     BreakdownChunk,
     DailyAggregate,
+    DayNote,
     LogHole,
     Organization,
     PeriodBreakdown,
@@ -22,10 +23,11 @@ from aggregates.models import (
     UsageDay,
     UsageLog,
     UsagePeriod,
+    User,
 )
 
 WITHIN = 5  # seconds in which it should have replayed what the primary had written
-# What pages, files and the API read there: whoever logs in may be one who reads these, and nothing else.
+# What pages, files and the API read there, and of users their addresses: whoever logs in there needs nothing else.
 TABLES: tuple[type[Model], ...] = (
     *(
         Organization,
@@ -38,7 +40,7 @@ TABLES: tuple[type[Model], ...] = (
         UsagePeriod,
         PeriodBreakdown,
     ),
-    *(PriceOverride, ApiKey, ArrivalCount),
+    *(PriceOverride, ApiKey, ArrivalCount, DayNote),
 )
 HINTS = {
     ReadOutcome.DOWN: "See that it runs, and that user, password and address in READ_DATABASE_URL are right.",
@@ -62,20 +64,21 @@ def readable(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMess
 
 
 def _forbidden() -> list[CheckMessage]:
-    names = [model._meta.db_table for model in TABLES]
+    names, users = [model._meta.db_table for model in TABLES], User._meta.db_table
     statement = (
-        "SELECT name FROM unnest(%s::text[]) AS name WHERE NOT has_table_privilege(name, 'SELECT') ORDER BY name"
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE NOT has_table_privilege(name, 'SELECT') "
+        "UNION ALL SELECT %s WHERE NOT has_column_privilege(%s, 'email', 'SELECT') ORDER BY 1"
     )
     try:
         with connections[standby.ALIAS].cursor() as cursor:
-            cursor.execute(statement, [names])
+            cursor.execute(statement, [names, users, users])
             forbidden = [name for (name,) in cursor.fetchall()]
     except Error:  # it went just now
         return []
     if not forbidden:
         return []
     words = f"On the standby, the user of READ_DATABASE_URL may not read {', '.join(forbidden)}."
-    hint = f"On the primary: GRANT SELECT ON {', '.join(forbidden)} TO that user. Until then the primary is read."
+    hint = "On the primary, grant it what docs/standby.md says. Until then reads come from the primary."
     return [Warning(words, hint=hint, id="aggregates.W029")]
 
 
