@@ -52,7 +52,7 @@ def test_it_is_sent_as_a_file_and_is_whole(client: Client, used: Organization) -
     assert not re.search(r'\b(src|href|action|srcset)="', markup)
     assert "url(http" not in file
     assert "default-src &#x27;none&#x27;" in file or "default-src 'none'" in file
-    assert "July" not in markup and "1 – 31 Jul 2025, days in UTC" in markup
+    assert "July" not in markup and "1 – 31 Jul 2025, " in markup and ", days in UTC" in markup
     assert re.search(r"As of \d+ \w+ \d{4} \d\d:\d\d UTC", markup)
 
 
@@ -81,7 +81,7 @@ def test_nothing_of_plotlys_ends_its_element() -> None:
 def test_a_file_is_refused_where_others_are_being_made(
     client: Client, used: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with files.slot(alice.pk), files.slot(alice.pk):
+    with files.place(alice.pk), files.place(alice.pk):
         refused = client.get(URL)
     assert (refused.status_code, refused["Retry-After"]) == (429, "10")
     monkeypatch.setattr("django.conf.settings.EXPORT_MAX_MB", 1)
