@@ -9,6 +9,7 @@ from aggregates.accounts.access import membership_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages.changes import load
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
@@ -19,6 +20,7 @@ def changes(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     form = DashboardForm(request.GET, organization=membership.organization, now=timezone.now())
     loaded = load(form.selection)
+    keep(loaded.selection)
     kept = flat(parameters_beside_range(replace(loaded.selection, compare="")))  # what its controls do not show
     context = {"changes": loaded, "dimensions": DIMENSIONS, "kept": kept}
     return answer(request, "changes", membership, form, context, query_string(loaded.selection))

@@ -9,6 +9,7 @@ from aggregates.accounts.access import membership_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.groups import GroupsForm
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages.groups import load
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
@@ -19,6 +20,7 @@ def groups(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     form = GroupsForm(request.GET, organization=membership.organization, now=timezone.now())
     loaded = load(form.selection, form.page)
+    keep(loaded.selection)
     context = {
         "groups": loaded,
         "dimensions": DIMENSIONS,
