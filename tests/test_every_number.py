@@ -21,10 +21,11 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
+from aggregates.domain.texts import words_of
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.query.reports import SUMMED, measured, shown_key
+from aggregates.query.reports import SUMMED, measured
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
@@ -212,7 +213,7 @@ class View:
         return self.got[path + more]
 
     def rows(self, path: str) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.get(path).decode())))
+        return list(csv.DictReader(io.StringIO(self.get(path).decode("utf-8-sig"))))
 
     def pages_of_api(self) -> Iterable[dict[str, Any]]:
         address, cursor = f"/api/v1/usage?{self.query}&limit=400", ""
@@ -428,7 +429,7 @@ def check_workbook(view: View) -> None:
         of_log = {
             row["key"]: row for row in view.report(view.first, view.last, "--bucket", "total", "--by", name)["rows"]
         }
-        parts = {shown_key(key): charted(row, view.measure) for key, row in of_log.items()}
+        parts = {words_of(key): charted(row, view.measure) for key, row in of_log.items()}
         parts["Other"] = sum(parts.values()) - sum(parts.get(line[0], 0) for line in lines)
         shares = {line[0]: rounded(line[4]) for line in lines}
         assert shares == {key: rounded(100 * parts[key] / charted(view.now, view.measure)) for key in shares}
@@ -446,7 +447,7 @@ def check_workbook(view: View) -> None:
     }
     logged: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in report:
-        group = shown_key(row["key"]) if by else names[0]
+        group = words_of(row["key"]) if by else names[0]
         logged[cell_of(row["start"], bucket), group if group in names else "Other"] += charted(row, view.measure)
     assert {place: height for place, height in drawn.items() if height} == {
         place: rounded(height) for place, height in logged.items() if rounded(height)
@@ -457,7 +458,7 @@ def check_workbook(view: View) -> None:
     assert sorted((str(row[0])[:19], *row[1:keys], *(rounded(row[at]) for at in columns)) for row in rows) == sorted(
         (
             cell_of(row["start"], bucket),
-            *([shown_key(row["key"])] if by else []),
+            *([words_of(row["key"])] if by else []),
             *(rounded(row[name]) for name in SUMMED),
         )
         for row in report

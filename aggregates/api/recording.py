@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aggregates import ingest
 from aggregates.api.endpoint import bounded
 from aggregates.api.problems import unavailable
-from aggregates.domain.calls import FIELDS, Call, InvalidCall, with_key
+from aggregates.domain.calls import FIELDS, Call, InvalidCall, as_logged, with_key
 from aggregates.domain.labels import MAX_LABELS
 from aggregates.domain.providers import provider_name
 from aggregates.ingest import Report, Reported
@@ -176,7 +176,8 @@ def _conflicts(taken: Iterable[Taken], standing: Iterable[Call]) -> Iterator[Con
 
 
 def differing(call: Call, other: Call) -> list[str]:
-    """The fields in which they differ; a provider is the same in all its spellings, and an operation is.
+    """The fields in which they differ; a text is the same in all its forms, and providers and operations are in
+    all their spellings.
 
     The other may have more labels: those of the key that it came with.
     """
@@ -187,4 +188,5 @@ def differing(call: Call, other: Call) -> list[str]:
 
 
 def _by_one_name(call: Call) -> Call:
+    call = as_logged(call)
     return call._replace(provider=provider_name(call.provider), operation=operation_name(call.operation))

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aggregates.domain import money
 from aggregates.domain.labels import Labels, check_labels
 from aggregates.domain.measures import rate
 from aggregates.domain.numbers import read_decimal
+from aggregates.domain.texts import normal_form, size_of
 from aggregates.domain.units import Units, check_units, check_within
 
 MAX_TEXT_BYTES = 256  # of each text, as UTF-8: keeps index entries within PostgreSQL's limit
@@ -70,7 +71,7 @@ def check_text(value: object) -> str:
         raise ValueError("expected text")
     text = str(value).strip()
     try:
-        size = len(text) if text.isascii() else len(text.encode())
+        size = size_of(text)
     except UnicodeEncodeError:
         raise ValueError("expected text in UTF-8") from None
     if size > MAX_TEXT_BYTES:
@@ -199,11 +200,22 @@ class Call(NamedTuple):
         return rate(self.cached_tokens, self.input_tokens)
 
 
+def as_logged(call: Call) -> Call:
+    """Write the texts of a call in their normal form, but for its id: by that others know it."""
+    texts = [getattr(call, name) for name in TEXTS]
+    if "".join(texts).isascii() and all(f"{name}{text}".isascii() for name, text in call.labels):  # nearly all are
+        return call
+    labels = sorted((normal_form(name), normal_form(text)) for name, text in call.labels)
+    normal: dict[str, Any] = dict(zip(TEXTS, map(normal_form, texts), strict=True))
+    return call._replace(**normal, labels=tuple(dict(labels).items()))
+
+
 def with_key(call: Call, key: str) -> Call:
     """The call, with the key that it came with."""
     return Call(*call[:-1], key)  # the last field; `_replace` takes three times as long
 
 
+TEXTS = ("model", "operation", "provider", "user_id", "subject_id", "project", "service_tier", "price_model")
 KEY = "key"
 FIELDS = tuple(field for field in Call._fields if field != KEY)  # those that are sent
 REQUIRED = ("timestamp", "model")  # of a call; a charge needs a timestamp and a cost

@@ -78,13 +78,6 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def named(key: str | None) -> str:
-    """A group of a breakdown: its value, or what stands for an unknown one or for all others."""
-    if key is None:
-        return "Other"
-    return key or "(not set)"
-
-
 def excerpt(text: str, longest: int = 60) -> str:
     """The beginning of somebody's text, safe to show and to log."""
     start = text[:longest]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from aggregates.domain.pairs import pairs_of
+from aggregates.domain.texts import normal_form, size_of
 
 MAX_LABELS = 16
 MAX_NAME, MAX_VALUE = 64, 256  # bytes, as UTF-8
@@ -60,7 +61,7 @@ def _text(value: object, most: int, what: str) -> str:
         raise ValueError(f"{what[:MAX_NAME]}: expected text")
     text = _written(value)
     try:
-        size = len(text.encode())
+        size = size_of(text)
     except UnicodeEncodeError:
         raise ValueError(f"{what[:MAX_NAME]!a}: expected text in UTF-8") from None
     if size > most or "\0" in text:
@@ -75,7 +76,7 @@ def _written(value: object) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    encoded = text.encode(errors="replace")
+    encoded = normal_form(text).encode(errors="replace")
     return encoded[:most].decode(errors="ignore").strip()
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
 from aggregates.domain.labels import Labels, fitting_labels
+from aggregates.domain.texts import normal_form, size_of
 from aggregates.domain.units import OTHER
 
 TEXTS = (
@@ -92,10 +93,13 @@ def labels_of(pairs: Iterable[tuple[object, object]], misfits: list[Misfit]) -> 
 def shortened(text: str) -> str:
     """A text that fits: of a longer one the beginning and a hash of all, so that the same stays the same."""
     encoded = text.strip().encode(errors="replace")
-    if len(encoded) <= MAX_TEXT_BYTES:
+    if size_of(encoded.decode()) <= MAX_TEXT_BYTES:
         return text
     digest = blake2b(encoded, digest_size=DIGEST).hexdigest()
-    kept = encoded[: MAX_TEXT_BYTES - len(digest) - 1].decode(errors="ignore")
+    room = MAX_TEXT_BYTES - len(digest) - 1
+    kept = encoded[:room].decode(errors="ignore")
+    if size_of(kept) > room:
+        kept = normal_form(kept).encode()[:room].decode(errors="ignore")
     return f"{kept.rstrip()}~{digest}"
 
 

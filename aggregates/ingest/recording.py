@@ -14,7 +14,7 @@ from psycopg import sql
 
 from aggregates.db.partitions import are_missing, ensure_partitions
 from aggregates.domain import days, labels, units
-from aggregates.domain.calls import CALL, EPOCH, Call
+from aggregates.domain.calls import CALL, EPOCH, Call, as_logged
 from aggregates.domain.providers import provider_name
 from aggregates.ingest.day_locks import Calendar, calendar_of, check_days, ensure_days, lock_days, lock_zone, mark_stale
 from aggregates.ingest.existing import KEY, existing
@@ -243,15 +243,17 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
         call.reasoning_tokens,
         call.latency_ms,
     )
+    made_from_content = id_from_content and not call.request_id
+    request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
+    call = as_logged(call)  # ids are made from what was sent, whatever is understood of it later
     rest = (
         *(call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.service_tier, call.kind),
         *(units.as_json(call.units), labels.as_json(call.labels), call.price_model, call.key),
     )
-    made_from_content = id_from_content and not call.request_id
-    request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
     cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
-    # The provider by its one name; ids are made from what was sent, whatever is understood of it later.
-    logged = (call.operation, provider_name(call.provider), *what[2:])
+    # The provider by its one name.
+    names = (call.operation, provider_name(call.provider), call.model, call.user_id, call.subject_id, call.project)
+    logged = (*names, *what[len(names) :])
     return (request_id, call.timestamp, *logged, cost, source, *rest, made_from_content)
 
 

@@ -25,6 +25,7 @@ from aggregates.models.report import CallReport
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
 from aggregates.models.saved_view import SavedView
+from aggregates.models.stored_selection import StoredSelection
 
 __all__ = [
     "ApiKey",
@@ -58,6 +59,7 @@ __all__ = [
     "State",
     "Stated",
     "Status",
+    "StoredSelection",
     "UsageDay",
     "UsagePeriod",
     "UsageLog",

@@ -17,6 +17,7 @@ from aggregates.ingest import forget_reports
 from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
 from aggregates.ops import imports, removals
+from aggregates.query import stored_selections
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
@@ -42,6 +43,7 @@ def nightly() -> str:
         runs.prune()
         forget_arrivals()
         SessionStore.clear_expired()
+        stored_selections.forget()
         failures.raise_any()
     return "; ".join(words)
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from aggregates.domain.calls import Call
+from aggregates.domain.texts import in_sentence
 from aggregates.models import Organization
 from aggregates.models.log import CostSource
 from aggregates.pricing.overrides import Override, overrides_of
@@ -44,11 +45,11 @@ class Pricer:
         """Say why the call has no price; "" if it has one."""
         if not is_counted(call):
             return "nobody told its tokens"
-        of_model = f"model {call.price_model or call.model}"
+        of_model = f"model {in_sentence(call.price_model or call.model)}"
         tariff, source = self._tariff(call)
         rates = tariff.rates(call) if tariff else None
         if rates is None:
-            return f"no price for {f'tier {call.service_tier} of ' if call.service_tier else ''}{of_model}"
+            return f"no price for {f'tier {in_sentence(call.service_tier)} of ' if call.service_tier else ''}{of_model}"
         if lacking := rates.lacks(call):
             own = " by your own price" if source == OVERRIDE else ""
             return f"no price for {lacking} of {of_model}{own}"

@@ -1,12 +1,15 @@
 """The state of a page as the query of its URL; aggregates.query.forms reads it back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
+from aggregates.domain.texts import SPELLED, visible
 from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
+from aggregates.query.stored_selections import is_long, key_of, parameters_of
 
 DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
 
@@ -38,9 +41,10 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         "compare": selection.compare,
     }
     parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-    for prefix, pairs in (("", selection.filters), ("not_", selection.excluded)):
-        for name in dict.fromkeys(name for name, _ in pairs):
-            parameters[f"{prefix}{name}"] = [value for dimension, value in pairs if dimension == name]
+    if is_long(selection):
+        parameters["set"] = key_of(selection)
+    else:
+        parameters |= parameters_of(selection.filters, selection.excluded)
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
     if selection.view is not None:
@@ -51,6 +55,14 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         parameters |= {"sort": selection.order} if selection.order != "cost" else {}
         parameters |= {"find": selection.sought} if selection.sought else {}
     return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
+
+
+def query_of_change(selection: Selection, changed: Selection, what: str, name: str, value: str) -> str:
+    """Write the URL query of a changed selection; of one that is too long, what changes: `only`, `leave` or `drop`."""
+    if not is_long(changed):
+        return query_string(changed)
+    query = query_string(replace(selection, hidden=()))
+    return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
 
 
 def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
@@ -64,9 +76,9 @@ def _iso(instant: datetime) -> str:
 
 
 def flat(parameters: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
-    """Flatten parameters to pairs, for the hidden inputs of a form."""
+    """Flatten parameters to pairs, for the hidden inputs of a form: browsers would make CR LF of any end of a line."""
     return [
-        (name, value)
+        (f"{name}{SPELLED}", visible(value)) if {"\r", "\n"} & {*value} else (name, value)
         for name, values in parameters.items()
         for value in ([values] if isinstance(values, str) else values)
     ]

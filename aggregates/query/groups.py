@@ -113,7 +113,8 @@ def _read(
     parameters += [listing.containing, list(listing.named)] if listing.containing else []
     shapes = tuple((which, scan.shape) for which, _, scan in scans)
     found = ("begin" if listing.is_beginning else "contain") if listing.containing else ""
-    statement = _statement(scans[0][1].by, shapes, filters, summed, listing.order, found)
+    is_ascii = listing.containing.isascii()
+    statement = _statement(scans[0][1].by, shapes, filters, summed, listing.order, found, is_ascii)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, listing.length, (listing.number - 1) * listing.length])
         (_, _, count, gone, *totals), *rows = cursor.fetchall()
@@ -139,15 +140,18 @@ def _statement(
     summed: Summed,
     order: str,
     found: str,
+    is_ascii: bool,
 ) -> str:
-    """Compose what adds up all groups in the first row, and gives those of a page in the others.
+    """Compose what adds up all groups in the first row, and gives those of a page in the others; where what is to be
+    found is not in ASCII, in all forms of its letters.
 
     Its rows are their place, the group, how many groups there are and how many only before, and the sums.
     """
     (key,) = key_names(by)
     place = SQL("= 1" if found == "begin" else "> 0")
-    matching = SQL("WHERE (position(lower(%s) IN lower({key})) {place} OR {key} = ANY(%s))").format(
-        key=key, place=place
+    name = key if is_ascii else SQL("normalize({}, NFC)").format(key)
+    matching = SQL("WHERE (position(lower(%s) IN lower({name})) {place} OR {key} = ANY(%s))").format(
+        name=name, key=key, place=place
     )
     names = [Identifier(f"{which}_{measure.name}") for which, measure in summed]
     measures = tuple(dict.fromkeys(measure for _, measure in summed))

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
 from aggregates.domain import days, money
-from aggregates.domain.formats import named
 from aggregates.domain.measures import MEASURES, Sums
+from aggregates.domain.texts import FSI, PDI, kind_of, named, words_of
 from aggregates.query.answer import Answer, Row
 from aggregates.query.provenance import provenance
 from aggregates.query.units import UnitSums
@@ -19,7 +20,11 @@ SUMMED = tuple(measure.name for measure in MEASURES if measure.name != "cache_hi
 COLUMNS = (*SUMMED, "cache_hit_rate", "avg_cache_hit_rate")
 COSTS = ("cost", "charge_cost")
 NOT_KNOWN = "not known"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets take a cell that begins so for a formula
+# Spreadsheets take a cell that begins so for a formula; with an apostrophe before it, it is a text. So that the guard
+# can be told from the text, texts that begin like a guarded one have it, too.
+FORMULA = "^'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]"  # the last four are = + - @ as wide as Chinese characters
+KIND = "group_kind"
+BOM = "\ufeff"  # by which a spreadsheet knows UTF-8
 
 
 def as_json(answer: Answer) -> str:
@@ -56,7 +61,17 @@ def _unknown(answer: Answer) -> tuple[str, ...]:
 
 
 def rows_of(answer: Answer) -> list[dict[str, object]]:
-    return [{"start": start_of(answer, row), "key": row.key, **measured_of(answer, row.sums)} for row in answer.rows]
+    """Write each row with its key as it was recorded, and what that is; both are null without a breakdown."""
+    by = answer.query.by
+    return [
+        {
+            "start": start_of(answer, row),
+            "key": row.key,
+            KIND: kind_of(row.key).value if by else None,
+            **measured_of(answer, row.sums),
+        }
+        for row in answer.rows
+    ]
 
 
 def unit_of(of_unit: UnitSums) -> dict[str, object]:
@@ -73,34 +88,37 @@ def unit_of(of_unit: UnitSums) -> dict[str, object]:
 
 def as_csv(answer: Answer) -> str:
     """Write the rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
-    return written("key", ((start_of(answer, row), row.key, *_cells(answer, row.sums)) for row in answer.rows))
+    return written("key", ((start_of(answer, row), row.key, *_cells(answer, row)) for row in answer.rows))
 
 
 def as_spreadsheet(answer: Answer) -> str:
     """Write the rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a
-    formula."""
+    formula; and with the mark by which it knows UTF-8."""
     by = answer.query.by
-    rows = (
-        (start_of(answer, row), shown_cell(row.key) if by else "", *_cells(answer, row.sums)) for row in answer.rows
-    )
-    return written(by[0] if by else "key", rows)
+    rows = ((start_of(answer, row), shown_cell(row.key) if by else "", *_cells(answer, row)) for row in answer.rows)
+    return BOM + written(by[0] if by else "key", rows)
 
 
 def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
+    """Write CSV as others read it: what holds any end of a line is in quotation marks."""
+    return "".join(map(_line, (("start", key, *COLUMNS, KIND), *rows)))
+
+
+def _line(cells: tuple[object, ...]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("start", key, *COLUMNS))
-    writer.writerows(rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # it quotes no other ends of lines than its own
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def shown_cell(key: str | None) -> str:
-    text = named(key)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Write a key for a spreadsheet, exactly but for the apostrophe before what it would take for a formula."""
+    text = words_of(key)
+    return f"'{text}" if re.match(FORMULA, text) else text
 
 
 def formula_keys(answer: Answer) -> list[str]:
-    return [key for key in answer.keys if key and key.startswith(FORMULA)]
+    """List the keys that a spreadsheet would take for formulas."""
+    return [key for key in answer.keys if key and not key.startswith("'") and re.match(FORMULA, key)]
 
 
 def as_table(answer: Answer) -> str:
@@ -109,7 +127,7 @@ def as_table(answer: Answer) -> str:
     label = ["start", *by]
     lines = [[*label, *COLUMNS]]
     for row in answer.rows:
-        lines.append([start_of(answer, row), *([shown_key(row.key)] if by else []), *grouped(answer, row.sums)])
+        lines.append([start_of(answer, row), *([named(row.key)] if by else []), *grouped(answer, row.sums)])
     lines.append(["total", *([""] if by else []), *grouped(answer, answer.totals)])
     source = provenance(answer.plan, answer.query.zone, answer.as_of)
     return f"{aligned(lines, left=len(label))}\n\n{source}\n"
@@ -117,13 +135,19 @@ def as_table(answer: Answer) -> str:
 
 def aligned(lines: list[list[str]], left: int) -> str:
     """Align cells in columns; the first `left` columns to the left, the rest, numbers, to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
 
     def cells(line: list[str]) -> Iterable[str]:
         for number, (cell, width) in enumerate(zip(line, widths, strict=True)):
-            yield cell.ljust(width) if number < left else cell.rjust(width)
+            room = " " * (width - width_of(cell))
+            yield cell + room if number < left else room + cell
 
     return "\n".join("  ".join(cells(line)).rstrip() for line in lines)
+
+
+def width_of(cell: str) -> int:
+    """Count the characters of a cell that take room."""
+    return len(cell) - cell.count(FSI) - cell.count(PDI)
 
 
 def start_of(answer: Answer, row: Row) -> str:
@@ -144,8 +168,10 @@ def measured_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:
     return {**measured(sums), **dict.fromkeys(_unknown(answer))}
 
 
-def _cells(answer: Answer, sums: Sums) -> list[int | str]:
-    return [NOT_KNOWN if value is None else value for value in measured_of(answer, sums).values()]
+def _cells(answer: Answer, row: Row) -> list[int | str]:
+    """Write what is measured, and what kind of a group it is of, if of any."""
+    measured = [NOT_KNOWN if value is None else value for value in measured_of(answer, row.sums).values()]
+    return [*measured, kind_of(row.key).value if answer.query.by else ""]
 
 
 def exact(value: int | Decimal) -> int | str:
@@ -156,8 +182,3 @@ def grouped(answer: Answer, sums: Sums) -> list[str]:
     """Write sums for people: as exact, with thousands set apart."""
     values = measured_of(answer, sums).values()
     return [NOT_KNOWN if value is None else f"{Decimal(value):,f}" for value in values]
-
-
-def shown_key(key: str | None) -> str:
-    """Write a key for a terminal: what does not print is escaped, so that no key can move the cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in named(key))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from hashlib import blake2b
 from typing import Self
 
 from aggregates.domain import days
@@ -21,6 +22,7 @@ BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
 PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length are compared by the day
+SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
 
 CONTROLS = {
@@ -138,7 +140,7 @@ class Selection:
     def with_filter(self, name: str, value: str | None) -> Self:
         """Keep only this value of its dimension, or with `None` all of them; filters of other dimensions stay."""
         kept = [pair for pair in self.filters if pair[0] != name]
-        filters = _in_order([*kept, *([(name, value)] if value is not None else [])])
+        filters = in_order([*kept, *([(name, value)] if value is not None else [])])
         excluded = tuple(pair for pair in self.excluded if pair[0] != name)
         return replace(self, filters=filters, excluded=excluded, hidden=())
 
@@ -147,13 +149,13 @@ class Selection:
         added = [(name, value) for value in values]
         pairs = dict.fromkeys([*self.filters, *added])
         excluded = tuple(pair for pair in self.excluded if pair not in added)
-        return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
+        return replace(self, filters=in_order(pairs), excluded=excluded, hidden=())
 
     def excluding(self, name: str, values: Sequence[str]) -> Self:
         """Leave out calls that have these values."""
         filters = tuple(pair for pair in self.filters if pair[0] != name or pair[1] not in values)
         pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
-        return replace(self, filters=filters, excluded=_in_order(pairs), hidden=())
+        return replace(self, filters=filters, excluded=in_order(pairs), hidden=())
 
     def without(self, name: str, value: str) -> Self:
         """Drop the filter that keeps this value, or leaves it out."""
@@ -163,6 +165,10 @@ class Selection:
             filters=tuple(each for each in self.filters if each != pair),
             excluded=tuple(each for each in self.excluded if each != pair),
         )
+
+    def hides(self, key: str | None) -> bool:
+        """Say whether the chart leaves out a group."""
+        return key in self.hidden or (key is not None and handle_of(key) in self.hidden)
 
     def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
         span, rank = self.range.span, self.display.rank
@@ -179,8 +185,15 @@ class Selection:
         )
 
 
-def _in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    return tuple(sorted(pairs, key=lambda pair: list(BY_NAME).index(pair[0])))
+def handle_of(key: str) -> str:
+    """Give what stands for a group in an address that says what is hidden: a long one's digest."""
+    is_short = len(key.encode()) <= SHORT and key.isprintable()
+    return key if is_short else f"~{blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    """Order filters by their dimensions, each of them once."""
+    return tuple(sorted(dict.fromkeys(pairs), key=lambda pair: list(BY_NAME).index(pair[0])))
 
 
 @dataclass(frozen=True)

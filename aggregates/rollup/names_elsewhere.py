@@ -23,6 +23,7 @@ from aggregates.models import (
     SavedView,
 )
 from aggregates.models.arrival import MAX_FILE, MAX_REASON
+from aggregates.query import stored_selections
 
 Rename = Callable[[Any], Any]
 # Texts of people and files, in which the name may be a word among others; and texts by name, of which it is one.
@@ -55,6 +56,7 @@ def replace_elsewhere(organization: Organization, name: str, new: str, *, apply:
         for model, fields in TEXTS:
             found[model._meta.verbose_name_plural] += _in_texts(organization, model, fields, rename, apply=apply)
         found["counts of arrivals"] += _in_arrivals(organization, rename, apply=apply)
+        found["stored selections"] += stored_selections.forget_value(organization, name, apply=apply)
     found["reports of the last hour"] += _in_reports(organization, name, new, apply=apply)
     return +found
 

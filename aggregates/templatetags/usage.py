@@ -9,31 +9,37 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
-from django.utils.html import escape, json_script
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
-from aggregates.domain import days, formats, money
+from aggregates.domain import days, formats, money, texts
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
 from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
-from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
+from aggregates.query.addresses import flat, parameters_beside_range, query_of_change, query_string, range_parameters
 from aggregates.query.display_measures import Unit
 from aggregates.query.notes import Note
-from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection
+from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
-from aggregates.web.names import name_of
+from aggregates.web.names import name_of, text_of_group
+from aggregates.web.pages.dashboard import others_of
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
 
-BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
+BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
+
+IN_TITLE = 3  # filters that a title names
 
 register = template.Library()
 
-register.filter("named", formats.named)
+register.filter("named", texts.named)
+register.filter("shown", texts.shown)
+register.filter("visible", texts.visible)
+register.filter("handle", handle_of)
 register.filter("count", formats.count)
 register.filter("compact", formats.compact)
 register.filter("quantity", formats.quantity)
@@ -65,9 +71,21 @@ def percent(share: Decimal) -> str:
 
 
 @register.filter
+def recorded(text: str) -> SafeString:
+    """Show a recorded text on a page: apart from what stands beside it, and with what cannot be seen spelled out."""
+    return format_html("<bdi>{}</bdi>", texts.set_apart(texts.visible(text))) if text else SafeString()
+
+
+@register.filter
+def name(key: str | None) -> SafeString:
+    """Show the name of a group, which looks another way where it is a word of ours."""
+    return recorded(key) if key else format_html('<i class="ours">{}</i>', texts.named(key))
+
+
+@register.filter
 def in_lines(key: str | None) -> SafeString:
-    """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
-    return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
+    """Show the name of a group, which a line may also break behind its slashes, underscores, dots and colons."""
+    return mark_safe(BREAKABLE.sub(r"\1<wbr>", name(key)))  # noqa: S308 (escaped, and no tag in it has any of them)
 
 
 @register.filter
@@ -77,9 +95,9 @@ def days_of_note(note: Note | DayNote) -> str:
 
 
 @register.simple_tag
-def name_in_lines(selection: Selection, dimension: str, value: str) -> SafeString:
+def name_in_lines(selection: Selection, dimension: str, value: str | None) -> SafeString:
     """The name of a dimension's value, which a line may break as `in_lines` has it."""
-    return in_lines(name_of(selection.organization, dimension, value))
+    return in_lines(text_of_group(selection.organization, dimension, value))
 
 
 @register.simple_tag
@@ -119,25 +137,25 @@ def link_to(selection: Selection) -> str:
 @register.simple_tag
 def link_with(selection: Selection, name: str, value: str) -> str:
     """The same view, of calls with this value only."""
-    return query_string(selection.with_filter(name, value)) or "?"
+    return query_of_change(selection, selection.with_filter(name, value), "only", name, value) or "?"
 
 
 @register.simple_tag
 def link_without(selection: Selection, name: str, value: str) -> str:
     """The same view without that filter."""
-    return query_string(selection.without(name, value)) or "?"
+    return query_of_change(selection, selection.without(name, value), "drop", name, value) or "?"
 
 
 @register.simple_tag
-def link_excluding(selection: Selection, name: str, *values: str) -> str:
+def link_excluding(selection: Selection, name: str, value: str) -> str:
     """The same view of calls with other values."""
-    return query_string(selection.excluding(name, values)) or "?"
+    return query_of_change(selection, selection.excluding(name, [value]), "leave", name, value) or "?"
 
 
 @register.simple_tag
 def link_to_others(selection: Selection, name: str, keys: Sequence[str | None]) -> str:
     """The same view of what is shown as Other."""
-    return query_string(selection.excluding(name, [key for key in keys if key is not None])) or "?"
+    return query_string(others_of(selection, name, keys)) or "?"
 
 
 @register.simple_tag
@@ -208,7 +226,8 @@ def page_title(selection: Selection, of: str = "") -> str:
     whose = selection.organization
     kept = [f"{name} {name_of(whose, name, value)}" for name, value in selection.filters]
     kept += [f"not {name} {name_of(whose, name, value)}" for name, value in selection.excluded]
-    parts = [of, selection.range.words, *kept, whose.name, "Usage"]
+    more = [f"{formats.count(len(kept) - IN_TITLE)} more filters"] if len(kept) > IN_TITLE + 1 else kept[IN_TITLE:]
+    parts = [of, selection.range.words, *kept[:IN_TITLE], *more, texts.shown(whose.name), "Usage"]
     return " · ".join(filter(None, parts))
 
 

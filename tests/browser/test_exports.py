@@ -31,7 +31,7 @@ def test_each_file_is_downloaded_as_what_it_is(open_page: OpenPage, usage: Organ
     name, content = download(page, "Workbook (XLSX)")
     assert (name, content[:2]) == ("acme-usage-2025-10-30-2025-11-05.xlsx", b"PK")
     name, content = download(page, "Sums (CSV)")
-    assert (name, content[:17]) == ("acme-usage-2025-10-30-2025-11-05.csv", b"start,user,calls,")
+    assert (name, content[:20]) == ("acme-usage-2025-10-30-2025-11-05.csv", b"\xef\xbb\xbfstart,user,calls,")
     name, content = download(page, "FinOps FOCUS (CSV)")
     assert (name, content[:11]) == ("acme-focus-2025-10-30-2025-11-05.csv", b"BilledCost,")
     name, content = download(page, "Calls (CSV)")

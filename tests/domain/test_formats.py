@@ -54,11 +54,6 @@ def test_a_share_that_is_not_zero_does_not_look_like_zero(part: int, whole: int,
     assert formats.percent(part, whole) == shown
 
 
-@pytest.mark.parametrize(("key", "shown"), [("gpt-5", "gpt-5"), ("", "(not set)"), (None, "Other")])
-def test_groups_have_names(key: str | None, shown: str) -> None:
-    assert formats.named(key) == shown
-
-
 @given(
     st.integers(0, 10**15 - 10**12)
     | st.builds(lambda scale, off: 10**scale - off * 10 ** max(0, scale - 6), st.integers(0, 14), st.integers(0, 9000))

@@ -52,6 +52,7 @@ def numbers(**values: object) -> dict:
     return {**zeros, "cost": "0.000000000000", "charge_cost": "0.000000000000", **rates, **values}
 
 
+OF_VALUE = {"group_kind": "value"}
 ALICE = numbers(
     calls=2,
     errors=1,
@@ -84,7 +85,10 @@ def test_the_whole_document(used):
             "cache_hit_rate": "0.25000000",
             "avg_cache_hit_rate": "0.11111111",
         },
-        "rows": [{"start": "2025-11-02", "key": "alice", **ALICE}, {"start": "2025-11-02", "key": "bob", **BOB}],
+        "rows": [
+            {"start": "2025-11-02", "key": "alice", **OF_VALUE, **ALICE},
+            {"start": "2025-11-02", "key": "bob", **OF_VALUE, **BOB},
+        ],
     }
 
 
@@ -144,9 +148,9 @@ def test_the_source_is_told_day_by_day(used, call):
 
 def test_csv_has_the_rows_of_the_document_and_nothing_else(used):
     assert report("--from", "2025-11-02", "--to", "2025-11-02", "--by", "user", "--format", "csv") == (
-        f"start,key,{MEASURES}\n"
-        "2025-11-02,alice,2,1,1,0.100000000000,300,100,50,30,10,0,0.000000000000,0.33333333,0.16666666\n"
-        "2025-11-02,bob,1,0,0,0.000000000001,100,0,0,0,0,0,0.000000000000,0.00000000,0.00000000\n"
+        f"start,key,{MEASURES},group_kind\n"
+        "2025-11-02,alice,2,1,1,0.100000000000,300,100,50,30,10,0,0.000000000000,0.33333333,0.16666666,value\n"
+        "2025-11-02,bob,1,0,0,0.000000000001,100,0,0,0,0,0,0.000000000000,0.00000000,0.00000000,value\n"
     )
 
 
@@ -170,7 +174,7 @@ def test_the_table_is_aligned_and_says_where_its_numbers_come_from(used, call):
     assert [line.split()[:6] for line in lines[:4]] == [
         ["start", "user", "calls", "errors", "unpriced_calls", "cost"],
         ["2025-11-03", "(not", "set)", "1", "0", "0"],
-        ["2025-11-04", r"\x1b[2Jmallory", "1", "0", "0", "12,345.500000000000"],
+        ["2025-11-04", "⟨U+001B⟩[2Jmallory", "1", "0", "0", "12,345.500000000000"],
         ["total", "2", "0", "0", "12,345.750000000000", "0"],
     ]
     assert len({len(line) for line in lines[:4]}) == 1

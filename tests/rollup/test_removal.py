@@ -28,6 +28,7 @@ from aggregates.models import (
     RequestCount,
     SavedPreset,
     StaleDay,
+    StoredSelection,
     UsageDay,
     UsageLog,
     UsagePeriod,
@@ -90,6 +91,7 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     FileChunk.objects.create(file=file, number=0, data=b"abc")
     PriceOverride.objects.create(organization=organization, pattern="o*", input=1, output=2, created_by=user)
     SavedPreset.objects.create(organization=organization, name="mine", paths={}, values={})
+    StoredSelection.objects.create(organization=organization, key="0" * 24, filters=[], excluded=[["user", "u1"]])
     Pseudonym.objects.create(organization=organization, name_hash="0" * 64, pseudonym="user-1")
 
 

@@ -116,7 +116,7 @@ def test_the_list_of_calls_shows_charges_as_such(as_alice: Client, usage: Organi
 def test_a_charge_by_itself_has_no_tokens(as_alice: Client, usage: Organization) -> None:
     number = UsageLog.objects.get(request_id="credit").pk
     page = text(as_alice, f"calls/{number}/")
-    assert "<h1>A charge of chat</h1>" in page
+    assert "<h1>A charge of <bdi>chat</bdi></h1>" in page
     assert "exactly -$12.000000000000" in page
     assert "<h2>Tokens</h2>" not in page
 

@@ -136,7 +136,7 @@ def test_a_number_for_every_row_is_read_as_its_reader_writes_it_and_shown_so(log
 def test_rows_that_are_no_calls_are_left_out_only_if_that_was_said(logged_in: Client) -> None:
     drop(logged_in, OWN + b"never,gpt-5,1,1\n")
     imported = FileImport.objects.get()
-    assert "<b>Line 4</b> timestamp: expected" in page(logged_in, imported)
+    assert "<b>Line 4</b> <bdi>timestamp: expected" in page(logged_in, imported)
     refused = logged_in.post(f"{URL}{imported.pk}/", {"base": "auto", "start": "1"}).content.decode()
     assert "choose to leave such rows out" in refused
     logged_in.post(f"{URL}{imported.pk}/", {"base": "auto", "start": "1", "skip_rejected": "on"})

@@ -140,7 +140,7 @@ def test_a_range_without_usage_breaks_no_view(as_alice: Client, usage: Organizat
 def test_a_filter_is_a_chip_that_removes_it(as_alice: Client, usage: Organization) -> None:
     page = text(as_alice, f"{URL}{JULY}&user=alice&by=user")
 
-    assert "<b>alice</b>" in page
+    assert "<b><bdi>alice</bdi></b>" in page
     assert f'href="{JULY.replace("&", "&amp;")}&amp;by=user" title="Remove this filter"' in page
     assert '<input type="hidden" name="user" value="alice">' in page
     assert "user-1" not in page
@@ -217,7 +217,7 @@ def test_who_has_several_organizations_chooses(as_alice: Client, alice: User) ->
 
     assert 'href="/o/acme/"' in page
     assert 'href="/o/beta/"' in page
-    assert '<li><a href="/o/beta/">Beta</a></li>' in text(as_alice, URL)
+    assert '<li><a href="/o/beta/"><bdi>Beta</bdi></a></li>' in text(as_alice, URL)
 
 
 def test_who_has_none_reads_why(client: Client, db: None) -> None:
@@ -262,7 +262,7 @@ def test_the_platform_shows_all_organizations(
     client.force_login(staff)
     page = text(client, reverse("platform") + JULY)
 
-    assert page.index("Other</th>") < page.index("Acme</th>")
+    assert page.index("“Other”</bdi></th>") < page.index("Acme</bdi></th>")
     assert 'id="chart-cost"' in page
     assert "organization days live from the log" in page
     assert "<html" not in text(client, reverse("platform") + JULY, **HTMX)

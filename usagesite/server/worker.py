@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -10,6 +11,7 @@ from gunicorn.workers import gasgi
 
 HEADER_SECONDS = 10  # from the beginning of a connection until the headers of its first request are there
 LINGER_SECONDS = 10  # in which a client may still take what is on its way when the connection ends
+TOO_LONG = "The address is too long. Go back to the page before, and choose fewer values at once.\n"
 CONNECTIONS = 2_000  # of a worker; beyond that, the one that has kept its headers back for longest has to go
 
 
@@ -37,6 +39,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
         if self._deadline:
             self._deadline.cancel()
             self.worker.silent.pop(self, None)
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """Say what to do to whom follows a link that is too long; gunicorn's words are for those who made it."""
+        is_too_long = status == HTTPStatus.REQUEST_URI_TOO_LONG
+        super()._send_error_response(status, TOO_LONG if is_too_long else message, extra_headers)
 
     def eof_received(self) -> bool:
         """Keep the connection of a client that has sent all and still awaits its answer."""

@@ -8,8 +8,9 @@ from aggregates.api.problems import RETRY_AFTER
 from aggregates.api.reading import MAX_LIMIT
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.texts import GroupKind
 from aggregates.domain.units import BY_NAME as BY_UNIT
-from aggregates.query.reports import COLUMNS, COSTS
+from aggregates.query.reports import COLUMNS, COSTS, KIND
 from aggregates.query.selection import BEFORE, BUCKETS, NO_BREAKDOWN, YEAR
 from aggregates.query.units import MOST_CALLS
 
@@ -21,7 +22,12 @@ MEASURED: Schema = {
 }
 ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
-    "key": {"type": ["string", "null"], "description": "The group; empty where it is not known."},
+    "key": {"type": ["string", "null"], "description": "The group, as recorded; empty where it is not known."},
+    KIND: {
+        "type": ["string", "null"],
+        "enum": [*GroupKind, None],
+        "description": "What the key is: a recorded value, calls without one, or all other groups together.",
+    },
 } | MEASURED
 TOTALS: Schema = {"type": "object", "required": list(MEASURED), "properties": MEASURED}
 DATE: Schema = {"type": "string", "format": "date"}
@@ -93,6 +99,7 @@ def of_dashboard() -> list[Schema]:
             _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)
             for name in BY_NAME
         ),
+        _parameter("set", "Filters that are too long for an address, by the name in a page's.", type="string"),
         *(_parameter(f"not_{name}", f"Without calls of this {name}, or of several.", **texts) for name in BY_NAME),
     ]
 

@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
 from aggregates.domain import money
-from aggregates.domain.formats import excerpt, named, plural
+from aggregates.domain.formats import plural
+from aggregates.domain.texts import cut, named
 from aggregates.ingest.correcting import Change, Criteria
 from aggregates.ingest.normalizing import Outcome, normalize, preview
 from aggregates.management.arguments import condition, find_organization, iso_date, left_alone
@@ -72,7 +73,9 @@ class Command(BaseCommand):
 def names_of(done: Outcome) -> str:
     lines = [["", "recorded as", "is", "calls"]]
     for renamed, calls in sorted(done.names.items())[:MOST_NAMES]:
-        lines.append([renamed.dimension, excerpt(named(renamed.before)), excerpt(named(renamed.after)), f"{calls:,}"])
+        lines.append(
+            [renamed.dimension, *(cut(named(each), 60) for each in (renamed.before, renamed.after)), f"{calls:,}"]
+        )
     if (more := len(done.names) - MOST_NAMES) > 0:
         lines.append(["", f"and {more:,} more names", "", ""])
     return aligned(lines, left=3)

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 
 from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.formats import count
 from aggregates.models import Organization
-from aggregates.query.forms.fields import Values, ViewNumber, check_text, choice_of
+from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
@@ -16,8 +17,11 @@ from aggregates.query.selection import (
     CONTROLS,
     DEFAULT_BY,
     NO_BREAKDOWN,
+    Pairs,
     Selection,
+    in_order,
 )
+from aggregates.query.stored_selections import MAX_PAIRS, find
 
 PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
@@ -30,6 +34,8 @@ class DashboardForm(RangeForm):
     the rest, `view` the saved view that it began as. `add` is where filters are put (a dimension's name, or `not_` and
     its name): of the values that were picked from a list, `pick`, or of the one that was typed, `value`; with a list
     there is a `listed`.
+
+    Filters that are too long for an address have a name, `set`; `only`, `leave` and `drop` change them by one value.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
@@ -42,7 +48,7 @@ class DashboardForm(RangeForm):
             self.fields[f"not_{name}"] = Values(required=False)
         for name, field in {
             "add": choice_of(PLACES),
-            "value": forms.CharField(required=False, strip=False, validators=[check_text]),
+            "value": TypedText(required=False, validators=[check_text]),
             "pick": Values(required=False),
             "listed": forms.BooleanField(required=False),
         }.items():
@@ -50,13 +56,28 @@ class DashboardForm(RangeForm):
         self.fields["hide"] = Values(required=False)
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
+        self.fields["set"] = forms.CharField(required=False, max_length=100)
+        for name in ("only", "leave", "drop"):
+            self.fields[name] = Value(required=False)
+        self._stored: tuple[Pairs, Pairs] = ((), ())
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if key := cleaned.get("set"):
+            found = find(self.organization, key)
+            if found is None:
+                self.add_error("set", "These filters are no longer kept: choose them again.")
+            self._stored = found or self._stored
+        if sum(map(len, (*self._stored, self._pairs(""), self._pairs("not_")))) > MAX_PAIRS:
+            self.add_error(None, f"Expected at most {count(MAX_PAIRS)} values in filters.")
+        return cleaned
 
     @property
     def selection(self) -> Selection:
         """What to show; the default view where the form has errors."""
         if not self.is_valid():
             return Selection(self.organization, self.default)
-        chosen, place, values = self._chosen, self.cleaned_data["add"], self._added
+        chosen, place, values = self._changed(), self.cleaned_data["add"], self._added
         if place.startswith("not_"):
             return chosen.excluding(place.removeprefix("not_"), values) if values else chosen
         return chosen.keeping(place, *values) if place and values else chosen
@@ -69,6 +90,16 @@ class DashboardForm(RangeForm):
             return list(data["pick"])
         return [] if data["listed"] and not data["value"] else [data["value"]]
 
+    def _pairs(self, prefix: str) -> list[tuple[str, str]]:
+        return [(name, value) for name in BY_NAME for value in self.cleaned_data.get(f"{prefix}{name}", ())]
+
+    def _changed(self) -> Selection:
+        """Change what was chosen by what the address says to."""
+        chosen, only, leave, drop = self._chosen, *map(self.cleaned_data.get, ("only", "leave", "drop"))
+        chosen = chosen.with_filter(*only) if only else chosen
+        chosen = chosen.excluding(leave[0], [leave[1]]) if leave else chosen
+        return chosen.without(drop[0].removeprefix("not_"), drop[1]) if drop else chosen
+
     @property
     def _chosen(self) -> Selection:
         data = self.cleaned_data
@@ -77,8 +108,8 @@ class DashboardForm(RangeForm):
             self.organization,
             self.chosen,
             by=None if by == NO_BREAKDOWN else by,
-            filters=tuple((name, value) for name in BY_NAME for value in data[name]),
-            excluded=tuple((name, value) for name in BY_NAME for value in data[f"not_{name}"]),
+            filters=in_order([*self._stored[0], *self._pairs("")]),
+            excluded=in_order([*self._stored[1], *self._pairs("not_")]),
             measure=data["measure"] or "cost",
             bucket=data["bucket"] or AUTO,
             chart=data["chart"] or BARS,

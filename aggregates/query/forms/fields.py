@@ -11,11 +11,13 @@ from django.core.exceptions import ValidationError
 
 from aggregates.domain import notation
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
+from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.numbers import is_plain
+from aggregates.domain.texts import SPELLED, read_typed
 from aggregates.query.listing import Cursor
+from aggregates.query.stored_selections import MAX_VALUES
 
 NUMBER = re.compile("[0-9]{1,18}")  # of a row
-MAX_VALUES = 100  # of one dimension, in a filter
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
 CHOICES = {"invalid_choice": "There is no choice “%(value)s”."}
 
@@ -24,10 +26,38 @@ def choice_of(names: Iterable[str]) -> forms.ChoiceField:
     return forms.ChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
 
 
+class _Texts(forms.MultipleHiddenInput):
+    """Texts as they are; and those that a form of a page has spelled out, because browsers change ends of lines."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        spelled: list[str] = data.getlist(f"{name}{SPELLED}") if hasattr(data, "getlist") else []
+        return [*(super().value_from_datadict(data, files, name) or ()), *map(read_typed, spelled)]
+
+
+class TypedText(forms.CharField):
+    """A recorded text as somebody types it: see `read_typed`."""
+
+    def to_python(self, value: Any) -> str:
+        return read_typed(super().to_python(value) or "")
+
+
+class Value(forms.Field):
+    """A dimension, or `not_` and its name, with a value, as in “user:alice”; the value is any text."""
+
+    def to_python(self, value: str | None) -> tuple[str, str] | None:
+        name, mark, text = (value or "").partition(":")
+        if not value:
+            return None
+        if not mark or name.removeprefix("not_") not in BY_NAME:
+            raise ValidationError("Expected a dimension and a value, such as user:alice.")
+        check_text(text)
+        return name, text
+
+
 class Values(forms.Field):
     """Any number of texts under one name; those that came, each once."""
 
-    widget = forms.MultipleHiddenInput
+    widget = _Texts
 
     def to_python(self, value: list[str] | None) -> list[str]:
         return list(dict.fromkeys(value or ()))

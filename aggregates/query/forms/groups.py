@@ -5,11 +5,9 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from django import forms
-
 from aggregates.models import Organization
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.forms.fields import PlainInteger, check_text, choice_of
+from aggregates.query.forms.fields import PlainInteger, TypedText, check_text, choice_of
 from aggregates.query.groups import ORDERS, REVERSED
 from aggregates.query.selection import DEFAULT_BY, GroupSelection
 
@@ -24,7 +22,7 @@ class GroupsForm(DashboardForm):
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
         super().__init__(data, organization=organization, now=now)
         self.fields["sort"] = choice_of([*ORDERS, *(REVERSED + name for name in ORDERS)])
-        self.fields["find"] = forms.CharField(required=False, validators=[check_text])
+        self.fields["find"] = TypedText(required=False, validators=[check_text])
         self.fields["page"] = PlainInteger(required=False, min_value=1, max_value=MAX_PAGES)
 
     @property

@@ -70,7 +70,7 @@ def _series(selection: Selection, answer: Answer, key: str | None, name: str, ro
         unpriced = values(answer, lambda sums: formats.has_no_price(sums) if sums.rows else None, key)
     whole = Sums.of(row.sums for row in answer.rows if row.key == key)
     return Series(
-        name, role, values(answer, measure.of, key), key, unpriced, measure.of(whole), is_hidden=key in selection.hidden
+        name, role, values(answer, measure.of, key), key, unpriced, measure.of(whole), is_hidden=selection.hides(key)
     )
 
 

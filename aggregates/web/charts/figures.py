@@ -13,6 +13,7 @@ from typing import Any
 
 from aggregates.domain import formats, locales
 from aggregates.domain.days import DAY, HOUR
+from aggregates.domain.texts import cut
 from aggregates.query.display_measures import COUNT, PERCENT, Number, Unit
 from aggregates.web.charts.axes import Axis
 
@@ -147,7 +148,7 @@ def _hover(axis: Axis, series: Series, unit: Unit, heights: Sequence[Number], is
 
     Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
     """
-    name = series.name if len(series.name) <= SHORT_NAME else f"{series.name[: SHORT_NAME - 1]}…"
+    name = cut(series.name, SHORT_NAME)
     plain = series.texts(unit)
     texts = [f"{text} · {note}" if note else text for text, note in zip(plain, axis.notes, strict=True)]
     unpriced = series.unpriced or (False,) * len(texts)

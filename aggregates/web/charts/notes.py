@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aggregates.domain import days
+from aggregates.domain.texts import cut, shown
 from aggregates.query.notes import Note
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.chart import Drawn
@@ -72,6 +73,6 @@ def _trace(places: Sequence[str], begin: Sequence[bool], during: Sequence[Sequen
 
 
 def _hover(texts: Sequence[str]) -> str:
-    lines = [as_text(text if len(text) <= SHORT else f"{text[: SHORT - 1]}…") for text in texts[:FEW]]
+    lines = [as_text(cut(shown(text), SHORT)) for text in texts[:FEW]]
     more = [f"and {len(texts) - FEW} more"] if len(texts) > FEW else []
     return "<br>".join([*lines, *more])

@@ -6,6 +6,7 @@ from psycopg.sql import SQL, Identifier
 
 from aggregates.db.sql import listed
 from aggregates.domain.calls import FIELDS, KEY
+from aggregates.query.reports import BOM
 from aggregates.query.selection import CallSelection
 from aggregates.web.exports.streaming import calls_within, stream
 
@@ -14,7 +15,7 @@ COLUMNS = listed(TIMESTAMP if field == "timestamp" else Identifier(field) for fi
 
 
 def as_csv(selection: CallSelection) -> Generator[bytes, None, None]:
-    """Write the calls, oldest first, with the keys that they came with; times in UTC."""
+    """Write the calls, oldest first, with the keys that they came with; times in UTC. A mark says that it is UTF-8."""
     calls, values = calls_within(selection, selection.by_day.span)
     select = SQL("SELECT {} {} ORDER BY call.timestamp, call.id").format(COLUMNS, calls)
-    return stream(selection, [(select, values)])
+    return stream(selection, [(select, values)], begin=BOM)

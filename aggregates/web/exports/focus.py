@@ -15,25 +15,25 @@ from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.measures import MEASURES
+from aggregates.domain.texts import NOT_SET, GroupKind
 from aggregates.query.reports import FORMULA
 from aggregates.query.selection import CallSelection
 from aggregates.web.exports.streaming import Select, calls_within, stream
 
 KEYS = columns(dimension.column for dimension in DIMENSIONS)
 SUMS = listed(SQL("sum({}) AS {}").format(SQL(measure.of_call), Identifier(measure.name)) for measure in MEASURES)
-PROVIDER = "COALESCE(NULLIF(provider, ''), '(not set)')"
+PROVIDER = f"COALESCE(NULLIF(provider, ''), '{NOT_SET}')"
 CATEGORY = "CASE WHEN kind = 'call' THEN 'Usage' WHEN cost < 0 THEN 'Credit' ELSE 'Purchase' END"  # of a row of the log
 # The names of tags, and where each is kept.
 TAGS = "'operation', NULLIF(operation, ''), 'user', NULLIF(user_id, ''), 'subject', NULLIF(subject_id, '')"
 
 
-FORMULAS = Literal("".join(FORMULA)).as_string()
+FORMULAS = Literal(FORMULA).as_string()
 
 
 def _shown(expression: str) -> str:
     """Write a text with an apostrophe before one that a spreadsheet would take for a formula."""
-    is_formula = f"strpos({FORMULAS}, left(nullif({expression}, ''), 1)) > 0"
-    return f"CASE WHEN {is_formula} THEN '''' || {expression} ELSE {expression} END"
+    return f"CASE WHEN {expression} ~ {FORMULAS} THEN '''' || {expression} ELSE {expression} END"
 
 
 def _by_category(usage: str, purchase: str = "NULL", credit: str = "NULL") -> str:
@@ -101,6 +101,7 @@ COLUMNS = {
     "x_Errors": "errors",
     "x_InputTokens": "input_tokens",
     "x_OutputTokens": "output_tokens",
+    "x_ProviderKind": f"CASE provider WHEN '' THEN '{GroupKind.NOT_SET}' ELSE '{GroupKind.VALUE}' END",
     "x_ReasoningTokens": "reasoning_tokens",
     "x_UnpricedCalls": "unpriced_calls",
 }

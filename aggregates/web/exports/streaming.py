@@ -43,13 +43,13 @@ def check_kept(selection: CallSelection, now: datetime) -> None:
         raise QueryError(f"{named_days(lost, None)}: choose a range without them.")
 
 
-def stream(selection: CallSelection, selects: Iterable[Select]) -> Generator[bytes, None, None]:
-    """Stream the rows of SELECTs with the same columns, all of one moment, below one header.
+def stream(selection: CallSelection, selects: Iterable[Select], begin: str = "") -> Generator[bytes, None, None]:
+    """Stream the rows of SELECTs with the same columns, all of one moment, below one header, and that below `begin`.
 
     Whoever stops reading ends that, too. Raises QueryError, before anything else, if calls are no longer kept; TimedOut
     at any time.
     """
-    held: list[bytes] = []
+    held = [begin.encode()]
     size = 0
     with snapshot(SECONDS) as now, connection.cursor() as cursor:
         check_kept(selection, now)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from aggregates.domain import formats
+from aggregates.domain import formats, texts
+from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
 from aggregates.query.answer import Answer
@@ -31,6 +32,8 @@ RATE = "0.00000000"
 # Texts stay texts, whatever they begin with.
 PLAIN = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 WIDEST = 60  # characters
+GROUP_KIND = "Group kind"
+MOST = 1_048_576  # rows that a sheet has
 
 
 class Shaped(NamedTuple):
@@ -93,8 +96,8 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
     yield "Range", f"{selection.range.words}, days in {zone}"
     yield "Before", dashboard.earlier.before.words if dashboard.earlier else ""
     yield "Comparison", dashboard.earlier.words if dashboard.earlier and dashboard.before else ""
-    yield from (("Only", f"{name} {formats.named(value)}") for name, value in selection.filters)
-    yield from (("Without", f"{name} {formats.named(value)}") for name, value in selection.excluded)
+    yield from (("Only", f"{name} {texts.named(value)}") for name, value in selection.filters)
+    yield from (("Without", f"{name} {texts.named(value)}") for name, value in selection.excluded)
     yield "Source", dashboard.provenance
     yield "As of", f"{dashboard.as_of:%Y-%m-%d %H:%M:%S} UTC"
     yield "Left out", dashboard.refusal
@@ -108,7 +111,7 @@ def _chart(selection: Selection, drawn: Drawn) -> Sheet:
     by = explored if drawn.name == "explore" else ""
     return Sheet(
         f"{drawn.title}{by}",
-        (query.bucket.value.capitalize(), *(one.name for one in drawn.series)),
+        (query.bucket.value.capitalize(), *(_title(selection, one) for one in drawn.series)),
         (DAY, *(_shape(drawn.unit) for _ in columns)),
         [
             *zip(starts, *columns, strict=True),
@@ -116,6 +119,11 @@ def _chart(selection: Selection, drawn: Drawn) -> Sheet:
         ],
         bold=1,
     )
+
+
+def _title(selection: Selection, one: Series) -> str:
+    """Name a column by its group: exactly, but in quotation marks where a word of ours could be meant."""
+    return texts.set_apart(one.key) if one.key and selection.by != KEY else one.name
 
 
 def _values(one: Series) -> Sequence[Any]:
@@ -129,12 +137,15 @@ def _whole(one: Series) -> Any:
 
 
 def _table(table: Table) -> Sheet:
-    lines = [(formats.named(line.key), *_columns(line.sums), line.share) for line in table.lines]
+    lines = [
+        (texts.words_of(line.key), *_columns(line.sums), line.share, texts.kind_of(line.key).value)
+        for line in table.lines
+    ]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}"),
-        ("", MONEY, COUNT, COUNT, SHARE),
-        [*lines, ("Total", *_columns(table.total), table.total_share)],
+        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}", GROUP_KIND),
+        ("", MONEY, COUNT, COUNT, SHARE, ""),
+        [*lines, ("Total", *_columns(table.total), table.total_share, "total")],
         bold=1,
     )
 
@@ -158,11 +169,12 @@ def _rows(answer: Answer) -> Sheet:
     lines = [
         (
             _start(reports.start_of(answer, row), answer.query.bucket),
-            *((formats.named(row.key),) if by else ()),
+            *((texts.words_of(row.key),) if by else ()),
             *(
                 reports.NOT_KNOWN if value is None else _number(value)
                 for value in reports.measured_of(answer, row.sums).values()
             ),
+            *((texts.kind_of(row.key).value,) if by else ()),
         )
         for row in answer.rows
     ]
@@ -170,8 +182,8 @@ def _rows(answer: Answer) -> Sheet:
     header = (answer.query.bucket.value.capitalize(), *(name.capitalize() for name in by))
     return Sheet(
         "Rows",
-        (*header, *map(_in_words, reports.COLUMNS)),
-        (DAY, *("" for _ in by), *shapes),
+        (*header, *map(_in_words, reports.COLUMNS), *(GROUP_KIND for _ in by)),
+        (DAY, *("" for _ in by), *shapes, *("" for _ in by)),
         lines,
     )
 
@@ -208,6 +220,7 @@ def _write(book: Workbook, sheet: Sheet) -> None:
         texts = [_text(line[column]) for line in sheet.lines if column < len(line)]
         page.set_column(column, column, min(max(map(len, [title, *texts])), WIDEST) + 2)
     page.freeze_panes(1, 1)
+    page.ignore_errors({"number_stored_as_text": f"A1:XFD{MOST}"})  # as ids are, which are no numbers
     page.write_row(0, 0, sheet.header, book.add_format({"bold": True, "bottom": 1}))
     looks = {bold: _looks(book, sheet, {"bold": True, "top": 1} if bold else {}) for bold in (False, True)}
     first_bold = len(sheet.lines) - sheet.bold

@@ -8,20 +8,20 @@ from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
 from aggregates.models.log import RowKind
 from aggregates.pricing import Pricer
-from aggregates.web.names import name_of
 from aggregates.web.pages.calls import cost_of, local_words
 from aggregates.web.pages.unpriced import why_not
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """`dimension` is what the list can be filtered by, to this call's `value`."""
+    """`dimension` is what the list can be filtered by, to this call's `value`; what is recorded is a text of others."""
 
     label: str
     text: str
     note: str = ""
     dimension: str = ""
     value: str = ""
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def _recording(call: UsageLog, zone: str) -> Section:
     return Section(
         "How it was recorded",
         (
-            Detail("Request id", call.request_id),
+            Detail("Request id", call.request_id, is_recorded=True),
             Detail("Received", local_words(call.received_at, zone), local_words(call.received_at, "UTC")),
-            Detail("Span around it", call.parent_span or "–"),
+            Detail("Span around it", call.parent_span or "–", is_recorded=bool(call.parent_span)),
             Detail("Provisional", "yes: the vendor's own report replaces it" if call.provisional else "no"),
             Detail("Number in the log", str(call.pk)),
         ),
@@ -89,16 +89,17 @@ def _times(call: UsageLog, zone: str) -> tuple[Detail, ...]:
 
 def _dimension(dimension: Dimension, call: UsageLog) -> Detail:
     value = getattr(call, dimension.column)
-    words = name_of(call.organization, dimension.name, value)
-    return Detail(dimension.name.capitalize(), words, "", dimension.name, value)
+    return Detail(dimension.name.capitalize(), value, "", dimension.name, value, is_recorded=True)
 
 
 def _units(call: UsageLog) -> tuple[Detail, ...]:
     return tuple(
-        Detail(BY_NAME[name].words.capitalize() if name in BY_NAME else name, f"{quantity:,}")
+        Detail(BY_NAME[name].words.capitalize(), f"{quantity:,}")
+        if name in BY_NAME
+        else Detail(name, f"{quantity:,}", is_recorded=True)
         for name, quantity in (call.units or {}).items()
     )
 
 
 def _labels(call: UsageLog) -> tuple[Detail, ...]:
-    return tuple(Detail(name, text) for name, text in sorted((call.labels or {}).items()))
+    return tuple(Detail(name, text, is_recorded=True) for name, text in sorted((call.labels or {}).items()))

@@ -8,9 +8,10 @@ from aggregates.db.standby import prefer_standby
 from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization
-from aggregates.query.forms.fields import MAX_VALUES
+from aggregates.query.addresses import flat
 from aggregates.query.groups import COSTS, GroupPage, Listing, read_groups
 from aggregates.query.selection import Selection
+from aggregates.query.stored_selections import MAX_VALUES
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
 from aggregates.web.pages.dashboard import PATIENCE
@@ -26,6 +27,15 @@ class Option:
     name: str
     sums: Sums | None
     is_picked: bool
+
+    @property
+    def field(self) -> str:
+        """The name of its input in a form, by which its text is read."""
+        return flat({"pick": [self.value]})[0][0]
+
+    @property
+    def text(self) -> str:
+        return flat({"pick": [self.value]})[0][1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """All that the dashboard shows, read in one snapshot."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -117,6 +118,19 @@ def _load(selection: Selection) -> Dashboard:
         earlier=earlier,
         lacks_hours_before=isinstance(refused.get(before), NoHours),
     )
+
+
+def others_of(selection: Selection, name: str, keys: Sequence[str | None]) -> Selection:
+    """Select what is shown as Other beside these groups of a dimension."""
+    return selection.excluding(name, [key for key in keys if key is not None])
+
+
+def others_in(dashboard: Dashboard) -> Iterator[Selection]:
+    """Give what is behind Other in its chart to explore with, if that is shown."""
+    selection = dashboard.selection
+    for drawn in dashboard.charts:
+        if drawn.name == "explore" and selection.by and None in drawn.keys:
+            yield others_of(selection, selection.by, drawn.keys)
 
 
 def _units(selection: Selection) -> tuple[UnitTotals, str]:

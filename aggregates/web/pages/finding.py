@@ -13,6 +13,7 @@ from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import DIMENSIONS
+from aggregates.domain.texts import shown
 from aggregates.domain.wallclock import moment_words
 from aggregates.models import Membership, Role, SavedView, UsageLog
 from aggregates.query.addresses import query_string
@@ -97,7 +98,7 @@ def _ranges(selection: Selection) -> Iterator[Hit]:
 def _organizations(membership: Membership) -> Iterator[Hit]:
     for organization in organizations_of(membership.user):
         if organization != membership.organization:
-            yield Hit(organization.name, reverse("dashboard", args=[organization.slug]))
+            yield Hit(shown(organization.name), reverse("dashboard", args=[organization.slug]))
 
 
 @prefer_standby
@@ -126,7 +127,7 @@ def _calls(selection: Selection, typed: str) -> tuple[Hit, ...]:
         return ()
     return tuple(
         Hit(
-            call.request_id,
+            shown(call.request_id),
             reverse("call", args=[organization.slug, call.pk]),
             moment_words(call.timestamp.astimezone(ZoneInfo(organization.time_zone))),
         )

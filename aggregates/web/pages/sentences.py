@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aggregates.domain import formats, money
+from aggregates.domain import formats, money, texts
 from aggregates.domain.money import EXACT
 from aggregates.web.cost_bridge import CHAIN, STEPS, Bridge
 
@@ -111,7 +111,7 @@ def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
     for amount, step, operation in amounts[:MOST]:
         if amount.copy_abs() >= EXACT.multiply(amounts[0][0].copy_abs(), LEAST):
             words = WORDS[step]
-            place = words.place.format(formats.excerpt(operation)) if operation else ""
+            place = words.place.format(texts.in_sentence(operation)) if operation else ""
             yield f"{words.up if rose else words.down}{place} ({signed(amount)})"
 
 

@@ -1,7 +1,7 @@
 """What pages say of calls that have no price: how many there are, and why one has none."""
 
 from aggregates.db.logged_calls import logged_call
-from aggregates.domain import formats
+from aggregates.domain import formats, texts
 from aggregates.domain.measures import Sums
 from aggregates.models import UsageLog
 from aggregates.pricing import Pricer
@@ -26,7 +26,7 @@ def describe(totals: Sums, by_model: Answer | None) -> str:
     names = _models(by_model) if by_model else []
     if not names:
         return f"{share}."
-    listed, others = ", ".join(formats.excerpt(name) for name in names[:NAMED]), len(names) - NAMED
+    listed, others = ", ".join(texts.in_sentence(name) for name in names[:NAMED]), len(names) - NAMED
     return f"{share}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{share}: {listed}."
 
 

@@ -14,6 +14,7 @@ from aggregates.query.addresses import flat, parameters_beside_range, query_stri
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.listing import PageBoundary
 from aggregates.query.selection import CallSelection
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages.call import sections_of
 from aggregates.web.pages.calls import load, part_words
 from aggregates.web.pages.saved_views import placed
@@ -28,6 +29,7 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     loaded = load(placed(form.selection, views_for(membership)), form.boundary)
     selection = loaded.selection
+    keep(selection)
     here = _address(selection, form.boundary)
     context = {
         "calls": loaded,

@@ -10,6 +10,7 @@ from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.dashboard import DashboardForm
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages.changes import load
 from aggregates.web.pages.saved_views import placed
 from aggregates.web.views.answering import answer
@@ -21,6 +22,7 @@ def changes(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     form = DashboardForm(request.GET, organization=membership.organization, now=timezone.now())
     loaded = load(placed(form.selection, views_for(membership)))
+    keep(loaded.selection)
     kept = flat(parameters_beside_range(replace(loaded.selection, compare="")))  # what its controls do not show
     context = {"changes": loaded, "dimensions": DIMENSIONS, "kept": kept}
     return answer(request, "changes", membership, form, context, query_string(loaded.selection))

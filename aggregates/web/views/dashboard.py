@@ -12,11 +12,13 @@ from aggregates.accounts.saved_views import default_of, views_for
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
 from aggregates.domain.ranges import LENGTHS, Range
+from aggregates.domain.texts import read_typed
 from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.selection import Selection
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
 from aggregates.web.pages.saved_views import opened, placed, switcher_of
@@ -40,6 +42,7 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         return HttpResponseRedirect(request.path + query_string(opened(default, membership, now).selection))
     form = DashboardForm(request.GET, organization=organization, now=now)
     loaded = reading.load(placed(form.selection, views))
+    keep(loaded.selection, *reading.others_in(loaded))
     context: dict[str, Any] = {
         "dashboard": loaded,
         "dimensions": DIMENSIONS,
@@ -60,7 +63,7 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
     place = parameters.pop("add", [""])[0].removeprefix("not_")
     if place not in BY_NAME:
         return HttpResponseBadRequest(f"add: expected one of {', '.join(BY_NAME)}.", content_type="text/plain")
-    typed = "".join(parameters.pop("value", [])[:1]).replace("\0", "")
+    typed = read_typed("".join(parameters.pop("value", [])[:1])).replace("\0", "")
     match = "".join(parameters.pop("match", [])[:1])
     form = DashboardForm(parameters, organization=organization, now=timezone.now())
     picked = form.cleaned_data["pick"] if form.is_valid() else []

@@ -5,10 +5,11 @@ from contextlib import closing
 from dataclasses import replace
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.middleware.gzip import re_accepts_gzip
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
@@ -49,9 +50,14 @@ def file_page(view: View) -> View:
     """Make a page for people who are logged in of a view that makes a file; it is refused where too many are made."""
 
     @wraps(view)
-    def limited(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def made(request: PageRequest, slug: str) -> HttpResponseBase:
+        response = limited(request, slug)
+        is_refused = response.status_code != HTTPStatus.OK
+        return _with_way_back(request, slug, response) if is_refused and _is_read_by_browser(request) else response
+
+    def limited(request: PageRequest, slug: str) -> HttpResponseBase:
         try:
-            return view(request, *args, **kwargs)
+            return view(request, slug)
         except NoPlace as error:
             refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
@@ -59,7 +65,7 @@ def file_page(view: View) -> View:
         except TooLarge as error:
             return _refused(str(error))
 
-    return allow(Allowance(Lane.FILE))(page(limited))
+    return allow(Allowance(Lane.FILE))(page(made))
 
 
 @file_page
@@ -198,6 +204,22 @@ def _named(selection: Selection, what: str, ending: str) -> dict[str, str]:
     chosen = selection.range
     name = f"{selection.organization.slug}-{what}-{chosen.first}-{chosen.last}.{ending}"
     return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _is_read_by_browser(request: PageRequest) -> bool:
+    return request.get_preferred_type(["text/plain", "text/html"]) == "text/html"
+
+
+def _with_way_back(request: PageRequest, slug: str, refused: HttpResponseBase) -> HttpResponse:
+    """Say the same on a page that leads back to where the file was asked for."""
+    context = {
+        "reasons": b"".join(refused).decode().splitlines(),
+        "back": f"{reverse('dashboard', args=[slug])}?{request.GET.urlencode()}",
+    }
+    response = render(request, "aggregates/refused_file.html", context, status=refused.status_code)
+    if "Retry-After" in refused:
+        response["Retry-After"] = refused["Retry-After"]
+    return response
 
 
 def _problems_of(form: RangeForm) -> str:

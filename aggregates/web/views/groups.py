@@ -10,6 +10,7 @@ from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.groups import GroupsForm
+from aggregates.query.stored_selections import keep
 from aggregates.web.pages.groups import load
 from aggregates.web.pages.saved_views import placed
 from aggregates.web.views.answering import answer
@@ -21,6 +22,7 @@ def groups(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     form = GroupsForm(request.GET, organization=membership.organization, now=timezone.now())
     loaded = load(placed(form.selection, views_for(membership)), form.page)
+    keep(loaded.selection)
     context = {
         "groups": loaded,
         "dimensions": DIMENSIONS,

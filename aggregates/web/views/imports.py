@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from aggregates.accounts.access import administered_by, organizations_of
+from aggregates.domain.texts import shown
 from aggregates.ingest.importing import uploads
 from aggregates.ingest.importing.presets import PRESETS
 from aggregates.models import FileImport, ImportState, Organization
@@ -77,11 +78,11 @@ def import_page(request: PageRequest, slug: str, number: int) -> HttpResponse:
 def cancel_import(request: PageRequest, slug: str, number: int) -> HttpResponse:
     imported = _find(administered_by(request.user, slug), number)
     if not imports.cancel(imported):
-        messages.info(request, f"“{imported.name}” has ended already.")
+        messages.info(request, f"“{shown(imported.name)}” has ended already.")
         return redirect("import", slug, number)
     if imported.is_active:
         return redirect("import", slug, number)
-    messages.success(request, f"“{imported.name}” is deleted. Nothing of it was recorded.")
+    messages.success(request, f"“{shown(imported.name)}” is deleted. Nothing of it was recorded.")
     return redirect("imports", slug)
 
 

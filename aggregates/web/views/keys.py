@@ -9,6 +9,7 @@ from django.utils import timezone
 from aggregates.accounts import keys
 from aggregates.accounts.access import administered_by, organizations_of
 from aggregates.domain.secret import Secret
+from aggregates.domain.texts import shown
 from aggregates.models import ApiKey, Organization
 from aggregates.web.forms.keys import KeyForm
 from aggregates.web.views.gate import PageRequest, action, form_page
@@ -44,7 +45,7 @@ def revoke_key(request: PageRequest, slug: str, number: int) -> HttpResponse:
         key = keys.revoke(organization, number)
     except ApiKey.DoesNotExist:
         raise Http404 from None
-    messages.success(request, f"Revoked “{key.name}” ({key.prefix}…). Whoever still sends it is refused.")
+    messages.success(request, f"Revoked “{shown(key.name)}” ({key.prefix}…). Whoever still sends it is refused.")
     return redirect("keys", slug)
 
 

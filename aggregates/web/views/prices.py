@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from aggregates.accounts.access import administered_by, organizations_of
+from aggregates.domain.texts import shown
 from aggregates.models import PriceOverride
 from aggregates.pricing import overrides
 from aggregates.query.forms.ranges import RangeForm
@@ -20,7 +21,7 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
     form = PriceForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         price = form.save_for(organization, request.user)
-        messages.success(request, f"Calls of “{price.pattern}” are priced by it from now on: {form.understood}.")
+        messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
         return redirect("prices", slug)
     context = {
         "organization": organization,
@@ -39,7 +40,7 @@ def remove_price(request: PageRequest, slug: str, number: int) -> HttpResponse:
         price = overrides.remove(organization, number)
     except PriceOverride.DoesNotExist:
         raise Http404 from None
-    messages.success(request, f"Removed the price of “{price.pattern}”. Calls that it priced keep their cost.")
+    messages.success(request, f"Removed the price of “{shown(price.pattern)}”. Calls that it priced keep their cost.")
     return redirect("prices", slug)
 
 

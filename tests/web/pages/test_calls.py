@@ -328,7 +328,7 @@ def test_the_list_says_why_a_call_has_no_price(
     assert {numbers[int(number)]: html.unescape(reason) for number, reason in reasons} == {
         "tier": "No price for tier scale of model gpt-5",
         "unit": "No price for unit images of model gpt-5",
-        "model": "No price for model <i>o9",
+        "model": "No price for model “<i>o9”",
         "nothing": "Nobody told its tokens",
         "since": "It had no price when it was recorded, and would have one today",
     }

@@ -29,7 +29,8 @@ def choose(client: Client, bob: User, acme: Organization) -> Callable[..., str]:
 
 def listed(page: str) -> Listed:
     found = re.findall(
-        r'name="pick" value="([^"]*)"( checked)?> <span class="option-name" title="[^"]*">[^<]*</span>'
+        r'name="pick" value="([^"]*)"( checked)?> '
+        r'<span class="option-name" title="[^"]*">(?:<i class="ours">)?[^<]*(?:</i>)?</span>'
         r'(?: <span class="option-cost" title="[^"]*">([^<]*)</span>)?',
         page,
     )

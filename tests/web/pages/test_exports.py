@@ -38,7 +38,7 @@ def test_groups_are_named_as_on_the_page_and_never_formulas(
     record(acme, [call(now, user_id=name, cost=len(names) - place) for place, name in enumerate(names)])
     response = client.get("/o/acme/usage.csv?range=24h&by=user")
 
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
     assert [(row["user"], row["cost"]) for row in rows] == [
         ("(not set)", "3.000000000000"),
         ('\'=HYPERLINK("x")', "2.000000000000"),
@@ -54,7 +54,9 @@ def test_groups_beyond_the_first_are_in_one_row(
     client.force_login(alice)
     now = timezone.now().isoformat()
     record(acme, [call(now, user_id=f"user-{number}", cost=1 + number) for number in range(60)])
-    rows = list(csv.DictReader(io.StringIO(client.get("/o/acme/usage.csv?range=7d&by=user").content.decode())))
+    rows = list(
+        csv.DictReader(io.StringIO(client.get("/o/acme/usage.csv?range=7d&by=user").content.decode("utf-8-sig")))
+    )
     assert (len(rows), rows[-1]["user"], rows[-1]["calls"]) == (51, "Other", "10")
 
 
@@ -105,7 +107,7 @@ def test_a_days_calls_of_one_kind_are_a_row_of_focus(
     times = ("2025-07-01T18:15Z", "2025-07-02T18:14:59Z", "2025-07-02T18:15Z")
     record(here, [call(time, **kind, input_tokens=10, output_tokens=5, cost="0.1") for time in times])
     response = client.get("/o/here/focus.csv?range=custom&from=2025-07-02&to=2025-07-31")
-    first, second = csv.DictReader(io.StringIO(response.getvalue().decode()))
+    first, second = csv.DictReader(io.StringIO(response.getvalue().decode("utf-8-sig")))
 
     assert {name: value for name, value in first.items() if value and not name.startswith("x_")} == {
         "BilledCost": "0.200000000000",
@@ -220,7 +222,7 @@ def test_files_of_calls_hold_those_of_the_list(
     def rows(file: str, query: str) -> list[dict[str, str]]:
         dates = "range=custom&from=2025-06-29&to=2025-08-02"
         response = client.get(f"/o/acme/{file}?{dates}&{query}")
-        return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+        return list(csv.DictReader(io.StringIO(response.getvalue().decode("utf-8-sig"))))
 
     expected = list(filter(kept, rows("calls.csv", "")))
     assert 0 < len(expected) < 400

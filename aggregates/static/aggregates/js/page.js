@@ -31,22 +31,29 @@ document.addEventListener("htmx:afterSettle", ({ target }) => {
   announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
 });
 
-// Where the site refuses a fragment, the browser shows why: by going there.
-document.addEventListener("htmx:responseError", (event) => {
-  if (isOfView(event)) location.assign(event.detail.pathInfo.finalRequestPath);
-});
-
-// Where it does not answer at all, what was there stays, with a word about it.
-function tellNoAnswer(event) {
-  if (!isOfView(event)) return;
+// What was there stays, with a word about what is not.
+function tell(...words) {
   document.getElementById("no-answer")?.remove();
   const told = Object.assign(document.createElement("div"), { id: "no-answer", className: "problems" });
   told.setAttribute("role", "alert");
-  const again = Object.assign(document.createElement("a"), { href: event.detail.pathInfo.finalRequestPath, textContent: "Try again" });
   const line = document.createElement("p");
-  line.append("The site does not answer: what you see is as it was before. ", again);
+  line.append(...words);
   told.append(line);
   document.querySelector("#view .view-head").after(told);
+}
+
+// Where the site refuses a fragment, the browser shows why: by going there. An address that is too long has no page.
+const TOO_LONG = 414;
+document.addEventListener("htmx:responseError", (event) => {
+  if (!isOfView(event)) return;
+  if (event.detail.xhr.status === TOO_LONG) tell("These are more values than an address holds: choose fewer at once.");
+  else location.assign(event.detail.pathInfo.finalRequestPath);
+});
+
+function tellNoAnswer(event) {
+  if (!isOfView(event)) return;
+  const again = Object.assign(document.createElement("a"), { href: event.detail.pathInfo.finalRequestPath, textContent: "Try again" });
+  tell("The site does not answer: what you see is as it was before. ", again);
 }
 document.addEventListener("htmx:sendError", tellNoAnswer);
 document.addEventListener("htmx:timeout", tellNoAnswer);

@@ -1,0 +1,339 @@
+"""Names that try to be something else, on every page, in every file and answer: each is itself, and changes nothing."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from unicodedata import normalize
+from urllib.parse import urlencode
+
+import openpyxl
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from aggregates.accounts import keys
+from aggregates.domain.calls import Call, with_key
+from aggregates.domain.texts import named, normal_form, read_typed, visible
+from aggregates.ingest import record
+from aggregates.ingest.arrivals import Source, Tally, count_arrivals
+from aggregates.models import ApiKey, Kind, Organization, PriceOverride, UsageLog, User
+from tests.names import NAMES
+
+FIELDS = ("operation", "model", "user_id", "subject_id", "project")
+OF_NAMES = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2066\u2067]")
+
+
+@pytest.fixture
+def named_calls(acme: Organization, call: Callable[..., Call]) -> Callable[..., None]:
+    """Record a call of each name, in all its fields: $1 of the first, $2 of the second, and so on."""
+
+    def of(*names: str) -> None:
+        now = timezone.now()
+        texts = [dict.fromkeys(FIELDS, name) | {"model": name or "gpt-5"} for name in names]
+        record(acme, [call(now, cost=place, **each) for place, each in enumerate(texts, 1)])
+
+    return of
+
+
+@pytest.fixture
+def page(client: Client, alice: User) -> Callable[[str], str]:
+    client.force_login(alice)
+
+    def of(path: str) -> str:
+        response = client.get(f"/o/acme/{path}")
+        assert response.status_code == 200, path
+        return response.content.decode()
+
+    return of
+
+
+class Tags(HTMLParser):
+    """The tags of a page, with their attributes, and its text."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.text = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [value or "" for name, value in attrs if name in ("title", "aria-label", "label")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def cost_of(dashboard: str) -> Decimal:
+    (cost,) = re.findall(r'class="tile-value[^"]*" title="\$([^"]*)"', dashboard)
+    return Decimal(cost)
+
+
+PAGES = ("?range=7d&by=user", "changes/?range=7d", "calls/?range=7d", "calls/1/", "groups/?range=7d&by=user")
+
+
+def file_of(client: Client, path: str) -> bytes:
+    response = client.get(f"/o/acme/{path}")
+    assert response.status_code == 200
+    return b"".join(response)
+
+
+def path_of(path: str) -> str:
+    return path.replace("calls/1/", f"calls/{UsageLog.objects.latest('id').pk}/")
+
+
+@OF_NAMES
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_the_same_tags_whatever_a_name_is(
+    page: Callable[[str], str], named_calls: Callable[..., None], path: str, name: str
+) -> None:
+    named_calls("alice")
+    plain = Tags(page(path_of(path)))
+    UsageLog.objects.all().delete()
+    named_calls(name)
+    shown = Tags(page(path_of(path)))
+
+    assert [tag for tag in shown.tags if tag != "wbr"] == plain.tags
+    assert visible(normal_form(name)) in shown.text
+    assert not INVISIBLE.search(shown.text.replace("\n", ""))
+    assert not any(INVISIBLE.search(text) for text in shown.attributes)
+
+
+@OF_NAMES
+def test_what_people_name_changes_no_page(
+    page: Callable[[str], str], acme: Organization, alice: User, call: Callable[..., Call], name: str
+) -> None:
+    """An organization, a key, an own price and a file that was imported."""
+    paths = ("", "?range=7d&by=key", "keys/", "prices/", "arrivals/", "prices/comparison/", "imports/")
+    key = keys.create(acme, "plain", alice)[0]
+    price = PriceOverride.objects.create(organization=acme, pattern="plain", input=1, output=1, created_by=alice)
+    count_arrivals(Source.of_file(acme, name[:50]), Tally())
+    record(acme, [with_key(call(timezone.now(), cost=1), key.prefix)])
+    plain = [Tags(page(path)).tags for path in paths]
+    Organization.objects.filter(pk=acme.pk).update(name=name[:200])
+    ApiKey.objects.filter(pk=key.pk).update(name=name[:100])
+    PriceOverride.objects.filter(pk=price.pk).update(pattern=name)
+    shown = [Tags(page(path)) for path in paths]
+
+    assert [[tag for tag in each.tags if tag != "wbr"] for each in shown] == [
+        [tag for tag in tags if tag != "wbr"] for tags in plain
+    ]
+    for each in shown:
+        assert visible(name[:200]) in each.text
+        assert not INVISIBLE.search(each.text.replace("\n", ""))
+        assert not any(INVISIBLE.search(text) for text in each.attributes)
+
+
+@OF_NAMES
+def test_a_chart_says_a_name_as_text(page: Callable[[str], str], named_calls: Callable[..., None], name: str) -> None:
+    named_calls(name)
+    (figure,) = re.findall(
+        r'<script id="figure-explore" type="application/json">(.*?)</script>', page("?by=user"), re.S
+    )
+    (trace,) = json.loads(figure)["data"]
+
+    assert trace["name"] == named(normal_form(name))
+    (said,) = [text for text in trace["hovertext"] if text.endswith("$1.00")]
+    assert re.fullmatch(r"[^<>]*  \$1\.00", said)
+    assert "hovertemplate" not in trace
+    if len(trace["name"]) <= 32:
+        assert said.split("  ")[0].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == trace["name"]
+
+
+def test_a_word_of_ours_is_told_from_names_everywhere(
+    client: Client, page: Callable[[str], str], named_calls: Callable[..., None]
+) -> None:
+    """The tables have ten groups, so Other is the one cent of 12 users, and “(not set)” that of nobody."""
+    named_calls(*["u1"] * 10, "", "Other", "(not set)", *(f"user {number}" for number in range(11)))
+    content = page("?range=7d&by=user")
+
+    (table,) = re.findall(r'aria-labelledby="table-user".*?</table>', content, re.S)
+    names = re.findall(r'<th scope="row">(?:<a[^>]*>)?(.*?)(?:</a>)?</th>', table)
+    assert names.count('<i class="ours">Other</i>') == 1
+    assert "<bdi>Other</bdi>" not in table
+    legend = re.findall(r'class="group-name[^>]*>(.*?)</a>', content)
+    assert legend[-1] == '<i class="ours">Other</i>'
+    rows = list(csv.DictReader(io.StringIO(file_of(client, "usage.csv?range=7d&by=user").decode("utf-8-sig"))))
+    kinds = [(row["user"], row["group_kind"]) for row in rows if row["user"] in ("Other", "(not set)")]
+    assert sorted(kinds) == [("(not set)", "not_set"), ("(not set)", "value"), ("Other", "value")]
+
+
+@OF_NAMES
+def test_a_link_to_a_name_leads_to_its_calls(
+    client: Client, page: Callable[[str], str], named_calls: Callable[..., None], name: str
+) -> None:
+    named_calls(name, "somebody else")
+    content = page("?range=7d&by=user")
+
+    (link,) = re.findall(r'<a class="group-name" href="([^"]*)" title="([^"]*)"', content)[1:]
+    assert cost_of(client.get("/o/acme/" + link[0].replace("&amp;", "&")).content.decode()) == 1
+
+
+@OF_NAMES
+@pytest.mark.parametrize("spelling", ["as recorded", "as shown"])
+def test_a_filter_of_a_name_finds_it(
+    client: Client, page: Callable[[str], str], named_calls: Callable[..., None], name: str, spelling: str
+) -> None:
+    named_calls(name, "somebody else")
+    recorded = normal_form(name)
+    asked = {"user": recorded} if spelling == "as recorded" else {"add": "user", "value": f" {visible(recorded)} "}
+
+    content = page(f"?range=7d&{urlencode(asked)}")
+
+    assert cost_of(content) == 1
+    hidden = re.findall(r'<input type="hidden" name="(user[^"]*)" value="([^"]*)"', content)
+    assert hidden
+    assert not any(end in value for _, value in hidden for end in "\r\n")
+
+
+def picks(content: str) -> list[str]:
+    """The names that can be picked, as a form sends them."""
+    inputs = re.findall(r'<input type="checkbox" name="(pick[^"]*)" value="([^"]*)"', content)
+    return [read_typed(unescape(value)) if name != "pick" else unescape(value) for name, value in inputs]
+
+
+@OF_NAMES
+def test_a_name_is_proposed_so_that_it_can_be_taken(
+    client: Client, alice: User, named_calls: Callable[..., None], name: str
+) -> None:
+    named_calls(name)
+    client.force_login(alice)
+    content = client.get("/o/acme/values/", {"add": "user", "value": visible(normal_form(name))}).content.decode()
+
+    assert picks(content) == [normal_form(name)]
+    assert not any(end in value for value in re.findall('value="([^"]*)"', content) for end in "\r\n")
+    assert named(normal_form(name)) in unescape(content)
+
+
+@OF_NAMES
+def test_a_name_is_found_where_one_can_go_anywhere(
+    client: Client, alice: User, named_calls: Callable[..., None], name: str
+) -> None:
+    named_calls(name)
+    client.force_login(alice)
+    content = client.get("/o/acme/find/", {"range": "7d", "q": visible(normal_form(name))[:256]}).content.decode()
+
+    if len(visible(normal_form(name))) <= 256:
+        assert f"<bdi>{named(normal_form(name))}</bdi>" in unescape(content)
+    assert not INVISIBLE.search(Tags(content).text.replace("\n", ""))
+
+
+def test_files_and_the_api_hold_names_exactly(
+    client: Client, acme: Organization, alice: User, named_calls: Callable[..., None]
+) -> None:
+    names = list(dict.fromkeys(map(normal_form, NAMES.values())))
+    named_calls(*NAMES.values())
+    client.force_login(alice)
+    secret = keys.create(acme, "report", None, Kind.READ)[1].text
+
+    answer = client.get("/api/v1/usage?range=7d&bucket=week&by=user", headers={"Authorization": f"Bearer {secret}"})
+    rows = answer.json()["rows"]
+    assert sorted(row["key"] for row in rows) == sorted(names)
+    assert {row["group_kind"] for row in rows} == {"value"}
+
+    calls = file_of(client, "calls.csv?range=7d").decode("utf-8-sig")
+    recorded = list(csv.DictReader(io.StringIO(calls, newline="")))
+    for field in FIELDS:
+        assert sorted({row[field] for row in recorded}) == sorted(names)
+
+    book = openpyxl.load_workbook(io.BytesIO(file_of(client, "usage.xlsx?range=7d&by=user")))
+    cells = [row[1] for row in book["Rows"].iter_rows(min_row=2)]
+    assert {cell.data_type for cell in cells} == {"s"}
+
+    today = timezone.now().date().isoformat()
+    text = io.StringIO()
+    call_command(
+        "usage_report", "--organization", "acme", "--from", today, "--to", today, "--by", "user", "--format", "csv",
+        stdout=text, stderr=io.StringIO(),
+    )  # fmt: skip
+    assert sorted(row["key"] for row in csv.DictReader(io.StringIO(text.getvalue(), newline=""))) == sorted(names)
+
+
+@pytest.mark.parametrize("file", ["usage.csv", "focus.csv"])
+def test_no_cell_of_a_file_for_spreadsheets_is_a_formula(
+    client: Client, alice: User, named_calls: Callable[..., None], file: str
+) -> None:
+    named_calls(*NAMES.values())
+    client.force_login(alice)
+    content = file_of(client, f"{file}?range=7d&by=user").decode()
+
+    rows = list(csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
+    assert content.startswith("\ufeff") == (file == "usage.csv")
+    assert len({len(row) for row in rows}) == 1
+    texts = [cell for row in rows[1:] for cell in row if not re.fullmatch(r"-?[0-9.]+", cell)]
+    assert not [text for text in texts if re.match("[=+@\t\r\n＝＋－＠-]", text)]
+    if file == "usage.csv":
+        users = [row[1] for row in rows[1:]]
+        assert len(set(users)) == len(users)
+
+
+def test_calls_taken_along_can_be_brought_back(
+    client: Client,
+    acme: Organization,
+    other: Organization,
+    alice: User,
+    named_calls: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    named_calls(*NAMES.values())
+    client.force_login(alice)
+    file = tmp_path / "calls.csv"
+    file.write_bytes(file_of(client, "calls.csv?range=7d"))
+
+    for _ in range(2):
+        call_command("import_usage", str(file), organization="other", stdout=io.StringIO(), stderr=io.StringIO())
+
+    mine, theirs = (
+        sorted(UsageLog.objects.filter(organization=each).values_list(*FIELDS, "cost", "request_id"))
+        for each in (acme, other)
+    )
+    assert mine == theirs
+
+
+def test_one_form_of_letters_is_recorded(acme: Organization, call: Callable[..., Call]) -> None:
+    now = timezone.now()
+    decomposed = normalize("NFD", "Zoë")
+    record(acme, [call(now, user_id=decomposed, labels=((decomposed, decomposed),)), call(now, user_id="Zoë")])
+
+    assert set(UsageLog.objects.values_list("user_id", flat=True)) == {"Zoë"}
+    assert UsageLog.objects.exclude(labels=None).get().labels == {"Zoë": "Zoë"}
+
+
+def test_ids_of_rows_of_files_are_made_from_what_was_sent(
+    acme: Organization, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(f"timestamp,model,user_id\n2025-07-01T12:00:00Z,gpt-5,{normalize('NFD', 'Zoë')}\n")
+    with monkeypatch.context() as before:
+        before.setattr("aggregates.ingest.recording.as_logged", lambda call: call)
+        call_command("import_usage", str(file), organization="acme", stdout=io.StringIO())
+    call_command("import_usage", str(file), organization="acme", stdout=io.StringIO())
+
+    assert [call.user_id for call in UsageLog.objects.all()] == [normalize("NFD", "Zoë")]
+
+
+def test_a_name_recorded_in_another_form_is_found(
+    client: Client, acme: Organization, alice: User, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decomposed = normalize("NFD", "zoë")
+    with monkeypatch.context() as before:
+        before.setattr("aggregates.ingest.recording.as_logged", lambda call: call)
+        record(acme, [call(timezone.now(), user_id=decomposed, cost=Decimal(1))])
+    record(acme, [call(timezone.now(), user_id="zoë", cost=Decimal(2))])
+    client.force_login(alice)
+
+    for typed in ("zoë", "ZOË", decomposed):
+        content = client.get("/o/acme/values/", {"add": "user", "value": typed}).content.decode()
+        assert picks(content) == ["zoë", decomposed]
+    for typed, cost in (("zoë", 2), (decomposed, 2), ("zoe⟨U+0308⟩", 1)):
+        content = client.get("/o/acme/", {"range": "7d", "add": "user", "value": typed}).content.decode()
+        assert cost_of(content) == cost
