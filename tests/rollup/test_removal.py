@@ -19,6 +19,7 @@ from aggregates.ingest import record
 from aggregates.models import (
     CallReport,
     DailyAggregate,
+    DayNote,
     FileChunk,
     FileImport,
     KeptReason,
@@ -27,6 +28,7 @@ from aggregates.models import (
     Pseudonym,
     RequestCount,
     SavedPreset,
+    SavedView,
     StaleDay,
     StoredSelection,
     UsageDay,
@@ -92,6 +94,8 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     PriceOverride.objects.create(organization=organization, pattern="o*", input=1, output=2, created_by=user)
     SavedPreset.objects.create(organization=organization, name="mine", paths={}, values={})
     StoredSelection.objects.create(organization=organization, key="0" * 24, filters=[], excluded=[["user", "u1"]])
+    SavedView.objects.create(organization=organization, name="mine", parameters={})
+    DayNote.objects.create(organization=organization, first="2025-03-01", text="launch")
     Pseudonym.objects.create(organization=organization, name_hash="0" * 64, pseudonym="user-1")
 
 
