@@ -495,7 +495,7 @@ def check_html(view: View) -> None:
     file = view.get("usage.html").decode()
     body = file[file.index("<body>") :]
     log, english = view.now, read_in(view, "en-GB")
-    cost, calls, tokens, cached = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
+    cost, calls, tokens, cached, _ = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
     assert [number(each, english) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
     assert [number(part, english) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
     tables = re.findall(r'<section class="card card-table".*?</section>', body, re.S)
