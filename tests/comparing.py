@@ -20,11 +20,13 @@ WAYS: tuple[dict, ...] = (
 
 
 def assert_equal_to_log(organization: Organization, first: date, last: date) -> Answer:
-    """Ask in several ways from wherever, and from the log; gives the plain answer by day."""
+    """Ask in several ways from wherever, and from the log, with latencies; gives the plain answer by day."""
     organization.refresh_from_db()
     for way in WAYS:
         auto, log = (
-            UsageQuery.for_dates(organization, first, last, **{"bucket": Bucket.DAY, "source": source, **way})
+            UsageQuery.for_dates(
+                organization, first, last, **{"bucket": Bucket.DAY, "source": source, "with_latency": True, **way}
+            )
             for source in (Source.AUTO, Source.LOG)
         )
         answers = read([auto, log])

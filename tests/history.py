@@ -16,7 +16,7 @@ def some_calls(
     call: Callable[..., Call], first: datetime, last: datetime, number: int = 150, every: int = 1
 ) -> list[Call]:
     """Calls spread over [first, last); or only over every so manieth day of it, which are rolled up sooner."""
-    chance = random.Random(11)
+    chance, latencies = random.Random(11), random.Random(13)
     calls = []
     for nth in range(number):
         tokens = chance.randrange(9000)
@@ -36,6 +36,7 @@ def some_calls(
                 cost=chance.choice([None, f"{chance.randrange(10**14)}e-12", "0.000000000001"]),
                 service_tier=TIERS[nth % len(TIERS)],
                 units=_units(nth, tokens),
+                latency_ms=latencies.choice([None, latencies.randrange(60), int(latencies.lognormvariate(7, 1))]),
             )._replace(key=KEYS[nth % len(KEYS)])
         )
     return calls

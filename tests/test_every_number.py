@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -20,12 +21,13 @@ from django.test import Client
 from django.utils import timezone
 
 from aggregates.accounts import keys
+from aggregates.domain import formats, locales
 from aggregates.domain.calls import Call
 from aggregates.domain.texts import words_of
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.query.reports import SUMMED, measured
+from aggregates.query.reports import LATENCY_COLUMNS, SUMMED, measured
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
@@ -99,12 +101,14 @@ class View:
         values = [pair.split("=") for pair in self.kept]
         values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
         self.query = urlencode([*asked.items(), *self.shown.items(), *values])
+        self.query_of_latency = urlencode([*asked.items(), *(self.shown | {"measure": "p95"}).items(), *values])
         self.got: dict[str, bytes] = {}
         self.reports = reports
         self.now = self.logged(self.first, self.last)
         self.before = self.logged_before()
         self.units: dict[str, list[Decimal]] = {}
         self.recorded: list[Call] = []
+        self.timed: list[Call] = []
 
     def logged(self, first: date, last: date) -> Numbers:
         totals = self.report(first, last, "--bucket", "total")["totals"]
@@ -145,6 +149,11 @@ class View:
                 added = (quantity, Decimal(1), Decimal(call.cost is None), call.cost or Decimal(0))
                 units[name] = [each + more for each, more in zip(sums, added, strict=True)]
         return units
+
+    def latencies_by_hand(self, recorded: Iterable[Call], first: date, last: date) -> list[Call]:
+        """The calls that tell how long they took and did not fail, the shortest first."""
+        calls = [call for call in self.matching(recorded, first, last) if call.latency_ms is not None]
+        return sorted((call for call in calls if call.status == "ok"), key=lambda call: call.latency_ms or 0)
 
     def matching(self, recorded: Iterable[Call], first: date, last: date) -> list[Call]:
         def matches(call: Call) -> bool:
@@ -203,20 +212,20 @@ class View:
         calls = [call for call in recorded if start <= call.timestamp < end]
         return self.by_hand(calls, date.min, date.max)
 
-    def get(self, path: str, more: str = "") -> bytes:
-        if path + more in self.got:
-            return self.got[path + more]
-        address = f"/o/{self.slug}/{path}?{self.query}{more}"
+    def get(self, path: str, more: str = "", query: str = "") -> bytes:
+        address = f"/o/{self.slug}/{path}?{query or self.query}{more}"
+        if address in self.got:
+            return self.got[address]
         response = self.client.get(address, headers={"Accept-Language": self.language})
         assert response.status_code == 200, address
-        self.got[path + more] = response.getvalue()
-        return self.got[path + more]
+        self.got[address] = response.getvalue()
+        return self.got[address]
 
-    def rows(self, path: str) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.get(path).decode("utf-8-sig"))))
+    def rows(self, path: str, query: str = "") -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.get(path, query=query).decode("utf-8-sig"))))
 
-    def pages_of_api(self) -> Iterable[dict[str, Any]]:
-        address, cursor = f"/api/v1/usage?{self.query}&limit=400", ""
+    def pages_of_api(self, more: str = "") -> Iterable[dict[str, Any]]:
+        address, cursor = f"/api/v1/usage?{self.query}&limit=400{more}", ""
         while cursor is not None:
             page = self.client.get(
                 f"{address}&cursor={cursor}" if cursor else address, headers={"Authorization": f"Bearer {self.secret}"}
@@ -292,7 +301,7 @@ def as_spreadsheets_hold_it(amount: Decimal | float) -> str:
 def check_tiles(view: View) -> None:
     log = view.now
     titles = re.findall(r'<p class="tile-value" title="([^"]*)">', view.get("").decode())
-    cost, calls, tokens, cached = titles
+    cost, calls, tokens, cached, _ = titles
     assert [number(each, view) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
     assert [number(part, view) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
 
@@ -438,7 +447,7 @@ def check_workbook(view: View) -> None:
             assert added_up(column) == rounded(whole)
     (bucket, *names), *steps, whole = book.worksheets[1].iter_rows(values_only=True)
     assert added_up(whole[1:]) == rounded(charted(view.now, view.measure))
-    by = [] if view.shown["by"] == "none" else ["--by", view.shown["by"]]
+    by = _by(view)
     report = view.report(view.first, view.last, "--bucket", bucket.lower(), *by)["rows"]
     drawn = {
         (str(start)[:19], name): rounded(amount(height))
@@ -487,7 +496,7 @@ def check_html(view: View) -> None:
     file = view.get("usage.html").decode()
     body = file[file.index("<body>") :]
     log, english = view.now, read_in(view, "en-GB")
-    cost, calls, tokens, cached = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
+    cost, calls, tokens, cached, _ = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
     assert [number(each, english) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
     assert [number(part, english) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
     tables = re.findall(r'<section class="card card-table".*?</section>', body, re.S)
@@ -546,6 +555,99 @@ def check_weeks(view: View) -> None:
     assert found == weeks
 
 
+def percentile_by_hand(calls: list[Call], percent: int) -> int:
+    return calls[ceil(len(calls) * Decimal(percent) / 100) - 1].latency_ms or 0
+
+
+def check_reported_latencies(view: View, sums: Mapping[str, Any]) -> None:
+    """Sums to the last digit, percentiles within a bucket that is as narrow as is said."""
+    calls = view.timed
+    assert [Decimal(sums[name]) for name in ("timed_calls", "timed_ms", "timed_output_tokens")] == [
+        len(calls),
+        sum(call.latency_ms or 0 for call in calls),
+        sum(call.output_tokens for call in calls),
+    ]
+    for percent in (50, 95):
+        lowest, highest = (int(sums[f"p{percent}_ms_{end}"]) for end in ("from", "to"))
+        assert lowest <= percentile_by_hand(calls, percent) <= highest
+        assert (highest - lowest) / 2 <= 0.025 * lowest
+
+
+def place_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["start"], row["key"] or ""
+
+
+def check_latencies(view: View) -> None:
+    log = view.report(view.first, view.last, "--bucket", "total", "--latency")["totals"]
+    check_reported_latencies(view, log)
+    (title,) = re.findall(r'title="([^"]*that tell it and did not fail)"', view.get("").decode())
+    shown = [number(part, view) for part in re.split(" to |, ", title.replace("p50", "").replace("p95", ""))]
+    names = ("p50_ms_from", "p50_ms_to", "p95_ms_from", "p95_ms_to", "timed_calls")
+    assert shown == [log[name] for name in names]
+
+    pages = list(view.pages_of_api("&latency=yes"))
+    assert {tuple(page["totals"][name] for name in LATENCY_COLUMNS) for page in pages} == {
+        tuple(log[name] for name in LATENCY_COLUMNS)
+    }
+    by = _by(view)
+    report = view.report(view.first, view.last, "--bucket", pages[0]["bucket"], "--latency", *by)["rows"]
+    rows = [row for page in pages for row in page["rows"]]
+    assert sorted(rows, key=place_of) == sorted(report, key=place_of)
+
+    column = view.shown["by"] if by else "key"
+    written = {(row["start"], row[column]): row for row in view.rows("usage.csv", view.query_of_latency)}
+    assert len(written) == len(report)
+    for row in report:
+        cells = written[row["start"], words_of(row["key"]) if by else ""]
+        for name in LATENCY_COLUMNS:
+            assert cells[name] == ("" if row[name] is None else str(row[name]))
+
+
+def check_page_of_latencies(view: View) -> None:
+    log = view.report(view.first, view.last, "--bucket", "total", "--latency")["totals"]
+    page = view.get("", query=view.query_of_latency).decode()
+    tables = re.findall(r'<section class="card card-table" .*?</section>', page, re.S)
+    assert len(tables) >= 4
+    with locales.read_by(view.language):
+        whole = [formats.seconds(middle(log, percent)) for percent in (50, 95)]
+    for table in tables:
+        assert re.findall(r">([^<>]*s)</td>", table.split("<tr")[-1]) == whole
+    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', page)
+    traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
+    step = next(iter(view.pages_of_api()))["bucket"]
+    report = view.report(view.first, view.last, "--bucket", step, "--latency", *_by(view))["rows"]
+    drawn = {trace["name"]: [y for y in trace["y"] if y is not None] for trace in traces}
+    groups: dict[str, list[Decimal]] = defaultdict(list)
+    for row in report:
+        if row["timed_calls"]:
+            groups[words_of(row["key"]) if _by(view) else "p95 latency"].append(middle(row, 95))
+    shown = [name for name in drawn if name in groups]
+    assert shown
+    for name in shown:
+        assert drawn[name] == groups[name], name
+
+
+def check_workbook_of_latencies(view: View) -> None:
+    log = view.report(view.first, view.last, "--bucket", "total", "--latency")["totals"]
+    book = openpyxl.load_workbook(io.BytesIO(view.get("usage.xlsx", query=view.query_of_latency)))
+    totals = {line[0]: line[2] for line in book["Totals"].iter_rows(values_only=True)}
+    for name in LATENCY_COLUMNS:
+        assert totals[name.replace("_", " ").capitalize()] == str(log[name])
+    for name in ("operation", "model", "user", "subject"):
+        *_, whole = book[f"Top {name}s"].iter_rows(values_only=True)
+        assert [rounded(held) for held in whole[1:4]] == [log["calls"], middle(log, 50), middle(log, 95)]
+    header, *rows = book["Rows"].iter_rows(values_only=True)
+    assert sum(row[header.index("Timed calls")] for row in rows) == log["timed_calls"]
+
+
+def middle(sums: Mapping[str, Any], percent: int) -> Decimal:
+    return Decimal(sums[f"p{percent}_ms_from"] + sums[f"p{percent}_ms_to"]) / 2000
+
+
+def _by(view: View) -> list[str]:
+    return [] if view.shown["by"] == "none" else ["--by", view.shown["by"]]
+
+
 CHECKS: tuple[Callable[[View], None], ...] = (
     check_tiles,
     check_charts,
@@ -562,6 +664,9 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_api,
     check_comparison_of_api,
     check_weeks,
+    check_latencies,
+    check_page_of_latencies,
+    check_workbook_of_latencies,
 )
 
 
@@ -606,6 +711,8 @@ def test_every_number_is_the_sum_over_the_log(
             assert before_by_hand == {name: view.before[name] for name in before_by_hand}, described
             view.units = view.units_by_hand(recorded)
             assert view.units, described
+            view.timed = view.latencies_by_hand(recorded, view.first, view.last)
+            assert view.timed, described
             for check in CHECKS:
                 try:
                     check(view)

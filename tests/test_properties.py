@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -97,7 +97,7 @@ CALLS = st.fixed_dictionaries(
         "output_tokens": st.integers(0, 1000),
         "cost": st.none() | st.decimals(0, 999, places=12).map(str),
     },
-    optional={"request_id": st.integers(0, 30).map(str)},
+    optional={"request_id": st.integers(0, 30).map(str), "latency_ms": st.integers(0, 70) | st.integers(0, 10**6)},
 )
 CHARGES = st.fixed_dictionaries(
     {
@@ -145,7 +145,12 @@ def ask(organization: Organization, **question: Any) -> dict[Source, Answer]:
     today = days.date_of(clock.now(), organization.time_zone)
     queries = {
         source: UsageQuery.for_dates(
-            organization, today - timedelta(days=MONTHS + 2), today + timedelta(days=2), source=source, **question
+            organization,
+            today - timedelta(days=MONTHS + 2),
+            today + timedelta(days=2),
+            source=source,
+            with_latency=True,
+            **question,
         )
         for source in (Source.AUTO, Source.LOG)
     }
@@ -204,6 +209,6 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
 
         query = plain[Source.LOG].query
         summed = platform.read(PlatformQuery.for_dates(query.first, query.last))
-        assert dict(summed.by_organization).get(organization.pk, Sums()) == whole
+        assert dict(summed.by_organization).get(organization.pk, Sums()) == replace(whole, latency=None)
         for day in days.dates(query.first, query.last):
             assert verify(day, [organization.pk]) == []

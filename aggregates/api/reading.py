@@ -26,6 +26,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import NoHours, QueryError
 
 MAX_LIMIT = 1_000
+LATENCY = ("yes", "no")
 SECONDS = 15  # that a question may take
 
 
@@ -46,11 +47,12 @@ class Parameters(DashboardForm):
 
 
 class ReadForm(Parameters):
-    """And which page: at most `limit` rows, those beyond `cursor`."""
+    """And which page: at most `limit` rows, those beyond `cursor`; and whether with latencies."""
 
     def __init__(self, data: QueryDict, *, organization: Organization, now: datetime) -> None:
         super().__init__(data, organization=organization, now=now)
         self.fields["limit"] = PlainInteger(required=False, min_value=1, max_value=MAX_LIMIT)
+        self.fields["latency"] = forms.ChoiceField(required=False, choices=[(each, each) for each in LATENCY])
         self.fields["cursor"] = forms.CharField(required=False, max_length=cursors.MAX_LENGTH)
 
 
@@ -72,13 +74,16 @@ def read_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
 def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     """Totals over the whole range, and so many rows beyond the cursor."""
     selection = form.selection
-    whole, rows = selection.in_all(), selection.over_time(selection.by)
+    asked = form.cleaned_data["latency"] == "yes"
+    whole, rows = (
+        replace(query, with_latency=asked) for query in (selection.in_all(), selection.over_time(selection.by))
+    )
     after = cursors.place_of(cursor, selection) if cursor else None
     if after and after.start not in rows.buckets:
         raise cursors.BadCursor()
     with snapshot(SECONDS):
         in_all = read([whole], seconds=SECONDS)[whole]
-        comparison = _comparison(selection) if selection.compare else None
+        comparison = _comparison(selection, asked) if selection.compare else None
         page = read_page(rows, after, limit, seconds=SECONDS)
     return {
         **reports.about(page.answer),
@@ -91,16 +96,18 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     }
 
 
-def _comparison(selection: Selection) -> dict[str, Any]:
+def _comparison(selection: Selection, with_latency: bool) -> dict[str, Any]:
     """The part of the range that can be compared, and the earlier range up to the same moment; raises QueryError."""
-    now, before = selection.comparable.in_all(), selection.compared.in_all()
+    now, before = (
+        replace(each.in_all(), with_latency=with_latency) for each in (selection.comparable, selection.compared)
+    )
     try:
         answers = read([now, before], seconds=SECONDS)
     except NoHours:
         by_days = replace(selection, has_hours_before=False)
         if not by_days.is_compared_by_whole_days or selection.is_compared_by_whole_days:
             raise
-        return _comparison(by_days)
+        return _comparison(by_days, with_latency)
     begins = first_usage(selection.organization, selection.compared.range)
     return {
         "now": _part(answers[now]),

@@ -1,6 +1,6 @@
 """What usage is broken down by, and the grains that daily breakdowns are kept at."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 
@@ -70,6 +70,35 @@ GRAINS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LatencyGrain(Grain):
+    """A grain of histograms of latencies: its rows, in LatencyChunk, are keyed by the terms of these, too."""
+
+    @property
+    def name(self) -> str:
+        return "+".join(("latency", *self.dimensions))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*(BY_NAME[name].column for name in self.dimensions), "term")
+
+
+# Of users and subjects most take part in few calls: a histogram of each would be as long as their calls.
+LATENCY_GRAINS = (
+    LatencyGrain(()),
+    LatencyGrain(("operation", "provider", "model", "project", "tier", "key")),
+)
+
+
 def grain_for(dimensions: Collection[str]) -> Grain | None:
     """The coarsest grain that holds these dimensions; None if no grain does."""
-    return next((grain for grain in (TOTALS, *GRAINS) if set(dimensions) <= set(grain.dimensions)), None)
+    return _coarsest((TOTALS, *GRAINS), dimensions)
+
+
+def latency_grain_for(dimensions: Collection[str]) -> Grain | None:
+    """The coarsest grain whose histograms hold these dimensions; None if no grain does."""
+    return _coarsest(LATENCY_GRAINS, dimensions)
+
+
+def _coarsest(grains: Iterable[Grain], dimensions: Collection[str]) -> Grain | None:
+    return next((grain for grain in grains if set(dimensions) <= set(grain.dimensions)), None)

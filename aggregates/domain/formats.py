@@ -60,6 +60,14 @@ def of_hundred(share: Decimal, places: int = 1) -> str:
     return locales.current().percent(f"{share:,.{places}f}")
 
 
+def seconds(time: Decimal) -> str:
+    """A time with three digits: 850 ms, 1.24 s, 12.4 s."""
+    digits = money.significant(time)
+    shown, letters = (time, "s") if digits >= 1 else (time * 1000, "ms")
+    places = max(0, 2 - money.significant(shown).adjusted()) if shown % 1 else 0
+    return decimal(shown, places) + NARROW_SPACE + letters
+
+
 def has_no_price(sums: Sums) -> bool:
     return bool(sums.calls) and sums.unpriced_calls == sums.calls and not sums.charges
 

@@ -1,11 +1,12 @@
 """What is summed: each measure, how a row of the log counts towards it, and where aggregates keep its sum."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from operator import attrgetter
 from typing import Any
 
+from aggregates.domain.latency import Latency
 from aggregates.domain.money import EXACT
 
 
@@ -56,7 +57,20 @@ def rate(part: Decimal | int, whole: int) -> Decimal:
     """part / whole, rounded half-even to 8 decimals; 0 where whole is 0."""
     if part == 0 or whole == 0:
         return NO_RATE
-    return EXACT.divide(Decimal(part), Decimal(whole)).quantize(RATE_PLACES, context=EXACT)
+    return rounded_rate(EXACT.divide(Decimal(part), Decimal(whole)))
+
+
+def rounded_rate(exact: Decimal) -> Decimal:
+    """A rate rounded half-even to 8 decimals."""
+    return exact.quantize(RATE_PLACES, context=EXACT)
+
+
+def _latency_of(parts: Collection["Sums"]) -> Latency | None:
+    """Add up the latencies of parts; None where that of one with usage is not known."""
+    known = [part.latency for part in parts if part.latency is not None]
+    if not known or any(part.latency is None and part.rows for part in parts):
+        return None
+    return Latency.of(known)
 
 
 _EACH = attrgetter(*(measure.name for measure in MEASURES))
@@ -66,7 +80,8 @@ _EACH = attrgetter(*(measure.name for measure in MEASURES))
 class Sums:
     """The exact sum of every measure over some rows of the log, one field per entry of MEASURES; costs in US dollars.
 
-    `cost` is that of calls and charges, `charge_cost` the part of it that charges have.
+    `cost` is that of calls and charges, `charge_cost` the part of it that charges have. `latency` is the histogram of
+    the calls' latencies, None where it was not asked for or is not known.
     """
 
     calls: int = 0
@@ -81,13 +96,17 @@ class Sums:
     cache_hit_rates: Decimal = Decimal(0)
     charges: int = 0
     charge_cost: Decimal = Decimal(0)
+    latency: Latency | None = None
 
     @classmethod
     def of(cls, parts: Iterable["Sums"]) -> "Sums":
         """All of them added up."""
+        parts = tuple(parts)
         with localcontext(EXACT):
             columns: Iterable[Any] = zip(*map(_EACH, parts), strict=True)
-            return cls(*[sum(column) for column in columns])
+            sums = cls(*[sum(column) for column in columns])
+        latency = _latency_of(parts)
+        return replace(sums, latency=latency) if latency else sums
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums.of((self, other))

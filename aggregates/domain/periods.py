@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from aggregates.domain import days
-from aggregates.domain.dimensions import GRAINS, LONG_TAIL, Grain
+from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS, LONG_TAIL, Grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,22 @@ class Unit:
 
 
 # Longest first. Of a long tail most come up in one week only, and with anything else beside in one month only: to sum
-# these would save no group.
+# these would save no group. Histograms of a week are as long as those of its days, but for a few.
 UNITS = (
     Unit(
         "month",
         days.month_of,
         days.dates_of_month,
-        tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions or len(grain.dimensions) == 1),
+        (
+            *(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions or len(grain.dimensions) == 1),
+            *LATENCY_GRAINS,
+        ),
     ),
     Unit(
-        "week", days.week_of, days.dates_of_week, tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions)
+        "week",
+        days.week_of,
+        days.dates_of_week,
+        tuple(grain for grain in GRAINS if LONG_TAIL not in grain.dimensions),
     ),
 )
 BY_NAME = {unit.name: unit for unit in UNITS}

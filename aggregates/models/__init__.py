@@ -17,6 +17,7 @@ from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
 from aggregates.models.day_note import DayNote
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
+from aggregates.models.latency import LatencyChunk
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
@@ -43,6 +44,7 @@ __all__ = [
     "Job",
     "Kind",
     "KeptReason",
+    "LatencyChunk",
     "LogHole",
     "Membership",
     "PeriodBreakdown",

@@ -44,6 +44,7 @@ class Answer:
     rows: tuple[Row, ...]
     plan: Plan
     as_of: datetime
+    without_latency: str = ""  # why latencies are not known, where they were asked for
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from aggregates.domain import formats, locales, money
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
+from aggregates.domain.wallclock import NARROW_SPACE
 
 Number = Decimal | int
 
@@ -22,12 +23,17 @@ class Unit:
 
 COST = Unit(money.display, lambda: locales.current().dollars)
 COUNT = Unit(formats.count, lambda: ("", ""))
+SECONDS = Unit(formats.seconds, lambda: ("", f"{NARROW_SPACE}s"))
+PER_SECOND = Unit(lambda rate: formats.decimal(rate, 1), lambda: ("", ""))
 PERCENT = Unit(formats.of_hundred, lambda: locales.current().percents)
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayMeasure:
-    """`of` gives the number, None where it is not defined; groups are ranked by `rank`, one of measures.RANKS."""
+    """`of` gives the number, None where it is not defined; groups are ranked by `rank`, one of measures.RANKS.
+
+    `is_latency` says that the sums need the histograms of latencies for it.
+    """
 
     name: str
     label: str
@@ -35,6 +41,7 @@ class DisplayMeasure:
     of: Callable[[Sums], Number | None]
     rank: str
     is_additive: bool = True
+    is_latency: bool = False
 
 
 def cost_per_call(sums: Sums) -> Decimal | None:
@@ -48,6 +55,25 @@ def cache_share(sums: Sums) -> Decimal | None:
     return sums.cache_hit_rate * 100 if sums.input_tokens else None
 
 
+def percentile(percent: int) -> Callable[[Sums], Decimal | None]:
+    """Make what gives a percentile of the latencies in seconds, the middle of its bucket; None where none is known."""
+
+    def of(sums: Sums) -> Decimal | None:
+        interval = sums.latency.percentile(percent) if sums.latency else None
+        return interval.seconds if interval else None
+
+    return of
+
+
+def tokens_per_second(sums: Sums) -> Decimal | None:
+    """Give output tokens a second, of the calls that tell how long they took; None where none does."""
+    return sums.latency.tokens_per_second if sums.latency else None
+
+
+def _of_latency(name: str, label: str, unit: Unit, of: Callable[[Sums], Number | None]) -> DisplayMeasure:
+    return DisplayMeasure(name, label, unit, of, "calls", is_additive=False, is_latency=True)
+
+
 MEASURES = (
     DisplayMeasure("cost", "Cost", COST, lambda sums: sums.cost, "cost"),
     DisplayMeasure("calls", "Calls", COUNT, lambda sums: sums.calls, "calls"),
@@ -55,5 +81,9 @@ MEASURES = (
     DisplayMeasure("errors", "Errors", COUNT, lambda sums: sums.errors, "errors"),
     DisplayMeasure("cost_per_call", "Cost per call", COST, cost_per_call, "cost", is_additive=False),
     DisplayMeasure("cache_share", "Cache share", PERCENT, cache_share, "input_tokens", is_additive=False),
+    _of_latency("p50", "p50 latency", SECONDS, percentile(50)),
+    _of_latency("p95", "p95 latency", SECONDS, percentile(95)),
+    _of_latency("throughput", "Output tokens per second", PER_SECOND, tokens_per_second),
 )
+LATENCIES = tuple(measure for measure in MEASURES if measure.is_latency)
 DISPLAY_MEASURES = {measure.name: measure for measure in MEASURES}

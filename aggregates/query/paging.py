@@ -11,6 +11,7 @@ from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_states_for
+from aggregates.query.latencies import with_latencies
 from aggregates.query.planner import choose_source
 from aggregates.query.scans import Scan, scans
 from aggregates.query.statements import first_keys, first_rows
@@ -55,8 +56,11 @@ def read_page(query: UsageQuery, after: Place | None, limit: int, *, seconds: in
             rows += _rows(part, found, after.group if after else None, limit + 1 - before) if found else ()
             first, after = first + size, None
             size = _next_size(size, len(rows) - before, limit + 1 - len(rows))
+        answer = Answer(query, tuple(rows[:limit]), plan, now)
+        if query.with_latency:
+            answer = with_latencies(answer, query, day_states)
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(Answer(query, tuple(rows[:limit]), plan, now), Place(last.start, last.group or ()) if last else None)
+    return Page(answer, Place(last.start, last.group or ()) if last else None)
 
 
 def read_keys(query: UsageQuery, limit: int, containing: str = "", *, seconds: int) -> tuple[str, ...]:

@@ -243,9 +243,9 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
     elif query.bucket == Bucket.HOUR or not all(_holds(span, day, query, state) for day, span, state in asked):
         error, reason = NoHours, "daily aggregates know no hours: ask by day"
     elif query.grain is None:
-        reason = f"no daily aggregate holds {' with '.join(query.dimensions)}: ask for fewer of them, or for later days"
+        reason = f"no daily aggregate holds {query.asked}: ask for fewer of them, or for later days"
     elif not all(contents.answers(state.contents, query.grain, query.dimensions) for _, _, state in asked):
-        reason = f"their aggregates do not hold {' with '.join(query.dimensions)}: ask for fewer, or for later days"
+        reason = f"their aggregates do not hold {query.asked}: ask for fewer, or for later days"
     else:
         return
     raise error(f"{named_days([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
@@ -270,7 +270,7 @@ def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
     if query.bucket == Bucket.HOUR:
         raise QueryError("Daily aggregates know no hours: ask by day, or leave the source to us.")
     if query.grain is None:
-        raise QueryError(f"No daily aggregate holds {' with '.join(query.dimensions)}: leave the source to us.")
+        raise QueryError(f"No daily aggregate holds {query.asked}: leave the source to us.")
     listed = ", ".join(map(str, missing[:5])) + (" and others" if len(missing) > 5 else "")
     raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
 

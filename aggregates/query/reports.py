@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from aggregates.domain import days, money
-from aggregates.domain.measures import MEASURES, Sums
+from aggregates.domain.latency import Latency
+from aggregates.domain.measures import MEASURES, Sums, rounded_rate
 from aggregates.domain.texts import FSI, PDI, kind_of, named, words_of
 from aggregates.query.answer import Answer, Row
 from aggregates.query.provenance import provenance
@@ -18,6 +19,11 @@ from aggregates.query.usage_query import Bucket
 # The sum of the calls' own rates means nothing to a reader; their mean does.
 SUMMED = tuple(measure.name for measure in MEASURES if measure.name != "cache_hit_rates")
 COLUMNS = (*SUMMED, "cache_hit_rate", "avg_cache_hit_rate")
+# Of calls that tell how long they took and did not fail; percentiles are the bucket that they are in, both ends of it
+# included.
+LATENCIES = ("timed_calls", "timed_ms", "timed_output_tokens", "tokens_per_second")
+PERCENTILES = {name: percent for percent in (50, 95) for name in (f"p{percent}_ms_from", f"p{percent}_ms_to")}
+LATENCY_COLUMNS = (*LATENCIES, *PERCENTILES)
 COSTS = ("cost", "charge_cost")
 NOT_KNOWN = "not known"
 # Spreadsheets take a cell that begins so for a formula; with an apostrophe before it, it is a text. So that the guard
@@ -48,7 +54,13 @@ def about(answer: Answer) -> dict[str, object]:
             "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
         },
         "unknown": list(_unknown(answer)),
+        **({"without_latency": answer.without_latency} if answer.query.with_latency else {}),
     }
+
+
+def columns_of(answer: Answer) -> tuple[str, ...]:
+    """Name the columns of an answer: those of latencies, too, where it was asked for them."""
+    return (*COLUMNS, *(LATENCY_COLUMNS if answer.query.with_latency else ()))
 
 
 # What is divided is not known where one of its parts is not.
@@ -57,7 +69,8 @@ PARTS = {"cache_hit_rate": ("cached_tokens", "input_tokens"), "avg_cache_hit_rat
 
 def _unknown(answer: Answer) -> tuple[str, ...]:
     """The names of columns that are not known for a part of the range."""
-    return tuple(name for name in COLUMNS if {name, *PARTS.get(name, ())} & {*answer.unknown})
+    latencies = LATENCY_COLUMNS if answer.without_latency else ()
+    return (*(name for name in COLUMNS if {name, *PARTS.get(name, ())} & {*answer.unknown}), *latencies)
 
 
 def rows_of(answer: Answer) -> list[dict[str, object]]:
@@ -88,7 +101,8 @@ def unit_of(of_unit: UnitSums) -> dict[str, object]:
 
 def as_csv(answer: Answer) -> str:
     """Write the rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
-    return written("key", ((start_of(answer, row), row.key, *_cells(answer, row)) for row in answer.rows))
+    rows = ((start_of(answer, row), row.key, *_cells(answer, row)) for row in answer.rows)
+    return written("key", columns_of(answer), rows)
 
 
 def as_spreadsheet(answer: Answer) -> str:
@@ -96,12 +110,12 @@ def as_spreadsheet(answer: Answer) -> str:
     formula; and with the mark by which it knows UTF-8."""
     by = answer.query.by
     rows = ((start_of(answer, row), shown_cell(row.key) if by else "", *_cells(answer, row)) for row in answer.rows)
-    return BOM + written(by[0] if by else "key", rows)
+    return BOM + written(by[0] if by else "key", columns_of(answer), rows)
 
 
-def written(key: str, rows: Iterable[tuple[object, ...]]) -> str:
+def written(key: str, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
     """Write CSV as others read it: what holds any end of a line is in quotation marks."""
-    return "".join(map(_line, (("start", key, *COLUMNS, KIND), *rows)))
+    return "".join(map(_line, (("start", key, *columns, KIND), *rows)))
 
 
 def _line(cells: tuple[object, ...]) -> str:
@@ -125,12 +139,13 @@ def as_table(answer: Answer) -> str:
     """Write aligned columns, a line of totals, and a line that says where the numbers come from."""
     by = answer.query.by
     label = ["start", *by]
-    lines = [[*label, *COLUMNS]]
+    lines = [[*label, *columns_of(answer)]]
     for row in answer.rows:
         lines.append([start_of(answer, row), *([named(row.key)] if by else []), *grouped(answer, row.sums)])
     lines.append(["total", *([""] if by else []), *grouped(answer, answer.totals)])
     source = provenance(answer.plan, answer.query.zone, answer.as_of)
-    return f"{aligned(lines, left=len(label))}\n\n{source}\n"
+    unknown = f" {answer.without_latency}" if answer.without_latency else ""
+    return f"{aligned(lines, left=len(label))}\n\n{source}{unknown}\n"
 
 
 def aligned(lines: list[list[str]], left: int) -> str:
@@ -163,15 +178,36 @@ def measured(sums: Sums) -> dict[str, int | str]:
     return {name: exact(getattr(sums, name)) for name in COLUMNS} | costs
 
 
+def latencies_of(latency: Latency) -> dict[str, int | str | None]:
+    """Write what LATENCY_COLUMNS name; None for what is not defined without calls."""
+    rate, values = latency.tokens_per_second, dict[str, int | str | None]()
+    sums = (latency.calls, latency.milliseconds, latency.output_tokens)
+    values |= dict(zip(LATENCIES, (*sums, None if rate is None else exact(rounded_rate(rate))), strict=True))
+    for name, percent in PERCENTILES.items():
+        interval = latency.percentile(percent)
+        values[name] = None if interval is None else interval.first if name.endswith("from") else interval.last
+    return values
+
+
 def measured_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:
-    """As `measured`, with None for what is not known for a part of the answer's range: its sum would be too small."""
-    return {**measured(sums), **dict.fromkeys(_unknown(answer))}
+    """As `measured`, with latencies where they were asked for, and with None for what is not known for a part of the
+    answer's range: its sum would be too small."""
+    latencies = latencies_of(sums.latency or Latency()) if answer.query.with_latency else {}
+    return {**measured(sums), **latencies, **dict.fromkeys(_unknown(answer))}
+
+
+def cells_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:
+    """The same for a file, in words where it is not known."""
+    return {**measured_of(answer, sums), **dict.fromkeys(_unknown(answer), NOT_KNOWN)}
 
 
 def _cells(answer: Answer, row: Row) -> list[int | str]:
     """Write what is measured, and what kind of a group it is of, if of any."""
-    measured = [NOT_KNOWN if value is None else value for value in measured_of(answer, row.sums).values()]
-    return [*measured, kind_of(row.key).value if answer.query.by else ""]
+    return [*_measured(answer, row.sums), kind_of(row.key).value if answer.query.by else ""]
+
+
+def _measured(answer: Answer, sums: Sums) -> list[int | str]:
+    return ["" if value is None else value for value in cells_of(answer, sums).values()]
 
 
 def exact(value: int | Decimal) -> int | str:
@@ -180,5 +216,4 @@ def exact(value: int | Decimal) -> int | str:
 
 def grouped(answer: Answer, sums: Sums) -> list[str]:
     """Write sums for people: as exact, with thousands set apart."""
-    values = measured_of(answer, sums).values()
-    return [NOT_KNOWN if value is None else f"{Decimal(value):,f}" for value in values]
+    return [value if value in ("", NOT_KNOWN) else f"{Decimal(value):,f}" for value in _measured(answer, sums)]

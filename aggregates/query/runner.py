@@ -14,7 +14,8 @@ from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_day_states
-from aggregates.query.planner import Plan, choose_source
+from aggregates.query.latencies import with_latencies
+from aggregates.query.planner import DayStates, Plan, choose_source
 from aggregates.query.scans import scans
 from aggregates.query.statements import batches, statement_for
 from aggregates.query.usage_query import QueryError, Source, UsageQuery
@@ -48,12 +49,19 @@ def _read(
                 if refused is None:
                     raise
                 refused[query] = error
-        return _answers(plans, now)
+        return _with_latencies(_answers(plans, now), zone, day_states)
 
 
 def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
     """Send a query to the log that was cut in a time zone which has changed since: nothing else can answer it."""
     return query if query.zone == zone else replace(query, source=Source.LOG)
+
+
+def _with_latencies(answers: dict[UsageQuery, Answer], zone: str, day_states: DayStates) -> dict[UsageQuery, Answer]:
+    return {
+        query: with_latencies(answer, _as_cut_now(query, zone), day_states) if query.with_latency else answer
+        for query, answer in answers.items()
+    }
 
 
 def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:

@@ -1,7 +1,7 @@
 """The scans that a plan comes to: which rows of which table to add up, and how to tell their buckets apart."""
 
 from bisect import bisect, bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -10,17 +10,18 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from aggregates.db.latency import terms_of_chunks
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
-from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, TOTALS, Grain
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES, Measure
-from aggregates.models import BreakdownChunk, DailyAggregate, UsageLog
+from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, UsageLog
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 NOTHING = SQL("")
 LOG = text(table(UsageLog))
-DAYS, CHUNKS = text(table(DailyAggregate)), text(table(BreakdownChunk))
+DAYS, CHUNKS, LATENCIES = (text(table(model)) for model in (DailyAggregate, BreakdownChunk, LatencyChunk))
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 Shape = tuple[str, str]  # what a scan reads from, and its condition: all that its statement depends on
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
@@ -51,8 +52,10 @@ class Scan:
 
     def parameters_for(self, query: UsageQuery, filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
         """Give the parameters of `rows_of`, where `filters` and `values` are those of the query."""
-        if self.table == CHUNKS:
-            return _chunk_parameters([query.organization.pk, *self.parameters], filters, values)
+        if self.table in (CHUNKS, LATENCIES):
+            located = _located(filters) if self.table == CHUNKS else ("", filters)
+            value_of = dict(zip(filters, values, strict=True))
+            return _chunk_parameters([query.organization.pk, *self.parameters], *located, value_of)
         return [query.organization.pk, *self.parameters, *values]
 
     def bucket_number(self, query: UsageQuery) -> tuple[str, list[Any]]:
@@ -94,7 +97,7 @@ def _of_periods(plan: Plan, grain: Grain) -> Iterator[Scan]:
     for unit, periods in groupby(plan.periods, key=lambda period: period.unit):
         firsts = [period.first for period in periods]
         where, parameters = "grain = ANY(%s) AND unit = %s AND first = ANY(%s)", [grain.names, unit, firsts]
-        yield Scan(CHUNKS, "first", firsts[0], firsts[-1] + DAY, where, parameters)
+        yield Scan(_chunks_of(grain), "first", firsts[0], firsts[-1] + DAY, where, parameters)
 
 
 def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
@@ -115,7 +118,11 @@ def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
         yield Scan(DAYS, column, first, last + DAY, where, parameters)
     else:
         where, parameters = f"grain = ANY(%s) AND unit = 'day' AND {where}", [grain.names, *parameters]
-        yield Scan(CHUNKS, column, first, last + DAY, where, parameters)
+        yield Scan(_chunks_of(grain), column, first, last + DAY, where, parameters)
+
+
+def _chunks_of(grain: Grain) -> str:
+    return LATENCIES if isinstance(grain, LatencyGrain) else CHUNKS
 
 
 def filters_of(query: UsageQuery) -> tuple[tuple[Filter, ...], list[Any]]:
@@ -143,13 +150,16 @@ def rows_of(
 ) -> Composed:
     """Compose what follows FROM: a scan's rows of an organization that meet filters, each with what is `joined`.
 
-    Of chunks, the rows are their groups, with these measures and the dimensions that `keys` and filters ask for.
+    Of chunks, the rows are their groups, with these measures and the dimensions that `keys` and filters ask for; of
+    those of latencies, their terms.
     """
     source, where = shape
-    if source == CHUNKS:
-        located, others = _located(filters)
+    if source in (CHUNKS, LATENCIES):
+        located, others = _located(filters) if source == CHUNKS else ("", filters)
         filtered = {column for column, _ in others}
         asked = [column for column in DIMENSION_COLUMNS if column in filtered or Identifier(column) in keys]
+        if source == LATENCIES:
+            return _terms(asked, where, others)
         columns = [*asked, *(measure.column for measure in measures)]
         return _picked(columns, where, located, others) if located else _unpacked(columns, where, others)
     return SQL("{} {} WHERE organization_id = %s AND {}{}").format(SQL(source), joined, SQL(where), conditions(filters))
@@ -161,6 +171,12 @@ def _located(filters: Sequence[Filter]) -> tuple[str, Sequence[Filter]]:
         if comparison == ONE:
             return column, (*filters[:number], *filters[number + 1 :])
     return "", filters
+
+
+def _terms(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
+    """Compose the terms of an organization's chunks of latencies, of those only that hold any which filters ask for."""
+    chunks = SQL("{} WHERE organization_id = %s AND {}{}").format(SQL(LATENCIES), SQL(where), _sought(filters))
+    return SQL("({}) AS terms WHERE true{}").format(terms_of_chunks(["first"], columns, chunks), conditions(filters))
 
 
 def _unpacked(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
@@ -224,10 +240,10 @@ def _sought(filters: Sequence[Filter]) -> Composable:
     )
 
 
-def _chunk_parameters(scan: Sequence[Any], filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
+def _chunk_parameters(
+    scan: Sequence[Any], located: str, others: Sequence[Filter], value_of: Mapping[Filter, Any]
+) -> list[Any]:
     """Give the parameters of chunks in order: those of the scan, and the values of filters as often as they come up."""
-    located, others = _located(filters)
-    value_of = dict(zip(filters, values, strict=True))
     sought = list[Any]()
     for column, comparison in others:
         if comparison.startswith("="):

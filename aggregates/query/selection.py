@@ -182,6 +182,7 @@ class Selection:
             top,
             excluded=self.excluded,
             rank=rank if by else "cost",
+            with_latency=self.display.is_latency,
         )
 
 

@@ -38,7 +38,11 @@ def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
     groups = dict[object, list[UsageQuery]]()
     for query, plan in plans.items():
         is_one_of_many = _is_breakdown(query)
-        alike = (len(query.by), replace(query, by=()), replace(plan, grain=None)) if is_one_of_many else query
+        alike = (
+            (len(query.by), replace(query, by=(), with_latency=False), replace(plan, grain=None))
+            if is_one_of_many
+            else query
+        )
         groups.setdefault(alike, []).append(query)
     return groups.values()
 

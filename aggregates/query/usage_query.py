@@ -1,7 +1,7 @@
 """A question about usage, as a value that travels from form, command or page to the rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.domain import days
 from aggregates.domain.days import Span
-from aggregates.domain.dimensions import BY_NAME, Grain, grain_for
+from aggregates.domain.dimensions import BY_NAME, Grain, grain_for, latency_grain_for
 from aggregates.domain.formats import count
 from aggregates.domain.measures import RANKS
 from aggregates.models import Organization
@@ -66,7 +66,8 @@ class UsageQuery:
     the range, or one for all. `by` are the dimensions of a breakdown: a group has a value of each. `filters` and
     `excluded` are dimensions with values: only calls count that have one of a dimension's values in `filters`, and none
     of those in `excluded`. Groups are ranked over the whole range by `rank`, then cost, then calls, then their values;
-    with `top`, those beyond the first so many are added up as one group, Other.
+    with `top`, those beyond the first so many are added up as one group, Other. With `with_latency` the sums have the
+    histograms of latencies, where these are known.
     """
 
     organization: Organization
@@ -79,6 +80,7 @@ class UsageQuery:
     source: Source = Source.AUTO
     excluded: tuple[tuple[str, str], ...] = ()
     rank: str = "cost"
+    with_latency: bool = False
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
@@ -126,6 +128,11 @@ class UsageQuery:
         """The grain of the daily aggregates that can answer this; None if there is none."""
         return grain_for(self.dimensions)
 
+    @property
+    def asked(self) -> str:
+        """What aggregates have to hold to answer this, in words."""
+        return " with ".join(self.dimensions)
+
     @cached_property
     def days(self) -> tuple[tuple[date, Span], ...]:
         """The days of the range, each with the part of it that the range covers."""
@@ -155,3 +162,19 @@ class UsageQuery:
 
     def local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.zone))
+
+
+class LatencyQuery(UsageQuery):
+    """The same question about the histograms of latencies alone, which are kept at grains of their own."""
+
+    @classmethod
+    def of(cls, query: UsageQuery) -> "LatencyQuery":
+        return cls(**{field.name: getattr(query, field.name) for field in fields(query)})
+
+    @property
+    def grain(self) -> Grain | None:
+        return latency_grain_for(self.dimensions)
+
+    @property
+    def asked(self) -> str:
+        return f"latencies by {super().asked}" if self.dimensions else "latencies"

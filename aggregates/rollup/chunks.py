@@ -1,32 +1,52 @@
-"""Groups and their sums, packed into BreakdownChunks, and read back from them, in SQL."""
+"""Groups and their sums, packed into BreakdownChunks, or LatencyChunks, and read back from them, in SQL."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 from psycopg import sql
 
-from aggregates.domain.dimensions import Grain
+from aggregates.db.sql import columns
+from aggregates.domain.dimensions import Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES
-from aggregates.models import BreakdownChunk
+from aggregates.models import BreakdownChunk, LatencyChunk
+from aggregates.rollup import latency_chunks
 
 GROUPS = 250  # at most, in a chunk: with that few, most chunks fit into a page of the database
-TABLE = sql.Identifier(BreakdownChunk._meta.db_table)
 NOTHING, ZERO = sql.SQL("''"), sql.SQL("0")
 SUMS = tuple(measure.column for measure in MEASURES)
+DECIMALS = {measure.column for measure in MEASURES if measure.is_decimal}
 
 
-def joined(columns: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, columns))
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """The table of chunks, and what is added up of the groups in them."""
+
+    name: str
+    sums: tuple[str, ...]
+
+    @property
+    def table(self) -> sql.Identifier:
+        return sql.Identifier(self.name)
+
+
+BREAKDOWNS = Packing(BreakdownChunk._meta.db_table, SUMS)
+LATENCIES = Packing(LatencyChunk._meta.db_table, ("amount",))
+TABLES = (BREAKDOWNS.table, LATENCIES.table)
+
+
+def packing_of(grain: Grain) -> Packing:
+    """Say how the groups of a grain are packed."""
+    return LATENCIES if isinstance(grain, LatencyGrain) else BREAKDOWNS
 
 
 @cache
-def added_up() -> sql.Composed:
-    """The sums of sums, in the order of MEASURES and under their columns' names."""
+def added_up(packing: Packing = BREAKDOWNS) -> sql.Composed:
+    """The sums of sums, in their order and under their columns' names."""
     return sql.SQL(", ").join(
         sql.SQL("sum({column}){type} AS {column}").format(
-            column=sql.Identifier(measure.column), type=sql.SQL("" if measure.is_decimal else "::bigint")
+            column=sql.Identifier(column), type=sql.SQL("" if column in DECIMALS else "::bigint")
         )
-        for measure in MEASURES
+        for column in packing.sums
     )
 
 
@@ -38,10 +58,9 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
     by the grain's columns, the long tail after what there is less of: so values repeat beside each other, which packs
     well, and a filter finds most chunks without any that it looks for.
     """
-    arrays = [
-        *(_array(column, NOTHING) for column in grain.columns),
-        *(_array(column, ZERO) for column in SUMS),
-    ]
+    if isinstance(grain, LatencyGrain):
+        return latency_chunks.insertion(grain, groups)
+    names = (*grain.columns, *SUMS)
     return sql.SQL(
         """
         INSERT INTO {table} (organization_id, grain, unit, first, part, {columns})
@@ -56,28 +75,34 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
         RETURNING cardinality(total_calls)
         """
     ).format(
-        table=TABLE,
-        columns=joined((*grain.columns, *SUMS)),
+        table=BREAKDOWNS.table,
+        columns=columns(names),
         grain=sql.Literal(grain.name),
-        arrays=sql.SQL(", ").join(arrays),
-        keys=joined(grain.columns),
+        arrays=sql.SQL(", ").join(_array(column) for column in names),
+        keys=columns(grain.columns),
         each=sql.Literal(GROUPS),
         groups=groups,
     )
 
 
-def _array(column: str, nothing: sql.SQL) -> sql.Composable:
+def _array(column: str) -> sql.Composable:
     """An array of the column; NULL where it would hold nothing."""
     if column == "total_calls":
         return sql.SQL("array_agg(total_calls)")
     return sql.SQL("CASE WHEN bool_or({column} <> {nothing}) THEN array_agg({column}) END").format(
-        column=sql.Identifier(column), nothing=nothing
+        column=sql.Identifier(column), nothing=_nothing(column)
     )
+
+
+def _nothing(column: str) -> sql.SQL:
+    return ZERO if column in SUMS else NOTHING
 
 
 def selection(grain: Grain, chunks: sql.Composable) -> sql.Composed:
     """SELECT of the grain's groups, as `insertion` takes them, from `chunks`: a table of them, with conditions."""
-    columns = (*grain.columns, *SUMS)
+    if isinstance(grain, LatencyGrain):
+        return latency_chunks.selection(grain, chunks)
+    names = (*grain.columns, *SUMS)
     return sql.SQL(
         """
         SELECT organization_id, unit, first, {filled}
@@ -86,12 +111,12 @@ def selection(grain: Grain, chunks: sql.Composable) -> sql.Composed:
     ).format(
         filled=sql.SQL(", ").join(
             sql.SQL("COALESCE({column}, {nothing}) AS {column}").format(
-                column=sql.Identifier(column), nothing=ZERO if column in SUMS else NOTHING
+                column=sql.Identifier(column), nothing=_nothing(column)
             )
-            for column in columns
+            for column in names
         ),
         unnested=sql.SQL(", ").join(
-            sql.SQL("unnest({column}) AS {column}").format(column=sql.Identifier(column)) for column in columns
+            sql.SQL("unnest({column}) AS {column}").format(column=sql.Identifier(column)) for column in names
         ),
         chunks=chunks,
     )

@@ -7,17 +7,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
 
 from aggregates.db.day_states import DAY_STATES
+from aggregates.db.latency import IS_COUNTED, terms_of_calls
 from aggregates.db.partitions import hold_log
+from aggregates.db.sql import columns
 from aggregates.domain.contents import has_grain
 from aggregates.domain.days import Span
-from aggregates.domain.dimensions import DIMENSIONS, GRAINS, TOTALS, Grain
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, GRAINS, LATENCY_GRAINS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES
-from aggregates.models import BreakdownChunk, DailyAggregate, UsageLog
+from aggregates.models import DailyAggregate, UsageLog
 from aggregates.rollup import chunks
 
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
@@ -34,16 +37,17 @@ ADDING = sql.SQL("ON CONFLICT (organization_id, date) DO UPDATE SET {sums}").for
         for column in SUM_COLUMNS
     )
 )
-SUMMED_DAY = (
-    sql.SQL("""
-    CREATE TEMPORARY TABLE summed_day ON COMMIT DROP AS
-    SELECT call.organization_id, {dimensions}, {sums}
-    FROM unnest(%(ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+CALLS = sql.SQL("""
+    unnest(%(ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
          AS day (organization_id, starts, ends)
     JOIN {log} AS call
       ON call.organization_id = day.organization_id AND timestamp >= starts AND timestamp < ends
     WHERE timestamp >= %(earliest)s AND timestamp < %(latest)s
-    GROUP BY call.organization_id, {dimensions}
+""").format(log=sql.Identifier(UsageLog._meta.db_table))
+SUMMED_DAY = (
+    sql.SQL("""
+    CREATE TEMPORARY TABLE summed_day ON COMMIT DROP AS
+    SELECT call.organization_id, {dimensions}, {sums} FROM {calls} GROUP BY call.organization_id, {dimensions}
     """)
     .format(
         dimensions=sql.SQL(", ").join(map(sql.Identifier, DIMENSION_COLUMNS)),
@@ -51,10 +55,24 @@ SUMMED_DAY = (
             sql.SQL("sum({}) AS {}").format(sql.SQL(measure.of_call), sql.Identifier(measure.column))
             for measure in MEASURES
         ),
-        log=sql.Identifier(UsageLog._meta.db_table),
+        calls=CALLS,
     )
     .as_string()
 )
+# Of the last, which holds all dimensions that any other does.
+LATENCY_COLUMNS = [sql.Identifier(BY_NAME[name].column) for name in LATENCY_GRAINS[-1].dimensions]
+SUMMED_LATENCIES = (
+    sql.SQL("CREATE TEMPORARY TABLE summed_latencies ON COMMIT DROP AS {terms}")
+    .format(
+        terms=terms_of_calls(
+            [sql.Identifier("call", "organization_id"), *LATENCY_COLUMNS],
+            [sql.Identifier("organization_id"), *LATENCY_COLUMNS],
+            sql.SQL("{} AND {}").format(CALLS, IS_COUNTED),
+        )
+    )
+    .as_string()
+)
+SUMMED = {False: sql.Identifier("summed_day"), True: sql.Identifier("summed_latencies")}  # whether of latencies
 Ids = Collection[int]
 
 
@@ -69,41 +87,46 @@ class Mismatch:
 
 
 def sum_log(spans: Mapping[int, Span]) -> int:
-    """One pass over the organizations' calls in these spans: a temporary table with a row for each combination of all
-    dimensions; how many rows.
+    """Sum the organizations' calls in these spans into a temporary table with a row for each combination of all
+    dimensions, and their latencies into another one; how many rows the first has.
+
+    Each is a pass over the log: of a call that is recorded between them there is a mark, as of one that comes later.
 
     By hashing, which goes to disk where memory does not suffice: the planner underestimates a day's calls, and would
     choose to sort them, which takes three times as long.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_sort = off")
-        cursor.execute(
-            SUMMED_DAY,
-            {
-                "ids": list(spans),
-                "starts": [span.start for span in spans.values()],
-                "ends": [span.end for span in spans.values()],
-                # The same bounds once more, as constants: they keep the other months' partitions out of the plan.
-                "earliest": min(span.start for span in spans.values()),
-                "latest": max(span.end for span in spans.values()),
-            },
-        )
+        parameters: dict[str, Any] = {
+            "ids": list(spans),
+            "starts": [span.start for span in spans.values()],
+            "ends": [span.end for span in spans.values()],
+            # The same bounds once more, as constants: they keep the other months' partitions out of the plan.
+            "earliest": min(span.start for span in spans.values()),
+            "latest": max(span.end for span in spans.values()),
+        }
+        cursor.execute(SUMMED_DAY, parameters)
         rows: int = cursor.rowcount
+        cursor.execute(SUMMED_LATENCIES, parameters)
         cursor.execute("SET LOCAL enable_sort TO DEFAULT")
         return rows
 
 
 def target_of(grain: Grain) -> str:
     """Return the name of the table that keeps the sums of a grain."""
-    return TOTALS_TABLE if grain == TOTALS else BreakdownChunk._meta.db_table
+    return TOTALS_TABLE if grain == TOTALS else chunks.packing_of(grain).name
 
 
 def _groups(grain: Grain) -> sql.Composed:
     """SELECT of a grain's groups from the sums of a day."""
     return sql.SQL(
         "SELECT organization_id, 'day' AS unit, %(day)s::date AS first, {columns}, {sums} "
-        "FROM summed_day GROUP BY organization_id, {columns}"
-    ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up())
+        "FROM {summed} GROUP BY organization_id, {columns}"
+    ).format(
+        columns=columns(grain.columns),
+        sums=chunks.added_up(chunks.packing_of(grain)),
+        summed=SUMMED[isinstance(grain, LatencyGrain)],
+    )
 
 
 def clear(day: date, organizations: list[int]) -> None:
@@ -111,7 +134,7 @@ def clear(day: date, organizations: list[int]) -> None:
     with connection.cursor() as cursor:
         for table, of_day in (
             (sql.Identifier(TOTALS_TABLE), sql.SQL("date = %s")),
-            (chunks.TABLE, sql.SQL("unit = 'day' AND first = %s")),
+            *((table, sql.SQL("unit = 'day' AND first = %s")) for table in chunks.TABLES),
         ):
             deletion = sql.SQL("DELETE FROM {} WHERE {} AND organization_id = ANY(%s)").format(table, of_day)
             cursor.execute(deletion.as_string(), [day, organizations])
@@ -127,7 +150,15 @@ def rows_summed() -> dict[int, int]:
 def leave_out(organizations: list[int]) -> None:
     """Forget what was summed of these organizations."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM summed_day WHERE organization_id = ANY(%s)", [organizations])
+        for summed in SUMMED.values():
+            deletion = sql.SQL("DELETE FROM {} WHERE organization_id = ANY(%s)").format(summed)
+            cursor.execute(deletion.as_string(), [organizations])
+
+
+def forget() -> None:
+    """Forget all that was summed."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE summed_day, summed_latencies")
 
 
 def write(day: date, *, several: bool, added: bool) -> int:
@@ -142,6 +173,8 @@ def write(day: date, *, several: bool, added: bool) -> int:
         for grain in GRAINS:
             cursor.execute(_breakdown(grain, added=added), {"day": day})
             written += sum(groups for (groups,) in cursor.fetchall())
+        for grain in LATENCY_GRAINS:
+            cursor.execute(_breakdown(grain, added=added), {"day": day})
     return written
 
 
@@ -151,7 +184,7 @@ def _totals(*, several: bool, added: bool) -> str:
         sql.SQL("INSERT INTO {table} (organization_id, date, {columns}) {totals} {order} {adding}")
         .format(
             table=sql.Identifier(TOTALS_TABLE),
-            columns=chunks.joined(SUM_COLUMNS),
+            columns=columns(SUM_COLUMNS),
             totals=TOTALS_OF_DAY,
             order=sql.SQL("ORDER BY organization_id" if several else ""),
             adding=ADDING if added else sql.SQL(""),
@@ -163,6 +196,7 @@ def _totals(*, several: bool, added: bool) -> str:
 @cache
 def _breakdown(grain: Grain, *, added: bool) -> str:
     """INSERT of the day's groups, together with those that are there, whose chunks it takes away."""
+    packing = chunks.packing_of(grain)
     if not added:
         return chunks.insertion(grain, _groups(grain)).as_string()
     return (
@@ -170,14 +204,15 @@ def _breakdown(grain: Grain, *, added: bool) -> str:
             """
             WITH gone AS (
                 DELETE FROM {table} WHERE unit = 'day' AND first = %(day)s AND grain = {grain}
-                AND organization_id IN (SELECT organization_id FROM summed_day) RETURNING *
+                AND organization_id IN (SELECT organization_id FROM {summed}) RETURNING *
             ), parts AS (({gone}) UNION ALL ({new}))
             {insertion}
             """
         )
         .format(
-            table=chunks.TABLE,
+            table=packing.table,
             grain=sql.Literal(grain.name),
+            summed=SUMMED[isinstance(grain, LatencyGrain)],
             gone=chunks.selection(grain, sql.SQL("gone")),
             new=_groups(grain),
             insertion=chunks.insertion(
@@ -185,7 +220,7 @@ def _breakdown(grain: Grain, *, added: bool) -> str:
                 sql.SQL(
                     "SELECT organization_id, unit, first, {columns}, {sums} FROM parts "
                     "GROUP BY organization_id, unit, first, {columns}"
-                ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up()),
+                ).format(columns=columns(grain.columns), sums=chunks.added_up(packing)),
             ),
         )
         .as_string()
@@ -211,11 +246,11 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
         sum_log(spans)
         mismatches = [
             Mismatch(pk, day, grain.name or "totals", rows)
-            for grain in (TOTALS, *GRAINS)
+            for grain in (TOTALS, *GRAINS, *LATENCY_GRAINS)
             # Days that were rolled up before there was a grain are renewed in time.
             for pk, rows in _differences(day, [pk for pk, *_, version in found if has_grain(version, grain)], grain)
         ]
-        cursor.execute("DROP TABLE summed_day")
+        forget()
     return mismatches
 
 
@@ -226,7 +261,7 @@ def _differences(day: date, organizations: list[int], grain: Grain) -> list[tupl
         stored = sql.SQL(
             "SELECT organization_id, date, {sums} FROM {table} "
             "WHERE organization_id = ANY(%(organizations)s) AND date = %(day)s"
-        ).format(sums=chunks.joined(SUM_COLUMNS), table=sql.Identifier(TOTALS_TABLE))
+        ).format(sums=columns(SUM_COLUMNS), table=sql.Identifier(TOTALS_TABLE))
     else:
         summed = _groups(grain)
         stored = chunks.selection(
@@ -234,7 +269,7 @@ def _differences(day: date, organizations: list[int], grain: Grain) -> list[tupl
             sql.SQL(
                 "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} "
                 "AND unit = 'day' AND first = %(day)s"
-            ).format(table=chunks.TABLE, grain=sql.Literal(grain.name)),
+            ).format(table=chunks.packing_of(grain).table, grain=sql.Literal(grain.name)),
         )
     with connection.cursor() as cursor:
         cursor.execute(

@@ -13,19 +13,21 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from aggregates.db.locks import Lock, take, take_shared
+from aggregates.db.sql import columns
 from aggregates.domain.contents import current
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import BY_NAME, UNITS, Period, periods_of
 from aggregates.rollup import chunks
 
 Ids = Collection[int]
-DELETION = (
+DELETIONS = [
     sql.SQL(
         "DELETE FROM {table} WHERE organization_id = ANY(%(organizations)s) AND unit = %(unit)s AND first = %(first)s"
     )
-    .format(table=chunks.TABLE)
+    .format(table=table)
     .as_string()
-)
+    for table in chunks.TABLES
+]
 
 
 def invalidate(day: date, organizations: Ids) -> None:
@@ -87,7 +89,8 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
         )
         lacking = [pk for (pk,) in cursor.fetchall()]
         parameters = _parameters(period, lacking)
-        cursor.execute(DELETION, parameters)
+        for deletion in DELETIONS:
+            cursor.execute(deletion, parameters)
         for grain in BY_NAME[period.unit].grains if lacking else ():
             cursor.execute(chunks.insertion(grain, _from_days(grain)).as_string(), parameters)
         cursor.execute(
@@ -100,14 +103,15 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
 
 def _from_days(grain: Grain) -> sql.Composed:
     """SELECT of the groups of a period, from those of its days."""
+    packing = chunks.packing_of(grain)
     of_days = sql.SQL(
         "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = ANY({grains}) AND unit = 'day' "
         "AND first BETWEEN %(first)s AND %(last)s"
-    ).format(table=chunks.TABLE, grains=sql.Literal(grain.names))
+    ).format(table=packing.table, grains=sql.Literal(grain.names))
     return sql.SQL(
         "SELECT organization_id, %(unit)s::text AS unit, %(first)s::date AS first, {columns}, {sums} "
         "FROM ({daily}) AS daily GROUP BY organization_id, {columns}"
-    ).format(columns=chunks.joined(grain.columns), sums=chunks.added_up(), daily=chunks.selection(grain, of_days))
+    ).format(columns=columns(grain.columns), sums=chunks.added_up(packing), daily=chunks.selection(grain, of_days))
 
 
 def _summed(grain: Grain) -> sql.Composed:
@@ -115,7 +119,7 @@ def _summed(grain: Grain) -> sql.Composed:
     of_period = sql.SQL(
         "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = ANY({grains}) AND unit = %(unit)s "
         "AND first = %(first)s"
-    ).format(table=chunks.TABLE, grains=sql.Literal(grain.names))
+    ).format(table=chunks.packing_of(grain).table, grains=sql.Literal(grain.names))
     return chunks.selection(grain, of_period)
 
 

@@ -221,7 +221,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
 
     Marks, and `force`, have everything summed afresh up to the seal. A day that has lost calls becomes kept instead.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         take_shared(Lock.ZONES)
         take(Lock.ROLL, day_number(day))  # in its own statement: the next ones must see what the roller before us did
         hold_log()  # what is there by now stays there
@@ -240,7 +240,7 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
         added = not all(work.afresh for work in works.values())
         rows = day_sums.write(day, several=len(works) > 1, added=added) if summed and works else 0
         _finish(day, works)
-        cursor.execute("DROP TABLE summed_day")
+        day_sums.forget()
     closed = sum(work.whole for work in works.values())
     return Summary(closed, len(works) - closed, rows, kept=len(kept))
 

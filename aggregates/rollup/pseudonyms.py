@@ -19,7 +19,7 @@ from aggregates.db.sql import columns, listed, table, text
 from aggregates.domain.dimensions import GRAINS, Grain
 from aggregates.domain.periods import Period
 from aggregates.ingest.day_locks import lock_zone
-from aggregates.models import BreakdownChunk, Organization, Pseudonym, UsageDay, UsageLog, UsagePeriod
+from aggregates.models import BreakdownChunk, LatencyChunk, Organization, Pseudonym, UsageDay, UsageLog, UsagePeriod
 from aggregates.rollup import chunks, period_sums
 
 NAMES = ("user_id", "subject_id")
@@ -199,7 +199,7 @@ def _delete_periods(organization: Organization, name: str) -> None:
     for period in found:
         with transaction.atomic():
             take(Lock.PERIOD, period.number)
-            for model in (UsagePeriod, BreakdownChunk):
+            for model in (UsagePeriod, BreakdownChunk, LatencyChunk):
                 model._default_manager.filter(organization=organization, unit=period.unit, first=period.first).delete()
 
 

@@ -28,6 +28,7 @@ from aggregates.models import (
     DailyAggregate,
     FileChunk,
     FileImport,
+    LatencyChunk,
     Organization,
     StaleDay,
     UsageDay,
@@ -48,6 +49,7 @@ BATCHES: tuple[tuple[type[Model], str, int], ...] = (
     (ApiKey, "organization", BATCH),
 )
 OF_DAY = ((StaleDay, SQL("date = %s")), (UsageDay, SQL("date = %s")), (DailyAggregate, SQL("date = %s")))
+PACKED = (BreakdownChunk, LatencyChunk)
 OF_CHUNKS = SQL("unit = %s AND first = %s")
 
 logger = logging.getLogger(__name__)
@@ -128,7 +130,8 @@ def _delete_day(organization: Organization, day: date) -> None:
         take(Lock.ROLL, day_number(day))
         for model, of_day in OF_DAY:
             _delete(model, organization, of_day, day)
-        _delete(BreakdownChunk, organization, OF_CHUNKS, "day", day)
+        for packed in PACKED:
+            _delete(packed, organization, OF_CHUNKS, "day", day)
 
 
 def _periods(organization: Organization, dates: Iterable[date]) -> list[Period]:
@@ -142,8 +145,8 @@ def _periods(organization: Organization, dates: Iterable[date]) -> list[Period]:
 def _delete_period(organization: Organization, period: Period) -> None:
     with transaction.atomic():
         take(Lock.PERIOD, period.number)
-        _delete(UsagePeriod, organization, OF_CHUNKS, *period)
-        _delete(BreakdownChunk, organization, OF_CHUNKS, *period)
+        for model in (UsagePeriod, *PACKED):
+            _delete(model, organization, OF_CHUNKS, *period)
 
 
 def _delete(model: type[Model], organization: Organization, condition: Composable, *values: Any) -> int:

@@ -14,21 +14,23 @@ from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import days, formats, money, texts
+from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
 from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
 from aggregates.query.addresses import flat, parameters_beside_range, query_of_change, query_string, range_parameters
-from aggregates.query.display_measures import Unit
+from aggregates.query.display_measures import DISPLAY_MEASURES, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Figure, FigureEncoder, Series
+from aggregates.web.charts.figures import Figure, FigureEncoder, Series, text_of
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.dashboard import others_of
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
+from aggregates.web.pages.tiles import latency_in_words
 
 BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
@@ -57,6 +59,7 @@ def price(text: str) -> str:
 
 
 register.filter("signed", signed)
+register.filter("latency_in_words", latency_in_words)
 
 
 @register.simple_tag
@@ -68,6 +71,13 @@ def version() -> str:
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
+
+
+@register.filter
+def measured(sums: Sums, name: str) -> str:
+    """A display measure of sums."""
+    measure = DISPLAY_MEASURES[name]
+    return text_of(measure.of(sums), measure.unit)
 
 
 @register.filter

@@ -13,11 +13,12 @@ from django.test import Client
 from django.utils import timezone
 
 from aggregates.accounts import keys
+from aggregates.api.openapi.document import document
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Kind, Organization
+from aggregates.models import Kind, Organization, UsageDay
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.reports import SUMMED, measured, rows_of
+from aggregates.query.reports import LATENCY_COLUMNS, SUMMED, measured, rows_of
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Source
 from aggregates.rollup.protocol import roll_up
@@ -184,6 +185,48 @@ def test_what_an_answer_says(client: Client, acme: Organization, read_secret: st
     }
     (row,) = answer["rows"]
     assert (row["start"], row["key"], row["calls"], row["cost"]) == ("2025-07-01", "alice", 1, "0.100000000000")
+
+
+def test_latencies_are_told_where_they_are_asked_for(
+    client: Client, acme: Organization, read_secret: str, call: Callable[..., Call]
+) -> None:
+    took = [{"latency_ms": ms, "output_tokens": 30} for ms in (100, 1000, 5000)]
+    others = [{"latency_ms": 9, "status": "error"}, {"user_id": "bob"}]
+    record(acme, [call("2025-07-01T12:00Z", **fields) for fields in (*took, *others)])
+    view = "range=custom&from=2025-07-01&to=2025-07-02&by=user&bucket=day"
+    plain, answer = (get(client, read_secret, f"{view}{more}").json() for more in ("", "&latency=yes"))
+    known = {
+        "timed_calls": 3,
+        "timed_ms": 6100,
+        "timed_output_tokens": 90,
+        "tokens_per_second": "14.75409836",
+        "p50_ms_from": 964,
+        "p50_ms_to": 1011,
+        "p95_ms_from": 4790,
+        "p95_ms_to": 5028,
+    }
+    nothing = {**dict.fromkeys(known), "timed_calls": 0, "timed_ms": 0, "timed_output_tokens": 0}
+    assert answer["totals"] == plain["totals"] | known
+    assert answer["rows"] == [row | told for row, told in zip(plain["rows"], (known, nothing), strict=True)]
+    assert (answer["without_latency"], "without_latency" in plain) == ("", False)
+    assert plain == get(client, read_secret, f"{view}&latency=no").json()
+    assert get(client, read_secret, "latency=perhaps").status_code == 400
+    schema = document()["components"]["schemas"]["Usage"]["properties"]
+    assert set(answer) == set(schema)
+    assert set(answer["totals"]) == set(schema["totals"]["properties"])
+    assert set(answer["rows"][0]) == set(schema["rows"]["items"]["properties"])
+
+
+def test_what_is_not_known_of_latencies_is_null_and_says_why(
+    client: Client, acme: Organization, read_secret: str, call: Callable[..., Call]
+) -> None:
+    record(acme, [call("2025-07-01T12:00Z", latency_ms=70)])
+    roll_up()
+    UsageDay.objects.update(contents=2, kept_at=timezone.now(), kept_reason="calls")
+    answer = get(client, read_secret, "range=custom&from=2025-07-01&to=2025-07-02&bucket=day&latency=yes").json()
+    assert (answer["totals"]["calls"], answer["totals"]["timed_calls"]) == (1, None)
+    assert set(answer["unknown"]) == set(LATENCY_COLUMNS)
+    assert "their aggregates do not hold latencies" in answer["without_latency"]
 
 
 def test_a_key_can_only_do_its_own(client: Client, secret: str, read_secret: str, other: Organization) -> None:

@@ -254,6 +254,11 @@ def test_a_tile_chooses_what_is_charted(open_page: OpenPage, usage: Organization
     wait_until_drawn(page)
 
     assert in_browser(page) == from_log(usage, "measure=cache_share")
+    page.locator(".tile").get_by_role("link", name="p50 latency").click()
+    page.wait_for_url("**/?measure=p50")
+    wait_until_drawn(page)
+    assert in_browser(page) == from_log(usage, "measure=p50")
+    expect(page.locator(".provenance")).to_contain_text("percentiles are right to ±2.5%")
 
 
 def test_a_group_keeps_its_colour_over_filters_ranges_and_forms(open_page: OpenPage, usage: Organization) -> None:

@@ -5,15 +5,24 @@ from decimal import Decimal
 
 import pytest
 
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import MEASURES, Sums, rate
 from aggregates.models import BreakdownChunk, DailyAggregate, DailyBreakdown, PeriodBreakdown
 
 
 def test_every_measure_has_its_field_in_the_sums_and_its_column_in_all_aggregates() -> None:
-    assert [measure.name for measure in MEASURES] == [field.name for field in fields(Sums)]
+    assert [*(measure.name for measure in MEASURES), "latency"] == [field.name for field in fields(Sums)]
     for model in (DailyAggregate, BreakdownChunk, DailyBreakdown, PeriodBreakdown):
         columns = [field.name for field in model._meta.get_fields() if field.name.startswith("total_")]
         assert columns == [measure.column for measure in MEASURES]
+
+
+def test_latencies_add_up_and_are_not_known_where_those_of_a_part_are_not() -> None:
+    some, others = Latency(((3, 1),), 5, 7), Latency(((3, 2), (4, 1)), 1, 1)
+    known = Sums(calls=1, latency=some) + Sums(calls=3, latency=others)
+    assert known.latency == Latency(((3, 3), (4, 1)), 6, 8)
+    assert (known + Sums()).latency == known.latency, "of nothing there is nothing to know"
+    assert (known + Sums(calls=1)).latency is None
 
 
 def test_sums_add_up_without_rounding() -> None:

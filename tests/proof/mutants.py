@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from aggregates.db.locks import Lock
-from aggregates.domain.dimensions import GRAINS, TOTALS
+from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS, TOTALS
 from aggregates.rollup.day_sums import ADDING, target_of
 
 Execute = Callable[..., Any]
@@ -74,7 +74,7 @@ def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, co
     # Else a constraint stops the second who writes the same day.
     if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
         sql += ADDING.as_string()
-    if f"INSERT INTO {target_of(GRAINS[0])}" in sql.replace('"', ""):
+    if any(f"INSERT INTO {target_of(grain)}" in sql.replace('"', "") for grain in (GRAINS[0], LATENCY_GRAINS[0])):
         sql = sql.replace("RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
     return execute(sql, params, many, context)
 

@@ -5,6 +5,7 @@ Days are cut by PostgreSQL's own time zones, and groups are ranked here.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -36,11 +37,36 @@ BUCKETS = {
     "hour": "date_bin('1 hour', timestamp, %(start)s)",
 }
 HEIGHTS = {"cost": (3,), "calls": (0,), "tokens": (4, 7), "errors": (1,), "input_tokens": (4,)}  # places in SUMS
+Place = tuple[datetime, tuple[str, ...] | None]
+Latencies = list[tuple[int, int]]
 Table = dict[tuple[Any, ...], tuple[Decimal, ...]]
 
 
 def sums_of(query: UsageQuery) -> Table:
     """Every measure by bucket and group: a tuple of values, None for Other."""
+    statement, parameters = _statement(query)
+    table = _table(statement.format(SUMS), parameters)
+    table = {(start, tuple(group)): sums for (start, *group), sums in table.items()}
+    return _with_other(table, query.top, HEIGHTS[query.rank]) if query.by and query.top else table
+
+
+def latencies_of(query: UsageQuery, groups: Collection[Any]) -> dict[Place, Latencies]:
+    """How long calls took that tell that and did not fail, by bucket and group, each with its output tokens, shortest
+    first; those of other groups as Other."""
+    statement, parameters = _statement(query)
+    each = "array_agg(ARRAY[latency_ms, output_tokens]) FILTER (WHERE latency_ms IS NOT NULL AND status = 'ok')"
+    found: dict[Place, Latencies] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(each), parameters)
+        for start, *group, calls in cursor.fetchall():
+            found[start, tuple(group) if tuple(group) in groups else None] += [
+                (ms, tokens) for ms, tokens in calls or ()
+            ]
+    return {place: sorted(calls) for place, calls in found.items()}
+
+
+def _statement(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+    """What selects something by bucket and group, which is to be put in."""
     keys = [COLUMNS.get(name, name) for name in query.by]
     values, filters = {}, []
     for word, pairs in (("IN", query.filters), ("NOT IN", query.excluded)):
@@ -50,20 +76,19 @@ def sums_of(query: UsageQuery) -> Table:
                 listed.append(f"%(value{len(values)})s")
                 values[f"value{len(values)}"] = value
             filters.append(f"AND {COLUMNS.get(name, name)} {word} ({', '.join(listed)})")
-    table = _table(
-        f"SELECT {', '.join([BUCKETS[query.bucket], *keys, SUMS])} FROM {log_table} "
+    statement = (
+        f"SELECT {', '.join([BUCKETS[query.bucket], *keys])}, {{}} FROM {log_table} "
         f"WHERE organization_id = %(organization)s AND timestamp >= %(start)s AND timestamp < %(end)s "
-        f"{' '.join(filters)} GROUP BY {', '.join(['1', *keys])}",
-        {
-            **values,
-            "organization": query.organization.pk,
-            "zone": query.organization.time_zone,
-            "start": query.start,
-            "end": query.end,
-        },
+        f"{' '.join(filters)} GROUP BY {', '.join(['1', *keys])}"
     )
-    table = {(start, tuple(group)): sums for (start, *group), sums in table.items()}
-    return _with_other(table, query.top, HEIGHTS[query.rank]) if query.by and query.top else table
+    parameters = {
+        **values,
+        "organization": query.organization.pk,
+        "zone": query.organization.time_zone,
+        "start": query.start,
+        "end": query.end,
+    }
+    return statement, parameters
 
 
 def days_of(organization: int, zone: str) -> Table:

@@ -26,6 +26,7 @@ def random_question(chance: random.Random, organization: Organization, now: date
         **conditions(chance, names),
         "rank": chance.choice(("cost", "cost", *RANKS)) if by else "cost",
         "top": chance.choice((None, 1, 2, 3)) if by else None,
+        "with_latency": chance.random() < 0.5,
     }
     if bucket != Bucket.HOUR and chance.random() < 0.1:
         start = now - PAST * chance.random()
@@ -54,7 +55,9 @@ def broad_question(chance: random.Random, organization: Organization, now: datet
     """About all calls of the organization: a difference anywhere shows in the answer."""
     today = days.date_of(now, organization.time_zone)
     bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), random_breakdown(chance)
-    return UsageQuery.for_dates(organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by)
+    return UsageQuery.for_dates(
+        organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by, with_latency=True
+    )
 
 
 def relatives(chance: random.Random, question: UsageQuery) -> list[UsageQuery]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from threading import current_thread
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -13,11 +14,13 @@ from aggregates.db.partitions import HOLD_LOG
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import days
+from aggregates.domain.latency import BOUNDS, Latency
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.periods import Period
 from aggregates.models import Organization, UsageDay, UsagePeriod
 from aggregates.query import platform as whole_platform
 from aggregates.query import runner
+from aggregates.query.answer import Answer
 from aggregates.query.platform import PlatformQuery
 from aggregates.query.statements import batches
 from aggregates.query.usage_query import QueryError, UsageQuery
@@ -28,6 +31,7 @@ from tests.proof.scene import PAST, Scene
 from tests.proof.tally import Tally
 
 BY_STANDBY = "comparisons that the standby answered"
+PERCENTILES = (1, 50, 95, 100)
 TOGETHER = 4  # questions of one organization in one snapshot
 
 
@@ -114,6 +118,7 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             expected = plain.sums_of(question)
             got = {(row.start, row.group): values(row.sums) for row in answer.rows}
             tally.compare(kind_of(question), got=got, expected=expected, about=(question, answer.plan))
+            compare_latencies(answer, kept, tally)
             if kept.intersection(answer.plan.aggregate_days):
                 tally.count("comparisons that read kept days")
             if answer.plan.aggregate_days:
@@ -124,6 +129,36 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
                 tally.count("comparisons that read the first part of an open day from aggregates")
             if answer.plan.aggregate_days and answer.plan.log_days:
                 tally.count("comparisons that read aggregates and the log")
+
+
+def compare_latencies(answer: Answer, kept: set[date], tally: Tally) -> None:
+    """The sums of latencies are those of the log, and their percentiles the buckets of those of the log."""
+    if not answer.query.with_latency:
+        return
+    if answer.without_latency:
+        tally.count("latencies that are not known of kept days")
+        about = [day for day, _ in answer.query.days if day in kept]
+        tally.compare("latencies are not known of kept days alone", got=bool(about), expected=True, about=answer.query)
+        return
+    expected = plain.latencies_of(answer.query, {row.group for row in answer.rows})
+    got = {(row.start, row.group): latency(row.sums.latency or Latency()) for row in answer.rows}
+    tally.compare(
+        "latencies",
+        got=got,
+        expected={place: plain_latency(calls) for place, calls in expected.items()},
+        about=(answer.query, answer.plan),
+    )
+
+
+def latency(of: Latency) -> tuple[Any, ...]:
+    intervals = [of.percentile(percent) for percent in PERCENTILES]
+    return (of.calls, of.milliseconds, of.output_tokens, *(each and each.first for each in intervals))
+
+
+def plain_latency(calls: plain.Latencies) -> tuple[Any, ...]:
+    ranked = [calls[-(-len(calls) * percent // 100) - 1][0] for percent in PERCENTILES] if calls else []
+    begins = [max(bound for bound in BOUNDS if bound <= took) for took in ranked] or [None for _ in PERCENTILES]
+    return (len(calls), sum(ms for ms, _ in calls), sum(tokens for _, tokens in calls), *begins)
 
 
 def kept_days(organization: Organization) -> set[date]:

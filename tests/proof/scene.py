@@ -103,6 +103,7 @@ def make_call(chance: random.Random, timestamp: datetime) -> Call:
         cache_write_tokens=chance.randrange(tokens - cached + 1),
         output_tokens=answered,
         reasoning_tokens=chance.randrange(answered + 1),
+        latency_ms=chance.choice((None, chance.randrange(60), int(10 ** (6 * chance.random())))),
         cost=chance.choice((None, Decimal("1e-12"), *[Decimal(chance.randrange(10**15)).scaleb(-12)] * 4)),
         **{name: chance.choice(values) for name, values in VALUES.items()},
     )

@@ -11,7 +11,7 @@ from aggregates.domain.calls import parse_call
 from aggregates.domain.periods import UNITS, Period
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria, Delete, correct
-from aggregates.models import DailyBreakdown, Organization, PeriodBreakdown, UsagePeriod
+from aggregates.models import DailyBreakdown, LatencyChunk, Organization, PeriodBreakdown, UsagePeriod
 from aggregates.query.answer import Answer
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
@@ -41,7 +41,15 @@ def spring(shared: None) -> None:
     record(
         organization,
         [
-            parse_call({"timestamp": noon.isoformat(), "model": "m", "user_id": user, "cost": f"0.{number:012}"})
+            parse_call(
+                {
+                    "timestamp": noon.isoformat(),
+                    "model": "m",
+                    "user_id": user,
+                    "cost": f"0.{number:012}",
+                    "latency_ms": 20 * number,
+                }
+            )
             for number, noon in enumerate(noons, start=1)
             for user in USERS
         ],
@@ -166,7 +174,8 @@ def test_what_a_month_differs_in_is_found_and_repaired(acme: Organization) -> No
 def test_every_grain_of_a_unit_is_summed(acme: Organization) -> None:
     for unit in UNITS:
         summed = PeriodBreakdown.objects.filter(unit=unit.name).values_list("grain", flat=True)
-        assert set(summed) == {grain.name for grain in unit.grains}
+        latencies = LatencyChunk.objects.filter(unit=unit.name).values_list("grain", flat=True)
+        assert {*summed, *latencies} == {grain.name for grain in unit.grains}
 
 
 def test_weeks_are_read_as_such_where_no_month_is(acme: Organization) -> None:

@@ -76,7 +76,11 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     """Something of each kind that an organization can have."""
     record(
         organization,
-        [call(f"2025-{month:02}-{day:02}T10:00Z", cost="1.5", user_id=f"u{day}") for month in (3, 4) for day in (1, 9)],
+        [
+            call(f"2025-{month:02}-{day:02}T10:00Z", cost="1.5", user_id=f"u{day}", latency_ms=1200)
+            for month in (3, 4)
+            for day in (1, 9)
+        ],
     )
     roll_up()
     UsageDay.objects.filter(organization=organization, date="2025-04-09").update(

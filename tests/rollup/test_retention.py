@@ -12,7 +12,7 @@ from aggregates.db.partitions import existing_months, partition_name
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest import record, retention_check
 from aggregates.ingest.correcting import Criteria, Delete, correct
-from aggregates.models import DailyAggregate, DailyBreakdown, Organization, UsageLog
+from aggregates.models import DailyAggregate, DailyBreakdown, LatencyChunk, Organization, UsageLog
 from aggregates.ops import tasks
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
@@ -63,8 +63,8 @@ def drop_months(keep: int) -> Dropped:
 
 def questions(organization: Organization, source: Source, **rest):
     ways = (
-        {},
-        {"by": ("model",)},
+        {"with_latency": True},
+        {"by": ("model",), "with_latency": True},
         {"bucket": Bucket.TOTAL, "by": ("user",), "top": 5},
         {"by": ("subject",), "filters": (("user", "alice"),)},
     )
@@ -77,7 +77,8 @@ def rows(organization: Organization, source: Source = Source.AUTO):
 
 
 def aggregates():
-    return [list(model.objects.order_by("pk").values_list()) for model in (DailyAggregate, DailyBreakdown)]
+    tables = (DailyAggregate, DailyBreakdown, LatencyChunk)
+    return [list(model.objects.order_by("pk").values_list()) for model in tables]
 
 
 def test_what_is_dropped_changes_no_number(organizations):

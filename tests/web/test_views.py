@@ -55,7 +55,7 @@ def text(client: Client, url: str, **headers: str) -> str:
 def test_the_page_has_tiles_charts_tables_and_their_source(as_alice: Client, usage: Organization) -> None:
     page = text(as_alice, URL + JULY)
 
-    assert page.count('class="tile"') == 4
+    assert page.count('class="tile"') == 5
     assert re.findall(r'id="chart-(\w+)"', page) == [chart.name for chart in charts.CHARTS]
     assert re.findall(r'id="table-(\w+)"', page) == ["model", "operation", "user", "subject", "units"]
     assert "1 – 30 Jul 2025, compared with 1 – 30 Jun 2025, days in UTC" in page

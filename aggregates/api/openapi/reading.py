@@ -5,12 +5,12 @@ from typing import Any
 from aggregates.api.cursors import MAX_LENGTH
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, RETRY, Schema, refusal
 from aggregates.api.problems import RETRY_AFTER
-from aggregates.api.reading import MAX_LIMIT
+from aggregates.api.reading import LATENCY, MAX_LIMIT
 from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.texts import GroupKind
 from aggregates.domain.units import BY_NAME as BY_UNIT
-from aggregates.query.reports import COLUMNS, COSTS, KIND
+from aggregates.query.reports import COLUMNS, COSTS, KIND, LATENCY_COLUMNS
 from aggregates.query.selection import BEFORE, BUCKETS, NO_BREAKDOWN, YEAR
 from aggregates.query.units import MOST_CALLS
 
@@ -20,7 +20,10 @@ MEASURED: Schema = {
     name: {"oneOf": [MONEY if name in COSTS else DECIMAL if "rate" in name else NUMBER, {"type": "null"}]}
     for name in COLUMNS
 }
-ROW: Schema = {
+LATENCIES: Schema = {
+    name: {"oneOf": [DECIMAL if "per_" in name else NUMBER, {"type": "null"}]} for name in LATENCY_COLUMNS
+}
+OF_ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
     "key": {"type": ["string", "null"], "description": "The group, as recorded; empty where it is not known."},
     KIND: {
@@ -28,8 +31,9 @@ ROW: Schema = {
         "enum": [*GroupKind, None],
         "description": "What the key is: a recorded value, calls without one, or all other groups together.",
     },
-} | MEASURED
-TOTALS: Schema = {"type": "object", "required": list(MEASURED), "properties": MEASURED}
+}
+ROW: Schema = OF_ROW | MEASURED | LATENCIES
+TOTALS: Schema = {"type": "object", "required": list(MEASURED), "properties": MEASURED | LATENCIES}
 DATE: Schema = {"type": "string", "format": "date"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 PART: Schema = {"from": DATE, "to": DATE, "start": TIME, "end": TIME, "totals": TOTALS}
@@ -71,10 +75,16 @@ ABOUT: Schema = {
             {"type": "null", "description": "Unless `compare` is asked for."},
         ]
     },
-    "rows": {"type": "array", "items": {"type": "object", "required": list(ROW), "properties": ROW}},
+    "rows": {"type": "array", "items": {"type": "object", "required": [*OF_ROW, *MEASURED], "properties": ROW}},
     "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
 }
-USAGE: Schema = {"type": "object", "required": list(ABOUT), "additionalProperties": False, "properties": ABOUT}
+WITHOUT: Schema = {"without_latency": {"type": "string", "description": "Why latencies are null; else empty."}}
+USAGE: Schema = {
+    "type": "object",
+    "required": list(ABOUT),
+    "additionalProperties": False,
+    "properties": ABOUT | WITHOUT,
+}
 
 COMPARE = [BEFORE, YEAR]
 
@@ -132,6 +142,13 @@ def read_usage() -> Schema:
             minimum=1,
             maximum=MAX_LIMIT,
             default=MAX_LIMIT,
+        ),
+        _parameter(
+            "latency",
+            "With yes, how long calls took that tell it and did not fail: percentiles as the bucket that they are in, "
+            "both ends included. What no aggregate holds is read from the log, where it is not too much.",
+            enum=list(LATENCY),
+            default="no",
         ),
         _parameter("cursor", "The `next` of the answer before.", type="string", maxLength=MAX_LENGTH),
     ]

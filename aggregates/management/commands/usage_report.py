@@ -52,6 +52,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--rank", choices=RANKS, default="cost", help="what groups are ordered by (default: cost)")
         parser.add_argument(
+            "--latency",
+            action="store_true",
+            help="also how long calls took that tell that and did not fail: percentiles as the bucket they are in",
+        )
+        parser.add_argument(
             "--source",
             choices=[*Source],
             default=Source.AUTO.value,
@@ -86,6 +91,7 @@ class Command(BaseCommand):
                 excluded=tuple(options["excluded"]),
                 rank=options["rank"],
                 source=Source(options["source"]),
+                with_latency=options["latency"],
             )
             return read([query])[query]
         except QueryError as error:

@@ -18,7 +18,7 @@ from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
 from aggregates.query.answer import Answer
-from aggregates.query.display_measures import COST, PERCENT, Unit
+from aggregates.query.display_measures import COST, LATENCIES, PER_SECOND, PERCENT, SECONDS, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
@@ -29,6 +29,8 @@ from aggregates.web.pages.tables import Table
 
 MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
 RATE = "0.00000000"
+TIME, SPEED = "#,##0.000", "#,##0.0"  # in seconds, and per second
+SHAPES = {COST: MONEY, PERCENT: SHARE, SECONDS: TIME, PER_SECOND: SPEED}
 # Texts stay texts, whatever they begin with.
 PLAIN = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 WIDEST = 60  # characters
@@ -75,10 +77,9 @@ def _totals(dashboard: Dashboard) -> Sheet:
     if dashboard.before and dashboard.earlier and dashboard.earlier.is_by_whole_days:
         sums.append(dashboard.comparable)
         header += ["Whole days", "Exactly whole days"]
-    ranges = [reports.measured(each) for each in sums]
+    ranges = [_measured(each) for each in sums]
     lines = [
-        (_in_words(name), *(cell for sums in ranges for cell in (_shaped(name, sums[name]), str(sums[name]))))
-        for name in reports.COLUMNS
+        (_in_words(name), *(cell for sums in ranges for cell in _exactly(name, sums.get(name)))) for name in ranges[0]
     ]
     about = [(name, text) for name, text in _about(dashboard) if text]
     return Sheet(
@@ -87,6 +88,15 @@ def _totals(dashboard: Dashboard) -> Sheet:
         [""] * len(header),
         [*lines, (), *about],
     )
+
+
+def _measured(sums: Sums) -> dict[str, int | str | None]:
+    return {**reports.measured(sums), **(reports.latencies_of(sums.latency) if sums.latency else {})}
+
+
+def _exactly(name: str, value: int | str | None) -> tuple[Shaped | None, str]:
+    """Write a number for a spreadsheet, and as text with all of its digits; nothing where there is none."""
+    return (None, "") if value is None else (_shaped(name, value), str(value))
 
 
 def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
@@ -137,20 +147,31 @@ def _whole(one: Series) -> Any:
 
 
 def _table(table: Table) -> Sheet:
+    """Write a table; one of latencies has these instead of costs and tokens, as on the page."""
+    whole = f"Share of {table.whole_in_words}"
+    if table.is_latency:
+        header, shapes = (
+            ("Calls", *(each.label for each in LATENCIES)),
+            (COUNT, *(_shape(each.unit) for each in LATENCIES)),
+        )
+    else:
+        header, shapes = ("Cost", "Calls", "Tokens"), (MONEY, COUNT, COUNT)
     lines = [
-        (texts.words_of(line.key), *_columns(line.sums), line.share, texts.kind_of(line.key).value)
+        (texts.words_of(line.key), *_columns(table, line.sums), line.share, texts.kind_of(line.key).value)
         for line in table.lines
     ]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), "Cost", "Calls", "Tokens", f"Share of {table.whole_in_words}", GROUP_KIND),
-        ("", MONEY, COUNT, COUNT, SHARE, ""),
-        [*lines, ("Total", *_columns(table.total), table.total_share, "total")],
+        (table.dimension.name.capitalize(), *header, whole, GROUP_KIND),
+        ("", *shapes, SHARE, ""),
+        [*lines, ("Total", *_columns(table, table.total), table.total_share, "total")],
         bold=1,
     )
 
 
-def _columns(sums: Sums) -> tuple[Any, ...]:
+def _columns(table: Table, sums: Sums) -> tuple[Any, ...]:
+    if table.is_latency:
+        return sums.calls, *(each.of(sums) for each in LATENCIES)
     cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
     return cost, sums.calls, sums.tokens
 
@@ -170,19 +191,17 @@ def _rows(answer: Answer) -> Sheet:
         (
             _start(reports.start_of(answer, row), answer.query.bucket),
             *((texts.words_of(row.key),) if by else ()),
-            *(
-                reports.NOT_KNOWN if value is None else _number(value)
-                for value in reports.measured_of(answer, row.sums).values()
-            ),
+            *(_cell(value) for value in reports.cells_of(answer, row.sums).values()),
             *((texts.kind_of(row.key).value,) if by else ()),
         )
         for row in answer.rows
     ]
-    shapes = [_shape_of(name) for name in reports.COLUMNS]
+    columns = reports.columns_of(answer)
+    shapes = [_shape_of(name) for name in columns]
     header = (answer.query.bucket.value.capitalize(), *(name.capitalize() for name in by))
     return Sheet(
         "Rows",
-        (*header, *map(_in_words, reports.COLUMNS), *(GROUP_KIND for _ in by)),
+        (*header, *map(_in_words, columns), *(GROUP_KIND for _ in by)),
         (DAY, *("" for _ in by), *shapes, *("" for _ in by)),
         lines,
     )
@@ -198,7 +217,7 @@ def _in_words(name: str) -> str:
 
 
 def _shape_of(name: str) -> str:
-    return MONEY if name in reports.COSTS else RATE if "rate" in name else COUNT
+    return MONEY if name in reports.COSTS else RATE if "rate" in name or "per_" in name else COUNT
 
 
 def _shaped(name: str, value: int | str) -> Shaped:
@@ -206,7 +225,11 @@ def _shaped(name: str, value: int | str) -> Shaped:
 
 
 def _shape(unit: Unit) -> str:
-    return MONEY if unit is COST else SHARE if unit is PERCENT else COUNT
+    return SHAPES.get(unit, COUNT)
+
+
+def _cell(value: int | str | None) -> Decimal | str | None:
+    return value if value is None or value == reports.NOT_KNOWN else _number(value)
 
 
 def _number(value: int | str) -> Decimal:

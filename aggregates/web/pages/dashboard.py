@@ -1,6 +1,6 @@
 """All that the dashboard shows, read in one snapshot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -10,6 +10,8 @@ from django.utils import timezone
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
+from aggregates.domain import formats
+from aggregates.domain.latency import WIDTH
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
@@ -25,7 +27,7 @@ from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
 from aggregates.web.pages.tables import Table
-from aggregates.web.pages.tiles import TILES, Tile, compared
+from aggregates.web.pages.tiles import TILES, Tile, compared, latency_tiles
 
 NO_UNITS = UnitTotals(())
 PATIENCE = 15  # seconds that a statement may take: a reader waits for several, and the database has others to serve
@@ -51,6 +53,8 @@ class Dashboard:
     earlier: Earlier | None = None
     failed: bool = False  # there is nothing but a refusal
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
+    without_latency: str = ""  # why what is shown of latencies is not known
+    latencies: str = ""  # of which calls these are, and how exact
 
 
 @prefer_standby
@@ -68,7 +72,10 @@ def load(selection: Selection) -> Dashboard:
 
 
 def _load(selection: Selection) -> Dashboard:
-    main, before, comparable = selection.over_time(), selection.compared.in_all(), selection.comparable.in_all()
+    main = selection.over_time()
+    whole, before, comparable = (
+        replace(each.in_all(), with_latency=True) for each in (selection, selection.compared, selection.comparable)
+    )
     only_some = [comparable] if selection.is_compared_by_whole_days else []
     charts = [query for chart in CHARTS for query in chart.queries(selection)]
     top = {name: tables.query_of(name, selection) for name in tables.names_of(selection)}
@@ -76,10 +83,10 @@ def _load(selection: Selection) -> Dashboard:
     by_model = unpriced.query_of(selection)
     try:
         with snapshot(PATIENCE):
-            answers = read([main, before, *only_some, *charts, *top.values()], refused, seconds=PATIENCE)
+            answers = read([main, whole, before, *only_some, *charts, *top.values()], refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
-            totals = answers[main].totals
+            totals = replace(answers[main].totals, latency=answers[whole].totals.latency)
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
             notes = read_notes(selection) if totals.rows else ()
@@ -98,7 +105,10 @@ def _load(selection: Selection) -> Dashboard:
     return Dashboard(
         selection=selection,
         totals=totals,
-        tiles=tuple(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
+        tiles=(
+            *(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
+            *latency_tiles(totals, now, sums_before, earlier, answers[whole].without_latency),
+        ),
         charts=tuple(
             with_notes(chart.draw(selection, answers), main, notes)
             for chart in CHARTS
@@ -117,6 +127,8 @@ def _load(selection: Selection) -> Dashboard:
         comparable=now,
         earlier=earlier,
         lacks_hours_before=isinstance(refused.get(before), NoHours),
+        without_latency=_without_latency(answers.values()) if selection.display.is_latency else "",
+        latencies=_latencies(totals) if selection.display.is_latency else "",
     )
 
 
@@ -131,6 +143,21 @@ def others_in(dashboard: Dashboard) -> Iterator[Selection]:
     for drawn in dashboard.charts:
         if drawn.name == "explore" and selection.by and None in drawn.keys:
             yield others_of(selection, selection.by, drawn.keys)
+
+
+def _latencies(totals: Sums) -> str:
+    """Say of which calls latencies are, and how exact."""
+    if totals.latency is None:
+        return ""
+    told, all_calls = formats.count(totals.latency.calls), formats.plural(totals.calls, "call")
+    return (
+        f"Latencies are of the {told} of {all_calls} that tell them and did not fail; percentiles are right to "
+        f"±{formats.of_hundred(WIDTH)}."
+    )
+
+
+def _without_latency(answers: Iterable[Answer]) -> str:
+    return next((answer.without_latency for answer in answers if answer.without_latency), "")
 
 
 def _units(selection: Selection) -> tuple[UnitTotals, str]:

@@ -28,6 +28,7 @@ class Table:
     lines: tuple[Line, ...]
     total: Sums
     whole: str  # what shares are of, one of RANKS
+    is_latency: bool = False  # its columns are of how long calls took
 
     @property
     def total_share(self) -> Decimal:
@@ -51,7 +52,7 @@ def query_of(name: str, selection: Selection) -> UsageQuery:
 def table_of(name: str, answer: Answer) -> Table:
     whole = whole_of(answer.totals, answer.query.rank)
     lines = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole)
-    return Table(BY_NAME[name], lines, answer.totals, whole)
+    return Table(BY_NAME[name], lines, answer.totals, whole, answer.query.with_latency)
 
 
 def whole_of(total: Sums, rank: str) -> str:

@@ -6,8 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from aggregates.domain import formats, money
+from aggregates.domain.latency import WIDTH, Interval, Latency
 from aggregates.domain.measures import Sums
 from aggregates.domain.wallclock import day_words
+from aggregates.query.display_measures import percentile, tokens_per_second
 from aggregates.query.earlier import Earlier
 
 
@@ -35,7 +37,7 @@ class Tile:
     @property
     def measure(self) -> str:
         """The display measure that charts what the tile sums up."""
-        return "cache_share" if self.name == "cache" else self.name
+        return {"cache": "cache_share", "latency": "p50"}.get(self.name, self.name)
 
 
 def relative(now: Decimal | int, before: Decimal | int, more_is: str = "plain") -> Change:
@@ -98,6 +100,53 @@ def cache_share(now: Sums, before: Sums) -> Tile:
         in_points(now, before, more_is="good"),
         formats.share_of_tokens(before.cached_tokens, before.input_tokens),
     )
+
+
+def latency(now: Sums, before: Sums) -> Tile:
+    """Show how long the calls took that tell that and did not fail, and how fast their output came."""
+    middle, earlier = (_median(sums) for sums in (now, before))
+    value, was = ("–" if each is None else formats.seconds(each.seconds) for each in (middle, earlier))
+    parts = [f"p95 {formats.seconds(highest)}"] if (highest := percentile(95)(now)) is not None else []
+    parts.append(f"±{formats.of_hundred(WIDTH)}")
+    parts += [f"{formats.decimal(rate, 1)} tokens/s"] if (rate := tokens_per_second(now)) is not None else []
+    change = Change("none", "–") if middle is None or earlier is None else _of_latencies(middle, earlier)
+    return Tile("latency", "p50 latency", value, latency_in_words(now), change, was, ", ".join(parts))
+
+
+def _median(sums: Sums) -> Interval | None:
+    return sums.latency.percentile(50) if sums.latency else None
+
+
+def _of_latencies(now: Interval, before: Interval) -> Change:
+    """Give the change between buckets; of those that touch it may be next to nothing."""
+    touch = now.first <= before.last + 1 and before.first <= now.last + 1
+    if touch and now != before and now.first < now.last:
+        return Change("same", f"within {formats.of_hundred(4 * WIDTH, 0)}")
+    return relative(now.seconds, before.seconds, more_is="bad")
+
+
+def latency_in_words(sums: Sums) -> str:
+    """Say between which milliseconds the percentiles are, and of how many calls."""
+    known = sums.latency or Latency()
+    bounds = [
+        f"p{percent} {formats.count(found.first)} to {formats.count(found.last)} ms"
+        for percent in (50, 95)
+        if (found := known.percentile(percent))
+    ]
+    counted = f"of {formats.plural(known.calls, 'call')} that tell it and did not fail"
+    return f"{', '.join(bounds)}, {counted}" if bounds else f"{counted[0].upper()}{counted[1:]}"
+
+
+def latency_tiles(
+    whole: Sums, now: Sums, before: Sums | None, earlier: Earlier, without_latency: str
+) -> tuple[Tile, ...]:
+    """Make the tile of latencies; none where no call tells any, and one that says so where it is not known."""
+    if without_latency:
+        none = Change("none", "–")
+        return (Tile("latency", "p50 latency", "not known", "not known", none, "–", without_latency),)
+    if not whole.latency or not whole.latency.calls:
+        return ()
+    return (compared(latency, whole, now, before, earlier),)
 
 
 def compared(tile: Callable[[Sums, Sums], Tile], whole: Sums, now: Sums, before: Sums | None, earlier: Earlier) -> Tile:

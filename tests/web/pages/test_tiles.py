@@ -1,12 +1,17 @@
 """Tiles: changes against the range before, without infinities."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from aggregates.domain.latency import Latency, bucket_of
 from aggregates.domain.measures import Sums
+from aggregates.domain.ranges import of_days
+from aggregates.domain.wallclock import NARROW_SPACE
+from aggregates.query.earlier import Earlier
 from aggregates.web.pages import tiles
-from aggregates.web.pages.tiles import Change
+from aggregates.web.pages.tiles import Change, Tile
 
 
 @pytest.mark.parametrize(
@@ -75,3 +80,47 @@ def test_every_digit_is_a_hover_away() -> None:
 
     assert tiles.cost(now, Sums()).exact == "$1,234,567.123456789012"
     assert tiles.tokens(now, Sums()).exact == "7,654,321 tokens"
+
+
+def latency(*milliseconds: int) -> Sums:
+    one = [Latency(((bucket_of(each), 1),), each, 50) for each in milliseconds]
+    return Sums(calls=len(milliseconds), latency=Latency.of(one))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "change"),
+    [
+        (latency(3000), latency(1000), Change("up", "206%", "bad")),
+        (latency(1000), latency(3000), Change("down", "67.3%", "good")),
+        (latency(1000), latency(1001), Change("same", "0.0%")),
+        (latency(1011), latency(1012), Change("same", "within 10%")),  # on either side of where two buckets meet
+        (latency(10), latency(9), Change("up", "11.1%", "bad")),  # known to the millisecond
+        (latency(1000), latency(), Change("none", "–")),
+        (latency(1000), Sums(calls=1), Change("none", "–")),
+    ],
+)
+def test_latencies_change_by_no_more_than_is_known_of_them(now: Sums, before: Sums, change: Change) -> None:
+    assert tiles.latency(now, before).change == change
+
+
+def test_the_tile_of_latencies_says_how_exact_they_are_and_of_which_calls() -> None:
+    tile = tiles.latency(latency(100, 1000, 5000), latency())
+    assert (tile.value, tile.before, tile.measure) == (f"988{NARROW_SPACE}ms", "–", "p50")
+    assert tile.remark == f"p95 4.91{NARROW_SPACE}s, ±2.5%, 24.6 tokens/s"
+    assert tile.exact == "p50 964 to 1,011 ms, p95 4,790 to 5,028 ms, of 3 calls that tell it and did not fail"
+
+
+def test_there_is_a_tile_of_latencies_where_calls_tell_any_or_where_nobody_knows() -> None:
+    some_days = of_days("custom", date(2025, 7, 1), date(2025, 7, 2), "UTC")
+    earlier = Earlier(some_days, some_days, is_by_whole_days=False, is_per_day=False, begins=None)
+
+    def made(sums: Sums, before: Sums | None = None, unknown: str = "") -> tuple[Tile, ...]:
+        return tiles.latency_tiles(sums, sums, before, earlier, unknown)
+
+    assert made(latency()) == ()
+    (alone,) = made(latency(7))
+    assert (alone.value, alone.before) == (f"7{NARROW_SPACE}ms", "–")
+    (beside,) = made(latency(8), latency(7))
+    assert (beside.before, beside.change) == (f"7{NARROW_SPACE}ms", Change("up", "14.3%", "bad"))
+    (unknown,) = made(Sums(calls=3), None, "Nobody counted them.")
+    assert (unknown.value, unknown.remark) == ("not known", "Nobody counted them.")

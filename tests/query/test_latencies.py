@@ -1,0 +1,192 @@
+"""Latencies are what the log says, wherever they are read, and not known where nothing says it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aggregates.domain import contents
+from aggregates.domain.calls import Call
+from aggregates.domain.latency import Latency, bucket_of
+from aggregates.ingest import record
+from aggregates.models import LatencyChunk, Organization, UsageDay, UsagePeriod
+from aggregates.query import latencies
+from aggregates.query.answer import Answer
+from aggregates.query.paging import read_page
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
+from aggregates.rollup import day_sums, protocol
+from aggregates.rollup.protocol import roll_up
+
+FIRST, LAST = date(2025, 1, 20), date(2025, 4, 9)
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"bucket": Bucket.TOTAL},
+    {"bucket": Bucket.WEEK, "by": ("model",)},
+    {"bucket": Bucket.MONTH, "by": ("provider",), "filters": (("model", "model-1"), ("key", ""))},
+    {"bucket": Bucket.TOTAL, "by": ("model",), "top": 2},
+    {"bucket": Bucket.TOTAL, "by": ("operation",), "filters": (("model", "model-1"), ("model", "model-2"))},
+    {"by": ("model",), "top": 2, "rank": "calls"},
+    {"by": ("operation", "model"), "excluded": (("project", "web"), ("tier", "batch"))},
+    {"by": ("user",), "bucket": Bucket.TOTAL, "top": 3},
+    {"by": ("model",), "filters": (("subject", "s-1"),)},
+)
+
+
+def some_calls(call: Callable[..., Call], number: int = 700) -> list[Call]:
+    chance = random.Random(5)
+    start = datetime(2025, 1, 20, tzinfo=UTC)
+    return [
+        call(
+            (start + timedelta(seconds=chance.randrange(79 * 86_400))).isoformat(),
+            request_id=f"call-{nth}",
+            model=f"model-{chance.randrange(4)}",
+            provider=chance.choice(["", "openai"]),
+            operation=chance.choice(["chat", "search"]),
+            user_id=chance.choice(["alice", "bob"]),
+            subject_id=f"s-{chance.randrange(3)}",
+            project=chance.choice(["", "web"]),
+            service_tier=chance.choice(["", "batch"]),
+            status="error" if nth % 9 == 0 else "ok",
+            output_tokens=chance.randrange(300),
+            latency_ms=None
+            if nth % 7 == 0
+            else chance.choice([0, chance.randrange(50), int(chance.lognormvariate(7, 1))]),
+            cost="1",
+        )
+        for nth in range(number)
+    ]
+
+
+def by_hand(calls: list[Call]) -> Latency:
+    told = [call for call in calls if call.latency_ms is not None and call.status != "error"]
+    return Latency.of(Latency(((bucket_of(c.latency_ms or 0), 1),), c.latency_ms or 0, c.output_tokens) for c in told)
+
+
+@pytest.fixture
+def calls(acme: Organization, call: Callable[..., Call]) -> list[Call]:
+    made = some_calls(call)
+    record(acme, made)
+    return made
+
+
+def ask(organization: Organization, **way: Any) -> Answer:
+    query = UsageQuery.for_dates(organization, FIRST, LAST, with_latency=True, **way)
+    return read([query])[query]
+
+
+def assert_equal_to_log(organization: Organization) -> None:
+    for way in WAYS:
+        answer, logged = ask(organization, **way), ask(organization, source=Source.LOG, **way)
+        assert answer.without_latency == logged.without_latency == "", way
+        assert answer.rows == logged.rows, way
+
+
+def test_every_way_to_latencies_equals_the_log_before_and_after_rolling_up(
+    acme: Organization, calls: list[Call], call: Callable[..., Call]
+) -> None:
+    for rolled in (False, True):
+        assert ask(acme, bucket=Bucket.TOTAL).totals.latency == by_hand(calls)
+        assert_equal_to_log(acme)
+        if not rolled:
+            roll_up()
+    assert LatencyChunk.objects.filter(unit="month").exists()
+    late = [call("2025-02-03T10:00Z", model="model-1", latency_ms=77, output_tokens=5)]
+    record(acme, late)
+    assert_equal_to_log(acme)
+    roll_up()
+    assert ask(acme, bucket=Bucket.TOTAL).totals.latency == by_hand([*calls, *late])
+    assert_equal_to_log(acme)
+
+
+def test_rolled_days_are_read_from_their_histograms(acme: Organization, calls: list[Call]) -> None:
+    roll_up()
+    LatencyChunk.objects.filter(unit="day").delete()
+    assert ask(acme, bucket=Bucket.MONTH).rows[1].sums.latency != Latency(), "a whole month, from its own"
+    LatencyChunk.objects.all().delete()
+    assert ask(acme, bucket=Bucket.TOTAL).totals.latency == Latency()
+    assert ask(acme, bucket=Bucket.TOTAL, by=("user",)).totals.latency == by_hand(calls), "users only the log knows"
+
+
+def test_a_page_of_rows_has_the_latencies_of_its_own(acme: Organization, calls: list[Call]) -> None:
+    roll_up()
+    query = UsageQuery.for_dates(acme, FIRST, LAST, with_latency=True, by=("model",))
+    rows = {(row.start, row.group): row.sums for row in read([query])[query].rows}
+    place, found = None, []
+    while found == [] or place:
+        page = read_page(query, place, 50, seconds=20)
+        found += page.answer.rows
+        place = page.next
+    assert {(row.start, row.group): row.sums for row in found} == rows
+
+
+def test_verification_compares_histograms(acme: Organization, calls: list[Call]) -> None:
+    roll_up()
+    day = date(2025, 2, 3)
+    assert day_sums.verify(day, [acme.pk]) == []
+    LatencyChunk.objects.filter(unit="day", first=day, grain="latency").update(amount=[1], term=[4], place=None)
+    assert [mismatch.grain for mismatch in day_sums.verify(day, [acme.pk])] == ["latency"]
+
+
+@pytest.fixture
+def before(acme: Organization, calls: list[Call]) -> Organization:
+    """Days that were rolled up before there were histograms."""
+    roll_up()
+    LatencyChunk.objects.all().delete()
+    UsageDay.objects.update(contents=2)
+    UsagePeriod.objects.update(contents=2)
+    return acme
+
+
+def test_days_that_were_rolled_up_before_are_read_from_the_log_until_they_are_renewed(
+    before: Organization, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(before).plan.log_days == (), "their sums are known"
+    assert_equal_to_log(before)
+    monkeypatch.setattr(latencies, "MOST_CALLS", 20)
+    answer = ask(before)
+    assert (answer.totals.calls, answer.totals.latency) == (700, None)
+    assert answer.without_latency == (
+        "Latencies of more than 20 calls are not read from the log, and their days are to be rolled up first: "
+        "ask later, or for fewer days."
+    )
+    while protocol.renew(50).days:
+        pass
+    assert ask(before).totals.latency == by_hand(calls)
+
+
+def test_of_kept_days_that_were_rolled_up_before_latencies_are_not_known(before: Organization) -> None:
+    UsageDay.objects.filter(date=date(2025, 2, 3)).update(kept_at="2025-05-01T00:00Z", kept_reason="calls")
+    answer = ask(before, by=("model",))
+    assert answer.totals.calls == 700
+    assert answer.totals.latency is None
+    assert answer.without_latency == (
+        "Calls of 2025-02-03 are missing from the log, and their aggregates do not hold latencies by model: "
+        "ask for fewer, or for later days."
+    )
+
+
+def test_kept_days_keep_their_histograms(acme: Organization, calls: list[Call]) -> None:
+    roll_up()
+    UsageDay.objects.filter(date=date(2025, 2, 3)).update(kept_at="2025-05-01T00:00Z", kept_reason="calls")
+    assert ask(acme, by=("model",)).totals.latency == by_hand(calls)
+    assert "no daily aggregate holds latencies by user" in ask(acme, by=("user",)).without_latency
+
+
+def test_users_and_subjects_of_many_calls_are_not_read(
+    acme: Organization, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll_up()
+    monkeypatch.setattr(latencies, "MOST_CALLS", 600)
+    answer = ask(acme, by=("user",))
+    assert (answer.totals.calls, answer.totals.latency) == (700, None)
+    assert answer.without_latency.endswith("no daily aggregate holds latencies by user: ask for fewer days.")
+    assert ask(acme, by=("model",)).totals.latency == by_hand(calls)
+
+
+def test_the_version_is_what_tells() -> None:
+    assert contents.VERSIONS[1].grains == contents.VERSIONS[2].grains[:-2]
+    assert replace(contents.VERSIONS[2], grains=()) == replace(contents.VERSIONS[1], grains=())
