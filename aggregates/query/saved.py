@@ -14,7 +14,7 @@ from aggregates.query.selection import Selection
 
 Parameters = dict[str, list[str]]
 OF_RANGE = frozenset({"range", "from", "to"})  # one is nothing without the others
-NOT_KEPT = ("view", "add", "value")
+NOT_KEPT = ("view", "add", "value", "pick", "listed")
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def test_what_is_by_default_is_kept_in_words(berlin: Organization) -> None:
         ({"range": ["custom"], "from": ["2025-02-30"], "to": ["2025-03-01"]}, ("range", "from", "to")),
         ({"user": ["x" * 300]}, ("user",)),
         ({"add": ["model"], "value": ["gpt-5"], "view": ["3"]}, ("add", "value", "view")),
+        ({"add": ["user"], "pick": ["alice"], "listed": ["1"]}, ("add", "pick", "listed")),
     ],
 )
 def test_what_is_no_longer_valid_is_left_out(
