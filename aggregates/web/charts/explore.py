@@ -16,7 +16,7 @@ from aggregates.query.usage_query import Bucket, UsageQuery
 from aggregates.web.charts import palette
 from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import NOTHING, Answers, Drawn, describe, values
-from aggregates.web.charts.figures import Series, Shape, figure_of, text_of
+from aggregates.web.charts.figures import Series, Shape, caption_of, figure_of, text_of, totals_of
 from aggregates.web.names import name_of
 
 TOP = 8
@@ -40,10 +40,13 @@ class Explore:
         ghost = _ghost(selection, before, len(answer.query.buckets)) if before else None
         unit = PERCENT if selection.form == SHARE else measure.unit
         drawn = [_as_drawn(one, selection, series) for one in series]
-        figure = figure_of(axis_of(answer.query), drawn, SHAPES[selection.form], unit, ghost)
+        axis, shape = axis_of(answer.query, answer.as_of), SHAPES[selection.form]
+        totals = totals_of(series if selection.form == SHARE else drawn, measure.unit) if measure.is_additive else ()
+        figure = figure_of(axis, drawn, shape, unit, ghost, totals)
         by = f" by {selection.by}" if selection.by else ""
         description = describe(f"{measure.label}{by}", selection, series, measure.unit)
-        return Drawn(self.name, measure.label, measure.unit, series, figure, description)
+        caption = caption_of(axis, shape)
+        return Drawn(self.name, measure.label, measure.unit, series, figure, description, caption)
 
 
 CHART = Explore()

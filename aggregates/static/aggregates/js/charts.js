@@ -1,25 +1,32 @@
 // Draws the page's figures: they carry roles (series-1, error, ...), and the style sheet has the colours.
 "use strict";
 
-const CHART_CONFIG = { displayModeBar: false, responsive: true, showTips: false };
+const CHART_CONFIG = { staticPlot: true, responsive: true }; // pointing at bars is ours: bars.js
 const darkTheme = matchMedia("(prefers-color-scheme: dark)");
 
 function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// Nothing, where there is nothing to see or to hover over: an empty bar takes as long to draw as any other.
-function heightOf({ hoverinfo }) {
-  return (value, number) => (value === 0 && hoverinfo[number] === "none" ? null : value);
-}
-
 function themedTrace(trace) {
   const color = token(trace.meta.role);
-  if (trace.type === "bar") return { ...trace, y: trace.y.map(heightOf(trace)), marker: { color, line: { width: 0 } } };
+  // Nothing, where there is nothing to see: an empty bar takes as long to draw as any other.
+  if (trace.type === "bar") return { ...trace, y: trace.y.map((value) => value || null), marker: { ...trace.marker, color, line: { width: 0 } } };
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
-const ROOM = 64; // pixels for each label of the time axis
+const ROOM = 66; // pixels for a label of the time axis
+
+// Of the ways to mark the axis the finest that there is room for.
+function fitTicks({ meta, margin, xaxis }, width) {
+  if (!meta?.ticks) return { nticks: Math.max(2, Math.min(xaxis.nticks, Math.floor(width / ROOM))) };
+  const scale = (width - margin.l - margin.r) / xaxis.range[1];
+  const gap = ({ vals }) => Math.min(...vals.slice(1).map((val, number) => val - vals[number])) * scale;
+  const ticks = meta.ticks.find((each) => gap(each) >= ROOM) ?? meta.ticks.at(-1);
+  const step = Math.max(1, Math.ceil(ROOM / gap(ticks)));
+  const room = (_, number) => number % step === 0 && (number === 0 || (xaxis.range[1] - ticks.vals[number]) * scale + margin.r >= ROOM);
+  return { tickvals: ticks.vals.filter(room), ticktext: ticks.texts.filter(room) };
+}
 
 function themedLayout(layout, width) {
   const quiet = { color: token("text-soft"), size: 12 };
@@ -28,8 +35,7 @@ function themedLayout(layout, width) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: token("font"), color: token("text"), size: 12 },
-    hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { color: token("text"), size: 12 } },
-    xaxis: { ...layout.xaxis, nticks: Math.max(2, Math.min(layout.xaxis.nticks, Math.floor(width / ROOM))), tickfont: quiet, tickcolor: token("line-strong"), spikethickness: 1, spikedash: "solid" },
+    xaxis: { ...layout.xaxis, ...fitTicks(layout, width), tickfont: quiet, tickcolor: token("line-strong") },
     yaxis: { ...layout.yaxis, tickfont: quiet, gridcolor: token("grid") },
   };
 }
@@ -50,12 +56,8 @@ function drawChart(element) {
   if (document.documentElement.classList.contains("paper")) {
     Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
   }
-  const drawing = Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
-  if (!element.listens) {
-    element.listens = true;
-    element.on("plotly_click", (detail) => element.dispatchEvent(new CustomEvent("chart:click", { bubbles: true, detail })));
-  }
-  return drawing;
+  element.figure = figure;
+  return Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
 }
 
 function drawCharts() {
@@ -65,7 +67,6 @@ function drawCharts() {
 function forgetCharts() {
   document.querySelectorAll(".chart").forEach((element) => {
     Plotly.purge(element);
-    element.listens = false;
   });
 }
 
