@@ -104,10 +104,11 @@ def figure_of(
     unit: Unit,
     ghost: Series | None = None,
     totals: Sequence[str] = (),
+    differences: Sequence[str] = (),
 ) -> Figure:
     """Draw series over time, on top of each other unless they are lines; and the ghost of another range behind them.
 
-    `totals` is what each bucket comes to.
+    `totals` is what each bucket comes to, and `differences` what that is more or less than in the other range.
     """
     columns = [tuple(value for value in values if value) for values in _columns(series)]
     ranges = [_range(values, shape) for values in columns] or [(0, 0)] * axis.number
@@ -126,6 +127,7 @@ def figure_of(
                 "ticks": [{"vals": _places(axis, each), "texts": each.texts} for each in axis.ticks],
                 "percent": locales.current().percents,
                 **({"totals": totals} if totals else {}),
+                **({"differences": differences} if any(differences) else {}),
             },
             "separators": separators(),
             "barmode": "relative",  # what is below 0, as credits are, goes down from there

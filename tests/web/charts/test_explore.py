@@ -1,7 +1,6 @@
 """The chart to explore with: each form draws the same numbers, and colours stay with their groups."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import accumulate, product
@@ -88,20 +87,6 @@ def test_the_ghost_is_the_compared_range_bucket_by_bucket(usage: Organization) -
         assert ghost["meta"]["role"] == "ghost"
         assert ghost["y"] == drawn(earlier).figure["data"][0]["y"]
     assert "1 Apr 2024" in ghost["customdata"][0]
-
-
-def test_a_ghost_with_more_months_than_the_range_ends_with_all_the_rest(usage: Organization) -> None:
-    """Of 2 April to 30 June, the 90 days before lie in four months: 2 January to 1 April."""
-    chosen = Selection(
-        usage, ranges.of_days("custom", date(2025, 4, 2), date(2025, 6, 30), "UTC"), None, compare="before"
-    )
-    by_month = replace(chosen, bucket="month")
-    (*_, march, april) = drawn(replace(chosen.compared, compare="", bucket="month")).series[0].values
-    ghost = drawn(by_month).figure["data"][-1]
-
-    assert (len(ghost["y"]), ghost["y"][-1]) == (3, march + april)
-    assert ghost["customdata"][-1].endswith("1 Mar 2025 and after")
-    assert sum(ghost["y"]) == sum(drawn(chosen).figure["data"][-1]["y"])
 
 
 def test_weeks_and_months_are_cut_in_the_zone_and_clipped_to_the_range(usage: Organization) -> None:
