@@ -51,7 +51,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
 def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
     status = {"status": selection.status} if selection.status else {}
     part = selection.part
-    return status | ({"since": _iso(part.start), "until": _iso(part.end)} if part else {})
+    sort = {"sort": selection.sort} if selection.sort else {}
+    return status | sort | ({"since": _iso(part.start), "until": _iso(part.end)} if part else {})
 
 
 def _iso(instant: datetime) -> str:

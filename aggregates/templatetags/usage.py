@@ -123,6 +123,12 @@ def link_to_kind(selection: CallSelection, status: str) -> str:
 
 
 @register.simple_tag
+def link_sorted(selection: CallSelection, sort: str) -> str:
+    """The same calls in another order."""
+    return query_string(replace(selection, sort=sort)) or "?"
+
+
+@register.simple_tag
 def link_to_whole_range(selection: CallSelection) -> str:
     return query_string(replace(selection, part=None)) or "?"
 

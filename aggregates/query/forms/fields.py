@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
 from aggregates.domain.numbers import is_plain
-from aggregates.query.listing import Cursor
+from aggregates.query import call_order
+from aggregates.query.call_order import CostCursor, Cursor
 
 MAX_VALUES = 100  # of one dimension, in a filter
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
@@ -63,9 +64,9 @@ class Instant(forms.Field):
 
 
 class CursorField(forms.Field):
-    def to_python(self, value: str | None) -> Cursor | None:
+    def to_python(self, value: str | None) -> Cursor | CostCursor | None:
         try:
-            return Cursor.parse(value) if value else None
+            return call_order.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
 
