@@ -12,8 +12,7 @@ from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
-from aggregates.domain import days, formats, money
-from aggregates.domain.ranges import of_days
+from aggregates.domain import formats, money
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words
 from aggregates.ops import health
 from aggregates.ops.demo import login
@@ -23,6 +22,7 @@ from aggregates.query.selection import CONTROLS, CallSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of
+from aggregates.web.pages.bar_links import links_of
 from aggregates.web.pages.sentences import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
@@ -141,26 +141,9 @@ def link_page(selection: CallSelection, name: str, place: object) -> str:
 
 
 @register.simple_tag
-def calls_of_points(selection: Selection, drawn: Drawn) -> SafeString | str:
-    """Where the calls of each point of the chart are listed; nothing while there is a group to look into first."""
-    kept = [value for name, value in selection.filters if name == selection.by]
-    if selection.by and (len(drawn.keys) != 1 or drawn.keys != kept):
-        return ""
-    query = selection.over_time()
-    ends = (*query.buckets[1:], query.end)
-    found = [_calls_within(selection, days.Span(*bounds)) for bounds in zip(query.buckets, ends, strict=True)]
-    return json_script([query_string(each) for each in found], "calls-of-points")
-
-
-def _calls_within(selection: Selection, span: days.Span) -> CallSelection:
-    """Calls of these days, or of a part of them."""
-    zone = selection.range.zone
-    first, last = days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)
-    dates = of_days("custom", first, last, zone)
-    part = None if dates.span == span else span
-    return CallSelection(
-        selection.organization, dates, filters=selection.filters, excluded=selection.excluded, part=part
-    )
+def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
+    """Where the page's bars lead, where its script finds it."""
+    return json_script(links_of(selection, charts), "bar-links")
 
 
 @register.simple_tag

@@ -27,6 +27,7 @@ class Drawn:
     figure: Figure
     description: str
     caption: str = ""  # which buckets do not have all of their time
+    is_broken_down: bool = False
 
     @property
     def keys(self) -> list[str | None]:

@@ -47,7 +47,7 @@ class Explore:
         by = f" by {selection.by}" if selection.by else ""
         description = describe(f"{measure.label}{by}", selection, series, measure.unit)
         caption = " ".join(filter(None, [caption_of(axis, shape), rest_of(selection, earlier) if earlier else ""]))
-        return Drawn(self.name, measure.label, measure.unit, series, figure, description, caption)
+        return Drawn(self.name, measure.label, measure.unit, series, figure, description, caption, bool(selection.by))
 
 
 CHART = Explore()

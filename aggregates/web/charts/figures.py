@@ -46,6 +46,7 @@ class Series:
     whole: Number | None = None  # over all buckets, where that is no sum of the values
     is_hidden: bool = False
     own_texts: tuple[str, ...] = ()  # where they are not just the values
+    status: str = ""  # the name of the kind of calls that it is about, if it is one
 
     @property
     def total(self) -> Number | None:

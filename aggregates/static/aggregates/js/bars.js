@@ -193,7 +193,7 @@ function placeAt(event) {
 }
 
 document.addEventListener("pointermove", (event) => {
-  if (event.pointerType === "touch") return;
+  if (event.pointerType === "touch" || drag?.first !== drag?.last || isMenuOpen()) return;
   const place = placeAt(event);
   if (place) pointAt(place);
   else if (!document.activeElement?.matches(".chart-frame:focus-visible")) pointAway();
@@ -235,4 +235,6 @@ document.addEventListener("keydown", (event) => {
   pointAt(isHere ? stepFrom(pointed, STEPS[event.key]) : stepFrom(beyond, event.key === "Home" ? STEPS.Home : [-1, 0]));
   announce(inWords(pointed));
 });
-document.addEventListener("focusout", (event) => event.target.matches?.(".chart-frame") && pointAway());
+document.addEventListener("focusout", (event) => {
+  if (event.target.matches?.(".chart-frame") && !barMenu()?.contains(event.relatedTarget)) pointAway();
+});
