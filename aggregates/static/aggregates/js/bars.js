@@ -17,7 +17,7 @@ function isolated(name) {
 }
 
 function isOverTime(chart) {
-  return Boolean(chart?.figure?.layout.meta?.edges);
+  return Boolean(chart?._fullLayout && chart.figure?.layout.meta?.edges);
 }
 
 function values() {
@@ -158,13 +158,16 @@ function markGroup(chart, group) {
   });
 }
 
+// Beside the bar where there is room; else above it, so that it is not hidden.
 function placeBeside(element, rect) {
   const { width, height } = element.getBoundingClientRect();
   const room = document.documentElement.clientWidth;
-  const right = rect.right + NEAR;
-  const left = right + width < room ? right : rect.left - NEAR - width;
   const within = (value, size, whole) => Math.max(4, Math.min(value, whole - size - 4));
-  Object.assign(element.style, { left: `${within(left, width, room)}px`, top: `${within(rect.top, height, innerHeight)}px` });
+  const right = rect.right + NEAR + width < room;
+  const isBeside = right || rect.left - NEAR - width > 0;
+  const left = !isBeside ? (rect.left + rect.right - width) / 2 : right ? rect.right + NEAR : rect.left - NEAR - width;
+  const top = isBeside ? rect.top : rect.top - NEAR - height;
+  Object.assign(element.style, { left: `${within(left, width, room)}px`, top: `${within(top, height, innerHeight)}px` });
 }
 
 function pointAt(place) {
@@ -198,7 +201,7 @@ document.addEventListener("pointermove", (event) => {
   if (place) pointAt(place);
   else if (!document.activeElement?.matches(".chart-frame:focus-visible")) pointAway();
 });
-document.addEventListener("pointerleave", pointAway);
+document.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && pointAway()); // a finger always leaves
 document.addEventListener("scroll", () => values()?.hidePopover(), { capture: true, passive: true });
 document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "view" && pointAway());
 
