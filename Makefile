@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 UV := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
+# Tests start hundreds of processes, each of which would compile the site again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install lock run test test-fast clients lint bench prove siege screenshots
 

@@ -5,6 +5,7 @@ from django.urls import path
 from aggregates.api.arrived import arrivals
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.notes import notes
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
 from aggregates.api.otlp.traces import traces
@@ -15,13 +16,17 @@ from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
-from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_xlsx
+from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
+from aggregates.web.views.finding import found
+from aggregates.web.views.groups import groups
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
+from aggregates.web.views.notes import delete_note, note_list
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
+from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
 
 door = allow(Allowance(Lane.DOOR))  # where passwords are hashed
 
@@ -30,6 +35,7 @@ urlpatterns = [
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/v1/usage", usage, name="record-usage"),
     path("api/v1/units", read_units, name="read-units"),
+    path("api/v1/notes", notes, name="read-notes"),
     path("api/v1/litellm", litellm, name="record-litellm"),
     path("api/v1/arrivals", arrivals, name="read-arrivals"),
     path("v1/traces", traces, name="record-traces"),
@@ -54,8 +60,18 @@ urlpatterns = [
     path("o/<slug:slug>/calls.csv", calls_csv, name="calls-csv"),
     path("o/<slug:slug>/usage.csv", usage_csv, name="usage-csv"),
     path("o/<slug:slug>/usage.xlsx", usage_xlsx, name="usage-xlsx"),
+    path("o/<slug:slug>/usage.html", usage_html, name="usage-html"),
     path("o/<slug:slug>/focus.csv", focus_csv, name="focus-csv"),
+    path("o/<slug:slug>/groups/", groups, name="groups"),
+    path("o/<slug:slug>/find/", found, name="find"),
     path("o/<slug:slug>/values/", values, name="values"),
+    path("o/<slug:slug>/views/", view_list, name="views"),
+    path("o/<slug:slug>/views/<int:number>/", open_view, name="open-view"),
+    path("o/<slug:slug>/views/<int:number>/save/", save_changes, name="save-view"),
+    path("o/<slug:slug>/views/<int:number>/rename/", rename_view, name="rename-view"),
+    path("o/<slug:slug>/views/<int:number>/delete/", delete_view, name="delete-view"),
+    path("o/<slug:slug>/notes/", note_list, name="notes"),
+    path("o/<slug:slug>/notes/<int:number>/delete/", delete_note, name="delete-note"),
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),

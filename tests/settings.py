@@ -7,11 +7,26 @@ import tempfile
 from pathlib import Path
 
 PREFIX = "usagesite-tests-"
+MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # bytes that must be free there: containers often have 64 MB
+
+
+def use_memory() -> None:
+    """Have temporary files of tests, and of processes that they start, in memory where there is room.
+
+    Databases make and drop thousands of small files for partitions, which takes a file system on a disk longer than all
+    that is done with their rows.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY)
+    Path(tempfile.tempdir).chmod(0o711)  # servers that run as a user of their own pass through
+    atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 
 def make_data_folder() -> None:
     """Point USAGESITE_DATA at a new folder, whatever it was: a throw-away server deletes its folder."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    ours = Path(tempfile.gettempdir())
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if ours.name.startswith(PREFIX) else ours))
     os.environ["USAGESITE_DATA"] = str(folder)
     atexit.register(clean_up, folder)
 
@@ -21,6 +36,7 @@ def clean_up(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+use_memory()
 if not Path(os.environ.get("USAGESITE_DATA", "")).name.startswith(PREFIX):  # else we are a process of a test
     make_data_folder()
 # Requests are counted in a folder that goes with that one: each of the processes that run tests has its own.

@@ -6,7 +6,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from copy import copy
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -16,14 +17,18 @@ import openpyxl
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization
-from aggregates.query.reports import SUMMED, shown_key
+from aggregates.query.reports import SUMMED, measured, shown_key
+from aggregates.query.runner import read
+from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
+from aggregates.web.charts.figures import as_text
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
 
@@ -43,7 +48,16 @@ VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
     (35, 0, {"by": "subject"}, ["key=usage_0a1b2c3d"], []),
     (80, 0, {"by": "user", "measure": "tokens"}, [], ["tier=flex"]),
     (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
+    (20, -9, {"by": "operation", "bucket": "week", "compare": "year_per_day"}, ["user=alice", "user="], []),
 ]
+# Calendar periods, as each organization counts them.
+PERIODS: list[tuple[str, dict[str, str], list[str], list[str]]] = [
+    ("week", {"by": "model", "compare": "before"}, [], []),
+    ("last_quarter", {"by": "user", "bucket": "week", "compare": "before_per_day"}, [], ["model=model-1"]),
+    ("last_month", {"by": "subject", "compare": "year"}, ["tier=", "tier=batch"], []),
+    ("fiscal_year", {"by": "none", "bucket": "week", "measure": "tokens", "compare": "before"}, [], []),
+]
+MONTHS = {"month": 1, "quarter": 3, "year": 12, "fiscal_year": 12}
 DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
 FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"} | {
     name: name for name in ("operation", "provider", "model", "project", "key")
@@ -61,25 +75,35 @@ class View:
         organization: Organization,
         secret: str,
         view: Any,
-        today: date,
+        now: datetime,
         language: str,
         reports: Reports,
     ) -> None:
         self.client, self.slug, self.secret, self.language = client, organization.slug, secret, language
         self.zone = organization.time_zone
-        first, last, self.shown, self.kept, self.left_out = view
-        self.first, self.last = today - timedelta(days=first), today - timedelta(days=last)
+        *dates, self.shown, self.kept, self.left_out = view
+        self.moment, self.organization = now, organization
+        self.today = now.astimezone(ZoneInfo(self.zone)).date()
+        if len(dates) == 1:
+            self.first, self.through = period_of(dates[0], self.today, organization)
+            asked = {"range": dates[0]}
+        else:
+            self.first, self.through = (self.today - timedelta(days=ago) for ago in dates)
+            asked = {"range": "custom", "from": str(self.first), "to": str(self.through)}
+        self.last = min(self.through, self.today)
         self.measure = CHARTED[self.shown.get("measure", "cost")]
+        by = [self.shown["by"]] if self.shown["by"] != "none" else []
+        self.tables = tuple(dict.fromkeys([*by, "operation", "model", "user", "subject"]))
         self.is_cumulative = self.shown.get("chart") == "cumulative"
-        dates = {"range": "custom", "from": self.first, "to": self.last}
         values = [pair.split("=") for pair in self.kept]
         values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
-        self.query = urlencode([*dates.items(), *self.shown.items(), *values])
+        self.query = urlencode([*asked.items(), *self.shown.items(), *values])
         self.got: dict[str, bytes] = {}
         self.reports = reports
         self.now = self.logged(self.first, self.last)
-        self.before = self.logged(*self.dates_before())
+        self.before = self.logged_before()
         self.units: dict[str, list[Decimal]] = {}
+        self.recorded: list[Call] = []
 
     def logged(self, first: date, last: date) -> Numbers:
         totals = self.report(first, last, "--bucket", "total")["totals"]
@@ -134,19 +158,58 @@ class View:
         return [call for call in recorded if first <= call.timestamp.astimezone(zone).date() <= last and matches(call)]
 
     def dates_before(self) -> tuple[date, date]:
-        """The days that it is compared with: as many just before, or a year earlier."""
-        if self.shown.get("compare") == "year":
-            return year_before(self.first), year_before(self.last)
-        length = self.last - self.first + timedelta(days=1)
-        return self.first - length, self.last - length
+        """The days that it is compared with: as many just before, or as many whole months; or a year earlier."""
+        months, after = self.months(), self.through + timedelta(days=1)
+        if self.shown.get("compare", "").startswith("year"):
+            last = plus_months(after, -12) - timedelta(days=1) if months else year_before(self.through)
+            return year_before(self.first), last
+        if months:
+            return plus_months(self.first, -months), self.first - timedelta(days=1)
+        return self.first - (after - self.first), self.first - timedelta(days=1)
 
-    def get(self, path: str) -> bytes:
-        if path in self.got:
-            return self.got[path]
-        response = self.client.get(f"/o/{self.slug}/{path}?{self.query}", headers={"Accept-Language": self.language})
-        assert response.status_code == 200, path
-        self.got[path] = response.getvalue()
-        return self.got[path]
+    def months(self) -> int:
+        after = self.through + timedelta(days=1)
+        if self.first.day != 1 or after.day != 1:
+            return 0
+        return (after.year - self.first.year) * 12 + after.month - self.first.month
+
+    def span_before(self) -> tuple[datetime, datetime]:
+        """The instants that it is compared with: while it is under way, as much time as has gone by."""
+        zone = ZoneInfo(self.zone)
+        first, last = self.dates_before()
+        start, began, end = (
+            datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, self.first, last + timedelta(days=1))
+        )
+        if self.last < self.today:
+            return start, end
+        return start, min(end, start + (self.moment - began) + timedelta(microseconds=1))
+
+    def logged_before(self) -> Numbers:
+        """What the log says of that."""
+        query = UsageQuery(
+            self.organization,
+            *self.span_before(),
+            Bucket.TOTAL,
+            filters=tuple(pair_of(text) for text in self.kept),
+            excluded=tuple(pair_of(text) for text in self.left_out),
+            source=Source.LOG,
+        )
+        answer = read([query])[query]
+        return {name: Decimal(value) for name, value in measured(answer.totals).items()}
+
+    def before_by_hand(self, recorded: Iterable[Call]) -> Numbers:
+        start, end = self.span_before()
+        calls = [call for call in recorded if start <= call.timestamp < end]
+        return self.by_hand(calls, date.min, date.max)
+
+    def get(self, path: str, more: str = "") -> bytes:
+        if path + more in self.got:
+            return self.got[path + more]
+        address = f"/o/{self.slug}/{path}?{self.query}{more}"
+        response = self.client.get(address, headers={"Accept-Language": self.language})
+        assert response.status_code == 200, address
+        self.got[path + more] = response.getvalue()
+        return self.got[path + more]
 
     def rows(self, path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.get(path).decode())))
@@ -161,8 +224,44 @@ class View:
             cursor = page["next"]
 
 
+def pair_of(text: str) -> tuple[str, str]:
+    name, value = text.split("=")
+    return name, value
+
+
+def late_moment(zone: str) -> datetime:
+    """Now; but early in the day the evening before, so that every period has some usage."""
+    now = datetime.now(ZoneInfo(zone))
+    return (now if now.hour >= 6 else now - timedelta(hours=now.hour + 6)).astimezone(UTC)
+
+
 def year_before(day: date) -> date:
     return day.replace(year=day.year - 1, day=min(day.day, 28) if day.month == 2 else day.day)
+
+
+def plus_months(first: date, number: int) -> date:
+    year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
+    return date(year, month + 1, 1)
+
+
+def week_of(day: date, organization: Organization) -> date:
+    """Go back to the day that weeks begin with."""
+    while day.isoweekday() != organization.first_weekday:
+        day -= timedelta(days=1)
+    return day
+
+
+def period_of(name: str, today: date, organization: Organization) -> tuple[date, date]:
+    """The first and the last day of a calendar period that today is in, or of the one before."""
+    unit, is_last = name.removeprefix("last_"), name.startswith("last_")
+    if unit == "week":
+        first = week_of(today, organization) - timedelta(days=7 * is_last)
+        return first, first + timedelta(days=6)
+    first, months = today.replace(day=1), MONTHS[unit]
+    while (first.month - (organization.first_month if unit == "fiscal_year" else 1)) % months:
+        first = plus_months(first, -1)
+    first = plus_months(first, -months * is_last)
+    return first, plus_months(first, months) - timedelta(days=1)
 
 
 def tokens_of(log: Numbers) -> Decimal:
@@ -204,6 +303,7 @@ def check_charts(view: View) -> None:
         (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
         traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
         is_cumulative = name == "explore" and view.is_cumulative
+        traces = [trace for trace in traces if trace["meta"]["role"] != "note"]
         drawn = [trace["y"] for trace in traces if trace["meta"]["role"] != "ghost"]
         counted = [value for values in drawn for value in (values[-1:] if is_cumulative else values)]
         assert sum(counted) == charted(view.now, measure), name
@@ -215,7 +315,7 @@ def check_charts(view: View) -> None:
 def check_tables(view: View) -> None:
     log = view.now
     tables = re.findall(r'<section class="card card-table".*?</section>', view.get("").decode(), re.S)
-    assert len(tables) == 4
+    assert len(tables) == len(view.tables)
     for table in tables:
         lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
         *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
@@ -259,6 +359,22 @@ def check_other_pages(view: View) -> None:
     cost, tokens = re.findall(r'title="([^"]*)"', totals)
     found = [number(each, view) for each in (count, cost, tokens)]
     assert found == [view.now["calls"], view.now["cost"], tokens_of(view.now)]
+
+
+def check_groups(view: View) -> None:
+    now, before = view.now, view.before
+    of_log = [now["cost"], before["cost"], now["cost"] - before["cost"], now["calls"], tokens_of(now), now["errors"]]
+    added, number_of_page, pages = [Decimal(0)] * 6, 0, 1
+    while number_of_page < pages:
+        number_of_page += 1
+        page = view.get("groups/", f"&page={number_of_page}").decode()
+        lines = [re.findall(r'class="number of-[a-z]+" title="([^"]*)"', line) for line in page.split("<tr")]
+        *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
+        assert total == of_log
+        added = [sum(column) for column in zip(added, *groups, strict=True)]
+        (count,) = re.findall(r'id="groups-count">([0-9]+) ', page)
+        pages = -(-int(count) // 50)
+    assert added == of_log
 
 
 def check_sums(view: View) -> None:
@@ -305,7 +421,7 @@ def check_workbook(view: View) -> None:
             assert Decimal(exactly) == log[name]
             assert as_spreadsheets_hold_it(held) == as_spreadsheets_hold_it(log[name])
     wholes = [as_spreadsheets_hold_it(each) for each in (view.now["cost"], view.now["calls"], tokens_of(view.now))]
-    for name in ("operation", "model", "user", "subject"):
+    for name in view.tables:
         *lines, whole = book[f"Top {name}s"].iter_rows(values_only=True, min_row=2)
         groups, total = [line[1:4] for line in lines], whole[1:4]
         assert [as_spreadsheets_hold_it(each) for each in total] == wholes
@@ -365,12 +481,68 @@ def added_up(held: Iterable[Any]) -> Decimal:
     return rounded(sum((amount(value) for value in held), Decimal(0)))
 
 
+def check_html(view: View) -> None:
+    """The same tiles and tables as on the page, and charts that add up; only that numbers are written in English."""
+    file = view.get("usage.html").decode()
+    body = file[file.index("<body>") :]
+    log, english = view.now, read_in(view, "en-GB")
+    cost, calls, tokens, cached = re.findall(r'<p class="tile-value[^"]*" title="([^"]*)">', body)
+    assert [number(each, english) for each in (cost, calls, tokens)] == [log["cost"], log["calls"], tokens_of(log)]
+    assert [number(part, english) for part in cached.split("of")] == [log["cached_tokens"], log["input_tokens"]]
+    tables = re.findall(r'<section class="card card-table".*?</section>', body, re.S)
+    assert len(tables) == 4
+    for table in tables:
+        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
+        *groups, total = [[number(title, english) for title in titles] for titles in lines if titles]
+        assert total == [log["cost"], log["calls"], tokens_of(log)]
+        assert [sum(column) for column in zip(*groups, strict=True)] == total
+    page = view.get("").decode()
+    for name in ("explore", "calls", "tokens"):
+        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
+        (plotted,) = re.findall(rf'Plotly.newPlot\(\s*"chart-{name}",\s*(\[.*?\]),\s*{{"meta"', body, re.S)
+        shown, drawn = json.loads(figure)["data"], json.loads(plotted)
+        assert [(each["x"], each["y"], each["name"]) for each in drawn] == [
+            (each["x"], each["y"], as_text(each["name"])) for each in shown
+        ]
+
+
+def read_in(view: View, language: str) -> View:
+    other = copy(view)
+    other.language = language
+    return other
+
+
 def check_api(view: View) -> None:
     pages = list(view.pages_of_api())
     for page in pages:
         assert {name: Decimal(value) for name, value in page["totals"].items()} == view.now
     rows = [row for page in pages for row in page["rows"]]
     assert summed(rows, SUMMED) == {name: view.now[name] for name in SUMMED}
+
+
+def check_comparison_of_api(view: View) -> None:
+    if "compare" in view.shown:
+        comparison = next(iter(view.pages_of_api()))["comparison"]
+        for part, log in (("now", view.now), ("before", view.before)):
+            assert {name: Decimal(value) for name, value in comparison[part]["totals"].items()} == log
+        start, end = view.span_before()
+        then = comparison["before"]
+        assert (datetime.fromisoformat(then["start"]), datetime.fromisoformat(then["end"])) == (start, end)
+
+
+def check_weeks(view: View) -> None:
+    """By the weeks of the organization, whichever day they begin with, the first cut to the range."""
+    if view.shown.get("bucket") != "week":
+        return
+    rows = [row for page in view.pages_of_api() for row in page["rows"]]
+    weeks: dict[date, Decimal] = defaultdict(Decimal)
+    for call in view.matching(view.recorded, view.first, view.last):
+        day = call.timestamp.astimezone(ZoneInfo(view.zone)).date()
+        weeks[max(view.first, week_of(day, view.organization))] += call.cost or Decimal(0)
+    found: dict[date, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        found[date.fromisoformat(row["start"])] += Decimal(row["cost"])
+    assert found == weeks
 
 
 CHECKS: tuple[Callable[[View], None], ...] = (
@@ -380,26 +552,36 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_units,
     check_units_of_api,
     check_other_pages,
+    check_groups,
     check_sums,
     check_calls,
     check_focus,
     check_workbook,
+    check_html,
     check_api,
+    check_comparison_of_api,
+    check_weeks,
 )
+
+
+# Zone, language, first weekday and first month of a year.
+PLACES = [("UTC", "en-GB", 1, 1), ("America/Los_Angeles", "de-DE", 7, 10), ("Asia/Kolkata", "en-IN", 6, 4)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("zone", "language"), [("UTC", "en-GB"), ("America/Los_Angeles", "de-DE"), ("Asia/Kolkata", "en-IN")]
-)
+@pytest.mark.parametrize("place", range(len(PLACES)), ids=[f"{zone}-{language}" for zone, language, _, _ in PLACES])
 def test_every_number_is_the_sum_over_the_log(
-    client: Client, db: None, call: Callable[..., Call], zone: str, language: str
+    client: Client, db: None, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
+    """All views of what is rolled up; of what is not, which the log alone answers, each view in one of the places."""
+    zone, language, first_weekday, first_month = PLACES[place]
     acme = make_organization("acme", zone)
+    acme.first_weekday, acme.first_month = first_weekday, first_month
+    acme.save()
     client.force_login(make_member("alice@example.com", acme))
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
-    now = datetime.now(UTC)
-    today = now.astimezone(ZoneInfo(zone)).date()
+    now = late_moment(zone)
+    monkeypatch.setattr(timezone, "now", lambda: now)
     recorded = [
         *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5),
         *some_calls(call, now - timedelta(days=50), now, 900),
@@ -412,11 +594,15 @@ def test_every_number_is_the_sum_over_the_log(
     for rolled in (False, True):
         if rolled:
             roll_up()
-        for described in VIEWS:
-            view = View(client, acme, secret, described, today, language, reports)
+        views = (*VIEWS, *PERIODS)
+        for described in views if rolled else views[place :: len(PLACES)]:
+            view = View(client, acme, secret, described, now, language, reports)
+            view.recorded = recorded
             assert view.now["calls"] > 0, described
             by_hand = view.by_hand(recorded, view.first, view.last)
             assert by_hand == {name: view.now[name] for name in by_hand}, described
+            before_by_hand = view.before_by_hand(recorded)
+            assert before_by_hand == {name: view.before[name] for name in before_by_hand}, described
             view.units = view.units_by_hand(recorded)
             assert view.units, described
             for check in CHECKS:

@@ -203,7 +203,7 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
                 assert total(parts) == whole, f"a filter's parts add up to the whole: {name}, {source}"
 
         query = plain[Source.LOG].query
-        summed = platform.read(PlatformQuery(query.first, query.last))
+        summed = platform.read(PlatformQuery.for_dates(query.first, query.last))
         assert dict(summed.by_organization).get(organization.pk, Sums()) == whole
         for day in days.dates(query.first, query.last):
             assert verify(day, [organization.pk]) == []

@@ -17,6 +17,14 @@ MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 MAIL_TIMEOUT = 10  # seconds
 SHORTEST_SECRET = 32  # characters
 CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
+# Of a server that may be missed: a machine that vanished is noticed within some ten seconds.
+GIVEN_UP_SOON = {
+    "connect_timeout": 2,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -130,8 +138,9 @@ def _keep(text: str, kept_in: Path) -> None:
         os.link(file.name, kept_in)
 
 
-def database(name: str) -> dict[str, Any] | None:
-    """Read Django's settings for a PostgreSQL URL, or None when the variable is absent."""
+def database(name: str, **options: int) -> dict[str, Any] | None:
+    """Read Django's settings for a PostgreSQL URL, or None when the variable is absent; `options` are those of libpq
+    where the URL says nothing else."""
     value = os.environ.get(name, "")
     if not value:
         return None
@@ -145,12 +154,19 @@ def database(name: str) -> dict[str, Any] | None:
     # Recording and rolling up are exact because each statement sees what was committed before it.
     parsed["OPTIONS"] = {
         "connect_timeout": CONNECT_TIMEOUT,
+        **options,
         **parsed.get("OPTIONS", {}),
         "isolation_level": IsolationLevel.READ_COMMITTED,
     }
     if not parsed.get("NAME"):
         stop(name, f"{expected}: it names no database")
     return parsed
+
+
+def standby(name: str) -> dict[str, Any] | None:
+    """Read Django's settings for a standby, which is given up soon where it does not answer: there is the primary."""
+    parsed = database(name, **GIVEN_UP_SOON)
+    return parsed and parsed | {"TEST": {"MIRROR": "default"}}
 
 
 def mail_server(name: str) -> dict[str, Any] | None:

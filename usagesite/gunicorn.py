@@ -1,11 +1,10 @@
 """How gunicorn serves the site: one small machine, behind a proxy or by itself on this one."""
 
-import contextlib
 import errno
-import socket
 import sys
 from typing import TYPE_CHECKING
 
+from usagesite import ports
 from usagesite.env import with_port
 from usagesite.settings import BIND, PORT, STOP_SECONDS, WEB_CONCURRENCY, WEB_TIMEOUT
 
@@ -27,14 +26,10 @@ forwarder_headers = ""  # none says where we are: a proxy may hand on what a cli
 
 def on_starting(arbiter: "Arbiter") -> None:
     """End with one line where the address or the port cannot be used; gunicorn by itself would try for five seconds."""
-    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in BIND else socket.AF_INET)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((BIND, PORT))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                sys.exit(f"{BIND} is no address of this machine. Set BIND to one that is.")
-            sys.exit(f"Port {PORT} cannot be used ({error.strerror}). Set PORT to another one.")
+    if error := ports.error_of(BIND, PORT):
+        if error.errno == errno.EADDRNOTAVAIL:
+            sys.exit(f"{BIND} is no address of this machine. Set BIND to one that is.")
+        sys.exit(f"Port {PORT} cannot be used ({error.strerror}). Set PORT to another one.")
 
 
 def when_ready(arbiter: "Arbiter") -> None:

@@ -7,11 +7,11 @@ machine or by a Collector, this one says so and goes on trying, and the site run
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from usagesite import ports
 from usagesite.env import with_port
 
 if TYPE_CHECKING:
@@ -55,31 +55,19 @@ def bind(server: "grpc.Server", address: str, port: int, ended: threading.Event)
     """Give the server the port as soon as it can be used; False if all ends before that."""
     is_told = False
     while not ended.is_set():
-        reason = reason_against(address, port)
-        if not reason:
+        error = ports.error_of(address, port)
+        if not error:
             with contextlib.suppress(RuntimeError):  # somebody was faster
                 server.add_insecure_port(with_port(address, port))
                 return True
         elif not is_told:
             is_told = True
             say(
-                f"Port {port} cannot be used ({reason}): no calls are taken over OTLP/gRPC until it can, "
+                f"Port {port} cannot be used ({error.strerror}): no calls are taken over OTLP/gRPC until it can, "
                 "all else works. Set OTLP_GRPC_PORT to another one, or to 0."
             )
         ended.wait(TRY_AGAIN)
     return False
-
-
-def reason_against(address: str, port: int) -> str:
-    """Say why the port cannot be used; "" if it can."""
-    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-            probe.listen()
-        except OSError as error:
-            return error.strerror or type(error).__name__
-    return ""
 
 
 def say(line: str) -> None:

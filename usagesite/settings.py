@@ -6,6 +6,7 @@ from pathlib import Path
 import django
 from csp.constants import NONE, SELF
 
+from aggregates.domain.hosts import THIS_MACHINE
 from usagesite import embedded, env, memory
 
 # Days are cut by the pinned tzdata package on every machine, and not by what its system happens to have.
@@ -18,8 +19,7 @@ DATA_DIR = env.folder("USAGESITE_DATA", BASE_DIR / "var")
 
 SECRET_KEY = env.secret("SECRET_KEY", kept_in=DATA_DIR / "secret-key")
 DEBUG = env.boolean("DEBUG", default=False)
-HERE = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=HERE)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 BIND = env.ip_address("BIND", default="127.0.0.1")  # where the web server and gRPC listen
 PORT = env.port("PORT", default=8000)
 OTLP_GRPC_PORT = env.port_or_off("OTLP_GRPC_PORT", default=4317)  # 0: off
@@ -63,12 +63,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "aggregates.web.views.null_characters.NoNullCharacters",
+    "aggregates.web.views.admin_inputs.AdminInputs",
 ]
 
 ROOT_URLCONF = "usagesite.urls"
+CSRF_FAILURE_VIEW = "aggregates.web.views.errors.wrong_token"
 FORCE_SCRIPT_NAME = ""  # whatever a client sends as SCRIPT_NAME
-WSGI_APPLICATION = "usagesite.wsgi.application"
 
 TEMPLATES = [
     {
@@ -87,6 +87,9 @@ TEMPLATES = [
 
 # Without DATABASE_URL the site starts a PostgreSQL of its own, with its data under DATA_DIR.
 DATABASES = {"default": env.database("DATABASE_URL") or embedded.database(DATA_DIR)}
+# A hot standby of it, which pages, files and the API read where it is as new.
+if standby := env.standby("READ_DATABASE_URL"):
+    DATABASES["standby"] = standby
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "aggregates.User"
@@ -222,7 +225,7 @@ LIVE_DAYS = 7
 LIVE_CALLS = 100_000
 
 # Whether nobody else is served: then processes of this machine may read /metrics without a token.
-THIS_MACHINE_ONLY = set(ALLOWED_HOSTS) <= set(HERE)
+THIS_MACHINE_ONLY = set(ALLOWED_HOSTS) <= THIS_MACHINE
 # Whoever holds this token may read /metrics from anywhere.
 METRICS_TOKEN = env.token("METRICS_TOKEN")
 # For how long after its end a day may wait for its roll-up before the site is not ready.

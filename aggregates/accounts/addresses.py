@@ -16,22 +16,22 @@ def client_address(meta: Mapping[str, Any]) -> str:
     X-Forwarded-For, at the right; what is further left anybody may have written. A request that did not pass all of
     them, or whose header is no list of addresses, counts for the socket's peer.
     """
-    peer = _parsed(str(meta.get("REMOTE_ADDR", "")))
+    peer = parse_address(str(meta.get("REMOTE_ADDR", "")))
     told = str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")
     proxies = settings.TRUSTED_PROXIES
-    client = _parsed(told[-proxies]) if 0 < proxies <= len(told) else None
+    client = parse_address(told[-proxies]) if 0 < proxies <= len(told) else None
     return str(client or peer or "")
 
 
 def network_of(address: str) -> str:
     """Return what limits count an address by: its own, or of IPv6 the /64 that it is in."""
-    parsed = _parsed(address)
+    parsed = parse_address(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, IPV6_PREFIX), strict=False))
     return str(parsed or "")
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Parse an address, which some proxies write with a port; an IPv4 address within IPv6 is that one."""
     text = text.strip()
     if text.startswith("["):

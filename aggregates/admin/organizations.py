@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.domain.labels import check_attributes
@@ -31,7 +32,7 @@ class Members(admin.TabularInline):  # type: ignore[type-arg]
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Organization
-        fields = ("slug", "name", "time_zone", "label_attributes")
+        fields = ("slug", "name", "time_zone", "first_weekday", "first_month", "label_attributes")
 
     def clean_label_attributes(self) -> list[str]:
         try:
@@ -57,7 +58,7 @@ class RemovalForm(forms.Form):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OrganizationAdmin(TableAdmin):
     form = OrganizationForm
     inlines = (Members,)
     list_display = ("name", "slug", "time_zone", "created_at", "removal_asked_at")

@@ -8,10 +8,12 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 
+from aggregates.admin.tables import CheckedList, TableAdmin
+
 LAST_PAGE = 100  # to leave out the pages before means to read them, so there is an end
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(TableAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -22,7 +24,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class UncountedList(ChangeList):
+class UncountedList(CheckedList):
     """Reads the rows of one page and one more, which says whether there is a next one; counts nothing."""
 
     def get_results(self, request: HttpRequest) -> None:

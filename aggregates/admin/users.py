@@ -8,6 +8,7 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
+from aggregates.admin.tables import TableAdmin
 from aggregates.models import User
 
 admin.site.unregister(EmailAddress)  # a user has the address of the user's own row
@@ -28,7 +29,7 @@ class UserChange(UserChangeForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(NamedUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
     form = UserChange
     add_form = UserCreation
     fieldsets = (
@@ -57,7 +58,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(AnyGroupAdmin):
+class GroupAdmin(TableAdmin, AnyGroupAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
 

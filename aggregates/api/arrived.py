@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import ApiError
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.formats import excerpt
 from aggregates.models import ApiKey, ArrivalOutcome, Kind
 from aggregates.query.arrivals import HOUR, PERIODS, PROBLEMS, Arrivals, Finding, SourceArrivals, read_arrivals
@@ -22,7 +23,7 @@ def arrivals(request: HttpRequest, key: ApiKey) -> HttpResponse:
     period = request.GET.get("range", PERIOD)
     if period not in PERIODS:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"range: expected one of {', '.join(PERIODS)}.")
-    return JsonResponse(_told(read_arrivals(key.organization, period, seconds=SECONDS)))
+    return JsonResponse(_told(prefer_standby(read_arrivals)(key.organization, period, seconds=SECONDS)))
 
 
 def _told(arrived: Arrivals) -> dict[str, object]:

@@ -38,7 +38,7 @@ def place_of(cursor: str, selection: Selection) -> Place:
 def _question(selection: Selection) -> str:
     """What the rows are of, in short. Of a range up to now the days are no part of it: it goes on while it is read."""
     chosen = selection.range
-    dates = (chosen.first, chosen.last) if chosen.name == "custom" else ()
+    dates = (chosen.first, chosen.through) if chosen.name == "custom" else ()
     said = (
         selection.organization.pk,
         chosen.name,

@@ -1,5 +1,6 @@
 """GET /api/v1/usage and /api/v1/units: what the dashboard shows, for programs."""
 
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -12,13 +13,17 @@ from aggregates.api import cursors
 from aggregates.api.endpoint import endpoint
 from aggregates.api.problems import ApiError
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.models import ApiKey, Kind, Organization
 from aggregates.query import reports, units
+from aggregates.query.answer import Answer
+from aggregates.query.earlier import first_usage
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.fields import PlainInteger
 from aggregates.query.paging import read_page
 from aggregates.query.runner import read
-from aggregates.query.usage_query import QueryError
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import NoHours, QueryError
 
 MAX_LIMIT = 1_000
 SECONDS = 15  # that a question may take
@@ -63,6 +68,7 @@ def read_usage(request: HttpRequest, key: ApiKey) -> HttpResponse:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
+@prefer_standby
 def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     """Totals over the whole range, and so many rows beyond the cursor."""
     selection = form.selection
@@ -72,14 +78,45 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
         raise cursors.BadCursor()
     with snapshot(SECONDS):
         in_all = read([whole], seconds=SECONDS)[whole]
+        comparison = _comparison(selection) if selection.compare else None
         page = read_page(rows, after, limit, seconds=SECONDS)
     return {
         **reports.about(page.answer),
         "bucket": rows.bucket.value,
         "by": selection.by,
         "totals": reports.measured_of(in_all, in_all.totals),
+        "comparison": comparison,
         "rows": reports.rows_of(page.answer),
         "next": cursors.cursor_of(page.next, selection) if page.next else None,
+    }
+
+
+def _comparison(selection: Selection) -> dict[str, Any]:
+    """The part of the range that can be compared, and the earlier range up to the same moment; raises QueryError."""
+    now, before = selection.comparable.in_all(), selection.compared.in_all()
+    try:
+        answers = read([now, before], seconds=SECONDS)
+    except NoHours:
+        by_days = replace(selection, has_hours_before=False)
+        if not by_days.is_compared_by_whole_days or selection.is_compared_by_whole_days:
+            raise
+        return _comparison(by_days)
+    begins = first_usage(selection.organization, selection.compared.range)
+    return {
+        "now": _part(answers[now]),
+        "before": _part(answers[before]),
+        "usage_begins": begins.isoformat() if begins else None,
+    }
+
+
+def _part(answer: Answer) -> dict[str, Any]:
+    query = answer.query
+    return {
+        "from": query.first.isoformat(),
+        "to": query.last.isoformat(),
+        "start": query.local(query.start).isoformat(),
+        "end": query.local(query.end).isoformat(),
+        "totals": reports.measured_of(answer, answer.totals),
     }
 
 
@@ -90,7 +127,7 @@ def read_units(request: HttpRequest, key: ApiKey) -> HttpResponse:
     form.check()
     query = form.selection.in_all()
     try:
-        found = units.read_units(query, seconds=SECONDS)
+        found = prefer_standby(units.read_units)(query, seconds=SECONDS)
     except QueryError as error:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
     if found.missing:

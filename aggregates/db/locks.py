@@ -21,6 +21,7 @@ class Lock(IntEnum):
     PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
     REMOVAL = 74_008  # whoever removes organizations as a task, in a session
     IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, in a session
+    SAVED = 74_031  # by organization: whoever saves views, of which there is a number at most
     IMPORT = 74_022  # by import: whoever is at work on it, in a session
 
 

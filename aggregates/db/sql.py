@@ -51,9 +51,10 @@ def _zero(measure: Measure) -> Composable:
     return SQL("0::numeric({}, {})").format(Literal(field.max_digits), Literal(field.decimal_places))
 
 
-def sum_of_part(measure: Measure) -> Composed:
-    """Sum a measure over rows of a part, where NULL stands for 0: for a chunk's array that is not there."""
-    return SQL("COALESCE({}, {})").format(_sum(measure, Identifier(measure.name)), _zero(measure))
+def sum_of_part(measure: Measure, expression: Composable | None = None) -> Composed:
+    """Sum a measure over rows of a part, or an expression of it, where NULL stands for 0: for a chunk's array that is
+    not there."""
+    return SQL("COALESCE({}, {})").format(_sum(measure, expression or Identifier(measure.name)), _zero(measure))
 
 
 # The measures by their names, as the columns of a part.

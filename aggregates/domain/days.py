@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)  # the shortest time that is told apart
+MONDAY = 1  # the first of the days of a week, as ISO 8601 numbers them; 7 is Sunday
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ def hours_of(day: date, zone: str) -> Iterator[datetime]:
         instant += HOUR
 
 
-def week_of(day: date) -> date:
-    """The Monday of its week."""
-    return day - timedelta(days=day.weekday())
+def week_of(day: date, first_weekday: int = MONDAY) -> date:
+    """The first day of its week, which is a Monday unless said."""
+    return day - timedelta(days=(day.isoweekday() - first_weekday) % 7)
 
 
 @lru_cache(maxsize=20_000)

@@ -15,6 +15,7 @@ from aggregates.models.aggregate import (
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
+from aggregates.models.day_note import DayNote
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.log import LogHole, Status, UsageLog
 from aggregates.models.organization import Membership, Organization, Role, User
@@ -23,6 +24,7 @@ from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
+from aggregates.models.saved_view import SavedView
 
 __all__ = [
     "ApiKey",
@@ -33,6 +35,7 @@ __all__ = [
     "CallReport",
     "DailyAggregate",
     "DailyBreakdown",
+    "DayNote",
     "FileChunk",
     "FileImport",
     "ImportState",
@@ -50,6 +53,7 @@ __all__ = [
     "Role",
     "RollUpRun",
     "SavedPreset",
+    "SavedView",
     "StaleDay",
     "State",
     "Stated",

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 
+from aggregates.domain.calendars import Calendar
 from aggregates.domain.days import zone_names
 
 
@@ -60,6 +61,33 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"“{name}” is no IANA time zone, such as Europe/Berlin or UTC.")
 
 
+class Weekday(models.IntegerChoices):
+    """The days of a week, as ISO 8601 numbers them."""
+
+    MONDAY = 1
+    TUESDAY = 2
+    WEDNESDAY = 3
+    THURSDAY = 4
+    FRIDAY = 5
+    SATURDAY = 6
+    SUNDAY = 7
+
+
+class Month(models.IntegerChoices):
+    JANUARY = 1
+    FEBRUARY = 2
+    MARCH = 3
+    APRIL = 4
+    MAY = 5
+    JUNE = 6
+    JULY = 7
+    AUGUST = 8
+    SEPTEMBER = 9
+    OCTOBER = 10
+    NOVEMBER = 11
+    DECEMBER = 12
+
+
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def in_use(self) -> Self:
         """Keep to the organizations whose removal nobody has asked for."""
@@ -91,6 +119,19 @@ class Organization(models.Model):
         blank=True,
         help_text="Attributes of OpenTelemetry spans, and keys of LiteLLM's metadata, that are kept as labels.",
     )
+    first_weekday = models.PositiveSmallIntegerField(
+        choices=Weekday,
+        default=Weekday.MONDAY,
+        db_default=Weekday.MONDAY.value,
+        help_text="The day that weeks begin with.",
+    )
+    first_month = models.PositiveSmallIntegerField(
+        "first month of the fiscal year",
+        choices=Month,
+        default=Month.JANUARY,
+        db_default=Month.JANUARY.value,
+        help_text="The month that fiscal years begin with.",
+    )
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="organizations"
     )
@@ -101,9 +142,21 @@ class Organization(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(first_weekday__in=Weekday.values), name="organization_first_weekday_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(first_month__in=Month.values), name="organization_first_month_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(self.first_weekday, self.first_month)
 
     @cached_property
     def key_names(self) -> dict[str, str]:

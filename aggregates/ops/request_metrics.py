@@ -19,6 +19,8 @@ from prometheus_client.core import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from aggregates.db.reads import READS
+
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 OF_PROCESS = re.compile(r"(?P<kind>[a-z]+)_(?P<process>\d+)\.db")
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -39,6 +41,7 @@ SECONDS = Histogram(
     buckets=BUCKETS,
     registry=None,
 )
+COUNTED = (REQUESTS, ERRORS, SECONDS, READS)
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +75,7 @@ def join() -> None:
 def collect() -> Iterator[Metric]:
     """Sum what all processes have counted."""
     if FOLDER not in os.environ:
-        for counted in (REQUESTS, ERRORS, SECONDS):
+        for counted in COUNTED:
             yield from counted.collect()
         return
     found: dict[str, Metric] = {}
@@ -81,7 +84,7 @@ def collect() -> Iterator[Metric]:
             found = {metric.name: metric for metric in MultiProcessCollector(None, str(folder)).collect()}
     except OSError as error:
         logger.warning("Counts of requests cannot be read: %s.", error.strerror)
-    for counted in (REQUESTS, ERRORS, SECONDS):
+    for counted in COUNTED:
         (empty,) = counted.describe()
         yield found.get(empty.name, empty)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
-from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, Selection
+from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
 
 DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
 
@@ -14,7 +14,7 @@ DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, 
 def range_parameters(chosen: Range) -> dict[str, str]:
     """Give the URL parameters that choose this range again; none for the default one."""
     if chosen.name == "custom":
-        return {"range": "custom", "from": str(chosen.first), "to": str(chosen.last)}
+        return {"range": "custom", "from": str(chosen.first), "to": str(chosen.through)}
     return {} if chosen.name == ranges.DEFAULT else {"range": chosen.name}
 
 
@@ -43,8 +43,13 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
             parameters[f"{prefix}{name}"] = [value for dimension, value in pairs if dimension == name]
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
+    if selection.view is not None:
+        parameters["view"] = str(selection.view)
     if isinstance(selection, CallSelection):
         parameters |= _parameters_of_calls(selection)
+    if isinstance(selection, GroupSelection):
+        parameters |= {"sort": selection.order} if selection.order != "cost" else {}
+        parameters |= {"find": selection.sought} if selection.sought else {}
     return parameters | ({"hide_other": "1"} if None in selection.hidden else {})
 
 

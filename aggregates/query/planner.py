@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from django.conf import settings
 
 from aggregates.domain import contents, days
-from aggregates.domain.days import Span
+from aggregates.domain.days import MONDAY, Span
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import UNITS, Period, Unit
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, Source, UsageQuery
@@ -97,7 +97,9 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
     from_log = _reads_log(whole or query, day_states.states)
     if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
-    units = () if from_log or query.grain is None else _units(query.bucket, query.grain)
+    units = (
+        () if from_log or query.grain is None else _units(query.bucket, query.grain, query.organization.first_weekday)
+    )
     lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain, query.dimensions))
     key = (query.start, query.end, query.zone, from_log, units, lacking)
     plan = day_states.plans.get(key)
@@ -111,9 +113,11 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
 
 
 @cache
-def _units(bucket: Bucket, grain: Grain) -> tuple[Unit, ...]:
-    """List the units whose periods each fall into one bucket, and have sums of that grain; the longest first."""
-    within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: ("week",)}.get(bucket, ())
+def _units(bucket: Bucket, grain: Grain, first_weekday: int) -> tuple[Unit, ...]:
+    """List the units whose periods each fall into one bucket, and have sums of that grain; the longest first. Weeks are
+    summed from Monday."""
+    weeks = ("week",) if first_weekday == MONDAY else ()
+    within = {Bucket.TOTAL: ("month", "week"), Bucket.MONTH: ("month",), Bucket.WEEK: weeks}.get(bucket, ())
     return tuple(unit for unit in UNITS if unit.name in within and grain in unit.grains)
 
 

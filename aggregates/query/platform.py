@@ -7,31 +7,81 @@ organization makes this query: `make lint` sees to it that only the platform's p
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 from django.db import connection
+from django.db.models import Min
 from psycopg.sql import SQL, Identifier
 
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, SUMS, sums_of_aggregates, sums_of_calls, table, text
 from aggregates.domain import days
+from aggregates.domain.calendars import Calendar
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
-from aggregates.models import DailyAggregate, Organization, UsageLog
+from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
+from aggregates.query.usage_query import NoHours
 
 NOWHEN = Span(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
-@dataclass(frozen=True)
-class PlatformQuery:
-    """Whole days from first to last, both included."""
+class Place(NamedTuple):
+    """How some organizations cut days, and count weeks and years."""
+
+    zone: str
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDays:
+    """The days from first to last, both included, of the organizations of a place, or of all; and of the last day only
+    what is before `until`."""
 
     first: date
     last: date
+    until: datetime | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class PlatformQuery:
+    """Days of organizations, each in its own time zone: of some these, and of others those."""
+
+    own: tuple[OwnDays, ...]
+
+    @classmethod
+    def for_dates(cls, first: date, last: date) -> Self:
+        """Ask about the same whole days of all, first to last, both included."""
+        return cls((OwnDays(first, last),))
+
+    @property
+    def first(self) -> date:
+        return min(each.first for each in self.own)
+
+    @property
+    def last(self) -> date:
+        return max(each.last for each in self.own)
 
     @property
     def dates(self) -> list[date]:
+        """Every date that any of them has."""
         return list(days.dates(self.first, self.last))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What tells the statements which days these are."""
+        places = [each.place or Place("", Calendar()) for each in self.own]
+        return {
+            "first": self.first,
+            "last": self.last,
+            "zones": [place.zone for place in places],
+            "weekdays": [place.calendar.first_weekday for place in places],
+            "months": [place.calendar.first_month for place in places],
+            "firsts": [each.first for each in self.own],
+            "lasts": [each.last for each in self.own],
+            "untils": [each.until for each in self.own],
+        }
 
 
 @dataclass(frozen=True)
@@ -57,10 +107,26 @@ def furthest_zone(now: datetime) -> str:
     return max(zones, key=lambda zone: days.date_of(now, zone), default="UTC")
 
 
+def places() -> list[Place]:
+    """List the ways in which organizations cut days, and count weeks and years."""
+    fields = ("time_zone", "first_weekday", "first_month")
+    told = Organization.objects.values_list(*fields).order_by(*fields).distinct()
+    return [Place(zone, Calendar(weekday, month)) for zone, weekday, month in told]
+
+
+def first_day() -> date | None:
+    """Find the day of the first usage of all; None if there is none."""
+    first: date | None = UsageDay.objects.aggregate(first=Min("date"))["first"]
+    return first
+
+
 def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
-    """Answer a query in one snapshot; raises TimedOut if a statement takes longer than so many seconds."""
+    """Answer a query in one snapshot; raises TimedOut if a statement takes longer than so many seconds, and NoHours if
+    only sums are left of a day that is asked for in part."""
     with snapshot(seconds) as now:
-        aggregate_days, log_days, rolled_at, log_span = _sources(query)
+        aggregate_days, log_days, rolled_at, log_span, lacking = _sources(query)
+        if lacking:
+            raise NoHours("Only daily aggregates are left of a day that is asked for in part.")
         rows = _sums(query, log_span)
     return PlatformAnswer(
         query,
@@ -77,18 +143,30 @@ def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
 # its calls come from the log.
 _DAYS = SQL(
     """
-    SELECT organization_id, date, rolled_at, ends_at, readable_through,
-           COALESCE(readable_through, starts_at) AS log_from
-    FROM ({}) AS day WHERE date BETWEEN %(first)s AND %(last)s
+    SELECT organization_id, date, rolled_at, LEAST(ends_at, until) AS ends_at, readable AS readable_through,
+           COALESCE(readable, starts_at) AS log_from,
+           is_kept AND readable IS DISTINCT FROM readable_through AS is_lacking
+    FROM (
+        SELECT day.*, until, CASE WHEN until IS NULL OR readable_through <= until THEN readable_through END AS readable
+        FROM ({states}) AS day
+        JOIN {organizations} AS organization ON organization.id = organization_id
+        JOIN unnest(
+            %(zones)s::text[], %(weekdays)s::int[], %(months)s::int[], %(firsts)s::date[], %(lasts)s::date[],
+            %(untils)s::timestamptz[]
+        ) AS own (zone, weekday, month, first, last, until)
+            ON zone = '' OR (zone, weekday, month) = (time_zone, first_weekday, first_month)
+        WHERE date BETWEEN %(first)s AND %(last)s AND date BETWEEN first AND last
+    ) AS day
     """
-).format(DAY_STATES)
+).format(states=DAY_STATES, organizations=table(Organization))
 
 _SOURCES = text(
     SQL(
         """
         SELECT count(*) FILTER (WHERE log_from = ends_at), count(*) FILTER (WHERE log_from < ends_at),
                max(rolled_at) FILTER (WHERE log_from = ends_at),
-               min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at)
+               min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at),
+               COALESCE(bool_or(is_lacking), false)
         FROM ({}) AS day
         """
     ).format(_DAYS)
@@ -125,18 +203,18 @@ _SUMS = text(
 )
 
 
-def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span]:
+def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span, bool]:
     """Count the days that come from the aggregates alone and say when the latest was rolled up; count those from the
-    log, and say when the calls that are read there were made."""
+    log, and say when the calls that are read there were made; and whether one is asked for in part that cannot be."""
     with connection.cursor() as cursor:
-        cursor.execute(_SOURCES, {"first": query.first, "last": query.last})
-        aggregate_days, log_days, rolled_at, start, end = cursor.fetchone()
-        return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN
+        cursor.execute(_SOURCES, query.parameters)
+        aggregate_days, log_days, rolled_at, start, end, lacking = cursor.fetchone()
+        return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN, lacking
 
 
 def _sums(query: PlatformQuery, log_span: Span) -> list[tuple[date | None, int | None, Sums]]:
     """Add up by date, and by organization from the highest cost down."""
-    parameters = {"first": query.first, "last": query.last, "start": log_span.start, "end": log_span.end}
+    parameters = query.parameters | {"start": log_span.start, "end": log_span.end}
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, parameters)
         return [(day, pk, Sums(*values)) for day, pk, *values in cursor.fetchall()]

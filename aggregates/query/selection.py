@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from aggregates.domain import days
@@ -20,6 +20,7 @@ BUCKETS = (AUTO, "hour", "day", "week", "month")
 BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
+PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length are compared by the day
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
 
 CONTROLS = {
@@ -27,7 +28,7 @@ CONTROLS = {
     "by": (*BY_NAME, NO_BREAKDOWN),
     "bucket": BUCKETS,
     "chart": CHARTS,
-    "compare": (BEFORE, YEAR),
+    "compare": (BEFORE, YEAR, f"{BEFORE}{PER_DAY}", f"{YEAR}{PER_DAY}"),
 }  # what can be chosen besides range and filters
 
 Pairs = tuple[tuple[str, str], ...]
@@ -51,7 +52,9 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
     has_hours: bool = True  # False where only daily aggregates are left of some of its days
+    has_hours_before: bool = True  # and of the day within which the range that it is compared with ends
 
     @property
     def display(self) -> DisplayMeasure:
@@ -86,9 +89,51 @@ class Selection:
         return self._query(Bucket.TOTAL, by, top)
 
     @property
-    def compared(self) -> "Selection":
-        """The same of the range that it is compared with: the one before, or a year earlier."""
-        return replace(self, range=self.range.year_before if self.compare == YEAR else self.range.before)
+    def open_from(self) -> datetime | None:
+        """Where the bucket begins that is still under way; None if all of them are over."""
+        open_at = self.range.open_at
+        return max(start for start in self.over_time().buckets if start <= open_at) if open_at else None
+
+    @property
+    def is_per_day(self) -> bool:
+        return self.compare.endswith(PER_DAY)
+
+    @property
+    def is_beside_year(self) -> bool:
+        """Whether it is compared with a year earlier, and not with the range before."""
+        return self.compare.startswith(YEAR)
+
+    @property
+    def compared(self) -> Self:
+        """The same of the range that it is compared with: the one before, or a year earlier, up to the same moment."""
+        earlier, over = self._earlier, self._whole_days
+        if over:
+            whole = self.range.whole_year_before if self.is_beside_year else self.range.whole_before
+            earlier = whole.first_days(over.length)
+        return replace(self, range=earlier, bucket=self.step.value)
+
+    @property
+    def comparable(self) -> Self:
+        """The part of it that can be compared: all, or the whole days that are over where hours of the earlier range
+        are no longer kept."""
+        over = self._whole_days
+        return replace(self, range=over, bucket=self.step.value) if over else self
+
+    @property
+    def is_compared_by_whole_days(self) -> bool:
+        return self._whole_days is not None
+
+    @property
+    def _earlier(self) -> Range:
+        return self.range.year_before if self.is_beside_year else self.range.before
+
+    @property
+    def _whole_days(self) -> Range | None:
+        """The days of it that are over, if it is under way, and what it is compared with ends on a day whose calls are
+        no longer kept: only sums of that day are."""
+        earlier, log_from = self._earlier, self.organization.log_from
+        is_known = self.has_hours_before and not (log_from and earlier.last < log_from)
+        return None if is_known or not earlier.is_cut else self.range.over_days
 
     def with_filter(self, name: str, value: str | None) -> Self:
         """Keep only this value of its dimension, or with `None` all of them; filters of other dimensions stay."""
@@ -97,10 +142,11 @@ class Selection:
         excluded = tuple(pair for pair in self.excluded if pair[0] != name)
         return replace(self, filters=filters, excluded=excluded, hidden=())
 
-    def keeping(self, name: str, value: str) -> Self:
-        """Keep this value, too, of its dimension."""
-        pairs = dict.fromkeys([*self.filters, (name, value)])
-        excluded = tuple(pair for pair in self.excluded if pair != (name, value))
+    def keeping(self, name: str, *values: str) -> Self:
+        """Keep these values, too, of their dimension."""
+        added = [(name, value) for value in values]
+        pairs = dict.fromkeys([*self.filters, *added])
+        excluded = tuple(pair for pair in self.excluded if pair not in added)
         return replace(self, filters=_in_order(pairs), excluded=excluded, hidden=())
 
     def excluding(self, name: str, values: Sequence[str]) -> Self:
@@ -161,3 +207,11 @@ class CallSelection(Selection):
         if log_from is None:
             return self.span
         return Span(max(days.midnight(log_from, self.organization.time_zone), self.span.start), self.span.end)
+
+
+@dataclass(frozen=True)
+class GroupSelection(Selection):
+    """All groups of its breakdown, in an `order`: those whose names contain what is `sought`."""
+
+    order: str = "cost"
+    sought: str = ""

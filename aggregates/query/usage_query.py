@@ -42,10 +42,11 @@ class Source(StrEnum):
     AGGREGATES = "aggregates"
 
 
-BEGINNINGS: dict[Bucket, Callable[[date], date]] = {
-    Bucket.DAY: lambda day: day,
+# The first day of the bucket that a day is in, where weeks begin with the weekday of this number.
+BEGINNINGS: dict[Bucket, Callable[[date, int], date]] = {
+    Bucket.DAY: lambda day, _: day,
     Bucket.WEEK: days.week_of,
-    Bucket.MONTH: days.month_of,
+    Bucket.MONTH: lambda day, _: days.month_of(day),
 }
 
 
@@ -61,11 +62,11 @@ def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, 
 class UsageQuery:
     """Sums of all measures over an organization's calls from `start` to before `end`.
 
-    Buckets are the organization's local hours, days, weeks (from Monday) or months, those at the ends cut to the range,
-    or one for all. `by` are the dimensions of a breakdown: a group has a value of each. `filters` and `excluded` are
-    dimensions with values: only calls count that have one of a dimension's values in `filters`, and none of those in
-    `excluded`. Groups are ranked over the whole range by `rank`, then cost, then calls, then their values; with `top`,
-    those beyond the first so many are added up as one group, Other.
+    Buckets are the organization's local hours, days, weeks (from its first weekday) or months, those at the ends cut to
+    the range, or one for all. `by` are the dimensions of a breakdown: a group has a value of each. `filters` and
+    `excluded` are dimensions with values: only calls count that have one of a dimension's values in `filters`, and none
+    of those in `excluded`. Groups are ranked over the whole range by `rank`, then cost, then calls, then their values;
+    with `top`, those beyond the first so many are added up as one group, Other.
     """
 
     organization: Organization
@@ -154,7 +155,7 @@ class UsageQuery:
             return ()
         first_days: dict[date, date] = {}
         for day, _ in self.days:
-            first_days.setdefault(begins(day), day)
+            first_days.setdefault(begins(day, self.organization.first_weekday), day)
         return tuple(first_days.values())
 
     def local(self, instant: datetime) -> datetime:

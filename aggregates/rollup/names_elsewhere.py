@@ -11,7 +11,17 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from aggregates.domain.calls import FIELDS
-from aggregates.models import ApiKey, ArrivalCount, CallReport, FileChunk, FileImport, Organization, SavedPreset
+from aggregates.models import (
+    ApiKey,
+    ArrivalCount,
+    CallReport,
+    DayNote,
+    FileChunk,
+    FileImport,
+    Organization,
+    SavedPreset,
+    SavedView,
+)
 from aggregates.models.arrival import MAX_FILE, MAX_REASON
 
 Rename = Callable[[Any], Any]
@@ -19,6 +29,8 @@ Rename = Callable[[Any], Any]
 TEXTS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (FileImport, ("name", "values", "details", "problem")),
     (SavedPreset, ("name", "values")),
+    (SavedView, ("name", "parameters")),
+    (DayNote, ("text",)),
     (ApiKey, ("name", "labels")),
 )
 USER, SUBJECT, LABELS = map(FIELDS.index, ("user_id", "subject_id", "labels"))

@@ -8,21 +8,26 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.template import Context
 from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import formats, money
-from aggregates.domain.wallclock import abbreviation, day_words, moment_words
+from aggregates.domain.ranges import of_days
+from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
+from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
 from aggregates.query.addresses import flat, parameters_beside_range, query_string, range_parameters
 from aggregates.query.display_measures import Unit
-from aggregates.query.selection import CONTROLS, CallSelection, Selection
+from aggregates.query.notes import Note
+from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of
 from aggregates.web.pages.bar_links import links_of
+from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
 
 BREAKABLE = re.compile(r"([/_.:@])(?=\w)")
@@ -38,6 +43,14 @@ register.filter("cost", formats.cost)
 register.filter("exact_cost", formats.exact_cost)
 register.filter("money", money.display)
 register.filter("exact_money", money.display_exact)
+
+
+@register.filter
+def price(text: str) -> str:
+    """Write a price that is kept as text, with every digit."""
+    return money.display_exact(Decimal(text))
+
+
 register.filter("signed", signed)
 
 
@@ -56,6 +69,18 @@ def percent(share: Decimal) -> str:
 def in_lines(key: str | None) -> SafeString:
     """A group's name, which a line may also break behind its slashes, underscores, dots and colons."""
     return mark_safe(BREAKABLE.sub(r"\1<wbr>", escape(formats.named(key))))  # noqa: S308 (escaped)
+
+
+@register.filter
+def days_of_note(note: Note | DayNote) -> str:
+    """The days of a note: “5 Jul 2025”, “1 – 5 Jul 2025”."""
+    return span_words(note.first, note.last or note.first)
+
+
+@register.simple_tag
+def name_in_lines(selection: Selection, dimension: str, value: str) -> SafeString:
+    """The name of a dimension's value, which a line may break as `in_lines` has it."""
+    return in_lines(name_of(selection.organization, dimension, value))
 
 
 @register.simple_tag
@@ -129,13 +154,25 @@ def link_sorted(selection: CallSelection, sort: str) -> str:
 
 
 @register.simple_tag
+def link_to_groups(selection: Selection, name: str) -> str:
+    """All groups of a dimension in the same view."""
+    return query_string(replace(selection, by=name, hidden=())) or "?"
+
+
+@register.simple_tag
+def link_ordered(selection: GroupSelection, order: str) -> str:
+    """The same groups in another order."""
+    return query_string(replace(selection, order=order)) or "?"
+
+
+@register.simple_tag
 def link_to_whole_range(selection: CallSelection) -> str:
     return query_string(replace(selection, part=None)) or "?"
 
 
 @register.simple_tag
-def link_page(selection: CallSelection, name: str, place: object) -> str:
-    """The page of the list that ends `before` a place, or begins `after` it."""
+def link_page(selection: Selection, name: str, place: object) -> str:
+    """The page of a list that ends `before` a place, or begins `after` it; or that has a number."""
     query = query_string(selection)
     return f"{query}{'&' if query else '?'}{name}={place}"
 
@@ -144,6 +181,33 @@ def link_page(selection: CallSelection, name: str, place: object) -> str:
 def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
     """Where the page's bars lead, where its script finds it."""
     return json_script(links_of(selection, charts), "bar-links")
+
+
+@register.simple_tag(takes_context=True)
+def picker(context: Context) -> Picker:
+    """The picker of the page's range; its links keep what else the page shows, but for a part of the range."""
+    selection = context.get("selection")
+    if isinstance(selection, CallSelection):
+        selection = replace(selection, part=None)
+    return picker_of(context["form"], parameters_beside_range(selection) if selection else {})
+
+
+@register.simple_tag
+def page_title(selection: Selection, of: str = "") -> str:
+    """What the browser calls the page: the range, what it is filtered by, and whose usage it is."""
+    whose = selection.organization
+    kept = [f"{name} {name_of(whose, name, value)}" for name, value in selection.filters]
+    kept += [f"not {name} {name_of(whose, name, value)}" for name, value in selection.excluded]
+    parts = [of, selection.range.words, *kept, whose.name, "Usage"]
+    return " · ".join(filter(None, parts))
+
+
+@register.simple_tag
+def link_with_dates(selection: Selection) -> str:
+    """The same view of the days that are shown, whenever it is opened."""
+    chosen = selection.range
+    dates = of_days("custom", chosen.first, chosen.last, chosen.zone)
+    return query_string(replace(selection, range=dates))
 
 
 @register.simple_tag

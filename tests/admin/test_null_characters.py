@@ -38,10 +38,10 @@ def visitor(client: Client, staff: User, acme: Organization) -> Client:
     return client
 
 
-@pytest.mark.parametrize("text", ["%00", "1%00", "a%00b"])
 @pytest.mark.parametrize("address", [address for address in ADDRESSES if "<" in address])
-def test_in_the_path(visitor: Client, address: str, text: str) -> None:
-    assert visitor.get(re.sub("<[^>]+>", text, address)).status_code in REFUSED
+def test_in_the_path(visitor: Client, address: str) -> None:
+    for text in ("%00", "1%00", "a%00b"):
+        assert visitor.get(re.sub("<[^>]+>", text, address)).status_code in REFUSED, text
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -16,6 +16,7 @@ from tests.locking import somebody_else
 from tests.log_lines import log_lines
 from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
+from tests.words import VALUE
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +106,7 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
     assert (answer["accepted"], answer["duplicate"]) == (1, 0)
     assert [(rejection["index"], rejection["reason"][:30]) for rejection in answer["rejections"]] == [
         (0, "expected 2025-04-01 or later: "),
-        (1, "expected a value"),
+        (1, VALUE),
         (3, "expected 2025-04-01 or later: "),
     ]
     assert list(UsageLog.objects.values_list("request_id", flat=True)) == ["b"]

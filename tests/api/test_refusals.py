@@ -18,6 +18,7 @@ from aggregates.api import body, rows
 from aggregates.api.problems import ApiError
 from aggregates.models import ApiKey, Organization, RequestCount, UsageLog
 from tests.api.conftest import URL, Sender
+from tests.words import NO_KEY
 
 MakeRow = Callable[..., dict[str, Any]]
 CALL = b'{"timestamp": "2025-03-01T12:00Z", "model": "m"}'
@@ -69,7 +70,7 @@ def test_a_key_may_come_in_each_of_these(client: Client, secret: str, headers: C
 )
 def test_without_a_key_nothing_is_read(client: Client, secret: str, headers: Callable[[str], dict[str, str]]) -> None:
     response = client.post(URL, CALL, content_type="application/json", headers=headers(secret))
-    refused(response, 401, "Expected an API key")
+    refused(response, 401, NO_KEY)
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 

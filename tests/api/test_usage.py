@@ -16,6 +16,7 @@ from aggregates.accounts import keys
 from aggregates.domain.calls import FIELDS
 from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.conftest import Sender
+from tests.words import NESTED, NO_FIELD, OBJECT, VALUE, WHOLE
 
 MakeRow = Callable[..., dict[str, Any]]
 NOTHING = {"accepted": 0, "duplicate": 0, "rejected": 0, "conflicts": [], "rejections": []}
@@ -90,8 +91,8 @@ def test_calls_keep_the_key_that_they_came_with_and_its_labels(send: Sender, row
         ({"labels": {"team": {}}}, "labels", "“team”: expected text"),
         ({"labels": {"": "x"}}, "labels", "expected a name of each label"),
         ({"service_tier": ["batch"]}, "service_tier", "expected a single value"),
-        ({"billed_as": "batch"}, "billed_as", "there is no such field"),
-        ({"key": "usage_01234567"}, "key", "there is no such field"),
+        ({"billed_as": "batch"}, "billed_as", NO_FIELD),
+        ({"key": "usage_01234567"}, "key", NO_FIELD),
     ],
     ids=str,
 )
@@ -134,10 +135,10 @@ def test_rows_are_judged_one_by_one(send: Sender, row: MakeRow) -> None:
     answer = send(rows)
     assert (answer["accepted"], answer["duplicate"], answer["rejected"]) == (2, 0, 6)
     assert [(rejection["index"], rejection["field"], rejection["reason"]) for rejection in answer["rejections"]] == [
-        (1, "timestamp", "expected a value"),
-        (2, "input_tokens", "expected a whole number from 0 to 1,000,000,000"),
-        (3, "ouput_tokens", "there is no such field"),
-        (4, "", "expected a JSON object"),
+        (1, "timestamp", VALUE),
+        (2, "input_tokens", WHOLE),
+        (3, "ouput_tokens", NO_FIELD),
+        (4, "", OBJECT),
         (5, "", "expected cached_tokens + cache_write_tokens to be within input_tokens"),
         (6, "user_id", "expected a single value"),
     ]
@@ -267,9 +268,9 @@ def test_json_lines_are_judged_line_by_line(send: Sender, row: MakeRow) -> None:
         (1, "expected JSON: Expecting property name enclosed in double quotes"),
         (2, "expected one JSON object a line"),
         (3, "expected each field once"),
-        (5, "expected JSON with less nesting"),
+        (5, NESTED),
         (6, "expected at most 16,384 characters"),
-        (7, "expected a JSON object"),
+        (7, OBJECT),
     ]
     assert set(costs()) == {"a", "c"}
 
@@ -304,7 +305,7 @@ def test_a_key_writes_to_its_own_organization_only(
     assert theirs(row(request_id="r", cost=2)) == {**NOTHING, "accepted": 1}
     assert dict(UsageLog.objects.values_list("organization__slug", "cost")) == {"acme": 1, "other": 2}
     answer = send.raw(json.dumps(row(organization="other", organization_id=other.pk)).encode()).json()
-    assert answer["rejections"] == [{"index": 0, "field": "organization", "reason": "there is no such field"}]
+    assert answer["rejections"] == [{"index": 0, "field": "organization", "reason": NO_FIELD}]
 
 
 def test_days_whose_calls_are_no_longer_kept_take_none(send: Sender, row: MakeRow, acme: Organization) -> None:

@@ -24,7 +24,7 @@ from tests.bench.sending import drawn, row_of, server
 from tests.bench.table import Line, at_most
 
 SENDERS = 6
-ROUNDS = 4  # in turns; the first warms up what the server keeps, such as prices
+ROUNDS = 4  # in turns, two at least; the first warms up what the server keeps, such as prices
 SPANS = 3  # of a call
 FEW, MANY = 3, 170  # calls in a request: 9 spans, and 510
 MICROSECOND, MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1)
@@ -39,28 +39,29 @@ class Door(NamedTuple):
     body_of: Callable[[Sequence[Call]], bytes]
 
 
-def lines(calls: int) -> list[Line]:
+def lines(calls: int, rounds: int = ROUNDS) -> list[Line]:
     """Measure requests of few calls and of many; `calls` are those that are sent in all."""
-    return [_line(FEW, max(ROUNDS * SENDERS, calls // 300)), _line(MANY, max(ROUNDS * SENDERS, calls // 2_500))]
+    least = rounds * SENDERS
+    return [_line(FEW, max(least, calls // 300), rounds), _line(MANY, max(least, calls // 2_500), rounds)]
 
 
-def _line(calls: int, requests: int) -> Line:
+def _line(calls: int, requests: int, rounds: int) -> Line:
     """Send so many requests of so many calls as spans, and as plain usage, and see that each call is there once."""
-    requests -= requests % (ROUNDS * SENDERS)
+    requests -= requests % (rounds * SENDERS)
     made = drawn(calls * requests)[::-1]  # the earliest first, as they happen
     batches = [made[start : start + calls] for start in range(0, len(made), calls)]
     took = dict.fromkeys(DOORS, 0.0)
     organizations = [Organization.objects.create(slug=f"{number}-{calls}", name="Bench") for number in range(2)]
     secrets = [keys.create(organization, "bench", None)[1].text for organization in organizations]
     with server() as port:
-        for number in range(ROUNDS):
+        for number in range(rounds):
             for door, secret in zip(DOORS, secrets, strict=True):
-                seconds = send(port, door, secret, batches[number::ROUNDS])
+                seconds = send(port, door, secret, batches[number::rounds])
                 took[door] += seconds if number else 0
     for organization in organizations:
         assert UsageLog.objects.filter(organization=organization).count() == len(made), organization
     spans, plain = (took[door] for door in DOORS)
-    requests -= requests // ROUNDS
+    requests -= requests // rounds
     what = f"{requests:,} requests of {calls:,} calls as {SPANS * calls:,} spans over {SENDERS} connections"
     return at_most(f"{what}, {requests / spans:,.0f} requests/s", spans, plain)
 

@@ -31,6 +31,7 @@ LOS_ANGELES = "America/Los_Angeles"
 PASSWORD = "correct horse"
 NAMES = [chart.name for chart in CHARTS]
 MILLISECONDS = 1000 * PATIENCE
+OFTEN = 20  # milliseconds; not at each frame, for which a browser would have to paint one
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -45,8 +46,8 @@ FLAGS = (
 # What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
 DRAWN = """name => {
   const chart = document.getElementById(`chart-${name}`);
-  return chart.calcdata.map((points, number) => {
-    const trace = chart.data[number];
+  return chart.calcdata.filter((points) => points[0].trace.meta.role !== "note").map((points, number) => {
+    const trace = chart.data[number]; // notes come last
     const painted = [...chart.querySelectorAll(trace.type === "bar" ? ".bars path" : ".scatterlayer path")];
     return {
       name: trace.name,
@@ -172,9 +173,13 @@ def fill_in_log_in(page: Page, email: str, password: str = PASSWORD) -> None:
 
 def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
     page.wait_for_function(
-        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number", arg=number
+        "number => document.querySelectorAll('.chart .main-svg .xaxislayer-above').length >= number",
+        arg=number,
+        polling=OFTEN,
     )
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    page.wait_for_function(
+        "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')", polling=OFTEN
+    )
 
 
 def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:

@@ -29,8 +29,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
 
 def test_a_bar_without_groups_leads_to_its_calls(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=none&measure=calls&operation=chat")
+    log_in(page, place="/o/acme/?by=none&measure=calls&operation=chat")
     wait_until_drawn(page)
 
     page.mouse.click(*tallest_bar(page))
@@ -43,8 +42,7 @@ def test_a_bar_without_groups_leads_to_its_calls(open_page: OpenPage, usage: Org
 
 def test_an_hour_of_the_only_group_leads_to_its_calls(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?by=operation&measure=calls&operation=search&range=7d")
+    log_in(page, place="/o/acme/?by=operation&measure=calls&operation=search&range=7d")
     wait_until_drawn(page)
 
     page.mouse.click(*tallest_bar(page))
@@ -96,8 +94,7 @@ def test_the_list_is_walked_and_a_call_opened(open_page: OpenPage, usage: Organi
 
 def test_errors_alone_and_a_download(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(accept_downloads=True)
-    log_in(page)
-    page.goto("/o/acme/calls/")
+    log_in(page, place="/o/acme/calls/")
     page.get_by_role("link", name="Errors").click()
     page.wait_for_url("**/calls/?status=error")
     expect(page.locator("[data-call]")).to_have_count(1)
@@ -109,8 +106,7 @@ def test_errors_alone_and_a_download(open_page: OpenPage, usage: Organization) -
 
 def test_a_call_leads_back_to_its_page_of_the_list(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/calls/?range=7d&operation=chat")
+    log_in(page, place="/o/acme/calls/?range=7d&operation=chat")
     newest = page.evaluate(NUMBERS)[0]
     page.get_by_role("link", name="Older").click()
     page.wait_for_function(f"() => document.querySelector('[data-call]')?.dataset.call != {newest}")

@@ -36,8 +36,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
 
 def opened(open_page: OpenPage, url: str = URL, **options: object) -> Page:
     page = open_page(**options)
-    log_in(page)
-    page.goto(url)
+    log_in(page, place=url)
     wait_until_drawn(page, 1)
     return page
 

@@ -39,8 +39,7 @@ def test_every_chart_is_drawn_from_the_numbers_of_the_log(open_page: OpenPage, u
 
 def test_the_day_of_25_hours_has_25_points(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(timezone_id="Asia/Tokyo")  # the reader's own zone shifts nothing
-    log_in(page)
-    page.goto("/o/acme/?range=custom&from=2025-11-02&to=2025-11-02&by=operation")
+    log_in(page, place="/o/acme/?range=custom&from=2025-11-02&to=2025-11-02&by=operation")
     wait_until_drawn(page)
     day = date(2025, 11, 2)
 
@@ -119,8 +118,7 @@ def test_a_page_that_is_behind_its_address_when_it_is_there_is_read_again(
     open_page: OpenPage, usage: Organization
 ) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?range=7d")
+    log_in(page, place="/o/acme/?range=7d")
     page.add_init_script(
         "if (sessionStorage.moves) { history.replaceState(null, '', '?range=90d'); delete sessionStorage.moves; }"
     )
@@ -156,8 +154,13 @@ def test_custom_dates_appear_when_asked_for_and_errors_beside_them(open_page: Op
     page.locator("#from").fill("2025-11-05")
     page.locator("#to").fill("2025-11-01")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator("#problems")).to_contain_text("To: Expected a date not before 2025-11-05")
+    page.wait_for_url("**/?range=custom&from=2025-11-01&to=2025-11-05")
+    expect(page.locator(".remark").first).to_contain_text("The dates were swapped")
+    page.locator("#to").fill("")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#problems")).to_contain_text("To: A custom range needs this date.")
     page.locator("#from").fill("2025-10-31")
+    page.locator("#to").fill("2025-11-01")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**/?range=custom&from=2025-10-31&to=2025-11-01")
     expect(page.locator("#problems")).to_have_count(0)
@@ -265,8 +268,7 @@ def test_the_platform_is_drawn_for_staff(open_page: OpenPage, usage: Organizatio
 
 def test_a_row_leads_where_its_name_does(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?range=90d")
+    log_in(page, place="/o/acme/?range=90d")
     wait_until_drawn(page)
     table = page.locator(".card-table", has=page.locator("#table-operation"))
     row = table.locator("tbody tr", has=page.get_by_role("link", name="chat"))

@@ -19,6 +19,7 @@ INK = "rgb(22, 24, 29)"
 TITLES = {
     "": "AI usage of Acme",
     "changes/": "Why did it change? Acme",
+    "groups/": "All models of Acme",
     "calls/": "Calls of Acme",
     "calls/{call}/": "A call of translate",
     "arrivals/": "What arrived at Acme",
@@ -73,8 +74,7 @@ def test_pages_are_dark_on_light_and_without_controls(open_page: OpenPage, usage
 
 def test_the_names_of_drivers_are_whole(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(viewport={"width": WIDTH, "height": 900})
-    log_in(page)
-    page.goto("/o/acme/changes/")
+    log_in(page, place="/o/acme/changes/")
     wait_until_drawn(page, 1)
     put_on_paper(page)
 
@@ -84,8 +84,7 @@ def test_the_names_of_drivers_are_whole(open_page: OpenPage, usage: Organization
 
 def test_long_names_are_whole(open_page: OpenPage, usage: Organization) -> None:
     page = open_page(viewport={"width": WIDTH, "height": 900})
-    log_in(page)
-    page.goto("/o/acme/")
+    log_in(page, place="/o/acme/")
     wait_until_drawn(page)
     names = page.locator(".card-table tbody th a, .group-name").filter(has_text="summarise")
     expect(names).to_have_count(3)

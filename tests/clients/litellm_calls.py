@@ -1,4 +1,6 @@
-"""Makes calls through LiteLLM, which logs them to an address; `python litellm_calls.py ADDRESS KEY FORMAT`.
+"""Makes calls through LiteLLM, which logs them to an address in several formats, each with a key of its own:
+
+    python litellm_calls.py ADDRESS FORMAT=KEY...
 
 Runs in LiteLLM's own environment. Nothing leaves this machine: its replies are made up by LiteLLM itself.
 """
@@ -13,10 +15,14 @@ from litellm.integrations.generic_api.generic_api_callback import GenericAPILogg
 MESSAGES = [{"role": "user", "content": "a private question"}]
 
 
-async def main(address: str, key: str, log_format: str) -> None:
-    logger = GenericAPILogger(endpoint=address, headers={"Authorization": f"Bearer {key}"}, log_format=log_format)
-    logger.flush_interval = 3600  # seconds: nothing is sent before all is there, however slow the machine
-    litellm.callbacks = [logger]
+async def main(address: str, *keys: str) -> None:
+    loggers = [
+        GenericAPILogger(endpoint=address, headers={"Authorization": f"Bearer {key}"}, log_format=log_format)
+        for log_format, key in (pair.split("=", 1) for pair in keys)
+    ]
+    for logger in loggers:
+        logger.flush_interval = 3600  # seconds: nothing is sent before all is there, however slow the machine
+    litellm.callbacks = loggers
     metadata = {"spend_logs_metadata": {"project": "alpha", "operation": "summarize"}}
     known = {"messages": MESSAGES, "mock_response": "A reply.", "user": "cust-42", "metadata": metadata}
     await litellm.acompletion("gpt-4o", **known)
@@ -26,8 +32,9 @@ async def main(address: str, key: str, log_format: str) -> None:
         pass
     with suppress(litellm.RateLimitError):
         await litellm.acompletion("gpt-4o", messages=MESSAGES, mock_response=litellm.RateLimitError("no", "", ""))
-    await settled(logger, 4)
-    await logger.async_send_batch()
+    for logger in loggers:
+        await settled(logger, 4)
+        await logger.async_send_batch()
 
 
 async def settled(logger: GenericAPILogger, events: int) -> None:

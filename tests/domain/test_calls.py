@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED, Call, InvalidCall, parse_call
+from tests.words import DOLLARS, NO_FIELD, TIME, VALUE, WHOLE
 
-WHOLE = "expected a whole number from 0 to 1,000,000,000"
-DOLLARS = "expected an amount of US dollars from 0 to below 1,000,000,000"
-TIME = "expected a time: ISO 8601, or epoch seconds or milliseconds"
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
@@ -46,7 +44,7 @@ def test_only_time_and_model_are_needed() -> None:
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_null_and_empty_mean_leaving_out(field: str, nothing: object) -> None:
     if field in REQUIRED:
-        assert refused(field, nothing) == "expected a value"
+        assert refused(field, nothing) == VALUE
     else:
         expected = Call(timestamp=NOON, model="gpt-5")
         assert parse_call({"timestamp": NOON, "model": "gpt-5", field: nothing}) == expected
@@ -138,7 +136,7 @@ def test_no_texts(given: object, reason: str) -> None:
 
 
 def test_a_model_is_more_than_blanks() -> None:
-    assert refused("model", "  ") == "expected a value"
+    assert refused("model", "  ") == VALUE
     assert parsed("user_id", "  ") == ""
 
 
@@ -285,7 +283,7 @@ def test_no_statuses(given: object) -> None:
 
 
 def test_an_unknown_field_is_refused() -> None:
-    assert refused("input_token", "5") == "there is no such field"
+    assert refused("input_token", "5") == NO_FIELD
 
 
 @pytest.mark.parametrize(

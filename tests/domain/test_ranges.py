@@ -60,15 +60,15 @@ def test_24_hours_begin_with_an_hour_even_where_clocks_change_by_half_of_one() -
 def test_the_range_before_touches_this_one_and_has_as_many_days(name: str, zone: str) -> None:
     chosen = ranges.preset(name, datetime(2025, 3, 20, 12, tzinfo=UTC), zone)
 
-    assert chosen.before.span.end == chosen.span.start
-    assert chosen.before.length == chosen.length
+    assert chosen.whole_before.span.end == chosen.span.start
+    assert chosen.whole_before.length == chosen.length
 
 
 def test_before_24_hours_come_24_hours() -> None:
     chosen = ranges.preset("24h", datetime(2025, 3, 9, 18, 5, tzinfo=UTC), LOS_ANGELES)
 
-    assert chosen.before.span.end == chosen.span.start
-    assert chosen.before.span.end - chosen.before.span.start == timedelta(hours=24)
+    assert chosen.whole_before.span.end == chosen.span.start
+    assert chosen.whole_before.span.end - chosen.whole_before.span.start == timedelta(hours=24)
 
 
 @pytest.mark.parametrize(

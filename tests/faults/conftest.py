@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.once import MakeOnce
-from tests.patience import PATIENCE
 from tests.usagesite.conftest import BASE, Site, copy
+from tests.warm import WarmProcess
 from usagesite.embedded.server import PORT, take_lease
 
 FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16 MiB
@@ -24,6 +24,7 @@ class OwnSite:
     def __init__(self, data: Path, *, largest_file: int | None = None, empty: bool = False) -> None:
         self.site = Site(data)
         self.largest_file = largest_file
+        self.warm: WarmProcess | None = None
         take_lease(self.site.place)  # or the server may stop before its next user, who then starts it without the limit
         if not empty:
             self.fill()
@@ -42,20 +43,34 @@ class OwnSite:
             host=str(self.site.place.sockets), port=PORT, user="postgres", dbname="usagesite"
         )
 
-    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[str]:
-        """Whichever process comes first starts the server, and hands its limit on."""
+    @property
+    def environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         ours |= {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "USAGESITE_DATA": str(self.site.place.data)}
         ours["PROMETHEUS_MULTIPROC_DIR"] = str(self.site.place.data / "requests")  # its disk alone was full
+        return ours
+
+    @property
+    def limit(self) -> tuple[str, ...]:
+        """What stands before a command: whichever process comes first starts the server, and hands its limit on."""
         limit = f"ulimit -S -f {self.largest_file // 1024}; " if self.largest_file else ""
-        command = ["bash", "-c", f'{limit}exec "$0" "$@"', sys.executable, *arguments]
-        return subprocess.Popen(command, cwd=BASE, env=ours, text=True, **popen)
+        return ("bash", "-c", f'{limit}exec "$0" "$@"')
+
+    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[str]:
+        command = [*self.limit, sys.executable, *arguments]
+        return subprocess.Popen(command, cwd=BASE, env=self.environment, text=True, **popen)
 
     def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and complaints."""
-        process = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        said, complained = process.communicate(timeout=PATIENCE)
-        return process.returncode, said, complained
+        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
+        return self.warm.run(*arguments)
+
+    def stop(self) -> None:
+        """End the server and whoever runs commands; the next command starts them again."""
+        if self.warm:
+            self.warm.end()
+            self.warm = None
+        self.site.stop()
 
     def run(self, *arguments: str | Path) -> str:
         status, said, complained = self.attempt(*arguments)
@@ -92,7 +107,7 @@ def site_of_acme(make_once: MakeOnce) -> Path:
             "--admin=alice@example.com",
             "--password=correct horse",
         )
-        made.site.stop()
+        made.stop()
 
     return make_once("site-of-acme", make)
 
@@ -102,7 +117,7 @@ def module_site(site_of_acme: Path, tmp_path_factory: pytest.TempPathFactory) ->
     copy(site_of_acme, data := tmp_path_factory.mktemp("faults") / "data")
     made = OwnSite(data)
     yield made
-    made.site.stop()
+    made.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from psycopg import sql
 from tests.faults.conftest import OwnSite
 from tests.faults.sender import CALLS, batch
 from tests.patience import PATIENCE, wait_until
+from tests.words import NO_PROBLEM
 
 MANY = "100000"  # batches: more than the sender comes to before it is ended
 ROLL_UP = ("manage.py", "aggregate_day", "--from=2025-03-01")
@@ -30,7 +31,7 @@ def restored(tmp_path: Path) -> Iterator[Callable[[Path], OwnSite]]:
 
     yield restore
     for each in made:
-        each.site.stop()
+        each.stop()
 
 
 def contents(site: OwnSite) -> dict[str, list[str]]:
@@ -87,7 +88,7 @@ def test_a_backup_while_calls_come_in_is_whole_where_it_is_restored(
     calls = [call for number in range(batches) for call in batch(number)]
     assert recorded == sorted(call.request_id for call in calls)
     assert total == (sum((call.cost or Decimal() for call in calls), Decimal()),)
-    assert "Nothing is wrong." in there.run("manage.py", "check_usage", "--verify", "1000")
+    assert NO_PROBLEM in there.run("manage.py", "check_usage", "--verify", "1000")
     assert "No migrations to apply." in there.run("manage.py", "migrate")
 
 
@@ -141,7 +142,7 @@ def test_a_file_that_is_no_whole_backup_leaves_the_place_empty(own_site: OwnSite
         there.stay_up()
         assert contents(there) == {}
     finally:
-        there.site.stop()
+        there.stop()
 
 
 def test_a_backup_overwrites_no_file_and_leaves_none_that_is_not_whole(own_site: OwnSite, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.faults.holding import held
 from tests.patience import PATIENCE, wait_until
 
 BATCHES = 30
+SENDER = ("-m", "tests.faults.sender", "acme", str(BATCHES))
 
 
 def kill_server(own_site: OwnSite) -> None:
@@ -24,13 +25,8 @@ def kill_server(own_site: OwnSite) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def send(own_site: OwnSite) -> subprocess.Popen[str]:
-    arguments = ("-m", "tests.faults.sender", "acme", str(BATCHES))
-    return own_site.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> None:
-    sender = send(own_site)
+    sender = own_site.start(*SENDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert sender.stdout
     acknowledged = [sender.stdout.readline() for _ in range(BATCHES // 3)]
     with held(own_site.conninfo) as marks:
@@ -47,8 +43,7 @@ def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> Non
 @pytest.mark.parametrize("again", [False, True], ids=["first time", "again, for late calls"])
 def test_the_server_is_killed_while_a_day_is_rolled_up(own_site: OwnSite, again: bool) -> None:
     rolling = ("manage.py", "aggregate_day", "--from=2025-03-01", "--to=2025-03-31", *["--force"] * again)
-    sender = send(own_site)
-    said, _ = sender.communicate(timeout=PATIENCE)
+    said = own_site.run(*SENDER)
     if again:
         own_site.run(*rolling)
     before = own_site.count("aggregates_dailyaggregate")

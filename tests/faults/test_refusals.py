@@ -79,7 +79,7 @@ def small_disk(site_of_acme: Path, tmp_path: Path) -> Iterator[OwnSite]:
     copy(site_of_acme, tmp_path / "data")
     made = OwnSite(tmp_path / "data", largest_file=FILE_LIMIT)
     yield made
-    made.site.stop()
+    made.stop()
 
 
 ASK = """
@@ -149,7 +149,7 @@ def test_a_full_disk(small_disk: OwnSite, tmp_path: Path) -> None:
     assert small_disk.count("aggregates_usagelog") == CALLS
     assert small_disk.count("aggregates_dailyaggregate") + small_disk.count("aggregates_dailybreakdown") == 0
 
-    small_disk.site.stop()  # the disk is made larger, and all is started again
+    small_disk.stop()  # the disk is made larger, and all is started again
     small_disk.largest_file = None
     small_disk.stay_up()
     small_disk.run(*rolled)

@@ -21,6 +21,7 @@ from tests.api.test_ailing_database import somebody_else
 from tests.fixtures import make_organization
 from tests.ingest.conftest import DAY
 from tests.processes import BASE
+from tests.words import DOLLARS, NO_FIELD, VALUE, WHOLE
 
 WHEN = "2025-03-01T12:00:00Z"
 
@@ -55,10 +56,10 @@ def test_a_late_call_leaves_a_mark_as_all_do(acme: Organization) -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({}, "model: expected a value"),
-    ({"model": "m", "input_tokens": -1}, "input_tokens: expected a whole number from 0 to 1,000,000,000"),
-    ({"model": "m", "cost": float("nan")}, "cost: expected an amount of US dollars from 0 to below 1,000,000,000"),
-    ({"model": "m", "messages": "private"}, "messages: there is no such field"),
+    ({}, f"model: {VALUE}"),
+    ({"model": "m", "input_tokens": -1}, f"input_tokens: {WHOLE}"),
+    ({"model": "m", "cost": float("nan")}, f"cost: {DOLLARS}"),
+    ({"model": "m", "messages": "private"}, f"messages: {NO_FIELD}"),
     ({"model": "m", "cached_tokens": 1}, "expected cached_tokens + cache_write_tokens to be within input_tokens"),
     ({"model": ["private"]}, "model: expected text"),
     ({"model": "m", "timestamp": "2024-01-01"}, "timestamp: expected 2025-01-01 or later"),
@@ -80,7 +81,7 @@ def test_what_is_no_call_is_logged_without_its_content(
 
 
 def test_it_raises_where_that_is_asked_for(acme: Organization) -> None:
-    with pytest.raises(InvalidCall, match=r"^model: expected a value$"):
+    with pytest.raises(InvalidCall, match=rf"^model: {VALUE}$"):
         aggregates.record("acme", raise_errors=True)
     with pytest.raises(Organization.DoesNotExist):
         aggregates.record("nobody", raise_errors=True, model="m")

@@ -19,6 +19,7 @@ from aggregates.rollup import protocol
 from tests.fixtures import make_organization
 from tests.processes import run_on_terminal
 from tests.tampering import change_breakdowns
+from tests.words import NOBODY
 
 FARTHEST_EAST, FARTHEST_WEST = "Pacific/Kiritimati", "Pacific/Pago_Pago"  # 25 hours apart: never the same date
 
@@ -136,7 +137,7 @@ def test_a_day_that_is_over_in_some_zones_is_rolled_up_there(db, call):
         (["--from", "2025-03-02", "--to", "2025-03-01"], "The span ends before it begins: 2025-03-02 is after"),
         (["--from", "2025-03-02"], "--from and --to go together."),
         (["2025-03-01", "--to", "2025-03-02"], "Give a date, or a span with --from and --to, and not both."),
-        (["--organization", "nobody"], "There is no organization “nobody”. There is: acme."),
+        (["--organization", "nobody"], NOBODY),
     ],
 )
 def test_what_cannot_be_done_is_said(used, arguments, message):

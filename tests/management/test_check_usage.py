@@ -14,6 +14,7 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Outcome, RollUpRun, UsageLog
 from aggregates.ops import tasks
 from tests.processes import BASE
+from tests.words import NO_ANSWER, NO_PROBLEM
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_site_that_does_its_work(site):
     ]
     assert [line.split(":")[0] for line in lines[4:7]] == ["Task “nightly”", "Task “repair”", "Last nightly run"]
     assert lines[6].endswith("ended well: 3 days rolled up, 3 compared, 0 differed.")
-    assert lines[7:] == ["Compared 3 days with the log: equal.", "Nothing is wrong."]
+    assert lines[7:] == ["Compared 3 days with the log: equal.", NO_PROBLEM]
 
 
 def test_what_differed_is_repaired_and_told_and_is_a_failure(site):
@@ -110,6 +111,6 @@ def test_without_a_database_it_says_so(tmp_path):
         check=False,
     )
 
-    assert answer.stdout == "Database: does not answer.\nPROBLEM (database): The database does not answer.\n"
+    assert answer.stdout == f"Database: does not answer.\nPROBLEM (database): {NO_ANSWER}\n"
     assert answer.returncode == 1
     assert "hunter2" not in answer.stderr

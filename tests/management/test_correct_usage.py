@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from aggregates.ingest import record
 from aggregates.models import UsageLog
 from aggregates.rollup.protocol import roll_up
+from tests.words import UNCHANGED
 
 
 def correct(*arguments: str) -> str:
@@ -47,7 +48,7 @@ def test_with_apply_it_is_done(used):
     assert "2025-04" in shown
     assert "2 calls given another cost." in shown
     assert [str(cost) for cost in UsageLog.objects.values_list("cost", flat=True)] == ["7.500000000000"] * 2
-    assert correct("--all", "--price", "input=2.5", "output=10", "--apply") == "No call was changed.\n"
+    assert correct("--all", "--price", "input=2.5", "output=10", "--apply") == f"{UNCHANGED}\n"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from django.core.management import CommandError, call_command
 
 from aggregates.models import User
 from tests.processes import run_on_terminal
+from tests.words import COMMON, NUMERIC, TOO_SHORT
 
 EASY = {
-    "elevenchars": "This password is too short.",
-    "602214076299": "This password is entirely numeric.",
-    "qwerty123456": "This password is too common.",
+    "elevenchars": TOO_SHORT,
+    "602214076299": NUMERIC,
+    "qwerty123456": COMMON,
     "dana@example.com": "The password is too similar to the e-mail address.",
 }
 
@@ -41,5 +42,5 @@ def test_the_question_whether_to_take_it_anyway_does_not_help() -> None:
             ("create user anyway? [y/N]: ", "y"),
         ),
     )
-    assert (status, "CommandError: This password is too short." in shown) == (1, True), shown
+    assert (status, f"CommandError: {TOO_SHORT}" in shown) == (1, True), shown
     assert not User.objects.exists()

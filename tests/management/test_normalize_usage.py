@@ -15,6 +15,7 @@ from aggregates.ingest import normalizing, record
 from aggregates.models import KeptReason, Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.faults.judge import judge
+from tests.words import UNCHANGED
 
 MakeCall = Callable[..., Call]
 ONE_MILLION = 1_000_000
@@ -102,7 +103,7 @@ def test_it_is_applied_once_and_aggregates_follow(used: Organization) -> None:
     }
     roll_up()
     assert judge() == []
-    assert run("--apply") == "No call was changed.\n"
+    assert run("--apply") == f"{UNCHANGED}\n"
     assert not StaleDay.objects.exists()
 
 

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from aggregates.ingest import record
 from aggregates.models import PriceOverride, UsageLog
+from tests.words import UNCHANGED
 
 TOKENS = {"input_tokens": 1_000_000, "output_tokens": 1000}
 
@@ -43,7 +44,7 @@ def test_a_price_is_set_and_history_follows(used):
         *("2025-07", "o9-x", "1", "0.000000000000", "10.100000000000", "+10.100000000000", "1", "0"),
     ]
     assert costs() == [("10.100000000000", "override"), ("3.000000000000", "reported")]
-    assert run("reprice", "--organization", "acme", "--apply") == "No call was changed.\n"
+    assert run("reprice", "--organization", "acme", "--apply") == f"{UNCHANGED}\n"
 
     assert "1 call repriced" in run("reprice", "--organization", "acme", "--also", "reported", "--apply")
     assert costs() == [("10.100000000000", "override")] * 2

@@ -14,6 +14,7 @@ from aggregates.models import Job, Organization, RollUpRun, StaleDay, UsageLog
 from aggregates.ops import disk, health, tasks
 from aggregates.ops.health import Backlog, Due, Health, LastRun, Work, judge
 from tests.fixtures import make_organization
+from tests.words import NO_ANSWER
 
 NOW = datetime(2025, 3, 9, 12, tzinfo=UTC)
 TONIGHT = datetime(2025, 3, 9, 1, tzinfo=UTC)
@@ -110,7 +111,7 @@ def test_what_is_wrong_in_words_and_whether_the_site_is_unready(work, expected):
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (Health(NOW, False), ("database", "The database does not answer.")),
+        (Health(NOW, False), ("database", NO_ANSWER)),
         (Health(NOW, True, ("a.0002",)), ("migrations", "1 migration not applied: run manage.py migrate.")),
     ],
 )
@@ -133,7 +134,7 @@ def test_every_problem_is_of_a_known_check():
     )
     found = {problem.check for problem in judge(Health(NOW, True, work=everything), WITHIN)}
 
-    assert found | {"database", "writable", "migrations"} == set(health.CHECKS)
+    assert found | {"database", "writable", "standby", "migrations"} == set(health.CHECKS)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from aggregates.ops import own_tasks
 from aggregates.ops.mail import TASK
 from tests.patience import PATIENCE
 from tests.processes import BASE
+from tests.words import TOO_SHORT
 
 NEW = "battery staple"
 
@@ -66,7 +67,7 @@ def test_the_link_sets_a_new_password_once(asked: Any, alice: User) -> None:
     form = visitor.get(link[1], follow=True)
     assert form.redirect_chain[0][0].endswith("/set-password/")  # the key is not in the page's address
     easy = visitor.post(form.redirect_chain[0][0], {"password1": "elevenchars", "password2": "elevenchars"})
-    assert "This password is too short." in easy.content.decode()
+    assert TOO_SHORT in easy.content.decode()
     done = visitor.post(form.redirect_chain[0][0], {"password1": NEW, "password2": NEW}, follow=True)
 
     assert "Your password is set" in done.content.decode()

@@ -16,7 +16,7 @@ from aggregates.models import DailyAggregate, UsageLog
 from aggregates.ops import health, tasks
 from tests.processes import BASE
 
-COUNTED = {f"usagesite_request{name}" for name in ("s", "_errors", "_duration_seconds")}
+COUNTED = {f"usagesite_request{name}" for name in ("s", "_errors", "_duration_seconds")} | {"usagesite_reads"}
 DOCUMENTED = re.compile(r"^\| `(usagesite_\w+)`", re.MULTILINE)
 
 

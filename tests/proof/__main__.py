@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import django
@@ -22,7 +23,9 @@ from django.core.management import call_command  # noqa: E402
 
 from tests.proof.mutants import MUTANTS  # noqa: E402
 from tests.proof.play import RARE, Round, not_done, play, play_mutant  # noqa: E402
+from tests.proof.readers import BY_STANDBY  # noqa: E402
 from tests.proof.tally import Tally  # noqa: E402
+from tests.replica import AT_ONCE, Replica, conninfo_of_tests  # noqa: E402
 
 BASE = Path(__file__).parents[2]
 PACES = (0.25, 1.0, 3.0)  # seconds that a day takes
@@ -38,8 +41,10 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     logging.getLogger("aggregates").setLevel(logging.CRITICAL)  # the errors that interrupt a roller are meant
     print(f"Seed {asked.seed}.\n")
+    with closing(Replica(conninfo_of_tests(), AT_ONCE)) as standby:
+        failures = prove(asked.seed, asked.comparisons, asked.minutes, standby)
     failures = [
-        *prove(asked.seed, asked.comparisons, asked.minutes),
+        *failures,
         *prove_mutants(asked.seed),
         *inject_faults(),
     ]
@@ -47,12 +52,13 @@ def main() -> None:
     sys.exit(bool(failures))
 
 
-def prove(seed: int, comparisons: int, minutes: float) -> list[str]:
+def prove(seed: int, comparisons: int, minutes: float, standby: Replica) -> list[str]:
     """Rounds at every pace, until enough was compared, for long enough; what failed."""
     total, rounds, start = Tally(), 0, time.monotonic()
     while rounds < len(PACES) or total.comparisons < comparisons or time.monotonic() - start < minutes * 60:
         pace = PACES[rounds % len(PACES)]
-        total.add(play(Round(seed=seed + rounds, seconds=ROUND, comparisons=10**9, seconds_a_day=pace)))
+        setting = Round(seed + rounds, seconds=ROUND, comparisons=10**9, seconds_a_day=pace, standby=standby)
+        total.add(play(setting))
         rounds += 1
         print(f"round {rounds}: {total.comparisons:,} comparisons, {total.differences:,} differences", file=sys.stderr)
     print(f"Comparisons with the sum over the log, in {rounds} rounds, {time.monotonic() - start:.0f} s:")
@@ -60,7 +66,7 @@ def prove(seed: int, comparisons: int, minutes: float) -> list[str]:
     print(f"{total.comparisons:12,}  in all; differences: {total.differences:,}\n\nMeanwhile:")
     show(total.did)
     failures = [f"an answer differs: {shown}" for shown in total.shown]
-    return failures + [f"this did not happen: {what}" for what in not_done(total, *RARE)]
+    return failures + [f"this did not happen: {what}" for what in not_done(total, *RARE, BY_STANDBY)]
 
 
 def show(counts: dict[str, int]) -> None:

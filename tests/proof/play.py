@@ -4,15 +4,17 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
+from unittest.mock import patch
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.test import override_settings
 
+from aggregates.db import standby
 from aggregates.domain import days
 from aggregates.models import UsageDay
 from aggregates.rollup import protocol
@@ -20,13 +22,15 @@ from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
 from tests.proof.droppers import drop
 from tests.proof.mutants import Mutant
-from tests.proof.readers import compare_everything, read
+from tests.proof.readers import BY_STANDBY, compare_everything, read, read_standby
 from tests.proof.rollers import roll, roll_and_be_interrupted, terminate
 from tests.proof.scene import START, Scene, remove_tables, set_up
 from tests.proof.tally import Tally
 from tests.proof.writers import write
+from tests.replica import Replica, standby_set
 
 WRITERS, READERS = 4, 3
+PATIENCE = 10.0  # seconds that a read waits for the standby: with synchronous_commit off it is often behind for a while
 # A proof in which one of these did not happen shows nothing.
 SEEN = (
     "batches across a midnight",
@@ -64,6 +68,7 @@ class Round:
     organizations: int = 6
     calls_each: int = 300  # of each organization, before it begins
     mutant: Mutant | None = None
+    standby: Replica | None = None  # of the database, which some readers read
 
 
 class Cast:
@@ -83,7 +88,7 @@ class Cast:
         self.enter("roller", roll)
         self.enter("interrupted roller", roll_and_be_interrupted)
         for number in range(READERS):
-            self.enter(f"reader {number}", read)
+            self.enter(f"reader {number}", read_standby if setting.standby and number else read)
 
     def enter(self, name: str, part: Part) -> None:
         self.threads.append(Thread(target=self.play, args=[name, part], name=name))
@@ -103,7 +108,7 @@ class Cast:
             self.tally.fail(error)
             self.stop.set()
         finally:
-            connection.close()
+            connections.close_all()
 
     def disturb(self) -> None:
         """Take the interrupted roller's connection away, now and then."""
@@ -129,6 +134,8 @@ class Cast:
     def has_shown_enough(self) -> bool:
         if self.setting.mutant:
             return self.tally.differences > 0
+        if self.setting.standby and not self.tally.did[BY_STANDBY]:
+            return False
         return self.tally.comparisons >= self.setting.comparisons and all(self.tally.did[what] for what in SEEN)
 
 
@@ -148,7 +155,12 @@ def play(setting: Round) -> Tally:
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
     tally = Tally()
     # Low limits, so that short ranges read aggregates, too.
-    with override_settings(LIVE_DAYS=2, LIVE_CALLS=20), fast_clock(START, setting.seconds_a_day) as clock:
+    with (
+        override_settings(LIVE_DAYS=2, LIVE_CALLS=20),
+        standby_set(setting.standby) if setting.standby else nullcontext(),
+        patch.object(standby, "PATIENCE", PATIENCE),
+        fast_clock(START, setting.seconds_a_day) as clock,
+    ):
         scene = set_up(clock, random.Random(setting.seed), setting.organizations, setting.calls_each)
         marks = last_mark()
         Cast(scene, setting, tally).run()

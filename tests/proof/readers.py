@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from threading import current_thread
 
 from django.db import connection, transaction
 
 from aggregates.db.partitions import HOLD_LOG
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import days
 from aggregates.domain.measures import MEASURES, Sums
 from aggregates.domain.periods import Period
@@ -25,6 +27,7 @@ from tests.proof.questions import broad_question, kind_of, random_question, rela
 from tests.proof.scene import PAST, Scene
 from tests.proof.tally import Tally
 
+BY_STANDBY = "comparisons that the standby answered"
 TOGETHER = 4  # questions of one organization in one snapshot
 
 
@@ -38,9 +41,50 @@ def read(scene: Scene, chance: random.Random, tally: Tally) -> None:
         compare_answers(scene, chance, tally)
 
 
+def read_standby(scene: Scene, chance: random.Random, tally: Tally) -> None:
+    """As others read, but from the standby where it is as new; what replay ends is done again, and counted once.
+
+    What was written just before, to the primary, has to be there.
+    """
+    reader = current_thread().name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO proof_tick VALUES (%s, 1) "
+            "ON CONFLICT (reader) DO UPDATE SET number = proof_tick.number + 1 RETURNING number",
+            [reader],
+        )
+        (written,) = cursor.fetchone()
+    before = chance.getstate()
+
+    @prefer_standby
+    def compare() -> Tally:
+        chance.setstate(before)
+        own = Tally()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT number FROM proof_tick WHERE reader = %s", [reader])
+            own.compare("what was written just before", got=cursor.fetchone(), expected=(written,), about=reader)
+        (compare_platform if chance.random() < 0.03 else compare_answers)(scene, chance, own)
+        return own
+
+    own = compare()
+    tally.add(own)
+    if not own.did[BY_STANDBY]:
+        tally.count("reads that the standby was not new enough for, or that replay ended")
+
+
 @contextmanager
-def one_snapshot(chance: random.Random) -> Iterator[None]:
-    """The planner's own, or that of a caller."""
+def one_snapshot(chance: random.Random, tally: Tally) -> Iterator[None]:
+    """The planner's own, or that of a caller; with what is compared in it counted where a standby answered."""
+    compared = tally.comparisons
+    with a_snapshot(chance), connection.cursor() as cursor:
+        yield
+        cursor.execute("SELECT pg_is_in_recovery()")
+        if cursor.fetchone()[0]:  # nobody else counts in this tally
+            tally.count(BY_STANDBY, tally.comparisons - compared)
+
+
+@contextmanager
+def a_snapshot(chance: random.Random) -> Iterator[None]:
     if chance.random() < 0.5:
         with snapshot():
             yield
@@ -51,7 +95,7 @@ def one_snapshot(chance: random.Random) -> Iterator[None]:
 
 
 def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
-    with one_snapshot(chance):
+    with one_snapshot(chance, tally):
         organization = Organization.objects.get(pk=chance.choice(scene.organizations).pk)
         now = scene.clock.now()
         questions = [broad_question(chance, organization, now)]
@@ -90,22 +134,22 @@ def kept_days(organization: Organization) -> set[date]:
 
 def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
     last = days.date_of(scene.clock.now(), "UTC") + timedelta(days=1)
-    query = PlatformQuery(last - timedelta(days=chance.randrange(1, PAST.days)), last)
-    with one_snapshot(chance):
+    query = PlatformQuery.for_dates(last - timedelta(days=chance.randrange(1, PAST.days)), last)
+    with one_snapshot(chance, tally):
         answer = whole_platform.read(query)
         by_date, by_organization = plain.platform(query.first, query.last)
-    tally.compare(
-        "all organizations by day",
-        got={(day,): values(sums) for day, sums in answer.by_date.items() if sums.rows},
-        expected=by_date,
-        about=query,
-    )
-    tally.compare(
-        "all organizations, each",
-        got={(pk,): values(sums) for pk, sums in answer.by_organization},
-        expected=by_organization,
-        about=query,
-    )
+        tally.compare(
+            "all organizations by day",
+            got={(day,): values(sums) for day, sums in answer.by_date.items() if sums.rows},
+            expected=by_date,
+            about=query,
+        )
+        tally.compare(
+            "all organizations, each",
+            got={(pk,): values(sums) for pk, sums in answer.by_organization},
+            expected=by_organization,
+            about=query,
+        )
 
 
 def verify_day(scene: Scene, chance: random.Random, tally: Tally) -> None:

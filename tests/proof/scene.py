@@ -69,7 +69,8 @@ def make_tables() -> None:
     with connection.cursor() as cursor:
         for month in existing_months():
             cursor.execute(f"DROP TABLE {partition_name(month)}")
-        cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached")
+        cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached, proof_tick")
+        cursor.execute("CREATE TABLE proof_tick (reader text PRIMARY KEY, number int)")
         cursor.execute("CREATE TABLE proof_aside (LIKE aggregates_usagelog)")
         cursor.execute("CREATE VIEW proof_log AS SELECT * FROM aggregates_usagelog UNION ALL SELECT * FROM proof_aside")
     plain.log_table = "proof_log"
@@ -78,7 +79,7 @@ def make_tables() -> None:
 def remove_tables() -> None:
     plain.log_table = "aggregates_usagelog"
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached")
+        cursor.execute("DROP TABLE IF EXISTS proof_aside CASCADE; DROP TABLE IF EXISTS proof_detached, proof_tick")
 
 
 def make_call(chance: random.Random, timestamp: datetime) -> Call:

@@ -40,11 +40,12 @@ class Tally:
             self.errors.append(error)
 
     def add(self, other: "Tally") -> None:
-        self.compared += other.compared
-        self.did += other.did
-        self.differences += other.differences
-        self.shown = (self.shown + other.shown)[:SHOWN]
-        self.errors += other.errors
+        with self._lock:
+            self.compared += other.compared
+            self.did += other.did
+            self.differences += other.differences
+            self.shown = (self.shown + other.shown)[:SHOWN]
+            self.errors += other.errors
 
 
 def _difference(got: object, expected: object) -> str:

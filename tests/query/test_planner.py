@@ -178,6 +178,34 @@ def test_whole_months_and_the_weeks_beside_them_are_read_as_such(
     assert read_whole.isdisjoint(chosen.daily_days)
 
 
+@pytest.mark.parametrize("first_weekday", range(2, 8))
+def test_sums_of_weeks_are_read_for_weeks_from_monday_alone(first_weekday: int) -> None:
+    """A total takes them whatever weeks begin with."""
+    organization = Organization(pk=1, time_zone=ORGANIZATION.time_zone, first_weekday=first_weekday)
+    by_week, total = (
+        choose_source(
+            UsageQuery.for_dates(organization, date(2025, 1, 28), TODAY, bucket=bucket, by=("user",)),
+            DayStates(all_clean(60), NOW, None, SUMMED),
+        )
+        for bucket in (Bucket.WEEK, Bucket.TOTAL)
+    )
+
+    assert (by_week.periods, len(by_week.daily_days)) == ((), 51)
+    assert periods(total) == [("month", "2025-02-01"), ("week", "2025-03-03"), ("week", "2025-03-10")]
+
+
+def test_a_range_that_ends_within_a_day_reads_all_whole_days_from_aggregates() -> None:
+    """As what is compared with one that is under way: but for its last day nothing of it is read from the log."""
+    end = days.midnight(ago(20), ORGANIZATION.time_zone) + timedelta(hours=9, minutes=40)
+    start = days.midnight(date(2025, 2, 1), ORGANIZATION.time_zone)
+    query = UsageQuery(ORGANIZATION, start, end, Bucket.TOTAL, ("user",))
+    chosen = choose_source(query, DayStates(all_clean(60), NOW, None, SUMMED))
+
+    assert chosen.log_days == (ago(20),)
+    assert [(span.start, span.end) for span in chosen.log_spans] == [(end - timedelta(hours=9, minutes=40), end)]
+    assert len(chosen.aggregate_days) == 27
+
+
 def test_a_period_with_a_day_that_is_not_clean_is_read_by_day() -> None:
     query = UsageQuery.for_dates(ORGANIZATION, date(2025, 1, 28), TODAY, bucket=Bucket.TOTAL, by=("user",))
     late = date(2025, 3, 4)

@@ -6,13 +6,15 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from aggregates.domain import days, ranges
 from aggregates.domain.calls import Call
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
-from aggregates.models import DailyAggregate, Organization
+from aggregates.models import DailyAggregate, Membership, Organization, User
 from aggregates.query import platform
 from aggregates.query.platform import PlatformQuery
 from aggregates.query.runner import read
@@ -56,7 +58,7 @@ def from_log(organizations: list[Organization], first: date = FIRST, last: date 
 
 def test_sums_equal_the_log(organizations: list[Organization]) -> None:
     expected = from_log(organizations)
-    answer = platform.read(PlatformQuery(FIRST, LAST))
+    answer = platform.read(PlatformQuery.for_dates(FIRST, LAST))
 
     for day in days.dates(FIRST, LAST):
         assert answer.by_date.get(day, Sums()) == sum((s for (d, _), s in expected.items() if d == day), Sums())
@@ -73,7 +75,7 @@ def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organiz
     """Change what the aggregates hold, and only clean days change."""
     DailyAggregate.objects.update(total_cost=1000)
     expected = from_log(organizations)
-    answer = platform.read(PlatformQuery(FIRST, LAST))
+    answer = platform.read(PlatformQuery.for_dates(FIRST, LAST))
     stale = {(days.date_of(datetime(2025, 3, 9, 9, 59, 59, tzinfo=UTC), o.time_zone), o.pk) for o in organizations[:-1]}
 
     assert answer.log_days == 4
@@ -84,7 +86,7 @@ def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organiz
 def test_today_is_read_from_the_log(acme: Organization, call: Callable[..., Call]) -> None:
     now = datetime.now(UTC)
     record(acme, [call(now.isoformat(), cost="2.5")])
-    answer = platform.read(PlatformQuery(now.date() - timedelta(days=29), now.date() + timedelta(days=1)))
+    answer = platform.read(PlatformQuery.for_dates(now.date() - timedelta(days=29), now.date() + timedelta(days=1)))
 
     assert answer.totals.cost == Decimal("2.5")
     assert (answer.aggregate_days, answer.log_days) == (0, 1)
@@ -142,3 +144,51 @@ def test_the_line_counts_days_of_organizations(organizations: list[Organization]
     assert overview.load(ranges.of_days("custom", date(2001, 1, 1), date(2001, 1, 9), "UTC")).provenance == (
         "No usage on any of these days."
     )
+
+
+def test_each_organization_has_its_own_last_30_days(
+    client: Client, staff: User, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on its own page: where it is tomorrow already, and where it is still yesterday."""
+    now = datetime.now(UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    client.force_login(staff)
+    for number, zone in enumerate(("Pacific/Kiritimati", "Europe/Berlin", "UTC", "Pacific/Pago_Pago")):
+        organization = make_organization(f"org-{number}", zone)
+        organization.first_weekday = 7 - number
+        organization.save()
+        Membership.objects.create(user=staff, organization=organization)
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        record(organization, [call((hour - timedelta(hours=back)).isoformat(), cost="1") for back in range(70 * 24)])
+    for rolled in (False, True):
+        if rolled:
+            roll_up()
+        for name in ("30d", "7d", "week", "last_week", "today", "yesterday", "last_month"):
+            shown = client.get(f"/platform/?range={name}").context["overview"]
+            own = [client.get(f"/o/org-{number}/?range={name}").context["dashboard"] for number in range(4)]
+            sums = dict(shown.answer.by_organization)
+            pages = {page.selection.organization.pk: page for page in own}
+
+            assert sums == {pk: page.totals for pk, page in pages.items()}, name
+            assert shown.comparison.before == sum((page.before.totals for page in own), Sums())
+            if name != "last_month":
+                assert shown.tiles[0].change.text == "0.0%", name
+
+
+def test_where_hours_of_then_are_gone_whole_days_are_compared(
+    client: Client, staff: User, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    client.force_login(staff)
+    for slug in ("acme", "other"):
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        calls = [call((hour - timedelta(hours=back)).isoformat(), cost="1") for back in range(70 * 24)]
+        record(make_organization(slug), calls)
+    roll_up()
+    Organization.objects.filter(slug="acme").update(log_from=now.date() - timedelta(days=20))
+    shown = client.get("/platform/").context["overview"]
+
+    assert (shown.comparison.now.cost, shown.comparison.before.cost) == (2 * 29 * 24, 2 * 29 * 24)
+    assert shown.answer.totals.cost > 2 * 29 * 24
+    assert "hours of then are no longer kept" in shown.comparison.words

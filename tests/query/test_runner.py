@@ -200,7 +200,7 @@ def test_groups_come_highest_first_over_the_whole_range(acme: Organization, call
 def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: Organization, call: MakeCall) -> None:
     last = date.today() - timedelta(days=2)  # noqa: DTZ011 (any recent closed day will do)
     first = last - timedelta(days=length - 1)
-    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC")))
+    record(acme, history(call, days.midnight(first, "UTC"), days.midnight(last, "UTC"), 150))
     roll_up()
     queries = [
         UsageQuery.for_dates(acme, first, last, **question)

@@ -18,6 +18,7 @@ from aggregates.query.units import UnitSums, read_units
 from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
+from tests.words import NOT_KEPT
 
 MakeCall = Callable[..., Call]
 JULY = "range=custom&from=2025-07-01&to=2025-07-31"
@@ -116,16 +117,14 @@ def test_what_is_no_longer_in_the_log_is_said(usage: Organization, client: Clien
     lose(datetime(2025, 7, 1, tzinfo=UTC), datetime(2025, 7, 21, tzinfo=UTC))
     client.force_login(bob)
     page = client.get(f"/o/acme/?{JULY}").content.decode()
-    assert "The calls of days before 2025-07-21 are no longer kept: they are not in this table." in page
+    assert f"The calls of days before 2025-07-21 {NOT_KEPT}: they are not in this table." in page
     assert "Hours of code execution" in page and "Web searches" not in page
     only = client.get(f"/o/acme/?{DAY}").content.decode()
-    assert "are no longer kept, and nothing else knows what had a price of its own." in only
+    assert f"{NOT_KEPT}, and nothing else knows what had a price of its own." in only
     secret = keys.create(usage, "report", None, Kind.READ)[1].text
     answer = client.get(f"/api/v1/units?{JULY}", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status_code == 422
-    assert answer.json()["detail"] == (
-        "The calls of days before 2025-07-21 are no longer kept, and nothing else knows units."
-    )
+    assert answer.json()["detail"] == (f"The calls of days before 2025-07-21 {NOT_KEPT}, and nothing else knows units.")
 
 
 def test_an_organization_without_units_sees_no_table(

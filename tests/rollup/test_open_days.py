@@ -59,7 +59,7 @@ class Midday:
             )
             answers = read([auto, log])
             assert answers[auto].rows == answers[log].rows
-        summed = platform.read(PlatformQuery(first, self.today))
+        summed = platform.read(PlatformQuery.for_dates(first, self.today))
         assert summed.totals == answers[log].totals
         return answers[auto].plan
 

@@ -22,6 +22,7 @@ from aggregates.rollup.retention import Dropped
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 from tests.patience import PATIENCE
+from tests.words import NOT_KEPT
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)  # with two months kept, what is before April goes
 START, END = datetime(2025, 2, 2, tzinfo=UTC), datetime(2025, 6, 10, tzinfo=UTC)
@@ -160,7 +161,7 @@ def test_what_aggregates_cannot_answer_is_said_and_nothing_less_than_exact_shown
     query, later = (UsageQuery.for_dates(acme, day, LAST, **rest) for day in (FIRST, date(2025, 4, 1)))
     with pytest.raises(QueryError) as refused:
         read([query])
-    assert str(refused.value) == f"The calls of days before 2025-04-01 are no longer kept, and {reason}"
+    assert str(refused.value) == f"The calls of days before 2025-04-01 {NOT_KEPT}, and {reason}"
     assert read([later])[later].totals.calls > 0
 
 
@@ -227,7 +228,7 @@ def test_pages_over_what_is_gone_show_days_and_say_what_they_cannot(organization
 
     after, units = without_units(page(client, acme, **{"from": "2025-02-10", "to": "2025-04-20"}))
     assert numbers(after) == numbers(without_units(before)[0])
-    assert "The calls of days before 2025-04-01 are no longer kept: they are not in this table." in units
+    assert f"The calls of days before 2025-04-01 {NOT_KEPT}: they are not in this table." in units
     assert "no longer kept" not in without_units(before)[1]
     week, units = without_units(page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16"}))
     assert "no longer kept" not in week
@@ -235,7 +236,7 @@ def test_pages_over_what_is_gone_show_days_and_say_what_they_cannot(organization
     assert re.findall(r'id="chart-(\w+)"', week) == ["explore", "calls", "tokens"]
     pair = {"user": some.user_id, "subject": some.subject_id}
     narrowed = page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16", **pair})
-    assert "Some breakdowns are left out. The calls of days before 2025-04-01 are no longer kept" in narrowed
+    assert f"Some breakdowns are left out. The calls of days before 2025-04-01 {NOT_KEPT}" in narrowed
     assert re.findall(r'id="table-(\w+)"', without_units(narrowed)[0]) == ["user", "subject"]
     nothing = page(client, acme, **{"from": "2025-02-10", "to": "2025-02-16", **pair, "model": "gpt-5"})
     assert "no daily aggregate holds model with user with subject" in nothing

@@ -6,11 +6,14 @@ import gzip
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
+import grpc
+
+from tests.siege import payloads
 from tests.siege.scene import Scene
 
 HOST = "127.0.0.1"
@@ -28,6 +31,9 @@ class Attack:
     clients: int = 100
     reads: bool = False
     drip: bytes = b""
+    records: bool = False  # what it sends is taken
+    over_grpc: bool = False  # to that port; where it reads, what is sent is a message
+    has_key: bool = True
 
 
 def head(method: str, path: str, *lines: str) -> bytes:
@@ -102,8 +108,7 @@ def blank_lines(scene: Scene) -> bytes:
 
 
 def empty_messages(scene: Scene) -> bytes:
-    spans = b"\x12\x00" * 4_000_000
-    resource = b"\x0a" + varint(len(spans)) + spans
+    resource = payloads.empty_messages()
     lines = (f"Authorization: Bearer {scene.other}", "Content-Type: application/x-protobuf")
     return head("POST", "/v1/traces", *lines, f"Content-Length: {len(resource)}", "Connection: close") + resource
 
@@ -115,12 +120,37 @@ def log_ins(scene: Scene) -> bytes:
     return head("POST", "/login/", *lines, f"Content-Length: {len(form)}") + form
 
 
-def varint(number: int) -> bytes:
-    written = b""
-    while number > 127:
-        written += bytes([number & 127 | 128])
-        number >>= 7
-    return written + bytes([number])
+def heavy(secret: str, path: str, content_type: str, sent: bytes) -> bytes:
+    lines = (f"Authorization: Bearer {secret}", f"Content-Type: {content_type}", "Content-Encoding: gzip")
+    return head("POST", path, *lines, f"Content-Length: {len(sent)}", "Connection: close") + sent
+
+
+def heavy_spans(scene: Scene) -> bytes:
+    return heavy(scene.other, "/v1/traces", "application/x-protobuf", gzip.compress(payloads.many_spans()))
+
+
+def heavy_json_spans(scene: Scene) -> bytes:
+    return heavy(scene.other, "/v1/traces", "application/json", payloads.packed_json_spans())
+
+
+def heavy_calls(scene: Scene) -> bytes:
+    return heavy(scene.other, "/api/v1/usage", "application/json", payloads.packed_calls())
+
+
+def stalled_rpc(scene: Scene) -> bytes:
+    return payloads.stalled_rpc(scene.other)
+
+
+def silent_rpc(scene: Scene) -> bytes:
+    return b"PRI * HT"
+
+
+def empty_rpc(scene: Scene) -> bytes:
+    return payloads.empty_messages()
+
+
+def heavy_rpc(scene: Scene) -> bytes:
+    return payloads.many_spans()
 
 
 ATTACKS = (
@@ -138,7 +168,18 @@ ATTACKS = (
     Attack("32 MB of blank lines in a gzip", blank_lines, clients=8, reads=True),
     Attack("8 MB of empty messages", empty_messages, clients=8, reads=True),
     Attack("log-ins with a wrong password", log_ins, clients=16, reads=True),
+    Attack("8 MB of spans of 1,000 attributes", heavy_spans, clients=4, reads=True, records=True),
+    Attack("12 MB of spans of 1,000 attributes in JSON", heavy_json_spans, clients=4, reads=True, records=True),
+    Attack("10,000 calls with 16 labels", heavy_calls, clients=4, reads=True, records=True),
+    Attack("gRPC: connections that say nothing", silent_rpc, over_grpc=True),
+    Attack("gRPC: requests that stop at their first byte", stalled_rpc, over_grpc=True),
+    Attack("gRPC: requests with a wrong key", empty_rpc, clients=16, reads=True, over_grpc=True, has_key=False),
+    Attack("gRPC: 8 MB of empty messages", empty_rpc, clients=8, reads=True, over_grpc=True),
+    Attack("gRPC: 8 MB of spans of 1,000 attributes", heavy_rpc, clients=4, reads=True, records=True, over_grpc=True),
 )
+
+
+Client = Callable[[Attack, bytes, int, "Siege"], Awaitable[None]]  # connects once, and waits for the end of that
 
 
 @dataclass
@@ -152,10 +193,11 @@ class Siege:
 
 @contextmanager
 def besieging(attack: Attack, scene: Scene, port: int) -> Iterator[Siege]:
-    """Let the clients of the attack hold on until the end of the block."""
+    """Let the clients of the attack hold on to a port, the web server's or gRPC's, until the end of the block."""
     siege, over = Siege(), threading.Event()
     sent = [attack.make(scene) for _ in range(attack.clients if len(attack.make(scene)) < 100_000 else 1)]
-    thread = threading.Thread(target=lambda: asyncio.run(_run(attack, sent, port, siege, over)))
+    client = _rpc_client(attack, scene) if attack.over_grpc and attack.reads else _connection
+    thread = threading.Thread(target=lambda: asyncio.run(_run(attack, client, sent, port, siege, over)))
     thread.start()
     try:
         yield siege
@@ -164,9 +206,12 @@ def besieging(attack: Attack, scene: Scene, port: int) -> Iterator[Siege]:
         thread.join()
 
 
-async def _run(attack: Attack, sent: list[bytes], port: int, siege: Siege, over: threading.Event) -> None:
+async def _run(
+    attack: Attack, client: Client, sent: list[bytes], port: int, siege: Siege, over: threading.Event
+) -> None:
     clients = [
-        asyncio.create_task(_client(attack, sent[number % len(sent)], port, siege)) for number in range(attack.clients)
+        asyncio.create_task(_repeat(client, attack, sent[number % len(sent)], port, siege))
+        for number in range(attack.clients)
     ]
     while not over.is_set():
         await asyncio.sleep(0.1)
@@ -175,10 +220,10 @@ async def _run(attack: Attack, sent: list[bytes], port: int, siege: Siege, over:
     await asyncio.gather(*clients, return_exceptions=True)
 
 
-async def _client(attack: Attack, sent: bytes, port: int, siege: Siege) -> None:
+async def _repeat(client: Client, attack: Attack, sent: bytes, port: int, siege: Siege) -> None:
     while True:
         with contextlib.suppress(OSError):
-            await _connection(attack, sent, port, siege)
+            await client(attack, sent, port, siege)
         await asyncio.sleep(PAUSE)
 
 
@@ -207,6 +252,23 @@ async def _connection(attack: Attack, sent: bytes, port: int, siege: Siege) -> N
     finally:
         siege.held -= 1
         writer.transport.abort()
+
+
+def _rpc_client(attack: Attack, scene: Scene) -> Client:
+    metadata = [("authorization", f"Bearer {scene.other if attack.has_key else 'wrong'}")]
+    own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+
+    async def call(attack: Attack, sent: bytes, port: int, siege: Siege) -> None:
+        siege.began += 1
+        async with grpc.aio.insecure_channel(f"{HOST}:{port}", own) as channel:
+            try:
+                await channel.unary_unary(payloads.EXPORT)(sent, metadata=metadata)
+                word = "OK"
+            except grpc.aio.AioRpcError as error:
+                word = error.code().name
+        siege.answers[word] = siege.answers.get(word, 0) + 1
+
+    return call
 
 
 async def _hold(attack: Attack, writer: asyncio.StreamWriter, own: socket.socket) -> None:

@@ -8,7 +8,6 @@ CHECKOUT is a folder with the code of VERSION, whose installation is beside this
 import csv
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ import psycopg
 
 from tests.processes import BASE
 from tests.upgrade.make import HERE, SECRET
+from tests.warm import WarmProcess
 
 MAKE = HERE / "make.py"
 CALLS = (
@@ -36,25 +36,19 @@ print(json.dumps(runpy.run_path({str(MAKE)!r})["numbers"]()))
 class Code:
     """The code of a version, in a folder."""
 
-    def __init__(self, folder: Path, data: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, data: Path, database_url: str) -> None:
         ours = {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "SECRET_KEY": SECRET, "USAGESITE_DATA": str(data)}
-        self.environment = {**os.environ, **ours, "PYTHONPATH": str(folder)}
+        ours["DATABASE_URL"] = database_url
+        self.warm = WarmProcess({**os.environ, **ours}, code=folder)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, output and complaints."""
+        return self.warm.run(*arguments)
 
     def numbers(self) -> dict[str, dict[str, list[str]]]:
-        asked = self.run("-c", NUMBERS)
-        assert asked.returncode == 0, asked.stderr
-        numbers: dict[str, dict[str, list[str]]] = json.loads(asked.stdout)
+        status, said, complained = self.run("-c", NUMBERS)
+        assert status == 0, complained
+        numbers: dict[str, dict[str, list[str]]] = json.loads(said)
         return numbers
 
 
@@ -64,26 +58,32 @@ def try_beside(checkout: Path, version: str, database_url: str) -> list[str]:
         database.execute((HERE / f"{version}.sql").read_text())  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        before, now = Code(checkout, data / "before"), Code(BASE, data / "now")
-        for code in (before, now):
-            code.environment["DATABASE_URL"] = database_url
-        migrated = now.run("manage.py", "migrate", "--verbosity", "0")
-        assert migrated.returncode == 0, migrated.stderr
-        calls = data / "calls.csv"
-        calls.write_text(CALLS)
-        wrong = [
-            *failure("records", before.run("manage.py", "import_usage", str(calls), "--organization", "acme")),
-            *differences("reads", before.numbers(), now.numbers()),
-            *failure("rolls up", before.run(*ROLL_UP)),
-            *differences("reads what it rolled up", before.numbers(), now.numbers()),
-        ]
-        rolled = now.numbers()
-        wrong += failure("this version rolls up afterwards", now.run(*ROLL_UP, "--force"))
-        return [*wrong, *differences("this version reads afterwards", rolled, now.numbers())]
+        before, now = Code(checkout, data / "before", database_url), Code(BASE, data / "now", database_url)
+        try:
+            return _try(before, now, data / "calls.csv")
+        finally:
+            before.warm.end()
+            now.warm.end()
 
 
-def failure(what: str, ran: subprocess.CompletedProcess[str]) -> list[str]:
-    return [f"{what}: {ran.stderr.splitlines()[-1]}"] if ran.returncode else []
+def _try(before: Code, now: Code, calls: Path) -> list[str]:
+    status, _, complained = now.run("manage.py", "migrate", "--verbosity", "0")
+    assert status == 0, complained
+    calls.write_text(CALLS)
+    wrong = [
+        *failure("records", before.run("manage.py", "import_usage", str(calls), "--organization", "acme")),
+        *differences("reads", before.numbers(), now.numbers()),
+        *failure("rolls up", before.run(*ROLL_UP)),
+        *differences("reads what it rolled up", before.numbers(), now.numbers()),
+    ]
+    rolled = now.numbers()
+    wrong += failure("this version rolls up afterwards", now.run(*ROLL_UP, "--force"))
+    return [*wrong, *differences("this version reads afterwards", rolled, now.numbers())]
+
+
+def failure(what: str, ran: tuple[int, str, str]) -> list[str]:
+    status, _, complained = ran
+    return [f"{what}: {complained.splitlines()[-1]}"] if status else []
 
 
 def differences(what: str, before: Any, now: Any) -> list[str]:

@@ -23,6 +23,7 @@ from tests.patience import wait_until
 from tests.processes import BASE
 from tests.serving import serving
 from tests.upgrade.make import HERE, LAST, SECRET
+from tests.words import NO_PROBLEM
 
 VERSIONS = sorted(file.stem for file in HERE.glob("*.sql"))
 ASK = "import json, django; django.setup(); from tests.upgrade import make; print(json.dumps({}))"
@@ -141,7 +142,7 @@ def test_queued_and_scheduled_tasks_run_and_renew_every_day(installation: Instal
     assert_same_numbers(installation)
     sources = installation.ask("[json.loads(make.report(slug, '', 'json'))['source'] for slug in make.ZONES]")
     assert [source["log_days"] for source in sources] == [0, 0]
-    assert "Nothing is wrong." in installation.run("manage.py", "check_usage", "--verify", "1000")
+    assert NO_PROBLEM in installation.run("manage.py", "check_usage", "--verify", "1000")
 
 
 def test_rolling_up_everything_by_force_changes_no_number(installation: Installation) -> None:

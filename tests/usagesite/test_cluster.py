@@ -2,6 +2,7 @@
 schedules right."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Success
 from django_q.tasks import async_task
 
 from aggregates.ops import schedules
+from aggregates.ops.pulse import LEFT_FOR, Pulse, are_tasks_left
 from tests.faults.holding import database_under_test, held
 from tests.patience import PATIENCE, wait_until
 from tests.processes import run_python
@@ -134,6 +137,84 @@ def test_nothing_is_left_when_it_is_killed_itself(cluster: Supervised) -> None:
     cluster.process.kill()
 
     assert wait_for_end(processes, cluster) == -signal.SIGKILL
+
+
+# ------------------------------------------------------------------------- workers that take no tasks
+
+
+class Hasty(Supervised):
+    """As production's, with little patience for tasks that are left."""
+
+    program = (
+        "-c",
+        "from datetime import timedelta; from usagesite import cluster; cluster.LOOK_EVERY = 0.2; import django; "
+        "django.setup(); from aggregates.ops import pulse; pulse.LEFT_FOR = timedelta(seconds=3); cluster.main()",
+    )
+
+    def workers(self) -> list[int]:
+        return [int(number) for number in re.findall(r"ready for work at (\d+)", self.log)]
+
+
+def test_it_fails_where_a_worker_was_killed_with_the_lock_of_the_queue(tmp_path: Path) -> None:
+    Schedule.objects.update(next_run=timezone.now() + timedelta(minutes=4))
+    with running(Hasty(tmp_path / "log")) as cluster:
+        async_task("aggregates.tasks.repair", group="before")
+        wait_until(lambda: Success.objects.filter(group="before").exists(), "it works")
+        processes = cluster.all()
+        for worker in cluster.workers():  # whichever waits for a task has the lock
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len(cluster.workers()) == 4, "there are others")
+
+        async_task("aggregates.tasks.repair", group="after")
+
+        assert wait_for_end(processes, cluster) > 0
+        assert "Tasks wait, and no worker takes them" in cluster.log
+    assert not Success.objects.filter(group="after").exists()
+
+
+def given_out(ago: timedelta) -> None:
+    async_task("aggregates.tasks.repair")
+    OrmQ.objects.update(lock=timezone.now() - ago + timedelta(seconds=settings.Q_CLUSTER["retry"]))
+
+
+@contextmanager
+def worker_at_work(pulse: Pulse) -> Iterator[int]:
+    """A process that has begun a task, and never ends it."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        pulse.begin()
+        os.write(write, b"begun")
+        signal.pause()
+        os._exit(0)
+    os.read(read, 5)
+    try:
+        yield child
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.fixture
+def pulse() -> Iterator[Pulse]:
+    made = Pulse()
+    yield made
+    made.close()
+
+
+def test_tasks_are_left_that_were_given_out_and_nobody_takes(pulse: Pulse) -> None:
+    os.utime(pulse._file.fileno(), times=(0, 0))  # nobody has worked for long
+    assert not are_tasks_left(pulse)
+    given_out(ago=LEFT_FOR / 2)
+    assert not are_tasks_left(pulse)
+    given_out(ago=LEFT_FOR * 2)
+    with worker_at_work(pulse):
+        os.utime(pulse._file.fileno(), times=(0, 0))
+        assert not are_tasks_left(pulse)
+    assert are_tasks_left(pulse)
+    pulse.begin()
+    pulse.end()  # one was at work since then
+    assert not are_tasks_left(pulse)
 
 
 # ------------------------------------------------------------------------- a clock that jumped ahead, and came back

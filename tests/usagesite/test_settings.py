@@ -4,11 +4,13 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.usagesite.conftest import BASE
+from tests.warm import WarmProcess
 from usagesite import env
 
 WORD = "expected 1, 0, true, false, yes, no, on or off."
@@ -50,6 +52,8 @@ WRONG = [
     ("DATABASE_URL", "hunter2", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/usage", f"{DATABASE}."),
     ("DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
+    ("READ_DATABASE_URL", "hunter2", f"{DATABASE}."),
+    ("READ_DATABASE_URL", "postgresql://me:hunter2@localhost", f"{DATABASE}: it names no database."),
     ("METRICS_TOKEN", "hunter2", "expected at least 32 characters."),
     ("METRICS_TOKEN", "hunter2" * 4, "expected at least 32 characters."),
     ("LOG_FORMAT", "hunter2", "expected text or json."),
@@ -73,27 +77,35 @@ WRONG = [
 NAMES = {name for name, _, _ in WRONG}
 
 
-def start(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+SHOW = "import usagesite.settings as s; print(s.PORT, s.ALLOWED_HOSTS, s.SECRET_KEY)"
+Start = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Read the settings, with a data folder and environment variables, in a process that has loaded what they use."""
     kept = {name: value for name, value in os.environ.items() if name not in NAMES}
-    return subprocess.run(
-        [sys.executable, "-c", "import usagesite.settings as s; print(s.PORT, s.ALLOWED_HOSTS, s.SECRET_KEY)"],
-        cwd=BASE,
-        env=kept | {"USAGESITE_DATA": str(data)} | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    warm = WarmProcess(kept, modules=("csp.constants", "django", "usagesite.embedded", "usagesite.env"))
+
+    def start_one(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        status, said, complained = warm.run("-c", SHOW, **{"USAGESITE_DATA": str(data)} | variables)
+        return subprocess.CompletedProcess(SHOW, status, said, complained)
+
+    yield start_one
+    warm.end()
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), WRONG)
-def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, expected: str) -> None:
+def test_a_wrong_value_stops_the_start_with_one_line(
+    start: Start, tmp_path: Path, name: str, value: str, expected: str
+) -> None:
     answer = start(tmp_path, **{name: value})
     assert answer.stderr == f"Environment variable {name}: {expected}\n"
     assert answer.returncode == 1
     assert "hunter2" not in answer.stdout + answer.stderr
 
 
-def test_a_mail_server_needs_a_sender(tmp_path: Path) -> None:
+def test_a_mail_server_needs_a_sender(start: Start, tmp_path: Path) -> None:
     answer = start(tmp_path, EMAIL_URL="smtp://mail.example.com")
     assert answer.stderr == f"Environment variable EMAIL_FROM: {SENDER}\n"
     assert start(tmp_path, EMAIL_URL="smtp://mail.example.com", EMAIL_FROM="usage@example.com").returncode == 0
@@ -117,7 +129,7 @@ def test_a_mail_server_is_an_address(monkeypatch: pytest.MonkeyPatch, url: str, 
     assert env.mail_server("EMAIL_URL") is None
 
 
-def test_an_empty_value_counts_as_absent(tmp_path: Path) -> None:
+def test_an_empty_value_counts_as_absent(start: Start, tmp_path: Path) -> None:
     absent = start(tmp_path)
     empty = start(tmp_path, DEBUG="", PORT="", ALLOWED_HOSTS="", SECRET_KEY="", DATABASE_URL="", HTTPS="")
     assert absent.returncode == 0, absent.stderr
@@ -132,7 +144,7 @@ def test_the_port_of_grpc_may_be_none(monkeypatch: pytest.MonkeyPatch, value: st
     assert env.port_or_off("OTLP_GRPC_PORT", 4317) == 4317
 
 
-def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+def test_a_secret_key_is_made_once_and_kept_private(start: Start, tmp_path: Path) -> None:
     assert start(tmp_path).stdout == start(tmp_path).stdout
     kept = tmp_path / "secret-key"
     assert kept.stat().st_mode & 0o077 == 0

@@ -37,7 +37,7 @@ def usage(acme: Organization, call: MakeCall) -> Organization:
     record(
         acme,
         [
-            *(call(f"2025-06-{day}T10:00Z", cost="5", **used) for day in (10, 11)),
+            *(call(f"2025-06-{day}T10:00Z", cost="5", **used) for day in ("01", "11")),
             *(call(f"2025-07-{day}T10:00Z", cost="5", **used) for day in (10, 11, 12, 13)),
             call("2025-07-13T11:00Z", kind="charge", provider="openai", model="", subject_id="seat of Bob", cost="5"),
             call("2025-07-14T11:00Z", provider="openai", model="", subject_id="seat of Bob", cost="-5"),

@@ -2,8 +2,8 @@
 
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,14 @@ from django.db import connection
 from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 
-from aggregates.models import AttemptCount, Organization, User
+from aggregates.models import User
 from aggregates.ops import tasks
+from aggregates.ops.allowances import Lane, allowance_of
 from tests import hashers
-from tests.patience import PATIENCE, wait_until
+from tests.words import COMMON, NUMERIC, TOO_SHORT
 
 URL = "/o/acme/"
 PASSWORD, NEW = "correct horse", "battery staple"
@@ -119,44 +120,82 @@ def test_a_failure_leaves_a_line_without_the_password(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+# ------------------------------------------------------------------ two tabs
+
+
+@pytest.fixture
+def tabs(alice: User) -> Iterator[tuple[Client, str]]:
+    """A browser with the form to log in in two tabs, and the token in them."""
+    browser = Client(enforce_csrf_checks=True)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").content.decode())
+    assert token
+    yield browser, token[1]
+
+
+def answers_of(user: User, token: str) -> dict[str, str]:
+    return {"login": user.email, "password": PASSWORD, "csrfmiddlewaretoken": token}
+
+
+@pytest.mark.parametrize(("wanted", "place"), [("/o/acme/keys/", "/o/acme/keys/"), ("//elsewhere.example.com/", "/")])
+def test_the_second_tab_with_the_form_leads_on(tabs: tuple[Client, str], alice: User, wanted: str, place: str) -> None:
+    browser, token = tabs
+    assert browser.post("/login/", answers_of(alice, token)).status_code == 302
+
+    second = browser.post(f"/login/?next={wanted}", answers_of(alice, token))
+
+    assert (second.status_code, second["Location"]) == (302, place)
+
+
+def test_a_form_of_before_the_log_out_comes_again_with_a_new_token(tabs: tuple[Client, str], alice: User) -> None:
+    browser, token = tabs
+    browser.post("/login/", answers_of(alice, token))
+    browser.post("/logout/", {"csrfmiddlewaretoken": browser.cookies["csrftoken"].value})
+
+    again = browser.post("/login/?next=/o/acme/", answers_of(alice, token), follow=True)
+
+    assert again.redirect_chain == [("/login/?next=/o/acme/", 302)]
+    assert "This form was no longer valid. Log in again." in again.content.decode()
+    new = answers_of(alice, browser.cookies["csrftoken"].value)
+    assert browser.post("/login/?next=/o/acme/", new)["Location"] == "/o/acme/"
+
+
+def test_a_form_of_another_site_is_refused(tabs: tuple[Client, str], alice: User) -> None:
+    browser, token = tabs
+    elsewhere = {"Origin": "https://elsewhere.example.com"}
+
+    assert browser.post("/login/", answers_of(alice, token), headers=elsewhere).status_code == 403
+    assert Client(enforce_csrf_checks=True).post("/login/", answers_of(alice, token)).status_code == 403
+
+
 # ------------------------------------------------------------------ floods
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_process_hashes_once_at_a_time_and_answers_pages_meanwhile(
-    settings: Settings, alice: User, acme: Organization, log_in: LogIn
+@pytest.mark.parametrize(
+    ("path", "hashes"),
+    [
+        ("/login/", True),
+        ("/password/", True),
+        ("/admin/login/", False),
+        ("/admin/password_change/", False),
+        ("/password/reset/", False),
+        ("/api/v1/usage", False),
+        ("/v1/traces", False),
+    ],
+)
+def test_passwords_are_hashed_where_one_thread_works(
+    hashed: list[str], alice: User, client: Client, path: str, hashes: bool
 ) -> None:
-    visitor = Client()
-    visitor.force_login(alice)
-    settings.PASSWORD_HASHERS = [hashers.WAITING, "django.contrib.auth.hashers.MD5PasswordHasher"]
-    hashers.Waiting.began.clear()
-    hashers.Waiting.go_on.clear()
-    hashers.Waiting.most = 0
+    if path == "/password/":
+        client.force_login(alice)
+    answers = {"login": alice.email, "username": alice.email, "email": alice.email, "old_password": "wrong horse"}
+    passwords = {"password": "wrong horse", "oldpassword": "wrong horse", "password1": NEW, "password2": NEW}
+    basic = {"Authorization": f"Basic {b64encode(b'alice@example.com:wrong horse').decode()}"}
 
-    def attempt(number: int) -> HttpResponse:
-        try:
-            return log_in(f"user-{number}@example.com", "whatever it is", f"198.51.100.{number}")
-        finally:
-            connection.close()
+    client.post(path, {**answers, **passwords}, headers=basic)
 
-    with ThreadPoolExecutor(16) as threads:
-        attempts = [threads.submit(attempt, number) for number in range(14)]
-        assert hashers.Waiting.began.wait(PATIENCE)
-        wait_until(lambda: sum(each.done() for each in attempts) >= 12, "all but two are refused")
-        refused = [each.result() for each in attempts if each.done()]
-        waiting = [each for each in attempts if not each.done()]
-        page = visitor.get(URL)
-        done = [each.done() for each in waiting]
-        hashers.Waiting.go_on.set()
-        answers = [each.result(PATIENCE) for each in waiting]
-
-    assert hashers.Waiting.most == 1
-    assert page.status_code == 200
-    assert done == [False, False]
-    assert {(each.status_code, each["Retry-After"]) for each in refused} == {(503, "2")}
-    assert "Many people are logging in just now" in refused[0].content.decode()
-    assert [each.status_code for each in answers] == [200, 200]
-    assert sum(AttemptCount.objects.values_list("number", flat=True)) == 2 * 3  # of the refused none counts
+    assert bool(hashed) is hashes
+    if hashes:
+        assert allowance_of(resolve(path).func).lane is Lane.DOOR
 
 
 # ------------------------------------------------------------------ passwords
@@ -187,9 +226,9 @@ def test_a_new_password_ends_all_other_sessions(client: Client, alice: User) -> 
 @pytest.mark.parametrize(
     ("new", "again", "said"),
     [
-        ("elevenchars", "", "This password is too short."),
-        ("602214076299", "", "This password is entirely numeric."),
-        ("qwerty123456", "", "This password is too common."),
+        ("elevenchars", "", TOO_SHORT),
+        ("602214076299", "", NUMERIC),
+        ("qwerty123456", "", COMMON),
         ("alice@example.com", "", "too similar to the e-mail address"),
         (NEW, "battery stable", "You must type the same password each time."),
     ],

@@ -46,12 +46,39 @@ def test_a_price_may_be_of_a_tier_and_name_units(client: Client, alice, acme):
     client.force_login(alice)
     client.post(URL, PRICE)
     page = text_of(client.post(URL, {**PRICE, "tier": "Batch", "units": "web_searches=0.01, images=2"}, follow=True))
-    assert "images=2, web_searches=0.01" in page
+    assert "images=$2, web_searches=$0.01" in page
     plain, batch = PriceOverride.objects.order_by("tier")
     assert (plain.tier, plain.units, batch.tier) == ("", {}, "batch")
     for units in ("teleports=1", "images", "images=1001", "images=1 images=2", "images=NaN", "images=0.0000001"):
         assert "<b>Others, as web_searches=0.01</b>: " in text_of(client.post(URL, {**PRICE, "units": units})), units
     assert PriceOverride.objects.count() == 2
+
+
+GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
+
+
+def test_prices_are_read_as_their_reader_writes_them_and_shown_back(client: Client, alice, acme):
+    client.force_login(alice)
+    units = "web_searches=0,01, images=100,5; input_characters=0,5"
+    typed = {**PRICE, "input": "1,25", "output": "1.250,5", "cached": "0.125", "units": units}
+
+    page = text_of(client.post(URL, typed, follow=True, headers=GERMAN))
+
+    assert "input 1,25 $, cached 0,125 $, output 1.250,5 $" in page
+    assert "web_searches 0,01\N{NO-BREAK SPACE}$; images 100,5\N{NO-BREAK SPACE}$" in page
+    price = PriceOverride.objects.get()
+    assert (price.input, price.cached, price.output) == (Decimal("1.25"), Decimal("0.125"), Decimal("1250.5"))
+
+
+def test_a_price_that_may_be_two_numbers_is_refused_with_both(client: Client, alice):
+    client.force_login(alice)
+
+    page = text_of(client.post(URL, {**PRICE, "input": "1.250", "units": "web_searches=2.000"}, headers=GERMAN))
+
+    assert "<b>Input</b>: “1.250” may be 1250 or 1,25: write it as one of these." in page
+    assert "web_searches: “2.000” may be 2000 or 2" in page
+    assert 'value="1.250"' in page
+    assert not PriceOverride.objects.exists()
 
 
 def test_a_wrong_price_is_told_of_and_what_was_typed_stays(client: Client, alice):

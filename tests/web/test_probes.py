@@ -17,6 +17,7 @@ from aggregates.models import UsageLog
 from aggregates.ops import health
 from tests.processes import BASE
 from tests.usagesite.conftest import Site
+from tests.words import NO_ANSWER
 
 TOKEN = "t" * 32
 LOCAL = {"host": "localhost:8000"}
@@ -117,7 +118,7 @@ def test_without_a_database_the_process_lives_and_is_not_ready(tmp_path: Path):
     first, _, metrics = answer.stdout.partition("\n")
     (alive, _), (unready, told) = json.loads(first)
     assert (alive, unready) == (200, 503)
-    assert [problem["problem"] for problem in json.loads(told)["problems"]] == ["The database does not answer."]
+    assert [problem["problem"] for problem in json.loads(told)["problems"]] == [NO_ANSWER]
     assert "usagesite_database_up 0.0" in metrics
     assert "hunter2" not in answer.stdout
 

@@ -19,7 +19,7 @@ from tests.locking import locked
 LOG = "aggregates_usagelog"
 BUSY = "The database is being changed, and nobody can read it meanwhile: try again in a moment."
 # Of Acme's: what each address answers while nobody can read the log.
-IN_WORDS = ("", "changes/", "calls/")  # the page as ever, with the reason in the place of numbers
+IN_WORDS = ("", "changes/", "groups/", "calls/")  # the page as ever, with the reason in the place of numbers
 REFUSED = ("calls/1/", "usage.csv", "usage.xlsx", "calls.csv", "focus.csv", "prices/comparison/")
 pytestmark = pytest.mark.django_db(transaction=True)
 

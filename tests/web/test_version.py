@@ -15,7 +15,7 @@ from tests.processes import BASE
 
 FOOTER = re.compile(r"<footer.*?>(.*?)</footer>", re.DOTALL)
 WORDS = f"Usage {__version__}"
-OF_ACME = ("", "changes/", "calls/", "calls/{call}/", "arrivals/", "keys/", "prices/", "prices/comparison/")
+OF_ACME = ("", "changes/", "groups/", "calls/", "calls/{call}/", "arrivals/", "keys/", "prices/", "prices/comparison/")
 PAGES = (*(f"/o/acme/{page}" for page in OF_ACME), "/", "/platform/", "/api/", "/admin/", "/admin/aggregates/usagelog/")
 
 

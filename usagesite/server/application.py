@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import defaultdict
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
@@ -12,10 +13,11 @@ from django.urls import Resolver404, resolve
 from aggregates.accounts.addresses import client_address, network_of
 from aggregates.ops import requests
 from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
+from aggregates.ops.places import NoPlace, Places
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
-from usagesite.server.bodies import Awaited, Body, BodyAwaited, BodyCounts, CutOff, NoRoom, Receive, TooManyBodies
+from usagesite.server.bodies import Awaited, Body, BodyAwaited, CutOff, NoRoom, Receive
 from usagesite.server.environ import Environ, Scope, environ_of
 from usagesite.server.lanes import Busy, make_lanes
 
@@ -36,7 +38,7 @@ class Application:
     def __init__(self, wsgi: answers.Application) -> None:
         self.wsgi = wsgi
         self.lanes = make_lanes()
-        self.bodies = BodyCounts()
+        self.places: defaultdict[Allowance, Places] = defaultdict(Places)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -75,7 +77,7 @@ class Exchange:
             return await self._tried()
         except Busy:
             return self._refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The site is busy: try again in a moment.", AGAIN)
-        except TooManyBodies as error:
+        except NoPlace as error:
             status = HTTPStatus.TOO_MANY_REQUESTS if error.of_one else HTTPStatus.SERVICE_UNAVAILABLE
             whose = "of yours are" if error.of_one else "are"
             return self._refusal(status, f"Many large requests {whose} arriving: try again in a moment.", AGAIN)
@@ -120,7 +122,8 @@ class Exchange:
 
     async def _with_body(self) -> Answer:
         most = self.allowance.largest
-        with self.application.bodies.one(self.allowance, self.sender):
+        places = self.application.places[self.allowance]
+        with places.one(self.sender, of_one=self.allowance.bodies_of_one, of_all=self.allowance.bodies):
             await self.body.arrive(most, self.allowance.seconds)
             if self.body.size > most and not self.allowance.reads_bodies:
                 return self._too_large()

@@ -2,13 +2,10 @@
 
 import asyncio
 import io
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import Any, NoReturn
-
-from aggregates.ops.allowances import Allowance
 
 SMALL = 65_536  # bytes of a body that may have come along with its headers
 IN_MEMORY = 1_000_000  # bytes; a larger body is a file in the temporary folder
@@ -20,14 +17,6 @@ Receive = Callable[[], Awaitable[Any]]
 
 class BodyAwaited(BaseException):
     """Work on a request needs its body, which has not arrived yet. No Exception: nothing that fails is to hide it."""
-
-
-class TooManyBodies(Exception):
-    """So many bodies are arriving, of all senders or of this one."""
-
-    def __init__(self, of_one: bool) -> None:
-        super().__init__()
-        self.of_one = of_one
 
 
 class CutOff(Exception):
@@ -103,28 +92,3 @@ def _refusing_without_room() -> Iterator[None]:
         yield
     except OSError as error:
         raise NoRoom(error.strerror) from error
-
-
-class BodyCounts:
-    """Counts the bodies that arrive, by allowance and sender, so that files of many are not begun at once."""
-
-    def __init__(self) -> None:
-        self._all: Counter[Allowance] = Counter()
-        self._of_one: Counter[tuple[Allowance, str]] = Counter()
-
-    @contextmanager
-    def one(self, allowance: Allowance, sender: str) -> Iterator[None]:
-        """Count one body for as long as it arrives and is worked on; raises TooManyBodies."""
-        if self._of_one[allowance, sender] >= allowance.bodies_of_one:
-            raise TooManyBodies(of_one=True)
-        if self._all[allowance] >= allowance.bodies:
-            raise TooManyBodies(of_one=False)
-        self._all[allowance] += 1
-        self._of_one[allowance, sender] += 1
-        try:
-            yield
-        finally:
-            self._all[allowance] -= 1
-            self._of_one[allowance, sender] -= 1
-            if not self._of_one[allowance, sender]:
-                del self._of_one[allowance, sender]

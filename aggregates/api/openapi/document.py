@@ -5,6 +5,7 @@ from functools import cache
 from aggregates import __version__
 from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
+from aggregates.api.openapi.notes import NOTES, read_notes
 from aggregates.api.openapi.reading import UNITS, USAGE, read_units, read_usage
 from aggregates.api.openapi.recording import CALL, OUTCOME, record_usage
 from aggregates.api.openapi.shared import PROBLEM, Schema
@@ -27,6 +28,7 @@ def document() -> Schema:
         "paths": {
             "/api/v1/usage": {"get": read_usage(), "post": record_usage()},
             "/api/v1/units": {"get": read_units()},
+            "/api/v1/notes": {"get": read_notes()},
             "/api/v1/litellm": {"post": record_litellm()},
             "/api/v1/arrivals": {"get": read_arrivals()},
             "/v1/traces": {"post": EXPORT_TRACES},
@@ -41,6 +43,7 @@ def document() -> Schema:
                 "Usage": USAGE,
                 "Arrivals": ARRIVALS,
                 "Units": UNITS,
+                "Notes": NOTES,
                 "LiteLLMEvent": EVENT,
                 "LiteLLMOutcome": LITELLM_OUTCOME,
                 "Problem": PROBLEM,

@@ -10,7 +10,7 @@ from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.units import BY_NAME as BY_UNIT
 from aggregates.query.reports import COLUMNS, COSTS
-from aggregates.query.selection import BUCKETS, NO_BREAKDOWN
+from aggregates.query.selection import BEFORE, BUCKETS, NO_BREAKDOWN, YEAR
 from aggregates.query.units import MOST_CALLS
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
@@ -23,7 +23,28 @@ ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
     "key": {"type": ["string", "null"], "description": "The group; empty where it is not known."},
 } | MEASURED
+TOTALS: Schema = {"type": "object", "required": list(MEASURED), "properties": MEASURED}
 DATE: Schema = {"type": "string", "format": "date"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+PART: Schema = {"from": DATE, "to": DATE, "start": TIME, "end": TIME, "totals": TOTALS}
+COMPARISON: Schema = {
+    "now": {
+        "type": "object",
+        "description": "The range; only its whole days that are over, where hours of the earlier range are not kept.",
+        "required": list(PART),
+        "properties": PART,
+    },
+    "before": {
+        "type": "object",
+        "description": "The earlier range: of one that is still under way up to the same moment.",
+        "required": list(PART),
+        "properties": PART,
+    },
+    "usage_begins": {
+        "oneOf": [DATE, {"type": "null"}],
+        "description": "The day of the first usage, where the earlier range begins before it.",
+    },
+}
 ABOUT: Schema = {
     "organization": {"type": "string"},
     "time_zone": {"type": "string"},
@@ -37,24 +58,37 @@ ABOUT: Schema = {
         "items": {"type": "string"},
         "description": "What is null: measures not known for a part of the range, and what is divided by them.",
     },
-    "totals": {"type": "object", "required": list(MEASURED), "properties": MEASURED},
+    "totals": TOTALS,
+    "comparison": {
+        "oneOf": [
+            {"type": "object", "required": list(COMPARISON), "properties": COMPARISON},
+            {"type": "null", "description": "Unless `compare` is asked for."},
+        ]
+    },
     "rows": {"type": "array", "items": {"type": "object", "required": list(ROW), "properties": ROW}},
     "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
 }
 USAGE: Schema = {"type": "object", "required": list(ABOUT), "additionalProperties": False, "properties": ABOUT}
+
+COMPARE = [BEFORE, YEAR]
 
 
 def _parameter(name: str, description: str, **schema: Any) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _of_dashboard() -> list[Schema]:
+def of_dashboard() -> list[Schema]:
     """The range and the filters."""
     texts: Schema = {"type": "array", "items": {"type": "string"}}
     return [
-        _parameter("range", "Which days, in the organization's time zone; 30d unless said.", enum=list(ranges.NAMES)),
+        _parameter(
+            "range",
+            "Which days, in the organization's time zone; 30d unless said. Weeks and fiscal years begin as the "
+            "organization's settings say.",
+            enum=[*ranges.NAMES, *ranges.SYNONYMS],
+        ),
         _parameter("from", "The first day of a custom range.", type="string", format="date"),
-        _parameter("to", "Its last day, included.", type="string", format="date"),
+        _parameter("to", "Its last day, included; days yet to come are left out.", type="string", format="date"),
         *(
             _parameter(name, f"Only calls with this {name}, or one of several; none is empty.", **texts)
             for name in BY_NAME
@@ -63,12 +97,13 @@ def _of_dashboard() -> list[Schema]:
     ]
 
 
-def _responses(description: str, schema: str, cannot: str) -> Schema:
+def responses(description: str, schema: str, cannot: str = "") -> Schema:
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
-        "422": (f"It cannot be answered: {cannot}. The answer says why.", {}),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
     }
+    if cannot:
+        refusals["422"] = (f"It cannot be answered: {cannot}. The answer says why.", {})
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {
         "200": {"description": description, "content": content},
@@ -79,8 +114,9 @@ def _responses(description: str, schema: str, cannot: str) -> Schema:
 
 def read_usage() -> Schema:
     parameters = [
-        *_of_dashboard(),
+        *of_dashboard(),
         _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
+        _parameter("compare", "Add the totals of an earlier range: the one before, or the year before.", enum=COMPARE),
         _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
         _parameter(
             "limit",
@@ -100,7 +136,7 @@ def read_usage() -> Schema:
         "page holds as many as its limit says, and `next` is null on the last. Each page is as of its own moment, and "
         "its totals are those of the whole range. Costs and rates are strings, exact to the last digit.",
         "parameters": parameters,
-        "responses": _responses("The sums over the log at this moment.", "Usage", "of days that are no longer kept"),
+        "responses": responses("The sums over the log at this moment.", "Usage", "of days that are no longer kept"),
     }
 
 
@@ -130,8 +166,8 @@ def read_units() -> Schema:
         "description": "Searches, images, audio tokens and so on: of each unit its quantity over the range, the calls "
         "that used it, and what these calls cost. A call with several units is in each of them. They are read from the "
         "log, which alone knows them. The dashboard's address may be copied: what says how to draw is ignored.",
-        "parameters": _of_dashboard(),
-        "responses": _responses(
+        "parameters": of_dashboard(),
+        "responses": responses(
             "The sums over the log at this moment.",
             "Units",
             f"calls are no longer in the log, or more than {MOST_CALLS:,} of a longer range have units",

@@ -1,7 +1,6 @@
 """OTLP over gRPC: each request is admitted, read, recorded and answered as its like over HTTP."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
-from threading import Lock, Timer
+from threading import Timer
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -31,6 +30,7 @@ from aggregates.db.limits import WEB_SECONDS, limited_session
 from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
 from aggregates.ops import request_metrics
+from aggregates.ops.places import NoPlace, Places
 from aggregates.ops.requests import Exchange
 
 THREADS = 8  # requests that are worked on at once
@@ -101,10 +101,14 @@ class Service:
     def _answer(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Message:
         """Answer in a thread that awaits the request; those that work, and hold connections to the database, do not."""
         key = self._work(lambda: _admitted(context))
-        with _awaited.one(key):
-            with _in_time(context):
-                messages = list(islice(requests, 2))
-            return self._work(lambda: self._exported(key, messages))
+        try:
+            with _places.one(key.pk, of_one=ARRIVING_OF_ONE, of_all=ARRIVING):
+                with _in_time(context):
+                    messages = list(islice(requests, 2))
+                return self._work(lambda: self._exported(key, messages))
+        except NoPlace:
+            words = f"Expected at most {ARRIVING_OF_ONE} requests with a key at the same time."
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, words, {"Retry-After": str(RETRY_AFTER)}) from None
 
     def _exported(self, key: ApiKey, messages: list[bytes]) -> Message:
         with counted(key) as tally:
@@ -125,31 +129,7 @@ class Service:
             close_old_connections()
 
 
-class _Awaited:
-    """How many requests are awaited with each key."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._counts: Counter[int] = Counter()
-
-    @contextmanager
-    def one(self, key: ApiKey) -> Iterator[None]:
-        """Count a request with the key; raises ApiError where there are too many."""
-        with self._lock:
-            if self._counts[key.pk] >= ARRIVING_OF_ONE:
-                words = f"Expected at most {ARRIVING_OF_ONE} requests with a key at the same time."
-                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, words, {"Retry-After": str(RETRY_AFTER)})
-            self._counts[key.pk] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._counts[key.pk] -= 1
-                if not self._counts[key.pk]:
-                    del self._counts[key.pk]
-
-
-_awaited = _Awaited()
+_places = Places()  # of requests that are awaited, by key
 _workers = ThreadPoolExecutor(THREADS, thread_name_prefix="otlp-work")
 
 

@@ -17,6 +17,8 @@ from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of
 
 # Where sums of the same time differ.
 GROUPS = ("object", "model", "project_id", "user_id", "api_key_id", "batch", "service_tier")
+# And what may tell apart those of the same groups, as size and source of images do.
+APART = ("size", "source", "context_level")
 OPERATIONS = {"completions": "chat"}  # in OpenTelemetry's words
 SHARED = {
     "input_tokens": "input_tokens",
@@ -53,10 +55,36 @@ COSTS = (
 )
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """The calls of a page of the API, of a bucket, or of one sum; raises InvalidCall before the first of them."""
-    for one in [_sum(result) for result in _results(row) if _is_over(result)]:
-        yield from calls_of(one)
+class Sums:
+    """Reads the sums of one file.
+
+    Versions before 1.1 gave sums that differ in what tells them apart alone the same ids, so that of those with the
+    same number one was recorded. That one keeps its id, so that it still counts once: whichever comes first in the file
+    has the plain ids, and what comes later has ids of its own for those that are taken. OpenAI lists the sums of a time
+    in the same order each time.
+    """
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}  # by plain name, how many numbers are
+        self._plain: dict[str, range] = {}  # by own name, the numbers of a sum that it has under its plain one
+
+    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+        """The calls of a page of the API, of a bucket, or of one sum; raises InvalidCall before the first of them."""
+        for one, own in [(_sum(each), _own_name(each)) for each in _results(row) if _is_over(each)]:
+            yield from self._apart(one, own) if own else calls_of(one)
+
+    def _apart(self, one: Sum, own: str) -> Iterator[Fields]:
+        taken = self._taken.get(one.name, 0)
+        plain = self._plain.setdefault(own, range(taken, one.requests))
+        self._taken[one.name] = max(taken, one.requests)
+        for number, fields in enumerate(calls_of(one)):
+            yield fields if number in plain else {**fields, "request_id": f"{own}:{number + 1}"}
+
+
+def _own_name(result: Mapping[str, Any]) -> str:
+    """What tells a sum from others of the same groups; nothing where nothing of that is told."""
+    groups = (*GROUPS, *(group for of_tool in GROUPS_OF_TOOLS.values() for group in of_tool), *APART)
+    return _name(result, groups) if any(value_of(result, name) for name in APART) else ""
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

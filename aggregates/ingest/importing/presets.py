@@ -197,7 +197,7 @@ PRESETS = (
     Preset(
         "openai-usage-export",
         "pages or buckets of OpenAI's usage API, and the export of its usage page",
-        _read(openai_usage.read),
+        _read_by(openai_usage.Sums),
         Signs(
             columns=(("start_time", "end_time", "num_model_requests"),),
             keys=(

@@ -4,6 +4,7 @@ from django.core.checks import Tags, register
 
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from aggregates.ops.checks.database import DATABASE
+from aggregates.ops.checks.standby import STANDBY
 from aggregates.ops.checks.strangers import STRANGERS
 
 
@@ -12,5 +13,5 @@ def register_checks() -> None:
         register(check)
     for check in (*DEPLOYMENT, *STRANGERS):
         register(check, deploy=True)
-    for check in DATABASE:
+    for check in (*DATABASE, *STANDBY):
         register(check, Tags.database)

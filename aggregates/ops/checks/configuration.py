@@ -7,8 +7,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from psycopg import IsolationLevel
 
+from aggregates.domain.hosts import THIS_MACHINE
+
 SHORTEST_TOKEN = 32
-HERE = {"localhost", "127.0.0.1", "[::1]"}
 FIRST = ("aggregates.web.views.requests.Requests", "aggregates.web.views.probes.Probes")
 OF_ONE_PROCESS = ("locmem.LocMemCache", "dummy.DummyCache")
 Check = Callable[..., Iterable[CheckMessage]]
@@ -133,7 +134,7 @@ def cache_of_sessions(app_configs: Any, **_: Any) -> list[CheckMessage]:
 def reach(app_configs: Any, **_: Any) -> list[CheckMessage]:
     hosts: set[str] = set(settings.ALLOWED_HOSTS)
     found: list[CheckMessage] = []
-    if hosts <= HERE:
+    if hosts <= THIS_MACHINE:
         found.append(
             Warning(
                 "ALLOWED_HOSTS: the site answers to this machine only.",

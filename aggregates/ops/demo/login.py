@@ -8,11 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
 
+from aggregates.domain.hosts import THIS_MACHINE
 from aggregates.models import Organization, User
 from aggregates.ops.demo.cast import STORIES
 
 EMAIL = "admin@example.com"
-THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 WARNING = (
     f"The login of the demo, {EMAIL}, is a superuser's and works beside organizations that are not the demo's. "
     "Remove the demo with manage.py demo --remove, or change that user's password."

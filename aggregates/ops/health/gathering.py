@@ -10,12 +10,14 @@ from django_q.models import Schedule
 from aggregates.db.limits import TimedOut
 from aggregates.db.partitions import missing_months_ahead
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import examine, is_there
 from aggregates.models import RollUpRun, StaleDay, UsageDay, UsageLog
 from aggregates.ops.disk import why_unwritable
 from aggregates.ops.health.state import Backlog, Due, Health, LastRun, Work
 from aggregates.ops.schedules import PLANS, is_put_off
 
 ANSWER_WITHIN = 5  # seconds: a probe that waits for longer has its answer
+STANDBY_WITHIN = 1  # second: whoever is behind for longer has stopped, or cannot keep up
 MISMATCHES_SHOWN = timedelta(days=7)
 PROBED = 1000  # newest days that are not rolled up: since when each has waited
 
@@ -28,9 +30,16 @@ def gather() -> Health:
             return Health(datetime.now(UTC), True, pending_migrations(), None, unwritable)
         with snapshot(ANSWER_WITHIN) as now:
             pending = pending_migrations()
-            return Health(now, True, pending, None if pending else _work(now), unwritable)
+            work = None if pending else _work(now)
+        return Health(now, True, pending, work, unwritable, _standby())
     except (TimedOut, OperationalError, InterfaceError):
         return Health(datetime.now(UTC), False)
+
+
+def _standby() -> str:
+    """Say why the standby is not read; "" if it is, or there is none."""
+    _, words = examine(STANDBY_WITHIN) if is_there() else (None, "")
+    return words
 
 
 def pending_migrations() -> tuple[str, ...]:

@@ -49,7 +49,14 @@ def judge(health: Health, within: timedelta) -> tuple[Problem, ...]:
         number = plural(len(health.pending_migrations), "migration")
         return (*written, Problem("migrations", f"{number} not applied: run manage.py migrate."))
     work = health.work
-    return written + tuple(problem for check in JUDGES for problem in check(work, health.as_of, within))
+    found = tuple(problem for check in JUDGES for problem in check(work, health.as_of, within))
+    return (*written, *_standby(health), *found)
+
+
+def _standby(health: Health) -> Iterator[Problem]:
+    if health.standby:
+        words = f"Reads come from the primary: the standby {health.standby}."
+        yield Problem("standby", words, unready=False)
 
 
 def _partitions(work: Work, as_of: datetime, within: timedelta) -> Iterator[Problem]:
@@ -137,4 +144,7 @@ def _verified(work: Work, as_of: datetime, within: timedelta) -> Iterator[Proble
 
 Judge = Callable[[Work, datetime, timedelta], Iterator[Problem]]
 JUDGES: tuple[Judge, ...] = (_partitions, _rolled_up, _stale, _lost, _tasks, _runs, _verified)
-CHECKS = ("database", "writable", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs", "verified")
+CHECKS = (
+    *("database", "writable", "standby", "migrations", "partitions", "rolled_up", "stale", "lost", "tasks", "runs"),
+    "verified",
+)

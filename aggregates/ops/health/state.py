@@ -57,10 +57,11 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Health:
     """`work` is None where it cannot be read: the database does not answer, or tables are not as the code has them.
-    `unwritable`: why nothing can be written, in words; "" where it can."""
+    `unwritable`: why nothing can be written, in words; `standby`: why the standby is not read; "" where all is well."""
 
     as_of: datetime
     database: bool
     pending_migrations: tuple[str, ...] = ()
     work: Work | None = None
     unwritable: str = ""
+    standby: str = ""

@@ -1,5 +1,6 @@
 """Fields that several forms have, and what they say when something is wrong."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -8,11 +9,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from aggregates.domain import notation
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
 from aggregates.domain.numbers import is_plain
 from aggregates.query import call_order
 from aggregates.query.call_order import CostCursor, Cursor
 
+NUMBER = re.compile("[0-9]{1,18}")  # of a row
 MAX_VALUES = 100  # of one dimension, in a filter
 DATE = {"invalid": "Expected a date, YYYY-MM-DD."}
 CHOICES = {"invalid_choice": "There is no choice “%(value)s”."}
@@ -37,22 +40,32 @@ class Values(forms.Field):
             check_text(text)
 
 
-class PlainDecimal(forms.DecimalField):
-    """A number as everybody writes it; Django's own field also takes 1_000, and other scripts' digits."""
+class TypedDecimal(forms.DecimalField):
+    """A number as its reader writes it; Django's own field also takes 1_000, and other scripts' digits."""
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # of the field that it is made of
-        if isinstance(value, str):
-            check_number(value)
-        return super().to_python(value)
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        try:
+            return notation.read(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class PlainInteger(forms.IntegerField):
-    """A whole number as everybody writes it."""
+    """A whole number as everybody writes it, for programs."""
 
     def to_python(self, value: Any) -> int | None:
-        if isinstance(value, str):
-            check_number(value)
+        if isinstance(value, str) and value.strip() and not is_plain(value.strip()):
+            raise ValidationError("Expected a number, such as 12.")
         return super().to_python(value)
+
+
+class ViewNumber(forms.Field):
+    """The number of a saved view; whatever else comes counts as none given, as does the number of one that is gone."""
+
+    def to_python(self, value: str | None) -> int | None:
+        return int(value) if value and NUMBER.fullmatch(value) else None
 
 
 class Instant(forms.Field):
@@ -69,11 +82,6 @@ class CursorField(forms.Field):
             return call_order.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
-
-
-def check_number(text: str) -> None:
-    if text.strip() and not is_plain(text.strip()):
-        raise ValidationError("Expected a number, such as 12 or 0.5.")
 
 
 def check_text(text: str) -> None:

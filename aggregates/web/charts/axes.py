@@ -71,14 +71,19 @@ def axis_of(query: UsageQuery, as_of: datetime) -> Axis:
     if query.bucket == Bucket.HOUR:
         locals_ = [query.local(span.start) for span in spans]
         states = [_open_or(State.WHOLE, span, max(span.end, span.start + HOUR), as_of) for span in spans]
-        ticks = ticks_of_hours(locals_, [_begins_day(span.start, query.zone) for span in spans])
+        begin_days = [_begins_day(span.start, query.zone) for span in spans]
+        ticks = ticks_of_hours(locals_, begin_days, query.organization.first_weekday)
         return Axis(_edges(spans), tuple(_hours_in_words(locals_)), tuple(states), ticks, query.bucket)
     firsts = query.bucket_dates
     lasts = [*(first - DAY for first in firsts[1:]), query.last]
     words = weekday_words if query.bucket == Bucket.DAY else None
     times = tuple(words(first) if words else span_words(first, last) for first, last in zip(firsts, lasts, strict=True))
     return Axis(
-        _edges(spans), times, tuple(_states(query, lasts, as_of)), ticks_of_days(query.bucket, firsts), query.bucket
+        _edges(spans),
+        times,
+        tuple(_states(query, lasts, as_of)),
+        ticks_of_days(query.bucket, firsts, query.organization.first_weekday),
+        query.bucket,
     )
 
 
@@ -86,7 +91,7 @@ def axis_of_days(dates: Sequence[date]) -> Axis:
     """Make the axis for days of 24 hours, of no zone in particular."""
     spans = [days.span_of(day, "UTC") for day in dates]
     states = (State.WHOLE,) * len(dates)
-    return Axis(_edges(spans), tuple(map(weekday_words, dates)), states, ticks_of_days(Bucket.DAY, dates))
+    return Axis(_edges(spans), tuple(map(weekday_words, dates)), states, ticks_of_days(Bucket.DAY, dates, days.MONDAY))
 
 
 def _edges(spans: Sequence[Span]) -> tuple[int, ...]:
@@ -108,11 +113,13 @@ def _hours_in_words(locals_: Sequence[datetime]) -> Iterable[str]:
 
 def _states(query: UsageQuery, lasts: Sequence[date], as_of: datetime) -> Iterable[State]:
     """Say which days, weeks or months the range cuts at its ends, and which one is not over."""
-    begins = BEGINNINGS[query.bucket]
+    begins, first_weekday = BEGINNINGS[query.bucket], query.organization.first_weekday
     for first, last, span in zip(query.bucket_dates, lasts, query.bucket_spans, strict=True):
         end = days.midnight(last + DAY, query.zone)
-        is_cut_before = begins(first - DAY) == begins(first) or span.start > days.midnight(first, query.zone)
-        is_cut_after = begins(last + DAY) == begins(last) or span.end < end
+        is_cut_before = begins(first - DAY, first_weekday) == begins(
+            first, first_weekday
+        ) or span.start > days.midnight(first, query.zone)
+        is_cut_after = begins(last + DAY, first_weekday) == begins(last, first_weekday) or span.end < end
         yield _open_or(State.CUT if is_cut_before or is_cut_after else State.WHOLE, span, end, as_of)
 
 

@@ -54,7 +54,8 @@ CHART = Explore()
 
 
 def _has_ghost(selection: Selection) -> bool:
-    return bool(selection.compare) and selection.form != SHARE
+    """Say whether an earlier range is drawn, too: only beside what is drawn by the same step."""
+    return bool(selection.compare) and selection.form != SHARE and selection.compared.step == selection.step
 
 
 def _earlier_query(selection: Selection) -> UsageQuery:

@@ -203,6 +203,11 @@ def _points(axis: Axis, series: Series, unit: Unit) -> Figure:
 DRAWN = {Shape.BARS: _bars, Shape.LINES: _line, Shape.STACK: _stacked_area}
 
 
+def as_text(name: str) -> str:
+    """Escape a name, so that Plotly shows it as it is, and not as its small HTML."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _time_axis(axis: Axis) -> Figure:
     """Show all buckets from the first one's start to the last one's end, and mark some starts."""
     ticks = next((each for each in axis.ticks if len(each.numbers) <= FEW_TICKS), axis.ticks[-1])

@@ -12,7 +12,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.money import EXACT
 from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, Number, Unit
-from aggregates.query.selection import CUMULATIVE, YEAR, Selection
+from aggregates.query.selection import CUMULATIVE, Selection
 from aggregates.web.charts.earlier import Earlier, Pair
 from aggregates.web.charts.figures import Series
 
@@ -24,7 +24,7 @@ def ghost_of(selection: Selection, earlier: Earlier) -> Series:
         "–" if value is None or pair is None else f"{_text(selection, pair, value)} · {pair.words}"
         for value, pair in zip(numbers, earlier.pairs, strict=True)
     ]
-    name = "Year before" if selection.compare == YEAR else "Before"
+    name = "Year before" if selection.is_beside_year else "Before"
     return Series(name, "ghost", numbers, own_texts=tuple(texts), whole=selection.display.of(earlier.totals))
 
 

@@ -25,18 +25,22 @@ class Ticks:
     texts: tuple[str, ...]
 
 
-def ticks_of_days(bucket: Bucket, firsts: Sequence[date]) -> tuple[Ticks, ...]:
+def ticks_of_days(bucket: Bucket, firsts: Sequence[date], first_weekday: int) -> tuple[Ticks, ...]:
     """Mark buckets that begin on these days, finest first."""
     words = _month_words if bucket == Bucket.MONTH else short_day_words
-    return tuple(Ticks(tuple(level), _with_years(level, firsts, words)) for level in _fit(LEVELS[bucket](firsts)))
+    return tuple(
+        Ticks(tuple(level), _with_years(level, firsts, words)) for level in _fit(LEVELS[bucket](firsts, first_weekday))
+    )
 
 
-def ticks_of_hours(locals_: Sequence[datetime], begins_day: Sequence[bool]) -> tuple[Ticks, ...]:
+def ticks_of_hours(locals_: Sequence[datetime], begins_day: Sequence[bool], first_weekday: int) -> tuple[Ticks, ...]:
     """Mark hours, which begin at these times of the wall clock; of an axis of many days only these."""
     dates = [local.date() for local in locals_]
     day_numbers = [number for number, begins in enumerate(begins_day) if begins]
     hours = [Ticks(tuple(level), _hour_texts(level, locals_)) for level in _fit(_hour_levels(locals_))]
-    levels = [[day_numbers[n] for n in level] for level in LEVELS[Bucket.DAY]([dates[n] for n in day_numbers])]
+    levels = [
+        [day_numbers[n] for n in level] for level in LEVELS[Bucket.DAY]([dates[n] for n in day_numbers], first_weekday)
+    ]
     of_days = [
         Ticks(tuple(level), _with_years(level, dates, short_day_words)) for level in _fit(levels) if len(level) > 1
     ]
@@ -49,26 +53,26 @@ def _fit(levels: Iterable[Level]) -> list[Level]:
     return [level for level in found if len(level) <= MOST] or found[-1:]
 
 
-def _day_levels(firsts: Sequence[date]) -> Iterator[Level]:
+def _day_levels(firsts: Sequence[date], first_weekday: int) -> Iterator[Level]:
     numbers = range(len(firsts))
     yield numbers
     yield numbers[::2]
-    weeks = _beginning(Bucket.WEEK, firsts)
+    weeks = _beginning(Bucket.WEEK, firsts, first_weekday)
     yield weeks
     yield weeks[::2]
-    yield from _month_levels(firsts, _beginning(Bucket.MONTH, firsts))
+    yield from _month_levels(firsts, _beginning(Bucket.MONTH, firsts, first_weekday))
 
 
-def _week_levels(firsts: Sequence[date]) -> Iterator[Level]:
+def _week_levels(firsts: Sequence[date], first_weekday: int) -> Iterator[Level]:
     numbers = range(len(firsts))
-    whole = _beginning(Bucket.WEEK, firsts)
+    whole = _beginning(Bucket.WEEK, firsts, first_weekday)
     yield numbers
     yield from (whole[::step] for step in (1, 2, 4, 8, 13, 26, 52))
 
 
-def _levels_of_months(firsts: Sequence[date]) -> Iterator[Level]:
+def _levels_of_months(firsts: Sequence[date], first_weekday: int) -> Iterator[Level]:
     yield range(len(firsts))
-    yield from _month_levels(firsts, _beginning(Bucket.MONTH, firsts))
+    yield from _month_levels(firsts, _beginning(Bucket.MONTH, firsts, first_weekday))
 
 
 def _month_levels(firsts: Sequence[date], whole: Level) -> Iterator[Level]:
@@ -82,9 +86,9 @@ def _hour_levels(locals_: Sequence[datetime]) -> Iterator[Level]:
         yield [n for n, local in enumerate(locals_) if not (local.hour % step or local.minute or local.fold)]
 
 
-def _beginning(bucket: Bucket, firsts: Sequence[date]) -> list[int]:
+def _beginning(bucket: Bucket, firsts: Sequence[date], first_weekday: int) -> list[int]:
     begins = BEGINNINGS[bucket]
-    return [number for number, first in enumerate(firsts) if begins(first) == first]
+    return [number for number, first in enumerate(firsts) if begins(first, first_weekday) == first]
 
 
 LEVELS = {Bucket.DAY: _day_levels, Bucket.WEEK: _week_levels, Bucket.MONTH: _levels_of_months}

@@ -5,7 +5,7 @@ charges have rows of their own, what is paid (a purchase) and what is given back
 and a log of calls does not know is empty: unit prices (a call has several), invoices, regions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import groupby
 
 from psycopg.sql import SQL, Identifier, Literal
@@ -121,7 +121,7 @@ SELECT = SQL(
 LISTED = listed(SQL("{} AS {}").format(SQL(expression), Identifier(name)) for name, expression in COLUMNS.items())
 
 
-def as_csv(selection: CallSelection) -> Iterator[bytes]:
+def as_csv(selection: CallSelection) -> Generator[bytes, None, None]:
     """Write days in order; charge and billing periods are the organization's days and months, their bounds in UTC.
 
     They are asked for month by month, so that the first rows come soon however long the range is.

@@ -1,6 +1,6 @@
 """CSV that the database writes, row by row as it reads calls: any number of rows in flat memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ def check_kept(selection: CallSelection, now: datetime) -> None:
         raise QueryError(f"{named_days(lost, None)}: choose a range without them.")
 
 
-def stream(selection: CallSelection, selects: Iterable[Select]) -> Iterator[bytes]:
+def stream(selection: CallSelection, selects: Iterable[Select]) -> Generator[bytes, None, None]:
     """Stream the rows of SELECTs with the same columns, all of one moment, below one header.
 
     Whoever stops reading ends that, too. Raises QueryError, before anything else, if calls are no longer kept; TimedOut

@@ -18,6 +18,7 @@ from aggregates.domain.measures import Sums
 from aggregates.query import reports
 from aggregates.query.answer import Answer
 from aggregates.query.display_measures import COST, PERCENT, Unit
+from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
@@ -59,13 +60,19 @@ def as_xlsx(dashboard: Dashboard, rows: Answer) -> bytes:
             _write(book, _chart(dashboard.selection, drawn))
         for table in dashboard.tables:
             _write(book, _table(table))
+        if dashboard.notes:
+            _write(book, _notes(dashboard.notes))
         _write(book, _rows(rows))
     return file.getvalue()
 
 
 def _totals(dashboard: Dashboard) -> Sheet:
-    ranges = [reports.measured(dashboard.totals)]
-    ranges += [reports.measured(dashboard.before.totals)] if dashboard.before else []
+    sums = [dashboard.totals, *([dashboard.before.totals] if dashboard.before else [])]
+    header = ["Measure", "Value", "Exactly", "Before", "Exactly before"]
+    if dashboard.before and dashboard.earlier and dashboard.earlier.is_by_whole_days:
+        sums.append(dashboard.comparable)
+        header += ["Whole days", "Exactly whole days"]
+    ranges = [reports.measured(each) for each in sums]
     lines = [
         (_in_words(name), *(cell for sums in ranges for cell in (_shaped(name, sums[name]), str(sums[name]))))
         for name in reports.COLUMNS
@@ -73,8 +80,8 @@ def _totals(dashboard: Dashboard) -> Sheet:
     about = [(name, text) for name, text in _about(dashboard) if text]
     return Sheet(
         "Totals",
-        ("Measure", "Value", "Exactly", "Before", "Exactly before"),
-        ("", "", "", "", ""),
+        header,
+        [""] * len(header),
         [*lines, (), *about],
     )
 
@@ -84,7 +91,8 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
     zone = selection.organization.time_zone
     yield "Organization", selection.organization.name
     yield "Range", f"{selection.range.words}, days in {zone}"
-    yield "Before", selection.compared.range.words
+    yield "Before", dashboard.earlier.before.words if dashboard.earlier else ""
+    yield "Comparison", dashboard.earlier.words if dashboard.earlier and dashboard.before else ""
     yield from (("Only", f"{name} {formats.named(value)}") for name, value in selection.filters)
     yield from (("Without", f"{name} {formats.named(value)}") for name, value in selection.excluded)
     yield "Source", dashboard.provenance
@@ -134,6 +142,15 @@ def _table(table: Table) -> Sheet:
 def _columns(sums: Sums) -> tuple[Any, ...]:
     cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
     return cost, sums.calls, sums.tokens
+
+
+def _notes(notes: Iterable[Note]) -> Sheet:
+    return Sheet(
+        "Notes",
+        ("From", "To", "Kind", "Note", "By"),
+        (DAY, DAY, "", "", ""),
+        [(note.first, note.last, note.kind.value, note.text, note.author) for note in notes],
+    )
 
 
 def _rows(answer: Answer) -> Sheet:

@@ -1,15 +1,19 @@
 """The form that says how a file is to be read."""
 
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
 
-from aggregates.domain.calls import FIELDS, MAX_TEXT_BYTES, REQUIRED
+from aggregates.domain import notation
+from aggregates.domain.calls import COUNTS, FIELDS, MAX_TEXT_BYTES, REQUIRED
+from aggregates.domain.numbers import is_plain
 from aggregates.ingest.importing.mappings import FieldMapping, MappingError
 from aggregates.ingest.importing.presets import OWN, PRESETS
 from aggregates.ingest.importing.recognition import AUTO
 from aggregates.models import FileImport, SavedPreset
 
+NUMBERS = {*COUNTS, "cost", "latency_ms"}
 MOST_PATH = 1_000  # characters
 FIRST = ("timestamp", "model", "input_tokens", "cached_tokens", "output_tokens", "cost", "user_id")
 ORDER = (*FIRST, *(name for name in FIELDS if name not in FIRST))
@@ -48,6 +52,7 @@ class ImportForm(forms.Form):
         self.paths, self.values = (
             {name: text for name in FIELDS if (text := cleaned.get(f"{kind}-{name}"))} for kind in ("path", "value")
         )
+        self._read_numbers()
         base = cleaned.get("base", "")
         if base != self._imported.base and base not in ("", AUTO):
             self.paths, self.values = {}, {}  # they belonged to another way of reading the file
@@ -56,6 +61,16 @@ class ImportForm(forms.Form):
         except MappingError as error:
             self.add_error(None, f"{error.problem[:1].upper()}{error.problem[1:]}.")
         return cleaned
+
+    def _read_numbers(self) -> None:
+        """Keep numbers as files write them, whatever the notation of who typed them."""
+        for name in NUMBERS & self.values.keys():
+            try:
+                self.values[name] = f"{notation.read(self.values[name]):f}"
+            except notation.Ambiguous as error:
+                self.add_error(f"value-{name}", str(error))
+            except ValueError:
+                continue  # what is expected there, the mapping says
 
     def save(self) -> None:
         """Keep what was chosen, for the preview and the import."""
@@ -94,7 +109,11 @@ def rows_of(paths: dict[str, str], values: dict[str, str]) -> list[dict[str, obj
             "hint": HINTS.get(name, ""),
             "needed": name in REQUIRED,
             "path": paths.get(name, ""),
-            "value": values.get(name, ""),
+            "value": _shown(name, values.get(name, "")),
         }
         for name in ORDER
     ]
+
+
+def _shown(name: str, value: str) -> str:
+    return notation.write(Decimal(value)) if name in NUMBERS and is_plain(value) else value

@@ -1,5 +1,6 @@
 """A price of an organization's own."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -7,15 +8,16 @@ from typing import Any
 
 from django import forms
 
-from aggregates.domain import ranges
+from aggregates.domain import money, ranges
 from aggregates.domain.calls import MAX_TEXT_BYTES, check_tier
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.overrides import set_price
-from aggregates.query.forms.fields import DATE, PlainDecimal, check_size
+from aggregates.query.forms.fields import DATE, TypedDecimal, check_size
 
 LATEST = date(2999, 12, 31)
+BETWEEN_UNITS = re.compile(r"[\s;]+|,(?![0-9])\s*")  # a comma before a digit may be within a number
 
 
 class PriceForm(forms.Form):
@@ -29,7 +31,7 @@ class PriceForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
         for name in PRICES:
-            self.fields[name] = PlainDecimal(
+            self.fields[name] = TypedDecimal(
                 label=name.replace("_", " ").replace("1h", "for 1 hour"),
                 required=name in ("input", "output"),
                 min_value=0,
@@ -48,11 +50,11 @@ class PriceForm(forms.Form):
     def clean_units(self) -> dict[str, Decimal]:
         """Prices of units, as “web_searches=0.01 images=0.04”."""
         prices: dict[str, Decimal] = {}
-        for pair in self.cleaned_data["units"].replace(",", " ").split():
+        for pair in filter(None, BETWEEN_UNITS.split(self.cleaned_data["units"])):
             name, _, amount = pair.partition("=")
             if name not in UNITS or name in prices:
                 raise forms.ValidationError(f"Expected a price for each of some units ({', '.join(UNITS)}), each once.")
-            price = PlainDecimal(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
+            price = TypedDecimal(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
             try:
                 prices[name] = price.clean(amount)
             except forms.ValidationError as error:
@@ -74,6 +76,15 @@ class PriceForm(forms.Form):
         data = self.cleaned_data
         days = (data["first"], data["last"])
         return set_price(organization, data["pattern"], *days, data, created_by, tier=data["tier"], units=data["units"])
+
+    @property
+    def understood(self) -> str:
+        """Write the prices as they were read: “input $1.25, output $10 for a million tokens; web_searches $0.01”."""
+        data = self.cleaned_data
+        named = {str(self.fields[name].label): data[name] for name in PRICES}
+        tokens = (f"{label} {money.display_exact(price)}" for label, price in named.items() if price is not None)
+        others = (f"; {name} {money.display_exact(price)}" for name, price in data["units"].items())
+        return f"{', '.join(tokens)} for a million tokens{''.join(others)}"
 
     @property
     def problems(self) -> list[tuple[str, str]]:

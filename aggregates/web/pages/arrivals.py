@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.formats import plural
 from aggregates.models import ArrivalOutcome, Organization
 from aggregates.query.arrivals import PERIODS, PROBLEMS, REMARKS, Arrivals, Finding, SourceArrivals, read_arrivals
@@ -110,6 +111,7 @@ class ArrivalsPage:
         return tuple(sorted((line for line in self.lines if line.groups), key=lambda line: not line.source.problems))
 
 
+@prefer_standby
 def load(organization: Organization, period: str) -> ArrivalsPage:
     arrived = read_arrivals(organization, period, seconds=PATIENCE)
     return ArrivalsPage(arrived, tuple(map(_line, arrived.sources)), _headline(arrived), _sentence(arrived))

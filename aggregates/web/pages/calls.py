@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import days, formats, money
 from aggregates.domain.calls import CHARGE
 from aggregates.domain.days import Span
@@ -83,6 +84,7 @@ class Calls:
         return tuple(kind for kind in KINDS.values() if kind.name != CHARGE or shows_charges)
 
 
+@prefer_standby
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """Read the page of the list that begins at a boundary, or the first."""
     query, kind, unknown = selection.by_day, KINDS[selection.status], ""

@@ -5,13 +5,15 @@ from datetime import datetime
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.days import INSTANT
 from aggregates.pricing.price_list import PriceList
+from aggregates.query.earlier import Earlier, earlier_of
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.usage_query import QueryError
+from aggregates.query.usage_query import NoHours, QueryError
 from aggregates.web.cost_bridge import BY_COST_GROUP, Bridge, bridge, cost_groups
 from aggregates.web.pages import waterfall
 from aggregates.web.pages.dashboard import PATIENCE
@@ -34,29 +36,43 @@ class Changes:
     unpriced: str = ""
     provenance: str = ""
     as_of: datetime | None = None
+    earlier: Earlier | None = None
 
 
+@prefer_standby
 def load(selection: Selection) -> Changes:
-    now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection, selection.compared))
+    """Compare whole days alone where no hours are known of the day within which the earlier range ends."""
     try:
-        with snapshot(PATIENCE):
-            answers = read([now, before], seconds=PATIENCE)
-            prices = PriceList(selection.organization, before.end - INSTANT)
+        return _load(selection)
+    except NoHours as error:
+        selection = replace(selection, has_hours_before=False)
+        if selection.is_compared_by_whole_days:
+            return load(selection)
+        return Changes(selection, refusal=str(error))
     except (QueryError, TimedOut) as error:
         return Changes(selection, refusal=str(error))
+
+
+def _load(selection: Selection) -> Changes:
+    now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection.comparable, selection.compared))
+    with snapshot(PATIENCE):
+        answers = read([now, before], seconds=PATIENCE)
+        prices = PriceList(selection.organization, before.end - INSTANT)
+        earlier = earlier_of(selection)
     groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
     cost_bridge = bridge(groups_before, groups_now, prices.rates)
     is_both = bool(cost_bridge.before.rows and cost_bridge.now.rows)
     return Changes(
         selection=selection,
         bridge=cost_bridge,
-        sentence=summarize(cost_bridge) if is_both else "",
+        sentence=summarize(cost_bridge, earlier.has_percentage) if is_both else "",
         steps=steps_of(cost_bridge),
         waterfall=waterfall.of(cost_bridge) if is_both else None,
         drivers=tuple(drivers_of(name, groups_before, groups_now) for name in DRIVERS),
         unpriced=_unpriced(cost_bridge),
         provenance=provenance(answers[now].plan, now.zone, answers[now].as_of),
         as_of=answers[now].as_of,
+        earlier=earlier,
     )
 
 

@@ -14,6 +14,7 @@ from psycopg.sql import SQL
 from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import table, text
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.money import EXACT
 from aggregates.domain.ranges import Range
@@ -62,6 +63,7 @@ class Line:
         return sign + formats.percent(abs(self.difference), self.reported)
 
 
+@prefer_standby
 def compare(organization: Organization, range_: Range, most: int = MAX_CALLS) -> list[Line] | None:
     """Compare costs, a line a model, the largest difference first; None if the range holds more calls than `most`.
 

@@ -8,9 +8,12 @@ from django.utils import timezone
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
+from aggregates.query.earlier import Earlier, earlier_of
+from aggregates.query.notes import Note, read_notes
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
@@ -18,8 +21,9 @@ from aggregates.query.units import UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
-from aggregates.web.pages.tables import TABLES, Table
+from aggregates.web.pages.tables import Table
 from aggregates.web.pages.tiles import TILES, Tile, compared
 
 NO_UNITS = UnitTotals(())
@@ -40,45 +44,65 @@ class Dashboard:
     without_units: str  # why that cannot be said
     refusal: str  # why all of it, or some breakdowns, cannot be answered
     as_of: datetime
+    notes: tuple[Note, ...] = ()  # what is known of its days
     before: Answer | None = None  # what its tiles compare with, if that is known
+    comparable: Sums = Sums()  # and the sums of that part of the range that is compared
+    earlier: Earlier | None = None
     failed: bool = False  # there is nothing but a refusal
+    lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
 
 
+@prefer_standby
 def load(selection: Selection) -> Dashboard:
     """Collect the queries of every part, read them at once, and hand each part its answers; by day where hours are not
-    known."""
+    known, and whole days beside whole days where those of before are not."""
     try:
-        return _load(selection)
+        loaded = _load(selection)
     except NoHours:
-        return _load(replace(selection, has_hours=False))
+        selection = replace(selection, has_hours=False)
+        loaded = _load(selection)
+    if loaded.lacks_hours_before and selection.has_hours_before:
+        return _load(replace(selection, has_hours_before=False))
+    return loaded
 
 
 def _load(selection: Selection) -> Dashboard:
-    main, before = selection.over_time(), selection.compared.in_all()
+    main, before, comparable = selection.over_time(), selection.compared.in_all(), selection.comparable.in_all()
+    only_some = [comparable] if selection.is_compared_by_whole_days else []
     charts = [query for chart in CHARTS for query in chart.queries(selection)]
-    top = {name: tables.query_of(name, selection) for name in TABLES}
+    top = {name: tables.query_of(name, selection) for name in tables.names_of(selection)}
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
         with snapshot(PATIENCE):
-            answers = read([main, before, *charts, *top.values()], refused, seconds=PATIENCE)
+            answers = read([main, before, *only_some, *charts, *top.values()], refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
             totals = answers[main].totals
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
+            notes = read_notes(selection) if totals.rows else ()
             units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
+            earlier = earlier_of(selection)
     except (QueryError, TimedOut) as error:
         if isinstance(error, NoHours) and selection.step == Bucket.HOUR:
             raise
         return Dashboard(
             selection, Sums(), (), (), (), "", False, "", NO_UNITS, "", str(error), timezone.now(), failed=True
         )
+    now = answers[comparable].totals if comparable in answers else totals
+    is_known = before in answers and (comparable in answers or not only_some)
+    compared_with = answers[before] if is_known else None
+    sums_before = compared_with.totals if compared_with else None
     return Dashboard(
         selection=selection,
         totals=totals,
-        tiles=tuple(compared(tile, totals, answers.get(before)) for tile in TILES),
-        charts=tuple(chart.draw(selection, answers) for chart in CHARTS if chart.queries(selection)[0] in answers),
+        tiles=tuple(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
+        charts=tuple(
+            with_notes(chart.draw(selection, answers), main, notes)
+            for chart in CHARTS
+            if chart.queries(selection)[0] in answers
+        ),
         tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
@@ -87,7 +111,11 @@ def _load(selection: Selection) -> Dashboard:
         without_units=without_units,
         refusal=next(map(str, refused.values()), ""),
         as_of=answers[main].as_of,
-        before=answers.get(before),
+        notes=notes,
+        before=compared_with,
+        comparable=now,
+        earlier=earlier,
+        lacks_hours_before=isinstance(refused.get(before), NoHours),
     )
 
 

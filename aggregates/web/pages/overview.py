@@ -1,25 +1,62 @@
 """All that the platform page shows: cost per day over all organizations, and which of them cost most."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import formats
 from aggregates.domain.formats import plural
 from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import Range
-from aggregates.domain.wallclock import when
+from aggregates.domain.wallclock import span_words, when
 from aggregates.models import Organization
 from aggregates.query import platform
 from aggregates.query.display_measures import COST
-from aggregates.query.platform import PlatformAnswer, PlatformQuery
+from aggregates.query.earlier import Earlier
+from aggregates.query.platform import OwnDays, Place, PlatformAnswer, PlatformQuery
+from aggregates.query.usage_query import NoHours
 from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
-from aggregates.web.pages.tiles import TILES, Tile
+from aggregates.web.pages.tiles import TILES, Tile, compared
 
 TOP = 10
+Ranges = list[tuple[Place | None, Range]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The sums of what can be compared, and of the ranges before, None if that is not known; and which ranges these
+    are."""
+
+    now: Sums
+    before: Sums | None
+    ranges_now: Ranges
+    ranges_before: Ranges
+    is_by_whole_days: bool = False
+
+    @cached_property
+    def earlier(self) -> Earlier:
+        """What is compared in the zone that is the first to have it."""
+        (_, now), (_, before) = min(
+            zip(self.ranges_now, self.ranges_before, strict=True), key=lambda pair: pair[0][1].span.start
+        )
+        begins, first = platform.first_day(), min(each.first for _, each in self.ranges_before)
+        is_late = begins is not None and first < begins
+        return Earlier(now, before, self.is_by_whole_days, is_per_day=False, begins=begins if is_late else None)
+
+    @property
+    def words(self) -> str:
+        """As for an organization; where they are in several places, each is cut at a time of its own."""
+        before = [each for _, each in self.ranges_before]
+        if self.earlier.begins or self.is_by_whole_days or len(before) == 1 or not any(each.is_cut for each in before):
+            return self.earlier.words
+        dates = span_words(min(each.first for each in before), max(each.last for each in before))
+        return f"compared with {dates}, each up to the same moment"
 
 
 @dataclass(frozen=True)
@@ -31,22 +68,53 @@ class Overview:
     whole: str  # what shares are of
     provenance: str
     description: str
+    words: str  # the dates of all
+    comparison: Comparison
 
 
-def load(chosen: Range) -> Overview:
+@prefer_standby
+def load(chosen: Range, own: Mapping[Place, Range] | None = None) -> Overview:
+    """Read the range of all organizations: those of each place have their own, if there is one for it."""
+    pairs: Ranges = list(own.items()) if own else [(None, chosen)]
     with snapshot(PATIENCE):
-        answer = platform.read(PlatformQuery(chosen.first, chosen.last))
-        before = platform.read(PlatformQuery(chosen.before.first, chosen.before.last))
+        answer = platform.read(_query(pairs))
+        comparison = _compare(answer.totals, pairs)
     whole = whole_of(answer.totals, "cost")
+    words = span_words(answer.query.first, answer.query.last)
+    before = comparison.before
     return Overview(
         answer,
-        tuple(tile(answer.totals, before.totals) for tile in TILES),
+        tuple(compared(tile, answer.totals, comparison.now, before, comparison.earlier) for tile in TILES),
         _figure(answer),
         _lines(answer, whole),
         whole,
         provenance(answer),
-        f"Cost by day, {chosen.words}: {formats.cost(answer.totals)}.",
+        f"Cost by day, {words}: {formats.cost(answer.totals)}.",
+        words,
+        comparison,
     )
+
+
+def _query(pairs: Ranges) -> PlatformQuery:
+    return PlatformQuery(
+        tuple(OwnDays(each.first, each.last, each.span.end if each.is_cut else None, place) for place, each in pairs)
+    )
+
+
+def _compare(totals: Sums, pairs: Ranges) -> Comparison:
+    """Read the ranges before, each up to the same moment as its own; or, where hours of then are no longer kept, whole
+    days alone of both."""
+    now, before = pairs, [(place, each.before) for place, each in pairs]
+    try:
+        return Comparison(totals, platform.read(_query(before)).totals, now, before)
+    except NoHours:
+        now = [(place, over) for place, each in pairs if (over := each.over_days)]
+        whole = {place: each.whole_before for place, each in pairs}
+        before = [(place, whole[place].first_days(over.length)) for place, over in now]
+    if not now:  # nothing of today is over
+        return Comparison(totals, None, pairs, [(place, each.before) for place, each in pairs])
+    of_now, of_before = (platform.read(_query(each)).totals for each in (now, before))
+    return Comparison(of_now, of_before, now, before, is_by_whole_days=True)
 
 
 def _figure(answer: PlatformAnswer) -> Figure:

@@ -82,7 +82,7 @@ def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
     return tuple(sorted(amounts, key=lambda each: (-abs(each[1]), each[0]))[:3])
 
 
-def summarize(bridge: Bridge) -> str:
+def summarize(bridge: Bridge, has_percentage: bool = True) -> str:
     """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”"""
     if not bridge.difference:
         sentence = f"Cost stayed at {money.display(bridge.now.cost)}"
@@ -91,7 +91,8 @@ def summarize(bridge: Bridge) -> str:
         )
     rose = bridge.difference > 0
     size = money.display(bridge.difference.copy_abs())
-    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if bridge.before.cost > 0 else ""
+    has_share = has_percentage and bridge.before.cost > 0
+    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if has_share else ""
     start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(bridge.now.cost)}"
     reasons = " and ".join(_reasons(bridge, rose))
     against = _against(bridge, rose)

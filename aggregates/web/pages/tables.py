@@ -10,7 +10,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 
 TOP = 10
-TABLES = ("operation", "model", "user", "subject")  # the dimensions that have a table
+TABLES = ("operation", "model", "user", "subject")  # the dimensions that always have a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Table:
     @property
     def whole_in_words(self) -> str:
         return self.whole.replace("_", " ")
+
+
+def names_of(selection: Selection) -> tuple[str, ...]:
+    """Name the dimensions that have a table, the one that the chart is broken down by first."""
+    return tuple(dict.fromkeys([*([selection.by] if selection.by else []), *TABLES]))
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 from aggregates.domain import formats, money
 from aggregates.domain.measures import Sums
-from aggregates.query.answer import Answer
+from aggregates.domain.wallclock import day_words
+from aggregates.query.earlier import Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,57 @@ def cache_share(now: Sums, before: Sums) -> Tile:
     )
 
 
-def compared(tile: Callable[[Sums, Sums], Tile], now: Sums, before: Answer | None) -> Tile:
-    """Make the tile; without a change where the range before cannot be answered any more."""
-    if before:
-        return tile(now, before.totals)
-    return replace(tile(now, now), change=Change("none", "–"), before="–")
+def compared(tile: Callable[[Sums, Sums], Tile], whole: Sums, now: Sums, before: Sums | None, earlier: Earlier) -> Tile:
+    """Make the tile of a whole range, and compare `now`, the part of it that can be, with the range before; without a
+    change where that cannot be answered any more, and in words where usage only began within it."""
+    made = tile(whole, before if before else whole)
+    if before is None:
+        return replace(made, change=Change("none", "–"), before="–")
+    if earlier.begins:
+        return replace(made, change=Change("none", ""), before="", remark=_joined(made.remark, _begun(earlier.begins)))
+    change = tile(now, before).change
+    if earlier.is_per_day and made.name in AMOUNTS and change.text != "–":
+        return _by_day(made, now, before, earlier)
+    return replace(made, change=change)
+
+
+def _begun(day: date) -> str:
+    return f"usage begins on {day_words(day)}"
+
+
+def _joined(*remarks: str) -> str:
+    return ", ".join(filter(None, remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount that can be had by the day; `more_is` is good, bad or plain."""
+
+    of: Callable[[Sums], Decimal | int]
+    text: Callable[[Decimal], str]
+    more_is: str = "plain"
+
+
+def _count(number: Decimal) -> str:
+    return formats.compact(round(number))
+
+
+AMOUNTS = {
+    "cost": Amount(lambda sums: sums.cost, money.display, more_is="bad"),
+    "calls": Amount(lambda sums: sums.calls, _count),
+    "tokens": Amount(lambda sums: sums.tokens, _count),
+}
+
+
+def _by_day(made: Tile, now: Sums, before: Sums, earlier: Earlier) -> Tile:
+    """Compare what it comes to in 24 hours."""
+    amount = AMOUNTS[made.name]
+    a_day_now, a_day_before = (
+        Decimal(amount.of(sums)) * days.denominator / days.numerator
+        for sums, days in ((now, earlier.days_now), (before, earlier.days_before))
+    )
+    change = relative(a_day_now, a_day_before, amount.more_is)
+    return replace(made, change=change, before=f"{amount.text(a_day_before)} a day, now {amount.text(a_day_now)}")
 
 
 TILES: tuple[Callable[[Sums, Sums], Tile], ...] = (cost, calls, tokens, cache_share)

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
-from aggregates.db.limits import TimedOut
+from aggregates.accounts.saved_views import default_of, views_for
 from aggregates.domain import days, ranges
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
 from aggregates.domain.ranges import LENGTHS, Range
@@ -16,24 +16,37 @@ from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.paging import read_keys
 from aggregates.query.selection import Selection
-from aggregates.query.usage_query import QueryError
-from aggregates.web.names import name_of
+from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
+from aggregates.web.pages.saved_views import opened, placed, switcher_of
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
-MAX_VALUES = 25  # that are proposed
+COMPARISONS = {
+    "before": "With the range before",
+    "year": "With the year before",
+    "before_per_day": "Before, by the day",
+    "year_per_day": "Year before, by the day",
+}
 
 
 @page
 def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
-    organization = membership.organization
-    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
-    loaded = reading.load(form.selection)
-    context: dict[str, Any] = {"dashboard": loaded, "dimensions": DIMENSIONS, "measures": MEASURES}
+    organization, now, views = membership.organization, timezone.now(), views_for(membership)
+    default = default_of(views)
+    if default and not request.GET:
+        return HttpResponseRedirect(request.path + query_string(opened(default, membership, now).selection))
+    form = DashboardForm(request.GET, organization=organization, now=now)
+    loaded = reading.load(placed(form.selection, views))
+    context: dict[str, Any] = {
+        "dashboard": loaded,
+        "dimensions": DIMENSIONS,
+        "measures": MEASURES,
+        "comparisons": COMPARISONS.items(),
+        "switcher": switcher_of(loaded.selection, views, membership, now),
+    }
     if not loaded.totals.rows and not loaded.refusal:
         context["latest"] = latest_range(organization)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
@@ -41,24 +54,20 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
 
 @page
 def values(request: PageRequest, slug: str) -> HttpResponse:
-    """What the dimension that is about to be filtered by has been: the highest that contain the text typed so far."""
+    """The groups of the dimension that is about to be filtered by, to pick from: the highest that match."""
     organization = membership_for(request.user, slug).organization
-    place = request.GET.get("add", "").removeprefix("not_")
+    parameters = request.GET.copy()
+    place = parameters.pop("add", [""])[0].removeprefix("not_")
     if place not in BY_NAME:
         return HttpResponseBadRequest(f"add: expected one of {', '.join(BY_NAME)}.", content_type="text/plain")
-    parameters = request.GET.copy()
-    parameters.pop("add")
+    typed = "".join(parameters.pop("value", [])[:1]).replace("\0", "")
+    match = "".join(parameters.pop("match", [])[:1])
     form = DashboardForm(parameters, organization=organization, now=timezone.now())
-    query = form.selection.with_filter(place, None).in_all(by=place)
-    typed = request.GET.get("value", "").replace("\0", "")
-    try:
-        found = read_keys(query, MAX_VALUES, typed, seconds=reading.PATIENCE)
-    except (QueryError, TimedOut):
-        found = ()
+    picked = form.cleaned_data["pick"] if form.is_valid() else []
     return render(
         request,
         "aggregates/_values.html",
-        {"values": [(value, name_of(organization, place, value)) for value in found]},
+        {"choice": choices.read(form.selection, place, typed, picked, is_beginning=match == "begin"), "typed": typed},
     )
 
 

@@ -1,6 +1,7 @@
 """What pages show, as files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import wraps
 from http import HTTPStatus
@@ -12,8 +13,10 @@ from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
 from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
 from aggregates.domain import locales
 from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.ops.places import NoPlace
 from aggregates.query import reports
 from aggregates.query.answer import Answer
 from aggregates.query.forms.calls import CallsForm
@@ -24,7 +27,8 @@ from aggregates.query.runner import read
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.exports import calls, focus
-from aggregates.web.exports.files import SentFile, TooLarge, TooManyFiles, slot
+from aggregates.web.exports.files import SentFile, TooLarge, place
+from aggregates.web.exports.interactive import as_html
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
 from aggregates.web.views.gate import PageRequest, View, page
@@ -32,8 +36,13 @@ from aggregates.web.views.gate import PageRequest, View, page
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
 CSV = "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 RETRY_AFTER = 10  # seconds
+OF_ONE = "Other files of yours are being made or sent: try again when they have arrived.", HTTPStatus.TOO_MANY_REQUESTS
+OF_ALL = "Many files are being made or sent: try again in a moment.", HTTPStatus.SERVICE_UNAVAILABLE
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+Rows = Callable[[CallSelection], Generator[bytes, None, None]]
 
 
 def file_page(view: View) -> View:
@@ -43,9 +52,8 @@ def file_page(view: View) -> View:
     def limited(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
-        except TooManyFiles as error:
-            status = HTTPStatus.TOO_MANY_REQUESTS if error.of_one else HTTPStatus.SERVICE_UNAVAILABLE
-            refused = _refused(str(error), status)
+        except NoPlace as error:
+            refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
             return refused
         except TooLarge as error:
@@ -63,7 +71,7 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        with slot(request.user.pk):
+        with place(request.user.pk):
             content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
         return _refused(str(error))
@@ -78,13 +86,46 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     if form.errors:
         return _refused(_problems_of(form))
     try:
-        with slot(request.user.pk):
+        with place(request.user.pk):
             content = _workbook(form.selection)
     except QueryError as error:
         return _refused(str(error))
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
+@file_page
+def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
+    """Write the dashboard at the same address as a file that needs no site."""
+    organization = membership_for(request.user, slug).organization
+    form = DashboardForm(request.GET, organization=organization, now=timezone.now())
+    if form.errors:
+        return _refused(_problems_of(form))
+    try:
+        return SentFile(
+            request.user.pk,
+            _interactive(form.selection),
+            compressed=_takes_gzip(request),
+            content_type=HTML,
+            headers=_named(form.selection, "usage", "html"),
+        )
+    except QueryError as error:
+        return _refused(str(error))
+
+
+def _interactive(selection: Selection) -> Iterator[bytes]:
+    """Make the file; raises QueryError."""
+    with locales.read_by(""):  # a file says the same to every reader
+        loaded = load(selection)
+        if loaded.failed:
+            raise QueryError(loaded.refusal)
+        yield from as_html(loaded)
+
+
+def _takes_gzip(request: PageRequest) -> bool:
+    return re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
+
+
+@prefer_standby
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
@@ -122,27 +163,26 @@ def _check_rows(rows: int) -> None:
         raise QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
 
 
-def _written(
-    request: PageRequest, slug: str, what: str, rows: Callable[[CallSelection], Iterator[bytes]]
-) -> HttpResponseBase:
+def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResponseBase:
     organization = membership_for(request.user, slug).organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return _refused(_problems_of(form))
     selection = form.selection
-    compressed = re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
     try:
-        return SentFile(
-            request.user.pk,
-            rows(selection),
-            compressed=compressed,
-            content_type=CSV,
-            headers=_named(selection, what, "csv"),
-        )
+        return _sent(request.user.pk, rows, selection, _takes_gzip(request), _named(selection, what, "csv"))
     except QueryError as error:
         return _refused(str(error))
 
 
+@prefer_standby
+def _sent(user: int, rows: Rows, selection: CallSelection, compressed: bool, headers: dict[str, str]) -> SentFile:
+    """Make the file, wholly from one server: from its beginning again where that fails."""
+    with closing(rows(selection)) as pieces:
+        return SentFile(user, pieces, compressed=compressed, content_type=CSV, headers=headers)
+
+
+@prefer_standby
 def _read_rows(selection: Selection) -> Answer:
     """Read what the chart shows, and more groups of it; by day where hours are not known. Raises QueryError."""
     query = selection.over_time(selection.by, GROUPS if selection.by else None)

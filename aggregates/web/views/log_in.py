@@ -23,7 +23,6 @@ from django.views.generic import FormView
 from aggregates.accounts import attempts
 from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
-from aggregates.accounts.hashing import RETRY_AFTER, Busy, turn
 from aggregates.models import User
 from aggregates.ops import mail
 from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm, ResetForm
@@ -41,18 +40,14 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Check a password, unless that was tried too often or by too many at once."""
+        """Check a password, unless that was tried too often. Only in the one thread of Lane.DOOR: hashing takes a
+        processor half a second."""
         account = credentials.get("email") or credentials.get("username") or ""
         try:
             counted = attempts.admit(account, self.get_client_ip(request))
         except attempts.TooManyAttempts as error:
             raise refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds) from None
-        try:
-            with turn():
-                user: User | None = super().authenticate(request, **credentials)
-        except Busy as error:
-            attempts.give_back(counted)
-            raise refusal(error, HTTPStatus.SERVICE_UNAVAILABLE, RETRY_AFTER) from None
+        user: User | None = super().authenticate(request, **credentials)
         if user:
             attempts.give_back(counted)
         return user

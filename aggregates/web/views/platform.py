@@ -8,7 +8,7 @@ from aggregates.accounts.access import check_staff, organizations_of
 from aggregates.domain import ranges
 from aggregates.query.addresses import range_query
 from aggregates.query.forms.ranges import RangeForm
-from aggregates.query.platform import furthest_zone
+from aggregates.query.platform import furthest_zone, places
 from aggregates.web.pages import overview
 from aggregates.web.views.gate import PageRequest, page
 
@@ -20,7 +20,8 @@ def platform(request: PageRequest) -> HttpResponse:
     check_staff(request.user)
     now = timezone.now()
     form = RangeForm(request.GET, zone=furthest_zone(now), now=now, names=NAMES)
-    loaded = overview.load(form.chosen)
+    own = {place: chosen for place in places() if (chosen := form.chosen_in(*place))}
+    loaded = overview.load(form.chosen, own)
     context = {"form": form, "overview": loaded, "range": form.chosen, "organizations": organizations_of(request.user)}
     if request.htmx:
         response = render(request, "aggregates/_platform.html", context)

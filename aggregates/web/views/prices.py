@@ -20,7 +20,7 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
     form = PriceForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         price = form.save_for(organization, request.user)
-        messages.success(request, f"Calls of “{price.pattern}” are priced by it from now on.")
+        messages.success(request, f"Calls of “{price.pattern}” are priced by it from now on: {form.understood}.")
         return redirect("prices", slug)
     context = {
         "organization": organization,
@@ -46,7 +46,7 @@ def remove_price(request: PageRequest, slug: str, number: int) -> HttpResponse:
 @page
 def comparison(request: PageRequest, slug: str) -> HttpResponse:
     organization = administered_by(request.user, slug)
-    form = RangeForm(request.GET, zone=organization.time_zone, now=timezone.now())
+    form = RangeForm(request.GET, zone=organization.time_zone, now=timezone.now(), calendar=organization.calendar)
     lines = compare(organization, form.chosen, MAX_CALLS)
     context = {
         "organization": organization,

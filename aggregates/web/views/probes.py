@@ -1,21 +1,21 @@
 """What monitors ask: whether the process lives, whether the site is ready, and its metrics."""
 
-import re
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from aggregates.accounts.addresses import parse_address
+from aggregates.domain.hosts import THIS_MACHINE
 from aggregates.ops import health, metrics
 from aggregates.ops.allowances import Allowance, Lane, allow
 
 # Any of these says that a proxy passes a request on, so that its peer says nothing about who asks.
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
-THIS_MACHINE = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @allow(Allowance(Lane.HEALTH))
@@ -66,12 +66,14 @@ def is_of_this_machine(request: HttpRequest) -> bool:
         return False
     if any(name in request.headers for name in FORWARDED):
         return False
-    try:
-        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:  # a socket's peer has no address
-        return False
-    peer = getattr(peer, "ipv4_mapped", None) or peer
-    return peer.is_loopback and THIS_MACHINE.fullmatch(request.META.get("HTTP_HOST", "")) is not None
+    host, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
+    return _is_loopback(request.META.get("REMOTE_ADDR", "")) and (host in THIS_MACHINE or _is_loopback(host))
+
+
+def _is_loopback(address: str) -> bool:
+    """Say whether an address is this machine's own; a socket's peer has none."""
+    parsed = parse_address(address)
+    return parsed is not None and parsed.is_loopback
 
 
 PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": scrape}

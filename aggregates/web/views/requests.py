@@ -10,9 +10,9 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHt
 from aggregates.accounts.addresses import client_address
 from aggregates.ops import request_metrics
 from aggregates.ops.requests import HEADER, MARK, Exchange
+from aggregates.web.views.probes import PROBES
 
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)  # of all refusals those that may be an attack
-PROBES = {"/healthz": "healthz", "/readyz": "readyz", "/metrics": "metrics"}  # answered before views are looked for
 NOT_READY = "readyz"  # its 503 is an answer, and no failure
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -73,4 +73,5 @@ def view_of(request: HttpRequest) -> str:
     """Name what answered: never an address, of which there are any number, and which may hold a secret."""
     if request.resolver_match:
         return request.resolver_match.view_name or "unnamed"
-    return PROBES.get(request.path_info, "none")
+    path = request.path_info
+    return path.removeprefix("/") if path in PROBES else "none"  # these are answered before views are looked for

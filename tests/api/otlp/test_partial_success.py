@@ -4,6 +4,7 @@ from typing import Any
 
 from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, SDK, Exporter, Made, span
+from tests.words import VALUE
 
 COUNTED = "tells a call that counts already, and was not counted again"
 
@@ -48,7 +49,7 @@ def test_many_are_told_in_short(export: Exporter) -> None:
 def test_rejected_ones_are_counted_and_no_others(export: Exporter) -> None:
     told(export, span("a", usage(1)))
     rejected = span("b", {"gen_ai.operation.name": "chat"})
-    expected = f"span 1: model: expected a value; span 0: {COUNTED}"
+    expected = f"span 1: model: {VALUE}; span 0: {COUNTED}"
     assert told(export, span("a", usage(1)), rejected) == (1, expected)
 
 

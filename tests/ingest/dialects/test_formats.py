@@ -27,6 +27,7 @@ from tests.ingest.dialects.samples import (
     turn,
 )
 from tests.management.test_import_usage import Write, import_usage, log, refused, write
+from tests.words import VALUE
 
 __all__ = ["write"]
 
@@ -105,7 +106,7 @@ def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, writ
 
 def test_a_session_of_codex_without_a_model_asks_for_one(acme: Organization, write: Write) -> None:
     rows = lines(CODEX[0], CODEX[4])
-    assert "line 2: model: expected a value" in refused(write(rows), "--preset", "codex")
+    assert f"line 2: model: {VALUE}" in refused(write(rows), "--preset", "codex")
     import_usage(write(rows), "--preset", "codex", "--set", "model=gpt-5")
     assert log("model") == [("gpt-5",)]
 

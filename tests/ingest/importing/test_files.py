@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aggregates.ingest.importing.files import MAX_LINE, Rejection, UnreadableFile, open_usage_file
+from tests.words import CUT_OFF, DAMAGED, EMPTY, LONG_LINE, NAN, NESTED, OBJECT, UTF8
 
 Read = tuple[tuple[str, ...] | None, list[tuple[int, Any]], list[str]]
 LONG = b"x" * (MAX_LINE + 1)
@@ -98,41 +99,41 @@ def test_fractions_in_json_are_exactly_what_was_written(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file is empty"),
-        (b"\n \r\n\n", "the file is empty"),
-        (gzip.compress(b""), "the file is empty"),
+        (b"", EMPTY),
+        (b"\n \r\n\n", EMPTY),
+        (gzip.compress(b""), EMPTY),
         (b'\n[{"a": 1}', "the JSON ends too early"),
         (b'[\n{"a": 1},\n{"a": ', "line 3: the JSON that starts here ends too early"),
         (b'[{"a": 1}, {"a": "x', "line 1: the JSON that starts here ends too early"),
         (b'[{"a": 1},\n{"a": b}, {"a": 1234567890}]', "line 2: expected JSON: Expecting value at character 7"),
-        (b'{\n"a": NaN}', "line 1: expected JSON without NaN, Infinity and numbers of thousands of digits"),
-        (b'{\n"a": ' + DEEP, "line 1: expected JSON with less nesting"),
+        (b'{\n"a": NaN}', f"line 1: {NAN}"),
+        (b'{\n"a": ' + DEEP, f"line 1: {NESTED}"),
         (
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+            f"line 1: {UTF8}",
         ),
         (b"PK\x03\x04\x14\0\0\0", f"{EXPECTED} a ZIP archive or a workbook: unpack it, or save the sheet as CSV"),
         ("a,b\n1,2\n".encode("utf-16"), f"{EXPECTED} text in UTF-16: save it as UTF-8"),
         (
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+            f"line 1: {UTF8}",
         ),
         (
             "a,größe\n1,2\n".encode("latin-1"),
-            "line 1: expected UTF-8 text: CSV with a header line, or a JSON object a line",
+            f"line 1: {UTF8}",
         ),
         (b"\na,b, a\n1,2,3\n", "line 2: expected column names that differ, got “a” twice"),
         (b'"a,b\n1,2\n', "line 1: expected a CSV header: unexpected end of data"),
-        (LONG, "line 1: expected at most 10,000,000 characters"),
-        (b"a,b\n1,2\n" + LONG, "line 3: expected at most 10,000,000 characters"),
-        (b'{"a": 1}\n\n{"a": "' + LONG, "line 3: expected at most 10,000,000 characters"),
-        (b"\x1f\x8bnonsense", "after line 0: the gzip data is damaged"),
-        (b"\x1f", "after line 0: the gzip data is damaged"),
-        (b"\x1fa,b\n1,2\n", "after line 0: the gzip data is damaged"),
-        (gzip.compress(b"a,b\n1,2\n")[:-9], "after line 2: the gzip data ends too early"),
-        (gzip.compress(b"a,b\n1,2\n")[:-8] + b"\0" * 8, "after line 2: the gzip data is damaged"),
-        (gzip.compress(b"a,b\n1,2\n") + b"more", "after line 2: the gzip data is damaged"),
-        (gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 20, "after line 0: the gzip data is damaged"),
+        (LONG, f"line 1: {LONG_LINE}"),
+        (b"a,b\n1,2\n" + LONG, f"line 3: {LONG_LINE}"),
+        (b'{"a": 1}\n\n{"a": "' + LONG, f"line 3: {LONG_LINE}"),
+        (b"\x1f\x8bnonsense", f"after line 0: {DAMAGED}"),
+        (b"\x1f", f"after line 0: {DAMAGED}"),
+        (b"\x1fa,b\n1,2\n", f"after line 0: {DAMAGED}"),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], f"after line 2: {CUT_OFF}"),
+        (gzip.compress(b"a,b\n1,2\n")[:-8] + b"\0" * 8, f"after line 2: {DAMAGED}"),
+        (gzip.compress(b"a,b\n1,2\n") + b"more", f"after line 2: {DAMAGED}"),
+        (gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 20, f"after line 0: {DAMAGED}"),
     ],
     ids=count(),
 )
@@ -159,12 +160,12 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (b'{"a": 1}\n{"a": 2\n', ["line 2: expected JSON: Expecting ',' delimiter at character 9"]),
         (b'{"a": 1}\n{"a": 2} {"a": 3}\n', ["line 2: expected JSON: Extra data at character 10"]),
         (b'{"a": 1}\n{"a": "\0"}\n', ["line 2: expected JSON: Invalid control character at at character 8"]),
-        (b'{"a": 1}\n[1]\n\n2\nnull\n"x"\n', [f"line {n}: expected a JSON object" for n in (2, 4, 5, 6)]),
+        (b'{"a": 1}\n[1]\n\n2\nnull\n"x"\n', [f"line {n}: {OBJECT}" for n in (2, 4, 5, 6)]),
         (
             b'{"a": 1}\n{"a": NaN}\n{"a": -Infinity}\n{"a": ' + b"9" * 5000 + b'}\n{"a": 1e9999999999999999999999}\n',
-            [f"line {n}: expected JSON without NaN, Infinity and numbers of thousands of digits" for n in (2, 3, 4, 5)],
+            [f"line {n}: {NAN}" for n in (2, 3, 4, 5)],
         ),
-        (b'{"a": 1}\n{"a": ' + DEEP + b"\n", ["line 2: expected JSON with less nesting"]),
+        (b'{"a": 1}\n{"a": ' + DEEP + b"\n", [f"line 2: {NESTED}"]),
     ],
     ids=count(),
 )
@@ -177,7 +178,7 @@ def test_what_is_no_row_is_rejected_and_the_rest_read(path: Path, content: bytes
 def test_what_is_no_object_of_an_array_is_rejected(path: Path) -> None:
     _, rows, rejected = read(path, b'[\n"x",\n{"a": 1},\n7]')
     assert rows == [(3, {"a": 1})]
-    assert rejected == ["line 2: expected a JSON object", "line 4: expected a JSON object"]
+    assert rejected == [f"line 2: {OBJECT}", f"line 4: {OBJECT}"]
 
 
 def test_an_array_may_be_one_line_of_any_length(path: Path) -> None:
@@ -233,7 +234,7 @@ def test_rows_before_damage_are_read_first(path: Path) -> None:
         for line, _ in file.rows(never):
             seen = line
     assert seen > 40_000
-    assert str(caught.value) == f"after line {seen}: the gzip data ends too early"
+    assert str(caught.value) == f"after line {seen}: {CUT_OFF}"
 
 
 def test_position_moves_through_the_size(path: Path) -> None:

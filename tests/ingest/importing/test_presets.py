@@ -16,6 +16,7 @@ from django.db.models import Sum
 from aggregates.models import Organization, SavedPreset, UsageLog
 from tests.api.test_litellm import EVENT, FAILURE, TOOL
 from tests.management.test_import_usage import NAMES, Write, import_usage, log, refused, write
+from tests.words import TIME, VALUE
 
 __all__ = ["write"]
 
@@ -335,10 +336,10 @@ PAGE = "expected what OpenAI's usage API gives: a page, a bucket, or a result wi
     [
         ({"usage": 1}, PAGE),
         ({"data": [{"results": 5}]}, PAGE),
-        ({**BUCKET, "end_time": None}, "end_time: expected a time: ISO 8601, or epoch seconds or milliseconds"),
+        ({**BUCKET, "end_time": None}, f"end_time: {TIME}"),
         (
             {**BUCKET, "results": [RESULT, {**RESULT, "model": None}]},
-            "model: expected a value: ask OpenAI to group by model",
+            f"model: {VALUE}: ask OpenAI to group by model",
         ),
         (
             {**BUCKET, "results": [{**RESULT, "num_model_requests": 0}]},

@@ -14,6 +14,7 @@ from aggregates.ingest.importing.preview import Preview, preview
 from aggregates.models import Organization, UsageLog, User
 from tests.ingest.dialects.samples import CODEX, lines
 from tests.ingest.importing.conftest import LARGEST, give
+from tests.words import CUT_OFF
 
 OWN = b"timestamp,model,input_tokens,output_tokens,cost,user_id\n"
 UNKNOWN = b"when,Model Name,Prompt Tokens,Cache Tokens,Completion Tokens,Created At,USD\n"
@@ -130,7 +131,7 @@ def test_wrong_encoding_is_named_by_its_line(acme: Organization, alice: User) ->
         (b"\x89PNG\r\n\x1a\n\0\0\0", "Line 1: expected UTF-8 text"),
         (
             gzip.compress(b"timestamp,model\n2025-03-01,gpt-5\n", mtime=0)[:-9],
-            "After line 2: the gzip data ends too early.",
+            f"After line 2: {CUT_OFF}.",
         ),
         (b"a,a\n1,2\n", "Line 1: expected column names that differ, got “a” twice."),
     ],

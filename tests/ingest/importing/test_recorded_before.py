@@ -4,10 +4,13 @@ The ids below are those that version 9d50f00 gave to these files' calls.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
 from aggregates.models import Organization
 from tests.management.test_import_usage import Write, import_usage, log, write
 
@@ -43,6 +46,14 @@ USAGE = {
     "service_tier": "default",
 }
 BUCKET = {"object": "bucket", "start_time": 1740787200, "end_time": 1740873600, "results": [USAGE]}
+IMAGES = [
+    {"object": "organization.usage.images.result", "model": "gpt-image-1", "num_model_requests": number, **told}
+    for number, told in (
+        (2, {"images": 2, "size": "1024x1024", "source": "image.generation"}),
+        (3, {"images": 4, "size": "256x256", "source": "image.generation"}),
+        (1, {"images": 1, "size": "256x256", "source": "image.edit"}),
+    )
+]
 EVENT = {
     "startTime": "2026-03-01 10:00:00.5",
     "endTime": "2026-03-01 10:00:01",
@@ -105,6 +116,11 @@ FILES: dict[str, tuple[tuple[str, ...], str, list[str]]] = {
         lines({"object": "page", "data": [BUCKET]}),
         ["openai-usage:1740787200:b26a49dd870c1892:1", "openai-usage:1740787200:b26a49dd870c1892:2"],
     ),
+    "openai-usage-export by size": (
+        ("--preset", "openai-usage-export"),
+        lines({"object": "page", "data": [{**BUCKET, "results": IMAGES[:1]}]}),
+        ["openai-usage:1740787200:aa6e80be3a4e7bf6:1", "openai-usage:1740787200:aa6e80be3a4e7bf6:2"],
+    ),
 }
 
 
@@ -113,3 +129,31 @@ def test_a_file_that_was_recorded_before_adds_nothing(acme: Organization, write:
     arguments, text, ids = FILES[name]
     import_usage(write(text), *arguments)
     assert sorted(each for (each,) in log("request_id")) == ids
+
+
+# What the version before recorded of the images: of calls with the same number the first one in the file.
+OF_IMAGES = [("1", 1), ("2", 1), ("3", 1)]
+PLAIN = "openai-usage:1740787200:aa6e80be3a4e7bf6"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("shape", ["page", "sums"])
+def test_sums_that_were_lost_for_having_the_id_of_another_are_added_once(
+    acme: Organization, write: Write, call: Callable[..., Call], shape: str, times: int
+) -> None:
+    day = {"start_time": 1740787200, "end_time": 1740873600}
+    page = {"object": "page", "data": [{**BUCKET, "results": IMAGES}]}
+    rows = [page] if shape == "page" else [{**each, **day} for each in IMAGES]
+    before = [
+        call("2025-03-01T00:00Z", model="gpt-image-1", request_id=f"{PLAIN}:{number}", units={"images": images})
+        for number, images in OF_IMAGES
+    ]
+    record(acme, before)
+
+    for _ in range(2):
+        import_usage(write(lines(*rows * times)), "--preset", "openai-usage-export")
+
+    ids = [each for (each,) in log("request_id")]
+    assert len(ids) == sum(each["num_model_requests"] for each in IMAGES)
+    assert {f"{PLAIN}:{number}" for number, _ in OF_IMAGES} < set(ids)
+    assert sum(units["images"] for (units,) in log("units")) == sum(each["images"] for each in IMAGES)

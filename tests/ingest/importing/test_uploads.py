@@ -12,6 +12,7 @@ from aggregates.ingest.importing import uploads
 from aggregates.ingest.importing.files import UnreadableFile
 from aggregates.models import FileChunk, FileImport, ImportState, Organization, User
 from tests.ingest.importing.conftest import LARGEST, give
+from tests.words import LONG_LINE
 
 ROW = b"2025-03-01T10:00:00Z,gpt-5\n"
 HEADER = b"timestamp,model\n"
@@ -114,7 +115,7 @@ def test_what_nobody_needs_is_forgotten(
 def test_an_object_of_a_file_of_the_page_has_a_limit(acme: Organization, alice: User) -> None:
     kept = give(acme, alice, gzip.compress(b'{\n"a": [' + b"{}," * 4_000_000 + b"{}]}"))
     with (
-        pytest.raises(UnreadableFile, match="expected at most 10,000,000 characters of one JSON object"),
+        pytest.raises(UnreadableFile, match=f"{LONG_LINE} of one JSON object"),
         uploads.opened(kept, uploads.from_table(kept), LARGEST) as file,
     ):
         next(file.rows(lambda rejection: None))

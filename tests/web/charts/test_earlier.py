@@ -102,11 +102,9 @@ def test_whole_months_stand_beside_whole_months(
 def test_of_ranges_as_long_as_each_other_nothing_is_left_out(
     usage: Organization, bucket: Bucket, length: int, last: str
 ) -> None:
-    range_ = ranges.of_days(
-        "custom", date.fromisoformat(last) - timedelta(days=length - 1), date.fromisoformat(last), BERLIN
-    )
-    before = range_.before
-    bounds = map(str, (range_.first, range_.last, before.first, before.last))
+    end = date.fromisoformat(last)
+    first = end - timedelta(days=length - 1)
+    bounds = map(str, (first, end, first - timedelta(days=length), first - days.DAY))
     found = paired(usage, bucket, *bounds)
 
     assert sum(cost for _, cost in filter(None, shown(found))) == found.totals.cost == length

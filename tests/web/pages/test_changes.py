@@ -20,6 +20,7 @@ from aggregates.rollup.protocol import roll_up
 from aggregates.web.cost_bridge import CostGroup
 from aggregates.web.pages.drivers import drivers_of
 from tests.history import some_calls
+from tests.words import NOT_KEPT
 
 URL = "/o/acme/changes/"
 JULY = "?range=custom&from=2025-07-01&to=2025-07-31"
@@ -41,10 +42,12 @@ def text(client: Client, url: str, **headers: str) -> str:
 def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organization, call: MakeCall) -> None:
     june = [call("2025-06-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(10)]
     july = [call("2025-07-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(15)]
-    record(acme, [*june, *july, call("2025-07-11T12:00Z", operation="translate", cost="1.5")])
+    long_ago = call("2025-05-01T12:00Z", cost="1")
+    record(acme, [long_ago, *june, *july, call("2025-07-11T12:00Z", operation="translate", cost="1.5")])
 
     page = text(as_bob, URL + JULY)
 
+    assert "1 – 31 Jul 2025, compared with 1 – 30 Jun 2025, 30 days against 31, days in UTC" in page
     assert (
         "Cost rose by $11.50 (57.5%) to $31.50: mostly more calls of chat (+$10.00) and new operations (translate) "
         "(+$1.50)." in page
@@ -105,7 +108,7 @@ def test_what_is_no_longer_kept_is_said(as_bob: Client, acme: Organization, call
 
     page = text(as_bob, f"{URL}{JULY}&user=u&subject=s")
 
-    assert "The calls of days before 2025-07-01 are no longer kept" in page
+    assert f"The calls of days before 2025-07-01 {NOT_KEPT}" in page
     assert "<table" not in page
 
 

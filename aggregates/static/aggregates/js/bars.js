@@ -2,6 +2,7 @@
 "use strict";
 
 const NEAR = 14; // pixels between the box and its bar
+const BESIDE = ["ghost", "note"]; // roles of what is no group
 let pointed = null; // { chart, bucket, group }: the numbers of a bucket, and of a trace or null
 
 function made(tag, className, ...content) {
@@ -42,7 +43,7 @@ function bucketAt(chart, x) {
 function shownIn(chart, bucket) {
   return chart.data
     .map((trace, number) => ({ trace, number, value: Number(trace.y[bucket] ?? NaN) }))
-    .filter(({ trace, value }) => trace.visible !== false && trace.meta.role !== "ghost" && !Number.isNaN(value));
+    .filter(({ trace, value }) => trace.visible !== false && !BESIDE.includes(trace.meta.role) && !Number.isNaN(value));
 }
 
 function isStacked({ trace }) {
@@ -92,7 +93,7 @@ function linesOf(chart, bucket) {
   const lines = chart.data
     .map((trace, number) => ({ trace, number, text: trace.customdata[bucket] }))
     .filter(({ trace }) => trace.visible !== false)
-    .map((line) => ({ ...line, isGhost: line.trace.meta.role === "ghost", value: Number(line.trace.y[bucket] ?? NaN) }));
+    .map((line) => ({ ...line, isGhost: BESIDE.includes(line.trace.meta.role), value: Number(line.trace.y[bucket] ?? NaN) }));
   const said = lines.filter(({ trace, value, isGhost }) => (isGhost ? !Number.isNaN(value) : value || trace.meta.unpriced?.includes(bucket)));
   return said.some(({ isGhost }) => !isGhost) ? said : [...lines.slice(0, 1), ...said];
 }
@@ -104,7 +105,7 @@ function boxOf({ chart, bucket, group }) {
     const row = table.insertRow();
     if (number === group) row.className = "pointed";
     const name = isGhost ? trace.name : isolated(trace.name);
-    row.append(made("th", "", made("i", `swatch ${trace.meta.role}`), name), made("td", "", text), made("td", "share", isGhost ? "" : shareOf(chart, bucket, value)));
+    row.append(made("th", "", made("i", `swatch ${trace.meta.role}`), name), made("td", trace.meta.role === "note" ? "note" : "", trace.meta.role === "note" ? isolated(text) : text), made("td", "share", isGhost ? "" : shareOf(chart, bucket, value)));
   }
   if (totals && shownIn(chart, bucket).length > 1) {
     const row = table.insertRow();
@@ -153,7 +154,7 @@ function markGroup(chart, group) {
   }
   document.querySelectorAll(".chart .trace").forEach((element) => {
     const number = element.__data__?.[0]?.trace?.index;
-    const isOther = chart?.contains(element) && group !== null && number !== group && chart.data[number]?.meta.role !== "ghost";
+    const isOther = chart?.contains(element) && group !== null && number !== group && !BESIDE.includes(chart.data[number]?.meta.role);
     element.classList.toggle("faded", Boolean(isOther));
   });
 }

@@ -16,7 +16,7 @@ function pictured(element, title) {
     autosize: false,
     title: { text: plain(title), x: 0.02, xanchor: "left", font: { size: 17 } },
     showlegend: true,
-    legend: { orientation: "h", y: -0.12, traceorder: "normal" },
+    legend: { orientation: "h", y: -0.12, traceorder: "normal", itemsizing: "constant" },
     margin: { ...element.layout.margin, t: 64, b: 16 },
     xaxis: { ...element.layout.xaxis, automargin: true },
     paper_bgcolor: token("surface"),
@@ -43,10 +43,25 @@ async function saveChart(menu, format) {
   Object.assign(document.createElement("a"), { href, download: `${menu.dataset.file}.${format}` }).click();
 }
 
+// Where a page may not write to the clipboard, as without TLS, the address bar has the link.
+async function copyLink(item) {
+  const address = new URL(item.dataset.copy, location);
+  try {
+    await navigator.clipboard.writeText(address);
+    item.textContent = "Link copied";
+  } catch {
+    location.assign(address);
+  }
+}
+
 document.addEventListener("click", (event) => {
   const item = event.target.closest(".export-menu button, .export-menu a");
   if (!item) return;
   const menu = item.closest(".export-menu");
+  if (item.dataset.copy) {
+    copyLink(item);
+    return;
+  }
   menu.open = false;
   if (item.dataset.saveChart) saveChart(menu, item.dataset.saveChart);
   if ("print" in item.dataset) print();

@@ -32,10 +32,19 @@ function openFilter() {
   return search;
 }
 
+// Follows the link to another period; the focus stays where it is.
+function step(id) {
+  const link = document.getElementById(id);
+  link?.click();
+  return link && undefined;
+}
+
 const KEYS = {
   "/": openFilter,
   g: () => document.getElementById("by"),
-  r: () => document.querySelector('#controls input[name="range"]:checked'),
+  r: () => document.querySelector('#controls input[name="range"]:checked') ?? document.getElementById("period"),
+  p: () => step("step-previous"),
+  n: () => step("step-next"),
   "?": showKeyboard,
 };
 

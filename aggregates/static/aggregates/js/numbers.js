@@ -23,13 +23,13 @@ function tableOf(chart) {
   const { data, layout } = chart.figure;
   const shown = barLinks() ? buttonOf : (_, text) => text;
   cell(head, "Time", "col");
-  data.forEach((trace) => cell(head, trace.meta.role === "ghost" ? trace.name : isolated(trace.name), "col"));
+  data.forEach((trace) => cell(head, BESIDE.includes(trace.meta.role) ? trace.name : isolated(trace.name), "col"));
   layout.meta.times.forEach((time, bucket) => {
     const row = body.insertRow();
     cell(row, shown({ chart, bucket, group: null }, time), "row");
     data.forEach((trace, group) => {
       const text = trace.customdata[bucket];
-      cell(row, trace.meta.role === "ghost" ? text : shown({ chart, bucket, group }, text));
+      cell(row, BESIDE.includes(trace.meta.role) ? text : shown({ chart, bucket, group }, text));
     });
   });
   return table;

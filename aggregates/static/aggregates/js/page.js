@@ -25,6 +25,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => isOfView(event) && event.detail.target.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.id !== "view") return;
+  document.title = target.dataset.title ?? document.title;
   const described = target.querySelector(".card-explore .chart-frame")?.getAttribute("aria-label");
   const words = (selector) => [...target.querySelectorAll(selector)].map((each) => each.innerText);
   announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
@@ -84,6 +85,14 @@ addEventListener("DOMContentLoaded", () => {
   if (type !== "navigate" && isBehind()) location.replace(location.href);
 });
 document.addEventListener("htmx:pushedIntoHistory", rememberAddress);
+
+// What was picked of one dimension is none of another's.
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "filter-by") document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = false));
+}, true);
+document.addEventListener("click", ({ target }) => {
+  if (target.matches("[data-picks-all]")) document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = true));
+});
 
 // An open menu closes when one clicks elsewhere or presses Escape.
 function closeMenus(except) {

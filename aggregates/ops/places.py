@@ -1,0 +1,46 @@
+"""So many at once, and so many of one: bodies that arrive, files that are made or sent, requests with a key."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+
+class NoPlace(Exception):
+    """All places are taken, or those of this one."""
+
+    def __init__(self, *, of_one: bool) -> None:
+        super().__init__()
+        self.of_one = of_one
+
+
+class Places:
+    """Counts by whom places are taken, over all threads of a process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._taken: Counter[Hashable] = Counter()
+
+    def take(self, whose: Hashable, *, of_one: int, of_all: int) -> None:
+        """Take one of `of_all` places, of which one may have `of_one`; raises NoPlace. To be freed."""
+        with self._lock:
+            if self._taken[whose] >= of_one:
+                raise NoPlace(of_one=True)
+            if self._taken.total() >= of_all:
+                raise NoPlace(of_one=False)
+            self._taken[whose] += 1
+
+    def free(self, whose: Hashable) -> None:
+        with self._lock:
+            self._taken[whose] -= 1
+            if not self._taken[whose]:
+                del self._taken[whose]
+
+    @contextmanager
+    def one(self, whose: Hashable, *, of_one: int, of_all: int) -> Iterator[None]:
+        """Have a place until the end of the block; raises NoPlace."""
+        self.take(whose, of_one=of_one, of_all=of_all)
+        try:
+            yield
+        finally:
+            self.free(whose)

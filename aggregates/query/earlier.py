@@ -1,0 +1,103 @@
+"""What a range is compared with, in words; and whether there is enough of it for a percentage to say anything."""
+
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from aggregates.domain.days import DAY, HOUR, INSTANT
+from aggregates.domain.formats import decimal, plural
+from aggregates.domain.ranges import Range
+from aggregates.domain.wallclock import day_words
+from aggregates.models import Organization, UsageDay, UsageLog
+from aggregates.query.selection import Selection
+
+FEW_DAYS = 2  # a range of so many days is begun by the hour
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The earlier range that a selection is compared with; `now` is the part of its own that can be.
+
+    `begins` is the day of the organization's first usage, where the earlier range begins before that: then a percentage
+    would say how long ago that was, and nothing of how usage changed.
+    """
+
+    now: Range
+    before: Range
+    is_by_whole_days: bool
+    is_per_day: bool
+    begins: date | None
+
+    @property
+    def has_percentage(self) -> bool:
+        return self.begins is None
+
+    @property
+    def days_now(self) -> Fraction:
+        """How many times 24 hours have gone by."""
+        return _in_days(self.now.elapsed)
+
+    @property
+    def days_before(self) -> Fraction:
+        return _in_days(self.before.elapsed)
+
+    @property
+    def words(self) -> str:
+        """As in “compared with 1 – 14 Oct 2026, until 09:40”."""
+        before = self.before.words
+        if self.begins:
+            return f"not compared with {before}, as usage begins on {day_words(self.begins)}"
+        if self.is_by_whole_days:
+            return f"of which {self.now.words} is compared with {before}: hours of then are no longer kept"
+        return f"compared with {before}{_of_other_length(self.now, self.before)}"
+
+
+def earlier_of(selection: Selection) -> Earlier:
+    """Describe what a selection is compared with, as it is in the snapshot that this is asked in."""
+    now, before = selection.comparable.range, selection.compared.range
+    begins = first_usage(selection.organization, before)
+    return Earlier(now, before, selection.is_compared_by_whole_days, selection.is_per_day, begins)
+
+
+def first_usage(organization: Organization, before: Range) -> date | None:
+    """Find the day of the organization's first usage, if the earlier range begins before it; None if it does not, or
+    there is no usage at all. Where the range begins on that very day, hours count if it has few of them."""
+    first = UsageDay.objects.filter(organization=organization).order_by("date").values_list("date", "starts_at").first()
+    if first is None:
+        return None
+    day, start = first
+    if before.first == day and before.length <= FEW_DAYS:
+        of_day = UsageLog.objects.filter(organization=organization, timestamp__gte=start, timestamp__lt=start + DAY)
+        call = of_day.order_by("timestamp").values_list("timestamp", flat=True).first()
+        return day if call and before.span.start + HOUR <= call else None
+    return day if before.first < day else None
+
+
+def _in_days(time: timedelta) -> Fraction:
+    return Fraction(time // INSTANT, DAY // INSTANT)
+
+
+def _of_other_length(now: Range, before: Range) -> str:
+    """Say how long the ranges are, where that is not the same; and where it is, although the wall clock tells another
+    time."""
+    if before.is_cut:
+        is_moved = now.name != "24h" and _clock(now) != _clock(before)
+        return ", as many hours: clocks were changed" if is_moved else ""
+    if now.elapsed == before.elapsed:
+        return ""
+    if now.open_at:
+        return f", {plural(before.length, 'day')} against {_days(now.elapsed)}"
+    if now.length != before.length:
+        return f", {plural(before.length, 'day')} against {now.length}"
+    return f", {plural(before.elapsed // HOUR, 'hour')} against {now.elapsed // HOUR}"
+
+
+def _clock(of: Range) -> time:
+    """Tell the time of the day up to which a range goes."""
+    return (of.span.start + of.elapsed).astimezone(ZoneInfo(of.zone)).time()
+
+
+def _days(time: timedelta) -> str:
+    return decimal(Decimal(time // INSTANT) / (DAY // INSTANT), 1)

@@ -1,0 +1,202 @@
+"""All groups of a breakdown, a page at a time, each beside what it came to in an earlier range.
+
+The database puts them in order and adds up those that are not on the page, however many there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from aggregates.db.snapshot import snapshot
+from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
+from aggregates.domain.measures import MEASURES, Measure, Sums
+from aggregates.query.day_states import read_states_for
+from aggregates.query.parts import columns_of, is_log, key_names, select
+from aggregates.query.planner import Plan, choose_source
+from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of, scans
+from aggregates.query.usage_query import QueryError, UsageQuery
+
+NOW, BEFORE = "now", "before"
+Summed = tuple[tuple[str, Measure], ...]  # of which range, and what
+COSTS = ("calls", "unpriced_calls", "cost", "charges")
+SHOWN = (*COSTS, "errors", "input_tokens", "output_tokens")
+REVERSED = "-"  # before the name of an order
+ORDERS: Mapping[str, tuple[SQL, bool]] = {
+    "cost": (SQL("now_cost"), True),
+    "before": (SQL("before_cost"), True),
+    "change": (SQL("now_cost - before_cost"), True),
+    "calls": (SQL("now_calls"), True),
+    "tokens": (SQL("now_input_tokens + now_output_tokens"), True),
+    "errors": (SQL("now_errors"), True),
+    "name": (SQL("lower(key_1)"), False),
+}  # what groups are ordered by, and whether the highest come first
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which groups to list, and how: those whose names contain a text, or begin with it, or that are among `named`.
+    `number` is that of the page, from 1, which has `length` groups; `measures` are what is summed: SHOWN, or COSTS."""
+
+    order: str = "cost"
+    containing: str = ""
+    is_beginning: bool = False
+    named: tuple[str, ...] = ()
+    number: int = 1
+    length: int = 50
+    measures: tuple[str, ...] = SHOWN
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSums:
+    """A group, '' where it is not known: its sums in the range and in the one before, of the measures asked for."""
+
+    key: str
+    now: Sums
+    before: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """Some of the groups that were asked for: how many there are of these, how many of them only before, and the sums
+    of all. `number` is that of the page: the last where a later one was asked for. `without_before` says why there is
+    nothing to compare with."""
+
+    plan: Plan
+    as_of: datetime
+    groups: tuple[GroupSums, ...] = ()
+    count: int = 0
+    gone: int = 0
+    now: Sums = Sums()
+    before: Sums = Sums()
+    number: int = 1
+    without_before: str = ""
+
+
+def read_groups(query: UsageQuery, earlier: UsageQuery | None, listing: Listing, *, seconds: int) -> GroupPage:
+    """Read a page of the groups of a query by one dimension over its whole range, beside those of an earlier one.
+
+    Raises QueryError where the query cannot be answered, TimedOut.
+    """
+    with snapshot(seconds) as now:
+        plan = choose_source(query, read_states_for(query, now))
+        read = [(NOW, query, scan) for scan in scans(plan)]
+        without_before = ""
+        try:
+            plan_before = choose_source(earlier, read_states_for(earlier, now)) if earlier else None
+            read += [(BEFORE, earlier, scan) for scan in scans(plan_before)] if earlier and plan_before else []
+        except QueryError as error:
+            without_before = str(error)
+        page = GroupPage(plan, now, without_before=without_before)
+        if not read:
+            return page
+        summed = tuple(
+            (which, measure)
+            for which in ((NOW, BEFORE) if earlier else (NOW,))
+            for measure in MEASURES
+            if measure.name in listing.measures
+        )
+        page = _read(page, read, listing, summed)
+        last = max(1, -(-page.count // listing.length))
+        return page if page.number <= last else _read(page, read, replace(listing, number=last), summed)
+
+
+def _read(
+    page: GroupPage, scans: Sequence[tuple[str, UsageQuery, Scan]], listing: Listing, summed: Summed
+) -> GroupPage:
+    filters, values = filters_of(scans[0][1])  # the same in both ranges
+    parameters = [value for _, query, scan in scans for value in scan.parameters_for(query, filters, values)]
+    parameters += [listing.containing, list(listing.named)] if listing.containing else []
+    shapes = tuple((which, scan.shape) for which, _, scan in scans)
+    found = ("begin" if listing.is_beginning else "contain") if listing.containing else ""
+    statement = _statement(scans[0][1].by, shapes, filters, summed, listing.order, found)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*parameters, listing.length, (listing.number - 1) * listing.length])
+        (_, _, count, gone, *totals), *rows = cursor.fetchall()
+    now, before = (_sums(summed, totals, which) for which in (NOW, BEFORE))
+    groups = tuple(
+        GroupSums(key, _sums(summed, fields, NOW), _sums(summed, fields, BEFORE)) for _, key, _, _, *fields in rows
+    )
+    return replace(page, groups=groups, count=count, gone=gone, now=now, before=before, number=listing.number)
+
+
+def _sums(summed: Summed, fields: Sequence[Any], range_: str) -> Sums:
+    """Take the sums of one range out of a row's."""
+    return Sums(
+        **{measure.name: field for (which, measure), field in zip(summed, fields, strict=True) if which == range_}
+    )
+
+
+@lru_cache(maxsize=500)
+def _statement(
+    by: tuple[str, ...],
+    parts: tuple[tuple[str, Shape], ...],
+    filters: tuple[Filter, ...],
+    summed: Summed,
+    order: str,
+    found: str,
+) -> str:
+    """Compose what adds up all groups in the first row, and gives those of a page in the others.
+
+    Its rows are their place, the group, how many groups there are and how many only before, and the sums.
+    """
+    (key,) = key_names(by)
+    place = SQL("= 1" if found == "begin" else "> 0")
+    matching = SQL("WHERE (position(lower(%s) IN lower({key})) {place} OR {key} = ANY(%s))").format(
+        key=key, place=place
+    )
+    names = [Identifier(f"{which}_{measure.name}") for which, measure in summed]
+    measures = tuple(dict.fromkeys(measure for _, measure in summed))
+    return text(
+        SQL(
+            """WITH part (which, {key}, {measures}) AS ({parts}),
+            whole AS MATERIALIZED (SELECT {key}, {sums} FROM part {matching} GROUP BY {key})
+            SELECT 0, NULL, count(*), count(*) FILTER (WHERE now_calls + now_charges = 0), {totals} FROM whole
+            UNION ALL (SELECT row_number() OVER ({order}), {key}, 0, 0, {names} FROM whole {order} LIMIT %s OFFSET %s)
+            ORDER BY 1
+            """
+        ).format(
+            key=key,
+            measures=columns(measure.name for measure in measures),
+            parts=SQL(" UNION ALL ").join(_rows(which, by, shape, filters, measures) for which, shape in parts),
+            sums=listed(
+                SQL("{} AS {}").format(sum_of_part(measure, _of(which, measure.name)), name)
+                for (which, measure), name in zip(summed, names, strict=True)
+            ),
+            matching=matching if found else NOTHING,
+            totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(summed, names, strict=True)),
+            order=_order(order),
+            names=listed(names),
+        )
+    )
+
+
+def _of(which: str, measure: str) -> Composed:
+    """Express a measure of rows of one range; NULL in rows of the other."""
+    return SQL("CASE WHEN which = {} THEN {} END").format(Literal(which), Identifier(measure))
+
+
+def _rows(
+    which: str, by: tuple[str, ...], shape: Shape, filters: Sequence[Filter], measures: Sequence[Measure]
+) -> Composed:
+    """Compose the rows of a scan, with which range they are of."""
+    keys = [SQL("{}::text").format(Literal(which)), *columns_of(by)]
+    rows = select(shape, keys, filters, measures=measures)
+    if not is_log(shape):
+        return rows
+    shown = columns(measure.name for measure in measures)
+    (key,) = key_names(by)
+    return SQL("SELECT which, {key}, {shown} FROM ({rows}) AS logged (which, {key}, {names})").format(
+        key=key, shown=shown, rows=rows, names=NAMES
+    )
+
+
+def _order(name: str) -> Composed:
+    expression, is_descending = ORDERS[name.removeprefix(REVERSED)]
+    is_descending ^= name.startswith(REVERSED)
+    how = SQL("DESC" if is_descending else "ASC")
+    return SQL('ORDER BY {} {}, now_cost DESC, now_calls DESC, key_1 COLLATE "C"').format(expression, how)

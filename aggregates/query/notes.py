@@ -1,0 +1,116 @@
+"""What is known of the days of a range: what people noted, own prices that begin, and models that are new.
+
+A model is new on the first day that any aggregate has it on, so a day counts once it is rolled up; the log is not read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from psycopg.sql import SQL
+
+from aggregates.db.sql import table, text
+from aggregates.domain.dimensions import GRAINS
+from aggregates.models import BreakdownChunk, DayNote, PriceOverride, UsageDay, UsagePeriod
+from aggregates.query.selection import Selection
+
+BY_MODEL = next(grain for grain in GRAINS if "model" in grain.dimensions)
+MOST = 100  # of a kind, the latest ones
+
+# Months that are summed tell all of their days at once; days of others are looked at one by one. On the organization's
+# first day every model would be new.
+NEW_MODELS = text(
+    SQL(
+        """
+        WITH groups AS (
+            SELECT chunk.first, of_group.model
+            FROM {chunks} AS chunk
+            CROSS JOIN LATERAL unnest(chunk.model, chunk.total_calls) AS of_group (model, calls)
+            WHERE organization_id = %(organization)s AND grain = ANY(%(grains)s) AND calls > 0 AND of_group.model <> ''
+              AND (
+                unit = 'day' AND first BETWEEN %(first)s AND %(last)s
+                OR unit = 'day' AND first < %(first)s AND NOT EXISTS (
+                    SELECT FROM {periods} AS period
+                    WHERE period.organization_id = %(organization)s AND period.unit = 'month'
+                      AND period.first = date_trunc('month', chunk.first)::date
+                      AND period.first + interval '1 month' <= %(first)s
+                )
+                OR unit = 'month' AND first + interval '1 month' <= %(first)s AND EXISTS (
+                    SELECT FROM {periods} AS period
+                    WHERE period.organization_id = %(organization)s AND period.unit = 'month'
+                      AND period.first = chunk.first
+                )
+              )
+        )
+        SELECT model, min(first) FROM groups GROUP BY model
+        HAVING min(first) >= %(first)s
+           AND min(first) > (SELECT min(date) FROM {days} WHERE organization_id = %(organization)s)
+        ORDER BY min(first) DESC, model COLLATE "C" LIMIT %(most)s
+        """
+    ).format(chunks=table(BreakdownChunk), periods=table(UsagePeriod), days=table(UsageDay))
+)
+
+
+class NoteKind(StrEnum):
+    NOTE = "note"
+    PRICE = "price"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is to be said of the days `first` to `last`; `author` is who noted it, "" where nobody did or has gone."""
+
+    kind: NoteKind
+    first: date
+    last: date
+    text: str
+    author: str = ""
+
+
+def read_notes(selection: Selection) -> tuple[Note, ...]:
+    """List what is known of the days of a range, by day: of each kind at most MOST, the latest; what people noted comes
+    first. Of models those that its filters let through. Within the caller's snapshot."""
+    found = [*_noted(selection), *_prices(selection), *_new_models(selection)]
+    order = list(NoteKind)
+    return tuple(sorted(found, key=lambda note: (note.first, order.index(note.kind), note.text)))
+
+
+def _noted(selection: Selection) -> Iterator[Note]:
+    first, last = selection.range.first, selection.range.last
+    ends = Coalesce("last", "first")
+    notes = DayNote.objects.filter(organization=selection.organization).alias(ends=ends)
+    notes = notes.filter(first__lte=last, ends__gte=first).select_related("author").order_by("-first", "pk")
+    for note in notes[:MOST]:
+        author = note.author.email if note.author else ""
+        yield Note(NoteKind.NOTE, note.first, note.last or note.first, note.text, author)
+
+
+def _prices(selection: Selection) -> Iterator[Note]:
+    within = Q(first__range=(selection.range.first, selection.range.last))
+    prices = PriceOverride.objects.filter(within, organization=selection.organization).order_by("-first", "pk")
+    for pattern, tier, first in prices.values_list("pattern", "tier", "first")[:MOST]:
+        if first:  # as the range says already
+            yield Note(NoteKind.PRICE, first, first, f"An own price of {pattern}{f' ({tier})' if tier else ''} begins")
+
+
+def _new_models(selection: Selection) -> Iterator[Note]:
+    parameters: dict[str, Any] = {
+        "organization": selection.organization.pk,
+        "grains": BY_MODEL.names,
+        "first": selection.range.first,
+        "last": selection.range.last,
+        "most": MOST,
+    }
+    kept = {value for name, value in selection.filters if name == "model"}
+    left_out = {value for name, value in selection.excluded if name == "model"}
+    with connection.cursor() as cursor:
+        cursor.execute(NEW_MODELS, parameters)
+        for model, first in cursor.fetchall():
+            if (not kept or model in kept) and model not in left_out:
+                yield Note(NoteKind.MODEL, first, first, f"First calls of {model}")

@@ -1,0 +1,48 @@
+// The charts of a file: Plotly has drawn them; their colours are those of the style sheet, light or dark.
+"use strict";
+
+const ROOM = 64; // pixels for each label of the time axis
+const darkTheme = matchMedia("(prefers-color-scheme: dark)");
+const paper = matchMedia("print");
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function paint(chart) {
+  const colors = chart.data.map(({ meta }) => token(meta.role));
+  const nothing = "rgba(0,0,0,0)";
+  Plotly.update(
+    chart,
+    { "marker.color": colors, "line.color": colors, fillcolor: colors, "error_y.color": colors },
+    {
+      paper_bgcolor: nothing,
+      plot_bgcolor: nothing,
+      "font.family": token("font"),
+      "font.color": token("text"),
+      "hoverlabel.bgcolor": token("surface"),
+      "hoverlabel.bordercolor": token("line-strong"),
+      "hoverlabel.font.color": token("text"),
+      "xaxis.nticks": Math.max(2, Math.min(9, Math.floor(chart.clientWidth / ROOM))),
+      "xaxis.tickfont.color": token("text-soft"),
+      "xaxis.tickcolor": token("line-strong"),
+      "yaxis.tickfont.color": token("text-soft"),
+      "yaxis.gridcolor": token("grid"),
+      "yaxis.zerolinecolor": token("line-strong"),
+    },
+  );
+}
+
+function paintAll() {
+  document.documentElement.classList.toggle("paper", paper.matches);
+  document.querySelectorAll(".js-plotly-plot").forEach(paint);
+}
+
+paintAll();
+darkTheme.addEventListener("change", paintAll);
+paper.addEventListener("change", paintAll);
+let resized;
+addEventListener("resize", () => {
+  cancelAnimationFrame(resized);
+  resized = requestAnimationFrame(paintAll);
+});

@@ -1,0 +1,128 @@
+"""The dashboard as a file, opened in a real browser without any network: it draws what the page does."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from aggregates.accounts import day_notes
+from aggregates.models import DayNote, Organization
+from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, OpenPage, Watch, log_in, wait_until_drawn
+from tests.browser.test_accessibility import TAGS
+
+QUERY = "?range=custom&from=2025-10-30&to=2025-11-05&bucket=day&by=user&compare=before"
+FILE = f"/o/acme/{QUERY}"
+RED = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def saved(open_page: OpenPage, usage: Organization, tmp_path: Path) -> Iterator[tuple[Page, Path]]:
+    """The page, and the file that its menu saved."""
+
+    day_notes.add(usage, date(2025, 11, 2), date(2025, 11, 3), RED, None)
+    page = open_page()
+    log_in(page)
+    page.goto(FILE)
+    wait_until_drawn(page)
+    page.locator(".export-menu summary").click()
+    with page.expect_download() as found:
+        page.get_by_text("Interactive page (HTML)").click()
+    path = tmp_path / found.value.suggested_filename
+    found.value.save_as(path)
+    yield page, path
+    DayNote.objects.all().delete()
+
+
+def open_file(chromium: Browser, path: Path, watch: Watch, **options: Any) -> Page:
+    context = chromium.new_context(offline=True, locale="en-GB", **options)
+    context.set_default_timeout(MILLISECONDS)
+    page = context.new_page()
+    watch.over(page)
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        "number => document.querySelectorAll('.js-plotly-plot .main-svg .xaxislayer-above').length >= number", arg=3
+    )
+    return page
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_it_opens_offline_and_draws_what_the_page_draws(
+    chromium: Browser, saved: tuple[Page, Path], scheme: str, width: int
+) -> None:
+    page, path = saved
+    watch = Watch()
+    file = open_file(chromium, path, watch, color_scheme=scheme, viewport={"width": width, "height": 900})
+
+    assert path.name == "acme-usage-2025-10-30-2025-11-05.html"
+    for name in NAMES:
+        of_page, of_file = page.evaluate(DRAWN, name), file.evaluate(DRAWN, name)
+        plain = [{**trace, "painted": 0} for trace in of_page]
+        assert [
+            {**trace, "painted": 0, "y": drawn["y"]} for trace, drawn in zip(of_file, of_page, strict=True)
+        ] == plain
+        assert [[value or 0 for value in trace["y"]] for trace in of_file] == [
+            [value or 0 for value in trace["y"]] for trace in of_page
+        ]
+        assert max(trace["painted"] for trace in of_file) > 50
+    assert file.locator(".tile-value").all_inner_texts() == page.locator(".tile-value").all_inner_texts()
+    tables = """tables => tables.flatMap((table) =>
+      [...table.querySelectorAll("th, td")].map((each) => each.innerText.trim()))"""
+    assert file.locator(".card-table table").evaluate_all(tables) == page.locator(".card-table table").evaluate_all(
+        tables
+    )
+    colour = file.evaluate("getComputedStyle(document.querySelector('.bars path')).fill")
+    assert colour == page_colour(file)
+    assert file.evaluate("document.documentElement.scrollWidth") == width
+    assert watch.complaints == []
+    assert watch.hosts == {""}  # the file itself
+    file.context.close()
+
+
+def page_colour(file: Page) -> str:
+    """The style sheet's colour of the first trace."""
+    return str(
+        file.evaluate("""() => {
+          const probe = document.body.appendChild(document.createElement("i"));
+          probe.style.color = token(document.getElementById("chart-explore").data[0].meta.role);
+          return getComputedStyle(probe).color;
+        }""")
+    )
+
+
+def test_its_legend_hides_and_its_numbers_open(chromium: Browser, saved: tuple[Page, Path]) -> None:
+    page, path = saved
+    watch = Watch()
+    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+    expect(file.locator("#chart-explore .bars")).not_to_have_count(0)
+    before = file.locator("#chart-explore .bars").count()
+
+    file.locator("#chart-explore .legendtoggle").first.click()
+    expect(file.locator("#chart-explore .bars")).to_have_count(before - 1)
+    file.locator(".card-wide .chart-numbers summary").click()
+    page.locator(".card-explore .chart-numbers summary").click()
+    numbers = "table => table.innerText"
+    expect(page.locator(".card-explore .chart-numbers tbody tr").first).to_be_visible()
+    assert file.locator(".card-wide .chart-numbers table").evaluate(numbers) == page.locator(
+        ".card-explore .chart-numbers table"
+    ).evaluate(numbers)
+    expect(file.locator(".day-notes")).to_contain_text(RED)
+    assert file.locator("img").count() == 0
+    assert watch.complaints == []
+    file.context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_it_has_no_barriers(chromium: Browser, saved: tuple[Page, Path], scheme: str, width: int) -> None:
+    _, path = saved
+    file = open_file(
+        chromium, path, Watch(), color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True
+    )
+
+    found = Axe().run(file, "html", {"runOnly": TAGS, "resultTypes": ["violations"]}).response["violations"]
+
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found] == []
+    file.context.close()

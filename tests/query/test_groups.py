@@ -1,0 +1,106 @@
+"""All groups of a breakdown, a page at a time: together they are those of the whole answers, in every order."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aggregates.domain import ranges
+from aggregates.domain.calls import Call
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.measures import Sums
+from aggregates.ingest import record
+from aggregates.models import Organization
+from aggregates.query.groups import ORDERS, REVERSED, SHOWN, GroupSums, Listing, read_groups
+from aggregates.query.runner import read
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import UsageQuery
+from aggregates.rollup.protocol import roll_up
+from tests.history import some_calls, some_charges
+
+ALL = 1_000
+HEIGHTS: dict[str, Callable[[GroupSums], Any]] = {
+    "cost": lambda group: group.now.cost,
+    "before": lambda group: group.before.cost,
+    "change": lambda group: group.now.cost - group.before.cost,
+    "calls": lambda group: group.now.calls,
+    "tokens": lambda group: group.now.tokens,
+    "errors": lambda group: group.now.errors,
+    "name": lambda group: group.key.lower(),
+}
+
+
+def whole(query: UsageQuery) -> dict[str, Sums]:
+    """The groups with what is shown of their sums, as the log has them."""
+    answer = read([query])[query]
+    return {row.key or "": shown(row.sums) for row in answer.rows}
+
+
+def shown(sums: Sums) -> Sums:
+    return Sums(**{name: getattr(sums, name) for name in SHOWN})
+
+
+def pages(query: UsageQuery, earlier: UsageQuery, listing: Listing) -> Iterable[GroupSums]:
+    number = 0
+    while True:
+        number += 1
+        page = read_groups(query, earlier, replace(listing, number=number), seconds=60)
+        yield from page.groups
+        if number * listing.length >= page.count:
+            return
+
+
+@pytest.fixture(params=["rolled", "from the log"])
+def history(request: pytest.FixtureRequest, acme: Organization, call: Callable[..., Call]) -> datetime:
+    now = datetime.now(UTC)
+    record(acme, some_calls(call, now - timedelta(days=70), now, 300, every=3))
+    record(acme, some_charges(call, now - timedelta(days=70), now, 20))
+    record(acme, [call((now - timedelta(days=40)).isoformat(), user_id="only before", cost="3.5")])
+    if request.param == "rolled":
+        roll_up()
+    return now
+
+
+def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organization, history: datetime) -> None:
+    for name in ("24h", "30d"):
+        selection = Selection(acme, ranges.preset(name, history, "UTC"), filters=(("operation", "chat"),))
+        for chosen in (selection, replace(selection, filters=()), replace(selection, compare="year")):
+            for by in BY_NAME:
+                query, earlier = chosen.in_all(by=by), chosen.compared.in_all(by=by)
+                now, before = whole(query), whole(earlier)
+                found = list(pages(query, earlier, Listing(length=3)))
+                assert {group.key: (group.now, group.before) for group in found} == {
+                    key: (now.get(key, Sums()), before.get(key, Sums())) for key in now | before
+                }
+                page = read_groups(query, earlier, Listing(number=99, length=3), seconds=60)
+                assert (page.now, page.before) == (Sums.of(now.values()), Sums.of(before.values()))
+                assert (page.count, page.gone) == (len(now | before), len(before.keys() - now.keys()))
+                assert page.groups == tuple(found[-len(page.groups) :]), "the last page is shown for later ones"
+
+
+def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: datetime) -> None:
+    selection = Selection(acme, ranges.preset("30d", history, "UTC"))
+    query, earlier = selection.in_all(by="user"), selection.compared.in_all(by="user")
+    for name, (_, is_descending) in ORDERS.items():
+        for order, reverse in ((name, is_descending), (REVERSED + name, not is_descending)):
+            heights = [HEIGHTS[name](group) for group in pages(query, earlier, Listing(order, length=4))]
+            assert heights == sorted(heights, reverse=reverse) and len(set(heights)) > 1, order
+
+
+def test_those_are_found_whose_names_contain_a_text(acme: Organization, history: datetime) -> None:
+    selection = Selection(acme, ranges.preset("30d", history, "UTC"))
+    query, earlier = selection.in_all(by="user"), selection.compared.in_all(by="user")
+    found = read_groups(query, earlier, Listing(containing="ONLY", length=ALL), seconds=60)
+    assert [(group.key, group.before.calls) for group in found.groups] == [("only before", 1)]
+    assert (found.count, found.gone, found.before.cost) == (1, 1, found.groups[0].before.cost)
+    assert read_groups(query, earlier, Listing(containing="%", length=ALL), seconds=60).count == 0
+    named = read_groups(query, earlier, Listing(containing="%", named=("only before",), length=ALL), seconds=60)
+    assert [group.key for group in named.groups] == ["only before"]
+
+
+def test_who_used_nothing_has_none(acme: Organization) -> None:
+    selection = Selection(acme, ranges.preset("30d", datetime.now(UTC), "UTC"))
+    page = read_groups(selection.in_all(by="user"), selection.compared.in_all(by="user"), Listing(), seconds=60)
+    assert (page.groups, page.count, page.now) == ((), 0, Sums())
