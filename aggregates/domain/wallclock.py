@@ -14,6 +14,11 @@ def day_words(day: date) -> str:
     return f"{day:%b} {day.day}, {day.year}" if locales.current().month_first else f"{day.day} {day:%b} {day.year}"
 
 
+def short_day_words(day: date) -> str:
+    """As in “5 Jul” or “Jul 5”."""
+    return f"{day:%b} {day.day}" if locales.current().month_first else f"{day.day} {day:%b}"
+
+
 def moment_words(local: datetime) -> str:
     """As in “5 Jul 2025 14:05” or “Jul 5, 2025, 2:05 PM”."""
     return f"{day_words(local.date())}{',' if locales.current().month_first else ''} {clock(local)}"

@@ -68,10 +68,12 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
 def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
     status = {"status": selection.status} if selection.status else {}
     part = selection.part
-    return status | ({"since": _iso(part.start), "until": _iso(part.end)} if part else {})
+    sort = {"sort": selection.sort} if selection.sort else {}
+    return status | sort | ({"since": iso(part.start), "until": iso(part.end)} if part else {})
 
 
-def _iso(instant: datetime) -> str:
+def iso(instant: datetime) -> str:
+    """Write an instant as addresses have it."""
     return instant.isoformat().replace("+00:00", "Z")
 
 

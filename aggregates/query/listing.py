@@ -1,23 +1,19 @@
-"""The calls and charges behind a query: a page at a time, newest first, by the index on organization and timestamp."""
+"""The calls and charges behind a query: a page at a time, newest or most expensive first."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed
 
 from aggregates.db.sql import table, text
-from aggregates.domain.days import INSTANT, Span
+from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
 from aggregates.models import UsageLog
 from aggregates.query.answer import Answer
+from aggregates.query.call_order import ORDERS, CostCursor, Cursor, Order
 from aggregates.query.scans import conditions, filters_of
 from aggregates.query.usage_query import UsageQuery
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CURSOR = re.compile(r"(\d{1,17})-(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +40,34 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """The place of a call in the list; as text, a part of an address."""
-
-    timestamp: datetime
-    id: int
-
-    def __str__(self) -> str:
-        return f"{(self.timestamp - EPOCH) // INSTANT}-{self.id}"
-
-    @classmethod
-    def of(cls, call: UsageLog) -> "Cursor":
-        return cls(call.timestamp, call.pk)
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Read the text back; raises ValueError."""
-        match = CURSOR.fullmatch(text)
-        if not match:
-            raise ValueError("expected a place in the list, as its links have it")
-        return cls(EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
-
-
-@dataclass(frozen=True, slots=True)
 class PageBoundary:
-    """Where a page begins: with the calls that are older than the one at a cursor, or newer."""
+    """Where a page begins: with the calls that come after the one at a place (of the list by time: older ones), or
+    before it."""
 
-    cursor: Cursor
+    cursor: Cursor | CostCursor
     is_older: bool = True
 
     @property
     def condition(self) -> SQL:
-        return OLDER if self.is_older else NEWER
+        return self.cursor.condition(is_beyond=self.is_older)[0]
 
     @property
     def parameters(self) -> list[Any]:
-        return [self.cursor.timestamp, self.cursor.timestamp, self.cursor.id]
+        return self.cursor.condition(is_beyond=self.is_older)[1]
 
     def reaches(self, span: Span) -> bool:
-        return span.start <= self.cursor.timestamp if self.is_older else span.end > self.cursor.timestamp
+        return self.cursor.reaches(span, is_beyond=self.is_older)
 
 
-OLDER = SQL(" AND timestamp <= %s AND (timestamp < %s OR id < %s)")
-NEWER = SQL(" AND timestamp >= %s AND (timestamp > %s OR id > %s)")
 FIND = SQL(
     """
     SELECT call.* FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span (first, until)
     CROSS JOIN LATERAL (
         SELECT * FROM {log}
         WHERE organization_id = %s AND timestamp >= span.first AND timestamp < span.until{conditions}
-        ORDER BY timestamp {order}, id {order} LIMIT %s
+        ORDER BY {order} LIMIT %s
     ) AS call
-    ORDER BY timestamp {order}, id {order} LIMIT %s
+    ORDER BY {order} LIMIT %s
     """
 )
 
@@ -104,11 +76,11 @@ Counted = tuple[Span, int]  # a part of a range, with how many calls to list are
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """A page of the list, newest first; `newer` and `older` are the cursors from which the pages beside it begin."""
+    """A page of the list; `newer` and `older` are the places from which the pages before and after it begin."""
 
     calls: tuple[UsageLog, ...]
-    newer: Cursor | None = None
-    older: Cursor | None = None
+    newer: Cursor | CostCursor | None = None
+    older: Cursor | CostCursor | None = None
 
 
 def call_conditions(query: UsageQuery, kind: Kind) -> tuple[Composed, list[Any]]:
@@ -118,23 +90,28 @@ def call_conditions(query: UsageQuery, kind: Kind) -> tuple[Composed, list[Any]]
 
 
 def read_page(
-    query: UsageQuery, kind: Kind, spans: Sequence[Counted], boundary: PageBoundary | None, length: int
+    query: UsageQuery,
+    kind: Kind,
+    spans: Sequence[Counted],
+    boundary: PageBoundary | None,
+    length: int,
+    order: Order = ORDERS[""],
 ) -> CallPage:
     """Read the page that begins at a boundary, or the first: at most `length` calls of the query, from the spans.
 
-    `spans` are newest first. No more of them are read than hold as many calls as are wanted.
+    `spans` are newest first. By time, no more of them are read than hold as many calls as are wanted; by cost, all are.
     """
-    found = _find(query, kind, spans, boundary, length + 1)
+    found = _find(query, kind, spans, boundary, length + 1, order)
     if boundary and not boundary.is_older and len(found) <= length:
-        boundary = None  # those are newest of all: the first page shows them, and fills up
-        found = _find(query, kind, spans, None, length + 1)
+        boundary = None  # those are first of all: the first page shows them, and fills up
+        found = _find(query, kind, spans, None, length + 1, order)
     has_more = len(found) > length
     is_upwards = bool(boundary and not boundary.is_older)
     calls = (found[1:] if is_upwards else found[:length]) if has_more else found
     return CallPage(
         tuple(calls),
-        newer=Cursor.of(calls[0]) if calls and boundary else None,
-        older=Cursor.of(calls[-1]) if calls and (has_more or is_upwards) else None,
+        newer=order.place.of(calls[0]) if calls and boundary else None,
+        older=order.place.of(calls[-1]) if calls and (has_more or is_upwards) else None,
     )
 
 
@@ -146,17 +123,24 @@ def spans_with_calls(answer: Answer, kind: Kind, kept: Span) -> list[Counted]:
 
 
 def _find(
-    query: UsageQuery, kind: Kind, spans: Sequence[Counted], boundary: PageBoundary | None, limit: int
+    query: UsageQuery,
+    kind: Kind,
+    spans: Sequence[Counted],
+    boundary: PageBoundary | None,
+    limit: int,
+    order: Order,
 ) -> list[UsageLog]:
-    """Find the newest calls in the spans; or, of those that are newer than a boundary, the oldest. Newest first."""
-    is_descending = boundary is None or boundary.is_older
-    chosen = list(_choose(spans if is_descending else reversed(spans), boundary, limit))
+    """Find the first calls in the spans, or beyond a boundary; or, of those before it, the last. They come in order."""
+    is_forwards = boundary is None or boundary.is_older
+    chosen = [span for span, _ in spans]
+    if order.is_by_time:
+        chosen = list(_choose(spans if is_forwards else reversed(spans), boundary, limit))
     of_calls, values = call_conditions(query, kind)
     of_boundary: Composable = boundary.condition if boundary else SQL("")
     statement = FIND.format(
         log=table(UsageLog),
         conditions=Composed([of_boundary, of_calls]),
-        order=SQL("DESC" if is_descending else "ASC"),
+        order=order.forwards if is_forwards else order.backwards,
     )
     calls = UsageLog.objects.raw(
         text(statement),
@@ -170,7 +154,7 @@ def _find(
             limit,
         ],
     )
-    return sorted(calls, key=lambda call: (call.timestamp, call.pk), reverse=True)
+    return list(calls) if is_forwards else list(calls)[::-1]
 
 
 def _choose(spans: Iterable[Counted], boundary: PageBoundary | None, limit: int) -> Iterable[Span]:
@@ -182,5 +166,5 @@ def _choose(spans: Iterable[Counted], boundary: PageBoundary | None, limit: int)
         if boundary and not boundary.reaches(span):
             continue
         yield span
-        holds_boundary = boundary and span.start <= boundary.cursor.timestamp < span.end
+        holds_boundary = boundary and boundary.cursor.is_in(span)
         counted += 0 if holds_boundary else calls  # of the day in which a page begins, nobody knows how many are left

@@ -199,10 +199,12 @@ def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 @dataclass(frozen=True)
 class CallSelection(Selection):
-    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all."""
+    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all, and
+    `sort` that of their order, "" for newest first."""
 
     status: str = ""
     part: Span | None = None
+    sort: str = ""
 
     @property
     def span(self) -> Span:

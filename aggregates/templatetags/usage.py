@@ -13,7 +13,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
-from aggregates.domain import days, formats, money, texts
+from aggregates.domain import formats, money, texts
 from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
@@ -27,6 +27,7 @@ from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, 
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series, text_of
 from aggregates.web.names import name_of, text_of_group
+from aggregates.web.pages.bar_links import links_of
 from aggregates.web.pages.dashboard import others_of
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
@@ -175,6 +176,12 @@ def link_to_kind(selection: CallSelection, status: str) -> str:
 
 
 @register.simple_tag
+def link_sorted(selection: CallSelection, sort: str) -> str:
+    """The same calls in another order."""
+    return query_string(replace(selection, sort=sort)) or "?"
+
+
+@register.simple_tag
 def link_to_groups(selection: Selection, name: str) -> str:
     """All groups of a dimension in the same view."""
     return query_string(replace(selection, by=name, hidden=())) or "?"
@@ -199,26 +206,9 @@ def link_page(selection: Selection, name: str, place: object) -> str:
 
 
 @register.simple_tag
-def calls_of_points(selection: Selection, drawn: Drawn) -> SafeString | str:
-    """Where the calls of each point of the chart are listed; nothing while there is a group to look into first."""
-    kept = [value for name, value in selection.filters if name == selection.by]
-    if selection.by and (len(drawn.keys) != 1 or drawn.keys != kept):
-        return ""
-    query = selection.over_time()
-    ends = (*query.buckets[1:], query.end)
-    found = [_calls_within(selection, days.Span(*bounds)) for bounds in zip(query.buckets, ends, strict=True)]
-    return json_script([query_string(each) for each in found], "calls-of-points")
-
-
-def _calls_within(selection: Selection, span: days.Span) -> CallSelection:
-    """Calls of these days, or of a part of them."""
-    zone = selection.range.zone
-    first, last = days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)
-    dates = of_days("custom", first, last, zone)
-    part = None if dates.span == span else span
-    return CallSelection(
-        selection.organization, dates, filters=selection.filters, excluded=selection.excluded, part=part
-    )
+def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
+    """Where the page's bars lead, where its script finds it."""
+    return json_script(links_of(selection, charts), "bar-links")
 
 
 @register.simple_tag(takes_context=True)

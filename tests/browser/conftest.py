@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
@@ -150,6 +150,18 @@ def log_in(page: Page, email: str = "alice@example.com", place: str = "/o/acme/"
         [{"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}]
     )
     page.goto(place)
+
+
+def tallest_bar(page: Page, chart: str = "explore") -> tuple[float, float]:
+    """The middle of the highest bar of a chart."""
+    boxes = [bar.bounding_box() for bar in page.locator(f"#chart-{chart} .bars .point path").all()]
+    box = max((box for box in boxes if box), key=lambda box: box["height"])
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def menu_item(page: Page, name: str) -> Locator:
+    """An item of the menu of a bar."""
+    return page.get_by_role("menuitem", name=name)
 
 
 def fill_in_log_in(page: Page, email: str, password: str = PASSWORD) -> None:

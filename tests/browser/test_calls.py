@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import OpenPage, log_in, menu_item, tallest_bar, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 DAY = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -27,40 +27,16 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
     return organization
 
 
-def click_highest(page: Page) -> None:
-    """Click on the highest bar of the chart."""
-    bars = [bar.bounding_box() for bar in page.locator("#chart-explore .bars .point path").all()]
-    bar = max((box for box in bars if box), key=lambda box: box["height"])
-    page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
-
-
-def test_a_point_without_groups_leads_to_its_calls(open_page: OpenPage, usage: Organization) -> None:
+def test_a_bar_without_groups_leads_to_its_calls(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
     log_in(page, place="/o/acme/?by=none&measure=calls&operation=chat")
     wait_until_drawn(page)
 
-    click_highest(page)
+    page.mouse.click(*tallest_bar(page))
+    menu_item(page, "Its calls").click()
 
     day = DAY.date()
-    page.wait_for_url(f"**/o/acme/calls/?range=custom&from={day}&to={day}&operation=chat")
-    expect(page.locator(".call-totals")).to_contain_text("119 calls")
-
-
-def test_a_point_leads_to_its_calls_by_keyboard_too(open_page: OpenPage, usage: Organization) -> None:
-    page = open_page()
-    log_in(page, place="/o/acme/?by=none&measure=calls&operation=chat")
-    wait_until_drawn(page)
-    page.locator(".card-calls .chart-numbers summary").click()
-    expect(page.locator(".card-calls .chart-numbers tr", has_text="119")).to_have_count(1)
-    expect(page.locator(".card-calls .chart-numbers th a")).to_have_count(0)
-    page.locator(".card-explore .chart-numbers summary").focus()
-    page.keyboard.press("Enter")
-
-    page.locator(".card-explore .chart-numbers tr", has_text="119").get_by_role("link").focus()
-    page.keyboard.press("Enter")
-
-    day = DAY.date()
-    page.wait_for_url(f"**/o/acme/calls/?range=custom&from={day}&to={day}&operation=chat")
+    page.wait_for_url(f"**/o/acme/calls/?range=custom&operation=chat&sort=cost&from={day}&to={day}")
     expect(page.locator(".call-totals")).to_contain_text("119 calls")
 
 
@@ -69,13 +45,28 @@ def test_an_hour_of_the_only_group_leads_to_its_calls(open_page: OpenPage, usage
     log_in(page, place="/o/acme/?by=operation&measure=calls&operation=search&range=7d")
     wait_until_drawn(page)
 
-    click_highest(page)
+    page.mouse.click(*tallest_bar(page))
+    menu_item(page, "Its calls").click()
 
     page.wait_for_url("**/o/acme/calls/?**since=**")
     expect(page.locator(".call-totals")).to_contain_text("1 call")
     expect(page.locator(".call-error .status")).to_have_text("Error")
     page.get_by_role("link", name="show the whole range").click()
     page.wait_for_url(lambda url: "since=" not in url)
+
+
+def test_the_failed_calls_of_a_bar_are_its_errors(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.locator(".card-calls .chart-numbers summary").click()
+
+    row = page.locator(".card-calls .chart-numbers tbody tr", has_not=page.locator("td:last-child", has_text="0"))
+    row.last.locator("td").last.get_by_role("button").click()
+    menu_item(page, "Its calls").click()
+
+    page.wait_for_url("**/o/acme/calls/?**status=error**")
+    expect(page.locator("[data-call]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 800}}])

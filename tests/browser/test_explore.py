@@ -18,7 +18,7 @@ from aggregates.query.runner import read
 from aggregates.query.usage_query import Source
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import explore
-from tests.browser.conftest import DRAWN, OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import DRAWN, OpenPage, log_in, menu_item, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
 
@@ -133,9 +133,7 @@ def test_the_legend_hides_and_isolates_and_the_address_keeps_it(open_page: OpenP
     assert "hide" not in state(page)
 
 
-def test_a_click_on_a_bar_looks_into_its_group_and_the_trail_leads_back(
-    open_page: OpenPage, usage: Organization
-) -> None:
+def test_a_bar_leads_to_its_group_alone_and_the_trail_leads_back(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
     log_in(page, place="/o/acme/?by=user&range=90d&bucket=month")
     wait_until_drawn(page)
@@ -144,6 +142,7 @@ def test_a_click_on_a_bar_looks_into_its_group_and_the_trail_leads_back(
     assert bar
 
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    menu_item(page, f"Only {name}").click()
 
     value = "" if name == "(not set)" else name
     page.wait_for_url(lambda url: "user=" in url.replace("by=user", ""))
@@ -155,9 +154,7 @@ def test_a_click_on_a_bar_looks_into_its_group_and_the_trail_leads_back(
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_of_two_groups_that_are_kept_a_click_looks_into_its_own(
-    open_page: OpenPage, usage: Organization, number: int
-) -> None:
+def test_of_two_groups_that_are_kept_a_bar_is_of_its_own(open_page: OpenPage, usage: Organization, number: int) -> None:
     page = open_page()
     log_in(page, place="/o/acme/?by=model&range=90d&bucket=month&model=model-1&model=model-2&measure=calls")
     wait_until_drawn(page)
@@ -166,6 +163,7 @@ def test_of_two_groups_that_are_kept_a_click_looks_into_its_own(
     assert bar
 
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    menu_item(page, f"Only {name}").click()
 
     page.wait_for_url(lambda url: url.count("&model=") == 1)
     wait_until_drawn(page)

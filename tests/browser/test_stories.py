@@ -11,13 +11,13 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
-from aggregates.domain import formats, ranges
+from aggregates.domain import days, formats, ranges
 from aggregates.models import Organization, UsageLog
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
-from tests.browser.conftest import assert_charts_show, fill_in_log_in, log_in, wait_until_drawn
+from tests.browser.conftest import assert_charts_show, fill_in_log_in, log_in, menu_item, tallest_bar, wait_until_drawn
 from tests.fixtures import make_member, make_organization
 
 OpenPage = Callable[..., Page]
@@ -108,14 +108,24 @@ def test_a_call_that_cost_a_fortune_is_found_from_the_chart(open_page: OpenPage,
 
     dearest = UsageLog.objects.order_by("-cost").first()
     assert dearest
-    page.locator(".groups .group-name", has_text=dearest.model).first.click()
-    page.wait_for_url("**&model=*")
-    wait_until_drawn(page)
-    bars = page.locator("#chart-explore .bars path").all()
-    boxes = [box for bar in bars if (box := bar.bounding_box())]
-    highest = max(boxes, key=lambda box: box["height"])
-    page.mouse.click(highest["x"] + highest["width"] / 2, highest["y"] + highest["height"] / 2)
-    page.wait_for_url("**/calls/**")
-    page.locator("tr.call", has_text="$9,990.01").locator("a").first.click()
+    page.mouse.click(*tallest_bar(page))  # three clicks
+    menu_item(page, "Its calls").click()
+    page.locator("tr.call a").first.click()
     page.wait_for_url(f"**/calls/{dearest.pk}/**")
     expect(page.locator("main")).to_contain_text("exactly $9,990.010000000000")
+
+
+def test_what_changed_on_the_tallest_day_is_two_clicks_away(open_page: OpenPage, assistant: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto(f"/o/acme/?range=custom&from={FIRST}&to={LAST}&by=model")
+    wait_until_drawn(page)
+    dearest = UsageLog.objects.order_by("-cost").first()
+    assert dearest
+    day = days.date_of(dearest.timestamp, assistant.time_zone)
+
+    page.mouse.click(*tallest_bar(page))  # two clicks
+    menu_item(page, "Why did it change").click()
+
+    page.wait_for_url(f"**/o/acme/changes/?range=custom&from={day}&to={day}")
+    expect(page.locator(".sentence")).to_contain_text(f"to {formats.cost(whole(assistant, day, day))}")

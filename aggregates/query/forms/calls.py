@@ -7,6 +7,7 @@ from typing import Any
 
 from aggregates.domain.days import Span
 from aggregates.models import Organization
+from aggregates.query.call_order import ORDERS
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.forms.fields import CursorField, Instant, choice_of
 from aggregates.query.listing import KINDS, PageBoundary
@@ -14,19 +15,22 @@ from aggregates.query.selection import CallSelection
 
 
 class CallsForm(DashboardForm):
-    """And which of the calls to list: `status`, `since` and `until` for a part of the range, and where the page begins:
-    `before` or `after` a place in the list, which are older or newer calls.
+    """And which of the calls to list: `status`, `since` and `until` for a part of the range, `sort` for their order,
+    and where the page begins: `before` or `after` a place in the list, which are older or newer calls; by cost, cheaper
+    or dearer ones.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
         super().__init__(data, organization=organization, now=now)
         self.fields["status"] = choice_of(name for name in KINDS if name)
+        self.fields["sort"] = choice_of(name for name in ORDERS if name)
         self.fields |= {"since": Instant(required=False), "until": Instant(required=False)}
         self.fields |= {"before": CursorField(required=False), "after": CursorField(required=False)}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         since, until = cleaned.get("since"), cleaned.get("until")
+        self._check_places(cleaned)
         if cleaned.get("before") and cleaned.get("after"):
             self.add_error("after", "Expected either this or “before”.")
         if bool(since) != bool(until) and not self.errors:
@@ -37,6 +41,14 @@ class CallsForm(DashboardForm):
                 self.add_error("since", "Expected a part of the range.")
         return cleaned
 
+    def _check_places(self, cleaned: dict[str, Any]) -> None:
+        """A place is one of the list in its order."""
+        order = ORDERS.get(cleaned.get("sort", ""), ORDERS[""])
+        for name in ("before", "after"):
+            place = cleaned.get(name)
+            if place and not isinstance(place, order.place):
+                self.add_error(name, "Expected a place in the list in this order, as its links have it.")
+
     @property
     def selection(self) -> CallSelection:
         chosen = super().selection
@@ -45,7 +57,9 @@ class CallsForm(DashboardForm):
             return CallSelection(**of_dashboard)
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         part = Span(since, until) if since and until else None
-        return CallSelection(**of_dashboard, status=self.cleaned_data["status"], part=part)
+        return CallSelection(
+            **of_dashboard, status=self.cleaned_data["status"], part=part, sort=self.cleaned_data["sort"]
+        )
 
     @property
     def boundary(self) -> PageBoundary | None:

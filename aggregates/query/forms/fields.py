@@ -14,7 +14,8 @@ from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.numbers import is_plain
 from aggregates.domain.texts import SPELLED, read_typed
-from aggregates.query.listing import Cursor
+from aggregates.query import call_order
+from aggregates.query.call_order import CostCursor, Cursor
 from aggregates.query.stored_selections import MAX_VALUES
 
 NUMBER = re.compile("[0-9]{1,18}")  # of a row
@@ -106,9 +107,9 @@ class Instant(forms.Field):
 
 
 class CursorField(forms.Field):
-    def to_python(self, value: str | None) -> Cursor | None:
+    def to_python(self, value: str | None) -> Cursor | CostCursor | None:
         try:
-            return Cursor.parse(value) if value else None
+            return call_order.parse(value) if value else None
         except ValueError as error:
             raise ValidationError(f"{str(error).capitalize()}.") from None
 

@@ -8,8 +8,8 @@ from aggregates.web.charts.figures import Series
 
 def series(answer: Answer) -> list[Series]:
     return [
-        Series("OK", "series-1", values(answer, lambda sums: sums.calls - sums.errors)),
-        Series("Errors", "error", values(answer, lambda sums: sums.errors)),
+        Series("OK", "series-1", values(answer, lambda sums: sums.calls - sums.errors), status="ok"),
+        Series("Errors", "error", values(answer, lambda sums: sums.errors), status="error"),
     ]
 
 

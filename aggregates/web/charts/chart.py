@@ -10,7 +10,7 @@ from aggregates.query.display_measures import Unit
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.axes import axis_of
-from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
+from aggregates.web.charts.figures import Figure, Series, Shape, caption_of, figure_of, totals_of
 
 NOTHING = Sums()
 Answers = Mapping[UsageQuery, Answer]
@@ -26,6 +26,8 @@ class Drawn:
     series: tuple[Series, ...]
     figure: Figure
     description: str
+    caption: str = ""  # which buckets do not have all of their time
+    is_broken_down: bool = False
 
     @property
     def keys(self) -> list[str | None]:
@@ -58,10 +60,9 @@ class TotalsChart:
     def draw(self, selection: Selection, answers: Answers) -> Drawn:
         answer = answers[selection.over_time()]
         series = tuple(self.series(answer))
-        figure = figure_of(axis_of(answer.query), series, Shape.BARS, self.unit)
-        return Drawn(
-            self.name, self.title, self.unit, series, figure, describe(self.title, selection, series, self.unit)
-        )
+        axis, words = axis_of(answer.query, answer.as_of), describe(self.title, selection, series, self.unit)
+        figure = figure_of(axis, series, Shape.BARS, self.unit, totals=totals_of(series, self.unit))
+        return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS))
 
 
 def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:

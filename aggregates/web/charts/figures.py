@@ -4,26 +4,27 @@ The page's script puts in the colours of those roles from the style sheet, so th
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import reduce
 from typing import Any
 
 from aggregates.domain import formats, locales
-from aggregates.domain.days import DAY, HOUR
-from aggregates.domain.texts import cut
-from aggregates.query.display_measures import COUNT, PERCENT, Number, Unit
-from aggregates.web.charts.axes import Axis
+from aggregates.domain.money import EXACT
+from aggregates.query.display_measures import COST, COUNT, PERCENT, Number, Unit
+from aggregates.web.charts.axes import Axis, State
+from aggregates.web.charts.ticks import Ticks
 
 Figure = dict[str, Any]
 
-BAR_SHARE = 0.82  # of a bucket's room that its bar takes
+BAR_SHARE = 0.86  # of its time that a bar covers: it stands in the middle, so that bars are told apart
 DENSE = 200  # with more buckets than this bars would be a pixel wide or less: areas are drawn instead
 FEW = 62  # points of a line that are marked one by one
+FEW_TICKS = 9  # where nobody knows how wide the chart is
+HATCHED = {"size": 6, "solidity": 0.4, "fillmode": "replace"}
 DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
-SHORT_NAME = 32  # characters of a name in the hover box
 
 
 class Shape(StrEnum):
@@ -45,6 +46,7 @@ class Series:
     whole: Number | None = None  # over all buckets, where that is no sum of the values
     is_hidden: bool = False
     own_texts: tuple[str, ...] = ()  # where they are not just the values
+    status: str = ""  # the name of the kind of calls that it is about, if it is one
 
     @property
     def total(self) -> Number | None:
@@ -78,26 +80,59 @@ def text_of(value: Number | None, unit: Unit) -> str:
     return "–" if value is None else unit.text(value)
 
 
-def figure_of(axis: Axis, series: Sequence[Series], shape: Shape, unit: Unit, ghost: Series | None = None) -> Figure:
-    """Draw series over time, on top of each other unless they are lines; and the ghost of another range behind them."""
-    columns = [tuple(filter(None, values)) for values in zip(*(one.values for one in series), strict=True)]
-    ranges = [_range(values, shape) for values in columns] or [(0, 0) for _ in axis.places]
-    heights: list[Number] = [top - bottom for bottom, top in ranges]
+def totals_of(series: Sequence[Series], unit: Unit) -> tuple[str, ...]:
+    """Write what each bucket comes to over several series of a measure that adds up."""
+    if len(series) < 2:
+        return ()
+    sums = [reduce(EXACT.add, (Decimal(value) for value in values if value), Decimal(0)) for values in _columns(series)]
+    priced = list(zip(*(one.unpriced for one in series if one.unpriced), strict=True)) or [()] * len(sums)
+    return tuple(
+        formats.NO_PRICE
+        if True in states and False not in states
+        else text_of(sum_ if unit is COST else int(sum_), unit)
+        for sum_, states in zip(sums, priced, strict=True)
+    )
+
+
+def _columns(series: Sequence[Series]) -> Iterable[tuple[Number | None, ...]]:
+    return zip(*(one.values for one in series), strict=True)
+
+
+def figure_of(
+    axis: Axis,
+    series: Sequence[Series],
+    shape: Shape,
+    unit: Unit,
+    ghost: Series | None = None,
+    totals: Sequence[str] = (),
+    differences: Sequence[str] = (),
+) -> Figure:
+    """Draw series over time, on top of each other unless they are lines; and the ghost of another range behind them.
+
+    `totals` is what each bucket comes to, and `differences` what that is more or less than in the other range.
+    """
+    columns = [tuple(value for value in values if value) for values in _columns(series)]
+    ranges = [_range(values, shape) for values in columns] or [(0, 0)] * axis.number
     ends = [*(end for each in ranges for end in each), *(filter(None, ghost.values) if ghost else ())]
     lowest, highest = min(ends, default=0), max(ends, default=0)
-    draw = _stacked_area if shape == Shape.BARS and len(axis.places) > DENSE else DRAWN[shape]
-    traces = [
-        draw(axis, one) | _hover(axis, one, unit, heights, is_first=number == 0) for number, one in enumerate(series)
-    ]
+    draw = DRAWN[_shape_of(axis, shape)]
+    traces = [draw(axis, one, unit) for one in series]
     if ghost:
-        traces.append(_ghost(axis, ghost) | _hover(axis, ghost, unit, heights, is_first=not series))
+        traces.append(_ghost(axis, ghost, unit))
     return {
         "data": traces,
         "layout": {
-            "meta": {"times": axis.times},
+            "meta": {
+                "times": axis.times,
+                "edges": axis.edges,
+                "ticks": [{"vals": _places(axis, each), "texts": each.texts} for each in axis.ticks],
+                "percent": locales.current().percents,
+                **({"totals": totals} if totals else {}),
+                **({"differences": differences} if any(differences) else {}),
+            },
             "separators": separators(),
             "barmode": "relative",  # what is below 0, as credits are, goes down from there
-            "hovermode": "x unified",
+            "hovermode": False,
             "dragmode": False,
             "showlegend": False,
             "autosize": True,
@@ -116,50 +151,56 @@ def _range(values: Sequence[Number], shape: Shape) -> tuple[Number, Number]:
     return sum(below), sum(above)
 
 
-def _bars(axis: Axis, series: Series) -> Figure:
-    widths = [width / timedelta(milliseconds=1) * BAR_SHARE for width in axis.widths]
-    return {"type": "bar", "width": widths if len(set(widths)) > 1 else widths[0], **_points(axis, series)}
+def _shape_of(axis: Axis, shape: Shape) -> Shape:
+    return Shape.STACK if shape == Shape.BARS and axis.number > DENSE else shape
 
 
-def _line(axis: Axis, series: Series) -> Figure:
-    mode = "lines+markers" if len(axis.places) <= FEW else "lines"
-    return {"type": "scatter", "mode": mode, "line": {"width": 2}, "marker": {"size": 5}, **_points(axis, series)}
+def caption_of(axis: Axis, shape: Shape) -> str:
+    """Say which buckets do not have all of their time, and that this is what is hatched."""
+    how = "Hatched" if _shape_of(axis, shape) == Shape.BARS else "Not whole"
+    return f"{how}: {axis.caption}." if axis.caption else ""
 
 
-def _ghost(axis: Axis, series: Series) -> Figure:
-    return {"type": "scatter", "mode": "lines", "line": {"width": 1.5, "dash": "dot"}, **_points(axis, series)}
+def _bars(axis: Axis, series: Series, unit: Unit) -> Figure:
+    widths = [round(width * BAR_SHARE, 2) for width in axis.widths]
+    hatched = ["/" if state != State.WHOLE else "" for state in axis.states]
+    return {
+        "type": "bar",
+        "width": widths if len(set(widths)) > 1 else widths[0],
+        **({"marker": {"pattern": {"shape": hatched, **HATCHED}}} if any(hatched) else {}),
+        **_points(axis, series, unit),
+    }
 
 
-def _stacked_area(axis: Axis, series: Series) -> Figure:
-    return {"type": "scatter", "mode": "lines", "line": {"width": 0}, "stackgroup": "all", **_points(axis, series)}
+def _line(axis: Axis, series: Series, unit: Unit) -> Figure:
+    mode = "lines+markers" if axis.number <= FEW else "lines"
+    return {"type": "scatter", "mode": mode, "line": {"width": 2}, "marker": {"size": 5}, **_points(axis, series, unit)}
 
 
-def _points(axis: Axis, series: Series) -> Figure:
-    points = {"x": list(axis.places), "y": list(series.values), "name": series.name, "meta": {"role": series.role}}
-    return points | ({"visible": False} if series.is_hidden else {})
+def _ghost(axis: Axis, series: Series, unit: Unit) -> Figure:
+    line = {"width": 1.5, "dash": "dot"}
+    mode = "lines" if axis.number > 1 else "lines+markers"  # of one point there is no line
+    return {"type": "scatter", "mode": mode, "line": line, **_points(axis, series, unit)}
+
+
+def _stacked_area(axis: Axis, series: Series, unit: Unit) -> Figure:
+    points = _points(axis, series, unit)
+    return {"type": "scatter", "mode": "lines", "line": {"width": 0}, "stackgroup": "all", **points}
+
+
+def _points(axis: Axis, series: Series, unit: Unit) -> Figure:
+    """Give each bucket's value at its middle, and beside it what that is in full."""
+    unpriced = [number for number, is_unpriced in enumerate(series.unpriced) if is_unpriced]
+    return {
+        "x": axis.middles,
+        "y": list(series.values),
+        "name": series.name,
+        "customdata": series.texts(unit),
+        "meta": {"role": series.role} | ({"unpriced": unpriced} if unpriced else {}),
+    } | ({"visible": False} if series.is_hidden else {})
 
 
 DRAWN = {Shape.BARS: _bars, Shape.LINES: _line, Shape.STACK: _stacked_area}
-
-
-def _hover(axis: Axis, series: Series, unit: Unit, heights: Sequence[Number], is_first: bool) -> Figure:
-    """Say the exact value as text; series that add nothing to a bucket are left out of its box, unless there is no
-    other.
-
-    Plain text only: Plotly's <b> and the like become style attributes, which the Content-Security-Policy forbids.
-    """
-    name = cut(series.name, SHORT_NAME)
-    plain = series.texts(unit)
-    texts = [f"{text} · {note}" if note else text for text, note in zip(plain, axis.notes, strict=True)]
-    unpriced = series.unpriced or (False,) * len(texts)
-    return {
-        "customdata": texts,
-        "hovertext": [f"{as_text(name)}  {text}" for text in texts],
-        "hoverinfo": [
-            "text" if value or not_known or (is_first and not whole) else "none"
-            for value, not_known, whole in zip(series.values, unpriced, heights, strict=True)
-        ],
-    }
 
 
 def as_text(name: str) -> str:
@@ -168,27 +209,27 @@ def as_text(name: str) -> str:
 
 
 def _time_axis(axis: Axis) -> Figure:
-    locale = locales.current()
-    day, year = ("%b %-d", ", %Y") if locale.month_first else ("%-d %b", " %Y")
-    hour, tick = ("%-I:%M %p", "%-I %p") if locale.twelve_hours else ("%H:%M", "%H:%M")
-    half = max(HOUR if axis.is_hourly else DAY, min(axis.widths[0], axis.widths[-1])) / 2
-    first, last = (datetime.fromisoformat(place) for place in (axis.places[0], axis.places[-1]))
+    """Show all buckets from the first one's start to the last one's end, and mark some starts."""
+    ticks = next((each for each in axis.ticks if len(each.numbers) <= FEW_TICKS), axis.ticks[-1])
     return {
-        "type": "date",
-        "range": [(first - half).isoformat(), (last + half).isoformat()],
-        "unifiedhovertitle": {"text": f"%{{x|%a {day}, {hour}}}" if axis.is_hourly else f"%{{x|%a {day}{year}}}"},
-        "tickformatstops": [
-            {"dtickrange": [None, 86_399_999], "value": f"{tick}\n%a {day}"},
-            {"dtickrange": [86_400_000, 2_419_199_999], "value": day},
-            {"dtickrange": ["M1", None], "value": "%b\n%Y"},
-        ],
+        "type": "linear",
+        "range": [0, axis.edges[-1]],
+        "tickmode": "array",
+        "tickvals": _places(axis, ticks),
+        "ticktext": ticks.texts,
+        "ticklabelposition": "outside right",  # beside the tick: from here on
+        "ticklabelshift": -3,
         "showgrid": False,
+        "zeroline": False,
         "fixedrange": True,
         "tickangle": 0,
         "ticks": "outside",
         "ticklen": 4,
-        "nticks": 9,
     }
+
+
+def _places(axis: Axis, ticks: Ticks) -> list[int]:
+    return [axis.edges[number] for number in ticks.numbers]
 
 
 def separators() -> str:

@@ -1,19 +1,17 @@
-"""Notes in a chart: a thin line where a day begins that something is known of, and the text in the hover box."""
+"""Notes in a chart: a thin line where a day begins that something is known of, and the text in the box of values."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aggregates.domain import days
-from aggregates.domain.texts import cut, shown
+from aggregates.domain.texts import shown
 from aggregates.query.notes import Note
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Figure, as_text
+from aggregates.web.charts.figures import Figure
 
 NAME, ROLE = "Notes", "note"
-SHORT = 60  # characters of a text in the hover box
-FEW = 4  # texts in a hover box
 
 
 def with_notes(drawn: Drawn, query: UsageQuery, notes: Iterable[Note]) -> Drawn:
@@ -43,11 +41,11 @@ def texts_of(query: UsageQuery, notes: Iterable[Note]) -> tuple[list[bool], list
         last = bisect_right(starts, min(end, query.end) - days.INSTANT) - 1
         begin[first] = True
         for number in range(first, last + 1):
-            during[number].append(note.text)
+            during[number].append(shown(note.text))
     return begin, during
 
 
-def _trace(places: Sequence[str], begin: Sequence[bool], during: Sequence[Sequence[str]]) -> Figure:
+def _trace(places: Sequence[float], begin: Sequence[bool], during: Sequence[Sequence[str]]) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -67,12 +65,4 @@ def _trace(places: Sequence[str], begin: Sequence[bool], during: Sequence[Sequen
         },
         "cliponaxis": False,
         "customdata": ["; ".join(texts) for texts in during],
-        "hovertext": [_hover(texts) for texts in during],
-        "hoverinfo": ["text" if texts else "none" for texts in during],
     }
-
-
-def _hover(texts: Sequence[str]) -> str:
-    lines = [as_text(cut(shown(text), SHORT)) for text in texts[:FEW]]
-    more = [f"and {len(texts) - FEW} more"] if len(texts) > FEW else []
-    return "<br>".join([*lines, *more])

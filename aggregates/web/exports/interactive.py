@@ -1,7 +1,7 @@
 """The dashboard as one HTML file that opens without the site, or any other: charts, tables, and where it is from."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,16 +72,25 @@ def _markup(drawn: Drawn) -> SafeString:
 
 
 def _opened(figure: Figure) -> Figure:
-    """Give the figure what stands around it on the page: a legend, which shows and hides. One may zoom into it."""
-    traces = [{**trace, "name": as_text(trace["name"])} for trace in figure["data"]]
+    """Give the figure what stands around it on the page: a legend, which shows and hides, and values at the pointer.
+    One may zoom into it."""
     layout: Mapping[str, Any] = figure["layout"]
+    times = layout["meta"]["times"]
+    traces = [{**trace, "name": as_text(trace["name"]), **_hover(trace, times)} for trace in figure["data"]]
     of_file = {
         "showlegend": len(traces) > 1,
         "legend": LEGEND,
         "dragmode": "zoom",
+        "hovermode": "closest",
         "xaxis": {**layout["xaxis"], "fixedrange": False},
     }
     return {"data": traces, "layout": {**layout, **of_file}}
+
+
+def _hover(trace: Figure, times: Sequence[str]) -> Figure:
+    texts = zip(times, trace["customdata"], strict=True)
+    name = as_text(trace["name"])
+    return {"hovertext": [f"{time}<br>{name}  {as_text(text)}" for time, text in texts], "hoverinfo": "text"}
 
 
 @cache

@@ -14,12 +14,13 @@ from aggregates.domain import days, formats, money
 from aggregates.domain.calls import CHARGE
 from aggregates.domain.days import Span
 from aggregates.domain.measures import Sums
-from aggregates.domain.wallclock import abbreviation, clock, moment_words, weekday_words
+from aggregates.domain.wallclock import abbreviation, clock, day_words, moment_words, weekday_words
 from aggregates.models import UsageLog
 from aggregates.pricing import Pricer
 from aggregates.query.answer import Answer
+from aggregates.query.call_order import ORDERS, CostCursor, Cursor, Order
 from aggregates.query.day_states import read_log_from
-from aggregates.query.listing import KINDS, Cursor, Kind, PageBoundary, read_page, spans_with_calls
+from aggregates.query.listing import KINDS, Kind, PageBoundary, read_page, spans_with_calls
 from aggregates.query.planner import named_days
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
@@ -44,7 +45,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Day:
-    """The calls of a day that are on the page; `summary` tells of all of its calls in the range, where known."""
+    """The calls of a day that are on the page; `summary` tells of all of its calls in the range, where known. By cost,
+    those of all days, without words."""
 
     words: str
     summary: str
@@ -61,8 +63,8 @@ class Calls:
     days: tuple[Day, ...] = ()
     count: int | None = None
     totals: Sums | None = None  # where the list is of calls of all kinds
-    newer: Cursor | None = None
-    older: Cursor | None = None
+    newer: Cursor | CostCursor | None = None
+    older: Cursor | CostCursor | None = None
     log_from: date | None = None
     gone: int = 0
     lost: str = ""
@@ -70,6 +72,10 @@ class Calls:
     refusal: str = ""
     provenance: str = ""
     has_charges: bool = False
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        return tuple(ORDERS.values())
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -94,7 +100,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
                 unknown = str(error)
             lost = answer.plan.lost_days if answer else ()
             spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
-            page = read_page(query, kind, spans, boundary, PAGE)
+            page = read_page(query, kind, spans, boundary, PAGE, ORDERS[selection.sort])
     except TimedOut as error:
         return Calls(selection, kept, unknown=unknown, refusal=str(error))
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
@@ -117,6 +123,9 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
 
 def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
     zone, pricer = selection.organization.time_zone, Pricer(selection.organization)
+    if not ORDERS[selection.sort].is_by_time:
+        lines = tuple(_line(call, zone, pricer, has_day=True) for call in calls)
+        return (Day("", "", lines),) if lines else ()
     return tuple(
         Day(
             weekday_words(day),
@@ -136,10 +145,12 @@ def _summary(sums: Sums | None, status: str) -> str:
     return f"{formats.plural(sums.calls, 'call')}{charges}, {formats.cost(sums)}"
 
 
-def _line(call: UsageLog, zone: str, pricer: Pricer) -> Line:
+def _line(call: UsageLog, zone: str, pricer: Pricer, *, has_day: bool = False) -> Line:
     local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
     moment = ", ".join(local_words(call.timestamp, each) for each in both)
-    return Line(call, clock(local, seconds=True), moment, cost_of(call.cost), why_not(call, pricer))
+    time = clock(local, seconds=True)
+    shown = f"{day_words(local.date())}, {time}" if has_day else time
+    return Line(call, shown, moment, cost_of(call.cost), why_not(call, pricer))
 
 
 def cost_of(cost: Decimal | None) -> str:

@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from aggregates.domain import money
 from aggregates.domain.money import EXACT
 from aggregates.query.display_measures import COST
-from aggregates.web.charts.figures import Figure, as_text, separators
+from aggregates.web.charts.figures import Figure, separators
 from aggregates.web.cost_bridge import Bridge
 from aggregates.web.pages.sentences import Step, steps_of
 
@@ -91,8 +91,6 @@ def _trace(bars: list[Bar], role: str, lowest: Decimal) -> Figure:
         "cliponaxis": False,
         "constraintext": "none",
         "customdata": [bar.text for bar in own],
-        "hovertext": [f"{as_text(bar.name)}  {bar.text}" for bar in own],
-        "hoverinfo": "text",
     }
 
 
@@ -107,7 +105,6 @@ def _links(bars: list[Bar]) -> Figure:
         "line": {"width": 1, "dash": "dot"},
         "x": [x for end, _ in ends for x in (end, end, None)],
         "y": [y for _, names in ends for y in (*names, None)],
-        "hoverinfo": "skip",
     }
 
 
@@ -117,7 +114,7 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
     return {
         "separators": separators(),
         "barmode": "overlay",
-        "hovermode": "closest",
+        "hovermode": False,  # all is written beside the bars
         "dragmode": False,
         "showlegend": False,
         "autosize": True,

@@ -1,7 +1,6 @@
 """The chart to explore with: each form draws the same numbers, and colours stay with their groups."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import accumulate, product
@@ -19,6 +18,7 @@ from aggregates.query.selection import BUCKETS, CHARTS, Selection
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import explore, palette
 from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.figures import BAR_SHARE
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -90,26 +90,24 @@ def test_the_ghost_is_the_compared_range_bucket_by_bucket(usage: Organization) -
     assert "1 Apr 2024" in ghost["customdata"][0]
 
 
-def test_a_ghost_with_more_months_than_the_range_ends_with_all_the_rest(usage: Organization) -> None:
-    """Of 2 April to 30 June, the 90 days before lie in four months: 2 January to 1 April."""
-    chosen = Selection(
-        usage, ranges.of_days("custom", date(2025, 4, 2), date(2025, 6, 30), "UTC"), None, compare="before"
-    )
-    by_month = replace(chosen, bucket="month")
-    (*_, march, april) = drawn(replace(chosen.compared, compare="", bucket="month")).series[0].values
-    ghost = drawn(by_month).figure["data"][-1]
-
-    assert (len(ghost["y"]), ghost["y"][-1]) == (3, march + april)
-    assert ghost["customdata"][-1].endswith("1 Mar 2025 and after")
-    assert sum(ghost["y"]) == sum(drawn(chosen).figure["data"][-1]["y"])
-
-
 def test_weeks_and_months_are_cut_in_the_zone_and_clipped_to_the_range(usage: Organization) -> None:
-    weeks = drawn(Selection(usage, QUARTER, None, bucket="week")).figure["data"][0]["x"]
-    months = drawn(Selection(usage, QUARTER, None, bucket="month")).figure["data"][0]["x"]
+    weeks, months = (drawn(Selection(usage, QUARTER, None, bucket=bucket)).figure for bucket in ("week", "month"))
 
-    assert weeks[:3] == ["2025-04-01", "2025-04-07", "2025-04-14"]
-    assert months == ["2025-04-01", "2025-05-01", "2025-06-01"]
+    assert weeks["layout"]["meta"]["times"][:2] == ("1 – 6 Apr 2025", "7 – 13 Apr 2025")
+    assert weeks["data"][0]["width"][:2] == [round(days * 86_400 * BAR_SHARE, 2) for days in (6, 7)]
+    assert months["layout"]["meta"]["times"] == ("1 – 30 Apr 2025", "1 – 31 May 2025", "1 – 30 Jun 2025")
+
+
+def test_bars_that_do_not_have_all_of_their_time_are_hatched_and_words_say_so(usage: Organization) -> None:
+    chosen = ranges.of_days("custom", date(2025, 4, 2), date(2025, 6, 29), "UTC")
+    months = drawn(Selection(usage, chosen, "user", bucket="month"))
+
+    assert {tuple(trace["marker"]["pattern"]["shape"]) for trace in months.figure["data"]} == {("/", "", "/")}
+    assert months.caption == "Hatched: 2 – 30 Apr 2025 and 1 – 29 Jun 2025 are parts of their months."
+    assert drawn(Selection(usage, chosen, "user", bucket="month", chart="lines")).caption.startswith("Not whole: ")
+    whole = drawn(Selection(usage, QUARTER, "user", bucket="month"))
+    assert not whole.caption
+    assert not any("marker" in trace for trace in whole.figure["data"])
 
 
 def test_colours_are_those_of_the_year_and_never_twice_in_a_chart() -> None:

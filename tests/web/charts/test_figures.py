@@ -47,14 +47,7 @@ def test_json_is_what_the_standard_encoder_writes_where_there_is_no_decimal() ->
     assert json.loads(FigureEncoder().encode(value)) == value
 
 
-def test_a_name_is_no_html() -> None:
-    name = "<b style='x'>a</b>&amp;"
-    trace = figure_of(axis(1), [Series(name, "series-1", (1,))], Shape.BARS, COUNT)["data"][0]
-
-    assert trace["hovertext"] == ["&lt;b style='x'&gt;a&lt;/b&gt;&amp;amp;  1"]
-
-
-def test_the_hover_box_shows_exact_values_and_leaves_out_what_adds_nothing() -> None:
+def test_a_figure_has_exact_values_in_full() -> None:
     series = [
         Series("a", "series-1", (Decimal("1234.565"), Decimal(0), Decimal(0))),
         Series("b", "series-2", (Decimal(0), Decimal("0.00421"), Decimal(0))),
@@ -63,6 +56,12 @@ def test_the_hover_box_shows_exact_values_and_leaves_out_what_adds_nothing() -> 
 
     assert first["customdata"] == ["$1,234.56", "$0.00", "$0.00"]
     assert second["customdata"] == ["$0.00", "$0.00421", "$0.00"]
-    assert first["hovertext"][0] == "a  $1,234.56"
-    assert first["hoverinfo"] == ["text", "none", "text"]
-    assert second["hoverinfo"] == ["none", "text", "none"]
+
+
+def test_bars_stand_in_the_middle_of_their_time_and_none_is_cut_off() -> None:
+    figure = figure_of(axis(3), [Series("a", "series-1", (1, 2, 3))], Shape.BARS, COUNT)
+    (bars,) = figure["data"]
+
+    assert bars["x"] == [43_200, 129_600, 216_000]
+    assert bars["width"] < 86_400
+    assert figure["layout"]["xaxis"]["range"] == [0, 3 * 86_400]

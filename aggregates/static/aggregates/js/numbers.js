@@ -8,28 +8,36 @@ function cell(row, content, scope) {
   row.append(element);
 }
 
-function tableOf(figure, timeOf) {
+// Where there is something to ask of a bar, its number has the same menu.
+function buttonOf(place, text) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  button.setAttribute("aria-haspopup", "menu");
+  button.addEventListener("click", () => openMenu(place, button.getBoundingClientRect(), button));
+  return button;
+}
+
+function tableOf(chart) {
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
+  const { data, layout } = chart.figure;
+  const shown = barLinks() ? buttonOf : (_, text) => text;
   cell(head, "Time", "col");
-  figure.data.forEach((trace) => cell(head, trace.name, "col"));
-  figure.layout.meta.times.forEach((time, number) => {
+  data.forEach((trace) => cell(head, BESIDE.includes(trace.meta.role) ? trace.name : isolated(trace.name), "col"));
+  layout.meta.times.forEach((time, bucket) => {
     const row = body.insertRow();
-    cell(row, timeOf(time, number), "row");
-    figure.data.forEach((trace) => cell(row, trace.customdata[number]));
+    cell(row, shown({ chart, bucket, group: null }, time), "row");
+    data.forEach((trace, group) => {
+      const text = trace.customdata[bucket];
+      cell(row, BESIDE.includes(trace.meta.role) ? text : shown({ chart, bucket, group }, text));
+    });
   });
   return table;
 }
 
-// Where a click on the chart leads to calls, so does the time in its table.
 function fillIn(details) {
-  const figure = JSON.parse(document.getElementById(details.dataset.figure).textContent);
-  const calls = details.parentElement.querySelector("[data-calls]")?.dataset.calls;
-  const addresses = calls && document.getElementById("calls-of-points");
-  const queries = addresses ? JSON.parse(addresses.textContent) : [];
-  const timeOf = (time, number) => (queries[number] ? Object.assign(document.createElement("a"), { href: calls + queries[number], textContent: time }) : time);
-  details.querySelector(".chart-numbers-table").replaceChildren(tableOf(figure, timeOf));
+  const chart = document.getElementById(details.dataset.figure.replace("figure-", "chart-"));
+  details.querySelector(".chart-numbers-table").replaceChildren(tableOf(chart));
 }
 
 document.addEventListener(

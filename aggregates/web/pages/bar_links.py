@@ -1,0 +1,93 @@
+"""Where the bars of the dashboard's charts lead: the day, its calls, why it changed; only a group, or all but it.
+
+A bar is a bucket and a group. Addresses are made here for each of either, and the page puts a bucket's dates behind
+those of a group: all pairs of them would be thousands.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from django.urls import reverse
+
+from aggregates.domain import days
+from aggregates.domain.ranges import of_days
+from aggregates.query.addresses import iso, parameters_beside_range, query_string, written
+from aggregates.query.selection import AUTO, CallSelection, Selection
+from aggregates.query.usage_query import Bucket
+from aggregates.web.charts.chart import Drawn
+from aggregates.web.charts.figures import Series
+
+Links = dict[str, Any]
+THIS = {Bucket.WEEK: "This week", Bucket.MONTH: "This month"}
+SORT = "cost"
+
+
+def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
+    """Give the addresses of a page's bars.
+
+    `buckets` has the parameters of each bucket's dates, `parts` those that keep to an hour; `zoom`, `span`, `changes`
+    and `calls` are what those are put behind. `groups` has for each chart and group its `calls`, and the addresses of
+    `only` the group and all `without` it.
+    """
+    query = selection.over_time()
+    by_hour = query.bucket == Bucket.HOUR
+    zone = selection.range.zone
+    dates = [
+        (days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)) for span in query.bucket_spans
+    ]
+    parts = [
+        "" if of_days("custom", *of_bucket, zone).span == span else f"&since={iso(span.start)}&until={iso(span.end)}"
+        for of_bucket, span in zip(dates, query.bucket_spans, strict=True)
+    ]
+    whole = replace(selection, hidden=())
+    is_narrower = len(set(dates)) > 1
+    return {
+        "buckets": [f"from={first}&to={last}" for first, last in dates],
+        "parts": parts,
+        "this": THIS.get(query.bucket, "This day"),
+        "why": "Why did that day change" if by_hour else "Why did it change",
+        "zoom": _address("dashboard", replace(whole, bucket=AUTO)) if is_narrower else "",
+        "span": _address("dashboard", whole) if is_narrower else "",
+        "changes": _address("changes", replace(whole, compare="")),
+        "calls": _calls(selection),
+        "groups": {drawn.name: [_of_group(selection, one, drawn) for one in drawn.series] for drawn in charts},
+    }
+
+
+def _of_group(selection: Selection, one: Series, drawn: Drawn) -> Links:
+    by = selection.by
+    if one.status:
+        return {"calls": _calls(selection, one.status)}
+    if not by or not drawn.is_broken_down:
+        return {}
+    if one.key is None:
+        others = selection.excluding(by, [key for key in drawn.keys if key is not None])
+        return {"calls": _calls(others), "only": _page(selection, others)}
+    only = selection.with_filter(by, one.key)
+    found = {"calls": _calls(only)}
+    if only.filters != selection.filters:
+        found["only"] = _page(selection, only)
+    return found | {"without": _page(selection, selection.excluding(by, [one.key]))}
+
+
+def _page(selection: Selection, chosen: Selection) -> str:
+    return reverse("dashboard", args=[selection.organization.slug]) + (query_string(chosen) or "?")
+
+
+def _calls(selection: Selection, status: str = "") -> str:
+    of_calls = CallSelection(
+        selection.organization,
+        selection.range,
+        filters=selection.filters,
+        excluded=selection.excluded,
+        status=status,
+        sort=SORT,
+    )
+    return _address("calls", of_calls)
+
+
+def _address(page: str, selection: Selection) -> str:
+    """Write the address of a page whose dates are still to come."""
+    parameters = {"range": "custom", **parameters_beside_range(selection)}
+    return f"{reverse(page, args=[selection.organization.slug])}{written(parameters)}&"
