@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0036_day_notes")]
+    dependencies = [("aggregates", "0034_day_notes")]
 
     operations = [
         migrations.CreateModel(

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0035_saved_views")]
+    dependencies = [("aggregates", "0033_saved_views")]
 
     operations = [
         migrations.CreateModel(

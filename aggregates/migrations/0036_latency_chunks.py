@@ -42,7 +42,7 @@ EVEN = models.CheckConstraint(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0036_day_notes")]
+    dependencies = [("aggregates", "0035_stored_selections")]
 
     operations = [
         migrations.CreateModel(
