@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from aggregates.domain import days
 from aggregates.domain.calls import Call
+from aggregates.domain.texts import named
 from aggregates.ingest import record
 from aggregates.models import Organization
 from tests.browser.conftest import LOS_ANGELES, OpenPage, log_in, menu_item, tallest_bar, wait_until_drawn
@@ -119,7 +120,7 @@ def test_pointing_shows_total_share_and_difference_and_marks_that_time_everywher
     box = page.locator("#bar-values")
     expect(box.locator(".bar-time")).to_have_text("8 – 14 Dec 2025")
     rows = [row.split("\t") for row in box.locator("tr").all_inner_texts()]
-    assert rows[:2] == [["large", "$7.00", "80.0%"], [RIGHT_TO_LEFT, "$1.75", "20.0%"]]
+    assert rows[:2] == [["large", "$7.00", "80.0%"], [named(RIGHT_TO_LEFT), "$1.75", "20.0%"]]
     assert rows[-1][:2] == ["Total", "$8.75"]
     expect(box.locator(".pointed")).to_contain_text("large")
     expect(box.locator(".bar-difference")).to_have_text("$0.00 (0.0%) from $8.75 · 10 – 16 Nov 2025")
@@ -269,7 +270,7 @@ def test_each_number_of_the_table_has_the_menu(open_page: OpenPage, usage: Organ
     expect(number).to_be_focused()
 
     page.keyboard.press("Enter")
-    menu_item(page, f"Leave out {RIGHT_TO_LEFT}").click()
+    menu_item(page, f"Leave out {named(RIGHT_TO_LEFT)}").click()
     page.wait_for_url("**not_model=**")
     assert parse_qs(urlsplit(page.url).query)["not_model"] == [RIGHT_TO_LEFT]
 

@@ -235,7 +235,7 @@ def test_without_javascript_everything_but_the_charts_works(open_page: OpenPage,
     expect(page.locator("#range-7d")).to_be_checked()
     expect(page.locator(".groups")).to_contain_text("web")
 
-    page.locator("#table-model").locator("xpath=../..").get_by_role("link").first.click()
+    page.locator('[aria-labelledby="table-model"] tbody').get_by_role("link").first.click()
     expect(page.locator(".chip")).to_have_count(1)
     page.locator(".chip").click()
     expect(page.locator(".chip")).to_have_count(0)

@@ -21,10 +21,17 @@ HEBREW, ARABIC, OVERRIDE = NAMES["hebrew"], NAMES["arabic"], NAMES["override"]
 USERS = {HEBREW: "1.97", ARABIC: "2.45", OVERRIDE: "3.16", "alice": "4.01", "alice\u200b": "5.02", "<b>bob</b>": "6.03"}
 PAGE = "/o/acme/?range=24h&by=user&bucket=day"
 
-# Where each character of a text stands, from the left.
-PLACES = """texts => texts.map((text) => {
-  const spots = [...text.textContent].map((character, number) => [character, text.getStartPositionOfChar(number).x]);
-  return { text: text.textContent, spots };
+# The name and the cost of a line, and where the name and then each character of the cost stand, from the left.
+LINES = """lines => lines.map((line) => {
+  const [name, cost] = [line.querySelector("bdi"), line.querySelector("td")];
+  const left = (number) => {
+    const range = document.createRange();
+    range.setStart(cost.firstChild, number);
+    range.setEnd(cost.firstChild, number + 1);
+    return range.getBoundingClientRect().left;
+  };
+  const places = [name.getBoundingClientRect().left, ...[...cost.textContent].map((_, number) => left(number))];
+  return { name: name.textContent, cost: cost.textContent, places };
 })"""
 
 
@@ -45,26 +52,20 @@ def opened(open_page: OpenPage, **options: object) -> Page:
     return page
 
 
-def reads_from_the_left(spots: list[list[object]], words: str) -> bool:
-    """Say whether the last characters of a text are these words, each to the right of the one before it."""
-    text = "".join(str(character) for character, _ in spots)
-    start = text.rindex(words)
-    places = [float(str(place)) for _, place in spots[start : start + len(words)]]
-    return places == sorted(places) and min(places) > min(float(str(place)) for _, place in spots[:start])
-
-
 def test_the_hover_box_reads_the_cost_beside_a_name_from_the_right(open_page: OpenPage, usage: Organization) -> None:
     page = opened(open_page)
     bar = page.locator("#chart-explore .bars path").last.bounding_box()
     assert bar
     page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
-    lines = page.locator("#chart-explore .hoverlayer .legendtext")
+    lines = page.locator("#bar-values tr:has(bdi)")
     expect(lines).to_have_count(len(USERS))
-    found = {each["text"]: each["spots"] for each in lines.evaluate_all(PLACES)}
+    found = {line["name"]: line for line in lines.evaluate_all(LINES)}
 
-    assert set(found) == {f"{named(user)}  ${cost}" for user, cost in USERS.items()}
-    for user, cost in USERS.items():
-        assert reads_from_the_left(found[f"{named(user)}  ${cost}"], f"${cost}"), user
+    assert {name: line["cost"] for name, line in found.items()} == {
+        named(user): f"${cost}" for user, cost in USERS.items()
+    }
+    for name, line in found.items():
+        assert line["places"] == sorted(line["places"]), name
 
 
 def test_an_image_reads_the_names_of_its_legend(open_page: OpenPage, usage: Organization) -> None:
@@ -89,7 +90,7 @@ def test_who_listens_is_told_names_apart(open_page: OpenPage, usage: Organizatio
         expect(page.locator(".groups").get_by_role("link", name=shown, exact=True)).to_have_count(1)
         button = page.locator(".groups").get_by_role("button", name=f"{named(user)} in the chart", exact=True)
         expect(button).to_have_count(1)
-    description = page.get_by_role("img", name=re.compile("^Cost by user")).get_attribute("aria-label")
+    description = page.get_by_role("application", name=re.compile("^Cost by user")).get_attribute("aria-label")
     assert f"{FSI}{HEBREW}{PDI} $1.97" in (description or "")
 
 

@@ -30,7 +30,7 @@ function openFinder() {
 }
 
 // Arrows lead through what was found; Enter in the field goes to the first of it.
-function step(event) {
+function walk(event) {
   const links = [...finder.querySelectorAll("#finder-found a")];
   const at = links.indexOf(document.activeElement);
   if (event.key === "ArrowDown") links[Math.min(at + 1, links.length - 1)]?.focus();
@@ -47,7 +47,7 @@ if (finder) {
     event.preventDefault();
     openFinder();
   });
-  finder.addEventListener("keydown", step);
+  finder.addEventListener("keydown", walk);
   finder.addEventListener("click", (event) => event.target === finder && finder.close());
   document.getElementById("finder-typed").addEventListener("input", () => {
     clearTimeout(pause);
