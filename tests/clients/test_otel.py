@@ -63,7 +63,7 @@ def calls_on_dashboard(client: Client, alice: User) -> int:
     """How many calls of u-17 Alice sees, of the last 30 days."""
     client.force_login(alice)
     page = client.get("/o/acme/").content.decode()
-    found = re.search(r'id="table-user".*?>u-17</a>.*?<td class="number" title="(\d+)">', page, re.DOTALL)
+    found = re.search(r'id="table-user".*?>u-17</bdi></a>.*?<td class="number" title="(\d+)">', page, re.DOTALL)
     assert found, page
     return int(found[1])
 

@@ -47,7 +47,7 @@ def test_what_is_none_is_refused(acme: Organization, names: list[str], said: str
 def test_the_admin_refuses_the_same(client: Any, staff: Any, acme: Organization) -> None:
     client.force_login(staff)
     form = {
-        **{"slug": "acme", "name": "Acme", "time_zone": "UTC"},
+        **{"slug": "acme", "name": "Acme", "time_zone": "UTC", "first_weekday": "1", "first_month": "1"},
         **{f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")},
     }
     url = f"/admin/aggregates/organization/{acme.pk}/change/"

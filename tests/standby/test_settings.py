@@ -37,7 +37,7 @@ def own_site() -> Iterator[OwnSite]:
         made = OwnSite(Path(folder) / "data")
         made.run("manage.py", "create_organization", "acme", "--name=Acme", *ALICE)
         yield made
-        made.site.stop()
+        made.stop()
 
 
 @pytest.fixture

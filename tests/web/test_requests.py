@@ -170,7 +170,7 @@ def test_what_is_no_failure_leaves_no_line(visitor: Client, lines: LogLines) -> 
 
 
 def test_a_file_that_breaks_off_leaves_a_line(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Iterator[bytes]:
+    def broken(*_: Any, **__: Any) -> Iterator[bytes]:
         yield b"timestamp\n"
         raise RuntimeError(SECRETS[1])
 

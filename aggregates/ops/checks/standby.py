@@ -15,6 +15,7 @@ from aggregates.models import (
     BreakdownChunk,
     DailyAggregate,
     DayNote,
+    LatencyChunk,
     LogHole,
     Organization,
     PeriodBreakdown,
@@ -39,6 +40,7 @@ TABLES: tuple[type[Model], ...] = (
         BreakdownChunk,
         UsagePeriod,
         PeriodBreakdown,
+        LatencyChunk,
     ),
     *(PriceOverride, ApiKey, ArrivalCount, DayNote),
 )
