@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection
 from aggregates.api import endpoint
 from aggregates.db.locks import Lock, day_number
 from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
+from aggregates.ops import disk
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
 from tests.locking import somebody_else
@@ -112,7 +114,10 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
     assert list(UsageLog.objects.values_list("request_id", flat=True)) == ["b"]
 
 
-def test_what_fails_last_undoes_all(send: Sender, row: MakeRow, acme: Organization) -> None:
+def test_what_fails_last_undoes_all(
+    send: Sender, row: MakeRow, acme: Organization, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(disk.FOLDER, str(tmp_path))  # where it is noted that the disk was full: not for other tests
     with connection.cursor() as cursor:  # as a disk that is full when the marks are written
         cursor.execute(
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
