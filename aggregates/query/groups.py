@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
@@ -21,15 +21,16 @@ from aggregates.query.planner import Plan, choose_source
 from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of, scans
 from aggregates.query.usage_query import QueryError, UsageQuery
 
-NOW, BEFORE = "now", "before"
+NOW, PART, BEFORE = "now", "part", "before"
 Summed = tuple[tuple[str, Measure], ...]  # of which range, and what
 COSTS = ("calls", "unpriced_calls", "cost", "charges")
 SHOWN = (*COSTS, "errors", "input_tokens", "output_tokens")
 REVERSED = "-"  # before the name of an order
-ORDERS: Mapping[str, tuple[SQL, bool]] = {
+CHANGE = SQL("")  # of the cost: composed where it is known what is compared
+ORDERS: Mapping[str, tuple[Composable, bool]] = {
     "cost": (SQL("now_cost"), True),
     "before": (SQL("before_cost"), True),
-    "change": (SQL("now_cost - before_cost"), True),
+    "change": (CHANGE, True),
     "calls": (SQL("now_calls"), True),
     "tokens": (SQL("now_input_tokens + now_output_tokens"), True),
     "errors": (SQL("now_errors"), True),
@@ -53,10 +54,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class GroupSums:
-    """A group, '' where it is not known: its sums in the range and in the one before, of the measures asked for."""
+    """A group, '' where it is not known: its sums in the range, in the part of it that is compared, which may be all of
+    it, and in the range before; of the measures asked for."""
 
     key: str
     now: Sums
+    part: Sums
     before: Sums
 
 
@@ -72,19 +75,30 @@ class GroupPage:
     count: int = 0
     gone: int = 0
     now: Sums = Sums()
+    part: Sums = Sums()
     before: Sums = Sums()
     number: int = 1
     without_before: str = ""
 
 
-def read_groups(query: UsageQuery, earlier: UsageQuery | None, listing: Listing, *, seconds: int) -> GroupPage:
-    """Read a page of the groups of a query by one dimension over its whole range, beside those of an earlier one.
+def read_groups(
+    query: UsageQuery,
+    earlier: UsageQuery | None,
+    listing: Listing,
+    *,
+    part: UsageQuery | None = None,
+    seconds: float,
+) -> GroupPage:
+    """Read a page of the groups of a query by one dimension over its whole range, beside those of an earlier one, with
+    which only a `part` of the range may be compared.
 
     Raises QueryError where the query cannot be answered, TimedOut.
     """
     with snapshot(seconds) as now:
         plan = choose_source(query, read_states_for(query, now))
         read = [(NOW, query, scan) for scan in scans(plan)]
+        if part:
+            read += [(PART, part, scan) for scan in scans(choose_source(part, read_states_for(part, now)))]
         without_before = ""
         try:
             plan_before = choose_source(earlier, read_states_for(earlier, now)) if earlier else None
@@ -96,7 +110,7 @@ def read_groups(query: UsageQuery, earlier: UsageQuery | None, listing: Listing,
             return page
         summed = tuple(
             (which, measure)
-            for which in ((NOW, BEFORE) if earlier else (NOW,))
+            for which in (NOW, *([PART] if part else []), *([BEFORE] if earlier else []))
             for measure in MEASURES
             if measure.name in listing.measures
         )
@@ -118,11 +132,23 @@ def _read(
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, listing.length, (listing.number - 1) * listing.length])
         (_, _, count, gone, *totals), *rows = cursor.fetchall()
-    now, before = (_sums(summed, totals, which) for which in (NOW, BEFORE))
-    groups = tuple(
-        GroupSums(key, _sums(summed, fields, NOW), _sums(summed, fields, BEFORE)) for _, key, _, _, *fields in rows
+    total = _group(summed, "", totals)
+    return replace(
+        page,
+        groups=tuple(_group(summed, key, fields) for _, key, _, _, *fields in rows),
+        count=count,
+        gone=gone,
+        now=total.now,
+        part=total.part,
+        before=total.before,
+        number=listing.number,
     )
-    return replace(page, groups=groups, count=count, gone=gone, now=now, before=before, number=listing.number)
+
+
+def _group(summed: Summed, key: str, fields: Sequence[Any]) -> GroupSums:
+    now, part, before = (_sums(summed, fields, which) for which in (NOW, PART, BEFORE))
+    has_part = any(which == PART for which, _ in summed)
+    return GroupSums(key, now, part if has_part else now, before)
 
 
 def _sums(summed: Summed, fields: Sequence[Any], range_: str) -> Sums:
@@ -173,7 +199,7 @@ def _statement(
             ),
             matching=matching if found else NOTHING,
             totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(summed, names, strict=True)),
-            order=_order(order),
+            order=_order(order, PART if any(which == PART for which, _ in summed) else NOW),
             names=listed(names),
         )
     )
@@ -199,8 +225,11 @@ def _rows(
     )
 
 
-def _order(name: str) -> Composed:
+def _order(name: str, compared: str) -> Composed:
+    """Compose the order; `compared` is which sums are compared with those before."""
     expression, is_descending = ORDERS[name.removeprefix(REVERSED)]
+    if expression is CHANGE:
+        expression = SQL("{} - before_cost").format(Identifier(f"{compared}_cost"))
     is_descending ^= name.startswith(REVERSED)
     how = SQL("DESC" if is_descending else "ASC")
     return SQL('ORDER BY {} {}, now_cost DESC, now_calls DESC, key_1 COLLATE "C"').format(expression, how)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from hashlib import blake2b
 from typing import Self
 
@@ -89,12 +89,6 @@ class Selection:
     def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
         """Ask for usage over the whole range."""
         return self._query(Bucket.TOTAL, by, top)
-
-    @property
-    def open_from(self) -> datetime | None:
-        """Where the bucket begins that is still under way; None if all of them are over."""
-        open_at = self.range.open_at
-        return max(start for start in self.over_time().buckets if start <= open_at) if open_at else None
 
     @property
     def is_per_day(self) -> bool:

@@ -154,16 +154,9 @@ def test_where_hours_of_then_are_not_kept_whole_days_are_compared(
     changed = client.get("/o/acme/changes/?range=30d").content.decode()
     assert "Cost stayed at $696.00." in changed
     assert "hours of then are no longer kept" in changed
-
-
-def test_the_open_bucket_is_known(acme: Organization) -> None:
-    now = datetime(2025, 7, 30, 9, 40, tzinfo=UTC)
-
-    def open_from(name: str, bucket: str) -> datetime | None:
-        return Selection(acme, ranges.preset(name, now, "UTC"), bucket=bucket).open_from
-
-    assert open_from("30d", "day") == datetime(2025, 7, 30, tzinfo=UTC)
-    assert open_from("30d", "week") == datetime(2025, 7, 28, tzinfo=UTC)
-    assert open_from("7d", "hour") == datetime(2025, 7, 30, 9, tzinfo=UTC)
-    assert open_from("24h", "auto") == datetime(2025, 7, 30, 9, tzinfo=UTC)
-    assert open_from("last_month", "day") is None
+    groups = " ".join(client.get("/o/acme/groups/?range=30d&by=user").content.decode().split())
+    (line,) = re.findall(r"<tbody>(.*?)</tbody>", groups)
+    cost, before, change = re.findall(r'class="number of-(?:cost|before|change)" title="([^"]*)"', line)
+    (whole,) = re.findall(r'<p class="tile-value" title="(\$[^"]*)"', page)
+    assert cost == whole, "today counts, though it is not compared"
+    assert (Decimal(before[1:]), Decimal(change[1:])) == (696, 0)

@@ -45,9 +45,9 @@ def load(selection: Selection) -> Changes:
     try:
         return _load(selection)
     except NoHours as error:
-        selection = replace(selection, has_hours_before=False)
-        if selection.is_compared_by_whole_days:
-            return load(selection)
+        by_whole_days = replace(selection, has_hours_before=False)
+        if selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
+            return load(by_whole_days)
         return Changes(selection, refusal=str(error))
     except (QueryError, TimedOut) as error:
         return Changes(selection, refusal=str(error))

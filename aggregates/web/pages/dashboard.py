@@ -66,8 +66,9 @@ def load(selection: Selection) -> Dashboard:
     except NoHours:
         selection = replace(selection, has_hours=False)
         loaded = _load(selection)
-    if loaded.lacks_hours_before and selection.has_hours_before:
-        return _load(replace(selection, has_hours_before=False))
+    by_whole_days = replace(selection, has_hours_before=False)
+    if loaded.lacks_hours_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
+        return _load(by_whole_days)
     return loaded
 
 

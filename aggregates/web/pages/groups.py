@@ -102,7 +102,7 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
     except (QueryError, TimedOut) as error:
         return Groups(selection, refusal=str(error))
     whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
-    total = GroupSums("", page.now, page.before)
+    total = GroupSums("", page.now, page.part, page.before)
     return Groups(
         selection,
         page,
@@ -114,9 +114,10 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
 
 
 def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, GroupPage]:
-    """Read the page; of whole days alone, where hours of the earlier range are no longer kept."""
-    now, before = (each.in_all(by=selection.by) for each in (selection.comparable, selection.compared))
-    page = read_groups(now, before, listing, seconds=PATIENCE)
+    """Read the page; whole days alone are compared where hours of the earlier range are no longer kept."""
+    now, part, before = (each.in_all(by=selection.by) for each in (selection, selection.comparable, selection.compared))
+    is_part = selection.is_compared_by_whole_days
+    page = read_groups(now, before, listing, part=part if is_part else None, seconds=PATIENCE)
     by_whole_days = replace(selection, has_hours_before=False)
     if page.without_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
         return _read(by_whole_days, listing)
@@ -124,12 +125,12 @@ def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, 
 
 
 def _line(group: GroupSums, total: Sums, whole: str, earlier: Earlier) -> Line:
-    change = relative(group.now.cost, group.before.cost, more_is="bad")
+    change = relative(group.part.cost, group.before.cost, more_is="bad")
     return Line(
         group.key,
         group.now,
         group.before,
         share_of(group.now, total, whole),
-        EXACT.subtract(group.now.cost, group.before.cost),
+        EXACT.subtract(group.part.cost, group.before.cost),
         change if earlier.has_percentage else Change("none", "–"),
     )
