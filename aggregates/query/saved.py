@@ -8,6 +8,7 @@ from django.utils.datastructures import MultiValueDict
 
 from aggregates.domain import ranges
 from aggregates.models import Organization
+from aggregates.query import stored_selections
 from aggregates.query.addresses import DEFAULTS, flat, parameters_beside_range, range_parameters
 from aggregates.query.forms.dashboard import PLACES, DashboardForm
 from aggregates.query.selection import Selection
@@ -32,7 +33,9 @@ def parameters_of(selection: Selection) -> Parameters:
         **DEFAULTS,
         **range_parameters(selection.range),
         **parameters_beside_range(replace(selection, view=None)),
+        **stored_selections.parameters_of(selection.filters, selection.excluded),
     }
+    chosen.pop("set", None)  # what filters that are too long for an address are called is forgotten some day
     found: Parameters = {}
     for name, value in flat(chosen):
         if value or name in PLACES or name == "hide":  # of a group, '' is a value
@@ -49,12 +52,12 @@ def with_dates(selection: Selection) -> Selection:
 def restore(parameters: Mapping[str, Iterable[str]], organization: Organization, now: datetime) -> Restored:
     """Read kept parameters; those that no longer exist, or no longer fit, are left out."""
     data = MultiValueDict({name: [*values] for name, values in parameters.items()})
-    form = DashboardForm(data, organization=organization, now=now)
+    form = DashboardForm(data, organization=organization, now=now, most_values=stored_selections.MAX_PAIRS)
     wrong = {*form.errors, *(name for name in data if name not in form.fields or name in NOT_KEPT)}
     if wrong & OF_RANGE:
         wrong |= OF_RANGE
     left_out = tuple(name for name in data if name in wrong)
     if left_out:
         valid = MultiValueDict({name: values for name, values in data.lists() if name not in wrong})
-        form = DashboardForm(valid, organization=organization, now=now)
+        form = DashboardForm(valid, organization=organization, now=now, most_values=stored_selections.MAX_PAIRS)
     return Restored(form.selection, left_out)

@@ -43,6 +43,17 @@ def test_what_was_kept_is_read_again(query: str, berlin: Organization) -> None:
     assert parameters_of(restored.selection) == parameters_of(selection)
 
 
+def test_filters_that_are_too_long_for_an_address_are_kept_themselves(berlin: Organization) -> None:
+    users = [f"{number:03}/" + "é" * 120 for number in range(150)]
+    selection = selected("range=7d", berlin).excluding("user", users).with_filter("model", "gpt-5")
+
+    parameters = parameters_of(selection)
+    restored = restore(parameters, berlin, NOW)
+
+    assert "set" not in parameters
+    assert (restored.selection, restored.left_out) == (selection, ())
+
+
 def test_a_range_moves_on_or_keeps_its_dates(berlin: Organization) -> None:
     selection, later = selected("range=7d", berlin), NOW + timedelta(days=10)
 

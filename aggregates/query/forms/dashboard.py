@@ -21,7 +21,7 @@ from aggregates.query.selection import (
     Selection,
     in_order,
 )
-from aggregates.query.stored_selections import MAX_PAIRS, find
+from aggregates.query.stored_selections import MAX_PAIRS, MAX_VALUES, find
 
 PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
@@ -38,27 +38,33 @@ class DashboardForm(RangeForm):
     Filters that are too long for an address have a name, `set`; `only`, `leave` and `drop` change them by one value.
     """
 
-    def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        organization: Organization,
+        now: datetime,
+        most_values: int = MAX_VALUES,  # of one dimension: addresses have a limit, what is kept has none but MAX_PAIRS
+    ) -> None:
         super().__init__(data, zone=organization.time_zone, now=now, calendar=organization.calendar)
         self.organization = organization
         for name, choices in CONTROLS.items():
             self.fields[name] = choice_of(choices)
         for name in BY_NAME:
-            self.fields[name] = Values(required=False)
-            self.fields[f"not_{name}"] = Values(required=False)
+            self.fields[name] = Values(most=most_values)
+            self.fields[f"not_{name}"] = Values(most=most_values)
         for name, field in {
             "add": choice_of(PLACES),
             "value": TypedText(required=False, validators=[check_text]),
-            "pick": Values(required=False),
+            "pick": Values(),
             "listed": forms.BooleanField(required=False),
         }.items():
             self.fields[name] = field
-        self.fields["hide"] = Values(required=False)
+        self.fields["hide"] = Values()
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
         self.fields["set"] = forms.CharField(required=False, max_length=100)
-        for name in ("only", "leave", "drop"):
-            self.fields[name] = Value(required=False)
+        self.fields |= {"only": Value(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
         self._stored: tuple[Pairs, Pairs] = ((), ())
 
     def clean(self) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 
 from aggregates.domain import notation
 from aggregates.domain.calls import MAX_TEXT_BYTES, parse_time
-from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.numbers import is_plain
 from aggregates.domain.texts import SPELLED, read_typed
 from aggregates.query import call_order
@@ -43,13 +42,17 @@ class TypedText(forms.CharField):
 
 
 class Value(forms.Field):
-    """A dimension, or `not_` and its name, with a value, as in “user:alice”; the value is any text."""
+    """One of some places of filters with a value, as in “user:alice”; the value is any text."""
+
+    def __init__(self, places: Iterable[str]) -> None:
+        super().__init__(required=False)
+        self.places = frozenset(places)
 
     def to_python(self, value: str | None) -> tuple[str, str] | None:
         name, mark, text = (value or "").partition(":")
         if not value:
             return None
-        if not mark or name.removeprefix("not_") not in BY_NAME:
+        if not mark or name not in self.places:
             raise ValidationError("Expected a dimension and a value, such as user:alice.")
         check_text(text)
         return name, text
@@ -60,12 +63,16 @@ class Values(forms.Field):
 
     widget = _Texts
 
+    def __init__(self, *, most: int = MAX_VALUES) -> None:
+        super().__init__(required=False)
+        self.most = most
+
     def to_python(self, value: list[str] | None) -> list[str]:
         return list(dict.fromkeys(value or ()))
 
     def validate(self, value: list[str]) -> None:
-        if len(value) > MAX_VALUES:
-            raise ValidationError(f"Expected at most {MAX_VALUES} values.")
+        if len(value) > self.most:
+            raise ValidationError(f"Expected at most {self.most} values.")
         for text in value:
             check_text(text)
 

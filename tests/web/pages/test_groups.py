@@ -86,7 +86,20 @@ def test_who_was_there_only_before_is_listed_too(acme: Organization, call: MakeC
     assert "-$4.00" in page and "+$1.00" in page
 
 
-@pytest.mark.parametrize("wrong", ["page=0", "page=x", "page=1_0", "sort=size", "find=%00", "by=weather"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "page=0",
+        "page=x",
+        "page=1_0",
+        "sort=size",
+        "find=%00",
+        "by=weather",
+        "only=not_user:a",
+        "leave=not_user:a",
+        "drop=a:b",
+    ],
+)
 def test_what_is_wrong_in_the_address_is_said(see: Callable[..., str], wrong: str) -> None:
     assert 'id="problems"' in see(wrong)
 
