@@ -1,5 +1,6 @@
 """Filters that are too long for an address: the site keeps them, so that each of its links leads somewhere."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -101,6 +102,18 @@ def test_what_is_filtered_can_be_changed_by_one_value(page: Callable[[str], str]
     assert page("/o/acme/" + unescape(leaving)).count('class="chip chip-not"') == 9
     only = re.findall(r'class="group-name" href="([^"]*)"', content)[0]
     assert page("/o/acme/" + unescape(only)).count('class="chip"') == 1
+
+
+def test_the_menus_of_bars_lead_somewhere_too(page: Callable[[str], str], used: Callable[..., None]) -> None:
+    used(LONG)
+    content = page(other_of(page("/o/acme/?range=7d&by=user")) or "")
+    (written,) = re.findall(r'<script id="bar-links" type="application/json">(.*?)</script>', content)
+    linked = json.loads(written)
+    dates = linked["buckets"][-1]
+    for group in linked["groups"]["explore"]:
+        for name, address in group.items():
+            followed = page(address + dates if name == "calls" else address)
+            assert name == "calls" or cost_of(followed) != cost_of(content)
 
 
 def test_the_same_filters_have_one_name_everywhere(

@@ -7,16 +7,19 @@ those of a group: all pairs of them would be thousands.
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from aggregates.domain import days
 from aggregates.domain.ranges import of_days
-from aggregates.query.addresses import iso, parameters_beside_range, query_string, written
+from aggregates.query.addresses import iso, parameters_beside_range, query_of_change, query_string, written
 from aggregates.query.selection import AUTO, CallSelection, Selection
+from aggregates.query.stored_selections import is_long
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Series
+from aggregates.web.pages.dashboard import others_of
 
 Links = dict[str, Any]
 THIS = {Bucket.WEEK: "This week", Bucket.MONTH: "This month"}
@@ -61,18 +64,17 @@ def _of_group(selection: Selection, one: Series, drawn: Drawn) -> Links:
         return {"calls": _calls(selection, one.status)}
     if not by or not drawn.is_broken_down:
         return {}
+    page = reverse("dashboard", args=[selection.organization.slug])
     if one.key is None:
-        others = selection.excluding(by, [key for key in drawn.keys if key is not None])
-        return {"calls": _calls(others), "only": _page(selection, others)}
-    only = selection.with_filter(by, one.key)
-    found = {"calls": _calls(only)}
-    if only.filters != selection.filters:
-        found["only"] = _page(selection, only)
-    return found | {"without": _page(selection, selection.excluding(by, [one.key]))}
-
-
-def _page(selection: Selection, chosen: Selection) -> str:
-    return reverse("dashboard", args=[selection.organization.slug]) + (query_string(chosen) or "?")
+        others = others_of(selection, by, drawn.keys)  # which are kept where they are too long for an address
+        return {"calls": _calls(others), "only": page + (query_string(others) or "?")}
+    only, without = selection.with_filter(by, one.key), selection.excluding(by, [one.key])
+    found = {"without": page + (query_of_change(selection, without, "leave", by, one.key) or "?")}
+    if only.filters == selection.filters:
+        return found | {"calls": _calls(selection)}
+    # Filters that nobody has kept yet have no short name: there, the address says what changes.
+    calls = f"{_calls(selection)}{urlencode({'only': f'{by}:{one.key}'})}&" if is_long(only) else _calls(only)
+    return found | {"calls": calls, "only": page + (query_of_change(selection, only, "only", by, one.key) or "?")}
 
 
 def _calls(selection: Selection, status: str = "") -> str:
