@@ -163,6 +163,11 @@ class Range:
         return f"{words}, until {clock(end.astimezone(ZoneInfo(self.zone)))}" if self.is_cut else words
 
 
+def is_told(name: str, calendar: Calendar) -> bool:
+    """Say whether a range is worth a word: a fiscal year that begins with January is just a year."""
+    return "fiscal" not in name or calendar.first_month != 1
+
+
 def of_days(
     name: str, first: date, last: date, zone: str, now: datetime | None = None, ends: date | None = None
 ) -> Range:

@@ -40,17 +40,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What there is to pick from: `count` groups match, with those that are kept already."""
+    """What there is to pick from; `has_more` says that others match that are not listed."""
 
     options: tuple[Option, ...] = ()
-    count: int = 0
-    kept: int = 0
-
-    @property
-    def more(self) -> int:
-        """How many match and are not listed."""
-        listed = sum(option.sums is not None for option in self.options)
-        return max(0, self.count - self.kept - listed)
+    has_more: bool = False
 
 
 @prefer_standby
@@ -80,7 +73,7 @@ def read(selection: Selection, by: str, typed: str, picked: Sequence[str], *, is
         for key, sums in found.items()
         if key not in ours and key not in picked
     ]
-    return Choice(tuple(options), page.count if page else 0, len(ours & found.keys()))
+    return Choice(tuple(options), has_more=page is not None and page.count > len(page.groups))
 
 
 def keys_named(organization: Organization, by: str, typed: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What a typed text may mean: pages, views, ranges, organizations, groups whose names contain it, calls of that id."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -17,15 +18,16 @@ from aggregates.domain.texts import shown
 from aggregates.domain.wallclock import moment_words
 from aggregates.models import Membership, Role, SavedView, UsageLog
 from aggregates.query.addresses import query_string
-from aggregates.query.paging import read_keys
+from aggregates.query.groups import COSTS, Listing, read_groups
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
+from aggregates.web.pages.choices import keys_named
 from aggregates.web.pages.saved_views import placed
 
 MOST = 5  # of each kind
 LEAST_TYPED = 2  # characters, before groups are looked for
-SECONDS = 3  # for each kind of group
+SECONDS = 3  # for all kinds of groups, and calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,25 @@ def find(membership: Membership, selection: Selection, typed: str) -> tuple[Kind
         "Views": _named(_views(membership, views), typed),
         "Ranges": _named(_ranges(selection), typed),
         "Organizations": _named(_organizations(membership), typed),
-        "Calls": _calls(selection, typed) if typed else (),
+        **_recorded(selection, typed),
     }
-    if len(typed) >= LEAST_TYPED:
-        for dimension in DIMENSIONS:
-            found[dimension.plural.capitalize()] = _groups(selection, dimension.name, typed)
     return tuple(Kind(title, tuple(hits)[:MOST]) for title, hits in found.items() if hits)
+
+
+@prefer_standby
+def _recorded(selection: Selection, typed: str) -> dict[str, tuple[Hit, ...]]:
+    """What was recorded under that text: as much as can be found in time, calls first."""
+    found, until = dict[str, tuple[Hit, ...]](), time.monotonic() + SECONDS
+    try:
+        with snapshot(SECONDS):
+            found["Calls"] = _calls(selection, typed) if typed else ()
+            for dimension in DIMENSIONS if len(typed) >= LEAST_TYPED else ():
+                if (left := until - time.monotonic()) <= 0:
+                    break
+                found[dimension.plural.capitalize()] = _groups(selection, dimension.name, typed, max(left, 0.1))
+    except TimedOut:
+        pass
+    return found
 
 
 def _named(hits: Iterable[Hit], typed: str) -> tuple[Hit, ...]:
@@ -90,7 +105,7 @@ def _ranges(selection: Selection) -> Iterator[Hit]:
     """The dashboard over other ranges; `selection` is as of now."""
     address = reverse("dashboard", args=[selection.organization.slug])
     for name, title in ranges.NAMES.items():
-        if name != "custom":
+        if name != "custom" and ranges.is_told(name, selection.organization.calendar):
             chosen = replace(selection.range, name=name)
             yield Hit(title, address + query_string(replace(selection, range=chosen)))
 
@@ -101,30 +116,27 @@ def _organizations(membership: Membership) -> Iterator[Hit]:
             yield Hit(shown(organization.name), reverse("dashboard", args=[organization.slug]))
 
 
-@prefer_standby
-def _groups(selection: Selection, name: str, typed: str) -> tuple[Hit, ...]:
-    """Groups of the range, whatever it is filtered by: the one that costs most first."""
+def _groups(selection: Selection, name: str, typed: str, seconds: float) -> tuple[Hit, ...]:
+    """Groups of the range, whatever it is filtered by: the one that costs most first. Raises TimedOut."""
+    organization = selection.organization
     whole = replace(selection, filters=(), excluded=(), hidden=(), measure="cost")
-    address = reverse("dashboard", args=[selection.organization.slug])
+    listing = Listing(containing=typed, named=keys_named(organization, name, typed), length=MOST, measures=COSTS)
     try:
-        keys = read_keys(whole.in_all(by=name), MOST, typed, seconds=SECONDS)
-    except (QueryError, TimedOut):
+        groups = read_groups(whole.in_all(by=name), None, listing, seconds=seconds).groups
+    except QueryError:
         return ()
+    address = reverse("dashboard", args=[organization.slug])
     return tuple(
-        Hit(name_of(selection.organization, name, key), address + query_string(whole.with_filter(name, key)))
-        for key in keys
+        Hit(name_of(organization, name, group.key), address + query_string(whole.with_filter(name, group.key)))
+        for group in groups
+        if group.key
     )
 
 
-@prefer_standby
 def _calls(selection: Selection, typed: str) -> tuple[Hit, ...]:
     """Calls of that id, as it was sent, whenever they were made."""
     organization = selection.organization
-    try:
-        with snapshot(SECONDS):
-            calls = list(UsageLog.objects.filter(organization=organization, request_id=typed)[:MOST])
-    except TimedOut:
-        return ()
+    calls = UsageLog.objects.filter(organization=organization, request_id=typed)[:MOST]
     return tuple(
         Hit(
             shown(call.request_id),

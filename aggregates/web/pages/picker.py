@@ -44,7 +44,14 @@ def picker_of(form: RangeForm, beside: Parameters) -> Picker:
     offered = dict(form.fields["range"].choices)  # type: ignore[attr-defined]
     segments = tuple((name, ranges.NAMES[name]) for name in (*ROLLING, "custom") if name in offered)
     columns = tuple(
-        (title, tuple(_period(name, label, chosen, beside) for name, label in names.items() if _is_told(name, form)))
+        (
+            title,
+            tuple(
+                _period(name, label, chosen, beside)
+                for name, label in names.items()
+                if ranges.is_told(name, form.calendar)
+            ),
+        )
         for title, names in (("To date", TO_DATE), ("Over", OVER))
     )
     is_named = chosen.name in TO_DATE or chosen.name in OVER
@@ -68,11 +75,6 @@ def period_words(chosen: Range) -> str:
     if first.year == last.year:
         return str(first.year) if chosen.months == 12 else f"{first:%b} – {last:%b %Y}"
     return f"{first:%b %Y} – {last:%b %Y}"
-
-
-def _is_told(name: str, form: RangeForm) -> bool:
-    """Say whether a period is worth a word: a fiscal year that begins with January is just a year."""
-    return "fiscal" not in name or form.calendar.first_month != 1
 
 
 def _period(name: str, label: str, chosen: Range, beside: Parameters) -> Choice:

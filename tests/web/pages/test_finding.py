@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, User
@@ -35,6 +36,22 @@ def test_it_finds_what_is_of_this_organization_alone(
     assert [name for name, _ in find("resp_1")] == ["resp_1"]
     assert find("resp_2") == []
     assert find("Other") == []
+
+
+def test_a_key_is_found_by_the_name_that_somebody_gave_it(
+    acme: Organization, call: Callable[..., Call], find: Callable[..., list[tuple[str, str]]]
+) -> None:
+    key, _ = keys.create(acme, "Night batch", None)
+    record(acme, [call(timezone.now().isoformat())._replace(key=key.prefix)])
+    assert find("batch") == [(f"Night batch ({key.prefix})", f"/o/acme/?key={key.prefix}")]
+
+
+def test_fiscal_years_are_found_where_they_are_not_just_years(
+    acme: Organization, find: Callable[..., list[tuple[str, str]]]
+) -> None:
+    assert find("fiscal") == []
+    Organization.objects.update(first_month=4)
+    assert len(find("fiscal")) == 2
 
 
 def test_who_manages_nothing_is_led_to_no_settings(find: Callable[..., list[tuple[str, str]]]) -> None:

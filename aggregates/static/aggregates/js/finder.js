@@ -15,8 +15,9 @@ async function look() {
   parameters.set("q", document.getElementById("finder-typed").value);
   try {
     const response = await fetch(`${finder.dataset.address}?${parameters}`, { signal: asking.signal });
-    if (response.redirected || !response.ok) return location.reload(); // the session has ended
-    document.getElementById("finder-found").innerHTML = await response.text();
+    if (response.redirected) return location.reload(); // the session has ended
+    if (response.ok) document.getElementById("finder-found").innerHTML = await response.text();
+    else document.getElementById("finder-found").textContent = "The site is busy: try again in a moment.";
   } catch (error) {
     if (error.name !== "AbortError") document.getElementById("finder-found").textContent = "The site does not answer.";
   }
