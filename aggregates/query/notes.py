@@ -32,6 +32,8 @@ NEW_MODELS = text(
             FROM {chunks} AS chunk
             CROSS JOIN LATERAL unnest(chunk.model, chunk.total_calls) AS of_group (model, calls)
             WHERE organization_id = %(organization)s AND grain = ANY(%(grains)s) AND calls > 0 AND of_group.model <> ''
+              AND (cardinality(%(kept)s::text[]) = 0 OR of_group.model = ANY(%(kept)s::text[]))
+              AND of_group.model <> ALL(%(left_out)s::text[])
               AND (
                 unit = 'day' AND first BETWEEN %(first)s AND %(last)s
                 OR unit = 'day' AND first < %(first)s AND NOT EXISTS (
@@ -104,12 +106,11 @@ def _new_models(selection: Selection) -> Iterator[Note]:
         "grains": BY_MODEL.names,
         "first": selection.range.first,
         "last": selection.range.last,
+        "kept": [value for name, value in selection.filters if name == "model"],
+        "left_out": [value for name, value in selection.excluded if name == "model"],
         "most": MOST,
     }
-    kept = {value for name, value in selection.filters if name == "model"}
-    left_out = {value for name, value in selection.excluded if name == "model"}
     with connection.cursor() as cursor:
         cursor.execute(NEW_MODELS, parameters)
         for model, first in cursor.fetchall():
-            if (not kept or model in kept) and model not in left_out:
-                yield Note(NoteKind.MODEL, first, first, f"First calls of {model}")
+            yield Note(NoteKind.MODEL, first, first, f"First calls of {model}")

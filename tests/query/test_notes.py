@@ -104,6 +104,16 @@ def test_of_models_only_those_that_filters_let_through(used: Organization) -> No
     assert [note.text for note in without] == ["First calls of newer"]
 
 
+def test_models_that_filters_leave_out_take_no_place(used: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST", 1)
+
+    only = read_notes(july(used, filters=(("model", "new"), ("model", "june"))))
+    without = read_notes(july(used, excluded=(("model", "newer"), ("model", "june"))))
+
+    assert [note.text for note in only] == ["First calls of new"]
+    assert [note.text for note in without] == ["First calls of new"]
+
+
 def test_models_of_others_are_not_ours(used: Organization, other: Organization, call: MakeCall) -> None:
     record(other, [call("2024-01-01T12:00Z", model="new"), call("2025-07-02T12:00Z", model="theirs")])
     roll_up()
