@@ -16,6 +16,7 @@ from psycopg.sql import SQL
 
 from aggregates.db.sql import table, text
 from aggregates.domain.dimensions import GRAINS
+from aggregates.domain.texts import in_sentence, shown
 from aggregates.models import BreakdownChunk, DayNote, PriceOverride, UsageDay, UsagePeriod
 from aggregates.query.selection import Selection
 
@@ -74,6 +75,11 @@ class Note:
     text: str
     author: str = ""
 
+    @property
+    def words(self) -> str:
+        """Write it for people, in plain text; our own sentences are that already."""
+        return shown(self.text) if self.kind == NoteKind.NOTE else self.text
+
 
 def read_notes(selection: Selection) -> tuple[Note, ...]:
     """List what is known of the days of a range, by day: of each kind at most MOST, the latest; what people noted comes
@@ -97,7 +103,8 @@ def _prices(selection: Selection) -> Iterator[Note]:
     prices = PriceOverride.objects.filter(within, organization=selection.organization).order_by("-first", "pk")
     for pattern, tier, first in prices.values_list("pattern", "tier", "first")[:MOST]:
         if first:  # as the range says already
-            yield Note(NoteKind.PRICE, first, first, f"An own price of {pattern}{f' ({tier})' if tier else ''} begins")
+            of_tier = f" ({in_sentence(tier)})" if tier else ""
+            yield Note(NoteKind.PRICE, first, first, f"An own price of {in_sentence(pattern)}{of_tier} begins")
 
 
 def _new_models(selection: Selection) -> Iterator[Note]:
@@ -113,4 +120,4 @@ def _new_models(selection: Selection) -> Iterator[Note]:
     with connection.cursor() as cursor:
         cursor.execute(NEW_MODELS, parameters)
         for model, first in cursor.fetchall():
-            yield Note(NoteKind.MODEL, first, first, f"First calls of {model}")
+            yield Note(NoteKind.MODEL, first, first, f"First calls of {in_sentence(model)}")

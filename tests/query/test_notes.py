@@ -57,8 +57,8 @@ def test_own_prices_that_begin_are_told(acme: Organization, other: Organization)
     set_price(other, "theirs", date(2025, 7, 10), None, prices, None)
 
     assert [(note.first.day, note.kind, note.text) for note in read_notes(july(acme))] == [
-        (10, NoteKind.PRICE, "An own price of gpt-* begins"),
-        (11, NoteKind.PRICE, "An own price of gpt-* (batch) begins"),
+        (10, NoteKind.PRICE, "An own price of “gpt-*” begins"),
+        (11, NoteKind.PRICE, "An own price of “gpt-*” (batch) begins"),
     ]
 
 
@@ -112,6 +112,20 @@ def test_models_that_filters_leave_out_take_no_place(used: Organization, monkeyp
 
     assert [note.text for note in only] == ["First calls of new"]
     assert [note.text for note in without] == ["First calls of new"]
+
+
+def test_a_name_is_no_part_of_our_sentence(used: Organization, call: MakeCall) -> None:
+    for model in ("mine (now deleted)", "gpt\u200b", "אליס"):
+        record(used, [call("2025-07-29T12:00Z", model=model)])
+    roll_up()
+    day_notes.add(used, date(2025, 7, 29), None, "a\u200bb", None)
+
+    assert {note.words for note in read_notes(july(used)) if note.first.day == 29} == {
+        "a⟨U+200B⟩b",
+        "First calls of “mine (now deleted)”",
+        "First calls of “gpt⟨U+200B⟩”",
+        "First calls of \u2068אליס\u2069",
+    }
 
 
 def test_models_of_others_are_not_ours(used: Organization, other: Organization, call: MakeCall) -> None:

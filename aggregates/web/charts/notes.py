@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aggregates.domain import days
-from aggregates.domain.texts import shown
 from aggregates.query.notes import Note
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.chart import Drawn
@@ -41,7 +40,7 @@ def texts_of(query: UsageQuery, notes: Iterable[Note]) -> tuple[list[bool], list
         last = bisect_right(starts, min(end, query.end) - days.INSTANT) - 1
         begin[first] = True
         for number in range(first, last + 1):
-            during[number].append(shown(note.text))
+            during[number].append(note.words)
     return begin, during
 
 
