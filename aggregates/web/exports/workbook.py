@@ -109,6 +109,8 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
     yield from (("Only", f"{name} {texts.named(value)}") for name, value in selection.filters)
     yield from (("Without", f"{name} {texts.named(value)}") for name, value in selection.excluded)
     yield "Source", dashboard.provenance
+    yield "Latencies", dashboard.latencies
+    yield "Latencies not known", dashboard.without_latency
     yield "As of", f"{dashboard.as_of:%Y-%m-%d %H:%M:%S} UTC"
     yield "Left out", dashboard.refusal
 

@@ -1,17 +1,21 @@
 """The dashboard as one HTML file: whole, and whatever is recorded stays text."""
 
 import gzip
+import io
 import re
 from collections.abc import Callable
 from datetime import date
 
+import openpyxl
 import pytest
 from django.test import Client
 
-from aggregates.accounts import day_notes
+from aggregates.accounts import day_notes, keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, User
+from aggregates.query import latencies
+from aggregates.rollup.protocol import roll_up
 from aggregates.web.exports import files, interactive
 
 URL = "/o/acme/usage.html?range=custom&from=2025-07-01&to=2025-07-31"
@@ -66,6 +70,57 @@ def test_recorded_texts_end_no_script_and_begin_none(client: Client, used: Organ
     assert "{{ user }}{% now %}" in file
     for name in NAMES[:2]:
         assert name not in file
+
+
+def tables_of(page: str) -> list[str]:
+    """The texts of the tables, without markup."""
+    tables = re.findall(r'<section class="card card-table".*?<table[^>]*>(.*?)</table>', page, re.S)
+    return [
+        " ".join(re.sub(r"<wbr>|<[^>]*>", lambda tag: "" if tag[0] == "<wbr>" else " ", each).split())
+        for each in tables
+    ]
+
+
+@pytest.mark.parametrize("measure", ["cost", "p50", "p95", "throughput"])
+def test_its_tables_are_those_of_the_page(
+    client: Client, acme: Organization, alice: User, call: Callable[..., Call], measure: str
+) -> None:
+    client.force_login(alice)
+    key, _ = keys.create(acme, "Night batch", None)
+    times = {"latency_ms": 1500, "output_tokens": 30}
+    record(acme, [call("2025-07-14T12:00Z", user_id=str(n), **times)._replace(key=key.prefix) for n in range(12)])
+    query = f"range=custom&from=2025-07-01&to=2025-07-31&by=key&measure={measure}"
+
+    page, file = (client.get(f"/o/acme/{path}?{query}").getvalue().decode() for path in ("", "usage.html"))
+
+    assert tables_of(file) == tables_of(page)
+    assert f"Night batch ({key.prefix})" in tables_of(file)[0]
+    assert ("p95" in tables_of(file)[0]) == (measure != "cost")
+
+
+def test_it_says_what_latencies_are_of_and_why_some_are_not_known(
+    client: Client, used: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = "Latencies are of the 0 of 8 calls that tell them"
+    unknown = "no daily aggregate holds latencies by user: ask for fewer days."
+    assert known in client.get(f"{URL}&measure=p95").getvalue().decode()
+    assert "Latencies" not in client.get(URL).getvalue().decode()
+    assert known in about(client, "&measure=p95")["Latencies"]
+    roll_up()
+    monkeypatch.setattr(latencies, "MOST_CALLS", 1)
+
+    file = client.get(f"{URL}&by=user&measure=p95").getvalue().decode()
+
+    assert "Not all latencies are known here." in file and unknown in file
+    assert about(client, "&by=user&measure=p95")["Latencies not known"].endswith(unknown)
+    assert not {"Latencies", "Latencies not known"} & about(client, "").keys()
+
+
+def about(client: Client, query: str) -> dict[str, str]:
+    """What the first sheet of the workbook tells."""
+    response = client.get(URL.replace("usage.html", "usage.xlsx") + query)
+    lines = openpyxl.load_workbook(io.BytesIO(response.getvalue()))["Totals"].iter_rows(values_only=True)
+    return {str(line[0]): str(line[1]) for line in lines if line[0]}
 
 
 def test_nothing_of_plotlys_ends_its_element() -> None:
