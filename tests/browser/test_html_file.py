@@ -1,6 +1,6 @@
 """The dashboard as a file, opened in a real browser without any network: it draws what the page does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from aggregates.accounts import day_notes
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
 from aggregates.models import DayNote, Organization
 from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, OpenPage, Watch, log_in, wait_until_drawn
 from tests.browser.test_accessibility import TAGS
@@ -26,15 +28,20 @@ def saved(open_page: OpenPage, usage: Organization, tmp_path: Path) -> Iterator[
     day_notes.add(usage, date(2025, 11, 2), date(2025, 11, 3), RED, None)
     page = open_page()
     log_in(page)
-    page.goto(FILE)
+    yield page, save(page, FILE, tmp_path)
+    DayNote.objects.all().delete()
+
+
+def save(page: Page, address: str, folder: Path) -> Path:
+    """Save the file of a page."""
+    page.goto(address)
     wait_until_drawn(page)
     page.locator(".export-menu summary").click()
     with page.expect_download() as found:
         page.get_by_text("Interactive page (HTML)").click()
-    path = tmp_path / found.value.suggested_filename
+    path = folder / found.value.suggested_filename
     found.value.save_as(path)
-    yield page, path
-    DayNote.objects.all().delete()
+    return path
 
 
 def open_file(chromium: Browser, path: Path, watch: Watch, **options: Any) -> Page:
@@ -111,6 +118,24 @@ def test_its_legend_hides_and_its_numbers_open(chromium: Browser, saved: tuple[P
     ).evaluate(numbers)
     expect(file.locator(".day-notes")).to_contain_text(RED)
     assert file.locator("img").count() == 0
+    assert watch.complaints == []
+    file.context.close()
+
+
+def test_its_legend_has_whole_names(
+    chromium: Browser, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
+) -> None:
+    names = ["team %{y} & <b>us</b>", "%{meta.role}"]
+    record(usage, [call("2025-02-03T12:00Z", user_id=name, cost=2 - number) for number, name in enumerate(names)])
+    page = open_page()
+    log_in(page)
+    path = save(page, "/o/acme/?range=custom&from=2025-02-01&to=2025-02-05&bucket=day&by=user", tmp_path)
+    watch = Watch()
+
+    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+
+    legend = file.locator("#chart-explore .legendtext").all_text_contents()
+    assert [text.replace("\u200b", "") for text in legend] == names
     assert watch.complaints == []
     file.context.close()
 

@@ -204,8 +204,8 @@ DRAWN = {Shape.BARS: _bars, Shape.LINES: _line, Shape.STACK: _stacked_area}
 
 
 def as_text(name: str) -> str:
-    """Escape a name, so that Plotly shows it as it is, and not as its small HTML."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Escape a name, so that Plotly shows it as it is, and reads neither its small HTML in it nor its templates."""
+    return name.replace("%{", "%\u200b{").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _time_axis(axis: Axis) -> Figure:
