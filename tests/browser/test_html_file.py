@@ -140,6 +140,25 @@ def test_its_legend_has_whole_names(
     file.context.close()
 
 
+def test_what_the_page_hid_its_legend_shows_again(
+    chromium: Browser, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
+) -> None:
+    record(usage, [call("2025-03-03T12:00Z", user_id=name, cost=1) for name in ("alice", "bob")])
+    page = open_page()
+    log_in(page)
+    path = save(page, "/o/acme/?range=custom&from=2025-03-01&to=2025-03-05&bucket=day&by=user&hide=bob", tmp_path)
+    watch = Watch()
+    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+    bars = file.locator("#chart-explore .bars")
+    expect(bars).to_have_count(1)
+
+    file.locator("#chart-explore .legendtoggle").last.click()
+
+    expect(bars).to_have_count(2)
+    assert watch.complaints == []
+    file.context.close()
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_it_has_no_barriers(chromium: Browser, saved: tuple[Page, Path], scheme: str, width: int) -> None:
     _, path = saved

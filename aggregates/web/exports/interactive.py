@@ -76,7 +76,9 @@ def _opened(figure: Figure) -> Figure:
     One may zoom into it."""
     layout: Mapping[str, Any] = figure["layout"]
     times = layout["meta"]["times"]
-    traces = [{**trace, "name": as_text(trace["name"]), **_hover(trace, times)} for trace in figure["data"]]
+    traces = [
+        {**trace, "name": as_text(trace["name"]), **_hidden(trace), **_hover(trace, times)} for trace in figure["data"]
+    ]
     of_file = {
         "showlegend": len(traces) > 1,
         "legend": LEGEND,
@@ -85,6 +87,11 @@ def _opened(figure: Figure) -> Figure:
         "xaxis": {**layout["xaxis"], "fixedrange": False},
     }
     return {"data": traces, "layout": {**layout, **of_file}}
+
+
+def _hidden(trace: Figure) -> Figure:
+    """Keep in the legend what the page hides: from there it can be shown again."""
+    return {} if trace.get("visible", True) else {"visible": "legendonly"}
 
 
 def _hover(trace: Figure, times: Sequence[str]) -> Figure:
