@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,46 @@ def test_what_the_page_hid_its_legend_shows_again(
     file.locator("#chart-explore .legendtoggle").last.click()
 
     expect(bars).to_have_count(2)
+    assert watch.complaints == []
+    file.context.close()
+
+
+LABELS = """() => [...document.querySelectorAll("#chart-explore .xtick text")].map((label) => {
+  const { left, right } = label.getBoundingClientRect();
+  return [label.textContent, left, right];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_its_time_axis_has_the_labels_that_there_is_room_for(
+    chromium: Browser, open_page: OpenPage, usage: Organization, tmp_path: Path, width: int
+) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
+    log_in(page)
+    path = save(page, "/o/acme/?range=custom&from=2025-09-01&to=2025-11-29&bucket=day", tmp_path)
+    watch = Watch()
+    file = open_file(chromium, path, watch, viewport={"width": width, "height": 900})
+    day = 86_400
+
+    def labels_of(first: float, last: float) -> list[str]:
+        zoom = "range => Plotly.relayout('chart-explore', {'xaxis.range[0]': range[0], 'xaxis.range[1]': range[1]})"
+        file.evaluate(zoom, [first * day, last * day])
+        labels = file.evaluate(LABELS)
+        for (_, _, right), (_, left, _) in pairwise(labels):
+            assert left > right, "labels overlap"
+        assert max(right for _, _, right in labels) <= width
+        return [text for text, _, _ in labels]
+
+    whole = file.evaluate(LABELS)
+    assert [text for text, _, _ in whole] == [text for text, _, _ in page.evaluate(LABELS)]
+    assert labels_of(0, 90) == [text for text, _, _ in whole]
+    assert labels_of(1.5, 3.5)[0] == "Wednesday 3 Sep 2025"
+    assert labels_of(2.2, 2.6) == ["Wednesday 3 Sep 2025"]
+    weeks = labels_of(20, 60)
+    assert weeks[0].endswith("2025") and len(weeks) > 1
+    labels_of(0, 90)
+    file.set_viewport_size({"width": 390, "height": 900})
+    file.wait_for_function("document.querySelectorAll('#chart-explore .xtick text')[1].textContent === '1 Oct'")
     assert watch.complaints == []
     file.context.close()
 

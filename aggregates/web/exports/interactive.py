@@ -18,7 +18,7 @@ from aggregates.web.pages.dashboard import Dashboard
 STYLES = ("tokens", "base", "controls", "tiles", "cards", "charts", "tables", "day-notes", "file", "print")
 # The part of plotly.js that pages load: a quarter of the one that Plotly's package would put in.
 PLOTLY = "plotly/plotly-basic.min.js"
-SCRIPT = "aggregates/js/file.js"
+SCRIPTS = ("aggregates/js/ticks.js", "aggregates/js/file.js")
 CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
 LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal", "itemsizing": "constant"}
 END = re.compile("</(script|style)", re.IGNORECASE)
@@ -42,7 +42,7 @@ def as_html(dashboard: Dashboard) -> Iterator[bytes]:
         "organization": dashboard.selection.organization,
         "charts": [_chart(drawn) for drawn in dashboard.charts],
         "styles": [_inlined(f"aggregates/css/{name}.css") for name in STYLES],
-        "scripts": {"plotly": _inlined(PLOTLY), "own": _inlined(SCRIPT)},
+        "scripts": {"plotly": _inlined(PLOTLY), "own": [_inlined(name) for name in SCRIPTS]},
     }
     yield render_to_string("aggregates/file.html", context).encode()
 

@@ -126,7 +126,7 @@ def about(client: Client, query: str) -> dict[str, str]:
 def test_nothing_of_plotlys_ends_its_element() -> None:
     for name in (
         interactive.PLOTLY,
-        interactive.SCRIPT,
+        *interactive.SCRIPTS,
         *(f"aggregates/css/{each}.css" for each in interactive.STYLES),
     ):
         assert not re.search("</(script|style)", interactive._inlined(name), re.I)

@@ -15,27 +15,6 @@ function themedTrace(trace) {
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
-const ROOM = 66; // pixels for a label of an axis that is not of time
-const LETTER = 6.6; // and for a letter of one that is
-
-// How wide a label is, up to the next one: its second line only matters beside another second line.
-function roomOf(text, next = "") {
-  const [first, second = ""] = text.split("<br>");
-  return 12 + LETTER * Math.max(first.length, next.includes("<br>") ? second.length : 0);
-}
-
-// Of the ways to mark the axis the finest that there is room for.
-function fitTicks({ meta, margin, xaxis }, width) {
-  if (!meta?.ticks) return { nticks: Math.max(2, Math.min(xaxis.nticks, Math.floor(width / ROOM))) };
-  const scale = (width - margin.l - margin.r) / xaxis.range[1];
-  const thinned = ({ vals, texts }, step) => ({ tickvals: vals.filter((_, n) => n % step === 0), ticktext: texts.filter((_, n) => n % step === 0) });
-  const fits = ({ tickvals, ticktext }) => tickvals.slice(1).every((val, n) => (val - tickvals[n]) * scale >= roomOf(ticktext[n], ticktext[n + 1]));
-  const ways = [...meta.ticks.map((ticks) => thinned(ticks, 1)), ...[2, 3, 5, 10, 100].map((step) => thinned(meta.ticks.at(-1), step))];
-  const { tickvals, ticktext } = ways.find(fits) ?? ways.at(-1);
-  const isWithin = (val, n) => n === 0 || (xaxis.range[1] - val) * scale + margin.r >= roomOf(ticktext[n], "<br>");
-  return { tickvals: tickvals.filter(isWithin), ticktext: ticktext.filter((_, n) => isWithin(tickvals[n], n)) };
-}
-
 function themedLayout(layout, width) {
   const quiet = { color: token("text-soft"), size: 12 };
   return {

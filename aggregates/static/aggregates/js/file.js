@@ -1,12 +1,15 @@
 // The charts of a file: Plotly has drawn them; their colours are those of the style sheet, light or dark.
 "use strict";
 
-const ROOM = 64; // pixels for each label of the time axis
 const darkTheme = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 
 function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function ticksOf(chart) {
+  return Object.fromEntries(Object.entries(fitTicks(chart.layout, chart.clientWidth)).map(([name, value]) => [`xaxis.${name}`, value]));
 }
 
 function paint(chart) {
@@ -23,7 +26,7 @@ function paint(chart) {
       "hoverlabel.bgcolor": token("surface"),
       "hoverlabel.bordercolor": token("line-strong"),
       "hoverlabel.font.color": token("text"),
-      "xaxis.nticks": Math.max(2, Math.min(9, Math.floor(chart.clientWidth / ROOM))),
+      ...ticksOf(chart),
       "xaxis.tickfont.color": token("text-soft"),
       "xaxis.tickcolor": token("line-strong"),
       "yaxis.tickfont.color": token("text-soft"),
@@ -38,7 +41,15 @@ function paintAll() {
   document.querySelectorAll(".js-plotly-plot").forEach(paint);
 }
 
+// A part of the axis, which one zooms into, has room for others.
+function fitZoom(chart) {
+  chart.on("plotly_relayout", (changes) => {
+    if (Object.keys(changes).some((name) => /^xaxis\.(range|autorange)/.test(name))) Plotly.relayout(chart, ticksOf(chart));
+  });
+}
+
 paintAll();
+document.querySelectorAll(".js-plotly-plot").forEach(fitZoom);
 darkTheme.addEventListener("change", paintAll);
 paper.addEventListener("change", paintAll);
 let resized;
