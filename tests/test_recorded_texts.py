@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from aggregates.accounts import day_notes, keys, saved_views
 from aggregates.domain.calls import Call, with_key
-from aggregates.domain.texts import FROM_RIGHT, FSI, PDI, named, normal_form, read_typed, visible
+from aggregates.domain.texts import FROM_RIGHT, FSI, PDI, named, normal_form, read_typed, shown, visible
 from aggregates.ingest import record
 from aggregates.ingest.arrivals import Source, Tally, count_arrivals
 from aggregates.models import (
@@ -28,8 +28,10 @@ from aggregates.models import (
     DayNote,
     FileImport,
     Kind,
+    Membership,
     Organization,
     PriceOverride,
+    Role,
     SavedView,
     UsageLog,
     User,
@@ -170,6 +172,40 @@ def test_what_people_name_changes_no_page(
         assert not each.changes_order
         assert not INVISIBLE.search(each.text.replace("\n", ""))
         assert not any(INVISIBLE.search(text) for text in each.attributes)
+
+
+def test_what_is_said_of_a_name_shows_it(
+    client: Client, acme: Organization, staff: User, call: Callable[..., Call]
+) -> None:
+    """As messages have it: of views, of notes, and of an organization that is being removed."""
+    name = "\u202eאליס"
+    said = f"“{shown(name)}”"
+    Organization.objects.filter(pk=acme.pk).update(name=name)
+    membership = Membership.objects.create(user=staff, organization=acme, role=Role.ADMIN)
+    view = saved_views.save(membership, name, {"range": ["7d"]}, shared=True)
+    other = saved_views.save(membership, "plain", {"range": ["7d"]}, shared=True)
+    note = day_notes.add(acme, timezone.now().date(), None, name, staff)
+    record(acme, [call(timezone.now())])
+    client.force_login(staff)
+
+    def answer(path: str, **sent: str) -> str:
+        response = client.post(path, sent, follow=True)
+        assert response.status_code == 200
+        return unescape(response.content.decode())
+
+    views = "/o/acme/views/"
+    assert f"Saved {said}." in answer(f"{views}{view.pk}/rename/", name=name)
+    assert f"{said} stays as it was." in answer(f"{views}{view.pk}/rename/", name="")
+    assert f"{said} stays as it was." in answer(f"{views}{view.pk}/save/", query="?range=fortnight")
+    assert f"There is a view {said} already." in answer(f"{views}{other.pk}/rename/", name=name)
+    found = unescape(client.get("/o/acme/find/", {"q": "אליס"}).content.decode())
+    assert f"<bdi>{shown(name)}</bdi> <span>of {shown(name)}</span>" in found
+    assert f"<title>{shown(name)} · " in unescape(file_of(client, "usage.html?range=7d").decode())
+    assert f"Deleted {said}." in answer(f"{views}{view.pk}/delete/")
+    assert f"Deleted {said}." in answer(f"/o/acme/notes/{note.pk}/delete/")
+    removal = f"/admin/aggregates/organization/{acme.pk}/delete/"
+    assert f"Remove {shown(name)}" in unescape(client.get(removal).content.decode())
+    assert f"{shown(name)} is being removed." in answer(removal, slug="acme")
 
 
 @OF_NAMES
