@@ -9,7 +9,7 @@ from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from unicodedata import normalize
+from unicodedata import bidirectional, normalize
 from urllib.parse import urlencode
 
 import openpyxl
@@ -18,16 +18,29 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from aggregates.accounts import keys
+from aggregates.accounts import day_notes, keys, saved_views
 from aggregates.domain.calls import Call, with_key
-from aggregates.domain.texts import named, normal_form, read_typed, visible
+from aggregates.domain.texts import FROM_RIGHT, FSI, PDI, named, normal_form, read_typed, shown, visible
 from aggregates.ingest import record
 from aggregates.ingest.arrivals import Source, Tally, count_arrivals
-from aggregates.models import ApiKey, Kind, Organization, PriceOverride, UsageLog, User
+from aggregates.models import (
+    ApiKey,
+    DayNote,
+    FileImport,
+    Kind,
+    Membership,
+    Organization,
+    PriceOverride,
+    Role,
+    SavedView,
+    UsageLog,
+    User,
+)
 from tests.names import NAMES
 
 FIELDS = ("operation", "model", "user_id", "subject_id", "project")
 OF_NAMES = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+ISOLATED = re.compile(f"{FSI}[^{PDI}]*{PDI}")
 INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2066\u2067]")
 
 
@@ -66,14 +79,27 @@ class Tags(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[str] = []
         self.text = ""
+        self.beside = ""  # the text that no <bdi> sets apart
+        self._is_apart = False
         self.feed(content)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self._is_apart = self._is_apart or tag == "bdi"
         self.attributes += [value or "" for name, value in attrs if name in ("title", "aria-label", "label")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_apart = self._is_apart and tag != "bdi"
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        self.beside += "" if self._is_apart else data
+
+    @property
+    def changes_order(self) -> bool:
+        """Whether letters from the right stand where nothing keeps the order of what is beside them."""
+        texts = (ISOLATED.sub("", text) for text in (self.beside, *self.attributes))
+        return any(not FROM_RIGHT.isdisjoint(map(bidirectional, text)) for text in texts)
 
 
 def cost_of(dashboard: str) -> Decimal:
@@ -116,17 +142,26 @@ def test_a_page_has_the_same_tags_whatever_a_name_is(
 def test_what_people_name_changes_no_page(
     page: Callable[[str], str], acme: Organization, alice: User, call: Callable[..., Call], name: str
 ) -> None:
-    """An organization, a key, an own price and a file that was imported."""
-    paths = ("", "?range=7d&by=key", "keys/", "prices/", "arrivals/", "prices/comparison/", "imports/")
+    """An organization, a key, an own price, a file that was imported, a saved view, a note, and who made them."""
+    paths = ["", "?range=7d&by=key"]
+    paths += [f"{name}/" for name in ("keys", "prices", "arrivals", "prices/comparison", "imports", "views", "notes")]
     key = keys.create(acme, "plain", alice)[0]
     price = PriceOverride.objects.create(organization=acme, pattern="plain", input=1, output=1, created_by=alice)
     count_arrivals(Source.of_file(acme, name[:50]), Tally())
+    view = saved_views.save(alice.memberships.get(), "plain", {"range": ["7d"]})
+    note = day_notes.add(acme, timezone.now().date(), None, "plain", alice)
+    file = FileImport.objects.create(organization=acme, name="plain", size=1, state="done", created_by=alice)
+    paths.append(f"imports/{file.pk}/")
     record(acme, [with_key(call(timezone.now(), cost=1), key.prefix)])
     plain = [PLAIN.get(f"named {path}") or Tags(page(path)).tags for path in paths]
     PLAIN.update({f"named {path}": tags for path, tags in zip(paths, plain, strict=True)})
     Organization.objects.filter(pk=acme.pk).update(name=name[:200])
     ApiKey.objects.filter(pk=key.pk).update(name=name[:100])
     PriceOverride.objects.filter(pk=price.pk).update(pattern=name)
+    SavedView.objects.filter(pk=view.pk).update(name=name[:60])
+    FileImport.objects.filter(pk=file.pk).update(name=name[:200])
+    DayNote.objects.filter(pk=note.pk).update(text=name[:200])
+    User.objects.filter(pk=alice.pk).update(email=f"alice@{name[:60]}")
     shown = [Tags(page(path)) for path in paths]
 
     assert [[tag for tag in each.tags if tag != "wbr"] for each in shown] == [
@@ -134,8 +169,43 @@ def test_what_people_name_changes_no_page(
     ]
     for each in shown:
         assert visible(name[:200]) in each.text
+        assert not each.changes_order
         assert not INVISIBLE.search(each.text.replace("\n", ""))
         assert not any(INVISIBLE.search(text) for text in each.attributes)
+
+
+def test_what_is_said_of_a_name_shows_it(
+    client: Client, acme: Organization, staff: User, call: Callable[..., Call]
+) -> None:
+    """As messages have it: of views, of notes, and of an organization that is being removed."""
+    name = "\u202eאליס"
+    said = f"“{shown(name)}”"
+    Organization.objects.filter(pk=acme.pk).update(name=name)
+    membership = Membership.objects.create(user=staff, organization=acme, role=Role.ADMIN)
+    view = saved_views.save(membership, name, {"range": ["7d"]}, shared=True)
+    other = saved_views.save(membership, "plain", {"range": ["7d"]}, shared=True)
+    note = day_notes.add(acme, timezone.now().date(), None, name, staff)
+    record(acme, [call(timezone.now())])
+    client.force_login(staff)
+
+    def answer(path: str, **sent: str) -> str:
+        response = client.post(path, sent, follow=True)
+        assert response.status_code == 200
+        return unescape(response.content.decode())
+
+    views = "/o/acme/views/"
+    assert f"Saved {said}." in answer(f"{views}{view.pk}/rename/", name=name)
+    assert f"{said} stays as it was." in answer(f"{views}{view.pk}/rename/", name="")
+    assert f"{said} stays as it was." in answer(f"{views}{view.pk}/save/", query="?range=fortnight")
+    assert f"There is a view {said} already." in answer(f"{views}{other.pk}/rename/", name=name)
+    found = unescape(client.get("/o/acme/find/", {"q": "אליס"}).content.decode())
+    assert f"<bdi>{shown(name)}</bdi> <span>of {shown(name)}</span>" in found
+    assert f"<title>{shown(name)} · " in unescape(file_of(client, "usage.html?range=7d").decode())
+    assert f"Deleted {said}." in answer(f"{views}{view.pk}/delete/")
+    assert f"Deleted {said}." in answer(f"/o/acme/notes/{note.pk}/delete/")
+    removal = f"/admin/aggregates/organization/{acme.pk}/delete/"
+    assert f"Remove {shown(name)}" in unescape(client.get(removal).content.decode())
+    assert f"{shown(name)} is being removed." in answer(removal, slug="acme")
 
 
 @OF_NAMES

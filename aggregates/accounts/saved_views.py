@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from aggregates.accounts.access import NoAccess
 from aggregates.db.locks import Lock, take
+from aggregates.domain.texts import shown
 from aggregates.models import Membership, Role, SavedView
 
 MOST = 50  # views of a member, and of an organization
@@ -107,6 +108,6 @@ def _beside(view: SavedView) -> QuerySet[SavedView]:
 def _make_room(view: SavedView) -> None:
     """Raise CannotSave where another has its name; where it is to open by default, no other does any longer."""
     if _beside(view).filter(name=view.name).exists():
-        raise CannotSave(f"There is a view “{view.name}” already.")
+        raise CannotSave(f"There is a view “{shown(view.name)}” already.")
     if view.is_default:
         _beside(view).filter(is_default=True).update(is_default=False)

@@ -14,6 +14,7 @@ from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
 from aggregates.domain.labels import check_attributes
+from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.ops import removals
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
@@ -104,12 +105,14 @@ class OrganizationAdmin(TableAdmin):
         if not form.is_valid():
             context = {
                 **self.admin_site.each_context(request),
-                "title": f"Remove {organization.name}",
+                "title": f"Remove {shown(organization.name)}",
                 "organization": organization,
                 "form": form,
             }
             return TemplateResponse(request, "admin/aggregates/organization/remove.html", context)
         removals.request(organization)
         self.log_deletions(request, Organization.objects.filter(pk=organization.pk))
-        messages.success(request, f"{organization.name} is being removed. Nothing is recorded for it any longer.")
+        messages.success(
+            request, f"{shown(organization.name)} is being removed. Nothing is recorded for it any longer."
+        )
         return HttpResponseRedirect(reverse("admin:aggregates_organization_changelist"))

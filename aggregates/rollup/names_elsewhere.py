@@ -1,5 +1,6 @@
 """Replacing a user's name where it stands beside the log: in reports, imports, labels of keys, counts of arrivals."""
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -7,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
+from aggregates.db.locks import Lock, take
 from aggregates.domain.calls import FIELDS
 from aggregates.models import (
     ApiKey,
@@ -53,6 +55,7 @@ def replace_elsewhere(organization: Organization, name: str, new: str, *, apply:
 
     found = Counter[str]()
     with transaction.atomic():
+        take(Lock.SAVED, organization.pk % 2**31)  # nobody else may take a name that is free
         for model, fields in TEXTS:
             found[model._meta.verbose_name_plural] += _in_texts(organization, model, fields, rename, apply=apply)
         found["counts of arrivals"] += _in_arrivals(organization, rename, apply=apply)
@@ -76,9 +79,34 @@ def _in_texts(
             changed += 1
             if apply:
                 longest = {name: model._meta.get_field(name).max_length for name in fields}
-                fitting = {name: text[: longest[name]] if longest[name] else text for name, text in after.items()}
-                model.objects.filter(pk=row.pk).update(**fitting)
+                _write(row, {name: text[: longest[name]] if longest[name] else text for name, text in after.items()})
     return changed
+
+
+def _write(row: Any, texts: dict[str, Any]) -> None:
+    """Give a row its new texts. A note that is there already goes; a name that another one has gets a number."""
+    rows = type(row).objects
+    match row:
+        case DayNote():
+            same = rows.filter(organization=row.organization_id, first=row.first, **texts).exclude(pk=row.pk)
+            if same.exists():
+                rows.filter(pk=row.pk).delete()
+                return
+        case SavedView():
+            others = rows.filter(organization=row.organization_id, owner=row.owner_id)
+            texts["name"] = _free_name(texts["name"], others.exclude(pk=row.pk))
+        case SavedPreset():
+            others = rows.filter(organization=row.organization_id)
+            texts["name"] = _free_name(texts["name"], others.exclude(pk=row.pk))
+    rows.filter(pk=row.pk).update(**texts)
+
+
+def _free_name(name: str, others: QuerySet[Any]) -> str:
+    """Give the name, or where others have it, the first of “name 2”, “name 3”, … that none has."""
+    longest = others.model._meta.get_field("name").max_length
+    taken = set(others.values_list("name", flat=True))
+    numbered = (f"{name[: longest - len(end)]}{end}" for end in (f" {number}" for number in itertools.count(2)))
+    return next(each for each in itertools.chain([name], numbered) if each not in taken)
 
 
 def _in_arrivals(organization: Organization, rename: Rename, *, apply: bool) -> int:

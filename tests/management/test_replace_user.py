@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -20,9 +21,12 @@ from aggregates.models import (
     ArrivalCount,
     BreakdownChunk,
     CallReport,
+    DayNote,
     FileImport,
+    Membership,
     Organization,
     SavedPreset,
+    SavedView,
     StaleDay,
     UsageDay,
     UsageLog,
@@ -207,6 +211,50 @@ def test_counts_of_the_same_reason_become_one(used):
 
     (count,) = ArrivalCount.objects.all()
     assert (count.reason, count.count) == (f"{new}: no", 4)
+
+
+def alike(longest: int, new: str) -> tuple[list[str], list[str]]:
+    """Texts that become the same: as the pseudonym stands in one already, or as they are cut; and what they become."""
+    long = f"{NAME} ".ljust(longest - 1, "x")
+    return [f"{NAME}: a", f"{new}: a", f"{long}1", f"{long}2"], [f"{new}: a", f"{new} ".ljust(longest, "x")]
+
+
+def numbered(names: list[str], longest: int) -> set[str]:
+    return {*names, *(f"{name[: longest - 2]} 2" for name in names)}
+
+
+def test_views_and_presets_that_are_then_called_the_same_get_numbers(acme, alice):
+    new = pseudonyms.pseudonym_of(acme, NAME)
+    names, renamed = alike(64, new)
+    for name in names:
+        SavedPreset.objects.create(organization=acme, name=name, paths={}, values={})
+    run("--apply")
+    assert {preset.name for preset in SavedPreset.objects.all()} == numbered(renamed, 64)
+
+    names, renamed = alike(60, new)
+    owners = (None, Membership.objects.get(user=alice))
+    for name in names:
+        for owner in owners:
+            SavedView.objects.create(organization=acme, owner=owner, name=name, parameters={"user": [NAME]})
+    run("--apply")
+    for owner in owners:
+        views = SavedView.objects.filter(owner=owner)
+        assert {view.name for view in views} == numbered(renamed, 60)
+        assert [view.parameters for view in views] == [{"user": [new]}] * 4
+    assert NAME not in whole_database()
+
+
+def test_notes_that_then_say_the_same_of_a_day_become_one(acme):
+    texts, renamed = alike(200, pseudonyms.pseudonym_of(acme, NAME))
+    days = (date(2025, 3, 5), date(2025, 3, 6))
+    for text in texts:
+        for day in days:
+            DayNote.objects.create(organization=acme, first=day, text=text)
+
+    run("--apply")
+
+    notes = sorted((note.first, note.text) for note in DayNote.objects.all())
+    assert notes == sorted((day, text) for day in days for text in renamed)
 
 
 def test_another_name_that_holds_it_stays(used, call):

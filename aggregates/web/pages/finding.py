@@ -97,8 +97,8 @@ def _pages(membership: Membership, selection: Selection) -> Iterator[Hit]:
 
 def _views(membership: Membership, views: Iterable[SavedView]) -> Iterator[Hit]:
     for view in views:
-        whose = "" if view.owner_id else f"of {membership.organization.name}"
-        yield Hit(view.name, reverse("open-view", args=[membership.organization.slug, view.pk]), whose)
+        whose = "" if view.owner_id else f"of {shown(membership.organization.name)}"
+        yield Hit(shown(view.name), reverse("open-view", args=[membership.organization.slug, view.pk]), whose)
 
 
 def _ranges(selection: Selection) -> Iterator[Hit]:

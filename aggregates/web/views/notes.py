@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from aggregates.accounts import day_notes
 from aggregates.accounts.access import NoAccess, administered_by, membership_for, organizations_of
 from aggregates.accounts.day_notes import CannotNote
+from aggregates.domain.texts import shown
 from aggregates.models import DayNote, Role
 from aggregates.web.forms.notes import NoteForm
 from aggregates.web.views.gate import PageRequest, action, form_page
@@ -44,5 +45,5 @@ def delete_note(request: PageRequest, slug: str, number: int) -> HttpResponse:
         note = day_notes.delete(organization, number)
     except DayNote.DoesNotExist:
         raise Http404 from None
-    messages.success(request, f"Deleted “{note.text}”.")
+    messages.success(request, f"Deleted “{shown(note.text)}”.")
     return redirect("notes", slug)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from aggregates.accounts import saved_views
 from aggregates.accounts.access import membership_for, organizations_of
 from aggregates.accounts.saved_views import CannotSave
+from aggregates.domain.texts import shown
 from aggregates.models import Membership, Role
 from aggregates.query.addresses import query_string
 from aggregates.query.forms.dashboard import DashboardForm
@@ -56,7 +57,7 @@ def save_changes(request: PageRequest, slug: str, number: int) -> HttpResponse:
     form = QueryForm(request.POST)
     selection = _selection_of(form, membership)
     if selection is None:
-        messages.error(request, f"“{view.name}” stays as it was. {' '.join(form.problems)}")
+        messages.error(request, f"“{shown(view.name)}” stays as it was. {' '.join(form.problems)}")
         return redirect("views", slug)
     saved_views.change(membership, number, parameters=parameters_of(selection))
     return redirect("open-view", slug, number)
@@ -75,16 +76,16 @@ def rename_view(request: PageRequest, slug: str, number: int) -> HttpResponse:
         except CannotSave as error:
             problems = [str(error)]
         else:
-            messages.success(request, f"Saved “{changed.name}”.")
+            messages.success(request, f"Saved “{shown(changed.name)}”.")
     if problems:
-        messages.error(request, f"“{view.name}” stays as it was. {' '.join(problems)}")
+        messages.error(request, f"“{shown(view.name)}” stays as it was. {' '.join(problems)}")
     return redirect("views", slug)
 
 
 @action
 def delete_view(request: PageRequest, slug: str, number: int) -> HttpResponse:
     view = saved_views.delete(membership_for(request.user, slug), number)
-    messages.success(request, f"Deleted “{view.name}”.")
+    messages.success(request, f"Deleted “{shown(view.name)}”.")
     return redirect("views", slug)
 
 
