@@ -34,6 +34,7 @@ from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts.figures import as_text
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
+from tests.lot import share
 
 Numbers = dict[str, Decimal]
 Reports = dict[tuple[str, ...], dict[str, Any]]
@@ -679,8 +680,7 @@ PLACES = [("UTC", "en-GB", 1, 1), ("America/Los_Angeles", "de-DE", 7, 10), ("Asi
 def test_every_number_is_the_sum_over_the_log(
     client: Client, db: None, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    """All views of what is rolled up; of what is not, which the log alone answers, and over calendar periods, each view
-    in one of the places."""
+    """Each view in one of the places: of what the log alone answers, and of what is rolled up."""
     zone, language, first_weekday, first_month = PLACES[place]
     acme = make_organization("acme", zone)
     acme.first_weekday, acme.first_month = first_weekday, first_month
@@ -701,8 +701,7 @@ def test_every_number_is_the_sum_over_the_log(
     for rolled in (False, True):
         if rolled:
             roll_up()
-        views = VIEWS if rolled else VIEWS[place :: len(PLACES)]
-        for described in (*views, *PERIODS[place :: len(PLACES)]):
+        for described in share([*VIEWS, *PERIODS], place + rolled, len(PLACES)):
             view = View(client, acme, secret, described, now, language, reports)
             view.recorded = recorded
             assert view.now["calls"] > 0, described

@@ -36,10 +36,12 @@ from aggregates.models import (
     UsageLog,
     User,
 )
+from tests.lot import share
 from tests.names import NAMES
 
 FIELDS = ("operation", "model", "user_id", "subject_id", "project")
 OF_NAMES = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+PLACES = {name: place for place, name in enumerate(NAMES.values())}
 ISOLATED = re.compile(f"{FSI}[^{PDI}]*{PDI}")
 INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2066\u2067]")
 
@@ -121,21 +123,21 @@ def path_of(path: str) -> str:
 
 
 @OF_NAMES
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_the_same_tags_whatever_a_name_is(
-    page: Callable[[str], str], named_calls: Callable[..., None], path: str, name: str
+def test_pages_have_the_same_tags_whatever_a_name_is(
+    page: Callable[[str], str], named_calls: Callable[..., None], name: str
 ) -> None:
-    if path not in PLAIN:
+    paths = share(PAGES, PLACES[name], 2)
+    if missing := [path for path in paths if path not in PLAIN]:
         named_calls("alice")
-        PLAIN[path] = Tags(page(path_of(path))).tags
+        PLAIN.update({path: Tags(page(path_of(path))).tags for path in missing})
         UsageLog.objects.all().delete()
     named_calls(name)
-    shown = Tags(page(path_of(path)))
-
-    assert [tag for tag in shown.tags if tag != "wbr"] == PLAIN[path]
-    assert visible(normal_form(name)) in shown.text
-    assert not INVISIBLE.search(shown.text.replace("\n", ""))
-    assert not any(INVISIBLE.search(text) for text in shown.attributes)
+    for path in paths:
+        shown = Tags(page(path_of(path)))
+        assert [tag for tag in shown.tags if tag != "wbr"] == PLAIN[path], path
+        assert visible(normal_form(name)) in shown.text, path
+        assert not INVISIBLE.search(shown.text.replace("\n", "")), path
+        assert not any(INVISIBLE.search(text) for text in shown.attributes), path
 
 
 @OF_NAMES
@@ -152,6 +154,7 @@ def test_what_people_name_changes_no_page(
     note = day_notes.add(acme, timezone.now().date(), None, "plain", alice)
     file = FileImport.objects.create(organization=acme, name="plain", size=1, state="done", created_by=alice)
     paths.append(f"imports/{file.pk}/")
+    paths = [*share(paths, PLACES[name], 3)]
     record(acme, [with_key(call(timezone.now(), cost=1), key.prefix)])
     plain = [PLAIN.get(f"named {path}") or Tags(page(path)).tags for path in paths]
     PLAIN.update({f"named {path}": tags for path, tags in zip(paths, plain, strict=True)})
@@ -208,19 +211,6 @@ def test_what_is_said_of_a_name_shows_it(
     assert f"{shown(name)} is being removed." in answer(removal, slug="acme")
 
 
-@OF_NAMES
-def test_a_chart_says_a_name_as_text(page: Callable[[str], str], named_calls: Callable[..., None], name: str) -> None:
-    named_calls(name)
-    (figure,) = re.findall(
-        r'<script id="figure-explore" type="application/json">(.*?)</script>', page("?by=user"), re.S
-    )
-    (trace,) = json.loads(figure)["data"]
-
-    assert trace["name"] == named(normal_form(name))
-    assert [text for text in trace["customdata"] if text != "$0.00"] == ["$1.00"]
-    assert not {"text", "texttemplate", "hovertext", "hovertemplate"} & trace.keys()  # Plotly would read tags in them
-
-
 def test_a_word_of_ours_is_told_from_names_everywhere(
     client: Client, page: Callable[[str], str], named_calls: Callable[..., None]
 ) -> None:
@@ -240,63 +230,56 @@ def test_a_word_of_ours_is_told_from_names_everywhere(
 
 
 @OF_NAMES
-def test_a_link_to_a_name_leads_to_its_calls(
+def test_a_name_is_charted_linked_filtered_proposed_and_found(
     client: Client, page: Callable[[str], str], named_calls: Callable[..., None], name: str
 ) -> None:
     named_calls(name, "somebody else")
-    content = page("?range=7d&by=user")
+    recorded, content = normal_form(name), page("?range=7d&by=user")
 
-    (link,) = re.findall(r'<a class="group-name" href="([^"]*)" title="([^"]*)"', content)[1:]
-    assert cost_of(client.get("/o/acme/" + link[0].replace("&amp;", "&")).content.decode()) == 1
+    check_chart(content, recorded)
+    (link,) = re.findall(r'<a class="group-name" href="([^"]*)" title="[^"]*"', content)[1:]
+    assert cost_of(page(unescape(link))) == 1
+    as_shown = {"add": "user", "value": f" {visible(recorded)} "}
+    for asked in share([{"user": recorded}, as_shown], PLACES[name], 2):
+        check_filter(page(f"?range=7d&{urlencode(asked)}"))
+    check_proposals(client.get("/o/acme/values/", as_shown).content.decode(), recorded)
+    check_finder(client, recorded)
 
 
-@OF_NAMES
-@pytest.mark.parametrize("spelling", ["as recorded", "as shown"])
-def test_a_filter_of_a_name_finds_it(
-    client: Client, page: Callable[[str], str], named_calls: Callable[..., None], name: str, spelling: str
-) -> None:
-    named_calls(name, "somebody else")
-    recorded = normal_form(name)
-    asked = {"user": recorded} if spelling == "as recorded" else {"add": "user", "value": f" {visible(recorded)} "}
+def check_chart(content: str, recorded: str) -> None:
+    """It says the name as text, with its own numbers."""
+    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', content, re.S)
+    (trace,) = (trace for trace in json.loads(figure)["data"] if trace["name"] == named(recorded))
+    assert [text for text in trace["customdata"] if text != "$0.00"] == ["$1.00"]
+    assert not {"text", "texttemplate", "hovertext", "hovertemplate"} & trace.keys()  # Plotly would read tags in them
 
-    content = page(f"?range=7d&{urlencode(asked)}")
 
+def check_filter(content: str) -> None:
     assert cost_of(content) == 1
     hidden = re.findall(r'<input type="hidden" name="(user[^"]*)" value="([^"]*)"', content)
     assert hidden
     assert not any(end in value for _, value in hidden for end in "\r\n")
 
 
+def check_proposals(content: str, recorded: str) -> None:
+    """It is there so that it can be taken."""
+    assert recorded in picks(content)
+    assert not any(end in value for value in re.findall('value="([^"]*)"', content) for end in "\r\n")
+    assert named(recorded) in unescape(content)
+
+
+def check_finder(client: Client, recorded: str) -> None:
+    """It is found where one can go anywhere."""
+    content = client.get("/o/acme/find/", {"range": "7d", "q": visible(recorded)[:256]}).content.decode()
+    if len(visible(recorded)) <= 256:
+        assert f"<bdi>{named(recorded)}</bdi>" in unescape(content)
+    assert not INVISIBLE.search(Tags(content).text.replace("\n", ""))
+
+
 def picks(content: str) -> list[str]:
     """The names that can be picked, as a form sends them."""
     inputs = re.findall(r'<input type="checkbox" name="(pick[^"]*)" value="([^"]*)"', content)
     return [read_typed(unescape(value)) if name != "pick" else unescape(value) for name, value in inputs]
-
-
-@OF_NAMES
-def test_a_name_is_proposed_so_that_it_can_be_taken(
-    client: Client, alice: User, named_calls: Callable[..., None], name: str
-) -> None:
-    named_calls(name)
-    client.force_login(alice)
-    content = client.get("/o/acme/values/", {"add": "user", "value": visible(normal_form(name))}).content.decode()
-
-    assert picks(content) == [normal_form(name)]
-    assert not any(end in value for value in re.findall('value="([^"]*)"', content) for end in "\r\n")
-    assert named(normal_form(name)) in unescape(content)
-
-
-@OF_NAMES
-def test_a_name_is_found_where_one_can_go_anywhere(
-    client: Client, alice: User, named_calls: Callable[..., None], name: str
-) -> None:
-    named_calls(name)
-    client.force_login(alice)
-    content = client.get("/o/acme/find/", {"range": "7d", "q": visible(normal_form(name))[:256]}).content.decode()
-
-    if len(visible(normal_form(name))) <= 256:
-        assert f"<bdi>{named(normal_form(name))}</bdi>" in unescape(content)
-    assert not INVISIBLE.search(Tags(content).text.replace("\n", ""))
 
 
 def test_files_and_the_api_hold_names_exactly(

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 
 from aggregates.api.openapi.document import document
 from tests.api.test_server import port
+from tests.lot import tries_all
 from tests.patience import PATIENCE
 
 __all__ = ["port"]
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 # Rows are judged one by one, and more forms of a value are taken than are described: these checks expect otherwise.
 NOT_CHECKED = [negative_data_rejection, positive_data_acceptance]
 # The bounds of fields lead to a thousand bodies, which differ in one value: behind the first ones every so manieth.
-FIRST, EVERY = 50, 1 if settings.default.max_examples > 100 else 4  # all with --hypothesis-profile=prove
+FIRST, EVERY = 50, 1 if tries_all() else 6
 met = Counter[str]()
 GUARDED = set[str]()  # operations that were seen to need a key: to see it once is enough, and takes two requests more
 description = schemathesis.openapi.from_dict(document())
