@@ -182,6 +182,16 @@ def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:
     )
 
 
+def settle(page: Page) -> None:
+    """Wait until all charts of a page are drawn, nothing is exchanged, and the screen shows it."""
+    page.wait_for_function(
+        """() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')
+          && [...document.querySelectorAll('.chart')].every((each) => each.querySelector('.xaxislayer-above'))""",
+        polling=OFTEN,
+    )
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def expected(selection: Selection) -> dict[str, list[tuple[str, list[float]]]]:
     """The series of each chart, from the log."""
     asked = [query for chart in CHARTS for query in chart.queries(selection)]

@@ -13,6 +13,7 @@ from aggregates.models import Organization
 from tests.browser.conftest import (
     OpenPage,
     log_in,
+    settle,
     wait_until_drawn,
 )
 from tests.fixtures import make_member, make_organization
@@ -30,7 +31,7 @@ def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organizati
         page.goto(f"/o/acme/{query}")
         for width in (390, 768, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 844})
-            page.wait_for_load_state("networkidle")
+            settle(page)
             page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)  # once redrawn
 
 

@@ -10,8 +10,9 @@ from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from tests.browser.conftest import OpenPage, log_in
+from tests.browser.conftest import OpenPage, log_in, settle
 from tests.fixtures import arrive, make_member, make_organization
+from tests.lot import share
 
 WIDTHS = (320, 390, 768, 1024, 1440, 2560)
 # A font, a locale, and the size of text in percent.
@@ -77,11 +78,6 @@ def paths(organization: Organization) -> list[str]:
     return ["/password/", *(place + page for page in (*pages, "prices/", "prices/comparison/", "imports/"))]
 
 
-def settle(page: Page) -> None:
-    page.wait_for_load_state("networkidle")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def set_text_size(page: Page, percent: int) -> None:
     """As a reader does in the settings of the browser."""
     sizes = {"standard": 16 * percent // 100, "fixed": 13 * percent // 100}
@@ -96,7 +92,7 @@ def test_no_text_is_cut_and_nothing_scrolls_sideways(
     log_in(page, "alice-text@example.com", f"/o/{spent.slug}/")
     set_text_size(page, percent)
     found = []
-    for path in paths(spent):
+    for path in share(paths(spent), READERS.index((font, locale, percent)), 2):
         page.goto(path)
         if font:
             page.evaluate("font => document.documentElement.style.setProperty('--font', font)", font)

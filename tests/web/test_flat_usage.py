@@ -51,7 +51,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
 @pytest.mark.parametrize(("zone", "now"), MOMENTS)
 def test_flat_usage_never_seems_to_change(db: None, call: Callable[..., Call], zone: str, now: datetime) -> None:
     acme = make_organization("acme", zone)
-    record(acme, flat(call, now, timedelta(days=420)))
+    record(acme, flat(call, now, timedelta(days=290)))
     for rolled in (False, True):
         if rolled:
             roll_up()
