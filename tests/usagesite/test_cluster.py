@@ -148,7 +148,8 @@ class Hasty(Supervised):
     program = (
         "-c",
         "from datetime import timedelta; from usagesite import cluster; cluster.LOOK_EVERY = 0.2; import django; "
-        "django.setup(); from aggregates.ops import pulse; pulse.LEFT_FOR = timedelta(seconds=3); cluster.main()",
+        "django.setup(); from aggregates.ops import pulse; pulse.LEFT_FOR = timedelta(seconds=3); "
+        "from django_q.conf import Conf; Conf.GUARD_CYCLE = 0.2; cluster.main()",
     )
 
     def workers(self) -> list[int]:
