@@ -249,7 +249,7 @@ def stories(draw: some.DrawFn) -> tuple[int, list[Report]]:
     return count, reports
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(), some.randoms(use_true_random=False))
 def test_calls_are_counted_once_in_whatever_requests_they_come(
     db: None, story: tuple[int, list[Report]], chance: random.Random

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from genai_prices import Usage
 from genai_prices.data import providers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregates.domain import money
@@ -103,6 +103,7 @@ PRICES = [
 COUNTS = st.integers(0, 3) | st.integers(0, 600_000)
 
 
+@settings(max_examples=settings().max_examples // 3)  # each with all prices
 @given(st.lists(COUNTS, min_size=6, max_size=6))
 def test_every_price_of_the_table_gives_what_its_package_computes(counts: list[int]) -> None:
     plain, cached, write, write_1h, output, reasoning = counts

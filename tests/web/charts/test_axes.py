@@ -140,7 +140,8 @@ def test_hours_name_their_day_and_across_december_the_year() -> None:
 @pytest.mark.parametrize("bucket", [Bucket.HOUR, Bucket.DAY, Bucket.WEEK, Bucket.MONTH])
 @pytest.mark.parametrize("last", ["2025-01-15", "2025-01-20", "2025-04-01", "2026-12-31"])
 def test_there_is_always_a_way_to_mark_an_axis(bucket: Bucket, last: str) -> None:
-    ways = marked(axis("2025-01-15", last, bucket, "Asia/Kolkata"))
+    first = "2026-12-01" if bucket is Bucket.HOUR and last > "2026" else "2025-01-15"
+    ways = marked(axis(first, last, bucket, "Asia/Kolkata"))
 
     assert ways
     assert all(ways)
