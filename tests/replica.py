@@ -16,7 +16,7 @@ from django.db import connections
 from aggregates.db import standby
 from aggregates.db.reads import READS, ReadOutcome
 from aggregates.ops import request_metrics
-from tests.patience import wait_until
+from tests.patience import PATIENCE, wait_until
 from usagesite.embedded.postgres import Server
 from usagesite.embedded.server import PORT, Place
 
@@ -98,6 +98,7 @@ def standby_set(replica: Replica, **settings: Any) -> Iterator[None]:
     before = connections.settings.get(standby.ALIAS)
     ours = {name: value for name, value in connections.settings["default"].items() if name != "EMBEDDED"}
     ours |= {"ENGINE": "django.db.backends.postgresql", "HOST": str(replica.place.sockets), "PORT": PORT}
+    ours["OPTIONS"] = ours["OPTIONS"] | {"connect_timeout": PATIENCE}  # nobody gives it up because the machine is slow
     ours |= MIRROR | settings
     if before:
         standby._forget()
