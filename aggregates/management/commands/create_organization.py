@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from aggregates.accounts import audit_events
 from aggregates.models import Membership, Organization, Role, User
 
 
@@ -34,7 +35,9 @@ class Command(BaseCommand):
         with transaction.atomic():
             organization.save()
             user.save()
-            Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
+            membership = Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
+            audit_events.write_organization_added(organization)
+            audit_events.write_member_added(membership)
         self.stdout.write(f"Created {organization.name}, days in {organization.time_zone}: /o/{organization.slug}/")
         self.stdout.write(f"{user} is its admin{' and keeps the password it had' if known else ''}.")
 

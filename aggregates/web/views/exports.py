@@ -13,9 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
+from aggregates.db import audit
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import locales
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.texts import SPELLED
+from aggregates.models import Event
 from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.ops.places import NoPlace
 from aggregates.query import reports
@@ -57,7 +61,7 @@ def file_page(view: View) -> View:
 
     def limited(request: PageRequest, slug: str) -> HttpResponseBase:
         try:
-            return view(request, slug)
+            return written(request, slug, view(request, slug))
         except NoPlace as error:
             refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
@@ -65,7 +69,27 @@ def file_page(view: View) -> View:
         except TooLarge as error:
             return _refused(str(error))
 
+    def written(request: PageRequest, slug: str, response: HttpResponseBase) -> HttpResponseBase:
+        """Write a file that was made into the audit log: before it is sent, or it is not sent."""
+        if response.status_code == HTTPStatus.OK:
+            whose = membership_for(request.user, slug).organization
+            audit.write(
+                Event.EXPORTED, whose, after={"what": _name_in(response), "filters": sorted(_filtered(request))}
+            )
+        return response
+
     return allow(Allowance(Lane.FILE))(page(made))
+
+
+def _name_in(response: HttpResponseBase) -> str:
+    """The name of a file that is sent: what of, and of which days."""
+    return str(response.headers.get("Content-Disposition", "")).partition('filename="')[2].rstrip('"')
+
+
+def _filtered(request: PageRequest) -> set[str]:
+    """The dimensions that a file is filtered by; not their values, which are recorded texts."""
+    bare = (name.removeprefix("not_").removesuffix(SPELLED) for name in request.GET)
+    return {name for name in bare if name in BY_NAME}
 
 
 @file_page
