@@ -55,6 +55,8 @@ ADDRESSES = {
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/prices/comparison/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/audit/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/audit.csv": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/cancel/": ("405", "405", "405"),

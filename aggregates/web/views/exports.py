@@ -63,11 +63,11 @@ def file_page(view: View) -> View:
         try:
             return written(request, slug, view(request, slug))
         except NoPlace as error:
-            refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
+            refused = refusal(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
             return refused
         except TooLarge as error:
-            return _refused(str(error))
+            return refusal(str(error))
 
     def written(request: PageRequest, slug: str, response: HttpResponseBase) -> HttpResponseBase:
         """Write a file that was made into the audit log: before it is sent, or it is not sent."""
@@ -99,12 +99,12 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         with place(request.user.pk):
             content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
     return HttpResponse(content, content_type=CSV, headers=_named(form.selection, "usage", "csv"))
 
 
@@ -114,12 +114,12 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         with place(request.user.pk):
             content = _workbook(form.selection)
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
@@ -129,17 +129,17 @@ def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
     organization = membership_for(request.user, slug).organization
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         return SentFile(
             request.user.pk,
             _interactive(form.selection),
-            compressed=_takes_gzip(request),
+            compressed=takes_gzip(request),
             content_type=HTML,
             headers=_named(form.selection, "usage", "html"),
         )
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
 
 
 def _interactive(selection: Selection) -> Iterator[bytes]:
@@ -151,7 +151,7 @@ def _interactive(selection: Selection) -> Iterator[bytes]:
         yield from as_html(loaded)
 
 
-def _takes_gzip(request: PageRequest) -> bool:
+def takes_gzip(request: PageRequest) -> bool:
     return re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
 
 
@@ -197,12 +197,12 @@ def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResp
     organization = membership_for(request.user, slug).organization
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     selection = form.selection
     try:
-        return _sent(request.user.pk, rows, selection, _takes_gzip(request), _named(selection, what, "csv"))
+        return _sent(request.user.pk, rows, selection, takes_gzip(request), _named(selection, what, "csv"))
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
 
 
 @prefer_standby
@@ -250,5 +250,5 @@ def _problems_of(form: RangeForm) -> str:
     return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
 
 
-def _refused(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
+def refusal(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
     return HttpResponse(f"{reason}\n", status=status, content_type="text/plain; charset=utf-8")
