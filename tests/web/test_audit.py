@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, InternalError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test import Client
 from psycopg.sql import SQL
-from pytest_django.fixtures import SettingsWrapper
 
 from aggregates.accounts import keys
 from aggregates.db import audit
@@ -96,7 +95,7 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
             ("acme", "account.log_in_failed", somebody, {}, {}, {}),
         ),
         (
-            lambda: client.post("/login/", {"login": "a-password?", "password": "a wrong guess"}),
+            lambda: client.post("/login/", {"login": "nobody@example.com", "password": "a wrong guess"}),
             ("", "account.log_in_failed", somebody, {}, {}, {}),
         ),
         (
@@ -153,7 +152,7 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
             lambda: call_command("reprice", **command),
             (
                 *("acme", "cost.repriced", server, {}),
-                *({"sources": ["none", "override", "table"], "calls": 1}, {"2025-06": "4.000000"}),
+                *({"sources": ["none", "override", "table"], "calls": 1}, {"2025-06": "4.000000000000"}),
             ),
         ),
         (
@@ -249,11 +248,12 @@ def test_a_user_of_the_database_changes_and_deletes_no_entry(acme: Organization)
     keys.create(acme, "checkout", None)
     audit.write(Event.LOG_IN_FAILED)
 
-    for change in ("UPDATE {} SET event = 'x'", "UPDATE {} SET keep_until = at", "UPDATE {} SET at = at WHERE false"):
-        with pytest.raises(InternalError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(text(SQL(change).format(table(AuditEntry))))
+    for change in ("event = 'x'", "keep_until = at", "at = at WHERE false"):
+        statement = text(SQL("UPDATE {} SET {}").format(table(AuditEntry), SQL(change)))
+        with pytest.raises(ProgrammingError, match="never changed"), transaction.atomic():
+            connection.cursor().execute(statement)
     for whose in (acme, None):
-        with pytest.raises(InternalError, match="are kept: this one until"), transaction.atomic():
+        with pytest.raises(ProgrammingError, match="are kept: this one until"), transaction.atomic():
             AuditEntry.objects.filter(organization=whose).delete()
     assert AuditEntry.objects.count() == 2
 
@@ -271,7 +271,7 @@ def test_entries_that_are_no_longer_kept_are_deleted_in_steps(
     assert AuditEntry.objects.get().after["kind"] == "record"
 
 
-def test_the_setting_says_for_how_many_months_an_entry_is_kept(acme: Organization, settings: SettingsWrapper) -> None:
+def test_the_setting_says_for_how_many_months_an_entry_is_kept(acme: Organization, settings: Any) -> None:
     settings.AUDIT_MONTHS = 3
     keys.create(acme, "checkout", None)
 
@@ -296,7 +296,7 @@ def test_the_setting_says_for_how_many_months_an_entry_is_kept(acme: Organizatio
     ids=["create", "rotate", "revoke", "set", "remove", "correct", "reprice", "zone", "removal", "attributes"],
 )
 def test_without_its_entry_nothing_is_changed(
-    acme: Organization, call: MakeCall, settings: SettingsWrapper, change: Callable[..., Any]
+    acme: Organization, call: MakeCall, settings: Any, change: Callable[..., Any]
 ) -> None:
     record(acme, [call("2025-06-10T12:00Z", cost=1, input_tokens=5)])
     key, _ = keys.create(acme, "checkout", None)
