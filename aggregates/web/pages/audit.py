@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aggregates.domain import money
 from aggregates.domain.texts import shown
-from aggregates.domain.wallclock import day_words
+from aggregates.domain.wallclock import day_words, moment_words
 from aggregates.models import AuditEntry, Event, Role, Via
 from aggregates.models.audit import FIELDS
 from aggregates.models.organization import Month, Weekday
@@ -19,6 +20,7 @@ from aggregates.web.pages.sentences import signed
 SIZE = 50  # entries of a page
 CHOICES = {"role": Role, "first_weekday": Weekday, "first_month": Month}
 DAYS = ("from", "to")
+MOMENTS = ("works_until", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ class AuditPage:
 
 def load(query: AuditQuery, before: int | None) -> AuditPage:
     found = read_entries(query, before, SIZE)
-    return AuditPage(tuple(line_of(entry, found.named) for entry in found.entries), found.next)
+    zone = query.organization.time_zone
+    return AuditPage(tuple(line_of(entry, found.named, zone) for entry in found.entries), found.next)
 
 
-def line_of(entry: AuditEntry, named: Named) -> Line:
+def line_of(entry: AuditEntry, named: Named, zone: str) -> Line:
     who = named.users.get(entry.user_id or 0, "")
     about = named.about(entry)
     return Line(
@@ -65,19 +68,19 @@ def line_of(entry: AuditEntry, named: Named) -> Line:
         is_gone=entry.user_id is not None and not who,
         way=Via(entry.via).label,
         about="" if about == who else about,
-        details=tuple(_details(entry)),
+        details=tuple(_details(entry, zone)),
         effects=tuple(f"{signed(Decimal(cost))} in {_month(month)}" for month, cost in sorted(entry.effect.items())),
     )
 
 
-def _details(entry: AuditEntry) -> Iterator[Detail]:
-    for name in FIELDS:
-        before, after = entry.before.get(name), entry.after.get(name)
-        if before is not None or after is not None:
-            yield Detail(FIELDS[name], _words(name, before), _words(name, after))
+def _details(entry: AuditEntry, zone: str) -> Iterator[Detail]:
+    for name, label in FIELDS.items():
+        before, after = (_words(name, values.get(name), zone) for values in (entry.before, entry.after))
+        if before or after:
+            yield Detail(label, before, after)
 
 
-def _words(name: str, value: Any) -> str:
+def _words(name: str, value: Any, zone: str) -> str:
     match value:
         case None | "" | []:
             return ""
@@ -89,6 +92,8 @@ def _words(name: str, value: Any) -> str:
         return money.display_exact(Decimal(value))
     if name in DAYS:
         return day_words(date.fromisoformat(value))
+    if name in MOMENTS:
+        return moment_words(datetime.fromisoformat(value).astimezone(ZoneInfo(zone)))
     if name in CHOICES and value in CHOICES[name].values:
         return str(CHOICES[name](value).label)
     return shown(str(value))
