@@ -9,7 +9,10 @@ from django.db.models import Q, QuerySet
 from aggregates.domain import days
 from aggregates.models import ApiKey, AuditEntry, Event, FileImport, Organization, User
 
-OF_USERS = ("account", "member")  # areas whose entries are about users
+ABOUT_USERS = {event for event in Event if event.area == "account"} | {
+    *(Event.MEMBER_ADDED, Event.MEMBER_CHANGED, Event.MEMBER_REMOVED),
+}
+ABOUT_KEYS = {event for event in Event if event.area == "key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,8 @@ class Named:
 
     def about(self, entry: AuditEntry) -> str:
         """Name what an entry is about; "" where that is nothing with a name, or is gone."""
-        area = Event(entry.event).area
-        names = self.users if area in OF_USERS else self.keys if area == "key" else {}
-        if entry.event == Event.IMPORTED:
-            names = self.files
-        return names.get(entry.object_id or 0, "")
+        kinds = ((ABOUT_USERS, self.users), (ABOUT_KEYS, self.keys), ({Event.IMPORTED}, self.files))
+        return next((names.get(entry.object_id or 0, "") for events, names in kinds if entry.event in events), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _matching(query: AuditQuery) -> QuerySet[AuditEntry]:
 def _named(organization: Organization, entries: Iterable[AuditEntry]) -> Named:
     entries = tuple(entries)
     users = {entry.user_id or 0 for entry in entries}
-    users |= {entry.object_id or 0 for entry in entries if Event(entry.event).area in OF_USERS}
+    users |= {entry.object_id or 0 for entry in entries if entry.event in ABOUT_USERS}
     about = {entry.object_id or 0 for entry in entries}
     ours = {"organization": organization, "pk__in": about}
     return Named(
