@@ -15,7 +15,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test import Client
 from psycopg.sql import SQL
 
-from aggregates.accounts import keys
+from aggregates.accounts import keys, signals
 from aggregates.db import audit
 from aggregates.db.sql import table, text
 from aggregates.domain import ranges
@@ -516,3 +516,13 @@ def test_charts_are_told_what_was_done_to_days(
         ("corrected", 2025),
         ("zone", today.year),
     ]
+
+
+def test_a_flood_of_failed_log_ins_does_not_fill_the_log(
+    client: Client, acme: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "MOST_FAILURES", 2)
+    for name in ("alice", "alice", "alice", "nobody", "nobody", "nobody"):
+        client.post("/login/", {"login": f"{name}@example.com", "password": "a wrong guess"})
+
+    assert [entry[0] for entry in told()] == ["acme", "acme", "", ""]
