@@ -79,7 +79,6 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
     file = tmp_path / "laptop-1.csv"
     file.write_text("timestamp,model\n2025-07-01T12:00Z,gpt-5\n")
     place = Membership.objects.get(user=bob)
-    key = lambda: ApiKey.objects.latest("pk")  # noqa: E731
     price = {"pattern": "o9", "input": "3", "output": "15", "first": "2025-06-01"}
     members = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "1"}
     members |= {"memberships-0-id": str(place.pk), "memberships-0-user": str(bob.pk)}
@@ -232,6 +231,11 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
         assert found == [wanted], number
     assert not AuditEntry.objects.exclude(organization=None).exists()
     assert "laptop-1" not in json.dumps(told(), default=str)
+
+
+def key() -> ApiKey:
+    """The key that was made last."""
+    return ApiKey.objects.latest("pk")
 
 
 def newest() -> int:
