@@ -7,7 +7,7 @@ organization makes this query: `make lint` sees to it that only the platform's p
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Min
@@ -49,11 +49,6 @@ class PlatformQuery:
     """Days of organizations, each in its own time zone: of some these, and of others those."""
 
     own: tuple[OwnDays, ...]
-
-    @classmethod
-    def for_dates(cls, first: date, last: date) -> Self:
-        """Ask about the same whole days of all, first to last, both included."""
-        return cls((OwnDays(first, last),))
 
     @property
     def first(self) -> date:

@@ -100,6 +100,21 @@ def test_those_are_found_whose_names_contain_a_text(acme: Organization, history:
     assert [group.key for group in named.groups] == ["only before"]
 
 
+def test_texts_are_no_patterns_and_capitals_are_as_small_letters(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC)
+    names = ("100%_\u00c4rger", "100 \u00c4rger", "\\back", "{brace}", "it's")
+    record(acme, [call((now - timedelta(minutes=1)).isoformat(), user_id=name) for name in names])
+    query = Selection(acme, ranges.preset("24h", now, "UTC")).in_all(by="user")
+
+    def found(typed: str) -> set[str]:
+        return {group.key for group in read_groups(query, None, Listing(containing=typed), seconds=60).groups}
+
+    searches = (("%", 0), ("_\u00e4", 0), ("\\", 2), ("{", 3), ("'", 4))
+    for typed, number in searches:
+        assert found(typed) == {names[number]}
+    assert found("\u00c4RGER") == set(names[:2])
+
+
 def test_who_used_nothing_has_none(acme: Organization) -> None:
     selection = Selection(acme, ranges.preset("30d", datetime.now(UTC), "UTC"))
     page = read_groups(selection.in_all(by="user"), selection.compared.in_all(by="user"), Listing(), seconds=60)

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from aggregates.domain.latency import Latency, bucket_of
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import NARROW_SPACE
 from aggregates.query.earlier import Earlier
 from aggregates.web.pages import tiles
 from aggregates.web.pages.tiles import Change, Tile
+from tests.latencies import latency_of
 
 
 @pytest.mark.parametrize(
@@ -83,8 +84,7 @@ def test_every_digit_is_a_hover_away() -> None:
 
 
 def latency(*milliseconds: int) -> Sums:
-    one = [Latency(((bucket_of(each), 1),), each, 50) for each in milliseconds]
-    return Sums(calls=len(milliseconds), latency=Latency.of(one))
+    return Sums(calls=len(milliseconds), latency=Latency.of(latency_of(each, 50) for each in milliseconds))
 
 
 @pytest.mark.parametrize(
