@@ -20,7 +20,16 @@ from aggregates.pricing import Pricer
 from aggregates.query.answer import Answer
 from aggregates.query.call_order import ORDERS, CostCursor, Cursor, Order
 from aggregates.query.day_states import read_log_from
-from aggregates.query.listing import KINDS, Kind, PageBoundary, read_page, spans_with_calls
+from aggregates.query.listing import (
+    KINDS,
+    Counted,
+    Kind,
+    Neighbours,
+    PageBoundary,
+    read_neighbours,
+    read_page,
+    spans_with_calls,
+)
 from aggregates.query.planner import named_days
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
@@ -84,25 +93,31 @@ class Calls:
         return tuple(kind for kind in KINDS.values() if kind.name != CHARGE or shows_charges)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a range that have calls to list, and what the range comes to by day; `unknown` says why that is not
+    known: then the whole range is one part."""
+
+    kept: Span
+    log_from: date | None = None
+    answer: Answer | None = None
+    spans: tuple[Counted, ...] = ()
+    unknown: str = ""
+
+
 @prefer_standby
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """Read the page of the list that begins at a boundary, or the first."""
-    query, kind, unknown = selection.by_day, KINDS[selection.status], ""
-    kept = selection.span
+    query, kind = selection.by_day, KINDS[selection.status]
+    found = Parts(selection.span)
     try:
         with snapshot(PATIENCE) as as_of:
-            log_from = read_log_from(selection.organization)
-            kept = selection.kept_span(log_from)
-            answer: Answer | None = None
-            try:
-                answer = read([query], seconds=PATIENCE)[query]
-            except (QueryError, TimedOut) as error:
-                unknown = str(error)
-            lost = answer.plan.lost_days if answer else ()
-            spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
-            page = read_page(query, kind, spans, boundary, PAGE, ORDERS[selection.sort])
+            found = _parts(selection)
+            page = read_page(query, kind, found.spans, boundary, PAGE, ORDERS[selection.sort])
     except TimedOut as error:
-        return Calls(selection, kept, unknown=unknown, refusal=str(error))
+        return Calls(selection, found.kept, unknown=found.unknown, refusal=str(error))
+    answer, kept, log_from = found.answer, found.kept, found.log_from
+    lost = answer.plan.lost_days if answer else ()
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
     return Calls(
         selection,
@@ -115,10 +130,32 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
         lost=named_days(lost, None) if lost else "",
-        unknown=unknown,
+        unknown=found.unknown,
         provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
         has_charges=bool(answer and answer.totals.charges),
     )
+
+
+@prefer_standby
+def load_neighbours(selection: CallSelection, call: UsageLog) -> Neighbours | None:
+    """Read which calls are before and after one in the list; None where it is not in it, or that takes too long."""
+    try:
+        with snapshot(PATIENCE):
+            spans = _parts(selection).spans
+            return read_neighbours(selection.by_day, KINDS[selection.status], spans, call, ORDERS[selection.sort])
+    except TimedOut:
+        return None
+
+
+def _parts(selection: CallSelection) -> Parts:
+    """Read in which parts of the range there are calls to list; raises TimedOut if not even that can be begun."""
+    query, log_from = selection.by_day, read_log_from(selection.organization)
+    kept = selection.kept_span(log_from)
+    try:
+        answer = read([query], seconds=PATIENCE)[query]
+    except (QueryError, TimedOut) as error:
+        return Parts(kept, log_from, None, ((kept, 0),) if kept else (), str(error))
+    return Parts(kept, log_from, answer, tuple(spans_with_calls(answer, KINDS[selection.status], kept)))
 
 
 def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
