@@ -43,6 +43,12 @@ def organizations_of(user: User) -> list[Organization]:
     return list(Organization.objects.in_use().filter(members=user))
 
 
+def find_organizations(user: User, sought: str, first: int, length: int) -> tuple[list[Organization], int]:
+    """List so many of the user's organizations whose names contain a text, by name; and say how many there are."""
+    found = Organization.objects.in_use().filter(members=user, name__icontains=sought)
+    return list(found[first : first + length]), found.count()
+
+
 def check_staff(user: User) -> None:
     """Let only staff see across organizations; raises NoAccess."""
     if not user.is_staff:

@@ -20,7 +20,14 @@ from aggregates.domain.wallclock import abbreviation, day_words, moment_words, s
 from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
-from aggregates.query.addresses import flat, parameters_beside_range, query_of_change, query_string, range_parameters
+from aggregates.query.addresses import (
+    flat,
+    parameters_beside_range,
+    query_of_change,
+    query_string,
+    range_parameters,
+    written,
+)
 from aggregates.query.display_measures import DISPLAY_MEASURES, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
@@ -29,6 +36,7 @@ from aggregates.web.charts.figures import Figure, FigureEncoder, Series, text_of
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of
 from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.organizations import Organizations
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
 from aggregates.web.pages.tiles import latency_in_words
@@ -203,6 +211,13 @@ def link_page(selection: Selection, name: str, place: object) -> str:
     """The page of a list that ends `before` a place, or begins `after` it; or that has a number."""
     query = query_string(selection)
     return f"{query}{'&' if query else '?'}{name}={place}"
+
+
+@register.simple_tag
+def link_to_organizations(chosen: Organizations, by: int) -> str:
+    """So many pages on in the list of a reader's organizations."""
+    found = {"find": chosen.sought} if chosen.sought else {}
+    return written({**found, "page": str(chosen.number + by)})
 
 
 @register.simple_tag

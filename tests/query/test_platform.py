@@ -73,6 +73,14 @@ def test_sums_equal_the_log(organizations: list[Organization]) -> None:
     assert costs == sorted(costs, reverse=True)
 
 
+def test_days_of_some_organizations_equal_the_log(organizations: list[Organization]) -> None:
+    asked = organizations[1:3]
+    found = platform.read_by_day(PlatformQuery((OwnDays(FIRST, LAST),), tuple(each.pk for each in asked)))
+
+    assert {(day, pk): sums for pk, by_day in found.items() for day, sums in by_day.items()} == from_log(asked)
+    assert len(found) == 2
+
+
 def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organizations: list[Organization]) -> None:
     """Change what the aggregates hold, and only clean days change."""
     DailyAggregate.objects.update(total_cost=1000)
