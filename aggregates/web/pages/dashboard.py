@@ -27,7 +27,7 @@ from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
 from aggregates.web.pages.tables import Table
-from aggregates.web.pages.tiles import TILES, Tile, compared, latency_tiles
+from aggregates.web.pages.tiles import Tile, latency_tiles, tiles_of
 
 NO_UNITS = UnitTotals(())
 PATIENCE = 15  # seconds that a statement may take: a reader waits for several, and the database has others to serve
@@ -107,7 +107,7 @@ def _load(selection: Selection) -> Dashboard:
         selection=selection,
         totals=totals,
         tiles=(
-            *(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
+            *tiles_of(totals, now, sums_before, earlier),
             *latency_tiles(totals, now, sums_before, earlier, answers[whole].without_latency),
         ),
         charts=tuple(

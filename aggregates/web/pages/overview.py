@@ -22,7 +22,7 @@ from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
-from aggregates.web.pages.tiles import TILES, Tile, compared
+from aggregates.web.pages.tiles import Tile, tiles_of
 
 TOP = 10
 Ranges = list[tuple[Place | None, Range]]
@@ -84,7 +84,7 @@ def load(chosen: Range, own: Mapping[Place, Range] | None = None) -> Overview:
     before = comparison.before
     return Overview(
         answer,
-        tuple(compared(tile, answer.totals, comparison.now, before, comparison.earlier) for tile in TILES),
+        tiles_of(answer.totals, comparison.now, before, comparison.earlier),
         _figure(answer),
         _lines(answer, whole),
         whole,
