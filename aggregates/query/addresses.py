@@ -47,6 +47,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         parameters |= parameters_of(selection.filters, selection.excluded)
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
+    if selection.columns:
+        parameters["col"] = list(selection.columns)
     if selection.view is not None:
         parameters["view"] = str(selection.view)
     if isinstance(selection, CallSelection):

@@ -21,6 +21,8 @@ BUCKETS = (AUTO, "hour", "day", "week", "month")
 BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
+COLUMNS = ("cost", "calls", "tokens")
+LATENCY_COLUMNS = ("calls", "p50", "p95", "throughput")
 PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length are compared by the day
 SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
@@ -54,6 +56,7 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    columns: tuple[str, ...] = ()  # of its tables: names of measures; () for those that tables have anyway
     view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
     has_hours: bool = True  # False where only daily aggregates are left of some of its days
     has_hours_before: bool = True  # and of the day within which the range that it is compared with ends
@@ -61,6 +64,12 @@ class Selection:
     @property
     def display(self) -> DisplayMeasure:
         return DISPLAY_MEASURES[self.measure]
+
+    @property
+    def shown_columns(self) -> tuple[DisplayMeasure, ...]:
+        """The measures that its tables show: those that were chosen, or what fits the chart."""
+        fitting = LATENCY_COLUMNS if self.display.is_latency else COLUMNS
+        return tuple(DISPLAY_MEASURES[name] for name in self.columns or fitting)
 
     @property
     def can_be_hourly(self) -> bool:
@@ -223,3 +232,7 @@ class GroupSelection(Selection):
 
     order: str = "cost"
     sought: str = ""
+
+    @property
+    def shown_columns(self) -> tuple[DisplayMeasure, ...]:
+        return tuple(DISPLAY_MEASURES[name] for name in self.columns or (*COLUMNS, "errors"))

@@ -99,6 +99,7 @@ def _load(selection: Selection) -> Dashboard:
         return Dashboard(
             selection, Sums(), (), (), (), "", False, "", NO_UNITS, "", str(error), timezone.now(), failed=True
         )
+    shows_latency = selection.display.is_latency or any(column.is_latency for column in selection.shown_columns)
     now = answers[comparable].totals if comparable in answers else totals
     is_known = before in answers and (comparable in answers or not only_some)
     compared_with = answers[before] if is_known else None
@@ -115,7 +116,11 @@ def _load(selection: Selection) -> Dashboard:
             for chart in CHARTS
             if chart.queries(selection)[0] in answers
         ),
-        tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
+        tables=tuple(
+            tables.table_of(name, answers[query], selection.shown_columns)
+            for name, query in top.items()
+            if query in answers
+        ),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
         unpriced=unpriced.describe(totals, answers.get(by_model)),
@@ -128,8 +133,8 @@ def _load(selection: Selection) -> Dashboard:
         comparable=now,
         earlier=earlier,
         lacks_hours_before=isinstance(refused.get(before), NoHours),
-        without_latency=_without_latency(answers.values()) if selection.display.is_latency else "",
-        latencies=_latencies(totals) if selection.display.is_latency else "",
+        without_latency=_without_latency(answers.values()) if shows_latency else "",
+        latencies=_latencies(totals) if shows_latency else "",
     )
 
 
