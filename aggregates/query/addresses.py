@@ -67,11 +67,12 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
     return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
 
 
-def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
-    status = {"status": selection.status} if selection.status else {}
+def _parameters_of_calls(selection: CallSelection) -> dict[str, str | list[str]]:
+    status: dict[str, str | list[str]] = {"status": selection.status} if selection.status else {}
     part = selection.part
     sort = {"sort": selection.sort} if selection.sort else {}
-    return status | sort | ({"since": iso(part.start), "until": iso(part.end)} if part else {})
+    shown = {"show": list(selection.shown)} if selection.shown else {}
+    return status | sort | shown | ({"since": iso(part.start), "until": iso(part.end)} if part else {})
 
 
 def iso(instant: datetime) -> str:

@@ -23,6 +23,18 @@ CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
 COLUMNS = ("cost", "calls", "tokens")
 LATENCY_COLUMNS = ("calls", "p50", "p95", "throughput")
+CALL_COLUMNS = {
+    **{name: name.capitalize() for name in BY_NAME},
+    "input": "Input",
+    "cached": "Cached",
+    "output": "Output",
+    "reasoning": "Reasoning",
+    "took": "Took",
+    "speed": "Tokens/s",
+    "cost": "Cost",
+    "status": "Status",
+}  # of the list of calls, beside their times
+PLAIN_CALL_COLUMNS = ("operation", "model", "user", "input", "output", "cost", "status")
 PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length are compared by the day
 SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
@@ -202,12 +214,17 @@ def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 @dataclass(frozen=True)
 class CallSelection(Selection):
-    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all, and
-    `sort` that of their order, "" for newest first."""
+    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all,
+    `sort` that of their order, "" for newest first, and `shown` are the list's columns, () for those it has anyway."""
 
     status: str = ""
     part: Span | None = None
     sort: str = ""
+    shown: tuple[str, ...] = ()
+
+    @property
+    def call_columns(self) -> tuple[str, ...]:
+        return self.shown or PLAIN_CALL_COLUMNS
 
     @property
     def span(self) -> Span:

@@ -30,7 +30,7 @@ from aggregates.query.addresses import (
 )
 from aggregates.query.display_measures import MEASURES, Unit
 from aggregates.query.notes import Note
-from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
+from aggregates.query.selection import CALL_COLUMNS, CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of, text_of_group
@@ -270,12 +270,18 @@ def hidden_inputs(selection: Selection, *, controlled: bool) -> dict[str, list[t
 @register.inclusion_tag("aggregates/_columns.html")
 def columns_menu(selection: Selection) -> dict[str, Any]:
     """The choice of the columns of the page's tables, which stands in its address."""
-    plain, shown = replace(selection, columns=()), selection.shown_columns
+    plain: Selection
+    if isinstance(selection, CallSelection):
+        name, plain = "show", replace(selection, shown=())
+        options = [(each, label, each in selection.call_columns) for each, label in CALL_COLUMNS.items()]
+    else:
+        name, plain = "col", replace(selection, columns=())
+        options = [(each.name, each.label, each in selection.shown_columns) for each in MEASURES]
     return {
-        "name": "col",
-        "options": [(measure.name, measure.label, measure in shown) for measure in MEASURES],
+        "name": name,
+        "options": options,
         "inputs": hidden_inputs(plain, controlled=False)["inputs"],
-        "plain": query_string(plain) or "?" if selection.columns else "",
+        "plain": "" if plain == selection else query_string(plain) or "?",
     }
 
 

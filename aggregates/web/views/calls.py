@@ -37,7 +37,7 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
         "dimensions": DIMENSIONS,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
         "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
-        "elsewhere": replace(selection, status="", part=None, sort=""),
+        "elsewhere": replace(selection, status="", part=None, sort="", shown=()),
     }
     return answer(request, "calls", membership, form, context, here)
 

@@ -134,6 +134,33 @@ def test_by_cost_its_pages_have_each_call_once_the_most_expensive_first(
     assert [number for page in pages for number in page] == expected
 
 
+def test_the_list_has_the_columns_that_the_address_names(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    timed = {"latency_ms": 2000, "output_tokens": 150, "cached_tokens": 7, "input_tokens": 1234, "subject_id": "doc-1"}
+    record(acme, [call("2025-07-03T12:00Z", cost="12.5", **timed), call("2025-07-02T12:00Z", cost="0.004")])
+    record(acme, [call("2025-07-01T12:00Z", cost="-1", kind="charge", model="", provider="", request_id="credit")])
+
+    def cells(query: str) -> list[list[str]]:
+        page = as_bob.get(URL + JULY + query).content.decode()
+        rows = re.findall(r"<tr class=\"call .*?</tr>", page, re.S)
+        found = [re.findall(r"<td class=\"(?!tokens)[^>]*>(.*?)</td>", row, re.S) for row in rows]
+        return [[html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in row][1:] for row in found]
+
+    plain = text(as_bob, URL + JULY)
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', plain)[1:] == [
+        "Operation", "Model", "User", "Input", "Output", "Cost", "Status",
+    ]  # fmt: skip
+    assert [row[-2] for row in cells("")] == ["$12.50", "<$0.01", "-$1.00"], "one scale in a column"
+    asked = "&show=cost&show=subject&show=cached&show=took&show=speed"
+    chosen = text(as_bob, URL + JULY + asked)
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', chosen)[1:] == [
+        "Subject", "Cached", "Took", "Tokens/s", "Cost",
+    ]  # fmt: skip
+    assert cells(asked)[0] == ["doc-1", "7", "2,000\u202fms", "75.0", "$12.50"]
+    assert cells(asked)[2][1:] == ["–", "–", "–", "-$1.00"]
+    assert "show=cost" in str(link(text(as_bob, f"{URL}{listed(chosen)[0]}/{JULY}&show=cost"), "next"))
+    assert 'id="problems"' in text(as_bob, f"{URL}?show=weather")
+
+
 @QUESTIONS
 @pytest.mark.parametrize("sort", ["", "&sort=cost"])
 def test_a_call_leads_to_the_one_before_and_after_it_in_its_list(
