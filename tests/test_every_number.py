@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.domain import formats, locales
+from aggregates.domain.locales import MINUS
 from aggregates.domain.calls import Call
 from aggregates.domain.texts import words_of
 from aggregates.domain.units import BY_NAME
@@ -291,7 +292,7 @@ def summed(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> Numbers:
 def number(text: str, view: View) -> Decimal:
     """As the reader writes it; “no price” adds nothing."""
     decimal = DECIMALS[view.language]
-    return Decimal(re.sub(f"[^0-9{decimal}-]", "", text).replace(decimal, ".") or 0)
+    return Decimal(re.sub(f"[^0-9{decimal}-]", "", text.replace(MINUS, "-")).replace(decimal, ".") or 0)
 
 
 def as_spreadsheets_hold_it(amount: Decimal | float) -> str:

@@ -27,10 +27,11 @@ def display(amount: Decimal) -> str:
     return _rounded(amount, _places(amount))
 
 
-def alike(amounts: Iterable[Decimal]) -> Callable[[Decimal], str]:
-    """Make what writes the amounts of a column: all with the decimals of the largest, and “<$0.01” for what would be
-    none of them."""
-    places = _places(max((amount.copy_abs() for amount in amounts), default=Decimal(0)))
+def alike(amounts: Iterable[Decimal], finest: int = 0) -> Callable[[Decimal], str]:
+    """Make what writes the amounts of a column: all with the decimals of the largest, or those that the smallest needs,
+    but not more than `finest` for that; and “<$0.01” for what would be none of them."""
+    sizes = [amount.copy_abs() for amount in amounts if amount]
+    places = max(_places(max(sizes, default=Decimal(0))), min(_places(min(sizes, default=Decimal(0))), finest))
     least = Decimal(1).scaleb(-places)
 
     def write(amount: Decimal) -> str:

@@ -42,6 +42,7 @@ from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.unpriced import why_not
 
 PAGE = 50
+DECIMALS = 6  # of dollars that the costs of a page of calls have at most, where the largest needs fewer
 NUMBERS = {"input", "cached", "output", "reasoning", "took", "speed", "cost"}
 
 
@@ -194,7 +195,7 @@ def _parts(selection: CallSelection) -> Parts:
 
 def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
     zone, pricer, calls = selection.organization.time_zone, Pricer(selection.organization), tuple(calls)
-    dollars = money.alike([call.cost for call in calls if call.cost is not None])
+    dollars = money.alike([call.cost for call in calls if call.cost is not None], DECIMALS)
 
     def line(call: UsageLog, *, has_day: bool = False) -> Line:
         cells = tuple(_cell(name, call, dollars) for name in selection.call_columns)

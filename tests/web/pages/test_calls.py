@@ -149,14 +149,14 @@ def test_the_list_has_the_columns_that_the_address_names(as_bob: Client, acme: O
     assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', plain)[1:] == [
         "Operation", "Model", "User", "Input", "Output", "Cost", "Status",
     ]  # fmt: skip
-    assert [row[-2] for row in cells("")] == ["$12.50", "<$0.01", "-$1.00"], "one scale in a column"
+    assert [row[-2] for row in cells("")] == ["$12.50000", "$0.00400", "−$1.00000"], "one scale in a column"
     asked = "&show=cost&show=subject&show=cached&show=took&show=speed"
     chosen = text(as_bob, URL + JULY + asked)
     assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', chosen)[1:] == [
         "Subject", "Cached", "Took", "Tokens/s", "Cost",
     ]  # fmt: skip
-    assert cells(asked)[0] == ["doc-1", "7", "2,000\u202fms", "75.0", "$12.50"]
-    assert cells(asked)[2][1:] == ["–", "–", "–", "-$1.00"]
+    assert cells(asked)[0] == ["doc-1", "7", "2,000\u202fms", "75.0", "$12.50000"]
+    assert cells(asked)[2][1:] == ["–", "–", "–", "−$1.00000"]
     assert "show=cost" in str(link(text(as_bob, f"{URL}{listed(chosen)[0]}/{JULY}&show=cost"), "next"))
     assert 'id="problems"' in text(as_bob, f"{URL}?show=weather")
 

@@ -116,6 +116,9 @@ def test_a_column_has_one_scale_and_nothing_in_it_looks_like_none() -> None:
     ]
     cents = money.alike([Decimal("0.0123"), Decimal("0.00456")])
     assert [cents(Decimal(each)) for each in ("0.0123", "0.00456")] == ["$0.0123", "$0.0046"]
+    calls = money.alike([Decimal("2.5"), Decimal("0.00031"), Decimal("-0.00000002")], finest=6)
+    written = [calls(Decimal(each)) for each in ("2.5", "0.00031", "-0.00000002")]
+    assert written == ["$2.500000", "$0.000310", ">-$0.000001"]
     many = formats.counts_alike([3_400_000, 812_345, 4])
     assert [many(each) for each in (3_400_000, 812_345, 4, 0)] == [
         f"3.40{NARROW_SPACE}M",
