@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.domain import formats, locales
-from aggregates.domain.locales import MINUS
 from aggregates.domain.calls import Call
+from aggregates.domain.locales import MINUS
 from aggregates.domain.texts import words_of
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
