@@ -9,6 +9,7 @@ from aggregates.domain.wallclock import NARROW_SPACE
 
 NO_PRICE = "no price"
 LEAST_SHARE = Decimal("0.1")  # percent, the smallest that is told apart
+SHORT = Decimal("0.1")  # seconds: a shorter time would lose too much as one
 LEAST = Decimal("0.01")  # of a scale, the smallest that is told apart in a column
 SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 
@@ -63,11 +64,10 @@ def counts_alike(numbers: Iterable[int]) -> Callable[[int], str]:
 
 
 def times_alike(times: Iterable[Decimal]) -> Callable[[Decimal], str]:
-    """Make what writes the times of a column, all in seconds or all in milliseconds."""
-    is_short = money.significant(max(times, default=Decimal(0))) < 1
-    if is_short:
+    """Make what writes the times of a column: all in seconds, or in milliseconds if one of them is short."""
+    if min(times, default=Decimal(0)) < SHORT:
         return lambda time: decimal(time * 1000, 0) + NARROW_SPACE + "ms"
-    return lambda time: (f"<{decimal(LEAST, 2)}" if 0 < time < LEAST else decimal(time, 2)) + NARROW_SPACE + "s"
+    return lambda time: decimal(time, 2) + NARROW_SPACE + "s"
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
