@@ -15,17 +15,19 @@ from aggregates.domain.latency import WIDTH
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
+from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.earlier import Earlier, earlier_of
 from aggregates.query.notes import Note, read_notes
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.units import UnitTotals, has_units, read_units
+from aggregates.query.units import UnitSums, UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
+from aggregates.web.pages.columns import Cell, cells_of
 from aggregates.web.pages.tables import Table
 from aggregates.web.pages.tiles import Tile, latency_tiles, tiles_of
 
@@ -55,6 +57,13 @@ class Dashboard:
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
     without_latency: str = ""  # why what is shown of latencies is not known
     latencies: str = ""  # of which calls these are, and how exact
+
+    @property
+    def unit_lines(self) -> tuple[tuple[UnitSums, tuple[Cell, ...]], ...]:
+        """What has a price of its own, each with the cells of its calls and their cost."""
+        columns = [DISPLAY_MEASURES[name] for name in ("calls", "cost")]
+        cells = cells_of(columns, [each.sums for each in self.units.units])
+        return tuple(zip(self.units.units, cells, strict=True))
 
 
 @prefer_standby
