@@ -29,9 +29,7 @@ class Lengths:
     def weights(self) -> tuple[int, int]:
         """Whole numbers, for the earlier range and for the later one: times these, amounts differ as they do by day."""
         whole = lcm(self.before.numerator, self.now.numerator)
-        before, now = (whole / days for days in (self.before, self.now))
-        scale = lcm(before.denominator, now.denominator)
-        return int(before * scale), int(now * scale)
+        return int(whole / self.before), int(whole / self.now)
 
     def of_before(self, amount: Decimal) -> Decimal:
         return _divided(amount, self.before)

@@ -42,8 +42,8 @@ class Selection:
     """A range of an organization's usage, what to see of it, and how.
 
     `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
-    None for Other. `beside` is the earlier range, where its dates were chosen. What was chosen and is not possible gives
-    way: no hours over months, no shares of a ratio.
+    None for Other. `beside` is the earlier range, where its dates were chosen. What was chosen and is not possible
+    gives way: no hours over months, no shares of a ratio.
     """
 
     organization: Organization

@@ -20,8 +20,8 @@ ENDS = ("compare_from", "compare_to")
 
 
 class ComparisonForm(RangeForm):
-    """The range, and `compare`: which earlier range is beside it; of `dates`, those from `compare_from` to `compare_to`,
-    both included, or those of the range before.
+    """The range, and `compare`: which earlier range is beside it; of `dates`, those from `compare_from` to
+    `compare_to`, both included, or those of the range before.
 
     As what is under way may only be compared with as much time, the earlier range has whole days that are over: others
     are left out, and `remarks` say so.

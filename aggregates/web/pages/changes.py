@@ -17,7 +17,7 @@ from aggregates.query.usage_query import NoHours, QueryError
 from aggregates.web.cost_bridge import BY_COST_GROUP, Bridge, bridge, cost_groups
 from aggregates.web.pages import waterfall
 from aggregates.web.pages.dashboard import PATIENCE
-from aggregates.web.pages.drivers import DRIVERS, Drivers, drivers_of
+from aggregates.web.pages.drivers import Drivers, dimensions_of, read_drivers
 from aggregates.web.pages.sentences import Step, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
 
@@ -59,8 +59,9 @@ def _load(selection: Selection) -> Changes:
         answers = read([now, before], seconds=PATIENCE)
         prices = PriceList(selection.organization, before.end - INSTANT)
         earlier = earlier_of(selection)
+        drivers = tuple(read_drivers(selection, name) for name in dimensions_of(selection))
     groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
-    cost_bridge = bridge(groups_before, groups_now, prices.rates)
+    cost_bridge = bridge(groups_before, groups_now, prices.rates, earlier.lengths)
     is_both = bool(cost_bridge.before.rows and cost_bridge.now.rows)
     return Changes(
         selection=selection,
@@ -68,7 +69,7 @@ def _load(selection: Selection) -> Changes:
         sentence=summarize(cost_bridge, earlier.has_percentage) if is_both else "",
         steps=steps_of(cost_bridge),
         waterfall=waterfall.of(cost_bridge) if is_both else None,
-        drivers=tuple(drivers_of(name, groups_before, groups_now) for name in DRIVERS),
+        drivers=drivers,
         unpriced=_unpriced(cost_bridge),
         provenance=provenance(answers[now].plan, now.zone, answers[now].as_of),
         as_of=answers[now].as_of,

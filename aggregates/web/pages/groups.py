@@ -41,6 +41,7 @@ class Line:
     before: Sums
     share: Decimal
     difference: Decimal
+    shown_difference: Decimal  # the same, or that of a day
     change: Change
 
 
@@ -62,7 +63,8 @@ class Groups:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        labels = {"name": self.dimension.name.capitalize(), "cost": "Cost", "before": "Before", "change": "Change"}
+        change = "Change a day" if self.selection.is_per_day else "Change"
+        labels = {"name": self.dimension.name.capitalize(), "cost": "Cost", "before": "Before", "change": change}
         labels |= {"calls": "Calls", "tokens": "Tokens", "errors": "Errors"}
         if self.page and self.page.without_before:
             labels = {name: label for name, label in labels.items() if name not in ("before", "change")}
@@ -97,6 +99,7 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
     listing = Listing(selection.order, selection.sought, named=named, number=number, length=PAGE)
     try:
         with snapshot(PATIENCE):
+            listing = replace(listing, lengths=earlier_of(selection).lengths)
             selection, page = _read(selection, listing)
             earlier = earlier_of(selection)
     except (QueryError, TimedOut) as error:
@@ -125,12 +128,14 @@ def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, 
 
 
 def _line(group: GroupSums, total: Sums, whole: str, earlier: Earlier) -> Line:
-    change = relative(group.part.cost, group.before.cost, more_is="bad")
+    lengths = earlier.lengths
+    change = relative(lengths.of_now(group.part.cost), lengths.of_before(group.before.cost), more_is="bad")
     return Line(
         group.key,
         group.now,
         group.before,
         share_of(group.now, total, whole),
         EXACT.subtract(group.part.cost, group.before.cost),
+        lengths.difference(group.before.cost, group.part.cost),
         change if earlier.has_percentage else Change("none", "–"),
     )

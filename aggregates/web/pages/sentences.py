@@ -84,8 +84,8 @@ def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
 
 
 def summarize(bridge: Bridge, has_percentage: bool = True) -> str:
-    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.” By the
-    day, all amounts are those of a day, and the length of the ranges is no reason."""
+    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”
+    By the day, all amounts are those of a day, and the length of the ranges is no reason."""
     difference, a_day = bridge.difference_beside_length, bridge.lengths.of_now
     cost = "Cost a day" if bridge.lengths.is_per_day else "Cost"
     if not difference:
