@@ -18,7 +18,7 @@ class Lengths:
 
     @property
     def is_per_day(self) -> bool:
-        return (self.before, self.now) != (1, 1)
+        return not self.before == self.now == 1
 
     @property
     def factor(self) -> Fraction:
