@@ -11,7 +11,7 @@ last digit.
 3. **One day did it**, of a slice or of the whole, where the difference of that day to the one that stands beside it in
    the earlier range, counted from the beginning of either, goes the way of the whole; is four fifths of it, or more;
    and is as much as those of all other days together, whichever way these go. So ups and downs of weekdays never name
-   a day. Ranges of less than three days have none.
+   a day. Where no day did, two or three in a row may have; never more than a third of all days.
 
 All of it is decided with whole numbers, so it is the same whenever it is asked for.
 """
@@ -29,11 +29,13 @@ MOST_SLICES = 5
 MOST_CONDITIONS = 3
 MOST_CELLS = 4_000  # that are looked at one by one; smaller ones are in no slice while these are sought
 LEAST = Fraction(1, 10)  # of the amount of the first slice
-OF_ONE_DAY = Fraction(4, 5)
-FEWEST_DAYS = 3
+OF_FEW_DAYS = Fraction(4, 5)  # of the whole
+MOST_DAYS = 3
+SHARE_OF_DAYS = 3  # of all days, a third at most
 
 Places = tuple[int, ...]  # of dimensions among those of a cell
 Key = tuple[Places, tuple[str, ...]]
+Run = tuple[int, int]  # the places of the first day and the last
 
 
 @dataclass(slots=True)
@@ -109,13 +111,18 @@ def _is_in(values: Values, key: Key) -> bool:
     return all(values[place] == value for place, value in zip(*key, strict=True))
 
 
-def day_of(days: Mapping[int, Difference], number: int, lengths: Lengths) -> int | None:
-    """Find the day that did it, by its place from 1 among so many days; None if no one did."""
+def days_of(days: Mapping[int, Difference], number: int, lengths: Lengths) -> Run | None:
+    """Find the days that did it, by their places from 1 among so many days; None if no few of them did."""
     amounts = {place: weigh(difference, lengths)[0] for place, difference in days.items()}
     whole, moved = sum(amounts.values()), sum(map(abs, amounts.values()))
-    if number < FEWEST_DAYS or not whole:
-        return None
-    place = max(amounts, key=lambda each: (abs(amounts[each]), -each))
-    amount = amounts[place]
-    is_alone = (amount > 0) == (whole > 0) and abs(amount) >= abs(whole) * OF_ONE_DAY and 2 * abs(amount) >= moved
-    return place if is_alone else None
+    for length in range(1, min(MOST_DAYS, number // SHARE_OF_DAYS) + 1):
+        runs = {
+            (first, first + length - 1): sum(amounts.get(first + more, 0) for more in range(length))
+            for first in range(1, number - length + 2)
+        }
+        run = max(runs, key=lambda each: (abs(runs[each]), -each[0]))
+        amount = runs[run]
+        is_all = (amount > 0) == (whole > 0) and abs(amount) >= abs(whole) * OF_FEW_DAYS and 2 * abs(amount) >= moved
+        if whole and is_all:
+            return run
+    return None

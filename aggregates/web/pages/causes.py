@@ -13,10 +13,10 @@ from aggregates.query.addresses import query_string
 from aggregates.query.differences import Conditions, Difference, Ranges
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, QueryError
-from aggregates.web.cost_bridge import CostGroups, total
-from aggregates.web.pages.day_pairs import DayPairs
+from aggregates.web.cost_bridge import CostGroups
+from aggregates.web.pages.day_pairs import DayPairs, sum_of
 from aggregates.web.pages.sentences import signed
-from aggregates.web.slices import choose, day_of
+from aggregates.web.slices import Run, choose, days_of
 
 MOST_ROWS = 60_000  # that a statement may have to add up: some 30 ms
 MOST_VALUES = 8  # of each dimension, those with the largest differences
@@ -136,16 +136,16 @@ def _causes_of(
     pairs: DayPairs, chosen: Sequence[Conditions], found: Mapping[tuple[int, int], Difference], lengths: Lengths
 ) -> Causes:
     """Keep a slice to the day that did it, if one did, and add up what is in none."""
-    both = _sum(found.values())
+    both = sum_of(found.values())
     whole = lengths.difference(both.before, both.now)
     causes, left = list[Cause](), dict(found)
     for number, conditions in enumerate(chosen, start=1):
         days = {place: difference for (each, place), difference in found.items() if each == number}
-        day = day_of(days, len(pairs), lengths)
-        amount = _sum([left.pop((number, place)) for place in days if day in (None, place)])
-        causes.append(_cause_of(pairs, conditions, day, Cause(amount.before, amount.now, whole, lengths)))
+        run = days_of(days, len(pairs), lengths)
+        amount = sum_of([left.pop((number, place)) for place in days if run is None or run[0] <= place <= run[1]])
+        causes.append(_cause_of(pairs, conditions, run, Cause(amount.before, amount.now, whole, lengths)))
     causes.sort(key=lambda cause: -abs(cause.compared))
-    rest = _sum(left.values())
+    rest = sum_of(left.values())
     return Causes(
         tuple(causes),
         Cause(rest.before, rest.now, whole, lengths),
@@ -153,9 +153,9 @@ def _causes_of(
     )
 
 
-def _cause_of(pairs: DayPairs, conditions: Conditions, day: int | None, cause: Cause) -> Cause:
+def _cause_of(pairs: DayPairs, conditions: Conditions, run: Run | None, cause: Cause) -> Cause:
     """Say where a slice leads."""
-    of_slice = pairs.selection if day is None else pairs.selection_of(day)
+    of_slice = pairs.selection if run is None else pairs.days_of(run, Difference(cause.before, cause.now))
     for name, value in conditions:
         of_slice = of_slice.with_filter(name, value)
     slug = of_slice.organization.slug
@@ -165,11 +165,7 @@ def _cause_of(pairs: DayPairs, conditions: Conditions, day: int | None, cause: C
     return replace(
         cause,
         conditions=conditions,
-        days=pairs.words_of(day) if day else "",
+        days=pairs.words_of(run, Difference(cause.before, cause.now)) if run else "",
         page=reverse("dashboard", args=[slug]) + (query_string(of_slice) or "?"),
         calls=reverse("calls", args=[slug]) + (query_string(calls) or "?"),
     )
-
-
-def _sum(differences: Collection[Difference]) -> Difference:
-    return Difference(total(each.before for each in differences), total(each.now for each in differences))

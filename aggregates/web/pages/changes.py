@@ -18,7 +18,7 @@ from aggregates.web.cost_bridge import BY_COST_GROUP, Bridge, bridge, cost_group
 from aggregates.web.pages import waterfall
 from aggregates.web.pages.causes import Causes, read_causes
 from aggregates.web.pages.dashboard import PATIENCE
-from aggregates.web.pages.day_pairs import DayPairs, OneDay, day_in_words
+from aggregates.web.pages.day_pairs import DayPairs, FewDays, days_in_words
 from aggregates.web.pages.drivers import Drivers, dimensions_of, read_drivers
 from aggregates.web.pages.sentences import Step, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
@@ -35,7 +35,7 @@ class Changes:
     steps: tuple[Step, ...] = ()
     waterfall: Waterfall | None = None
     causes: Causes | None = None
-    day: OneDay | None = None
+    days: FewDays | None = None
     drivers: tuple[Drivers, ...] = ()
     unpriced: str = ""
     provenance: str = ""
@@ -76,7 +76,7 @@ def _load(selection: Selection) -> Changes:
         steps=steps_of(cost_bridge),
         waterfall=waterfall.of(cost_bridge) if is_both else None,
         causes=causes if is_both else None,
-        day=day_in_words(DayPairs(selection, *by_day), answers, earlier.lengths) if is_both else None,
+        days=days_in_words(DayPairs(selection, *by_day), answers, earlier.lengths) if is_both else None,
         drivers=drivers,
         unpriced=_unpriced(cost_bridge),
         provenance=provenance(answers[now].plan, now.zone, answers[now].as_of),

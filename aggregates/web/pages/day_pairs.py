@@ -1,6 +1,6 @@
 """The days of two ranges that stand beside each other, counted from the beginning of either."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -8,15 +8,18 @@ from fractions import Fraction
 
 from aggregates.domain import money
 from aggregates.domain.lengths import Lengths
-from aggregates.domain.ranges import of_days, up_to_now
-from aggregates.domain.wallclock import day_words
+from aggregates.domain.ranges import Range, of_days, up_to_now
+from aggregates.domain.wallclock import span_words
 from aggregates.query.answer import Answer
 from aggregates.query.differences import Difference
 from aggregates.query.selection import DATES, Selection
 from aggregates.query.usage_query import UsageQuery
-from aggregates.web.slices import day_of, weigh
+from aggregates.web.cost_bridge import total
+from aggregates.web.slices import Run, days_of, weigh
 
-ALL = Fraction(1, 20)  # how much of the whole may be missing where nearly all of it is said
+MISSING = Fraction(1, 20)  # of the whole, at most, where almost all of it is said
+Dates = tuple[date, date]
+NEVER = (date.min, date.min)  # of a run that neither range has
 
 
 @dataclass(frozen=True)
@@ -30,60 +33,70 @@ class DayPairs:
     def __len__(self) -> int:
         return max(len(self.now.bucket_dates), len(self.before.bucket_dates))
 
-    def days(self, place: int) -> tuple[date | None, date | None]:
-        """Give the day now and the day before; None where that range has no more."""
+    def dates(self, run: Run) -> tuple[Dates | None, Dates | None]:
+        """Give the first day and the last of a run now, and before; None where that range has no more."""
         now, before = (
-            query.bucket_dates[place - 1] if place <= len(query.bucket_dates) else None
+            (dates[0], dates[-1]) if (dates := query.bucket_dates[run[0] - 1 : run[1]]) else None
             for query in (self.now, self.before)
         )
         return now, before
 
-    def words_of(self, place: int) -> str:
-        """As in “14 Jul 2026”; of a day that only the earlier range has, that one."""
-        now, before = self.days(place)
-        day = now or before
-        return day_words(day) if day else ""
+    def words_of(self, run: Run, difference: Difference) -> str:
+        """As in “14 Jul 2026”: the days on which it cost more, now or before."""
+        return span_words(*self._named(run, difference))
 
-    def selection_of(self, place: int) -> Selection:
-        """Keep to the day, compared with the one beside it."""
-        now, before = self.days(place)
-        day, chosen = now or before, self.selection.range
-        if day is None:
-            return self.selection
-        kept = (
-            up_to_now("custom", day, day, chosen.zone, chosen.now)
-            if chosen.now
-            else of_days("custom", day, day, chosen.zone)
-        )
+    def days_of(self, run: Run, difference: Difference) -> Selection:
+        """Keep to these days, and to nothing to compare them with."""
+        return replace(self.selection, range=self._range(*self._named(run, difference)), compare="", beside=None)
+
+    def _named(self, run: Run, difference: Difference) -> Dates:
+        now, before = self.dates(run)
+        return (before if difference.before > difference.now else now) or now or before or NEVER
+
+    def _range(self, first: date, last: date) -> Range:
+        zone, now = self.selection.range.zone, self.selection.range.now
+        return up_to_now("custom", first, last, zone, now) if now else of_days("custom", first, last, zone)
+
+    def selection_of(self, run: Run) -> Selection:
+        """Keep to the days, compared with those beside them."""
+        now, before = self.dates(run)
         if now is None or before is None:
-            return replace(self.selection, range=kept, compare="", beside=None)
-        return replace(self.selection, range=kept, compare=DATES, beside=of_days("custom", before, before, chosen.zone))
+            return replace(self.selection, range=self._range(*(now or before or NEVER)), compare="", beside=None)
+        beside = of_days("custom", *before, self.selection.range.zone)
+        return replace(self.selection, range=self._range(*now), compare=DATES, beside=beside)
 
 
 @dataclass(frozen=True, slots=True)
-class OneDay:
-    """The day that did it: in words, and the selection of it."""
+class FewDays:
+    """The day that did it, or a few in a row: in words, and the selection of them."""
 
     words: str
     selection: Selection
 
 
-def day_in_words(pairs: DayPairs, answers: Mapping[UsageQuery, Answer], lengths: Lengths) -> OneDay | None:
-    """Name the day that did it, by the rule of aggregates.web.slices: “Almost all of it on 14 Jul 2026: $610.00, beside
-    $37.00 on 14 Jun 2026.” None if no one did."""
+def days_in_words(pairs: DayPairs, answers: Mapping[UsageQuery, Answer], lengths: Lengths) -> FewDays | None:
+    """Name the days that did it, by the rule of aggregates.web.slices: “Almost all of it on 14 Jul 2026: $610.00, where
+    14 Jun 2026 cost $37.00.” The days on which it cost more are named first. None if no few days did it."""
     days = _by_place(pairs, answers)
-    place = day_of(days, len(pairs), lengths)
-    if place is None:
+    run = days_of(days, len(pairs), lengths)
+    if run is None:
         return None
-    now, before = pairs.days(place)
-    ratio = Fraction(weigh(days[place], lengths)[0], sum(weigh(each, lengths)[0] for each in days.values()))
-    much = "All" if ratio == 1 else "More than all" if ratio > 1 else "Almost all" if ratio >= 1 - ALL else "Most"
-    costs = [(day, cost) for day, cost in ((now, days[place].now), (before, days[place].before)) if day]
-    words = [f"{money.display(cost)} on {day_words(day)}" for day, cost in costs]
-    on = f"{much} of it on {pairs.words_of(place)}"
-    if len(words) == 1:
-        return OneDay(f"{on}: {money.display(costs[0][1])}, and no day beside it.", pairs.selection_of(place))
-    return OneDay(f"{on}: {money.display(costs[0][1])}, beside {words[1]}.", pairs.selection_of(place))
+    amounts = {place: weigh(difference, lengths)[0] for place, difference in days.items()}
+    places = [place for place in days if run[0] <= place <= run[1]]
+    ratio = Fraction(sum(amounts[place] for place in places), sum(amounts.values()))
+    much = "All" if ratio == 1 else "More than all" if ratio > 1 else "Almost all" if ratio >= 1 - MISSING else "Most"
+    cost = sum_of(days[place] for place in places)
+    sides = [(cost.now, pairs.dates(run)[0]), (cost.before, pairs.dates(run)[1])]
+    sides.sort(key=lambda side: -side[0])
+    (first, _), (second, other) = sides
+    beside = f"where {span_words(*other)} cost {money.display(second)}" if other else "and no day beside it"
+    words = f"{much} of it on {pairs.words_of(run, cost)}: {money.display(first)}, {beside}."
+    return FewDays(words, pairs.selection_of(run))
+
+
+def sum_of(differences: Iterable[Difference]) -> Difference:
+    known = tuple(differences)
+    return Difference(total(each.before for each in known), total(each.now for each in known))
 
 
 def _by_place(pairs: DayPairs, answers: Mapping[UsageQuery, Answer]) -> dict[int, Difference]:
