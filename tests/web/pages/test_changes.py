@@ -178,7 +178,9 @@ def test_drivers_of_any_dimension_open_in_place(as_bob: Client, acme: Organizati
     record(acme, [old, *june, *july, call("2025-07-10T12:00Z", operation="chat", user_id="bob", model="b", cost="9")])
 
     page = text(as_bob, f"{URL}{JULY}&by=user")
-    opener = r'href="([^"]+)" data-opens="([^"]+)"[^>]*><span aria-hidden="true"></span><span class="hidden">What within '
+    opener = (
+        r'href="([^"]+)" data-opens="([^"]+)"[^>]*><span aria-hidden="true"></span><span class="hidden">What within '
+    )
     ((fallback, fragment),) = re.findall(f"{opener}alice", page)
     within = text(as_bob, fragment.replace("by=operation", "by=model"))
 
