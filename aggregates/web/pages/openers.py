@@ -9,6 +9,8 @@ from aggregates.query.addresses import query_of_change, query_string
 from aggregates.query.selection import Selection
 from aggregates.web.pages.drivers import choices_within
 
+TELLING = ("model", "operation", "user", "project", "subject")  # what is looked at first
+
 
 @dataclass(frozen=True, slots=True)
 class Opener:
@@ -17,13 +19,13 @@ class Opener:
 
 
 def opener_of(selection: Selection, name: str, value: str) -> Opener | None:
-    """Open a value of a dimension by the first of the dimensions that aggregates hold together with it; None if there
-    is none."""
+    """Open a value of a dimension by what tells most of those that aggregates hold together with it; None if there is
+    none."""
     within = selection.with_filter(name, value)
-    choices = choices_within(within, name)
+    choices = {dimension.name for dimension in choices_within(within, name)}
     if not choices:
         return None
-    by = replace(selection, by=choices[0].name)
+    by = replace(selection, by=next((each for each in TELLING if each in choices), min(choices)))
     return _opener(by, query_of_change(by, replace(within, by=by.by), "only", name, value), name)
 
 
