@@ -362,7 +362,8 @@ def check_other_pages(view: View) -> None:
     assert [number(title, view) for title in titles] == [before, now]
     drivers = re.findall(r'<section class="card card-table card-drivers".*?<tfoot>', changes, re.S)
     assert len(drivers) == 2
-    for table in drivers:
+    causes = re.findall(r'<section class="card card-wide card-table card-causes".*?<tfoot>', changes, re.S)
+    for table in (*drivers, *causes):
         lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
         columns = zip(*([number(title, view) for title in titles] for titles in lines if titles), strict=True)
         assert [sum(column) for column in columns] == [before, now, now - before]

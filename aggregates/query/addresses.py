@@ -8,7 +8,16 @@ from urllib.parse import urlencode
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
 from aggregates.domain.texts import SPELLED, visible
-from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
+from aggregates.query.selection import (
+    AUTO,
+    BARS,
+    DATES,
+    DEFAULT_BY,
+    NO_BREAKDOWN,
+    CallSelection,
+    GroupSelection,
+    Selection,
+)
 from aggregates.query.stored_selections import is_long, key_of, parameters_of
 
 DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
@@ -41,6 +50,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         "compare": selection.compare,
     }
     parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+    if selection.beside and selection.compared_with == DATES:
+        parameters |= {"compare_from": str(selection.beside.first), "compare_to": str(selection.beside.last)}
     if is_long(selection):
         parameters["set"] = key_of(selection)
     else:

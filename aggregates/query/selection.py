@@ -9,7 +9,7 @@ from typing import Self
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME
-from aggregates.domain.ranges import Range
+from aggregates.domain.ranges import OVER, Range
 from aggregates.models import Organization
 from aggregates.query.display_measures import DISPLAY_MEASURES, DisplayMeasure
 from aggregates.query.usage_query import Bucket, UsageQuery
@@ -20,7 +20,8 @@ AUTO = "auto"
 BUCKETS = (AUTO, "hour", "day", "week", "month")
 BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
-BEFORE, YEAR = "before", "year"
+BEFORE, YEAR, DATES = "before", "year", "dates"
+COMPARISONS = (BEFORE, YEAR, DATES, *OVER)  # the earlier range: relative, of any dates, or a period that is over
 COLUMNS = ("cost", "calls", "tokens")
 LATENCY_COLUMNS = ("calls", "p50", "p95", "throughput")
 CALL_COLUMNS = {
@@ -44,7 +45,7 @@ CONTROLS = {
     "by": (*BY_NAME, NO_BREAKDOWN),
     "bucket": BUCKETS,
     "chart": CHARTS,
-    "compare": (BEFORE, YEAR, f"{BEFORE}{PER_DAY}", f"{YEAR}{PER_DAY}"),
+    "compare": tuple(f"{name}{how}" for how in ("", PER_DAY) for name in COMPARISONS),
 }  # what can be chosen besides range and filters
 
 Pairs = tuple[tuple[str, str], ...]
@@ -55,7 +56,8 @@ class Selection:
     """A range of an organization's usage, what to see of it, and how.
 
     `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
-    None for Other. What was chosen and is not possible gives way: no hours over months, no shares of a ratio.
+    None for Other. `beside` is the earlier range, where its dates were chosen. What was chosen and is not possible
+    gives way: no hours over months, no shares of a ratio.
     """
 
     organization: Organization
@@ -67,6 +69,7 @@ class Selection:
     bucket: str = AUTO
     chart: str = BARS
     compare: str = ""
+    beside: Range | None = None
     hidden: tuple[str | None, ...] = ()
     columns: tuple[str, ...] = ()  # of its tables: names of measures; () for those that tables have anyway
     view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
@@ -116,17 +119,21 @@ class Selection:
         return self.compare.endswith(PER_DAY)
 
     @property
+    def compared_with(self) -> str:
+        """Which of COMPARISONS it is compared with: the range before, unless one was chosen."""
+        return self.compare.removesuffix(PER_DAY) or BEFORE
+
+    @property
     def is_beside_year(self) -> bool:
-        """Whether it is compared with a year earlier, and not with the range before."""
-        return self.compare.startswith(YEAR)
+        """Whether it is compared with a year earlier."""
+        return self.compared_with == YEAR
 
     @property
     def compared(self) -> Self:
-        """The same of the range that it is compared with: the one before, or a year earlier, up to the same moment."""
+        """The same of the range that it is compared with, up to the same moment."""
         earlier, over = self._earlier, self._whole_days
         if over:
-            whole = self.range.whole_year_before if self.is_beside_year else self.range.whole_before
-            earlier = whole.first_days(over.length)
+            earlier = self._whole_earlier.first_days(over.length)
         return replace(self, range=earlier, bucket=self.step.value)
 
     @property
@@ -141,8 +148,14 @@ class Selection:
         return self._whole_days is not None
 
     @property
+    def _whole_earlier(self) -> Range:
+        if self.beside and self.compared_with not in (BEFORE, YEAR):
+            return self.beside
+        return self.range.whole_year_before if self.is_beside_year else self.range.whole_before
+
+    @property
     def _earlier(self) -> Range:
-        return self.range.year_before if self.is_beside_year else self.range.before
+        return self.range.as_far(self._whole_earlier)
 
     @property
     def _whole_days(self) -> Range | None:

@@ -11,7 +11,7 @@ from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.texts import GroupKind
 from aggregates.domain.units import BY_NAME as BY_UNIT
 from aggregates.query.reports import COLUMNS, COSTS, KIND, LATENCY_COLUMNS
-from aggregates.query.selection import BEFORE, BUCKETS, NO_BREAKDOWN, YEAR
+from aggregates.query.selection import BUCKETS, COMPARISONS, NO_BREAKDOWN
 from aggregates.query.units import MOST_CALLS
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
@@ -86,7 +86,7 @@ USAGE: Schema = {
     "properties": ABOUT | WITHOUT,
 }
 
-COMPARE = [BEFORE, YEAR]
+COMPARE = list(COMPARISONS)
 
 
 def _parameter(name: str, description: str, **schema: Any) -> Schema:
@@ -133,7 +133,16 @@ def read_usage() -> Schema:
     parameters = [
         *of_dashboard(),
         _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
-        _parameter("compare", "Add the totals of an earlier range: the one before, or the year before.", enum=COMPARE),
+        _parameter(
+            "compare",
+            "Add the totals of an earlier range, up to the same moment: the one before, the year before, a period that "
+            "is over, or the dates from compare_from to compare_to, both included.",
+            enum=COMPARE,
+        ),
+        *(
+            _parameter(name, f"The {which} day to compare with, where compare is dates.", type="string", format="date")
+            for name, which in (("compare_from", "first"), ("compare_to", "last"))
+        ),
         _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
         _parameter(
             "limit",

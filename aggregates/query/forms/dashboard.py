@@ -10,8 +10,8 @@ from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import count
 from aggregates.models import Organization
 from aggregates.query.display_measures import DISPLAY_MEASURES
+from aggregates.query.forms.comparisons import ComparisonForm
 from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of, choices_of
-from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
     BARS,
@@ -27,8 +27,9 @@ from aggregates.query.stored_selections import MAX_PAIRS, MAX_VALUES, find
 PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
 
-class DashboardForm(RangeForm):
-    """The range, what to see of it and how (`measure`, `by`, `bucket`, `chart`, `compare`), and what to keep.
+class DashboardForm(ComparisonForm):
+    """The range and what it is compared with, what to see of it and how (`measure`, `by`, `bucket`, `chart`), and what
+    to keep.
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
@@ -48,10 +49,9 @@ class DashboardForm(RangeForm):
         now: datetime,
         most_values: int = MAX_VALUES,  # of one dimension: addresses have a limit, what is kept has none but MAX_PAIRS
     ) -> None:
-        super().__init__(data, zone=organization.time_zone, now=now, calendar=organization.calendar)
-        self.organization = organization
+        super().__init__(data, organization=organization, now=now)
         for name, choices in CONTROLS.items():
-            self.fields[name] = choice_of(choices)
+            self.fields.setdefault(name, choice_of(choices))
         for name in BY_NAME:
             self.fields[name] = Values(most=most_values)
             self.fields[f"not_{name}"] = Values(most=most_values)
@@ -124,6 +124,7 @@ class DashboardForm(RangeForm):
             chart=data["chart"] or BARS,
             compare=data["compare"],
             columns=tuple(name for name in DISPLAY_MEASURES if name in data["col"]),
+            beside=self.beside,
             hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
             view=data["view"],
         )
