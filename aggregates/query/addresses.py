@@ -8,10 +8,27 @@ from urllib.parse import urlencode
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
 from aggregates.domain.texts import SPELLED, visible
-from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
+from aggregates.query.selection import (
+    AUTO,
+    BARS,
+    DEFAULT_BY,
+    DEFAULT_TOP,
+    NO_BREAKDOWN,
+    CallSelection,
+    GroupSelection,
+    Selection,
+)
 from aggregates.query.stored_selections import is_long, key_of, parameters_of
 
-DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
+DEFAULTS = {
+    "measure": "cost",
+    "by": DEFAULT_BY,
+    "subgroup": NO_BREAKDOWN,
+    "top": str(DEFAULT_TOP),
+    "bucket": AUTO,
+    "chart": BARS,
+    "compare": "",
+}
 
 
 def range_parameters(chosen: Range) -> dict[str, str]:
@@ -36,6 +53,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
     chosen: dict[str, str] = {
         "measure": selection.measure,
         "by": selection.by or NO_BREAKDOWN,
+        "subgroup": selection.subgroup or NO_BREAKDOWN,
+        "top": str(selection.top),
         "bucket": selection.bucket,
         "chart": selection.chart,
         "compare": selection.compare,

@@ -9,13 +9,14 @@ from django import forms
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import count
 from aggregates.models import Organization
-from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of
+from aggregates.query.forms.fields import OneOfEach, TypedText, Value, Values, ViewNumber, check_text, choice_of
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
     BARS,
     CONTROLS,
     DEFAULT_BY,
+    DEFAULT_TOP,
     NO_BREAKDOWN,
     Pairs,
     Selection,
@@ -27,7 +28,8 @@ PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
 
 class DashboardForm(RangeForm):
-    """The range, what to see of it and how (`measure`, `by`, `bucket`, `chart`, `compare`), and what to keep.
+    """The range, what to see of it and how (`measure`, `by`, `subgroup`, `top`, `bucket`, `chart`, `compare`), and what
+    to keep.
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
@@ -64,7 +66,7 @@ class DashboardForm(RangeForm):
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
         self.fields["set"] = forms.CharField(required=False, max_length=100)
-        self.fields |= {"only": Value(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
+        self.fields |= {"only": OneOfEach(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
         self._stored: tuple[Pairs, Pairs] = ((), ())
 
     def clean(self) -> dict[str, Any]:
@@ -102,18 +104,21 @@ class DashboardForm(RangeForm):
     def _changed(self) -> Selection:
         """Change what was chosen by what the address says to."""
         chosen, only, leave, drop = self._chosen, *map(self.cleaned_data.get, ("only", "leave", "drop"))
-        chosen = chosen.with_filter(*only) if only else chosen
+        for name, value in only or ():
+            chosen = chosen.with_filter(name, value)
         chosen = chosen.excluding(leave[0], [leave[1]]) if leave else chosen
         return chosen.without(drop[0].removeprefix("not_"), drop[1]) if drop else chosen
 
     @property
     def _chosen(self) -> Selection:
         data = self.cleaned_data
-        by = data["by"] or DEFAULT_BY
+        by, subgroup = data["by"] or DEFAULT_BY, data["subgroup"] or NO_BREAKDOWN
         return Selection(
             self.organization,
             self.chosen,
             by=None if by == NO_BREAKDOWN else by,
+            subgroup=None if NO_BREAKDOWN in (by, subgroup) or by == subgroup else subgroup,
+            top=int(data["top"] or DEFAULT_TOP),
             filters=in_order([*self._stored[0], *self._pairs("")]),
             excluded=in_order([*self._stored[1], *self._pairs("not_")]),
             measure=data["measure"] or "cost",
