@@ -26,7 +26,7 @@ def key_of(group: Group) -> str | None:
 
 def keys_of(group: Group, by: tuple[str, ...]) -> tuple[str | None, ...]:
     """Give the value of each dimension of a breakdown; None for all of Other, and for the last of a group's rest."""
-    return (None,) * len(by) if group is None else group
+    return group or (None,) * len(by)
 
 
 @dataclass(frozen=True, slots=True)

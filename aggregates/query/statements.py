@@ -226,15 +226,15 @@ def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] 
 @lru_cache(maxsize=500)
 def _first_rows_text(shape: PartShape, is_after: bool) -> str:
     keys = key_names(shape.by)
-    in_bytes = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
-    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(in_bytes, listed(SQL("%s") for _ in keys))
+    in_bytes = [SQL('{} COLLATE "C"').format(key) for key in keys]
+    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(listed(in_bytes), listed(SQL("%s") for _ in keys))
     return text(
         SQL("{part} SELECT {groups}, {sums} FROM part {beyond} GROUP BY {groups} ORDER BY {order} LIMIT %s").format(
             part=part(shape),
             groups=listed([SQL("bucket"), *keys]),
             sums=SUMS,
             beyond=beyond if is_after else NOTHING,
-            order=listed([SQL("bucket"), *in_bytes]) if keys else SQL("bucket"),
+            order=listed([SQL("bucket"), *in_bytes]),
         )
     )
 
