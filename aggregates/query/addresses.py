@@ -1,6 +1,6 @@
 """The state of a page as the query of its URL; aggregates.query.forms reads it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -82,6 +82,19 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
         return query_string(changed)
     query = query_string(replace(selection, hidden=()))
     return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
+
+
+def query_of_pairs(selection: Selection, changed: Selection, pairs: Sequence[tuple[str, str]]) -> str:
+    """Write the URL query of what keeps only these values of their dimensions, as `query_of_change` does for one."""
+    if not is_long(changed):
+        return query_string(changed)
+    query = query_string(replace(selection, hidden=()))
+    return f"{query}{'&' if query else '?'}{only_query(pairs)}"
+
+
+def only_query(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what an address says of values that alone are to be kept of their dimensions."""
+    return urlencode({"only": [f"{name}:{value}" for name, value in pairs]}, doseq=True)
 
 
 def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:

@@ -216,8 +216,8 @@ def test_latencies_are_told_where_they_are_asked_for(
     schema = document()["components"]["schemas"]["Usage"]["properties"]
     assert set(answer) == set(schema)
     assert set(answer["totals"]) == set(schema["totals"]["properties"])
-    with_subgroups = get(client, read_secret, f"{view}&latency=yes&subgroup=user").json()
-    assert with_subgroups["subgroup"] == "user"
+    with_subgroups = get(client, read_secret, f"{view}&latency=yes&subgroup=model").json()
+    assert with_subgroups["subgroup"] == "model"
     assert set(with_subgroups["rows"][0]) == set(schema["rows"]["items"]["properties"])
     assert set(with_subgroups["rows"][0]) - set(answer["rows"][0]) == {"subkey", "subgroup_kind"}
 

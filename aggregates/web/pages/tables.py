@@ -1,25 +1,27 @@
 """The tables of the dashboard: who and what used most, with all the others in one row, so that they add up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
-from aggregates.query.answer import Answer
+from aggregates.query.answer import Answer, Row
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 
-TOP = 10
+TOP = 10  # groups that a table has at least, and as many subgroups of each, where it has any
 TABLES = ("operation", "model", "user", "subject")  # the dimensions that always have a table
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group: its value ('' unknown, None all others), sums, and share in percent of what shares are of."""
+    """One group: its value ('' unknown, None all others), sums, and share in percent of what shares are of; None of a
+    group that has nothing to have a share of. `parts` are its subgroups, their shares are of the group."""
 
     key: str | None
     sums: Sums
-    share: Decimal
+    share: Decimal | None
+    parts: tuple["Line", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Table:
     total: Sums
     whole: str  # what shares are of, one of RANKS
     is_latency: bool = False  # its columns are of how long calls took
+    subgroup: Dimension | None = None  # what its groups open to
 
     @property
     def total_share(self) -> Decimal:
@@ -46,13 +49,33 @@ def names_of(selection: Selection) -> tuple[str, ...]:
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:
-    return selection.in_all(by=name, top=TOP)
+    """Ask for the first groups; of the dimension that the chart is broken down by with their subgroups."""
+    top = max(TOP, selection.top)
+    if name == selection.by and selection.subgroup:
+        return selection.in_all(name, top, selection.subgroup, TOP)
+    return selection.in_all(name, top)
 
 
 def table_of(name: str, answer: Answer) -> Table:
     whole = whole_of(answer.totals, answer.query.rank)
-    lines = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole)
+    groups: dict[str | None, list[Row]] = {}
+    for row in answer.rows:
+        groups.setdefault(row.group[0] if row.group else None, []).append(row)
+    sums = [(key, Sums.of(row.sums for row in rows)) for key, rows in groups.items()]
+    lines = lines_of(sums, answer.totals, whole)
+    if answer.query.top_within:
+        lines = tuple(replace(line, parts=_parts(groups[line.key], line.sums, whole)) for line in lines)
+        subgroup = BY_NAME[answer.query.by[1]]
+        return Table(BY_NAME[name], lines, answer.totals, whole, answer.query.with_latency, subgroup)
     return Table(BY_NAME[name], lines, answer.totals, whole, answer.query.with_latency)
+
+
+def _parts(rows: list[Row], of: Sums, whole: str) -> tuple[Line, ...]:
+    """List the subgroups of a group; () of Other, which has none."""
+    has_shares = _height(of, whole) > 0
+    return tuple(
+        Line(row.group[1], row.sums, share_of(row.sums, of, whole) if has_shares else None) for row in rows if row.group
+    )
 
 
 def whole_of(total: Sums, rank: str) -> str:
@@ -67,5 +90,9 @@ def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> 
 
 def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
     """Give a share in percent; 0 where there is nothing to have a share of."""
-    part, of = (Decimal(sum(getattr(some, name) for name in RANKS[whole])) for some in (sums, total))
+    part, of = _height(sums, whole), _height(total, whole)
     return part / of * 100 if of else Decimal(0)
+
+
+def _height(sums: Sums, whole: str) -> Decimal:
+    return Decimal(sum(getattr(sums, name) for name in RANKS[whole]))
