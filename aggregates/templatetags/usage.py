@@ -20,7 +20,14 @@ from aggregates.domain.wallclock import abbreviation, day_words, moment_words, s
 from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
-from aggregates.query.addresses import flat, parameters_beside_range, query_of_change, query_string, range_parameters
+from aggregates.query.addresses import (
+    flat,
+    parameters_beside_range,
+    query_of_change,
+    query_of_pairs,
+    query_string,
+    range_parameters,
+)
 from aggregates.query.display_measures import DISPLAY_MEASURES, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
@@ -28,7 +35,7 @@ from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series, text_of
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of
-from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.dashboard import others_of, rest_of
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
 from aggregates.web.pages.tiles import latency_in_words
@@ -161,6 +168,22 @@ def link_without(selection: Selection, name: str, value: str) -> str:
 def link_excluding(selection: Selection, name: str, value: str) -> str:
     """The same view of calls with other values."""
     return query_of_change(selection, selection.excluding(name, [value]), "leave", name, value) or "?"
+
+
+@register.simple_tag
+def link_within(selection: Selection, key: str, subkey: str) -> str:
+    """The same view of a subgroup of a group only."""
+    pairs = [(selection.by or "", key), (selection.subgroup or "", subkey)]
+    return query_of_pairs(selection, selection.within(key, subkey), pairs) or "?"
+
+
+@register.simple_tag
+def link_to_part(selection: Selection, one: Series, part: Series) -> str:
+    """The same view of a subgroup of a series, or of what is shown as the rest of it."""
+    key = one.key or ""
+    if part.subkey is not None:
+        return link_within(selection, key, part.subkey)
+    return query_string(rest_of(selection, key, [each.subkey for each in one.parts])) or "?"
 
 
 @register.simple_tag

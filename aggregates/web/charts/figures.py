@@ -166,7 +166,8 @@ def _traces(axis: Axis, one: Series, unit: Unit, draw: Callable[[Axis, Series, U
         if not one.parts:
             yield trace
             continue
-        yield trace | {"name": f"{one.name}{WITHIN}{part.name}", "meta": trace["meta"] | {"part": part.name}}
+        meta = {"part": part.name} | ({"rest": True} if part.subkey is None else {})
+        yield trace | {"name": f"{one.name}{WITHIN}{part.name}", "meta": trace["meta"] | meta}
 
 
 def _group(one: Series, unit: Unit) -> Figure:
