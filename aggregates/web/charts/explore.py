@@ -95,7 +95,8 @@ def _of_group(selection: Selection, answer: Answer, key: str | None, groups: Seq
     parts = []
     for number, group in enumerate(groups):
         subkey = group[1] if group else None
-        name, shade = name_of(organization, subgroup, subkey), palette.shade(role, number)
+        name = name_of(organization, subgroup, subkey)
+        shade = palette.shade(role, palette.REST if subkey is None else number)
         part = _series(selection, answer, [group], name, shade)
         parts.append(replace(part, key=key, subkey=subkey, is_hidden=whole.is_hidden))
     return replace(whole, parts=tuple(parts))

@@ -15,8 +15,8 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 COLOURS = 8
-SHADES = 4  # of a colour, beside itself
-FAR = 2  # shades between groups that share a colour
+REST = "rest"
+ROUNDS = (0, 3, 1)  # the shades of groups that share a colour, those that come first at first
 RANKED = 64
 
 
@@ -47,10 +47,10 @@ def roles(keys: Sequence[str | None], ranked: Answer | None) -> dict[str | None,
         first, round_ = preferred.get(key, crc32(key.encode()) % COLOURS), len(taken) // COLOURS * COLOURS
         slots = (round_ + (first + step) % COLOURS for step in range(COLOURS))
         taken[next(slot for slot in slots if slot not in taken)] = key
-    found = {key: shade(f"series-{slot % COLOURS + 1}", slot // COLOURS * FAR) for slot, key in taken.items()}
+    found = {key: shade(f"series-{slot % COLOURS + 1}", ROUNDS[slot // COLOURS]) for slot, key in taken.items()}
     return found | {None: "other"}
 
 
-def shade(role: str, number: int) -> str:
-    """Give a colour's shade of a number up to SHADES, by its role in the style sheet; 0 is the colour itself."""
+def shade(role: str, number: int | str) -> str:
+    """Give a shade of a colour by its role in the style sheet: 0 is the colour itself, REST that of the rest."""
     return f"{role} shade-{number}" if number else role
