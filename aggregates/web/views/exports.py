@@ -163,12 +163,12 @@ def takes_gzip(request: PageRequest) -> bool:
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
-        _check_rows(_most_rows(selection))
+        _check_rows(_most_rows(selection), MAX_ROWS, "a workbook")
         loaded = load(selection)
         if loaded.failed:
             raise QueryError(loaded.refusal)
         answer = _read_rows(loaded.selection)
-    _check_rows(len(answer.rows))
+    _check_rows(len(answer.rows), MAX_ROWS, "a workbook")
     return as_xlsx(loaded, answer)
 
 
@@ -195,7 +195,7 @@ def _most_rows(selection: Selection) -> int:
     return max(1, groups) * len(selection.over_time().buckets)
 
 
-def _check_rows(rows: int, most: int = MAX_ROWS, what: str = "a workbook") -> None:
+def _check_rows(rows: int, most: int, what: str) -> None:
     if rows > most:
         raise QueryError(f"bucket: Expected at most {most:,} rows in {what}, got {rows:,}: take a longer step.")
 
