@@ -40,9 +40,15 @@ PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length
 SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
 
+TOPS = (5, 8, 10, 20)
+DEFAULT_TOP = 8
+MOST_WITH_SUBGROUPS = 8  # groups that have colours of their own, whose shades their subgroups have
+
 CONTROLS = {
     "measure": tuple(DISPLAY_MEASURES),
     "by": (*BY_NAME, NO_BREAKDOWN),
+    "subgroup": (*BY_NAME, NO_BREAKDOWN),
+    "top": tuple(map(str, TOPS)),
     "bucket": BUCKETS,
     "chart": CHARTS,
     "compare": tuple(f"{name}{how}" for how in ("", PER_DAY) for name in COMPARISONS),
@@ -55,17 +61,20 @@ Pairs = tuple[tuple[str, str], ...]
 class Selection:
     """A range of an organization's usage, what to see of it, and how.
 
-    `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
-    None for Other. `beside` is the earlier range, where its dates were chosen. What was chosen and is not possible
-    gives way: no hours over months, no shares of a ratio.
+    `by` breaks it down, and `subgroup` each of its groups, of which the chart has the `top`; `filters` and `excluded`
+    are as in UsageQuery; `hidden` are groups that the chart leaves out, None for Other. `beside` is the earlier range,
+    where its dates were chosen. What was chosen and is not possible gives way: no hours over months, no shares of a
+    ratio.
     """
 
     organization: Organization
     range: Range
     by: str | None = DEFAULT_BY
+    subgroup: str | None = None
     filters: Pairs = ()
     excluded: Pairs = ()
     measure: str = "cost"
+    top: int = DEFAULT_TOP
     bucket: str = AUTO
     chart: str = BARS
     compare: str = ""
@@ -106,13 +115,30 @@ class Selection:
         """The form of its chart: ratios cannot be stacked, so they are lines."""
         return self.chart if self.display.is_additive else LINES
 
-    def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
-        """Ask for usage by the step that it is drawn by."""
-        return self._query(self.step, by, top)
+    @property
+    def charted(self) -> int:
+        """How many groups its chart has: with subgroups no more than there are colours."""
+        return min(self.top, MOST_WITH_SUBGROUPS) if self.subgroup else self.top
 
-    def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
+    def over_time(
+        self,
+        by: str | None = None,
+        top: int | None = None,
+        subgroup: str | None = None,
+        top_within: int | None = None,
+    ) -> UsageQuery:
+        """Ask for usage by the step that it is drawn by."""
+        return self._query(self.step, (by, subgroup), top, top_within)
+
+    def in_all(
+        self,
+        by: str | None = None,
+        top: int | None = None,
+        subgroup: str | None = None,
+        top_within: int | None = None,
+    ) -> UsageQuery:
         """Ask for usage over the whole range."""
-        return self._query(Bucket.TOTAL, by, top)
+        return self._query(Bucket.TOTAL, (by, subgroup), top, top_within)
 
     @property
     def is_per_day(self) -> bool:
@@ -185,6 +211,10 @@ class Selection:
         pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
         return replace(self, filters=filters, excluded=in_order(pairs), hidden=())
 
+    def within(self, key: str, value: str) -> Self:
+        """Keep only a subgroup of a group of its breakdown."""
+        return self.with_filter(self.by or "", key).with_filter(self.subgroup or "", value)
+
     def without(self, name: str, value: str) -> Self:
         """Drop the filter that keeps this value, or leaves it out."""
         pair = (name, value)
@@ -198,19 +228,23 @@ class Selection:
         """Say whether the chart leaves out a group."""
         return key in self.hidden or (key is not None and handle_of(key) in self.hidden)
 
-    def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
+    def _query(
+        self, bucket: Bucket, by: tuple[str | None, str | None], top: int | None, top_within: int | None
+    ) -> UsageQuery:
         span, rank = self.range.span, self.display.rank
+        dimensions = tuple(name for name in by if name)
         return UsageQuery(
             self.organization,
             span.start,
             span.end,
             bucket,
-            (by,) if by else (),
+            dimensions,
             self.filters,
             top,
             excluded=self.excluded,
-            rank=rank if by else "cost",
+            rank=rank if dimensions else "cost",
             with_latency=self.display.is_latency,
+            top_within=top_within if dimensions[1:] else None,
         )
 
 

@@ -24,6 +24,7 @@ from aggregates.query.addresses import (
     flat,
     parameters_beside_range,
     query_of_change,
+    query_of_pairs,
     query_string,
     range_parameters,
     written,
@@ -37,7 +38,7 @@ from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of
 from aggregates.web.pages.comparing import Comparison, comparison_of, other_way
-from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.dashboard import others_of, rest_of
 from aggregates.web.pages.openers import Opener, address_by, opener_of
 from aggregates.web.pages.organizations import Organizations
 from aggregates.web.pages.picker import Picker, picker_of
@@ -163,6 +164,22 @@ def link_without(selection: Selection, name: str, value: str) -> str:
 def link_excluding(selection: Selection, name: str, value: str) -> str:
     """The same view of calls with other values."""
     return query_of_change(selection, selection.excluding(name, [value]), "leave", name, value) or "?"
+
+
+@register.simple_tag
+def link_within(selection: Selection, key: str, subkey: str) -> str:
+    """The same view of a subgroup of a group only."""
+    pairs = [(selection.by or "", key), (selection.subgroup or "", subkey)]
+    return query_of_pairs(selection, selection.within(key, subkey), pairs) or "?"
+
+
+@register.simple_tag
+def link_to_part(selection: Selection, one: Series, part: Series) -> str:
+    """The same view of a subgroup of a series, or of what is shown as the rest of it."""
+    key = one.key or ""
+    if part.subkey is not None:
+        return link_within(selection, key, part.subkey)
+    return query_string(rest_of(selection, key, [each.subkey for each in one.parts])) or "?"
 
 
 @register.simple_tag

@@ -80,7 +80,7 @@ class Pair:
 
 def cost_groups(answer: Answer) -> CostGroups:
     """Take the groups of an answer by BY_COST_GROUP."""
-    return {CostGroup(*row.group): row.sums for row in answer.rows if row.group}
+    return {CostGroup(*(key or "" for key in row.group)): row.sums for row in answer.rows if row.group}
 
 
 def bridge(before: CostGroups, now: CostGroups, rates: RatesOf, lengths: Lengths = WHOLE) -> Bridge:

@@ -36,7 +36,7 @@ SCREENS: list[tuple[Literal["light", "dark"], int]] = [("light", 1440), ("dark",
 PLACES = {  # each with the number of its charts
     "/": 0,
     "/o/acme/": 3,
-    "/o/acme/?range=7d&operation=chat&not_user=bob&compare=before": 3,
+    "/o/acme/?range=7d&operation=chat&not_user=bob&subgroup=user&compare=before": 3,
     "/o/acme/?range=custom&from=2025-01-02": 3,
     "/o/empty/": 0,
     "/o/acme/changes/?by=user&compare=dates_per_day": 1,

@@ -11,12 +11,22 @@ from aggregates.domain.formats import count
 from aggregates.models import Organization
 from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.forms.comparisons import ComparisonForm
-from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of, choices_of
+from aggregates.query.forms.fields import (
+    OneOfEach,
+    TypedText,
+    Value,
+    Values,
+    ViewNumber,
+    check_text,
+    choice_of,
+    choices_of,
+)
 from aggregates.query.selection import (
     AUTO,
     BARS,
     CONTROLS,
     DEFAULT_BY,
+    DEFAULT_TOP,
     NO_BREAKDOWN,
     Pairs,
     Selection,
@@ -28,7 +38,8 @@ PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
 
 class DashboardForm(ComparisonForm):
-    """The range and what it is compared with, what to see of it and how (`measure`, `by`, `bucket`, `chart`), and what
+    """The range and what it is compared with, what to see of it and how (`measure`, `by`, `subgroup`, `top`, `bucket`,
+    `chart`), and what
     to keep.
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
@@ -67,7 +78,7 @@ class DashboardForm(ComparisonForm):
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
         self.fields["set"] = forms.CharField(required=False, max_length=100)
-        self.fields |= {"only": Value(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
+        self.fields |= {"only": OneOfEach(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
         self._stored: tuple[Pairs, Pairs] = ((), ())
 
     def clean(self) -> dict[str, Any]:
@@ -105,18 +116,21 @@ class DashboardForm(ComparisonForm):
     def _changed(self) -> Selection:
         """Change what was chosen by what the address says to."""
         chosen, only, leave, drop = self._chosen, *map(self.cleaned_data.get, ("only", "leave", "drop"))
-        chosen = chosen.with_filter(*only) if only else chosen
+        for name, value in only or ():
+            chosen = chosen.with_filter(name, value)
         chosen = chosen.excluding(leave[0], [leave[1]]) if leave else chosen
         return chosen.without(drop[0].removeprefix("not_"), drop[1]) if drop else chosen
 
     @property
     def _chosen(self) -> Selection:
         data = self.cleaned_data
-        by = data["by"] or DEFAULT_BY
+        by, subgroup = data["by"] or DEFAULT_BY, data["subgroup"] or NO_BREAKDOWN
         return Selection(
             self.organization,
             self.chosen,
             by=None if by == NO_BREAKDOWN else by,
+            subgroup=None if NO_BREAKDOWN in (by, subgroup) or by == subgroup else subgroup,
+            top=int(data["top"] or DEFAULT_TOP),
             filters=in_order([*self._stored[0], *self._pairs("")]),
             excluded=in_order([*self._stored[1], *self._pairs("not_")]),
             measure=data["measure"] or "cost",

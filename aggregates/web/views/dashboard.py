@@ -17,7 +17,7 @@ from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.selection import BEFORE, PER_DAY, YEAR, Selection
+from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOPS, YEAR, Selection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
@@ -48,6 +48,8 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         "dimensions": DIMENSIONS,
         "measures": MEASURES,
         "comparisons": comparisons_of(loaded.selection).items(),
+        "tops": TOPS,
+        "most_with_subgroups": MOST_WITH_SUBGROUPS,
         "switcher": switcher_of(loaded.selection, views, membership, now),
     }
     if not loaded.totals.rows and not loaded.refusal:
