@@ -11,7 +11,6 @@ import pytest
 from django.utils import timezone
 
 from aggregates.domain.calls import Call
-from aggregates.domain.latency import Latency, bucket_of
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import Organization
@@ -21,6 +20,7 @@ from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
 from tests.history import some_calls, some_charges
+from tests.latencies import latency_of
 from tests.names import NAMES
 
 FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"}
@@ -127,7 +127,7 @@ def test_latencies_of_subgroups_of_their_rests_and_of_other_are_those_of_their_c
             pair = (row.operation, row.model)
             is_first = any(group and group[0] == row.operation for group in found)
             group = pair if pair in named else (row.operation, None) if is_first else None
-            told[group].append(Latency(((bucket_of(row.latency_ms), 1),), row.latency_ms, row.output_tokens))
+            told[group].append(latency_of(row.latency_ms, row.output_tokens))
 
     assert {group: sums.latency for group, sums in found.items()} == {
         group: Latency.of(each) for group, each in told.items()

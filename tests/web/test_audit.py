@@ -363,7 +363,7 @@ def test_the_page_says_it_in_words_and_links_to_what_somebody_did(
     assert "from 2001:db8::1" in page
     assert "<b>Member changed</b>: <bdi>bob@<wbr>example.<wbr>com</bdi>" in page
     assert "role: <del>Viewer</del> → Admin" in page
-    assert '<span class="audit-effect">-$4.21 in June 2025</span>' in page
+    assert '<span class="audit-effect">−$4.21 in June 2025</span>' in page
     assert '<span class="audit-effect">+$1.00 in July 2025</span>' in page
     assert "&lt;july&gt;.<wbr>csv" in page
     assert f'<a href="?who={alice.pk}">' in page
