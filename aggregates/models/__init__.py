@@ -17,9 +17,10 @@ from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
 from aggregates.models.day_note import DayNote
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
+from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
 from aggregates.models.log import LogHole, Status, UsageLog
-from aggregates.models.organization import Membership, Organization, Role, User
+from aggregates.models.organization import FormerSlug, Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
@@ -40,7 +41,9 @@ __all__ = [
     "DayNote",
     "FileChunk",
     "FileImport",
+    "FormerSlug",
     "ImportState",
+    "Invitation",
     "Job",
     "Kind",
     "KeptReason",

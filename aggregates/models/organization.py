@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.functional import cached_property
 
 from aggregates.domain.calendars import Calendar
@@ -137,6 +137,20 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     removal_asked_at = models.DateTimeField(null=True, editable=False)
+    wanted_time_zone = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The zone that the task cluster is to cut its days in; empty where that is done.",
+    )
+    time_zone_problem = models.CharField(
+        max_length=300,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Why the zone that was asked for last could not be taken.",
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -165,8 +179,23 @@ class Organization(models.Model):
         return {prefix: f"{name} ({prefix})" for prefix, name in named}
 
 
+class FormerSlug(models.Model):
+    """A slug that an organization had: links with it lead its members on, and no other organization may take it."""
+
+    slug = models.SlugField(max_length=64, unique=True)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="former_slugs")
+    given_up_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class Role(models.TextChoices):
+    """What a member is; accounts.access says what each may do. The highest comes first."""
+
+    OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
+    ANALYST = "analyst", "Analyst"
     VIEWER = "viewer", "Viewer"
 
 
@@ -176,6 +205,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    joined_at = models.DateTimeField(null=True, db_default=Now(), editable=False)  # null: before it was noted
+    last_seen_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ from aggregates.models import Membership, Organization, Role, User
 def test_a_member_gets_the_organization_whatever_the_role(acme: Organization, alice: User, bob: User) -> None:
     assert access.membership_for(alice, "acme").organization == acme
     assert access.membership_for(bob, "acme").organization == acme
-    assert access.membership_for(bob, "acme").role == Role.VIEWER
+    assert access.membership_for(bob, "acme").role == Role.ANALYST
 
 
 @pytest.mark.parametrize("slug", ["acme", "nowhere", "", "ACME"])

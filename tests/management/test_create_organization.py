@@ -24,7 +24,7 @@ def test_a_new_organization_has_its_admin_who_can_log_in(db, client):
     organization = Organization.objects.get(slug="globex")
     assert (organization.name, organization.time_zone) == ("Globex", "Europe/Berlin")
     member = Membership.objects.get(organization=organization)
-    assert (member.user.email, member.role) == ("dana@example.com", Role.ADMIN)
+    assert (member.user.email, member.role) == ("dana@example.com", Role.OWNER)
     assert client.login(username="dana@example.com", password=GOOD["password"])
     assert not member.user.is_staff
     assert "/o/globex/" in said

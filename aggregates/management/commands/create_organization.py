@@ -34,7 +34,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             organization.save()
             user.save()
-            Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
+            Membership.objects.create(user=user, organization=organization, role=Role.OWNER)
         self.stdout.write(f"Created {organization.name}, days in {organization.time_zone}: /o/{organization.slug}/")
         self.stdout.write(f"{user} is its admin{' and keeps the password it had' if known else ''}.")
 
