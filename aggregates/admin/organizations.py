@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from aggregates.accounts import organizations
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy
@@ -18,6 +19,7 @@ from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.ops import removals
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
+from aggregates.web.forms.settings import RemovalForm
 
 
 def has_usage(organization: Organization) -> bool:
@@ -42,22 +44,6 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(f"{error}.") from None
 
 
-class RemovalForm(forms.Form):
-    """Asks a second time: for the slug, which nobody types by accident."""
-
-    slug = forms.CharField(max_length=64)
-
-    def __init__(self, organization: Organization, data: Any = None) -> None:
-        super().__init__(data)
-        self._organization = organization
-
-    def clean_slug(self) -> str:
-        slug: str = self.cleaned_data["slug"]
-        if slug != self._organization.slug:
-            raise forms.ValidationError(f"Expected {self._organization.slug}. Nothing was removed.")
-        return slug
-
-
 @admin.register(Organization)
 class OrganizationAdmin(TableAdmin):
     form = OrganizationForm
@@ -72,7 +58,9 @@ class OrganizationAdmin(TableAdmin):
             super().save_model(request, obj, form, change)
             return
         wanted = obj.time_zone
-        obj.save(update_fields=[name for name in form.changed_data if name != "time_zone"])
+        obj.save(update_fields=[name for name in form.changed_data if name not in ("time_zone", "slug")])
+        if "slug" in form.changed_data:
+            organizations.change_slug(obj, form.cleaned_data["slug"])
         if "time_zone" not in form.changed_data:
             return
         obj.time_zone = form.initial["time_zone"]

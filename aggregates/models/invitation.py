@@ -20,7 +20,7 @@ class Invitation(models.Model):
     email = models.EmailField("e-mail address", blank=True)
     role = models.CharField(max_length=16, choices=Role)
     secret_hash = models.CharField(max_length=64, unique=True)
-    created_by = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")  # null: by a command
+    created_by = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")  # null: by whoever runs the site
     created_at = models.DateTimeField(db_default=Now())  # by the clock that lets it expire
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)  # by mail

@@ -93,6 +93,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """Keep to the organizations whose removal nobody has asked for."""
         return self.filter(removal_asked_at=None)
 
+    def named(self, slug: str) -> "Organization":
+        """Get the organization that has this slug, or had it, for programs; raises Organization.DoesNotExist."""
+        return self.filter(slug=slug).first() or self.get(former_slugs__slug=slug)
+
 
 class Organization(models.Model):
     """A tenant. Its days are cut in its reporting time zone.
@@ -167,6 +171,11 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a slug that leads to another organization."""
+        if FormerSlug.objects.filter(slug=self.slug).exclude(organization=self.pk).exists():
+            raise ValidationError({"slug": "Another organization had this slug, and links still lead there."})
 
     @property
     def calendar(self) -> Calendar:

@@ -10,7 +10,16 @@ from typing import Any
 from django.db.models.signals import post_save
 
 OURS = tuple(
-    f"aggregates.tasks.{name}" for name in ("nightly", "remove_organizations", "repair", "run_import", "send_reset")
+    f"aggregates.tasks.{name}"
+    for name in (
+        "change_time_zones",
+        "nightly",
+        "remove_organizations",
+        "repair",
+        "run_import",
+        "send_invitation",
+        "send_reset",
+    )
 )
 
 logger = logging.getLogger(__name__)

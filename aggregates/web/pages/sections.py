@@ -16,12 +16,15 @@ class Section:
 
 
 SECTIONS = (
+    Section("settings", "General", Permission.SETTINGS),
+    Section("members", "People", Permission.SEE),
     Section("keys", "API keys", Permission.KEYS),
     Section("prices", "Prices", Permission.PRICES),
     Section("views", "Saved views", Permission.SEE),
     Section("notes", "Notes on days", Permission.SEE),
     Section("imports", "Import a file", Permission.IMPORT),
     Section("arrivals", "What arrived", Permission.SEE),
+    Section("data", "Data", Permission.SETTINGS),
 )
 
 

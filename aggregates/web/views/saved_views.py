@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts import saved_views
-from aggregates.accounts.access import membership_for
+from aggregates.accounts.access import NoAccess, Permission, may, membership_for
 from aggregates.accounts.saved_views import CannotSave
 from aggregates.domain.texts import shown
 from aggregates.models import Membership
@@ -29,6 +29,8 @@ def view_list(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     if request.method != "POST":
         return _show(request, membership)
+    if not may(membership, Permission.SAVE_VIEWS):
+        raise NoAccess("view")
     form = SavedViewForm(request.POST)
     selection = _selection_of(form, membership)
     if selection is None:
