@@ -85,9 +85,8 @@ def test_who_has_an_account_logs_in_and_is_led_back(as_alice: Client, acme: Orga
     visitor = Client()
     page = visitor.get(link, follow=True).content.decode()
     assert 'href="/login/?next=/join/"' in page
-    assert (
-        visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 200
-    )  # no second account
+    assert visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 200
+    assert User.objects.named("charlie@example.com").count() == 1
 
     log_in = visitor.post("/login/?next=/join/", {"login": "charlie@example.com", "password": "correct horse"})
     assert log_in.headers["Location"] == "/join/"

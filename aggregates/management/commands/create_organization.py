@@ -21,7 +21,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--time-zone", default="UTC", help="IANA name of the zone whose midnights cut its days (default: UTC)"
         )
-        parser.add_argument("--admin", metavar="EMAIL", required=True, help="its owner, who may see and manage it")
+        parser.add_argument(
+            "--owner",
+            "--admin",
+            dest="admin",
+            metavar="EMAIL",
+            required=True,
+            help="its owner, who may see and manage it",
+        )
         parser.add_argument("--password", help="of a new user; without it you are asked")
 
     def handle(self, *args: Any, **options: Any) -> None:
