@@ -11,6 +11,7 @@ from aggregates.accounts.access import NoAccess, Permission, may, roles_within
 from aggregates.accounts.members import add, locked
 from aggregates.db import clock
 from aggregates.domain.secret import digest
+from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership, Organization, Role, User
 from aggregates.models.invitation import OPEN
 
@@ -59,7 +60,7 @@ def _make(organization: Organization, email: str, role: Role, by: User | None) -
     email = User.objects.normalize_email(email.strip())
     with locked(organization):
         if email and Membership.objects.filter(organization=organization, user__in=User.objects.named(email)).exists():
-            raise CannotInvite(f"{email} is a member already.")
+            raise CannotInvite(f"{shown(email)} is a member already.")
         others = Invitation.objects.filter(OPEN, organization=organization)
         if email:
             _to(others, email).update(revoked_at=clock.now())

@@ -9,6 +9,7 @@ from django.db.models import Case, QuerySet, Value, When
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess, Permission, may, roles_within
 from aggregates.db import clock
 from aggregates.db.locks import Lock, take
+from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership, Organization, Role, User
 from aggregates.models.invitation import OPEN
 
@@ -89,7 +90,7 @@ def _within_reach(by: Membership, number: int) -> Membership:
 def _check_other_owner(member: Membership) -> None:
     if is_last_owner(member):
         raise CannotChange(
-            f"{member.user.email} is the only owner of the organization: make somebody else an owner first."
+            f"{shown(member.user.email)} is the only owner of the organization: make somebody else an owner first."
         )
 
 

@@ -13,10 +13,10 @@ from django.urls import reverse
 from aggregates.accounts import organizations
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
-from aggregates.db.locks import Busy
+from aggregates.db.locks import Busy, Lock, take
 from aggregates.domain.labels import check_attributes
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, Organization, UsageDay
+from aggregates.models import Membership, Organization, Role, UsageDay
 from aggregates.ops import removals
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 from aggregates.web.forms.settings import RemovalForm
@@ -26,8 +26,23 @@ def has_usage(organization: Organization) -> bool:
     return UsageDay.objects.filter(organization=organization).exists()
 
 
+class MembersFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """The members of an organization; one that has an owner keeps one."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        take(Lock.MEMBERS, (self.instance.pk or 0) % 2**31)  # in the transaction that saves them
+        kept = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        owners = self.instance.memberships.filter(role=Role.OWNER)
+        if not any(member["role"] == Role.OWNER for member in kept) and owners.exists():
+            raise forms.ValidationError("An organization that has an owner keeps one.")
+
+
 class Members(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
+    formset = MembersFormSet
     autocomplete_fields = ("user",)
     extra = 0
 

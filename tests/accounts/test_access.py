@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 
 from aggregates.accounts import access
 from aggregates.accounts.access import PERMISSIONS, NoAccess, Permission
@@ -60,6 +62,18 @@ def test_nobody_asks_for_a_role_but_here() -> None:
     files = [file for file in package.rglob("*.py") if file.parent.name not in ("accounts", "migrations", "models")]
 
     assert [file.name for file in files if asks.search(file.read_text())] == []
+
+
+def test_an_upgrade_takes_nothing_from_anybody(acme: Organization, alice: User, bob: User) -> None:
+    """Admins could do all, and viewers save views and export."""
+    fill = import_module("aggregates.migrations.0039_owners_and_analysts")
+    for user, role in ((alice, Role.ADMIN), (bob, Role.VIEWER)):
+        Membership.objects.filter(user=user).update(role=role)
+
+    fill.raise_roles(apps, None)
+    assert [user.memberships.get().role for user in (alice, bob)] == [Role.OWNER, Role.ANALYST]
+    fill.lower_roles(apps, None)
+    assert [user.memberships.get().role for user in (alice, bob)] == [Role.ADMIN, Role.VIEWER]
 
 
 def test_a_visit_is_noted_every_ten_minutes(acme: Organization, alice: User) -> None:

@@ -12,6 +12,7 @@ from aggregates.accounts.access import NoAccess, Permission, may, membership_for
 from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.invitations import CannotInvite
 from aggregates.accounts.members import CannotChange
+from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership
 from aggregates.ops import mail
 from aggregates.web.forms.members import InviteForm, RoleForm
@@ -52,7 +53,7 @@ def change_role(request: PageRequest, slug: str, number: int) -> HttpResponse:
     except CannotChange as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{member.user.email} is {member.get_role_display().lower()} now.")
+        messages.success(request, f"{shown(member.user.email)} is {member.get_role_display().lower()} now.")
     return redirect("members", slug)
 
 
@@ -64,7 +65,7 @@ def remove_member(request: PageRequest, slug: str, number: int) -> HttpResponse:
     except CannotChange as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{member.user.email} is no member any longer, and sees nothing of it.")
+        messages.success(request, f"{shown(member.user.email)} is no member any longer, and sees nothing of it.")
     return redirect("members", slug) if may_still_see(request, slug) else redirect("home")
 
 
@@ -114,10 +115,10 @@ def _send(request: PageRequest, membership: Membership, invitation: Invitation) 
     try:
         invitations.admit_mail(invitation)
     except TooManyAttempts as error:
-        messages.error(request, f"No mail to {invitation.email}. {error}")
+        messages.error(request, f"No mail to {shown(invitation.email)}. {error}")
     else:
         mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")))
-        messages.success(request, f"A mail is on its way to {invitation.email}.")
+        messages.success(request, f"A mail is on its way to {shown(invitation.email)}.")
     return redirect("members", membership.organization.slug)
 
 
