@@ -1,6 +1,6 @@
 """The members of an organization: their roles change, and they go; an owner always stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -68,6 +68,11 @@ def is_last_owner(membership: Membership) -> bool:
     """Say whether nobody else owns the organization who can log in."""
     owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER, user__is_active=True)
     return membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists()
+
+
+def has_owner(roles: Iterable[str]) -> bool:
+    """Say whether one of these roles is an owner's."""
+    return Role.OWNER in roles
 
 
 def _now(membership: Membership) -> Membership:

@@ -11,12 +11,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from aggregates.accounts import organizations
+from aggregates.accounts.members import has_owner
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy, Lock, take
 from aggregates.domain.labels import check_attributes
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, Organization, Role, UsageDay
+from aggregates.models import Membership, Organization, UsageDay
 from aggregates.ops import removals
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 from aggregates.web.forms.settings import RemovalForm
@@ -34,9 +35,12 @@ class MembersFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         if any(self.errors):
             return
         take(Lock.MEMBERS, (self.instance.pk or 0) % 2**31)  # in the transaction that saves them
-        kept = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-        owners = self.instance.memberships.filter(role=Role.OWNER)
-        if not any(member["role"] == Role.OWNER for member in kept) and owners.exists():
+        before = dict(self.instance.memberships.values_list("pk", "role")) if self.instance.pk else {}
+        after = {**before}
+        for number, form in enumerate(self.forms):
+            key = form.instance.pk or -number
+            after[key] = "" if form.cleaned_data.get("DELETE") else form.cleaned_data.get("role", "")
+        if has_owner(before.values()) and not has_owner(after.values()):
             raise forms.ValidationError("An organization that has an owner keeps one.")
 
 

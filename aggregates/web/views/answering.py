@@ -18,7 +18,7 @@ def within(membership: Membership) -> dict[str, Any]:
         "organization": membership.organization,
         "manages": may(membership, Permission.SETTINGS),
         "permissions": permissions_of(membership),
-        "sections": sections_for(membership),
+        "settings_pages": sections_for(membership),
     }
 
 
