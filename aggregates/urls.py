@@ -13,6 +13,7 @@ from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
 from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.web.views.arrivals import arrivals_page
+from aggregates.web.views.audit import audit_csv, audit_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes
 from aggregates.web.views.dashboard import dashboard, values
@@ -92,6 +93,8 @@ urlpatterns = [
     path("o/<slug:slug>/prices/", price_list, name="prices"),
     path("o/<slug:slug>/prices/<int:number>/remove/", remove_price, name="remove-price"),
     path("o/<slug:slug>/prices/comparison/", comparison, name="price-comparison"),
+    path("o/<slug:slug>/audit/", audit_page, name="audit"),
+    path("o/<slug:slug>/audit.csv", audit_csv, name="audit-csv"),
     path("o/<slug:slug>/imports/", import_list, name="imports"),
     path("o/<slug:slug>/imports/<int:number>/", import_page, name="import"),
     path("o/<slug:slug>/imports/<int:number>/cancel/", cancel_import, name="cancel-import"),

@@ -37,6 +37,7 @@ PAGES = {
     "keys": f"{DASHBOARD}keys/",
     "imports": f"{DASHBOARD}imports/",
     "prices": f"{DASHBOARD}prices/",
+    "audit": f"{DASHBOARD}audit/",
     "comparison": f"{DASHBOARD}prices/comparison/",
     "platform": "/platform/",
     "api": "/api/",

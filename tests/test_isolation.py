@@ -57,6 +57,8 @@ ADDRESSES = {
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/prices/comparison/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/audit/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/audit.csv": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/imports/<int:number>/cancel/": ("405", "405", "405"),
@@ -83,7 +85,8 @@ ADDRESSES = {
 }
 EXPORTS = tuple(f"o/<slug:slug>/{name}" for name in ("calls.csv", "focus.csv", "usage.xlsx", "usage.html", "usage.csv"))
 MANAGED = tuple(
-    f"o/<slug:slug>/{name}/" for name in ("settings", "data", "keys", "prices", "prices/comparison", "imports")
+    f"o/<slug:slug>/{name}"
+    for name in ("settings/", "data/", "keys/", "prices/", "prices/comparison/", "imports/", "audit/", "audit.csv")
 )
 # What a role gets to see beyond those before it.
 MORE = {"viewer": (), "analyst": EXPORTS, "admin": EXPORTS + MANAGED, "owner": EXPORTS + MANAGED}

@@ -23,7 +23,7 @@ from aggregates.models import Organization
 from aggregates.pricing.rates import Prices
 from aggregates.query import platform
 from aggregates.query.answer import Answer
-from aggregates.query.platform import PlatformQuery
+from aggregates.query.platform import OwnDays, PlatformQuery
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import protocol
@@ -208,7 +208,7 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
                 assert total(parts) == whole, f"a filter's parts add up to the whole: {name}, {source}"
 
         query = plain[Source.LOG].query
-        summed = platform.read(PlatformQuery.for_dates(query.first, query.last))
+        summed = platform.read(PlatformQuery((OwnDays(query.first, query.last),)))
         assert dict(summed.by_organization).get(organization.pk, Sums()) == replace(whole, latency=None)
         for day in days.dates(query.first, query.last):
             assert verify(day, [organization.pk]) == []

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "aggregates.web.views.acting.Acting",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -218,6 +219,9 @@ Q_CLUSTER = {
 
 # Calls are kept for this many whole months besides the current one, their daily aggregates for ever; 0: both for ever.
 KEEP_MONTHS = env.number("KEEP_MONTHS", default=0, least=0, most=1200)
+
+# Entries of the audit log are kept for this many months from when they are written, by the database itself.
+AUDIT_MONTHS = env.number("AUDIT_MONTHS", default=24, least=1, most=1200)
 
 # Ranges of this many days or less read the log; longer ones read the daily aggregates.
 LIVE_DAYS = 7

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     PRICES = "prices"
     MEMBERS = "members"
     SETTINGS = "settings"
+    AUDIT = "audit"
     REMOVE = "remove"  # the organization
 
 
@@ -107,6 +108,12 @@ def key_for(text: str, kind: Kind) -> ApiKey:
 def organizations_of(user: User) -> list[Organization]:
     """List the organizations that the user is a member of, by name."""
     return list(Organization.objects.in_use().filter(members=user))
+
+
+def find_organizations(user: User, sought: str, first: int, length: int) -> tuple[list[Organization], int]:
+    """List so many of the user's organizations whose names contain a text, by name; and say how many there are."""
+    found = Organization.objects.in_use().filter(members=user, name__icontains=sought)
+    return list(found[first : first + length]), found.count()
 
 
 def check_staff(user: User) -> None:

@@ -7,9 +7,10 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from aggregates.db import audit
 from aggregates.domain import secret
 from aggregates.domain.secret import Secret
-from aggregates.models import ApiKey, Kind, Organization, User
+from aggregates.models import ApiKey, Event, Kind, Organization, User
 
 OVERLAP = timedelta(days=1)  # how long a key that was replaced goes on working
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -26,16 +27,9 @@ def create(
 
     Calls that come with it have the `labels`, too.
     """
-    made = secret.new()
-    key = ApiKey.objects.create(
-        organization=organization,
-        name=name,
-        kind=kind,
-        prefix=made.prefix,
-        secret_hash=secret.digest(made.text),
-        created_by=created_by,
-        labels=dict(labels or {}),
-    )
+    with transaction.atomic():
+        key, made = _make(organization, name, created_by, kind, labels or {})
+        audit.write(Event.KEY_CREATED, organization, about=key.pk, after=_told(key), user=created_by)
     return key, made
 
 
@@ -47,20 +41,56 @@ def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, S
     with transaction.atomic():
         old = ApiKey.objects.select_for_update().get(organization=organization, pk=number, revoked_at=None)
         ApiKey.objects.filter(pk=old.pk).update(revoked_at=Now() + OVERLAP)
-        return create(organization, old.name, by, Kind(old.kind), old.labels)
+        key, made = _make(organization, old.name, by, Kind(old.kind), old.labels)
+        old.refresh_from_db(fields=["revoked_at"])
+        was = {"key": old.prefix, "works_until": old.revoked_at}
+        audit.write(Event.KEY_ROTATED, organization, about=key.pk, before=was, after={"key": key.prefix}, user=by)
+        return key, made
 
 
 def revoke(organization: Organization, number: int) -> ApiKey:
     """Refuse the key from now on; one that is revoked already stays so. Raises ApiKey.DoesNotExist."""
     key = ApiKey.objects.get(organization=organization, pk=number)
-    ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()), pk=key.pk).update(revoked_at=Now())
+    working = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()), pk=key.pk)
+    with transaction.atomic():
+        if working.update(revoked_at=Now()):
+            audit.write(Event.KEY_REVOKED, organization, about=key.pk, before=_told(key))
     return key
+
+
+def change_labels(key: ApiKey, before: Mapping[str, str]) -> None:
+    """Write the labels alone: meanwhile the key may have been used, or revoked. `before` are those that it had."""
+    with transaction.atomic():
+        key.save(update_fields=["labels"])
+        was, became = {"labels": sorted(before)}, {"key": key.prefix, "labels": sorted(key.labels)}
+        audit.write(Event.KEY_CHANGED, key.organization, about=key.pk, before=was, after=became)
 
 
 def note_use(key: ApiKey, now: datetime) -> None:
     """Remember that the key was used, to the minute: a write per request would be one too many."""
     if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
+
+
+def _make(
+    organization: Organization, name: str, created_by: User | None, kind: Kind, labels: Mapping[str, str]
+) -> tuple[ApiKey, Secret]:
+    made = secret.new()
+    key = ApiKey.objects.create(
+        organization=organization,
+        name=name,
+        kind=kind,
+        prefix=made.prefix,
+        secret_hash=secret.digest(made.text),
+        created_by=created_by,
+        labels=dict(labels),
+    )
+    return key, made
+
+
+def _told(key: ApiKey) -> dict[str, object]:
+    """What the audit log tells of a key: its name and texts of labels may be of people, so they are looked up."""
+    return {"key": key.prefix, "kind": key.kind, "labels": sorted(key.labels)}
 
 
 def keys_of(organization: Organization) -> QuerySet[ApiKey]:

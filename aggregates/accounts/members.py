@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
 
+from aggregates.accounts import audit_events
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess, Permission, may, roles_within
 from aggregates.db import clock
 from aggregates.db.locks import Lock, take
@@ -27,7 +28,11 @@ def members_of(organization: Organization) -> QuerySet[Membership]:
 
 def add(organization: Organization, user: User, role: Role) -> Membership:
     """Make a user a member; one who is a member already keeps the place."""
-    return Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})[0]
+    with transaction.atomic():
+        member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})
+        if is_new:
+            audit_events.write_member_added(member)
+    return member
 
 
 def change_role(by: Membership, number: int, role: Role) -> Membership:
@@ -38,8 +43,9 @@ def change_role(by: Membership, number: int, role: Role) -> Membership:
             raise NoAccess("role")
         if role != Role.OWNER:
             _check_other_owner(member)
-        member.role = role
+        before, member.role = member.role, role
         member.save(update_fields=["role"])
+        audit_events.write_role(member, before)
         _revoke_above(member)
     return member
 
@@ -103,6 +109,7 @@ def _end(member: Membership) -> Membership:
     member = _now(member)
     _check_other_owner(member)
     _open_invitations(member).update(revoked_at=clock.now())
+    audit_events.write_member_removed(member)
     Membership.objects.get(pk=member.pk).delete()
     return member
 

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from aggregates.accounts import audit_events
 from aggregates.accounts.members import add
 from aggregates.db.locks import Lock, take
 from aggregates.models import FormerSlug, Organization, Role, User
@@ -16,6 +17,7 @@ def create(organization: Organization, owner: User | None) -> None:
     with transaction.atomic():
         _take_slug(organization, organization.slug)
         organization.save()
+        audit_events.write_organization_added(organization)
         if owner:
             add(organization, owner, Role.OWNER)
 
@@ -27,10 +29,12 @@ def change_slug(organization: Organization, slug: str) -> None:
         organization.refresh_from_db(fields=["slug"])
         if slug == organization.slug:
             return
+        before = audit_events.settings_of(organization)
         FormerSlug.objects.filter(slug=slug).delete()  # its own
         FormerSlug.objects.create(slug=organization.slug, organization=organization)
         organization.slug = slug
         organization.save(update_fields=["slug"])
+        audit_events.write_settings(organization, before)
 
 
 def _take_slug(organization: Organization, slug: str) -> None:

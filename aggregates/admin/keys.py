@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from aggregates.accounts import keys
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.domain.labels import check_labels
 from aggregates.models import ApiKey
@@ -47,5 +48,4 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
-        """Write the labels alone: meanwhile the key may have been used, or revoked."""
-        obj.save(update_fields=["labels"])
+        keys.change_labels(obj, before=form.initial["labels"])

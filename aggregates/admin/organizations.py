@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from aggregates.accounts import organizations
+from aggregates.accounts import audit_events, organizations
 from aggregates.accounts.members import has_owner
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
@@ -19,6 +19,7 @@ from aggregates.domain.labels import check_attributes
 from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.ops import removals
+from aggregates.rollup import removal
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 from aggregates.web.forms.settings import RemovalForm
 
@@ -75,11 +76,16 @@ class OrganizationAdmin(TableAdmin):
         anew, so it is not just saved."""
         if not change:
             super().save_model(request, obj, form, change)
+            audit_events.write_organization_added(obj)
             return
         wanted = obj.time_zone
-        obj.save(update_fields=[name for name in form.changed_data if name not in ("time_zone", "slug")])
+        before = {name: form.initial[name] for name in audit_events.SETTINGS}
         if "slug" in form.changed_data:
-            organizations.change_slug(obj, form.cleaned_data["slug"])
+            wanted_slug, obj.slug = obj.slug, form.initial["slug"]
+            organizations.change_slug(obj, wanted_slug)
+            before["slug"] = wanted_slug
+        obj.save(update_fields=[name for name in form.changed_data if name not in ("time_zone", "slug")])
+        audit_events.write_settings(obj, before)
         if "time_zone" not in form.changed_data:
             return
         obj.time_zone = form.initial["time_zone"]
@@ -90,6 +96,23 @@ class OrganizationAdmin(TableAdmin):
             messages.error(request, "The time zone stays: usage is being recorded just now. Try again in a minute.")
         except CannotRecut as error:
             messages.error(request, str(error))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.model is not Membership:
+            return
+        for membership in formset.new_objects:
+            audit_events.write_member_added(membership)
+        for membership, changed in formset.changed_objects:
+            if "role" in changed:
+                place = next(each for each in formset.initial_forms if each.instance.pk == membership.pk)
+                audit_events.write_role(membership, before=place.initial["role"])
+        for membership in formset.deleted_objects:
+            audit_events.write_member_removed(membership)
+
+    def delete_model(self, request: HttpRequest, obj: Organization) -> None:
+        """Delete what never had usage, at once."""
+        removal.remove(obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         """Refuse where it is being removed."""

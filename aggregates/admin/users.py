@@ -1,13 +1,19 @@
 """Users, who log in by e-mail address, and what they may: rights are for superusers to give."""
 
+from typing import Any
+
 from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as AnyGroupAdmin
 from django.contrib.auth.admin import UserAdmin as NamedUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
+from aggregates.accounts import audit_events
 from aggregates.admin.tables import TableAdmin
 from aggregates.models import User
 
@@ -45,6 +51,36 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         return () if _is_superuser(request) else RIGHTS
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        before = form.initial
+        super().save_model(request, obj, form, change)
+        if change:
+            audit_events.write_account_changed(obj, before, form.changed_data)
+        else:
+            audit_events.write_account_added(obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Set a password in place of its owner's."""
+        with transaction.atomic():
+            user = self.get_object(request, unquote(id))
+            before = user.password if user else ""
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if user:
+                user.refresh_from_db(fields=["password"])
+                if user.password != before:
+                    audit_events.write_account_changed(user, {}, ["password"])
+        return response
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        audit_events.write_account_removed(obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            for user in queryset:
+                audit_events.write_account_removed(user)
+            super().delete_queryset(request, queryset)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Also of a password: who sets that of somebody with more rights has these."""

@@ -1,5 +1,6 @@
 """Numbers for people, as they are used to writing them."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from aggregates.domain import locales, money
@@ -8,6 +9,8 @@ from aggregates.domain.wallclock import NARROW_SPACE
 
 NO_PRICE = "no price"
 LEAST_SHARE = Decimal("0.1")  # percent, the smallest that is told apart
+SHORT = Decimal("0.1")  # seconds: a shorter time would lose too much as one
+LEAST = Decimal("0.01")  # of a scale, the smallest that is told apart in a column
 SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 
 
@@ -39,6 +42,32 @@ def compact(number: int) -> str:
             places = max(0, 2 - (digits / scale).adjusted())
             return decimal(Decimal(number) / scale, places) + NARROW_SPACE + letter
     return count(number)
+
+
+def counts_alike(numbers: Iterable[int]) -> Callable[[int], str]:
+    """Make what writes the numbers of a column: every digit, or all in the scale of the largest, and “<0.01 M” for what
+    would be nothing in it."""
+    largest = max(numbers, default=0)
+    found = [each for each in SCALES if money.significant(largest) >= each[0] and largest >= SCALES[-1][0]]
+    if not found:
+        return count
+    scale, letter = found[0]
+
+    def write(number: int) -> str:
+        if not number:
+            return count(number)
+        scaled = Decimal(number) / scale
+        shown = f"<{decimal(LEAST, 2)}" if scaled < LEAST else decimal(scaled, 2)
+        return shown + NARROW_SPACE + letter
+
+    return write
+
+
+def times_alike(times: Iterable[Decimal]) -> Callable[[Decimal], str]:
+    """Make what writes the times of a column: all in seconds, or in milliseconds if one of them is short."""
+    if min(times, default=Decimal(0)) < SHORT:
+        return lambda time: decimal(time * 1000, 0) + NARROW_SPACE + "ms"
+    return lambda time: decimal(time, 2) + NARROW_SPACE + "s"
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:

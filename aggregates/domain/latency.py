@@ -4,7 +4,6 @@ Percentiles of days do not add up to that of a month; counts of calls by bucket 
 percentile is known, over any range, and nothing else is lost.
 """
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -42,11 +41,6 @@ class Interval(NamedTuple):
     def seconds(self) -> Decimal:
         """The middle, in seconds."""
         return Decimal(self.first + self.last) / 2000
-
-
-def bucket_of(milliseconds: int) -> int:
-    """Number the bucket that a latency falls into."""
-    return bisect_right(BOUNDS, milliseconds) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Locale:
     """What stands where in a number, before and after an amount, and in a date.
 
     With `lakhs`, `group` stands after each two digits above the first thousand: 12,34,567. With `month_first`, days are
-    written as in Jul 5, 2025.
+    written as in Jul 5, 2025. `minus` stands before all else: on pages it is a real one, as wide as a plus, as on the
+    axes of charts.
     """
 
     decimal: str = "."
@@ -33,6 +34,7 @@ class Locale:
     percents: tuple[str, str] = ("", "%")
     month_first: bool = False
     twelve_hours: bool = False
+    minus: str = "-"
 
     def number(self, text: str) -> str:
         """“-1,234,567.89” as it is written here."""
@@ -47,7 +49,7 @@ class Locale:
 
     def _within(self, text: str, around: tuple[str, str]) -> str:
         """The sign comes first, whatever else stands before the digits."""
-        sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+        sign, digits = (self.minus, text[1:]) if text.startswith("-") else ("", text)
         whole, point, decimals = digits.partition(".")
         if self.lakhs:
             whole = _in_lakhs(whole)
@@ -63,6 +65,7 @@ def _in_lakhs(whole: str) -> str:
 
 
 PLAIN = Locale()
+MINUS = "\u2212"
 _current: ContextVar[Locale] = ContextVar("locale", default=PLAIN)
 
 
@@ -86,7 +89,7 @@ def _locale(accept_language: str) -> Locale:
     for tag, _ in parse_accept_lang_header(accept_language):
         if found := _known(tag):
             return _described(found, _region(tag, found))
-    return PLAIN
+    return Locale(minus=MINUS)
 
 
 def _known(tag: str) -> babel.Locale | None:
@@ -121,6 +124,7 @@ def _described(found: babel.Locale, region: str) -> Locale:
         _around(found.percent_formats[None].pattern),
         pattern.index("M") < pattern.index("d"),
         "h" in found.time_formats["short"].pattern,
+        MINUS,
     )
 
 

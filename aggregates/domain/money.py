@@ -1,5 +1,6 @@
 """Money: US dollars as Decimal, stored with 12 decimals; the one place where it is rounded."""
 
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from aggregates.domain import locales
@@ -23,10 +24,31 @@ def significant(amount: Decimal | int) -> Decimal:
 
 def display(amount: Decimal) -> str:
     """For people: cents from one dollar up, and below it enough decimals to show three significant digits."""
-    size = amount.copy_abs()  # abs() would round to 28 digits
-    digits = significant(size)  # 0.9996 is shown as a dollar, with cents
-    places = 2 if digits >= 1 or digits == 0 else min(12, 2 - digits.adjusted())
-    rounded = size.quantize(Decimal(1).scaleb(-places), context=EXACT)
+    return _rounded(amount, _places(amount))
+
+
+def alike(amounts: Iterable[Decimal], finest: int = 0) -> Callable[[Decimal], str]:
+    """Make what writes the amounts of a column: all with the decimals of the largest, or those that the smallest needs,
+    but not more than `finest` for that; and “<$0.01” for what would be none of them."""
+    sizes = [amount.copy_abs() for amount in amounts if amount]
+    places = max(_places(max(sizes, default=Decimal(0))), min(_places(min(sizes, default=Decimal(0))), finest))
+    least = Decimal(1).scaleb(-places)
+
+    def write(amount: Decimal) -> str:
+        if not amount or amount.copy_abs() >= least:
+            return _rounded(amount, places)
+        return f"<{_rounded(least, places)}" if amount > 0 else f">{_rounded(-least, places)}"
+
+    return write
+
+
+def _places(amount: Decimal) -> int:
+    digits = significant(amount.copy_abs())  # 0.9996 is shown as a dollar, with cents
+    return 2 if digits >= 1 or digits == 0 else min(12, 2 - digits.adjusted())
+
+
+def _rounded(amount: Decimal, places: int) -> str:
+    rounded = amount.copy_abs().quantize(Decimal(1).scaleb(-places), context=EXACT)  # abs() would round to 28 digits
     return locales.current().amount(f"{'-' if amount < 0 else ''}{rounded:,f}")
 
 

@@ -5,11 +5,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from aggregates.domain import locales
-from aggregates.domain.locales import Locale
+from aggregates.domain.locales import MINUS, Locale
 from aggregates.domain.numbers import is_plain
 
 SPACES, APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"  # of these one is typed as another
-MINUS = "\u2212"
 MOST_DIGITS = 40  # before or after the point: a text as 1e99 has more than it shows
 
 

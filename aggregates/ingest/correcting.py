@@ -15,8 +15,9 @@ from aggregates.domain import days
 from aggregates.domain.calls import CALL
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.money import EXACT
+from aggregates.ingest.auditing import conditions, write_change
 from aggregates.ingest.day_locks import Calendar, calendar_of, kept_through, lock_days, lock_zone, mark_stale
-from aggregates.models import Organization, UsageDay, UsageLog
+from aggregates.models import Event, Organization, UsageDay, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing.rates import Prices
 from aggregates.pricing.rates_in_sql import cost_in_sql
@@ -122,7 +123,36 @@ def correct(organization: Organization, criteria: Criteria, correction: Correcti
         mark_stale(organization, earliest, removed)
         done = _by_month(calendar, changes)
         done.kept = tuple(day for number in found if (day := calendar.date(number)) in kept)
+        if earliest:
+            _write_audit(organization, criteria, correction, done, earliest)
         return done
+
+
+def _write_audit(
+    organization: Organization, criteria: Criteria, correction: Correction, done: Corrected, days: Collection[date]
+) -> None:
+    match correction:
+        case Delete():
+            what = "deleted"
+        case Unprice():
+            what = "cost forgotten"
+        case _:
+            what = "priced"
+    costs = ((month, change.before, change.after) for month, change in done.months.items())
+    total = done.total
+    counts = {"calls": total.calls, "charges": total.charges}
+    after = {"what": what, **told_of(criteria), **{name: number for name, number in counts.items() if number}}
+    write_change(Event.CORRECTED, organization, days, costs, after)
+
+
+def told_of(criteria: Criteria) -> dict[str, object]:
+    """What the audit log tells of which calls were meant."""
+    filters = conditions(criteria.filters)
+    filters += [f"request_id: {len(criteria.request_ids)} of them"] if criteria.request_ids else []
+    equal = {"status": criteria.status, "cost_source": criteria.cost_source, "kind": criteria.kind}
+    filters += [f"{name}={value}" for name, value in equal.items() if value]
+    told: dict[str, object] = {"from": criteria.first, "to": criteria.last}
+    return {name: day for name, day in told.items() if day} | ({"filters": filters} if filters else {})
 
 
 def calendar_within(organization: Organization, criteria: Criteria) -> Calendar | None:

@@ -20,10 +20,11 @@ from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.domain.calls import CALL, Call
 from aggregates.domain.providers import provider_name
+from aggregates.ingest.auditing import write_change
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
 from aggregates.ingest.operations import COMPLETION, operation_name
-from aggregates.models import Organization, UsageLog
+from aggregates.models import Event, Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
@@ -145,6 +146,8 @@ def _normalize_day(done: Outcome, organization: Organization, day: date, keep: K
             lock_days(organization, earliest.keys())
             _apply(organization, calendar)
             mark_stale(organization, earliest)
+            costs = ((month, change.before, change.after) for month, change in of_day.months.items())
+            write_change(Event.NORMALIZED, organization, earliest, costs, {"calls": of_day.total.calls})
     done.kept |= of_day.kept
     done.names += of_day.names
     for month, change in of_day.months.items():

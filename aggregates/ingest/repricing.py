@@ -12,9 +12,10 @@ from aggregates.db.locks import Lock, take
 from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.calls import CALL, Call
-from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within
+from aggregates.ingest.auditing import write_change
+from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within, told_of
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
-from aggregates.models import Organization, UsageLog
+from aggregates.models import Event, Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
@@ -87,6 +88,9 @@ def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, 
             lock_days(organization, touched.keys())
             _apply(organization)
             mark_stale(organization, touched)
+            costs = ((month, change.before, change.after) for (month, _), change in done.changes.items())
+            after = {**told_of(criteria), "sources": sorted(map(str, sources)), "calls": done.total.calls}
+            write_change(Event.REPRICED, organization, touched, costs, after)
     return done
 
 

@@ -15,6 +15,7 @@ from aggregates.models.aggregate import (
 from aggregates.models.api_key import ApiKey, Kind, RequestCount
 from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
+from aggregates.models.audit import AuditEntry, Event, Via
 from aggregates.models.day_note import DayNote
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.invitation import Invitation
@@ -34,11 +35,13 @@ __all__ = [
     "ArrivalCount",
     "ArrivalOutcome",
     "AttemptCount",
+    "AuditEntry",
     "BreakdownChunk",
     "CallReport",
     "DailyAggregate",
     "DailyBreakdown",
     "DayNote",
+    "Event",
     "FileChunk",
     "FileImport",
     "FormerSlug",
@@ -69,4 +72,5 @@ __all__ = [
     "UsagePeriod",
     "UsageLog",
     "User",
+    "Via",
 ]

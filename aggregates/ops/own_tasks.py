@@ -9,6 +9,9 @@ from typing import Any
 
 from django.db.models.signals import post_save
 
+from aggregates.db.audit import Actor, acting
+from aggregates.models import Via
+
 OURS = tuple(
     f"aggregates.tasks.{name}"
     for name in (
@@ -62,7 +65,8 @@ def _logged(task: Task) -> Task:
     @wraps(task)
     def run(*arguments: Any, **named: Any) -> Any:
         try:
-            return task(*arguments, **named)
+            with acting(lambda: Actor(Via.TASK)):
+                return task(*arguments, **named)
         except (Exception, SystemExit) as error:  # django-q2 ends a task that takes too long by a SystemExit
             logger.error("A task failed.", exc_info=error, extra={"fields": {"task": task.__name__}})
             raise

@@ -37,9 +37,6 @@ class Pulse:
         pre_execute.connect(self.begin, weak=False)
         post_execute_in_worker.connect(self.end, weak=False)
 
-    def close(self) -> None:
-        self._file.close()
-
     def begin(self, **_: Any) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_SH)
         os.utime(self._file.fileno())

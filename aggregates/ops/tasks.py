@@ -9,7 +9,7 @@ from django.conf import settings
 
 from aggregates.accounts import attempts, invitations
 from aggregates.accounts.sessions import SessionStore
-from aggregates.db import clock
+from aggregates.db import audit, clock
 from aggregates.db.locks import Busy
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.formats import plural
@@ -45,6 +45,7 @@ def nightly() -> str:
         SessionStore.clear_expired()
         stored_selections.forget()
         invitations.forget()
+        audit.forget()
         failures.raise_any()
     return "; ".join(words)
 

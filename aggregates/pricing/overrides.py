@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 from psycopg.sql import SQL
 
+from aggregates.db import audit
 from aggregates.db.sql import table, text
 from aggregates.domain import days
-from aggregates.models import Organization, PriceOverride, User
+from aggregates.models import Event, Organization, PriceOverride, User
 from aggregates.models.price import PRICES
 from aggregates.pricing.rates import Prices, Rates, Tariff
 
@@ -92,14 +95,28 @@ def set_price(
         "units": {name: f"{price:f}" for name, price in (units or {}).items()},
         "created_by": created_by,
     }
-    price, _ = PriceOverride.objects.update_or_create(
-        organization=organization, pattern=pattern, tier=tier, first=first, defaults=fields
-    )
+    of_what: dict[str, Any] = {"organization": organization, "pattern": pattern, "tier": tier, "first": first}
+    with transaction.atomic():
+        before = PriceOverride.objects.select_for_update().filter(**of_what).first()
+        price, _ = PriceOverride.objects.update_or_create(**of_what, defaults=fields)
+        was, became = _told(before) if before else {}, _told(price)
+        of_model = {"model": pattern, "tier": tier, "from": first}
+        audit.write(Event.PRICE_SET, organization, about=price.pk, before=was, after=became | of_model, user=created_by)
     return price
 
 
 def remove(organization: Organization, number: int) -> PriceOverride:
     """Take a price away; calls that it priced keep their cost. Raises PriceOverride.DoesNotExist."""
     price = PriceOverride.objects.get(organization=organization, pk=number)
-    PriceOverride.objects.filter(pk=price.pk).delete()
+    with transaction.atomic():
+        if PriceOverride.objects.filter(pk=price.pk).delete()[0]:
+            of_model = {"model": price.pattern, "tier": price.tier, "from": price.first}
+            audit.write(Event.PRICE_REMOVED, organization, about=number, before=_told(price) | of_model)
     return price
+
+
+def _told(price: PriceOverride) -> dict[str, object]:
+    """What the audit log tells of a price, beside what it is of."""
+    units = [f"{name}={amount}" for name, amount in sorted(price.units.items())]
+    prices = {name: Decimal(amount) for name in PRICES if (amount := getattr(price, name)) is not None}
+    return {"to": price.last, **prices, **({"units": units} if units else {})}

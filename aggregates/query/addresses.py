@@ -47,6 +47,8 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
         parameters |= parameters_of(selection.filters, selection.excluded)
     if hidden := [key for key in selection.hidden if key is not None]:
         parameters["hide"] = hidden
+    if selection.columns:
+        parameters["col"] = list(selection.columns)
     if selection.view is not None:
         parameters["view"] = str(selection.view)
     if isinstance(selection, CallSelection):
@@ -65,11 +67,12 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
     return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
 
 
-def _parameters_of_calls(selection: CallSelection) -> dict[str, str]:
-    status = {"status": selection.status} if selection.status else {}
+def _parameters_of_calls(selection: CallSelection) -> dict[str, str | list[str]]:
+    status: dict[str, str | list[str]] = {"status": selection.status} if selection.status else {}
     part = selection.part
     sort = {"sort": selection.sort} if selection.sort else {}
-    return status | sort | ({"since": iso(part.start), "until": iso(part.end)} if part else {})
+    shown = {"show": list(selection.shown)} if selection.shown else {}
+    return status | sort | shown | ({"since": iso(part.start), "until": iso(part.end)} if part else {})
 
 
 def iso(instant: datetime) -> str:

@@ -14,8 +14,11 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import MEASURES, Measure, Sums
+from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_states_for
+from aggregates.query.latencies import with_latencies
 from aggregates.query.parts import columns_of, is_log, key_names, select
 from aggregates.query.planner import Plan, choose_source
 from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of, scans
@@ -24,7 +27,7 @@ from aggregates.query.usage_query import QueryError, UsageQuery
 NOW, PART, BEFORE = "now", "part", "before"
 Summed = tuple[tuple[str, Measure], ...]  # of which range, and what
 COSTS = ("calls", "unpriced_calls", "cost", "charges")
-SHOWN = (*COSTS, "errors", "input_tokens", "output_tokens")
+SHOWN = (*COSTS, "errors", "input_tokens", "cached_tokens", "output_tokens", "charge_cost")
 REVERSED = "-"  # before the name of an order
 CHANGE = SQL("")  # of the cost: composed where it is known what is compared
 ORDERS: Mapping[str, tuple[Composable, bool]] = {
@@ -34,8 +37,17 @@ ORDERS: Mapping[str, tuple[Composable, bool]] = {
     "calls": (SQL("now_calls"), True),
     "tokens": (SQL("now_input_tokens + now_output_tokens"), True),
     "errors": (SQL("now_errors"), True),
+    "cost_per_call": (SQL("(now_cost - now_charge_cost) / NULLIF(now_calls - now_unpriced_calls, 0)"), True),
+    "cost_per_1k": (
+        SQL(
+            "CASE WHEN now_unpriced_calls = 0 "
+            "THEN (now_cost - now_charge_cost) / NULLIF(now_input_tokens + now_output_tokens, 0) END"
+        ),
+        True,
+    ),
+    "cache_share": (SQL("now_cached_tokens::numeric / NULLIF(now_input_tokens, 0)"), True),
     "name": (SQL("lower(key_1)"), False),
-}  # what groups are ordered by, and whether the highest come first
+}  # what groups are ordered by, and whether the highest come first; last come those that have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,29 @@ def read_groups(
         page = _read(page, read, listing, summed)
         last = max(1, -(-page.count // listing.length))
         return page if page.number <= last else _read(page, read, replace(listing, number=last), summed)
+
+
+def read_latencies(
+    query: UsageQuery, page: GroupPage, *, has_total: bool, seconds: float
+) -> tuple[dict[str | None, Latency], str]:
+    """Read the histograms of the groups of a page alone, and of all calls of the query, under None, if asked; and why
+    they are not known, if so. `query` is the page's. Raises TimedOut."""
+    (by,) = query.by
+    keys = [group.key for group in page.groups if group.now.calls]
+    others = tuple(pair for pair in query.filters if pair[0] != by)
+    of_page = replace(query, filters=(*others, *((by, key) for key in keys)), with_latency=True)
+    found: dict[str | None, Latency] = {}
+    reason = ""
+    with snapshot(seconds) as now:
+        states = read_states_for(query, now)
+        for asked, groups in ((of_page, [(key,) for key in keys]), (replace(query, by=(), with_latency=True), [()])):
+            if not groups or (not asked.by and not has_total):
+                continue
+            rows = tuple(Row(query.start, group, Sums()) for group in groups)
+            answer = with_latencies(Answer(asked, rows, page.plan, now), asked, states)
+            reason = reason or answer.without_latency
+            found |= {row.key: row.sums.latency for row in answer.rows if row.sums.latency is not None}
+    return found, reason
 
 
 def _read(
@@ -232,4 +267,4 @@ def _order(name: str, compared: str) -> Composed:
         expression = SQL("{} - before_cost").format(Identifier(f"{compared}_cost"))
     is_descending ^= name.startswith(REVERSED)
     how = SQL("DESC" if is_descending else "ASC")
-    return SQL('ORDER BY {} {}, now_cost DESC, now_calls DESC, key_1 COLLATE "C"').format(expression, how)
+    return SQL('ORDER BY {} {} NULLS LAST, now_cost DESC, now_calls DESC, key_1 COLLATE "C"').format(expression, how)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from psycopg.sql import SQL, Composable, Composed
 
 from aggregates.db.sql import table, text
@@ -71,6 +72,10 @@ FIND = SQL(
     """
 )
 
+IS_LISTED = SQL(
+    "SELECT EXISTS (SELECT FROM {log} WHERE organization_id = %s AND timestamp = %s AND id = %s{conditions})"
+)
+
 Counted = tuple[Span, int]  # a part of a range, with how many calls to list are in it, 0 where that is not known
 
 
@@ -81,6 +86,14 @@ class CallPage:
     calls: tuple[UsageLog, ...]
     newer: Cursor | CostCursor | None = None
     older: Cursor | CostCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The numbers of the calls before and after one in a list, None at its ends."""
+
+    previous: int | None
+    next: int | None
 
 
 def call_conditions(query: UsageQuery, kind: Kind) -> tuple[Composed, list[Any]]:
@@ -113,6 +126,27 @@ def read_page(
         newer=order.place.of(calls[0]) if calls and boundary else None,
         older=order.place.of(calls[-1]) if calls and (has_more or is_upwards) else None,
     )
+
+
+def read_neighbours(
+    query: UsageQuery, kind: Kind, spans: Sequence[Counted], call: UsageLog, order: Order
+) -> Neighbours | None:
+    """Read which calls are listed before and after one; None where it is not in the list. `spans` as for a page."""
+    if not any(span.start <= call.timestamp < span.end for span, _ in spans) or not _is_listed(query, kind, call):
+        return None
+    place = order.place.of(call)
+    before, after = (
+        _find(query, kind, spans, PageBoundary(place, is_older=is_older), 1, order) for is_older in (False, True)
+    )
+    return Neighbours(*(found[0].pk if found else None for found in (before, after)))
+
+
+def _is_listed(query: UsageQuery, kind: Kind, call: UsageLog) -> bool:
+    of_calls, values = call_conditions(query, kind)
+    statement = text(IS_LISTED.format(log=table(UsageLog), conditions=of_calls))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [query.organization.pk, call.timestamp, call.pk, *values])
+        return bool(cursor.fetchone()[0])
 
 
 def spans_with_calls(answer: Answer, kind: Kind, kept: Span) -> list[Counted]:

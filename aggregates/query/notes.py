@@ -1,4 +1,5 @@
-"""What is known of the days of a range: what people noted, own prices that begin, and models that are new.
+"""What is known of the days of a range: what people noted, own prices that begin, models that are new, and what the
+audit log has of them: calls that were corrected or priced anew, and another time zone.
 
 A model is new on the first day that any aggregate has it on, so a day counts once it is rolled up; the log is not read.
 """
@@ -10,14 +11,16 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, Window
+from django.db.models.functions import Coalesce, RowNumber
 from psycopg.sql import SQL
 
 from aggregates.db.sql import table, text
+from aggregates.domain.days import date_of
 from aggregates.domain.dimensions import GRAINS
 from aggregates.domain.texts import in_sentence, shown
-from aggregates.models import BreakdownChunk, DayNote, PriceOverride, UsageDay, UsagePeriod
+from aggregates.domain.wallclock import day_words
+from aggregates.models import AuditEntry, BreakdownChunk, DayNote, Event, PriceOverride, UsageDay, UsagePeriod
 from aggregates.query.selection import Selection
 
 BY_MODEL = next(grain for grain in GRAINS if "model" in grain.dimensions)
@@ -63,11 +66,20 @@ class NoteKind(StrEnum):
     NOTE = "note"
     PRICE = "price"
     MODEL = "model"
+    CORRECTED = "corrected"
+    REPRICED = "repriced"
+    ZONE = "zone"
+
+
+AUDITED = {Event.CORRECTED: NoteKind.CORRECTED, Event.REPRICED: NoteKind.REPRICED, Event.ZONE_CHANGED: NoteKind.ZONE}
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be said of the days `first` to `last`; `author` is who noted it, "" where nobody did or has gone."""
+    """What is to be said of the days `first` to `last`; `author` is who noted it, "" where nobody did or has gone.
+
+    Of what the audit log has it is told neither who did it nor what it came to: admins read that there.
+    """
 
     kind: NoteKind
     first: date
@@ -84,7 +96,7 @@ class Note:
 def read_notes(selection: Selection) -> tuple[Note, ...]:
     """List what is known of the days of a range, by day: of each kind at most MOST, the latest; what people noted comes
     first. Of models those that its filters let through. Within the caller's snapshot."""
-    found = [*_noted(selection), *_prices(selection), *_new_models(selection)]
+    found = [*_noted(selection), *_prices(selection), *_new_models(selection), *_audited(selection)]
     order = list(NoteKind)
     return tuple(sorted(found, key=lambda note: (note.first, order.index(note.kind), note.text)))
 
@@ -121,3 +133,30 @@ def _new_models(selection: Selection) -> Iterator[Note]:
         cursor.execute(NEW_MODELS, parameters)
         for model, first in cursor.fetchall():
             yield Note(NoteKind.MODEL, first, first, f"First calls of {in_sentence(model)}")
+
+
+def _audited(selection: Selection) -> Iterator[Note]:
+    """What was done to the calls of days, or to days; the same once."""
+    zone = selection.organization.time_zone
+    newest = Window(RowNumber(), partition_by="event", order_by=(F("first").desc(), F("pk").desc()))
+    entries = AuditEntry.objects.filter(
+        organization=selection.organization,
+        event__in=AUDITED,
+        first__lte=selection.range.last,
+        last__gte=selection.range.first,
+    )
+    found = entries.annotate(number=newest).filter(number__lte=MOST).order_by("first", "pk")
+    told = {
+        Note(AUDITED[Event(event)], first or date.max, last or date.max, _words(event, date_of(at, zone), became))
+        for event, first, last, at, became in found.values_list("event", "first", "last", "at", "after")
+    }
+    yield from told
+
+
+def _words(event: str, done: date, became: dict[str, Any]) -> str:
+    match event:
+        case Event.ZONE_CHANGED:
+            return f"The time zone became {in_sentence(became.get('time_zone', ''))}: all days were cut anew"
+        case Event.REPRICED:
+            return f"Calls of these days were priced anew on {day_words(done)}"
+    return f"Calls of these days were corrected on {day_words(done)}"

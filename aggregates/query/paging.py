@@ -63,14 +63,14 @@ def read_page(query: UsageQuery, after: Place | None, limit: int, *, seconds: in
     return Page(answer, Place(last.start, last.group or ()) if last else None)
 
 
-def read_keys(query: UsageQuery, limit: int, containing: str = "", *, seconds: int) -> tuple[str, ...]:
-    """Read the first groups of a breakdown by one dimension over the whole range, as the query ranks them, whose names
-    contain a text, in capitals or not; without what is not known. Raises QueryError, TimedOut."""
+def read_keys(query: UsageQuery, limit: int, *, seconds: int) -> tuple[str, ...]:
+    """Read the first groups of a breakdown by one dimension over the whole range, as the query ranks them, without
+    what is not known. Raises QueryError, TimedOut."""
     with snapshot(seconds) as now, connection.cursor() as cursor:
         found = list(scans(choose_source(query, read_states_for(query, now))))
         if not found:
             return ()
-        cursor.execute(*first_keys(query, found, containing, limit))
+        cursor.execute(*first_keys(query, found, limit))
         return tuple(key for (key,) in cursor.fetchall())
 
 

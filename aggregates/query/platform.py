@@ -1,13 +1,14 @@
 """Usage over all organizations, for those who run the site: each in the days of its own time zone, in one statement.
 
 As everywhere, clean days come from the daily aggregates and all others from the log, in one snapshot. No page of an
-organization makes this query: `make lint` sees to it that only the platform's page imports this.
+organization makes this query: `make lint` sees to it that only the platform's page imports this, and the one on which
+people choose between their own organizations.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Min
@@ -46,14 +47,11 @@ class OwnDays:
 
 @dataclass(frozen=True)
 class PlatformQuery:
-    """Days of organizations, each in its own time zone: of some these, and of others those."""
+    """Days of organizations, each in its own time zone: of some these, and of others those; of all organizations, or
+    of those with these numbers."""
 
     own: tuple[OwnDays, ...]
-
-    @classmethod
-    def for_dates(cls, first: date, last: date) -> Self:
-        """Ask about the same whole days of all, first to last, both included."""
-        return cls((OwnDays(first, last),))
+    organizations: tuple[int, ...] | None = None
 
     @property
     def first(self) -> date:
@@ -81,6 +79,7 @@ class PlatformQuery:
             "firsts": [each.first for each in self.own],
             "lasts": [each.last for each in self.own],
             "untils": [each.until for each in self.own],
+            "organizations": None if self.organizations is None else list(self.organizations),
         }
 
 
@@ -139,6 +138,20 @@ def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
     )
 
 
+def read_by_day(query: PlatformQuery, *, seconds: int | None = None) -> dict[int, dict[date, Sums]]:
+    """Read the sums of each organization by day, without days without usage; raises as `read` does."""
+    with snapshot(seconds):
+        _, _, _, log_span, lacking = _sources(query)
+        if lacking:
+            raise NoHours("Only daily aggregates are left of a day that is asked for in part.")
+        found: dict[int, dict[date, Sums]] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(_BY_DAY, query.parameters | {"start": log_span.start, "end": log_span.end})
+            for pk, day, *values in cursor.fetchall():
+                found.setdefault(pk, {})[day] = Sums(*values)
+    return found
+
+
 # The organizations' days with calls, each with the instant through which its aggregates can be read: from there on
 # its calls come from the log.
 _DAYS = SQL(
@@ -156,6 +169,7 @@ _DAYS = SQL(
         ) AS own (zone, weekday, month, first, last, until)
             ON zone = '' OR (zone, weekday, month) = (time_zone, first_weekday, first_month)
         WHERE date BETWEEN %(first)s AND %(last)s AND date BETWEEN first AND last
+          AND (%(organizations)s::bigint[] IS NULL OR organization_id = ANY(%(organizations)s::bigint[]))
     ) AS day
     """
 ).format(states=DAY_STATES, organizations=table(Organization))
@@ -184,20 +198,25 @@ _LOGGED = SQL(
     """
 ).format(table(UsageLog))
 _KEYS = [Identifier("day", "date"), Identifier("day", "organization_id")]
+_PARTS = SQL("WITH day AS ({}), part (date, organization_id, {}) AS ({} UNION ALL {})").format(
+    _DAYS, NAMES, sums_of_aggregates(_KEYS, _AGGREGATED), sums_of_calls(_KEYS, _LOGGED)
+)
+_BY_DAY = text(
+    SQL("{parts} SELECT organization_id, date, {sums} FROM part GROUP BY organization_id, date").format(
+        parts=_PARTS, sums=SUMS
+    )
+)
 _SUMS = text(
     SQL(
         """
-        WITH day AS ({days}), part (date, organization_id, {names}) AS ({aggregated} UNION ALL {logged})
+        {parts}
         SELECT date, NULL::bigint AS organization_id, {sums} FROM part GROUP BY date
         UNION ALL
         SELECT NULL, organization_id, {sums} FROM part GROUP BY organization_id
         ORDER BY date, cost DESC, calls DESC, organization_id
         """
     ).format(
-        days=_DAYS,
-        names=NAMES,
-        aggregated=sums_of_aggregates(_KEYS, _AGGREGATED),
-        logged=sums_of_calls(_KEYS, _LOGGED),
+        parts=_PARTS,
         sums=SUMS,
     )
 )

@@ -114,11 +114,11 @@ def as_spreadsheet(answer: Answer) -> str:
 
 
 def written(key: str, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
-    """Write CSV as others read it: what holds any end of a line is in quotation marks."""
-    return "".join(map(_line, (("start", key, *columns, KIND), *rows)))
+    return "".join(map(csv_line, (("start", key, *columns, KIND), *rows)))
 
 
-def _line(cells: tuple[object, ...]) -> str:
+def csv_line(cells: tuple[object, ...]) -> str:
+    """Write a line as others read it: what holds any end of a line is in quotation marks."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)  # it quotes no other ends of lines than its own
     return text.getvalue().removesuffix("\r\n") + "\n"

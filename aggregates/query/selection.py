@@ -21,6 +21,20 @@ BUCKETS = (AUTO, "hour", "day", "week", "month")
 BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
 BEFORE, YEAR = "before", "year"
+COLUMNS = ("cost", "calls", "tokens")
+LATENCY_COLUMNS = ("calls", "p50", "p95", "throughput")
+CALL_COLUMNS = {
+    **{name: name.capitalize() for name in BY_NAME},
+    "input": "Input",
+    "cached": "Cached",
+    "output": "Output",
+    "reasoning": "Reasoning",
+    "took": "Took",
+    "speed": "Tokens/s",
+    "cost": "Cost",
+    "status": "Status",
+}  # of the list of calls, beside their times
+PLAIN_CALL_COLUMNS = ("operation", "model", "user", "input", "output", "cost", "status")
 PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length are compared by the day
 SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
@@ -54,6 +68,7 @@ class Selection:
     chart: str = BARS
     compare: str = ""
     hidden: tuple[str | None, ...] = ()
+    columns: tuple[str, ...] = ()  # of its tables: names of measures; () for those that tables have anyway
     view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
     has_hours: bool = True  # False where only daily aggregates are left of some of its days
     has_hours_before: bool = True  # and of the day within which the range that it is compared with ends
@@ -61,6 +76,12 @@ class Selection:
     @property
     def display(self) -> DisplayMeasure:
         return DISPLAY_MEASURES[self.measure]
+
+    @property
+    def shown_columns(self) -> tuple[DisplayMeasure, ...]:
+        """The measures that its tables show: those that were chosen, or what fits the chart."""
+        fitting = LATENCY_COLUMNS if self.display.is_latency else COLUMNS
+        return tuple(DISPLAY_MEASURES[name] for name in self.columns or fitting)
 
     @property
     def can_be_hourly(self) -> bool:
@@ -193,12 +214,17 @@ def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 @dataclass(frozen=True)
 class CallSelection(Selection):
-    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all, and
-    `sort` that of their order, "" for newest first."""
+    """Calls to list: those of the range, or of a part of it; `status` is the name of a kind of calls, "" for all,
+    `sort` that of their order, "" for newest first, and `shown` are the list's columns, () for those it has anyway."""
 
     status: str = ""
     part: Span | None = None
     sort: str = ""
+    shown: tuple[str, ...] = ()
+
+    @property
+    def call_columns(self) -> tuple[str, ...]:
+        return self.shown or PLAIN_CALL_COLUMNS
 
     @property
     def span(self) -> Span:
@@ -223,3 +249,7 @@ class GroupSelection(Selection):
 
     order: str = "cost"
     sought: str = ""
+
+    @property
+    def shown_columns(self) -> tuple[DisplayMeasure, ...]:
+        return tuple(DISPLAY_MEASURES[name] for name in self.columns or (*COLUMNS, "errors"))

@@ -196,21 +196,17 @@ def _first_rows_text(shape: PartShape, is_after: bool) -> str:
     )
 
 
-def first_keys(query: UsageQuery, scans: Iterable[Scan], containing: str, limit: int) -> Statement:
-    """Compose what gives the known groups of a query by one dimension whose names contain a text, as it ranks them;
-    capitals are the same as small letters, and all forms of a letter."""
+def first_keys(query: UsageQuery, scans: Iterable[Scan], limit: int) -> Statement:
+    """Compose what gives the known groups of a query by one dimension, as it ranks them."""
     shape, parameters = part_of(query, scans)
-    statement = _first_keys_text(shape, query.rank, bool(containing), containing.isascii())
-    return statement, [*parameters, *([containing] if containing else []), limit]
+    return _first_keys_text(shape, query.rank), [*parameters, limit]
 
 
 @lru_cache(maxsize=500)
-def _first_keys_text(shape: PartShape, rank: str, is_containing: bool, is_ascii: bool) -> str:
+def _first_keys_text(shape: PartShape, rank: str) -> str:
     (key,) = key_names(shape.by)
-    name = key if is_ascii else SQL("normalize({}, NFC)").format(key)
-    matching = SQL("AND position(lower(%s) IN lower({})) > 0").format(name) if is_containing else NOTHING
     return text(
-        SQL("{part} SELECT {key} FROM part WHERE {key} <> '' {matching} GROUP BY {key} {by_rank} LIMIT %s").format(
-            part=part(shape), key=key, matching=matching, by_rank=by_rank(rank, [key])
+        SQL("{part} SELECT {key} FROM part WHERE {key} <> '' GROUP BY {key} {by_rank} LIMIT %s").format(
+            part=part(shape), key=key, by_rank=by_rank(rank, [key])
         )
     )

@@ -13,13 +13,23 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from aggregates.db import audit
 from aggregates.db.locks import Lock, day_number, take, take_shared
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import columns, listed, table, text
 from aggregates.domain.dimensions import GRAINS, Grain
 from aggregates.domain.periods import Period
 from aggregates.ingest.day_locks import lock_zone
-from aggregates.models import BreakdownChunk, LatencyChunk, Organization, Pseudonym, UsageDay, UsageLog, UsagePeriod
+from aggregates.models import (
+    BreakdownChunk,
+    Event,
+    LatencyChunk,
+    Organization,
+    Pseudonym,
+    UsageDay,
+    UsageLog,
+    UsagePeriod,
+)
 from aggregates.rollup import chunks, period_sums
 
 NAMES = ("user_id", "subject_id")
@@ -61,7 +71,9 @@ def pseudonym_of(organization: Organization, name: str) -> str:
     """Give the pseudonym that stands for the name from now on: a random one, and the same the next time."""
     hashed = salted_hmac(f"pseudonym: {organization.pk}", name, algorithm="sha256").hexdigest()
     made = {"pseudonym": f"user-{token_hex(8)}"}
-    found, _ = Pseudonym.objects.get_or_create(organization=organization, name_hash=hashed, defaults=made)
+    with transaction.atomic():
+        found, _ = Pseudonym.objects.get_or_create(organization=organization, name_hash=hashed, defaults=made)
+        audit.write(Event.NAME_REPLACED, organization, about=found.pk, after={"pseudonym": found.pseudonym})
     return found.pseudonym
 
 

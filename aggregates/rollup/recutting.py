@@ -10,13 +10,14 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from aggregates.db import audit, clock
 from aggregates.db.kept_days import keep_all_lost
 from aggregates.db.locks import Lock, take, waiting_at_most
 from aggregates.db.partitions import hold_log
 from aggregates.domain import days
 from aggregates.domain.days import INSTANT, Span
 from aggregates.ingest.day_locks import insert_days
-from aggregates.models import Organization, StaleDay, UsageDay
+from aggregates.models import Event, Organization, StaleDay, UsageDay
 from aggregates.rollup import day_sums, period_sums
 
 PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
@@ -36,9 +37,13 @@ def change_time_zone(organization: Organization, zone: str) -> None:
         keep_all_lost()  # before they count as not rolled up
         if zone != organization.time_zone:
             _check_recuttable(organization)
-        organization.time_zone = zone
+        before, organization.time_zone = organization.time_zone, zone
         organization.save(update_fields=["time_zone"])
         _recut(organization)
+        if zone != before:
+            today = days.date_of(clock.now(), zone)
+            was, becomes = {"time_zone": before}, {"time_zone": zone}
+            audit.write(Event.ZONE_CHANGED, organization, before=was, after=becomes, days=(today, today))
 
 
 def _check_recuttable(organization: Organization) -> None:

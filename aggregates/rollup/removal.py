@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from psycopg.sql import SQL, Composable, Identifier
 
-from aggregates.db import clock
+from aggregates.db import audit, clock
 from aggregates.db.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
 from aggregates.db.partitions import hold_log
 from aggregates.db.sql import table, text
@@ -23,9 +23,11 @@ from aggregates.domain.periods import Period, periods_of
 from aggregates.models import (
     ApiKey,
     ArrivalCount,
+    AuditEntry,
     BreakdownChunk,
     CallReport,
     DailyAggregate,
+    Event,
     FileChunk,
     FileImport,
     LatencyChunk,
@@ -47,6 +49,7 @@ BATCHES: tuple[tuple[type[Model], str, int], ...] = (
     (ArrivalCount, "organization", BATCH),
     (CallReport, "organization", BATCH),
     (ApiKey, "organization", BATCH),
+    (AuditEntry, "organization", BATCH),
 )
 OF_DAY = ((StaleDay, SQL("date = %s")), (UsageDay, SQL("date = %s")), (DailyAggregate, SQL("date = %s")))
 PACKED = (BreakdownChunk, LatencyChunk)
@@ -57,7 +60,11 @@ logger = logging.getLogger(__name__)
 
 def ask(organization: Organization) -> None:
     """Refuse from now on whatever would record for the organization; its removal cannot be taken back."""
-    if Organization.objects.in_use().filter(pk=organization.pk).update(removal_asked_at=clock.now()):
+    with transaction.atomic():
+        asked = Organization.objects.in_use().filter(pk=organization.pk).update(removal_asked_at=clock.now())
+        if asked:  # its own entries go with it
+            audit.write(Event.REMOVAL_ASKED, about=organization.pk, before={"organization": organization.slug})
+    if asked:
         logger.warning("The removal of the organization %s was asked for.", organization.slug)
     FileImport.objects.filter(organization=organization).update(cancel_asked=True)
     organization.refresh_from_db()
@@ -98,6 +105,7 @@ def steps(organization: Organization) -> Iterator[int]:
         Organization.objects.filter(
             pk=organization.pk
         ).delete()  # and with it, by their foreign keys, the little that is left
+        audit.write(Event.ORGANIZATION_REMOVED, about=organization.pk, before={"organization": organization.slug})
     logger.warning("The organization %s was removed; the last run deleted %d rows of its log.", organization.slug, rows)
     yield 0
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -14,24 +15,30 @@ from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import formats, money, texts
-from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
 from aggregates.models import DayNote
 from aggregates.ops import health
 from aggregates.ops.demo import login
-from aggregates.query.addresses import flat, parameters_beside_range, query_of_change, query_string, range_parameters
-from aggregates.query.display_measures import DISPLAY_MEASURES, Unit
+from aggregates.query.addresses import (
+    flat,
+    parameters_beside_range,
+    query_of_change,
+    query_string,
+    range_parameters,
+    written,
+)
+from aggregates.query.display_measures import MEASURES, Unit
 from aggregates.query.notes import Note
-from aggregates.query.selection import CONTROLS, CallSelection, GroupSelection, Selection, handle_of
+from aggregates.query.selection import CALL_COLUMNS, CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Figure, FigureEncoder, Series, text_of
+from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of
 from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.organizations import Organizations
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
-from aggregates.web.pages.tiles import latency_in_words
 
 BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
@@ -60,7 +67,6 @@ def price(text: str) -> str:
 
 
 register.filter("signed", signed)
-register.filter("latency_in_words", latency_in_words)
 
 
 @register.simple_tag
@@ -72,13 +78,6 @@ def version() -> str:
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
-
-
-@register.filter
-def measured(sums: Sums, name: str) -> str:
-    """A display measure of sums."""
-    measure = DISPLAY_MEASURES[name]
-    return text_of(measure.of(sums), measure.unit)
 
 
 @register.filter
@@ -206,6 +205,13 @@ def link_page(selection: Selection, name: str, place: object) -> str:
 
 
 @register.simple_tag
+def link_to_organizations(chosen: Organizations, by: int) -> str:
+    """So many pages on in the list of a reader's organizations."""
+    found = {"find": chosen.sought} if chosen.sought else {}
+    return written({**found, "page": str(chosen.number + by)})
+
+
+@register.simple_tag
 def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
     """Where the page's bars lead, where its script finds it."""
     return json_script(links_of(selection, charts), "bar-links")
@@ -259,6 +265,24 @@ def hidden_inputs(selection: Selection, *, controlled: bool) -> dict[str, list[t
         if not (controlled and name in CONTROLS):
             parameters[name] = value
     return {"inputs": flat(parameters)}
+
+
+@register.inclusion_tag("aggregates/_columns.html")
+def columns_menu(selection: Selection) -> dict[str, Any]:
+    """The choice of the columns of the page's tables, which stands in its address."""
+    plain: Selection
+    if isinstance(selection, CallSelection):
+        name, plain = "show", replace(selection, shown=())
+        options = [(each, label, each in selection.call_columns) for each, label in CALL_COLUMNS.items()]
+    else:
+        name, plain = "col", replace(selection, columns=())
+        options = [(each.name, each.label, each in selection.shown_columns) for each in MEASURES]
+    return {
+        "name": name,
+        "options": options,
+        "inputs": hidden_inputs(plain, controlled=False)["inputs"],
+        "plain": "" if plain == selection else query_string(plain) or "?",
+    }
 
 
 @register.filter

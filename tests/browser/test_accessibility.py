@@ -49,6 +49,7 @@ PLACES = {  # each with the number of its charts
     "/o/empty/arrivals/?range=30d": 0,
     "/o/acme/keys/": 0,
     "/o/acme/prices/": 0,
+    "/o/acme/audit/": 0,
     "/o/acme/imports/": 0,
     "/o/acme/imports/{preview}/": 0,
     "/o/acme/imports/{running}/": 0,

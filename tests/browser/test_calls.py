@@ -90,6 +90,11 @@ def test_the_list_is_walked_and_a_call_opened(open_page: OpenPage, usage: Organi
     page.wait_for_url("**/calls/*/**")
     expect(page.get_by_text("exactly $0.250000000000")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    number = int(page.url.split("/calls/")[1].split("/")[0])
+    place = walked.index(number)
+    for key, expected in (("n", walked[place + 1]), ("p", number), ("p", walked[place - 1])):
+        page.keyboard.press(key)
+        page.wait_for_url(f"**/calls/{expected}/**")
 
 
 def test_errors_alone_and_a_download(open_page: OpenPage, usage: Organization) -> None:

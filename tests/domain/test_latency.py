@@ -10,14 +10,14 @@ from psycopg.sql import SQL
 
 from aggregates.db.latency import BUCKET
 from aggregates.db.sql import text
-from aggregates.domain.latency import BOUNDS, LONGEST, WIDTH, Interval, Latency, bucket_of
+from aggregates.domain.latency import BOUNDS, LONGEST, WIDTH, Interval, Latency
+from tests.latencies import bucket_of, latency_of
 
 LATENCIES = st.lists(st.integers(0, LONGEST) | st.integers(0, 5000), min_size=1, max_size=60)
 
 
 def histogram(latencies: list[int], output_tokens: int = 0) -> Latency:
-    parts = [Latency(((bucket_of(one), 1),), one, output_tokens) for one in latencies]
-    return Latency.of(parts)
+    return Latency.of(latency_of(one, output_tokens) for one in latencies)
 
 
 def test_each_bucket_is_as_wide_as_is_said_and_none_is_left_out() -> None:

@@ -302,6 +302,8 @@ def test_removing_it_leaves_what_was_there_beside_it(demo_login, acme, alice, ca
     assert after.pop("aggregates.Organization") == 1
     assert after.pop("aggregates.User") == 1
     assert after.pop("aggregates.Membership") == 1
+    # One of acme's; and that the removal of three was asked for, and done.
+    assert (before.pop("aggregates.AuditEntry"), after.pop("aggregates.AuditEntry")) == (1, 1 + 3 * 2)
     assert after == {label: number for label, number in before.items() if label in after}
     assert list(data_folder.iterdir()) == []
     assert run_demo("--remove", "--noinput") == "There is no demo.\n"

@@ -12,8 +12,8 @@ from aggregates.db import clock
 from aggregates.db.beside import beside
 from aggregates.db.locks import Lock
 from aggregates.ingest.importing import running, uploads
-from aggregates.models import ArrivalCount, FileImport, ImportState, Organization, UsageLog, User
-from aggregates.ops import imports, tasks
+from aggregates.models import ArrivalCount, AuditEntry, FileImport, ImportState, Organization, UsageLog, User
+from aggregates.ops import imports, own_tasks, tasks
 from tests.ingest.importing.conftest import give
 from tests.patience import wait_until
 from tests.words import TIME
@@ -39,8 +39,9 @@ def test_a_file_is_imported_by_a_task(acme: Organization, alice: User) -> None:
     assert imports.start(give(acme, alice, CONTENT))
     assert (states(), queued_tasks()) == (["queued"], 1)
 
-    assert imports.run_import() == "acme: calls.csv: imported"
+    assert own_tasks.find(imports.TASK)() == "acme: calls.csv: imported"
     assert states() == ["done"]
+    assert AuditEntry.objects.values_list("event", "via", "user_id").get() == ("data.imported", "task", alice.pk)
     assert UsageLog.objects.count() == 1
     assert imports.run_import() == "nothing to import"
 

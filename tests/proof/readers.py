@@ -21,7 +21,7 @@ from aggregates.models import Organization, UsageDay, UsagePeriod
 from aggregates.query import platform as whole_platform
 from aggregates.query import runner
 from aggregates.query.answer import Answer
-from aggregates.query.platform import PlatformQuery
+from aggregates.query.platform import OwnDays, PlatformQuery
 from aggregates.query.statements import batches
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.rollup import day_sums, period_sums
@@ -169,7 +169,7 @@ def kept_days(organization: Organization) -> set[date]:
 
 def compare_platform(scene: Scene, chance: random.Random, tally: Tally) -> None:
     last = days.date_of(scene.clock.now(), "UTC") + timedelta(days=1)
-    query = PlatformQuery.for_dates(last - timedelta(days=chance.randrange(1, PAST.days)), last)
+    query = PlatformQuery((OwnDays(last - timedelta(days=chance.randrange(1, PAST.days)), last),))
     with one_snapshot(chance, tally):
         answer = whole_platform.read(query)
         by_date, by_organization = plain.platform(query.first, query.last)

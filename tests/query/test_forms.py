@@ -44,6 +44,7 @@ def test_an_empty_query_is_the_last_30_days_by_model() -> None:
         "?operation=chat&user=",
         "?measure=tokens&by=none&bucket=week&chart=cumulative&compare=year",
         "?model=gpt-5&model=o9&not_user=&not_user=bob&hide=gpt-5&hide_other=1",
+        "?measure=p95&col=cost&col=cost_per_1k&col=p95",
         "?range=90d&user=a%26b%3Dc%C3%A9+%3Cb%3E&subject=+padded+",
     ],
 )
@@ -72,6 +73,7 @@ def test_custom_dates_are_both_included() -> None:
     [
         ("range=5d", "range", "There is no choice “5d”."),
         ("by=colour", "by", "There is no choice “colour”."),
+        ("col=cost&col=weight", "col", "There is no choice “weight”."),
         ("range=custom&to=2025-07-01", "from", "A custom range needs this date."),
         ("range=custom&from=2025-07-01", "to", "A custom range needs this date."),
         ("range=custom&from=2025-13-01&to=2025-07-01", "from", "Expected a date, YYYY-MM-DD."),

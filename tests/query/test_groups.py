@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,13 +11,15 @@ import pytest
 from aggregates.domain import ranges
 from aggregates.domain.calls import Call
 from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import Organization
-from aggregates.query.groups import ORDERS, REVERSED, SHOWN, GroupSums, Listing, read_groups
+from aggregates.query.display_measures import cost_per_1k, cost_per_call
+from aggregates.query.groups import ORDERS, REVERSED, SHOWN, GroupSums, Listing, read_groups, read_latencies
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.usage_query import UsageQuery
+from aggregates.query.usage_query import Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.history import some_calls, some_charges
 
@@ -29,6 +32,11 @@ HEIGHTS: dict[str, Callable[[GroupSums], Any]] = {
     "tokens": lambda group: group.now.tokens,
     "errors": lambda group: group.now.errors,
     "name": lambda group: group.key.lower(),
+    "cost_per_call": lambda group: cost_per_call(group.now),
+    "cost_per_1k": lambda group: cost_per_1k(group.now),
+    "cache_share": lambda group: (
+        Fraction(group.now.cached_tokens, group.now.input_tokens or 1) if group.now.input_tokens else None
+    ),
 }
 
 
@@ -86,7 +94,25 @@ def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: d
     for name, (_, is_descending) in ORDERS.items():
         for order, reverse in ((name, is_descending), (REVERSED + name, not is_descending)):
             heights = [HEIGHTS[name](group) for group in pages(query, earlier, Listing(order, length=4))]
-            assert heights == sorted(heights, reverse=reverse) and len(set(heights)) > 1, order
+            known = [height for height in heights if height is not None]
+            assert heights[: len(known)] == sorted(known, reverse=reverse), order
+            assert len(set(heights)) > 1, order
+
+
+def test_latencies_of_the_groups_of_a_page_are_those_of_the_log(acme: Organization, history: datetime) -> None:
+    """Under one filter, too, of the same dimension or another; and none of other groups is read."""
+    for filters in ((), (("user", "alice"), ("user", "bob")), (("operation", "chat"),)):
+        selection = Selection(acme, ranges.preset("30d", history, "UTC"), filters=filters)
+        query = selection.in_all(by="user")
+        page = read_groups(query, selection.compared.in_all(by="user"), Listing(length=3), seconds=60)
+        found, reason = read_latencies(query, page, has_total=True, seconds=60)
+
+        from_log = replace(query, source=Source.LOG, with_latency=True)
+        of_log = {row.key: row.sums.latency for row in read([from_log])[from_log].rows}
+        keys = [group.key for group in page.groups if group.now.calls]
+        assert not reason
+        assert found == {**{key: of_log[key] for key in keys}, None: Latency.of(filter(None, of_log.values()))}
+        assert keys and any(latency.calls for latency in found.values())
 
 
 def test_those_are_found_whose_names_contain_a_text(acme: Organization, history: datetime) -> None:
@@ -98,6 +124,21 @@ def test_those_are_found_whose_names_contain_a_text(acme: Organization, history:
     assert read_groups(query, earlier, Listing(containing="%", length=ALL), seconds=60).count == 0
     named = read_groups(query, earlier, Listing(containing="%", named=("only before",), length=ALL), seconds=60)
     assert [group.key for group in named.groups] == ["only before"]
+
+
+def test_texts_are_no_patterns_and_capitals_are_as_small_letters(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC)
+    names = ("100%_\u00c4rger", "100 \u00c4rger", "\\back", "{brace}", "it's")
+    record(acme, [call((now - timedelta(minutes=1)).isoformat(), user_id=name) for name in names])
+    query = Selection(acme, ranges.preset("24h", now, "UTC")).in_all(by="user")
+
+    def found(typed: str) -> set[str]:
+        return {group.key for group in read_groups(query, None, Listing(containing=typed), seconds=60).groups}
+
+    searches = (("%", 0), ("_\u00e4", 0), ("\\", 2), ("{", 3), ("'", 4))
+    for typed, number in searches:
+        assert found(typed) == {names[number]}
+    assert found("\u00c4RGER") == set(names[:2])
 
 
 def test_who_used_nothing_has_none(acme: Organization) -> None:

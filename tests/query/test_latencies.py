@@ -10,7 +10,7 @@ import pytest
 
 from aggregates.domain import contents
 from aggregates.domain.calls import Call
-from aggregates.domain.latency import Latency, bucket_of
+from aggregates.domain.latency import Latency
 from aggregates.ingest import record
 from aggregates.models import LatencyChunk, Organization, UsageDay, UsagePeriod
 from aggregates.query import latencies
@@ -20,6 +20,7 @@ from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import day_sums, protocol
 from aggregates.rollup.protocol import roll_up
+from tests.latencies import latency_of
 
 FIRST, LAST = date(2025, 1, 20), date(2025, 4, 9)
 WAYS: tuple[dict[str, Any], ...] = (
@@ -63,7 +64,7 @@ def some_calls(call: Callable[..., Call], number: int = 700) -> list[Call]:
 
 def by_hand(calls: list[Call]) -> Latency:
     told = [call for call in calls if call.latency_ms is not None and call.status != "error"]
-    return Latency.of(Latency(((bucket_of(c.latency_ms or 0), 1),), c.latency_ms or 0, c.output_tokens) for c in told)
+    return Latency.of(latency_of(call.latency_ms or 0, call.output_tokens) for call in told)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The first groups of a breakdown: as it ranks them, of those whose names contain a text."""
+"""The first groups of a breakdown, as it ranks them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,21 +28,8 @@ def test_they_are_the_first_of_the_whole_answer(acme: Organization, call: Callab
         for by in BY_NAME:
             query = selection.in_all(by=by)
             known = [key for key in read([query])[query].keys if key]
-            for typed in ("", "A", "1", "nobody"):
-                found = [key for key in known if typed.casefold() in key.casefold()]
-                assert read_keys(query, 4, typed, seconds=60) == tuple(found[:4]), (name, by, typed)
+            assert read_keys(query, 4, seconds=60) == tuple(known[:4]), (name, by)
             assert known or name == "24h"
-
-
-def test_texts_are_no_patterns_and_capitals_are_as_small_letters(acme: Organization, call: Callable[..., Call]) -> None:
-    now = datetime.now(UTC)
-    names = ("100%_\u00c4rger", "100 \u00c4rger", "\\back", "{brace}", "it's")
-    record(acme, [call((now - timedelta(minutes=1)).isoformat(), user_id=name) for name in names])
-    query = Selection(acme, ranges.preset("24h", now, "UTC")).in_all(by="user")
-    searches = (("%", 0), ("_\u00e4", 0), ("\\", 2), ("{", 3), ("'", 4))
-    for typed, number in searches:
-        assert read_keys(query, 25, typed, seconds=60) == (names[number],)
-    assert set(read_keys(query, 25, "\u00c4RGER", seconds=60)) == set(names[:2])
 
 
 def test_who_used_nothing_has_none(acme: Organization) -> None:

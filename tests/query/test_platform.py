@@ -17,7 +17,7 @@ from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Membership, Organization, User
 from aggregates.query import platform
-from aggregates.query.platform import PlatformQuery
+from aggregates.query.platform import OwnDays, PlatformQuery
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
@@ -60,7 +60,7 @@ def from_log(organizations: list[Organization], first: date = FIRST, last: date 
 
 def test_sums_equal_the_log(organizations: list[Organization]) -> None:
     expected = from_log(organizations)
-    answer = platform.read(PlatformQuery.for_dates(FIRST, LAST))
+    answer = platform.read(PlatformQuery((OwnDays(FIRST, LAST),)))
 
     for day in days.dates(FIRST, LAST):
         assert answer.by_date.get(day, Sums()) == sum((s for (d, _), s in expected.items() if d == day), Sums())
@@ -73,11 +73,19 @@ def test_sums_equal_the_log(organizations: list[Organization]) -> None:
     assert costs == sorted(costs, reverse=True)
 
 
+def test_days_of_some_organizations_equal_the_log(organizations: list[Organization]) -> None:
+    asked = organizations[1:3]
+    found = platform.read_by_day(PlatformQuery((OwnDays(FIRST, LAST),), tuple(each.pk for each in asked)))
+
+    assert {(day, pk): sums for pk, by_day in found.items() for day, sums in by_day.items()} == from_log(asked)
+    assert len(found) == 2
+
+
 def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organizations: list[Organization]) -> None:
     """Change what the aggregates hold, and only clean days change."""
     DailyAggregate.objects.update(total_cost=1000)
     expected = from_log(organizations)
-    answer = platform.read(PlatformQuery.for_dates(FIRST, LAST))
+    answer = platform.read(PlatformQuery((OwnDays(FIRST, LAST),)))
     stale = {(days.date_of(datetime(2025, 3, 9, 9, 59, 59, tzinfo=UTC), o.time_zone), o.pk) for o in organizations[:-1]}
 
     assert answer.log_days == 4
@@ -88,7 +96,7 @@ def test_clean_days_come_from_the_aggregates_and_the_others_from_the_log(organiz
 def test_today_is_read_from_the_log(acme: Organization, call: Callable[..., Call]) -> None:
     now = datetime.now(UTC)
     record(acme, [call(now.isoformat(), cost="2.5")])
-    answer = platform.read(PlatformQuery.for_dates(now.date() - timedelta(days=29), now.date() + timedelta(days=1)))
+    answer = platform.read(PlatformQuery((OwnDays(now.date() - timedelta(days=29), now.date() + timedelta(days=1)),)))
 
     assert answer.totals.cost == Decimal("2.5")
     assert (answer.aggregate_days, answer.log_days) == (0, 1)

@@ -21,7 +21,7 @@ from aggregates.models import (
     UsageDay,
 )
 from aggregates.query import platform
-from aggregates.query.platform import PlatformQuery
+from aggregates.query.platform import OwnDays, PlatformQuery
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import verification
@@ -94,7 +94,7 @@ def test_aggregates_of_any_grain_and_period_equal_the_log(usage: Organization) -
     assert verification.verify([CALLS, CREDITS, BOTH]).differences == []
     month = PeriodBreakdown.objects.get(unit="month", grain="subject", subject_id="seat of Bob")
     assert (month.total_calls, month.total_charges, month.total_charge_cost) == (0, 1, Decimal(-30))
-    whole = platform.read(PlatformQuery.for_dates(FIRST, LAST)).totals
+    whole = platform.read(PlatformQuery((OwnDays(FIRST, LAST),))).totals
     assert (whole.cost, whole.charges) == (Decimal(-15), 3)
 
 

@@ -14,7 +14,7 @@ from aggregates.ingest import record
 from aggregates.models import DailyAggregate, DailyBreakdown, Organization, StaleDay, UsageDay
 from aggregates.query import platform
 from aggregates.query.planner import Plan
-from aggregates.query.platform import PlatformQuery
+from aggregates.query.platform import OwnDays, PlatformQuery
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Source, UsageQuery
 from aggregates.rollup import protocol
@@ -59,7 +59,7 @@ class Midday:
             )
             answers = read([auto, log])
             assert answers[auto].rows == answers[log].rows
-        summed = platform.read(PlatformQuery.for_dates(first, self.today))
+        summed = platform.read(PlatformQuery((OwnDays(first, self.today),)))
         assert summed.totals == answers[log].totals
         return answers[auto].plan
 

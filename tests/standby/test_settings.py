@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from aggregates.db.reads import ReadOutcome
-from aggregates.ops.checks.standby import TABLES
+from aggregates.ops.checks.standby import COLUMNS, TABLES
 from tests.faults.conftest import OwnSite
 from tests.patience import wait_until
 from tests.processes import BASE
@@ -27,6 +27,8 @@ PAGE = (BASE / "docs/standby.md").read_text()
 def test_the_page_grants_what_is_read_and_tells_every_outcome() -> None:
     (granted,) = re.findall(r"GRANT SELECT ON (.+?)\s+TO usage_reader", PAGE, re.DOTALL)
     assert re.split(r",\s+", granted) == [model._meta.db_table for model in TABLES]
+    parts = re.findall(r"GRANT SELECT \((.+?)\) ON (\w+) TO usage_reader", PAGE)
+    assert parts == [(", ".join(columns), model._meta.db_table) for model, columns in COLUMNS.items()]
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == [*ReadOutcome]
 
 

@@ -200,7 +200,7 @@ def worker_at_work(pulse: Pulse) -> Iterator[int]:
 def pulse() -> Iterator[Pulse]:
     made = Pulse()
     yield made
-    made.close()
+    made._file.close()
 
 
 def test_tasks_are_left_that_were_given_out_and_nobody_takes(pulse: Pulse) -> None:

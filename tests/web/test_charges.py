@@ -67,7 +67,7 @@ def test_the_dashboard_adds_charges_to_the_cost_and_counts_calls_alone(
     page = text(as_alice, f"{JULY}&by=none")
     titles = re.findall(r'<p class="tile-value" title="([^"]*)">', page)
     assert titles[:2] == ["$8.000000000000", "4 calls"]
-    assert "3 charges of -$12.00" in page
+    assert "3 charges of −$12.00" in page
     drawn = figure(page, "explore")
     assert [value for value in drawn["data"][0]["y"] if value] == [5, 5, 5, 10, -5, -12]
     assert drawn["layout"]["barmode"] == "relative"
@@ -81,7 +81,7 @@ def test_the_dashboard_adds_charges_to_the_cost_and_counts_calls_alone(
 def test_a_range_of_charges_alone_is_shown(as_alice: Client, usage: Organization) -> None:
     roll_up()
     page = text(as_alice, "?range=custom&from=2025-07-14&to=2025-07-31&by=none")
-    assert "-$17.00" in page
+    assert "−$17.00" in page
     assert "No usage" not in page
     assert figure(page, "explore")["layout"]["yaxis"].get("range") is None
     calls = text(as_alice, "calls/?range=custom&from=2025-07-14&to=2025-07-31")
@@ -97,7 +97,7 @@ def test_shares_are_of_calls_where_the_whole_is_below_nothing(as_alice: Client, 
     assert all(0 <= float(bar) <= 100 for bar in bars)
     shares = figure(text(as_alice, f"{JULY}&by=none&chart=share"), "explore")["data"][0]
     given_back = [text for text in shares["customdata"] if text.startswith("–")]
-    assert given_back == ["– · -$5.00", "– · -$12.00"]
+    assert given_back == ["– · −$5.00", "– · −$12.00"]
     assert set(shares["y"]) == {0, 100, None}
 
 
@@ -117,7 +117,7 @@ def test_a_charge_by_itself_has_no_tokens(as_alice: Client, usage: Organization)
     number = UsageLog.objects.get(request_id="credit").pk
     page = text(as_alice, f"calls/{number}/")
     assert "<h1>A charge of <bdi>chat</bdi></h1>" in page
-    assert "exactly -$12.000000000000" in page
+    assert "exactly −$12.000000000000" in page
     assert "<h2>Tokens</h2>" not in page
 
 
@@ -157,7 +157,7 @@ def test_the_workbook_tells_charges(as_alice: Client, usage: Organization) -> No
 def test_a_change_tells_charges_from_calls(as_alice: Client, usage: Organization) -> None:
     page = text(as_alice, f"changes/{JULY}")
     assert (
-        "Cost fell by $2.00 (20.0%) to $8.00: mostly credits or fewer charges in chat (-$12.00); "
+        "Cost fell by $2.00 (20.0%) to $8.00: mostly credits or fewer charges in chat (−$12.00); "
         "more calls added $10.00." in page
     )
     assert re.findall(r'data-step="(\w+)"', page) == ["volume", "mix", "tokens", "cache", "price", "charges"]
@@ -166,7 +166,7 @@ def test_a_change_tells_charges_from_calls(as_alice: Client, usage: Organization
 def test_a_change_to_a_negative_total_is_drawn(as_alice: Client, usage: Organization, call: MakeCall) -> None:
     record(usage, [call("2025-07-20T10:00Z", operation="chat", cost="-100")])
     page = text(as_alice, f"changes/{JULY}")
-    assert "Cost fell by $102.00 (1,020.0%) to -$92.00" in page
+    assert "Cost fell by $102.00 (1,020.0%) to −$92.00" in page
     low, high = figure(page, "bridge")["layout"]["xaxis"]["range"]
     assert low <= -92
     assert high >= 20

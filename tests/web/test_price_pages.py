@@ -148,7 +148,7 @@ def test_a_range_with_too_many_calls_is_not_compared_in_part(used, client, alice
     assert compare(used, july(used), most=3)
     client.force_login(alice)
     page = text_of(client.get(COMPARISON + JULY))
-    assert "-33.3%" in page
+    assert "−33.3%" in page
     assert "no price" in page
     monkeypatch.setattr("aggregates.web.views.prices.MAX_CALLS", 2)
     assert "choose a shorter one" in text_of(client.get(COMPARISON + JULY))

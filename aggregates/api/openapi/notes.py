@@ -7,7 +7,8 @@ from aggregates.query.notes import MOST, NoteKind
 NOTE: Schema = {
     "kind": {
         "enum": [kind.value for kind in NoteKind],
-        "description": "What somebody noted, an own price that begins, or a model that is new.",
+        "description": "What somebody noted; an own price that begins; a model that is new; calls that were "
+        "corrected, or priced anew; or another time zone.",
     },
     "from": DATE,
     "to": DATE,
@@ -38,8 +39,9 @@ def read_notes() -> Schema:
         "operationId": "readNotes",
         "summary": "Read what is known of days",
         "description": "What admins noted on days of the range, own prices that begin and models that are new in it, "
-        f"by day; of each kind the latest {MOST} at most. A model is new on its first day that is rolled up. The "
-        "dashboard's address may be copied: what says how to draw is ignored, and of filters those of models count.",
+        "calls of its days that were corrected or priced anew, and changes of the time zone, by day; of each kind the "
+        f"latest {MOST} at most. A model is new on its first day that is rolled up. The dashboard's address may be "
+        "copied: what says how to draw is ignored, and of filters those of models count.",
         "parameters": of_dashboard(),
         "responses": responses("What is known at this moment.", "Notes"),
     }

@@ -14,7 +14,7 @@ from django.db import Error, connection, transaction
 from django.db.models import F
 from psycopg import sql
 
-from aggregates.db import clock
+from aggregates.db import audit, clock
 from aggregates.db.beside import Beside
 from aggregates.db.locks import Lock
 from aggregates.domain.calls import CHARGE, Call, InvalidCall
@@ -26,7 +26,7 @@ from aggregates.ingest.importing.files import UnreadableFile, UsageFile
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError
 from aggregates.ingest.importing.presets import BY_NAME, OWN
 from aggregates.ingest.importing.recording import FileRecorded, record_file
-from aggregates.models import FileChunk, FileImport, ImportState, SavedPreset
+from aggregates.models import Event, FileChunk, FileImport, ImportState, SavedPreset
 from aggregates.models.file_import import ENDED
 
 SECONDS = 0.5  # between two looks at whether it is to go on
@@ -152,6 +152,8 @@ def _record(imported: FileImport, file: UsageFile, watch: _Watch, tally: Tally) 
         watch.look()
         # In the commit that records the calls: it is done, or nothing was recorded.
         state = _end(imported, ImportState.DONE, position=imported.size, **_result(imported, done, watch))
+        told = {"rows": done.calls.rows, "new": done.recorded.new}
+        audit.write(Event.IMPORTED, imported.organization, about=imported.pk, after=told, user=imported.created_by)
     add_file(tally, done.calls, done.recorded)
     return state
 

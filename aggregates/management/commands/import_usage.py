@@ -11,6 +11,7 @@ from django.db import Error, transaction
 from tqdm import tqdm
 
 from aggregates import ingest
+from aggregates.db import audit
 from aggregates.domain.calls import Call, InvalidCall, parse_time
 from aggregates.domain.formats import plural
 from aggregates.ingest.importing import saved
@@ -21,7 +22,7 @@ from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, Mappin
 from aggregates.ingest.importing.presets import BY_NAME, OWN, PRESETS
 from aggregates.ingest.importing.recording import record_file
 from aggregates.management.arguments import find_organization
-from aggregates.models import Organization, SavedPreset
+from aggregates.models import Event, Organization, SavedPreset
 
 STEP = 1000  # calls between two looks at the progress
 
@@ -100,6 +101,8 @@ class Command(BaseCommand):
                     )
                     if options["save_preset"]:
                         saved.save(preset, options["save_preset"])
+                    told = {"rows": done.calls.rows, "new": done.recorded.new}
+                    audit.write(Event.IMPORTED, organization, after=told)
                 add_file(tally, done.calls, done.recorded)
         except MappingError as error:
             raise CommandError(f"{error}.") from None

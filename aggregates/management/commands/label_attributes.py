@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
+from aggregates.accounts import audit_events
 from aggregates.domain.labels import check_attributes
 from aggregates.management.arguments import find_organization
 
@@ -21,10 +23,14 @@ class Command(BaseCommand):
         organization = find_organization(options["organization"])
         if options["names"] is not None:
             try:
-                organization.label_attributes = check_attributes(options["names"])
+                names = check_attributes(options["names"])
             except ValueError as error:
                 raise CommandError(f"{error}.") from None
-            organization.save(update_fields=["label_attributes"])
+            before = audit_events.settings_of(organization)
+            organization.label_attributes = names
+            with transaction.atomic():
+                organization.save(update_fields=["label_attributes"])
+                audit_events.write_settings(organization, before)
         for name in organization.label_attributes:
             self.stdout.write(name)
         if not organization.label_attributes:

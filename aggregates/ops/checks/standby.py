@@ -12,6 +12,7 @@ from aggregates.db.reads import ReadOutcome
 from aggregates.models import (
     ApiKey,
     ArrivalCount,
+    AuditEntry,
     BreakdownChunk,
     DailyAggregate,
     DayNote,
@@ -28,7 +29,7 @@ from aggregates.models import (
 )
 
 WITHIN = 5  # seconds in which it should have replayed what the primary had written
-# What pages, files and the API read there, and of users their addresses: whoever logs in there needs nothing else.
+# What pages, files and the API read there: whoever logs in there needs nothing else.
 TABLES: tuple[type[Model], ...] = (
     *(
         Organization,
@@ -44,6 +45,11 @@ TABLES: tuple[type[Model], ...] = (
     ),
     *(PriceOverride, ApiKey, ArrivalCount, DayNote),
 )
+# Of these tables only some columns: of users their addresses, of the audit log what charts tell.
+COLUMNS: dict[type[Model], tuple[str, ...]] = {
+    User: ("id", "email"),
+    AuditEntry: ("id", "organization_id", "event", "first", "last", "at", "after"),
+}
 HINTS = {
     ReadOutcome.DOWN: "See that it runs, and that user, password and address in READ_DATABASE_URL are right.",
     ReadOutcome.STRANGER: "READ_DATABASE_URL should name a hot standby of the server that DATABASE_URL names, and the "
@@ -66,14 +72,16 @@ def readable(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMess
 
 
 def _forbidden() -> list[CheckMessage]:
-    names, users = [model._meta.db_table for model in TABLES], User._meta.db_table
+    names = [model._meta.db_table for model in TABLES]
+    parts = [(model._meta.db_table, column) for model, columns in COLUMNS.items() for column in columns]
     statement = (
         "SELECT name FROM unnest(%s::text[]) AS name WHERE NOT has_table_privilege(name, 'SELECT') "
-        "UNION ALL SELECT %s WHERE NOT has_column_privilege(%s, 'email', 'SELECT') ORDER BY 1"
+        "UNION SELECT name FROM unnest(%s::text[], %s::text[]) AS part (name, part) "
+        "WHERE NOT has_column_privilege(name, part, 'SELECT') ORDER BY 1"
     )
     try:
         with connections[standby.ALIAS].cursor() as cursor:
-            cursor.execute(statement, [names, users, users])
+            cursor.execute(statement, [names, *map(list, zip(*parts, strict=True))])
             forbidden = [name for (name,) in cursor.fetchall()]
     except Error:  # it went just now
         return []

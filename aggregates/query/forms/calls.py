@@ -9,21 +9,22 @@ from aggregates.domain.days import Span
 from aggregates.models import Organization
 from aggregates.query.call_order import ORDERS
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.forms.fields import CursorField, Instant, choice_of
+from aggregates.query.forms.fields import CursorField, Instant, choice_of, choices_of
 from aggregates.query.listing import KINDS, PageBoundary
-from aggregates.query.selection import CallSelection
+from aggregates.query.selection import CALL_COLUMNS, CallSelection
 
 
 class CallsForm(DashboardForm):
     """And which of the calls to list: `status`, `since` and `until` for a part of the range, `sort` for their order,
-    and where the page begins: `before` or `after` a place in the list, which are older or newer calls; by cost, cheaper
-    or dearer ones.
+    `show` for a column, and where the page begins: `before` or `after` a place in the list, which are older or newer
+    calls; by cost, cheaper or dearer ones.
     """
 
     def __init__(self, data: Mapping[str, Any], *, organization: Organization, now: datetime) -> None:
         super().__init__(data, organization=organization, now=now)
         self.fields["status"] = choice_of(name for name in KINDS if name)
         self.fields["sort"] = choice_of(name for name in ORDERS if name)
+        self.fields["show"] = choices_of(CALL_COLUMNS)
         self.fields |= {"since": Instant(required=False), "until": Instant(required=False)}
         self.fields |= {"before": CursorField(required=False), "after": CursorField(required=False)}
 
@@ -58,7 +59,11 @@ class CallsForm(DashboardForm):
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         part = Span(since, until) if since and until else None
         return CallSelection(
-            **of_dashboard, status=self.cleaned_data["status"], part=part, sort=self.cleaned_data["sort"]
+            **of_dashboard,
+            status=self.cleaned_data["status"],
+            part=part,
+            sort=self.cleaned_data["sort"],
+            shown=tuple(name for name in CALL_COLUMNS if name in self.cleaned_data["show"]),
         )
 
     @property

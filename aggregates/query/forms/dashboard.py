@@ -9,7 +9,8 @@ from django import forms
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import count
 from aggregates.models import Organization
-from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of
+from aggregates.query.display_measures import DISPLAY_MEASURES
+from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of, choices_of
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.query.selection import (
     AUTO,
@@ -31,9 +32,10 @@ class DashboardForm(RangeForm):
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
-    the rest, `view` the saved view that it began as. `add` is where filters are put (a dimension's name, or `not_` and
-    its name): of the values that were picked from a list, `pick`, or of the one that was typed, `value`; with a list
-    there is a `listed`.
+    the rest, `col` a column of its tables, `view` the saved view that it began as.
+
+    `add` is where filters are put (a dimension's name, or `not_` and its name): of the values that were picked from a
+    list, `pick`, or of the one that was typed, `value`; with a list there is a `listed`.
 
     Filters that are too long for an address have a name, `set`; `only`, `leave` and `drop` change them by one value.
     """
@@ -61,6 +63,7 @@ class DashboardForm(RangeForm):
         }.items():
             self.fields[name] = field
         self.fields["hide"] = Values()
+        self.fields["col"] = choices_of(DISPLAY_MEASURES)
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
         self.fields["set"] = forms.CharField(required=False, max_length=100)
@@ -120,6 +123,7 @@ class DashboardForm(RangeForm):
             bucket=data["bucket"] or AUTO,
             chart=data["chart"] or BARS,
             compare=data["compare"],
+            columns=tuple(name for name in DISPLAY_MEASURES if name in data["col"]),
             hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
             view=data["view"],
         )

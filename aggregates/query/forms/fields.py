@@ -26,6 +26,10 @@ def choice_of(names: Iterable[str]) -> forms.ChoiceField:
     return forms.ChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
 
 
+def choices_of(names: Iterable[str]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(choices=[(name, name) for name in names], required=False, error_messages=CHOICES)
+
+
 class _Texts(forms.MultipleHiddenInput):
     """Texts as they are; and those that a form of a page has spelled out, because browsers change ends of lines."""
 

@@ -18,7 +18,7 @@ from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
 from aggregates.query.answer import Answer
-from aggregates.query.display_measures import COST, LATENCIES, PER_SECOND, PERCENT, SECONDS, Unit
+from aggregates.query.display_measures import COST, PER_SECOND, PERCENT, SECONDS, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
@@ -149,33 +149,26 @@ def _whole(one: Series) -> Any:
 
 
 def _table(table: Table) -> Sheet:
-    """Write a table; one of latencies has these instead of costs and tokens, as on the page."""
+    """Write a table with the columns that it has on the page."""
     whole = f"Share of {table.whole_in_words}"
-    if table.is_latency:
-        header, shapes = (
-            ("Calls", *(each.label for each in LATENCIES)),
-            (COUNT, *(_shape(each.unit) for each in LATENCIES)),
-        )
-    else:
-        header, shapes = ("Cost", "Calls", "Tokens"), (MONEY, COUNT, COUNT)
     lines = [
         (texts.words_of(line.key), *_columns(table, line.sums), line.share, texts.kind_of(line.key).value)
         for line in table.lines
     ]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), *header, whole, GROUP_KIND),
-        ("", *shapes, SHARE, ""),
-        [*lines, ("Total", *_columns(table, table.total), table.total_share, "total")],
+        (table.dimension.name.capitalize(), *(each.label for each in table.columns), whole, GROUP_KIND),
+        ("", *(_shape(each.unit) for each in table.columns), SHARE, ""),
+        [*lines, ("Total", *_columns(table, table.total.sums), table.total.share, "total")],
         bold=1,
     )
 
 
 def _columns(table: Table, sums: Sums) -> tuple[Any, ...]:
-    if table.is_latency:
-        return sums.calls, *(each.of(sums) for each in LATENCIES)
-    cost = formats.NO_PRICE if formats.has_no_price(sums) else sums.cost
-    return cost, sums.calls, sums.tokens
+    return tuple(
+        formats.NO_PRICE if each.name == "cost" and formats.has_no_price(sums) else each.of(sums)
+        for each in table.columns
+    )
 
 
 def _notes(notes: Iterable[Note]) -> Sheet:

@@ -1,20 +1,25 @@
 """One call or charge, every field of it, in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aggregates.domain import formats, money
+from aggregates.domain import days, formats, money
+from aggregates.domain.calls import CHARGE
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
+from aggregates.domain.ranges import of_days
 from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
 from aggregates.models.log import RowKind
 from aggregates.pricing import Pricer
+from aggregates.query.addresses import query_string
+from aggregates.query.selection import CallSelection
 from aggregates.web.pages.calls import cost_of, local_words
 from aggregates.web.pages.unpriced import why_not
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """`dimension` is what the list can be filtered by, to this call's `value`; what is recorded is a text of others."""
+    """`dimension` is what the list can be filtered by, to this call's `value`; what is recorded is a text of others.
+    `link` leads to the part of the list that has the same, which `meaning` says."""
 
     label: str
     text: str
@@ -22,6 +27,8 @@ class Detail:
     dimension: str = ""
     value: str = ""
     is_recorded: bool = False
+    link: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,14 @@ class Section:
     details: tuple[Detail, ...]
 
 
-def sections_of(call: UsageLog, zone: str) -> tuple[Section, ...]:
-    """Describe a call or charge; times are on the zone's wall clock, and in UTC."""
-    what = Section("What it was", (*_times(call, zone), *(_dimension(each, call) for each in DIMENSIONS)))
+def sections_of(call: UsageLog, selection: CallSelection) -> tuple[Section, ...]:
+    """Describe a call or charge; times are on its organization's wall clock, and in UTC. `selection` is the list from
+    which it was opened: links lead to parts of that."""
+    zone = selection.organization.time_zone
+    what = Section("What it was", (*_times(call, selection), *(_dimension(each, call) for each in DIMENSIONS)))
     sections = [what, *([] if call.kind == RowKind.CHARGE else [_tokens(call)])]
     sections += [Section("What has a price of its own", _units(call))] if call.units else []
-    sections += [_cost(call)]
+    sections += [_cost(call, selection)]
     sections += [Section("Labels", _labels(call))] if call.labels else []
     return (*sections, _recording(call, zone))
 
@@ -55,12 +64,13 @@ def _tokens(call: UsageLog) -> Section:
     )
 
 
-def _cost(call: UsageLog) -> Section:
+def _cost(call: UsageLog, selection: CallSelection) -> Section:
+    unpriced = "" if call.cost is not None else _link(replace(selection, status="unpriced"))
     exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
     return Section(
         "What it cost",
         (
-            Detail("Cost", cost_of(call.cost), exactly),
+            Detail("Cost", cost_of(call.cost), exactly, link=unpriced, meaning="The calls without a price"),
             Detail("Where the cost is from", call.get_cost_source_display(), why_not(call, Pricer(call.organization))),
         ),
     )
@@ -79,12 +89,24 @@ def _recording(call: UsageLog, zone: str) -> Section:
     )
 
 
-def _times(call: UsageLog, zone: str) -> tuple[Detail, ...]:
-    at = Detail("Time", local_words(call.timestamp, zone), local_words(call.timestamp, "UTC"))
+def _times(call: UsageLog, selection: CallSelection) -> tuple[Detail, ...]:
+    zone = selection.organization.time_zone
+    day = days.date_of(call.timestamp, zone)
+    of_day = _link(replace(selection, range=of_days("custom", day, day, zone)))
+    at = Detail(
+        "Time", local_words(call.timestamp, zone), local_words(call.timestamp, "UTC"), link=of_day, meaning="This day"
+    )
+    alike = _link(replace(selection, status=CHARGE if call.kind == RowKind.CHARGE else call.status))
     if call.kind == RowKind.CHARGE:
-        return at, Detail("Kind", "Charge", "adds its cost, and counts as no call")
+        return at, Detail("Kind", "Charge", "adds its cost, and counts as no call", link=alike, meaning="The charges")
     took = "–" if call.latency_ms is None else f"{formats.count(call.latency_ms)} ms"
-    return at, Detail("Status", call.get_status_display()), Detail("Took", took)
+    status = Detail("Status", call.get_status_display(), link=alike, meaning="The calls with this status")
+    return at, status, Detail("Took", took)
+
+
+def _link(selection: CallSelection) -> str:
+    """Write the URL query of a list, of its whole range."""
+    return query_string(replace(selection, part=None)) or "?"
 
 
 def _dimension(dimension: Dimension, call: UsageLog) -> Detail:

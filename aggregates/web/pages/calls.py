@@ -1,6 +1,6 @@
 """All that the list of calls shows, read in one snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,23 +13,52 @@ from aggregates.db.standby import prefer_standby
 from aggregates.domain import days, formats, money
 from aggregates.domain.calls import CHARGE
 from aggregates.domain.days import Span
+from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
-from aggregates.domain.wallclock import abbreviation, clock, day_words, moment_words, weekday_words
+from aggregates.domain.money import EXACT
+from aggregates.domain.wallclock import NARROW_SPACE, abbreviation, clock, day_words, moment_words, weekday_words
 from aggregates.models import UsageLog
+from aggregates.models.log import RowKind
 from aggregates.pricing import Pricer
 from aggregates.query.answer import Answer
 from aggregates.query.call_order import ORDERS, CostCursor, Cursor, Order
 from aggregates.query.day_states import read_log_from
-from aggregates.query.listing import KINDS, Kind, PageBoundary, read_page, spans_with_calls
+from aggregates.query.listing import (
+    KINDS,
+    Counted,
+    Kind,
+    Neighbours,
+    PageBoundary,
+    read_neighbours,
+    read_page,
+    spans_with_calls,
+)
 from aggregates.query.planner import named_days
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
-from aggregates.query.selection import CallSelection
+from aggregates.query.selection import CALL_COLUMNS, CallSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.unpriced import why_not
 
 PAGE = 50
+DECIMALS = 6  # of dollars that the costs of a page of calls have at most, where the largest needs fewer
+NUMBERS = {"input", "cached", "output", "reasoning", "took", "speed", "cost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a column shows of a call, and the same to the last digit, or with what is a part of it; `is_recorded` says
+    that it is a text of others."""
+
+    name: str
+    text: str
+    exact: str = ""
+    is_recorded: bool = False
+
+    @property
+    def label(self) -> str:
+        return CALL_COLUMNS[self.name]
 
 
 @dataclass(frozen=True)
@@ -39,7 +68,7 @@ class Line:
     call: UsageLog
     time: str
     moment: str
-    cost: str
+    cells: tuple[Cell, ...]
     why: str
 
 
@@ -74,6 +103,21 @@ class Calls:
     has_charges: bool = False
 
     @property
+    def columns(self) -> tuple[tuple[str, str, bool], ...]:
+        """The columns of the list, each with its heading, and whether it is of numbers."""
+        return tuple((name, CALL_COLUMNS[name], name in NUMBERS) for name in self.selection.call_columns)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether input and output may stand side by side, as on a phone."""
+        return not self.selection.shown
+
+    @property
+    def width(self) -> int:
+        """How many cells a row has, with that of the time."""
+        return 1 + len(self.columns)
+
+    @property
     def orders(self) -> tuple[Order, ...]:
         return tuple(ORDERS.values())
 
@@ -84,25 +128,31 @@ class Calls:
         return tuple(kind for kind in KINDS.values() if kind.name != CHARGE or shows_charges)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a range that have calls to list, and what the range comes to by day; `unknown` says why that is not
+    known: then the whole range is one part."""
+
+    kept: Span
+    log_from: date | None = None
+    answer: Answer | None = None
+    spans: tuple[Counted, ...] = ()
+    unknown: str = ""
+
+
 @prefer_standby
 def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Calls:
     """Read the page of the list that begins at a boundary, or the first."""
-    query, kind, unknown = selection.by_day, KINDS[selection.status], ""
-    kept = selection.span
+    query, kind = selection.by_day, KINDS[selection.status]
+    found = Parts(selection.span)
     try:
         with snapshot(PATIENCE) as as_of:
-            log_from = read_log_from(selection.organization)
-            kept = selection.kept_span(log_from)
-            answer: Answer | None = None
-            try:
-                answer = read([query], seconds=PATIENCE)[query]
-            except (QueryError, TimedOut) as error:
-                unknown = str(error)
-            lost = answer.plan.lost_days if answer else ()
-            spans = spans_with_calls(answer, kind, kept) if answer else [(kept, 0)] if kept else []
-            page = read_page(query, kind, spans, boundary, PAGE, ORDERS[selection.sort])
+            found = _parts(selection)
+            page = read_page(query, kind, found.spans, boundary, PAGE, ORDERS[selection.sort])
     except TimedOut as error:
-        return Calls(selection, kept, unknown=unknown, refusal=str(error))
+        return Calls(selection, found.kept, unknown=found.unknown, refusal=str(error))
+    answer, kept, log_from = found.answer, found.kept, found.log_from
+    lost = answer.plan.lost_days if answer else ()
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
     return Calls(
         selection,
@@ -115,22 +165,50 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
         lost=named_days(lost, None) if lost else "",
-        unknown=unknown,
+        unknown=found.unknown,
         provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
         has_charges=bool(answer and answer.totals.charges),
     )
 
 
+@prefer_standby
+def load_neighbours(selection: CallSelection, call: UsageLog) -> Neighbours | None:
+    """Read which calls are before and after one in the list; None where it is not in it, or that takes too long."""
+    try:
+        with snapshot(PATIENCE):
+            spans = _parts(selection).spans
+            return read_neighbours(selection.by_day, KINDS[selection.status], spans, call, ORDERS[selection.sort])
+    except TimedOut:
+        return None
+
+
+def _parts(selection: CallSelection) -> Parts:
+    """Read in which parts of the range there are calls to list; raises TimedOut if not even that can be begun."""
+    query, log_from = selection.by_day, read_log_from(selection.organization)
+    kept = selection.kept_span(log_from)
+    try:
+        answer = read([query], seconds=PATIENCE)[query]
+    except (QueryError, TimedOut) as error:
+        return Parts(kept, log_from, None, ((kept, 0),) if kept else (), str(error))
+    return Parts(kept, log_from, answer, tuple(spans_with_calls(answer, KINDS[selection.status], kept)))
+
+
 def _by_day(calls: Iterable[UsageLog], selection: CallSelection, sums: Mapping[date, Sums]) -> tuple[Day, ...]:
-    zone, pricer = selection.organization.time_zone, Pricer(selection.organization)
+    zone, pricer, calls = selection.organization.time_zone, Pricer(selection.organization), tuple(calls)
+    dollars = money.alike([call.cost for call in calls if call.cost is not None], DECIMALS)
+
+    def line(call: UsageLog, *, has_day: bool = False) -> Line:
+        cells = tuple(_cell(name, call, dollars) for name in selection.call_columns)
+        return _line(call, zone, cells, why_not(call, pricer), has_day=has_day)
+
     if not ORDERS[selection.sort].is_by_time:
-        lines = tuple(_line(call, zone, pricer, has_day=True) for call in calls)
+        lines = tuple(line(call, has_day=True) for call in calls)
         return (Day("", "", lines),) if lines else ()
     return tuple(
         Day(
             weekday_words(day),
             _summary(sums.get(day), selection.status),
-            tuple(_line(call, zone, pricer) for call in of_day),
+            tuple(map(line, of_day)),
         )
         for day, of_day in groupby(calls, key=lambda call: days.date_of(call.timestamp, zone))
     )
@@ -145,12 +223,43 @@ def _summary(sums: Sums | None, status: str) -> str:
     return f"{formats.plural(sums.calls, 'call')}{charges}, {formats.cost(sums)}"
 
 
-def _line(call: UsageLog, zone: str, pricer: Pricer, *, has_day: bool = False) -> Line:
+def _cell(name: str, call: UsageLog, dollars: Callable[[Decimal], str]) -> Cell:
+    is_charge = call.kind == RowKind.CHARGE
+    if name in BY_NAME:
+        return Cell(name, getattr(call, BY_NAME[name].column), is_recorded=True)
+    if name == "status":
+        return Cell(name, call.get_kind_display() if is_charge else call.get_status_display())
+    if name == "cost":
+        if call.cost is None:
+            return Cell(name, formats.NO_PRICE)
+        return Cell(name, dollars(call.cost), money.display_exact(call.cost))
+    return Cell(name, "–") if is_charge else _number(name, call)
+
+
+def _number(name: str, call: UsageLog) -> Cell:
+    """A number that charges have none of."""
+    if name in ("took", "speed"):
+        if not call.latency_ms:
+            return Cell(name, "–" if call.latency_ms is None or name == "speed" else "0 ms")
+        speed = EXACT.divide(Decimal(1000 * call.output_tokens), Decimal(call.latency_ms))
+        took = f"{formats.count(call.latency_ms)}{NARROW_SPACE}ms"
+        return Cell(name, took if name == "took" else formats.decimal(speed, 1), took)
+    parts = {
+        "input": (call.input_tokens, f"{formats.count(call.cached_tokens)} of them cached"),
+        "cached": (call.cached_tokens, f"of {formats.count(call.input_tokens)} of the input"),
+        "output": (call.output_tokens, f"{formats.count(call.reasoning_tokens)} of them reasoning"),
+        "reasoning": (call.reasoning_tokens, f"of {formats.count(call.output_tokens)} of the output"),
+    }
+    number, words = parts[name]
+    return Cell(name, formats.count(number), words)
+
+
+def _line(call: UsageLog, zone: str, cells: tuple[Cell, ...], why: str, *, has_day: bool = False) -> Line:
     local, both = call.timestamp.astimezone(ZoneInfo(zone)), dict.fromkeys((zone, "UTC"))
     moment = ", ".join(local_words(call.timestamp, each) for each in both)
     time = clock(local, seconds=True)
     shown = f"{day_words(local.date())}, {time}" if has_day else time
-    return Line(call, shown, moment, cost_of(call.cost), why_not(call, pricer))
+    return Line(call, shown, moment, cells, why)
 
 
 def cost_of(cost: Decimal | None) -> str:

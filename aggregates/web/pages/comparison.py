@@ -15,7 +15,7 @@ from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import table, text
 from aggregates.db.standby import prefer_standby
-from aggregates.domain import formats
+from aggregates.domain import formats, locales
 from aggregates.domain.money import EXACT
 from aggregates.domain.ranges import Range
 from aggregates.models import Organization, UsageLog
@@ -59,7 +59,7 @@ class Line:
         """The difference, as a share of what was reported."""
         if not self.reported:
             return "–"
-        sign = "-" if self.difference < 0 else "+" if self.difference else ""
+        sign = locales.current().minus if self.difference < 0 else "+" if self.difference else ""
         return sign + formats.percent(abs(self.difference), self.reported)
 
 

@@ -15,19 +15,21 @@ from aggregates.domain.latency import WIDTH
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
 from aggregates.query.answer import Answer
+from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.earlier import Earlier, earlier_of
 from aggregates.query.notes import Note, read_notes
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.units import UnitTotals, has_units, read_units
+from aggregates.query.units import UnitSums, UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
+from aggregates.web.pages.columns import Cell, cells_of
 from aggregates.web.pages.tables import Table
-from aggregates.web.pages.tiles import TILES, Tile, compared, latency_tiles
+from aggregates.web.pages.tiles import Tile, latency_tiles, tiles_of
 
 NO_UNITS = UnitTotals(())
 PATIENCE = 15  # seconds that a statement may take: a reader waits for several, and the database has others to serve
@@ -55,6 +57,13 @@ class Dashboard:
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
     without_latency: str = ""  # why what is shown of latencies is not known
     latencies: str = ""  # of which calls these are, and how exact
+
+    @property
+    def unit_lines(self) -> tuple[tuple[UnitSums, tuple[Cell, ...]], ...]:
+        """What has a price of its own, each with the cells of its calls and their cost."""
+        columns = [DISPLAY_MEASURES[name] for name in ("calls", "cost")]
+        cells = cells_of(columns, [each.sums for each in self.units.units])
+        return tuple(zip(self.units.units, cells, strict=True))
 
 
 @prefer_standby
@@ -99,6 +108,7 @@ def _load(selection: Selection) -> Dashboard:
         return Dashboard(
             selection, Sums(), (), (), (), "", False, "", NO_UNITS, "", str(error), timezone.now(), failed=True
         )
+    shows_latency = selection.display.is_latency or any(column.is_latency for column in selection.shown_columns)
     now = answers[comparable].totals if comparable in answers else totals
     is_known = before in answers and (comparable in answers or not only_some)
     compared_with = answers[before] if is_known else None
@@ -107,7 +117,7 @@ def _load(selection: Selection) -> Dashboard:
         selection=selection,
         totals=totals,
         tiles=(
-            *(compared(tile, totals, now, sums_before, earlier) for tile in TILES),
+            *tiles_of(totals, now, sums_before, earlier),
             *latency_tiles(totals, now, sums_before, earlier, answers[whole].without_latency),
         ),
         charts=tuple(
@@ -115,7 +125,11 @@ def _load(selection: Selection) -> Dashboard:
             for chart in CHARTS
             if chart.queries(selection)[0] in answers
         ),
-        tables=tuple(tables.table_of(name, answers[query]) for name, query in top.items() if query in answers),
+        tables=tuple(
+            tables.table_of(name, answers[query], selection.shown_columns)
+            for name, query in top.items()
+            if query in answers
+        ),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
         unpriced=unpriced.describe(totals, answers.get(by_model)),
@@ -128,8 +142,8 @@ def _load(selection: Selection) -> Dashboard:
         comparable=now,
         earlier=earlier,
         lacks_hours_before=isinstance(refused.get(before), NoHours),
-        without_latency=_without_latency(answers.values()) if selection.display.is_latency else "",
-        latencies=_latencies(totals) if selection.display.is_latency else "",
+        without_latency=_without_latency(answers.values()) if shows_latency else "",
+        latencies=_latencies(totals) if shows_latency else "",
     )
 
 

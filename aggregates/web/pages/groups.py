@@ -1,30 +1,35 @@
 """The page of all groups of a dimension: in any order, found by their names, each beside what it was before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
+from aggregates.domain import formats, money
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.domain.money import EXACT
 from aggregates.query.earlier import Earlier, earlier_of
-from aggregates.query.groups import ORDERS, REVERSED, GroupPage, GroupSums, Listing, read_groups
+from aggregates.query.groups import ORDERS, REVERSED, GroupPage, GroupSums, Listing, read_groups, read_latencies
 from aggregates.query.provenance import provenance
 from aggregates.query.selection import GroupSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.choices import keys_named
+from aggregates.web.pages.columns import Cell, cells_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import share_of, whole_of
 from aggregates.web.pages.tiles import Change, relative
 
 PAGE = 50
+BESIDE_COST = {"before": "Before", "change": "Change"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column by which the groups can be put in order: `order` is what its heading leads to, `way` how it is now."""
+    """A column: `order` is what its heading leads to, "" where the groups cannot be put in order by it, and `way` how
+    they are now."""
 
     name: str
     label: str
@@ -34,13 +39,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A group: its share in percent of all that are listed, and how its cost has changed."""
+    """A group: its share in percent of all that are listed, its cells, and how its cost has changed."""
 
     key: str
     now: Sums
-    before: Sums
     share: Decimal
-    difference: Decimal
+    cells: tuple[Cell, ...]
     change: Change
 
 
@@ -55,6 +59,7 @@ class Groups:
     provenance: str = ""
     refusal: str = ""
     earlier: Earlier | None = None
+    without_latency: str = ""
 
     @property
     def dimension(self) -> Dimension:
@@ -62,10 +67,11 @@ class Groups:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        labels = {"name": self.dimension.name.capitalize(), "cost": "Cost", "before": "Before", "change": "Change"}
-        labels |= {"calls": "Calls", "tokens": "Tokens", "errors": "Errors"}
-        if self.page and self.page.without_before:
-            labels = {name: label for name, label in labels.items() if name not in ("before", "change")}
+        labels = {"name": self.dimension.name.capitalize()}
+        for measure in self.selection.shown_columns:
+            labels[measure.name] = measure.heading
+            if measure.name == "cost" and self.page and not self.page.without_before:
+                labels |= BESIDE_COST
         return tuple(_column(name, label, self.selection.order) for name, label in labels.items())
 
     @property
@@ -83,6 +89,8 @@ class Groups:
 
 
 def _column(name: str, label: str, order: str) -> Column:
+    if name not in ORDERS:
+        return Column(name, label, "", "")
     descending = ORDERS[name][1]
     if order == name:
         return Column(name, label, REVERSED + name, "descending" if descending else "ascending")
@@ -99,18 +107,33 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
         with snapshot(PATIENCE):
             selection, page = _read(selection, listing)
             earlier = earlier_of(selection)
+            page, without_latency = _with_latencies(selection, page)
     except (QueryError, TimedOut) as error:
         return Groups(selection, refusal=str(error))
-    whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
-    total = GroupSums("", page.now, page.part, page.before)
+    *lines, total = _lines(selection, page, earlier)
     return Groups(
         selection,
         page,
-        tuple(_line(group, page.now, whole, earlier) for group in page.groups),
-        _line(total, page.now, whole, earlier),
+        tuple(lines),
+        total,
         provenance(page.plan, selection.organization.time_zone, page.as_of),
         earlier=earlier,
+        without_latency=without_latency,
     )
+
+
+def _with_latencies(selection: GroupSelection, page: GroupPage) -> tuple[GroupPage, str]:
+    """Give the groups of the page the histograms of their latencies, if a column needs them; or say why they are not
+    known. Of those that a text was sought for, nobody adds up the total."""
+    if not any(column.is_latency for column in selection.shown_columns):
+        return page, ""
+    query = selection.in_all(by=selection.by)
+    try:
+        found, reason = read_latencies(query, page, has_total=not selection.sought, seconds=PATIENCE)
+    except TimedOut as error:
+        return page, str(error)
+    groups = tuple(replace(each, now=replace(each.now, latency=found.get(each.key))) for each in page.groups)
+    return replace(page, groups=groups, now=replace(page.now, latency=found.get(None))), reason
 
 
 def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, GroupPage]:
@@ -124,13 +147,45 @@ def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, 
     return selection, page
 
 
-def _line(group: GroupSums, total: Sums, whole: str, earlier: Earlier) -> Line:
+def _lines(selection: GroupSelection, page: GroupPage, earlier: Earlier) -> list[Line]:
+    """Make the lines of the page, and the last one of all groups."""
+    whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
+    groups = [*page.groups, GroupSums("", page.now, page.part, page.before)]
+    cells = _cells(selection, groups, has_before=not page.without_before)
+    return [
+        Line(group.key, group.now, share_of(group.now, page.now, whole), of_row, _change(group, earlier))
+        for group, of_row in zip(groups, cells, strict=True)
+    ]
+
+
+def _change(group: GroupSums, earlier: Earlier) -> Change:
     change = relative(group.part.cost, group.before.cost, more_is="bad")
-    return Line(
-        group.key,
-        group.now,
-        group.before,
-        share_of(group.now, total, whole),
-        EXACT.subtract(group.part.cost, group.before.cost),
-        change if earlier.has_percentage else Change("none", "–"),
-    )
+    return change if earlier.has_percentage else Change("none", "–")
+
+
+def _cells(selection: GroupSelection, groups: Sequence[GroupSums], *, has_before: bool) -> list[tuple[Cell, ...]]:
+    """Write the cells; the cost, what it was before, and the difference have the same decimals."""
+    columns = selection.shown_columns
+    found = cells_of(columns, [group.now for group in groups])
+    if not any(column.name == "cost" for column in columns):
+        return found
+    differences = [EXACT.subtract(group.part.cost, group.before.cost) for group in groups]
+    costs = [
+        cost for group in groups for cost in ((group.now.cost, group.before.cost) if has_before else (group.now.cost,))
+    ]
+    write = money.alike([*costs, *(differences if has_before else ())])
+
+    def of_cost(sums: Sums, name: str) -> Cell:
+        text = "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else write(sums.cost)
+        return Cell(name, text, formats.exact_cost(sums))
+
+    def beside(group: GroupSums, difference: Decimal) -> tuple[Cell, ...]:
+        sign = "+" if difference > 0 else ""
+        changed = Cell("change", f"{sign}{write(difference)}", money.display_exact(difference))
+        return (of_cost(group.now, "cost"), *((of_cost(group.before, "before"), changed) if has_before else ()))
+
+    at = next(number for number, column in enumerate(columns) if column.name == "cost")
+    return [
+        (*cells[:at], *beside(group, difference), *cells[at + 1 :])
+        for cells, group, difference in zip(found, groups, differences, strict=True)
+    ]

@@ -14,17 +14,19 @@ from aggregates.domain.ranges import Range
 from aggregates.domain.wallclock import span_words, when
 from aggregates.models import Organization
 from aggregates.query import platform
-from aggregates.query.display_measures import COST
+from aggregates.query.display_measures import COST, DISPLAY_MEASURES, DisplayMeasure
 from aggregates.query.earlier import Earlier
 from aggregates.query.platform import OwnDays, Place, PlatformAnswer, PlatformQuery
+from aggregates.query.selection import COLUMNS
 from aggregates.query.usage_query import NoHours
 from aggregates.web.charts.axes import axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
-from aggregates.web.pages.tiles import TILES, Tile, compared
+from aggregates.web.pages.tiles import Tile, tiles_of
 
 TOP = 10
+COLUMNS_SHOWN = tuple(DISPLAY_MEASURES[name] for name in COLUMNS)
 Ranges = list[tuple[Place | None, Range]]
 
 
@@ -65,6 +67,8 @@ class Overview:
     tiles: tuple[Tile, ...]
     figure: Figure
     lines: tuple[tuple[Organization | None, Line], ...]  # None is all the others
+    total: Line
+    columns: tuple[DisplayMeasure, ...]
     whole: str  # what shares are of
     provenance: str
     description: str
@@ -84,9 +88,10 @@ def load(chosen: Range, own: Mapping[Place, Range] | None = None) -> Overview:
     before = comparison.before
     return Overview(
         answer,
-        tuple(compared(tile, answer.totals, comparison.now, before, comparison.earlier) for tile in TILES),
+        tiles_of(answer.totals, comparison.now, before, comparison.earlier),
         _figure(answer),
-        _lines(answer, whole),
+        *_lines(answer, whole),
+        COLUMNS_SHOWN,
         whole,
         provenance(answer),
         f"Cost by day, {words}: {formats.cost(answer.totals)}.",
@@ -123,14 +128,14 @@ def _figure(answer: PlatformAnswer) -> Figure:
     return figure_of(axis_of_days(dates), [Series("Cost", "series-1", values)], Shape.BARS, COST)
 
 
-def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[Organization | None, Line], ...]:
+def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[tuple[Organization | None, Line], ...], Line]:
     top, rest = answer.by_organization[:TOP], answer.by_organization[TOP:]
     organizations = Organization.objects.in_bulk([pk for pk, _ in top])
     groups: list[tuple[str | None, Sums]] = [(str(pk), sums) for pk, sums in top]
     if rest:
         groups.append((None, Sums.of(sums for _, sums in rest)))
-    lines = lines_of(groups, answer.totals, whole)
-    return tuple((organizations[int(line.key)] if line.key is not None else None, line) for line in lines)
+    lines, total = lines_of(groups, answer.totals, whole, COLUMNS_SHOWN)
+    return tuple((organizations[int(line.key)] if line.key is not None else None, line) for line in lines), total
 
 
 def provenance(answer: PlatformAnswer) -> str:

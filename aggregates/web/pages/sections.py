@@ -24,6 +24,7 @@ SECTIONS = (
     Section("notes", "Notes on days", Permission.SEE),
     Section("imports", "Import a file", Permission.IMPORT),
     Section("arrivals", "What arrived", Permission.SEE),
+    Section("audit", "Audit log", Permission.AUDIT),
     Section("data", "Data", Permission.SETTINGS),
 )
 

@@ -1,13 +1,16 @@
 """The tables of the dashboard: who and what used most, with all the others in one row, so that they add up."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.query.answer import Answer
+from aggregates.query.display_measures import DisplayMeasure
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
+from aggregates.web.pages.columns import Cell, cells_of
 
 TOP = 10
 TABLES = ("operation", "model", "user", "subject")  # the dimensions that always have a table
@@ -15,25 +18,21 @@ TABLES = ("operation", "model", "user", "subject")  # the dimensions that always
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group: its value ('' unknown, None all others), sums, and share in percent of what shares are of."""
+    """One group: its value ('' unknown, None all others), sums, share in percent of what shares are of, and cells."""
 
     key: str | None
     sums: Sums
     share: Decimal
+    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     dimension: Dimension
     lines: tuple[Line, ...]
-    total: Sums
+    total: Line
     whole: str  # what shares are of, one of RANKS
-    is_latency: bool = False  # its columns are of how long calls took
-
-    @property
-    def total_share(self) -> Decimal:
-        """100; 0 where there is nothing to have a share of."""
-        return share_of(self.total, self.total, self.whole)
+    columns: tuple[DisplayMeasure, ...]
 
     @property
     def whole_in_words(self) -> str:
@@ -46,13 +45,14 @@ def names_of(selection: Selection) -> tuple[str, ...]:
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:
-    return selection.in_all(by=name, top=TOP)
+    needs_latency = any(column.is_latency for column in selection.shown_columns)
+    return replace(selection.in_all(by=name, top=TOP), with_latency=needs_latency)
 
 
-def table_of(name: str, answer: Answer) -> Table:
+def table_of(name: str, answer: Answer, columns: tuple[DisplayMeasure, ...]) -> Table:
     whole = whole_of(answer.totals, answer.query.rank)
-    lines = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole)
-    return Table(BY_NAME[name], lines, answer.totals, whole, answer.query.with_latency)
+    lines, total = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole, columns)
+    return Table(BY_NAME[name], lines, total, whole, columns)
 
 
 def whole_of(total: Sums, rank: str) -> str:
@@ -60,9 +60,17 @@ def whole_of(total: Sums, rank: str) -> str:
     return "calls" if rank == "cost" and total.cost <= 0 else rank
 
 
-def lines_of(groups: list[tuple[str | None, Sums]], total: Sums, whole: str) -> tuple[Line, ...]:
-    ordered = sorted(groups, key=lambda group: group[0] is None)
-    return tuple(Line(key, sums, share_of(sums, total, whole)) for key, sums in ordered)
+def lines_of(
+    groups: list[tuple[str | None, Sums]], total: Sums, whole: str, columns: Sequence[DisplayMeasure]
+) -> tuple[tuple[Line, ...], Line]:
+    """Make the lines of groups, and that of their total."""
+    ordered = [*sorted(groups, key=lambda group: group[0] is None), (None, total)]
+    cells = cells_of(columns, [sums for _, sums in ordered])
+    *lines, last = [
+        Line(key, sums, share_of(sums, total, whole), of_row)
+        for (key, sums), of_row in zip(ordered, cells, strict=True)
+    ]
+    return tuple(lines), last
 
 
 def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:

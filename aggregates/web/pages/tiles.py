@@ -149,6 +149,15 @@ def latency_tiles(
     return (compared(latency, whole, now, before, earlier),)
 
 
+def tiles_of(whole: Sums, now: Sums, before: Sums | None, earlier: Earlier) -> tuple[Tile, ...]:
+    """Make the tiles, each compared: the cost first, and of the others those that have something to say."""
+    return tuple(
+        compared(tile, whole, now, before, earlier)
+        for tile, amount in TILES
+        if tile is cost or any(amount(sums) for sums in (whole, before) if sums)
+    )
+
+
 def compared(tile: Callable[[Sums, Sums], Tile], whole: Sums, now: Sums, before: Sums | None, earlier: Earlier) -> Tile:
     """Make the tile of a whole range, and compare `now`, the part of it that can be, with the range before; without a
     change where that cannot be answered any more, and in words where usage only began within it."""
@@ -202,4 +211,10 @@ def _by_day(made: Tile, now: Sums, before: Sums, earlier: Earlier) -> Tile:
     return replace(made, change=change, before=f"{amount.text(a_day_before)} a day, now {amount.text(a_day_now)}")
 
 
-TILES: tuple[Callable[[Sums, Sums], Tile], ...] = (cost, calls, tokens, cache_share)
+# The tiles, each with what it tells of: where that is 0, now and before, it says nothing and gives way.
+TILES: tuple[tuple[Callable[[Sums, Sums], Tile], Callable[[Sums], Decimal | int]], ...] = (
+    (cost, lambda sums: sums.cost),
+    (calls, lambda sums: sums.calls),
+    (tokens, lambda sums: sums.tokens),
+    (cache_share, lambda sums: sums.cached_tokens),
+)

@@ -16,7 +16,7 @@ from aggregates.query.listing import PageBoundary
 from aggregates.query.selection import CallSelection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages.call import sections_of
-from aggregates.web.pages.calls import load, part_words
+from aggregates.web.pages.calls import load, load_neighbours, part_words
 from aggregates.web.pages.saved_views import placed
 from aggregates.web.views.answering import answer, common
 from aggregates.web.views.gate import PageRequest, page
@@ -37,7 +37,7 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
         "dimensions": DIMENSIONS,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
         "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
-        "elsewhere": replace(selection, status="", part=None, sort=""),
+        "elsewhere": replace(selection, status="", part=None, sort="", shown=()),
     }
     return answer(request, "calls", membership, form, context, here)
 
@@ -57,11 +57,14 @@ def call(request: PageRequest, slug: str, number: int) -> HttpResponse:
     found = UsageLog.objects.filter(organization=organization, id=number).first()
     if found is None:
         raise Http404
+    selection = CallsForm(request.GET, organization=organization, now=timezone.now()).selection
+    selection = placed(selection, views_for(membership))
     context = {
         **common(request, membership),
         "call": found,
-        "sections": sections_of(found, organization.time_zone),
-        "selection": CallsForm(request.GET, organization=organization, now=timezone.now()).selection,
+        "sections": sections_of(found, selection),
+        "selection": selection,
+        "neighbours": load_neighbours(selection, found),
         "back": request.GET.urlencode(),
     }
     return render(request, "aggregates/call.html", context)

@@ -13,9 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts.access import Permission, organization_for
+from aggregates.db import audit
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import locales
+from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.texts import SPELLED
+from aggregates.models import Event
 from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.ops.places import NoPlace
 from aggregates.query import reports
@@ -57,15 +61,35 @@ def file_page(view: View) -> View:
 
     def limited(request: PageRequest, slug: str) -> HttpResponseBase:
         try:
-            return view(request, slug)
+            return written(request, slug, view(request, slug))
         except NoPlace as error:
-            refused = _refused(*(OF_ONE if error.of_one else OF_ALL))
+            refused = refusal(*(OF_ONE if error.of_one else OF_ALL))
             refused["Retry-After"] = str(RETRY_AFTER)
             return refused
         except TooLarge as error:
-            return _refused(str(error))
+            return refusal(str(error))
+
+    def written(request: PageRequest, slug: str, response: HttpResponseBase) -> HttpResponseBase:
+        """Write a file that was made into the audit log: before it is sent, or it is not sent."""
+        if response.status_code == HTTPStatus.OK:
+            whose = organization_for(request.user, slug, Permission.EXPORT)
+            audit.write(
+                Event.EXPORTED, whose, after={"what": _name_in(response), "filters": sorted(_filtered(request))}
+            )
+        return response
 
     return allow(Allowance(Lane.FILE))(page(made))
+
+
+def _name_in(response: HttpResponseBase) -> str:
+    """The name of a file that is sent: what of, and of which days."""
+    return str(response.headers.get("Content-Disposition", "")).partition('filename="')[2].rstrip('"')
+
+
+def _filtered(request: PageRequest) -> set[str]:
+    """The dimensions that a file is filtered by; not their values, which are recorded texts."""
+    bare = (name.removeprefix("not_").removesuffix(SPELLED) for name in request.GET)
+    return {name for name in bare if name in BY_NAME}
 
 
 @file_page
@@ -75,12 +99,12 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         with place(request.user.pk):
             content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
     return HttpResponse(content, content_type=CSV, headers=_named(form.selection, "usage", "csv"))
 
 
@@ -90,12 +114,12 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         with place(request.user.pk):
             content = _workbook(form.selection)
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
     return HttpResponse(content, content_type=XLSX, headers=_named(form.selection, "usage", "xlsx"))
 
 
@@ -105,17 +129,17 @@ def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
     organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     try:
         return SentFile(
             request.user.pk,
             _interactive(form.selection),
-            compressed=_takes_gzip(request),
+            compressed=takes_gzip(request),
             content_type=HTML,
             headers=_named(form.selection, "usage", "html"),
         )
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
 
 
 def _interactive(selection: Selection) -> Iterator[bytes]:
@@ -127,7 +151,7 @@ def _interactive(selection: Selection) -> Iterator[bytes]:
         yield from as_html(loaded)
 
 
-def _takes_gzip(request: PageRequest) -> bool:
+def takes_gzip(request: PageRequest) -> bool:
     return re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")) is not None
 
 
@@ -173,12 +197,12 @@ def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResp
     organization = organization_for(request.user, slug, Permission.EXPORT)
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
-        return _refused(_problems_of(form))
+        return refusal(_problems_of(form))
     selection = form.selection
     try:
-        return _sent(request.user.pk, rows, selection, _takes_gzip(request), _named(selection, what, "csv"))
+        return _sent(request.user.pk, rows, selection, takes_gzip(request), _named(selection, what, "csv"))
     except QueryError as error:
-        return _refused(str(error))
+        return refusal(str(error))
 
 
 @prefer_standby
@@ -226,5 +250,5 @@ def _problems_of(form: RangeForm) -> str:
     return "\n".join(f"{field}: {problem}" for field, problem in form.problems)
 
 
-def _refused(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
+def refusal(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
     return HttpResponse(f"{reason}\n", status=status, content_type="text/plain; charset=utf-8")

@@ -1,10 +1,17 @@
 """The way from the front door to a dashboard."""
 
+import re
+
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from aggregates.accounts.access import organizations_of
+from aggregates.domain.texts import read_typed
+from aggregates.web.pages import organizations as choosing
 from aggregates.web.views.gate import PageRequest, page
+
+LONGEST = 256  # characters that are looked for
 
 
 @page
@@ -16,4 +23,11 @@ def home(request: PageRequest) -> HttpResponse:
         return redirect("dashboard", organizations[0].slug)
     if not organizations and request.user.is_staff:
         return redirect("platform")
-    return render(request, "aggregates/home.html", {"organizations": organizations})
+    sought = read_typed(request.GET.get("find", "")).replace("\0", "")[:LONGEST]
+    chosen = choosing.load(request.user, timezone.now(), sought, _number(request.GET.get("page", "")))
+    return render(request, "aggregates/home.html", {"organizations": organizations, "chosen": chosen})
+
+
+def _number(typed: str) -> int:
+    """Read the number of a page; the first where it is none."""
+    return max(1, int(typed)) if re.fullmatch("[0-9]{1,6}", typed) else 1

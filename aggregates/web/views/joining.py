@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aggregates.accounts import attempts, invitations
+from aggregates.accounts import attempts, audit_events, invitations
 from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import TooManyAttempts
@@ -68,6 +68,7 @@ def _make_account(request: HttpRequest, invitation: Invitation, secret: str) -> 
     try:
         with transaction.atomic():
             user = form.save()
+            audit_events.write_account_added(user)
             member = invitations.accept(secret, user)
     except IntegrityError:  # somebody else made the account just now
         return redirect("join")

@@ -134,6 +134,86 @@ def test_by_cost_its_pages_have_each_call_once_the_most_expensive_first(
     assert [number for page in pages for number in page] == expected
 
 
+def test_the_list_has_the_columns_that_the_address_names(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    timed = {"latency_ms": 2000, "output_tokens": 150, "cached_tokens": 7, "input_tokens": 1234, "subject_id": "doc-1"}
+    record(acme, [call("2025-07-03T12:00Z", cost="12.5", **timed), call("2025-07-02T12:00Z", cost="0.004")])
+    record(acme, [call("2025-07-01T12:00Z", cost="-1", kind="charge", model="", provider="", request_id="credit")])
+
+    def cells(query: str) -> list[list[str]]:
+        page = as_bob.get(URL + JULY + query).content.decode()
+        rows = re.findall(r"<tr class=\"call .*?</tr>", page, re.S)
+        found = [re.findall(r"<td class=\"(?!tokens)[^>]*>(.*?)</td>", row, re.S) for row in rows]
+        return [[html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in row][1:] for row in found]
+
+    plain = text(as_bob, URL + JULY)
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', plain)[1:] == [
+        "Operation", "Model", "User", "Input", "Output", "Cost", "Status",
+    ]  # fmt: skip
+    assert [row[-2] for row in cells("")] == ["$12.50000", "$0.00400", "−$1.00000"], "one scale in a column"
+    asked = "&show=cost&show=subject&show=cached&show=took&show=speed"
+    chosen = text(as_bob, URL + JULY + asked)
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', chosen)[1:] == [
+        "Subject", "Cached", "Took", "Tokens/s", "Cost",
+    ]  # fmt: skip
+    assert cells(asked)[0] == ["doc-1", "7", "2,000\u202fms", "75.0", "$12.50000"]
+    assert cells(asked)[2][1:] == ["–", "–", "–", "−$1.00000"]
+    assert "show=cost" in str(link(text(as_bob, f"{URL}{listed(chosen)[0]}/{JULY}&show=cost"), "next"))
+    assert 'id="problems"' in text(as_bob, f"{URL}?show=weather")
+
+
+@QUESTIONS
+@pytest.mark.parametrize("sort", ["", "&sort=cost"])
+def test_a_call_leads_to_the_one_before_and_after_it_in_its_list(
+    rolled: None, usage: Organization, as_bob: Client, query: str, filters: dict, sort: str
+) -> None:
+    july = UsageLog.objects.filter(timestamp__range=("2025-07-01T00:00Z", "2025-07-31T23:59:59.999999Z"))
+    order = (F("cost").desc(nulls_last=True), "-id") if sort else ("-timestamp", "-id")
+    listed = list(july.filter(**filters).order_by(*order).values_list("id", flat=True))
+    boundary = "costnone-1" if sort else "1753012800000000-1"
+    places = {0, 1, len(listed) // 2, len(listed) - 2, len(listed) - 1}
+
+    for place in places:
+        page = text(as_bob, f"{URL}{listed[place]}/{JULY}{query}{sort}&before={boundary}")
+        for rel, number in (("prev", place - 1), ("next", place + 1)):
+            found = link(page, rel)
+            if 0 <= number < len(listed):
+                assert found is not None and found.startswith(f"{URL}{listed[number]}/{JULY}"), (place, rel)
+                assert "before=" in found, "it leads back to the same page of the list"
+            else:
+                assert found is None, (place, rel)
+
+
+def test_a_call_that_is_not_in_the_list_has_none_before_or_after_it(
+    rolled: None, usage: Organization, as_bob: Client
+) -> None:
+    june = UsageLog.objects.filter(timestamp__lt="2025-07-01T00:00Z").latest("timestamp").pk
+    alices = UsageLog.objects.filter(user_id="alice", timestamp__date="2025-07-20").latest("timestamp").pk
+    for address in (
+        f"{URL}{june}/{JULY}",
+        f"{URL}{alices}/{JULY}&not_user=alice",
+        f"{URL}{alices}/{JULY}&status=error",
+    ):
+        page = text(as_bob, address)
+        assert link(page, "prev") is link(page, "next") is None
+
+
+def test_what_a_call_is_leads_to_those_alike_in_the_list(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    credit = {"kind": "charge", "model": "", "provider": "", "request_id": "credit"}
+    record(
+        acme, [call("2025-07-03T12:00Z", cost=None, request_id="none"), call("2025-07-04T12:00Z", cost="-1", **credit)]
+    )
+    for request_id, kinds, day in (("none", ("ok", "unpriced"), "03"), ("credit", ("charge",), "04")):
+        number = UsageLog.objects.get(request_id=request_id).pk
+        page = text(as_bob, f"{URL}{number}/{JULY}&sort=cost&since=2025-07-01T00:00Z&until=2025-07-05T00:00Z")
+        links = re.findall(rf'href="{URL}(\?[^"]*)" title', page)
+        for kind in kinds:
+            (of_kind,) = [each for each in links if f"status={kind}" in each]
+            assert "sort=cost" in of_kind and "since" not in of_kind
+            assert number in listed(text(as_bob, URL + of_kind))
+        (of_day,) = [each for each in links if f"from=2025-07-{day}&to=2025-07-{day}" in each]
+        assert number in listed(text(as_bob, URL + of_day))
+
+
 def test_by_cost_dearer_leads_back_to_the_first_page(as_bob: Client, usage: Organization, call: MakeCall) -> None:
     credit = {"kind": "charge", "model": "", "provider": ""}
     record(usage, [call("2025-07-03T12:00Z", cost="-3.5", request_id="credit", **credit)])

@@ -72,8 +72,8 @@ def test_the_amounts_on_the_page_add_up(as_bob: Client, acme: Organization, call
     for body in page.split("<!doctype html>")[1:]:
         for table in re.findall(r'<table class="steps".*?</table>', body, re.DOTALL):
             before, *steps, now = (
-                Decimal(sign + digits.replace(",", ""))
-                for sign, digits in re.findall(r'title="(-?)\$([\d.,]*\d)', table)
+                Decimal(sign.replace("−", "-") + digits.replace(",", ""))
+                for sign, digits in re.findall(r'title="(−?)\$([\d.,]*\d)', table)
             )
             assert sum(steps, before) == now
     assert page.count('class="steps"') == 1  # a year earlier there was nothing

@@ -83,7 +83,7 @@ def test_who_was_there_only_before_is_listed_too(acme: Organization, call: MakeC
     page = " ".join(see("by=user").split())
     assert "2 users, 1 only before" in page
     assert names(page) == ["new", "gone"]
-    assert "-$4.00" in page and "+$1.00" in page
+    assert "−$4.00" in page and "+$1.00" in page
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,19 @@
 """Tiles: changes against the range before, without infinities."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from aggregates.domain.latency import Latency, bucket_of
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import Sums
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import NARROW_SPACE
 from aggregates.query.earlier import Earlier
 from aggregates.web.pages import tiles
 from aggregates.web.pages.tiles import Change, Tile
+from tests.latencies import latency_of
 
 
 @pytest.mark.parametrize(
@@ -83,8 +85,7 @@ def test_every_digit_is_a_hover_away() -> None:
 
 
 def latency(*milliseconds: int) -> Sums:
-    one = [Latency(((bucket_of(each), 1),), each, 50) for each in milliseconds]
-    return Sums(calls=len(milliseconds), latency=Latency.of(one))
+    return Sums(calls=len(milliseconds), latency=Latency.of(latency_of(each, 50) for each in milliseconds))
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,19 @@ def test_there_is_a_tile_of_latencies_where_calls_tell_any_or_where_nobody_knows
     assert (beside.before, beside.change) == (f"7{NARROW_SPACE}ms", Change("up", "14.3%", "bad"))
     (unknown,) = made(Sums(calls=3), None, "Nobody counted them.")
     assert (unknown.value, unknown.remark) == ("not known", "Nobody counted them.")
+
+
+def test_a_tile_gives_way_where_it_has_nothing_to_say() -> None:
+    some_days = of_days("custom", date(2025, 7, 1), date(2025, 7, 2), "UTC")
+    earlier = Earlier(some_days, some_days, is_by_whole_days=False, is_per_day=False, begins=None)
+
+    def names(now: Sums, before: Sums | None = None) -> list[str]:
+        return [tile.name for tile in tiles.tiles_of(now, now, before, earlier)]
+
+    used = Sums(calls=3, input_tokens=100)
+    assert names(Sums()) == ["cost"]
+    assert names(Sums(charges=1, cost=Decimal(-2))) == ["cost"]
+    assert names(used) == names(used, used) == ["cost", "calls", "tokens"]
+    assert names(replace(used, cached_tokens=1)) == ["cost", "calls", "tokens", "cache"]
+    assert names(used, replace(used, cached_tokens=1)) == ["cost", "calls", "tokens", "cache"], "it fell to nothing"
+    assert names(Sums(charges=1), used) == ["cost", "calls", "tokens"]

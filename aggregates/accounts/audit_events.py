@@ -1,0 +1,67 @@
+"""What the audit log tells of accounts, members and an organization's settings."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aggregates.db import audit
+from aggregates.models import Event, Membership, Organization, User
+
+SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
+RIGHTS = ("is_active", "is_staff", "is_superuser")
+SECRET = ("email", "password")  # of these it is told that they changed
+
+
+def settings_of(organization: Organization) -> dict[str, Any]:
+    return {name: getattr(organization, name) for name in SETTINGS}
+
+
+def write_organization_added(organization: Organization) -> None:
+    made = {"time_zone": organization.time_zone, **settings_of(organization)}
+    audit.write(Event.ORGANIZATION_ADDED, organization, after=made)
+
+
+def write_settings(organization: Organization, before: Mapping[str, Any]) -> None:
+    """Write what is no longer as it was before; nothing if that is nothing."""
+    after = settings_of(organization)
+    if after != before:
+        audit.write(Event.ORGANIZATION_CHANGED, organization, before=before, after=after)
+
+
+def write_member_added(membership: Membership) -> None:
+    told = {"role": membership.role}
+    audit.write(Event.MEMBER_ADDED, membership.organization, about=membership.user_id, after=told)
+
+
+def write_role(membership: Membership, before: str) -> None:
+    was, became = {"role": before}, {"role": membership.role}
+    audit.write(Event.MEMBER_CHANGED, membership.organization, about=membership.user_id, before=was, after=became)
+
+
+def write_member_removed(membership: Membership) -> None:
+    told = {"role": membership.role}
+    audit.write(Event.MEMBER_REMOVED, membership.organization, about=membership.user_id, before=told)
+
+
+def write_account_added(user: User) -> None:
+    audit.write(Event.ACCOUNT_ADDED, about=user.pk, after=_rights(user))
+
+
+def write_account_changed(user: User, before: Mapping[str, Any], changed: Collection[str]) -> None:
+    """Write which of its rights changed, from what they were before; and of what else that it did."""
+    after: dict[str, object] = {name: value for name, value in _rights(user).items() if name in changed}
+    after |= {name: "changed" for name in SECRET if name in changed}
+    after |= {"rights": "changed"} if {"groups", "user_permissions"}.intersection(changed) else {}
+    if after:
+        was = {name: before[name] for name in RIGHTS if name in after}
+        audit.write(Event.ACCOUNT_CHANGED, about=user.pk, before=was, after=after)
+
+
+def write_account_removed(user: User) -> None:
+    """Write that it goes, and with it the user's places; before it does."""
+    for membership in Membership.objects.filter(user=user).select_related("organization"):
+        write_member_removed(membership)
+    audit.write(Event.ACCOUNT_REMOVED, about=user.pk, before=_rights(user))
+
+
+def _rights(user: User) -> dict[str, bool]:
+    return {name: getattr(user, name) for name in RIGHTS}
