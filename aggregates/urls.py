@@ -15,7 +15,7 @@ from aggregates.ops.allowances import Allowance, Lane, allow
 from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.audit import audit_csv, audit_page
 from aggregates.web.views.calls import call, call_list
-from aggregates.web.views.changes import changes
+from aggregates.web.views.changes import changes, within
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
@@ -69,6 +69,7 @@ urlpatterns = [
     path("join/<str:secret>/", follow, name="follow-invitation"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
+    path("o/<slug:slug>/changes/within/", within, name="within"),
     path("o/<slug:slug>/calls/", call_list, name="calls"),
     path("o/<slug:slug>/calls/<int:number>/", call, name="call"),
     path("o/<slug:slug>/calls.csv", calls_csv, name="calls-csv"),

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -41,18 +41,24 @@ Numbers = dict[str, Decimal]
 Reports = dict[tuple[str, ...], dict[str, Any]]
 # First and last day, in days ago; what to see of them; values to keep, and to leave out.
 VIEWS: list[tuple[int, int, dict[str, str], list[str], list[str]]] = [
-    (2, 0, {"by": "model"}, [], []),
+    (2, 0, {"by": "model", "subgroup": "project"}, [], []),
     (2, 1, {"by": "user", "bucket": "hour"}, ["operation=chat"], []),
-    (29, 0, {"by": "user", "compare": "before"}, [], []),
+    (29, 0, {"by": "user", "subgroup": "model", "top": "5", "compare": "before"}, [], []),
     (40, 3, {"by": "operation", "bucket": "week", "compare": "before"}, ["user=alice", "user=bob", "user="], []),
     (90, 0, {"by": "none", "measure": "calls"}, [], ["model=model-1", "model=model-2"]),
     (60, 0, {"by": "subject"}, ["user=alice", "operation=chat"], ["provider=openai"]),
     (200, 0, {"by": "model", "bucket": "month", "measure": "tokens", "compare": "before"}, ["project="], []),
     (70, 0, {"by": "tier", "bucket": "week", "compare": "before"}, ["model=model-3"], []),
     (50, 2, {"by": "key", "measure": "calls"}, ["tier=batch", "tier="], []),
-    (35, 0, {"by": "subject"}, ["key=usage_0a1b2c3d"], []),
+    (35, 0, {"by": "subject", "subgroup": "user", "top": "20"}, ["key=usage_0a1b2c3d"], []),
     (80, 0, {"by": "user", "measure": "tokens"}, [], ["tier=flex"]),
-    (45, 0, {"by": "provider", "measure": "errors", "chart": "cumulative", "compare": "year"}, [], ["operation="]),
+    (
+        45,
+        0,
+        {"by": "provider", "subgroup": "model", "measure": "errors", "chart": "cumulative", "compare": "year"},
+        [],
+        ["operation="],
+    ),
     (20, -9, {"by": "operation", "bucket": "week", "compare": "year_per_day"}, ["user=alice", "user="], []),
 ]
 # Calendar periods, as each organization counts them.
@@ -329,10 +335,29 @@ def check_tables(view: View) -> None:
     tables = re.findall(r'<section class="card card-table".*?</section>', view.get("").decode(), re.S)
     assert len(tables) == len(view.tables)
     for table in tables:
-        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
-        *groups, total = [[number(title, view) for title in titles] for titles in lines if titles]
-        assert total == [log["cost"], log["calls"], tokens_of(log)]
-        assert [sum(column) for column in zip(*groups, strict=True)] == total
+        check_table(table, view, [log["cost"], log["calls"], tokens_of(log)])
+    is_open = any('class="part' in table for table in tables)
+    assert is_open == ("subgroup" in view.shown)
+
+
+def check_table(table: str, view: View, whole: list[Decimal]) -> None:
+    """Groups add up to the total, and their subgroups to them."""
+    lines = [(line, re.findall(r'class="number" title="([^"]*)"', line)) for line in table.split("<tr")]
+    numbers = [(' class="part' in line, [number(title, view) for title in titles]) for line, titles in lines if titles]
+    *groups, total = [values for is_part, values in numbers if not is_part]
+    assert total == whole
+    assert added_columns(groups) == total
+    parts: list[list[Decimal]] = []
+    for is_part, values in reversed(numbers):
+        if is_part:
+            parts.append(values)
+        elif parts:
+            assert added_columns(parts) == values
+            parts = []
+
+
+def added_columns(lines: Iterable[list[Decimal]]) -> list[Decimal]:
+    return [sum(column, Decimal(0)) for column in zip(*lines, strict=True)]
 
 
 def check_units(view: View) -> None:
@@ -362,7 +387,8 @@ def check_other_pages(view: View) -> None:
     assert [number(title, view) for title in titles] == [before, now]
     drivers = re.findall(r'<section class="card card-table card-drivers".*?<tfoot>', changes, re.S)
     assert len(drivers) == 2
-    for table in drivers:
+    causes = re.findall(r'<section class="card card-wide card-table card-causes".*?<tfoot>', changes, re.S)
+    for table in (*drivers, *causes):
         lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
         columns = zip(*([number(title, view) for title in titles] for titles in lines if titles), strict=True)
         assert [sum(column) for column in columns] == [before, now, now - before]
@@ -434,46 +460,62 @@ def check_workbook(view: View) -> None:
             assert as_spreadsheets_hold_it(held) == as_spreadsheets_hold_it(log[name])
     wholes = [as_spreadsheets_hold_it(each) for each in (view.now["cost"], view.now["calls"], tokens_of(view.now))]
     for name in view.tables:
+        width = len(dimensions_of(view)) if name == view.shown["by"] else 1
+        by = _by(view) if width > 1 else ["--by", name]
         *lines, whole = book[f"Top {name}s"].iter_rows(values_only=True, min_row=2)
-        groups, total = [line[1:4] for line in lines], whole[1:4]
+        groups, total = [line[width : width + 3] for line in lines], whole[width : width + 3]
         assert [as_spreadsheets_hold_it(each) for each in total] == wholes
-        of_log = {
-            row["key"]: row for row in view.report(view.first, view.last, "--bucket", "total", "--by", name)["rows"]
-        }
-        parts = {words_of(key): charted(row, view.measure) for key, row in of_log.items()}
-        parts["Other"] = sum(parts.values()) - sum(parts.get(line[0], 0) for line in lines)
-        shares = {line[0]: rounded(line[4]) for line in lines}
+        listed = {line[:width] for line in lines}
+        parts: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+        for row in view.report(view.first, view.last, "--bucket", "total", *by)["rows"]:
+            parts[place_among(listed, keys_in(row))] += charted(row, view.measure)
+        shares = {line[:width]: rounded(line[width + 3]) for line in lines}
         assert shares == {key: rounded(100 * parts[key] / charted(view.now, view.measure)) for key in shares}
-        assert rounded(whole[4]) == 100
+        assert rounded(whole[width + 3]) == 100
         for column, whole in zip(zip(*groups, strict=True), total, strict=True):
             assert added_up(column) == rounded(whole)
-    (bucket, *names), *steps, whole = book.worksheets[1].iter_rows(values_only=True)
+    (bucket, *titles), *steps, whole = book.worksheets[1].iter_rows(values_only=True)
     assert added_up(whole[1:]) == rounded(charted(view.now, view.measure))
-    by = _by(view)
+    by, width = _by(view), len(dimensions_of(view))
     report = view.report(view.first, view.last, "--bucket", bucket.lower(), *by)["rows"]
+    names = [("Other",) * width if title == "Other" else tuple(title.split(" › ")) for title in titles]
     drawn = {
         (str(start)[:19], name): rounded(amount(height))
         for start, *heights in steps
         for name, height in zip(names, heights, strict=True)
     }
-    logged: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    logged: dict[tuple[str, tuple[str, ...]], Decimal] = defaultdict(Decimal)
     for row in report:
-        group = words_of(row["key"]) if by else names[0]
-        logged[cell_of(row["start"], bucket), group if group in names else "Other"] += charted(row, view.measure)
+        group = place_among(set(names), keys_in(row)) if by else names[0]
+        logged[cell_of(row["start"], bucket), group] += charted(row, view.measure)
     assert {place: height for place, height in drawn.items() if height} == {
         place: rounded(height) for place, height in logged.items() if rounded(height)
     }
     header, *rows = book["Rows"].iter_rows(values_only=True)
     columns = [header.index(name.replace("_", " ").capitalize()) for name in SUMMED]
-    keys = 2 if by else 1
-    assert sorted((str(row[0])[:19], *row[1:keys], *(rounded(row[at]) for at in columns)) for row in rows) == sorted(
-        (
-            cell_of(row["start"], bucket),
-            *([words_of(row["key"])] if by else []),
-            *(rounded(row[name]) for name in SUMMED),
-        )
-        for row in report
-    )
+    held = {(str(row[0])[:19], row[1 : 1 + width]): [rounded(row[at]) for at in columns] for row in rows}
+    assert len(held) == len(rows)
+    listed = {group for _, group in held}
+    sums: dict[tuple[str, tuple[str, ...]], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(SUMMED))
+    for row in report:
+        place = cell_of(row["start"], bucket), place_among(listed, keys_in(row)) if by else ()
+        sums[place] = [each + Decimal(row[name]) for each, name in zip(sums[place], SUMMED, strict=True)]
+    assert held == {place: [*map(rounded, each)] for place, each in sums.items()}
+
+
+def dimensions_of(view: View) -> list[str]:
+    return [view.shown[name] for name in ("by", "subgroup") if view.shown.get(name, "none") != "none"]
+
+
+def keys_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The group of a report's row, in words, and its subgroup if it has one."""
+    return tuple(words_of(row[name]) for name in ("key", "subkey") if name in row)
+
+
+def place_among(listed: Collection[tuple[str, ...]], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a group is counted: by itself, in the rest of its group, or in Other."""
+    rest = (*keys[:-1], "Other")
+    return keys if keys in listed else rest if rest in listed else ("Other",) * len(keys)
 
 
 def cell_of(start: str, bucket: str) -> str:
@@ -504,18 +546,17 @@ def check_html(view: View) -> None:
     tables = re.findall(r'<section class="card card-table".*?</section>', body, re.S)
     assert len(tables) == len(view.tables)
     for table in tables:
-        lines = [re.findall(r'class="number" title="([^"]*)"', line) for line in table.split("<tr")]
-        *groups, total = [[number(title, english) for title in titles] for titles in lines if titles]
-        assert total == [log["cost"], log["calls"], tokens_of(log)]
-        assert [sum(column) for column in zip(*groups, strict=True)] == total
+        check_table(table, english, [log["cost"], log["calls"], tokens_of(log)])
     page = view.get("").decode()
     for name in ("explore", "calls", "tokens"):
         (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
         (plotted,) = re.findall(rf'Plotly.newPlot\(\s*"chart-{name}",\s*(\[.*?\]),\s*{{"meta"', body, re.S)
         shown, drawn = json.loads(figure)["data"], json.loads(plotted)
-        assert [(each["x"], each["y"], each["name"]) for each in drawn] == [
-            (each["x"], each["y"], as_text(each["name"])) for each in shown
-        ]
+        assert [(each["x"], each["y"]) for each in drawn] == [(each["x"], each["y"]) for each in shown]
+        for each, of_page in zip(drawn, shown, strict=True):
+            whole, _, part = of_page["name"].partition(" › ")
+            assert each["name"] == as_text(whole)
+            assert bool(part) == ("part" in of_page["meta"])
 
 
 def read_in(view: View, language: str) -> View:
@@ -575,8 +616,8 @@ def check_reported_latencies(view: View, sums: Mapping[str, Any]) -> None:
         assert (highest - lowest) / 2 <= 0.025 * lowest
 
 
-def place_of(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["start"], row["key"] or ""
+def place_of(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["start"], row["key"] or "", row.get("subkey", "")
 
 
 def check_latencies(view: View) -> None:
@@ -596,13 +637,18 @@ def check_latencies(view: View) -> None:
     rows = [row for page in pages for row in page["rows"]]
     assert sorted(rows, key=place_of) == sorted(report, key=place_of)
 
-    column = view.shown["by"] if by else "key"
-    written = {(row["start"], row[column]): row for row in view.rows("usage.csv", view.query_of_latency)}
-    assert len(written) == len(report)
+    columns = dimensions_of(view) or ["key"]
+    rows_of_file = view.rows("usage.csv", view.query_of_latency)
+    written = {(row["start"], *(row[column] for column in columns)): row for row in rows_of_file}
+    kinds = {row[name] for row in rows_of_file for name in ("group_kind", "subgroup_kind") if name in row}
+    assert len(written) == len(report) or "other" in kinds
+    found = 0
     for row in report:
-        cells = written[row["start"], words_of(row["key"]) if by else ""]
-        for name in LATENCY_COLUMNS:
-            assert cells[name] == ("" if row[name] is None else str(row[name]))
+        if cells := written.get((row["start"], *(keys_in(row) if by else ("",)))):
+            found += 1
+            for name in LATENCY_COLUMNS:
+                assert cells[name] == ("" if row[name] is None else str(row[name]))
+    assert found == sum("other" not in (row["group_kind"], row.get("subgroup_kind")) for row in rows_of_file)
 
 
 def check_page_of_latencies(view: View) -> None:
@@ -624,7 +670,7 @@ def check_page_of_latencies(view: View) -> None:
     groups: dict[str, list[Decimal]] = defaultdict(list)
     for row in report:
         if row["timed_calls"]:
-            groups[words_of(row["key"]) if _by(view) else "p95 latency"].append(middle(row, 95))
+            groups[" › ".join(keys_in(row)) if _by(view) else "p95 latency"].append(middle(row, 95))
     shown = [name for name in drawn if name in groups]
     assert shown
     for name in shown:
@@ -639,7 +685,8 @@ def check_workbook_of_latencies(view: View) -> None:
         assert totals[name.replace("_", " ").capitalize()] == str(log[name])
     for name in ("operation", "model", "user", "subject"):
         *_, whole = book[f"Top {name}s"].iter_rows(values_only=True)
-        assert [rounded(held) for held in whole[1:4]] == [log["calls"], middle(log, 50), middle(log, 95)]
+        start = len(dimensions_of(view)) if name == view.shown["by"] else 1
+        assert [rounded(held) for held in whole[start : start + 3]] == [log["calls"], middle(log, 50), middle(log, 95)]
     header, *rows = book["Rows"].iter_rows(values_only=True)
     assert sum(row[header.index("Timed calls")] for row in rows) == log["timed_calls"]
 
@@ -654,7 +701,29 @@ def middle(sums: Mapping[str, Any], percent: int) -> Decimal:
 
 
 def _by(view: View) -> list[str]:
-    return [] if view.shown["by"] == "none" else ["--by", view.shown["by"]]
+    return [part for pair in zip(("--by", "--subgroup"), dimensions_of(view), strict=False) for part in pair]
+
+
+def check_subgroups(view: View) -> None:
+    """Each part of the chart is what the log says of its group and subgroup; in the box of values, so are groups."""
+    if "subgroup" not in view.shown:
+        return
+    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', view.get("").decode())
+    drawn = json.loads(figure, parse_float=Decimal, parse_int=Decimal)
+    of_whole = [Decimal(0)] * len(drawn["layout"]["meta"]["groups"])
+    traces = [trace for trace in drawn["data"] if trace["meta"]["role"] not in ("note", "ghost")]
+    parts: dict[tuple[str, ...], Decimal] = {}
+    for trace in traces:
+        height = trace["y"][-1] if view.is_cumulative else sum(trace["y"])
+        of_whole[int(trace["meta"]["group"])] += height
+        name = trace["name"].partition(" › ")
+        parts[name[0], name[2] or "Other"] = height
+    logged: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for row in view.report(view.first, view.last, "--bucket", "total", *_by(view))["rows"]:
+        logged[place_among(parts, keys_in(row))] += charted(row, view.measure)
+    assert parts == logged
+    for group, height in zip(drawn["layout"]["meta"]["groups"], of_whole, strict=True):
+        assert (group["y"][-1] if view.is_cumulative else sum(group["y"])) == height
 
 
 CHECKS: tuple[Callable[[View], None], ...] = (
@@ -673,6 +742,7 @@ CHECKS: tuple[Callable[[View], None], ...] = (
     check_api,
     check_comparison_of_api,
     check_weeks,
+    check_subgroups,
     check_latencies,
     check_page_of_latencies,
     check_workbook_of_latencies,

@@ -40,6 +40,7 @@ ADDRESSES = {
     "password/reset/<slug:uidb36>/<slug:key>/": ("200", "200", "200"),  # no such link
     "o/<slug:slug>/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/changes/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/changes/within/": (LOG_IN, "404", "400"),
     "o/<slug:slug>/calls/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/calls/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/calls.csv": (LOG_IN, "404", "404"),

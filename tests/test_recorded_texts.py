@@ -109,7 +109,13 @@ def cost_of(dashboard: str) -> Decimal:
     return Decimal(cost)
 
 
-PAGES = ("?range=7d&by=user", "changes/?range=7d", "calls/?range=7d", "calls/1/", "groups/?range=7d&by=user")
+PAGES = (
+    "?range=7d&by=user&subgroup=subject",
+    "changes/?range=7d",
+    "calls/?range=7d",
+    "calls/1/",
+    "groups/?range=7d&by=user",
+)
 
 
 def file_of(client: Client, path: str) -> bytes:
@@ -229,6 +235,29 @@ def test_a_word_of_ours_is_told_from_names_everywhere(
     assert sorted(kinds) == [("(not set)", "not_set"), ("(not set)", "value"), ("Other", "value")]
 
 
+def test_a_word_of_ours_is_told_from_subgroups(
+    client: Client, page: Callable[[str], str], acme: Organization, call: Callable[..., Call]
+) -> None:
+    """The most expensive subjects are called as ours are; eight others are the rest of Alice."""
+    subjects = [*map(str, range(8)), "", "(not set)", "Other"]
+    record(acme, [call(timezone.now(), user_id="alice", subject_id=each, cost=n) for n, each in enumerate(subjects, 1)])
+    content = page("?range=7d&by=user&subgroup=subject")
+    (parts,) = re.findall(r'<ol class="parts".*?</ol>', content, re.S)
+    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', content, re.S)
+    names = [f"alice › {name}" for name in ("“Other”", "“(not set)”", "(not set)", "7", "Other")]
+
+    assert [trace["name"] for trace in json.loads(figure)["data"]] == names
+    assert re.findall(r'<i class="ours">(.*?)</i>', parts) == ["(not set)", "Other"]
+    links = re.findall(r'<a class="group-name[^>]*href="([^"]*)"', parts)
+    costs = [cost_of(client.get("/o/acme/" + unescape(link)).content.decode()) for link in links]
+    assert costs == [11, 10, 9, 8, sum(range(1, 8))]
+    rows = csv.DictReader(
+        io.StringIO(file_of(client, "usage.csv?range=7d&by=user&subgroup=subject").decode("utf-8-sig"))
+    )
+    kinds = [(row["subject"], row["subgroup_kind"]) for row in rows if row["subject"] in ("Other", "(not set)")]
+    assert sorted(kinds) == [("(not set)", "not_set"), ("(not set)", "value"), ("Other", "other"), ("Other", "value")]
+
+
 @OF_NAMES
 def test_a_name_is_charted_linked_filtered_proposed_and_found(
     client: Client, page: Callable[[str], str], named_calls: Callable[..., None], name: str
@@ -290,10 +319,12 @@ def test_files_and_the_api_hold_names_exactly(
     client.force_login(alice)
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
 
-    answer = client.get("/api/v1/usage?range=7d&bucket=week&by=user", headers={"Authorization": f"Bearer {secret}"})
+    answer = client.get(
+        "/api/v1/usage?range=7d&bucket=week&by=user&subgroup=subject", headers={"Authorization": f"Bearer {secret}"}
+    )
     rows = answer.json()["rows"]
-    assert sorted(row["key"] for row in rows) == sorted(names)
-    assert {row["group_kind"] for row in rows} == {"value"}
+    assert sorted(row["key"] for row in rows) == sorted(row["subkey"] for row in rows) == sorted(names)
+    assert {(row["group_kind"], row["subgroup_kind"]) for row in rows} == {("value", "value")}
 
     calls = file_of(client, "calls.csv?range=7d").decode("utf-8-sig")
     recorded = list(csv.DictReader(io.StringIO(calls, newline="")))
@@ -313,16 +344,16 @@ def test_files_and_the_api_hold_names_exactly(
     assert sorted(row["key"] for row in csv.DictReader(io.StringIO(text.getvalue(), newline=""))) == sorted(names)
 
 
-@pytest.mark.parametrize("file", ["usage.csv", "focus.csv"])
+@pytest.mark.parametrize("file", ["usage.csv", "usage.csv?subgroup=subject", "focus.csv"])
 def test_no_cell_of_a_file_for_spreadsheets_is_a_formula(
     client: Client, alice: User, named_calls: Callable[..., None], file: str
 ) -> None:
     named_calls(*NAMES.values())
     client.force_login(alice)
-    content = file_of(client, f"{file}?range=7d&by=user").decode()
+    content = file_of(client, f"{file}{'&' if '?' in file else '?'}range=7d&by=user").decode()
 
     rows = list(csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
-    assert content.startswith("\ufeff") == (file == "usage.csv")
+    assert content.startswith("\ufeff") == (file != "focus.csv")
     assert len({len(row) for row in rows}) == 1
     texts = [cell for row in rows[1:] for cell in row if not re.fullmatch(r"-?[0-9.]+", cell)]
     assert not [text for text in texts if re.match("[=+@\t\r\n＝＋－＠-]", text)]

@@ -45,6 +45,7 @@ def _question(selection: Selection) -> str:
         *map(str, dates),
         selection.step.value,
         selection.by,
+        selection.subgroup,
         selection.filters,
         selection.excluded,
     )

@@ -76,7 +76,8 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
     selection = form.selection
     asked = form.cleaned_data["latency"] == "yes"
     whole, rows = (
-        replace(query, with_latency=asked) for query in (selection.in_all(), selection.over_time(selection.by))
+        replace(query, with_latency=asked)
+        for query in (selection.in_all(), selection.over_time(selection.by, subgroup=selection.subgroup))
     )
     after = cursors.place_of(cursor, selection) if cursor else None
     if after and after.start not in rows.buckets:
@@ -89,6 +90,7 @@ def _page(form: ReadForm, limit: int, cursor: str) -> dict[str, Any]:
         **reports.about(page.answer),
         "bucket": rows.bucket.value,
         "by": selection.by,
+        "subgroup": selection.subgroup,
         "totals": reports.measured_of(in_all, in_all.totals),
         "comparison": comparison,
         "rows": reports.rows_of(page.answer),

@@ -83,12 +83,12 @@ class Range:
     @cached_property
     def before(self) -> "Range":
         """The range just before, up to the same moment of it: after as much time as this one has been under way."""
-        return self._as_far(self.whole_before)
+        return self.as_far(self.whole_before)
 
     @cached_property
     def year_before(self) -> "Range":
         """The range a year earlier, up to the same moment of it."""
-        return self._as_far(self.whole_year_before)
+        return self.as_far(self.whole_year_before)
 
     @cached_property
     def whole_before(self) -> "Range":
@@ -136,7 +136,7 @@ class Range:
         """Its first so many days, or all that it has."""
         return self._until(days.midnight(self.first + number * DAY, self.zone))
 
-    def _as_far(self, earlier: "Range") -> "Range":
+    def as_far(self, earlier: "Range") -> "Range":
         """Cut an earlier range after as much time as has gone by of this one, so that neither has more of it: that is
         the same time of the day, unless clocks were changed meanwhile."""
         return (

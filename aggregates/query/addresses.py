@@ -1,6 +1,6 @@
 """The state of a page as the query of its URL; aggregates.query.forms reads it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -8,10 +8,28 @@ from urllib.parse import urlencode
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
 from aggregates.domain.texts import SPELLED, visible
-from aggregates.query.selection import AUTO, BARS, DEFAULT_BY, NO_BREAKDOWN, CallSelection, GroupSelection, Selection
+from aggregates.query.selection import (
+    AUTO,
+    BARS,
+    DATES,
+    DEFAULT_BY,
+    DEFAULT_TOP,
+    NO_BREAKDOWN,
+    CallSelection,
+    GroupSelection,
+    Selection,
+)
 from aggregates.query.stored_selections import is_long, key_of, parameters_of
 
-DEFAULTS = {"measure": "cost", "by": DEFAULT_BY, "bucket": AUTO, "chart": BARS, "compare": ""}
+DEFAULTS = {
+    "measure": "cost",
+    "by": DEFAULT_BY,
+    "subgroup": NO_BREAKDOWN,
+    "top": str(DEFAULT_TOP),
+    "bucket": AUTO,
+    "chart": BARS,
+    "compare": "",
+}
 
 
 def range_parameters(chosen: Range) -> dict[str, str]:
@@ -36,11 +54,15 @@ def parameters_beside_range(selection: Selection) -> dict[str, str | list[str]]:
     chosen: dict[str, str] = {
         "measure": selection.measure,
         "by": selection.by or NO_BREAKDOWN,
+        "subgroup": selection.subgroup or NO_BREAKDOWN,
+        "top": str(selection.top),
         "bucket": selection.bucket,
         "chart": selection.chart,
         "compare": selection.compare,
     }
     parameters: dict[str, str | list[str]] = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+    if selection.beside and selection.compared_with == DATES:
+        parameters |= {"compare_from": str(selection.beside.first), "compare_to": str(selection.beside.last)}
     if is_long(selection):
         parameters["set"] = key_of(selection)
     else:
@@ -65,6 +87,19 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
         return query_string(changed)
     query = query_string(replace(selection, hidden=()))
     return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
+
+
+def query_of_pairs(selection: Selection, changed: Selection, pairs: Sequence[tuple[str, str]]) -> str:
+    """Write the URL query of what keeps only these values of their dimensions, as `query_of_change` does for one."""
+    if not is_long(changed):
+        return query_string(changed)
+    query = query_string(replace(selection, hidden=()))
+    return f"{query}{'&' if query else '?'}{only_query(pairs)}"
+
+
+def only_query(pairs: Sequence[tuple[str, str]]) -> str:
+    """Write what an address says of values that alone are to be kept of their dimensions."""
+    return urlencode({"only": [f"{name}:{value}" for name, value in pairs]}, doseq=True)
 
 
 def _parameters_of_calls(selection: CallSelection) -> dict[str, str | list[str]]:

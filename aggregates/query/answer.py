@@ -1,17 +1,19 @@
 """The answer to a query: rows of sums, where they were read, and as of when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import UsageQuery
 
 # A value for each dimension of a breakdown, in the query's order, "" where it is unknown: () without a breakdown.
-# None is Other: all groups beyond the first.
-Group = tuple[str, ...] | None
+# None is Other: all groups beyond the first. Where groups have subgroups, (key, None) is the rest of one.
+Group = tuple[str | None, ...] | None
 
 
 def key_of(group: Group) -> str | None:
@@ -20,6 +22,11 @@ def key_of(group: Group) -> str | None:
         return None
     (key,) = group
     return key
+
+
+def keys_of(group: Group, by: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Give the value of each dimension of a breakdown; None for all of Other, and for the last of a group's rest."""
+    return group or (None,) * len(by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +63,34 @@ class Answer:
         return Sums.of(row.sums for row in self.rows)
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups as the query ranks them over the whole range: highest first, Other last."""
-        parts: dict[Group, list[Sums]] = {}
+    def rows_by_group(self) -> dict[Group, list[Row]]:
+        """The rows of each group."""
+        found: dict[Group, list[Row]] = {}
         for row in self.rows:
-            parts.setdefault(row.group, []).append(row.sums)
-        sums = {group: Sums.of(of_group) for group, of_group in parts.items()}
+            found.setdefault(row.group, []).append(row)
+        return found
 
-        def rank(group: Group) -> tuple[bool, Decimal | int, Decimal, int, tuple[str, ...]]:
-            of_group = sums[group]
-            height = sum(getattr(of_group, name) for name in RANKS[self.query.rank])
-            return group is None, -height if height else 0, of_group.cost.copy_negate(), -of_group.calls, group or ()
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups as the query ranks them over the whole range: highest first, Other last; subgroups within their
+        group, its rest last."""
+        sums = {group: Sums.of(row.sums for row in rows) for group, rows in self.rows_by_group.items()}
+        return tuple(sorted(sums, key=lambda group: (*self._rank_of_whole(group, sums), *self._rank(group, sums))))
 
-        return tuple(sorted(sums, key=rank))
+    def _rank_of_whole(self, group: Group, sums: Mapping[Group, Sums]) -> tuple[Any, ...]:
+        """Rank the whole group that a subgroup is of."""
+        if not self.query.top_within or group is None:
+            return (group is None,)
+        of_whole = Sums.of(each for other, each in sums.items() if other and other[0] == group[0])
+        return (False, *self._height(of_whole), group[0])
+
+    def _rank(self, group: Group, sums: Mapping[Group, Sums]) -> tuple[Any, ...]:
+        is_rest = group is None or None in group
+        return is_rest, *self._height(sums[group]), () if is_rest else group
+
+    def _height(self, sums: Sums) -> tuple[Decimal | int, Decimal, int]:
+        height = sum(getattr(sums, name) for name in RANKS[self.query.rank])
+        return -height if height else 0, sums.cost.copy_negate(), -sums.calls
 
     @cached_property
     def keys(self) -> tuple[str | None, ...]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.domain.days import DAY, HOUR, INSTANT
 from aggregates.domain.formats import decimal, plural
+from aggregates.domain.lengths import WHOLE, Lengths
 from aggregates.domain.ranges import Range
 from aggregates.domain.wallclock import day_words
 from aggregates.models import Organization, UsageDay, UsageLog
@@ -44,6 +45,16 @@ class Earlier:
         return _in_days(self.before.elapsed)
 
     @property
+    def lengths(self) -> Lengths:
+        """By how many days amounts are divided before they are compared."""
+        return Lengths(self.days_before, self.days_now) if self.is_per_day else WHOLE
+
+    @property
+    def is_of_other_length(self) -> bool:
+        """Whether by the day the comparison is another one."""
+        return self.now.elapsed != self.before.elapsed
+
+    @property
     def words(self) -> str:
         """As in “compared with 1 – 14 Oct 2026, until 09:40”."""
         before = self.before.words
@@ -51,7 +62,8 @@ class Earlier:
             return f"not compared with {before}, as usage begins on {day_words(self.begins)}"
         if self.is_by_whole_days:
             return f"of which {self.now.words} is compared with {before}: hours of then are no longer kept"
-        return f"compared with {before}{_of_other_length(self.now, self.before)}"
+        how = " by the day" if self.is_per_day else ""
+        return f"compared{how} with {before}{_of_other_length(self.now, self.before)}"
 
 
 def earlier_of(selection: Selection) -> Earlier:

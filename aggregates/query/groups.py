@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
 from aggregates.domain.latency import Latency
+from aggregates.domain.lengths import WHOLE, Lengths
 from aggregates.domain.measures import MEASURES, Measure, Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_states_for
@@ -30,6 +31,7 @@ COSTS = ("calls", "unpriced_calls", "cost", "charges")
 SHOWN = (*COSTS, "errors", "input_tokens", "cached_tokens", "output_tokens", "charge_cost")
 REVERSED = "-"  # before the name of an order
 CHANGE = SQL("")  # of the cost: composed where it is known what is compared
+DIFFERENCE = "difference"  # an order by how much the cost has changed, whether up or down
 ORDERS: Mapping[str, tuple[Composable, bool]] = {
     "cost": (SQL("now_cost"), True),
     "before": (SQL("before_cost"), True),
@@ -53,7 +55,8 @@ ORDERS: Mapping[str, tuple[Composable, bool]] = {
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Which groups to list, and how: those whose names contain a text, or begin with it, or that are among `named`.
-    `number` is that of the page, from 1, which has `length` groups; `measures` are what is summed: SHOWN, or COSTS."""
+    `number` is that of the page, from 1, which has `length` groups; `measures` are what is summed: SHOWN, or COSTS.
+    Changes are compared by the `lengths` of the ranges."""
 
     order: str = "cost"
     containing: str = ""
@@ -62,6 +65,7 @@ class Listing:
     number: int = 1
     length: int = 50
     measures: tuple[str, ...] = SHOWN
+    lengths: Lengths = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,8 @@ def _read(
     shapes = tuple((which, scan.shape) for which, _, scan in scans)
     found = ("begin" if listing.is_beginning else "contain") if listing.containing else ""
     is_ascii = listing.containing.isascii()
-    statement = _statement(scans[0][1].by, shapes, filters, summed, listing.order, found, is_ascii)
+    order = listing.order, listing.lengths.weights
+    statement = _statement(scans[0][1].by, shapes, filters, summed, order, found, is_ascii)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, listing.length, (listing.number - 1) * listing.length])
         (_, _, count, gone, *totals), *rows = cursor.fetchall()
@@ -199,7 +204,7 @@ def _statement(
     parts: tuple[tuple[str, Shape], ...],
     filters: tuple[Filter, ...],
     summed: Summed,
-    order: str,
+    order: tuple[str, tuple[int, int]],
     found: str,
     is_ascii: bool,
 ) -> str:
@@ -234,7 +239,7 @@ def _statement(
             ),
             matching=matching if found else NOTHING,
             totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(summed, names, strict=True)),
-            order=_order(order, PART if any(which == PART for which, _ in summed) else NOW),
+            order=_order(*order, PART if any(which == PART for which, _ in summed) else NOW),
             names=listed(names),
         )
     )
@@ -260,11 +265,14 @@ def _rows(
     )
 
 
-def _order(name: str, compared: str) -> Composed:
-    """Compose the order; `compared` is which sums are compared with those before."""
-    expression, is_descending = ORDERS[name.removeprefix(REVERSED)]
+def _order(name: str, weights: tuple[int, int], compared: str) -> Composed:
+    """Compose the order; `compared` is which sums are compared with those before, each times its weight."""
+    expression, is_descending = ORDERS.get(name.removeprefix(REVERSED), (CHANGE, True))
     if expression is CHANGE:
-        expression = SQL("{} - before_cost").format(Identifier(f"{compared}_cost"))
+        before, now = map(Literal, weights)
+        expression = SQL("{} * {} - before_cost * {}").format(Identifier(f"{compared}_cost"), now, before)
+    if name == DIFFERENCE:
+        expression = SQL("abs({})").format(expression)
     is_descending ^= name.startswith(REVERSED)
     how = SQL("DESC" if is_descending else "ASC")
     return SQL('ORDER BY {} {} NULLS LAST, now_cost DESC, now_calls DESC, key_1 COLLATE "C"').format(expression, how)

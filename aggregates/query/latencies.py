@@ -36,9 +36,15 @@ def with_latencies(answer: Answer, query: UsageQuery, day_states: DayStates) -> 
         _check_work(asked, plan, day_states)
     except QueryError as error:
         return replace(answer, without_latency=str(error))
-    groups = sorted({row.group for row in answer.rows}, key=lambda group: (group is None, group or ()))
+    groups = sorted({row.group for row in answer.rows}, key=_place)
     found = dict(_read(asked, list(scans(plan)), groups))
     return replace(answer, rows=tuple(_with_latency(row, found) for row in answer.rows))
+
+
+def _place(group: Group) -> tuple[int, tuple[str, ...]]:
+    """Give the place of a group among all: the rests of groups that have subgroups come after these, Other last."""
+    named = tuple(key for key in group or () if key is not None)
+    return 2 if group is None else int(None in group), named
 
 
 def _check_work(query: LatencyQuery, plan: Plan, day_states: DayStates) -> None:
@@ -76,13 +82,17 @@ def _read(
 def _statement(query: LatencyQuery, found: Iterable[Scan], groups: Sequence[Group]) -> Statement:
     """Compose what gives, for the number of each bucket and the place of each group among `groups`, its terms."""
     shape, parameters = part_of(query, found)
-    known = [group for group in groups if group]
+    known = [group for group in groups if group and None not in group]
+    rests = [group[0] for group in groups if group and None in group]
     values = [list(column) for column in zip(*known, strict=True)] if query.by else []
-    return _text(shape, None in groups), [*parameters, *(values or [[] for _ in query.by])]
+    parameters += [len(known)] if query.top_within else []
+    parameters += values or [[] for _ in query.by]
+    parameters += [rests] if query.top_within else []
+    return _text(shape, None in groups or bool(rests), bool(query.top_within)), parameters
 
 
 @lru_cache(maxsize=500)
-def _text(shape: PartShape, has_other: bool) -> str:
+def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     keys = key_names(shape.by)
     names = [Identifier("bucket"), *keys]
     parts = SQL(" UNION ALL ").join(
@@ -91,6 +101,11 @@ def _text(shape: PartShape, has_other: bool) -> str:
     groups = SQL("{} JOIN unnest({}) WITH ORDINALITY AS known ({}, place) USING ({})").format(
         SQL("LEFT" if has_other else ""), listed(SQL("%s::text[]") for _ in keys), listed(keys), listed(keys)
     )
+    place = SQL("known.place") if keys else SQL("1")
+    if has_rests:
+        rests = SQL(" LEFT JOIN unnest(%s::text[]) WITH ORDINALITY AS rest ({}, place) ON rest.{} = part.{}")
+        groups += rests.format(keys[0], keys[0], keys[0])
+        place = SQL("COALESCE(known.place, %s + rest.place)")
     return text(
         SQL(
             """
@@ -102,7 +117,7 @@ def _text(shape: PartShape, has_other: bool) -> str:
         ).format(
             names=listed(names),
             parts=parts,
-            place=SQL("place") if keys else SQL("1"),
+            place=place,
             groups=groups if keys else NOTHING,
         )
     )

@@ -60,7 +60,7 @@ def read_page(query: UsageQuery, after: Place | None, limit: int, *, seconds: in
         if query.with_latency:
             answer = with_latencies(answer, query, day_states)
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(answer, Place(last.start, last.group or ()) if last else None)
+    return Page(answer, Place(last.start, tuple(key or "" for key in last.group or ())) if last else None)
 
 
 def read_keys(query: UsageQuery, limit: int, *, seconds: int) -> tuple[str, ...]:

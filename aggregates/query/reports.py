@@ -11,7 +11,7 @@ from aggregates.domain import days, money
 from aggregates.domain.latency import Latency
 from aggregates.domain.measures import MEASURES, Sums, rounded_rate
 from aggregates.domain.texts import FSI, PDI, kind_of, named, words_of
-from aggregates.query.answer import Answer, Row
+from aggregates.query.answer import Answer, Row, keys_of
 from aggregates.query.provenance import provenance
 from aggregates.query.units import UnitSums
 from aggregates.query.usage_query import Bucket
@@ -29,7 +29,7 @@ NOT_KNOWN = "not known"
 # Spreadsheets take a cell that begins so for a formula; with an apostrophe before it, it is a text. So that the guard
 # can be told from the text, texts that begin like a guarded one have it, too.
 FORMULA = "^'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]"  # the last four are = + - @ as wide as Chinese characters
-KIND = "group_kind"
+KEYS, KINDS = ("key", "subkey"), ("group_kind", "subgroup_kind")  # of a group, and of its subgroup
 BOM = "\ufeff"  # by which a spreadsheet knows UTF-8
 
 
@@ -74,17 +74,34 @@ def _unknown(answer: Answer) -> tuple[str, ...]:
 
 
 def rows_of(answer: Answer) -> list[dict[str, object]]:
-    """Write each row with its key as it was recorded, and what that is; both are null without a breakdown."""
-    by = answer.query.by
+    """Write each row with its key as it was recorded, and what that is; both are null without a breakdown. Of a
+    subgroup it has these of its own, too."""
     return [
-        {
-            "start": start_of(answer, row),
-            "key": row.key,
-            KIND: kind_of(row.key).value if by else None,
-            **measured_of(answer, row.sums),
-        }
+        {"start": start_of(answer, row), **_group_of(answer, row), **measured_of(answer, row.sums)}
         for row in answer.rows
     ]
+
+
+def _group_of(answer: Answer, row: Row) -> dict[str, str | None]:
+    by = answer.query.by
+    if not by:
+        return {KEYS[0]: None, KINDS[0]: None}
+    keys = keys_of(row.group, by)
+    return {
+        name: value
+        for key, key_name, kind_name in zip(keys, KEYS, KINDS, strict=False)
+        for name, value in ((key_name, key), (kind_name, kind_of(key).value))
+    }
+
+
+def kinds_of(answer: Answer, row: Row) -> list[str]:
+    """Say what the row's value of each dimension is."""
+    return [kind_of(key).value for key in keys_of(row.group, answer.query.by)]
+
+
+def names_of_kinds(answer: Answer) -> tuple[str, ...]:
+    """Name the columns of these; there is one without a breakdown, too, and it is empty."""
+    return KINDS[: max(1, len(answer.query.by))]
 
 
 def unit_of(of_unit: UnitSums) -> dict[str, object]:
@@ -101,20 +118,27 @@ def unit_of(of_unit: UnitSums) -> dict[str, object]:
 
 def as_csv(answer: Answer) -> str:
     """Write the rows, with the keys exactly as they were recorded: `formula_keys` says which a spreadsheet may run."""
-    rows = ((start_of(answer, row), row.key, *_cells(answer, row)) for row in answer.rows)
-    return written("key", columns_of(answer), rows)
+    by = answer.query.by
+    rows = (
+        (start_of(answer, row), *(keys_of(row.group, by) if by else [None]), *_cells(answer, row))
+        for row in answer.rows
+    )
+    return written(KEYS[: max(1, len(by))], (*columns_of(answer), *names_of_kinds(answer)), rows)
 
 
 def as_spreadsheet(answer: Answer) -> str:
     """Write the rows for a spreadsheet: keys in words, with an apostrophe before one that it would take for a
     formula; and with the mark by which it knows UTF-8."""
     by = answer.query.by
-    rows = ((start_of(answer, row), shown_cell(row.key) if by else "", *_cells(answer, row)) for row in answer.rows)
-    return BOM + written(by[0] if by else "key", columns_of(answer), rows)
+    rows = (
+        (start_of(answer, row), *(map(shown_cell, keys_of(row.group, by)) if by else [""]), *_cells(answer, row))
+        for row in answer.rows
+    )
+    return BOM + written(by or KEYS[:1], (*columns_of(answer), *names_of_kinds(answer)), rows)
 
 
-def written(key: str, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
-    return "".join(map(csv_line, (("start", key, *columns, KIND), *rows)))
+def written(keys: Iterable[str], columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
+    return "".join(map(csv_line, (("start", *keys, *columns), *rows)))
 
 
 def csv_line(cells: tuple[object, ...]) -> str:
@@ -132,7 +156,8 @@ def shown_cell(key: str | None) -> str:
 
 def formula_keys(answer: Answer) -> list[str]:
     """List the keys that a spreadsheet would take for formulas."""
-    return [key for key in answer.keys if key and not key.startswith("'") and re.match(FORMULA, key)]
+    keys = dict.fromkeys(key for group in answer.groups for key in group or ())
+    return [key for key in keys if key and not key.startswith("'") and re.match(FORMULA, key)]
 
 
 def as_table(answer: Answer) -> str:
@@ -141,8 +166,8 @@ def as_table(answer: Answer) -> str:
     label = ["start", *by]
     lines = [[*label, *columns_of(answer)]]
     for row in answer.rows:
-        lines.append([start_of(answer, row), *([named(row.key)] if by else []), *grouped(answer, row.sums)])
-    lines.append(["total", *([""] if by else []), *grouped(answer, answer.totals)])
+        lines.append([start_of(answer, row), *map(named, keys_of(row.group, by)), *grouped(answer, row.sums)])
+    lines.append(["total", *("" for _ in by), *grouped(answer, answer.totals)])
     source = provenance(answer.plan, answer.query.zone, answer.as_of)
     unknown = f" {answer.without_latency}" if answer.without_latency else ""
     return f"{aligned(lines, left=len(label))}\n\n{source}{unknown}\n"
@@ -203,7 +228,7 @@ def cells_of(answer: Answer, sums: Sums) -> dict[str, int | str | None]:
 
 def _cells(answer: Answer, row: Row) -> list[int | str]:
     """Write what is measured, and what kind of a group it is of, if of any."""
-    return [*_measured(answer, row.sums), kind_of(row.key).value if answer.query.by else ""]
+    return [*_measured(answer, row.sums), *(kinds_of(answer, row) or [""])]
 
 
 def _measured(answer: Answer, sums: Sums) -> list[int | str]:

@@ -14,7 +14,9 @@ from aggregates.query.forms.dashboard import PLACES, DashboardForm
 from aggregates.query.selection import Selection
 
 Parameters = dict[str, list[str]]
-OF_RANGE = frozenset({"range", "from", "to"})  # one is nothing without the others
+# One is nothing without the others.
+OF_RANGE = frozenset({"range", "from", "to"})
+OF_COMPARISON = frozenset({"compare_from", "compare_to"})
 NOT_KEPT = ("view", "add", "value", "pick", "listed")
 
 
@@ -54,8 +56,8 @@ def restore(parameters: Mapping[str, Iterable[str]], organization: Organization,
     data = MultiValueDict({name: [*values] for name, values in parameters.items()})
     form = DashboardForm(data, organization=organization, now=now, most_values=stored_selections.MAX_PAIRS)
     wrong = {*form.errors, *(name for name in data if name not in form.fields or name in NOT_KEPT)}
-    if wrong & OF_RANGE:
-        wrong |= OF_RANGE
+    for together in (OF_RANGE, OF_COMPARISON):
+        wrong |= together if wrong & together else frozenset()
     left_out = tuple(name for name in data if name in wrong)
     if left_out:
         valid = MultiValueDict({name: values for name, values in data.lists() if name not in wrong})

@@ -9,7 +9,7 @@ from typing import Self
 from aggregates.domain import days
 from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME
-from aggregates.domain.ranges import Range
+from aggregates.domain.ranges import OVER, Range
 from aggregates.models import Organization
 from aggregates.query.display_measures import DISPLAY_MEASURES, DisplayMeasure
 from aggregates.query.usage_query import Bucket, UsageQuery
@@ -20,7 +20,8 @@ AUTO = "auto"
 BUCKETS = (AUTO, "hour", "day", "week", "month")
 BARS, LINES, CUMULATIVE, SHARE = "bars", "lines", "cumulative", "share"
 CHARTS = (BARS, LINES, CUMULATIVE, SHARE)
-BEFORE, YEAR = "before", "year"
+BEFORE, YEAR, DATES = "before", "year", "dates"
+COMPARISONS = (BEFORE, YEAR, DATES, *OVER)  # the earlier range: relative, of any dates, or a period that is over
 COLUMNS = ("cost", "calls", "tokens")
 LATENCY_COLUMNS = ("calls", "p50", "p95", "throughput")
 CALL_COLUMNS = {
@@ -39,12 +40,18 @@ PER_DAY = "_per_day"  # what follows one of these where ranges of unequal length
 SHORT = 40  # bytes of a group that stands in an address as it is
 MAX_HOURLY_DAYS = 31  # more bars than that cannot be told apart
 
+TOPS = (5, 8, 10, 20)
+DEFAULT_TOP = 8
+MOST_WITH_SUBGROUPS = 8  # groups that have colours of their own, whose shades their subgroups have
+
 CONTROLS = {
     "measure": tuple(DISPLAY_MEASURES),
     "by": (*BY_NAME, NO_BREAKDOWN),
+    "subgroup": (*BY_NAME, NO_BREAKDOWN),
+    "top": tuple(map(str, TOPS)),
     "bucket": BUCKETS,
     "chart": CHARTS,
-    "compare": (BEFORE, YEAR, f"{BEFORE}{PER_DAY}", f"{YEAR}{PER_DAY}"),
+    "compare": tuple(f"{name}{how}" for how in ("", PER_DAY) for name in COMPARISONS),
 }  # what can be chosen besides range and filters
 
 Pairs = tuple[tuple[str, str], ...]
@@ -54,19 +61,24 @@ Pairs = tuple[tuple[str, str], ...]
 class Selection:
     """A range of an organization's usage, what to see of it, and how.
 
-    `by` breaks it down; `filters` and `excluded` are as in UsageQuery; `hidden` are groups that the chart leaves out,
-    None for Other. What was chosen and is not possible gives way: no hours over months, no shares of a ratio.
+    `by` breaks it down, and `subgroup` each of its groups, of which the chart has the `top`; `filters` and `excluded`
+    are as in UsageQuery; `hidden` are groups that the chart leaves out, None for Other. `beside` is the earlier range,
+    where its dates were chosen. What was chosen and is not possible gives way: no hours over months, no shares of a
+    ratio.
     """
 
     organization: Organization
     range: Range
     by: str | None = DEFAULT_BY
+    subgroup: str | None = None
     filters: Pairs = ()
     excluded: Pairs = ()
     measure: str = "cost"
+    top: int = DEFAULT_TOP
     bucket: str = AUTO
     chart: str = BARS
     compare: str = ""
+    beside: Range | None = None
     hidden: tuple[str | None, ...] = ()
     columns: tuple[str, ...] = ()  # of its tables: names of measures; () for those that tables have anyway
     view: int | None = None  # the saved view that this began as; 0 for none, also where one would open by default
@@ -103,30 +115,51 @@ class Selection:
         """The form of its chart: ratios cannot be stacked, so they are lines."""
         return self.chart if self.display.is_additive else LINES
 
-    def over_time(self, by: str | None = None, top: int | None = None) -> UsageQuery:
-        """Ask for usage by the step that it is drawn by."""
-        return self._query(self.step, by, top)
+    @property
+    def charted(self) -> int:
+        """How many groups its chart has: with subgroups no more than there are colours."""
+        return min(self.top, MOST_WITH_SUBGROUPS) if self.subgroup else self.top
 
-    def in_all(self, by: str | None = None, top: int | None = None) -> UsageQuery:
+    def over_time(
+        self,
+        by: str | None = None,
+        top: int | None = None,
+        subgroup: str | None = None,
+        top_within: int | None = None,
+    ) -> UsageQuery:
+        """Ask for usage by the step that it is drawn by."""
+        return self._query(self.step, (by, subgroup), top, top_within)
+
+    def in_all(
+        self,
+        by: str | None = None,
+        top: int | None = None,
+        subgroup: str | None = None,
+        top_within: int | None = None,
+    ) -> UsageQuery:
         """Ask for usage over the whole range."""
-        return self._query(Bucket.TOTAL, by, top)
+        return self._query(Bucket.TOTAL, (by, subgroup), top, top_within)
 
     @property
     def is_per_day(self) -> bool:
         return self.compare.endswith(PER_DAY)
 
     @property
+    def compared_with(self) -> str:
+        """Which of COMPARISONS it is compared with: the range before, unless one was chosen."""
+        return self.compare.removesuffix(PER_DAY) or BEFORE
+
+    @property
     def is_beside_year(self) -> bool:
-        """Whether it is compared with a year earlier, and not with the range before."""
-        return self.compare.startswith(YEAR)
+        """Whether it is compared with a year earlier."""
+        return self.compared_with == YEAR
 
     @property
     def compared(self) -> Self:
-        """The same of the range that it is compared with: the one before, or a year earlier, up to the same moment."""
+        """The same of the range that it is compared with, up to the same moment."""
         earlier, over = self._earlier, self._whole_days
         if over:
-            whole = self.range.whole_year_before if self.is_beside_year else self.range.whole_before
-            earlier = whole.first_days(over.length)
+            earlier = self._whole_earlier.first_days(over.length)
         return replace(self, range=earlier, bucket=self.step.value)
 
     @property
@@ -141,8 +174,14 @@ class Selection:
         return self._whole_days is not None
 
     @property
+    def _whole_earlier(self) -> Range:
+        if self.beside and self.compared_with not in (BEFORE, YEAR):
+            return self.beside
+        return self.range.whole_year_before if self.is_beside_year else self.range.whole_before
+
+    @property
     def _earlier(self) -> Range:
-        return self.range.year_before if self.is_beside_year else self.range.before
+        return self.range.as_far(self._whole_earlier)
 
     @property
     def _whole_days(self) -> Range | None:
@@ -172,6 +211,10 @@ class Selection:
         pairs = dict.fromkeys([*self.excluded, *((name, value) for value in values)])
         return replace(self, filters=filters, excluded=in_order(pairs), hidden=())
 
+    def within(self, key: str, value: str) -> Self:
+        """Keep only a subgroup of a group of its breakdown."""
+        return self.with_filter(self.by or "", key).with_filter(self.subgroup or "", value)
+
     def without(self, name: str, value: str) -> Self:
         """Drop the filter that keeps this value, or leaves it out."""
         pair = (name, value)
@@ -185,19 +228,23 @@ class Selection:
         """Say whether the chart leaves out a group."""
         return key in self.hidden or (key is not None and handle_of(key) in self.hidden)
 
-    def _query(self, bucket: Bucket, by: str | None, top: int | None) -> UsageQuery:
+    def _query(
+        self, bucket: Bucket, by: tuple[str | None, str | None], top: int | None, top_within: int | None
+    ) -> UsageQuery:
         span, rank = self.range.span, self.display.rank
+        dimensions = tuple(name for name in by if name)
         return UsageQuery(
             self.organization,
             span.start,
             span.end,
             bucket,
-            (by,) if by else (),
+            dimensions,
             self.filters,
             top,
             excluded=self.excluded,
-            rank=rank if by else "cost",
+            rank=rank if dimensions else "cost",
             with_latency=self.display.is_latency,
+            top_within=top_within if dimensions[1:] else None,
         )
 
 

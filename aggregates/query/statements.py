@@ -10,8 +10,9 @@ from typing import Any
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from aggregates.db.sql import NAMES, SUMS, listed, text
+from aggregates.db.sql import NAMES, SUMS, listed, sum_of_part, text
 from aggregates.domain.dimensions import LONG_TAIL
+from aggregates.domain.measures import MEASURES, RANKS
 from aggregates.query.parts import (
     Dimensions,
     PartShape,
@@ -59,7 +60,8 @@ def statement_for(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]
 def _is_breakdown(query: UsageQuery) -> bool:
     """Say whether groups are added up over the whole range; not where only the first of a long tail are wanted, as most
     sums would be made in vain."""
-    return query.bucket == Bucket.TOTAL and bool(query.by) and not (query.top and LONG_TAIL in query.by)
+    is_whole = query.bucket == Bucket.TOTAL and not query.top_within
+    return is_whole and bool(query.by) and not (query.top and LONG_TAIL in query.by)
 
 
 def _breakdowns(queries: Sequence[UsageQuery], scans: Sequence[Sequence[Scan]]) -> Statement:
@@ -140,6 +142,8 @@ def _single(query: UsageQuery, scans: Sequence[Scan]) -> Statement:
     shape, parameters = part_of(query, scans)
     if query.by:
         parameters += [*([] if is_narrow(shape) else heights_of(query, scans)), query.top or None]
+    if query.top_within:
+        return _nested_text(shape, query.rank), [*parameters, query.top_within]
     return _single_text(shape, query.rank), parameters
 
 
@@ -173,6 +177,45 @@ def _single_text(shape: PartShape, rank: str) -> str:
     )
 
 
+@lru_cache(maxsize=500)
+def _nested_text(shape: PartShape, rank: str) -> str:
+    """Compose what adds up the first groups by bucket, each by its first subgroups and the rest of it, whose second key
+    is NULL, as both are of Other."""
+    group, subgroup = key_names(shape.by)
+    ranking = [measure for measure in MEASURES if measure.name in {*RANKS[rank], "cost", "calls"}]
+    return text(
+        SQL(
+            """{part}{heights}, pairs AS MATERIALIZED (
+                SELECT {group}, {subgroup}, {ranking} FROM {of} GROUP BY {group}, {subgroup}
+            ), first_groups AS (
+                SELECT {group}, row_number() OVER ({by_group}) AS place FROM pairs GROUP BY {group} {by_group} LIMIT %s
+            ), subgroups AS (
+                SELECT {group}, {subgroup}, row_number() OVER (PARTITION BY {group} {by_subgroup}) AS place
+                FROM pairs GROUP BY {group}, {subgroup}
+            ), first_subgroups AS (
+                SELECT * FROM subgroups WHERE place <= %s
+            )
+            SELECT 1, bucket, first_groups.{group}, first_subgroups.{subgroup}, {sums} FROM part
+            LEFT JOIN first_groups USING ({group})
+            LEFT JOIN first_subgroups ON first_subgroups.{group} = first_groups.{group}
+                AND first_subgroups.{subgroup} = part.{subgroup}
+            GROUP BY 2, 3, 4, first_groups.place, first_subgroups.place
+            ORDER BY 2, first_groups.place, first_subgroups.place
+            """
+        ).format(
+            part=part(shape, is_kept=is_narrow(shape)),
+            heights=NOTHING if is_narrow(shape) else SQL(", {}").format(heights(shape, rank)),
+            of=SQL("part") if is_narrow(shape) else SQL("heights"),
+            group=group,
+            subgroup=subgroup,
+            ranking=listed(SQL("{} AS {}").format(sum_of_part(each), Identifier(each.name)) for each in ranking),
+            by_group=by_rank(rank, [group]),
+            by_subgroup=by_rank(rank, [subgroup]),
+            sums=SUMS,
+        )
+    )
+
+
 def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] | None, limit: int) -> Statement:
     """Compose what gives the first rows of a query, by bucket and then by the bytes of the group's values; of the first
     bucket those after a group."""
@@ -183,15 +226,15 @@ def first_rows(query: UsageQuery, scans: Iterable[Scan], after: tuple[str, ...] 
 @lru_cache(maxsize=500)
 def _first_rows_text(shape: PartShape, is_after: bool) -> str:
     keys = key_names(shape.by)
-    in_bytes = listed(SQL('{} COLLATE "C"').format(key) for key in keys)
-    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(in_bytes, listed(SQL("%s") for _ in keys))
+    in_bytes = [SQL('{} COLLATE "C"').format(key) for key in keys]
+    beyond = SQL("WHERE bucket > 1 OR ({}) > ({})").format(listed(in_bytes), listed(SQL("%s") for _ in keys))
     return text(
         SQL("{part} SELECT {groups}, {sums} FROM part {beyond} GROUP BY {groups} ORDER BY {order} LIMIT %s").format(
             part=part(shape),
             groups=listed([SQL("bucket"), *keys]),
             sums=SUMS,
             beyond=beyond if is_after else NOTHING,
-            order=listed([SQL("bucket"), *in_bytes]) if keys else SQL("bucket"),
+            order=listed([SQL("bucket"), *in_bytes]),
         )
     )
 

@@ -66,8 +66,9 @@ class UsageQuery:
     the range, or one for all. `by` are the dimensions of a breakdown: a group has a value of each. `filters` and
     `excluded` are dimensions with values: only calls count that have one of a dimension's values in `filters`, and none
     of those in `excluded`. Groups are ranked over the whole range by `rank`, then cost, then calls, then their values;
-    with `top`, those beyond the first so many are added up as one group, Other. With `with_latency` the sums have the
-    histograms of latencies, where these are known.
+    with `top`, those beyond the first so many are added up as one group, Other. With `top_within`, too, it is groups by
+    the first of two dimensions that are ranked so, and within each its subgroups by the second: the first so many, and
+    the rest of the group as one. With `with_latency` the sums have the histograms of latencies, where these are known.
     """
 
     organization: Organization
@@ -81,6 +82,7 @@ class UsageQuery:
     excluded: tuple[tuple[str, str], ...] = ()
     rank: str = "cost"
     with_latency: bool = False
+    top_within: int | None = None
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
@@ -93,6 +95,8 @@ class UsageQuery:
                 raise QueryError(f"Unknown dimension “{name}”: expected one of {', '.join(BY_NAME)}.")
         if len(set(self.by)) < len(self.by):
             raise QueryError(f"A dimension comes twice in “{', '.join(self.by)}”: expected each of them once.")
+        if self.top_within and not (self.top and len(self.by) == 2):
+            raise QueryError("Only the first groups of a dimension have their first subgroups by another one.")
         if self.rank not in RANKS:
             raise QueryError(f"Unknown rank “{self.rank}”: expected one of {', '.join(RANKS)}.")
 

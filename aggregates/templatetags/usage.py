@@ -24,18 +24,22 @@ from aggregates.query.addresses import (
     flat,
     parameters_beside_range,
     query_of_change,
+    query_of_pairs,
     query_string,
     range_parameters,
     written,
 )
 from aggregates.query.display_measures import MEASURES, Unit
+from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.notes import Note
 from aggregates.query.selection import CALL_COLUMNS, CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of
-from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.comparing import Comparison, comparison_of, other_way
+from aggregates.web.pages.dashboard import others_of, rest_of
+from aggregates.web.pages.openers import Opener, address_by, opener_of
 from aggregates.web.pages.organizations import Organizations
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
@@ -163,6 +167,22 @@ def link_excluding(selection: Selection, name: str, value: str) -> str:
 
 
 @register.simple_tag
+def link_within(selection: Selection, key: str, subkey: str) -> str:
+    """The same view of a subgroup of a group only."""
+    pairs = [(selection.by or "", key), (selection.subgroup or "", subkey)]
+    return query_of_pairs(selection, selection.within(key, subkey), pairs) or "?"
+
+
+@register.simple_tag
+def link_to_part(selection: Selection, one: Series, part: Series) -> str:
+    """The same view of a subgroup of a series, or of what is shown as the rest of it."""
+    key = one.key or ""
+    if part.subkey is not None:
+        return link_within(selection, key, part.subkey)
+    return query_string(rest_of(selection, key, [each.subkey for each in one.parts])) or "?"
+
+
+@register.simple_tag
 def link_to_others(selection: Selection, name: str, keys: Sequence[str | None]) -> str:
     """The same view of what is shown as Other."""
     return query_string(others_of(selection, name, keys)) or "?"
@@ -183,6 +203,12 @@ def link_sorted(selection: CallSelection, sort: str) -> str:
 @register.simple_tag
 def link_to_groups(selection: Selection, name: str) -> str:
     """All groups of a dimension in the same view."""
+    return query_string(replace(selection, by=name, hidden=())) or "?"
+
+
+@register.simple_tag
+def link_by(selection: Selection, name: str) -> str:
+    """The same view, broken down by another dimension."""
     return query_string(replace(selection, by=name, hidden=())) or "?"
 
 
@@ -254,6 +280,30 @@ def link_measuring(selection: Selection, measure: str) -> str:
 @register.simple_tag
 def link_unfiltered(selection: Selection) -> str:
     return query_string(replace(selection, filters=(), excluded=(), hidden=())) or "?"
+
+
+@register.simple_tag
+def comparisons(form: DashboardForm, selection: Selection) -> Comparison:
+    """What the page can be compared with."""
+    return comparison_of(form, selection)
+
+
+@register.simple_tag
+def opener(selection: Selection, dimension: str, value: str) -> Opener | None:
+    """Where what within a driver has changed is shown; None where no aggregate can tell that."""
+    return opener_of(selection, dimension, value)
+
+
+@register.simple_tag
+def opened_by(selection: Selection, dimension: str, by: str) -> Opener:
+    """Where what within the driver that a selection is filtered to is shown by another dimension."""
+    return address_by(selection, dimension, by)
+
+
+@register.simple_tag
+def link_by_day(selection: Selection) -> str:
+    """The same view, compared by the day, or no longer."""
+    return query_string(other_way(selection)) or "?"
 
 
 @register.inclusion_tag("aggregates/_hidden_inputs.html")

@@ -11,8 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from aggregates.domain.lengths import WHOLE, Lengths, decimal_of
 from aggregates.domain.measures import Sums
-from aggregates.domain.money import EXACT, stored
+from aggregates.domain.money import EXACT
 from aggregates.pricing.rates import Rates
 from aggregates.query.answer import Answer
 
@@ -33,7 +34,8 @@ RatesOf = Callable[[str, str], Rates | None]
 
 # In the order in which before is turned into now.
 CHAIN = ("volume", "mix", "tokens", "cache", "price")
-STEPS = (*CHAIN, "new", "gone", "priced", "charges")
+LENGTH = "length"  # what more or fewer days explain, where the ranges are compared by the day
+STEPS = (LENGTH, *CHAIN, "new", "gone", "priced", "charges")
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,16 @@ class Bridge:
     before: Sums
     now: Sums
     steps: Mapping[str, Mapping[str, Decimal]]  # by operation, then by step
+    lengths: Lengths = WHOLE
 
     @property
     def difference(self) -> Decimal:
         return EXACT.subtract(self.now.cost, self.before.cost)
+
+    @property
+    def difference_beside_length(self) -> Decimal:
+        """The difference without what the length of the ranges explains."""
+        return EXACT.subtract(self.difference, self.total(LENGTH))
 
     def total(self, step: str) -> Decimal:
         return total(of_operation[step] for of_operation in self.steps.values())
@@ -72,40 +80,48 @@ class Pair:
 
 def cost_groups(answer: Answer) -> CostGroups:
     """Take the groups of an answer by BY_COST_GROUP."""
-    return {CostGroup(*row.group): row.sums for row in answer.rows if row.group}
+    return {CostGroup(*(key or "" for key in row.group)): row.sums for row in answer.rows if row.group}
 
 
-def bridge(before: CostGroups, now: CostGroups, rates: RatesOf) -> Bridge:
+def bridge(before: CostGroups, now: CostGroups, rates: RatesOf, lengths: Lengths = WHOLE) -> Bridge:
     """Explain a change of cost; `rates` gives the list prices of a provider's model as they were before, None where
-    there are none."""
+    there are none. By the day, all that follows the length is as if the earlier range were as long."""
     pairs: dict[str, list[Pair]] = {}
     for group in sorted({*before, *now}):
         pairs.setdefault(group.operation, []).append(Pair(group, before.get(group, NOTHING), now.get(group, NOTHING)))
     steps = {
-        operation: _steps_of_calls(of_operation, rates) | {"charges": _change_of_charges(of_operation)}
+        operation: _with_length(of_operation, _steps_of_calls(of_operation, rates, lengths), lengths)
         for operation, of_operation in pairs.items()
     }
-    return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps)
+    return Bridge(Sums.of(before.values()), Sums.of(now.values()), steps, lengths)
 
 
-def _change_of_charges(pairs: Iterable[Pair]) -> Decimal:
-    return total(EXACT.subtract(pair.now.charge_cost, pair.before.charge_cost) for pair in pairs)
+def _with_length(pairs: list[Pair], steps: dict[str, Decimal], lengths: Lengths) -> dict[str, Decimal]:
+    """Add the steps of charges and of the length, which is all that the others leave of the difference."""
+    charges = lengths.as_long(total(pair.before.charge_cost for pair in pairs))
+    steps["charges"] = EXACT.subtract(total(pair.now.charge_cost for pair in pairs), charges)
+    difference = total(EXACT.subtract(pair.now.cost, pair.before.cost) for pair in pairs)
+    return steps | {LENGTH: EXACT.subtract(difference, total(steps.values()))}
 
 
-def _steps_of_calls(pairs: list[Pair], rates: RatesOf) -> dict[str, Decimal]:
+def _steps_of_calls(pairs: list[Pair], rates: RatesOf, lengths: Lengths) -> dict[str, Decimal]:
     """Take the steps of one operation, as if there were no charges."""
     steps = dict.fromkeys(STEPS, ZERO)
+
+    def cost_before(pairs: Iterable[Pair]) -> Decimal:
+        return lengths.as_long(total(pair.before.call_cost for pair in pairs))
+
     if not any(pair.before.calls for pair in pairs):
         return steps | {"new": total(pair.now.call_cost for pair in pairs)}
     if not any(pair.now.calls for pair in pairs):
-        return steps | {"gone": total(pair.before.call_cost.copy_negate() for pair in pairs)}
+        return steps | {"gone": cost_before(pairs).copy_negate()}
     comparable = [pair for pair in pairs if pair.is_comparable]
     others = [pair for pair in pairs if not pair.is_comparable]
-    levels = [total(pair.before.call_cost for pair in comparable), *map(_rounded, _levels(comparable, rates))]
+    levels = [cost_before(comparable), *map(decimal_of, _levels(comparable, rates))]
     levels.append(total(pair.now.call_cost for pair in comparable))
     for name, level, after in zip(CHAIN, levels, levels[1:], strict=False):
         steps[name] = EXACT.subtract(after, level)
-    steps["priced"] = total(EXACT.subtract(pair.now.call_cost, pair.before.call_cost) for pair in others)
+    steps["priced"] = EXACT.subtract(total(pair.now.call_cost for pair in others), cost_before(others))
     return steps
 
 
@@ -180,7 +196,3 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         result = EXACT.add(result, amount)
     return result
-
-
-def _rounded(amount: Fraction) -> Decimal:
-    return stored(EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator)))

@@ -34,6 +34,8 @@ VIEWS = [
     "range=12m&by=none&not_model=model-1&not_model=model-2",
     "range=90d&operation=chat&operation=search&by=operation",
     "range=90d&user=alice&subject=player-3",
+    "range=90d&by=project&subgroup=model&bucket=week",
+    "range=24h&by=user&subgroup=user",
 ]
 
 
@@ -64,10 +66,10 @@ def test_it_is_what_the_log_says(
     for view in VIEWS:
         read_pages = pages(client, read_secret, f"{view}&limit={limit}")
         selection = DashboardForm(QueryDict(view), organization=acme, now=timezone.now()).selection
-        query = replace(selection.over_time(selection.by), source=Source.LOG)
+        query = replace(selection.over_time(selection.by, subgroup=selection.subgroup), source=Source.LOG)
         logged = read([query])[query]
         rows = [row for page in read_pages for row in page["rows"]]
-        start_and_key = [(row["start"], row["key"] or "") for row in rows]
+        start_and_key = [(row["start"], row["key"] or "", row.get("subkey")) for row in rows]
         assert len(set(start_and_key)) == len(rows)
         assert sorted(rows, key=str) == sorted(rows_of(logged), key=str), view
         assert all(page["totals"] == measured(logged.totals) for page in read_pages)
@@ -76,11 +78,11 @@ def test_it_is_what_the_log_says(
         assert len(read_pages) == max(1, -(-len(rows) // limit))
 
 
-def place_of(row: dict[str, Any]) -> tuple[str, bytes]:
-    return row["start"], (row["key"] or "").encode()
+def place_of(row: dict[str, Any]) -> tuple[str, bytes, bytes]:
+    return row["start"], (row["key"] or "").encode(), row.get("subkey", "").encode()
 
 
-@pytest.mark.parametrize("by", ["user", "none"])
+@pytest.mark.parametrize("by", ["user", "none", "operation&subgroup=user"])
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_limit_means_rows_and_a_walk_has_each_once_in_order(
     client: Client, acme: Organization, read_secret: str, call: Callable[..., Call], by: str, limit: int
@@ -91,7 +93,7 @@ def test_limit_means_rows_and_a_walk_has_each_once_in_order(
     whole = get(client, read_secret, view).json()["rows"]
     found = pages(client, read_secret, f"{view}&limit={limit}")
     assert [row for page in found for row in page["rows"]] == whole == sorted(whole, key=place_of)
-    assert len(whole) == (19 if by == "user" else 4)
+    assert len(whole) == (4 if by == "none" else 19)
     assert {len(page["rows"]) for page in found[:-1]} <= {limit}
     assert len(found) == -(-len(whole) // limit)
 
@@ -214,7 +216,10 @@ def test_latencies_are_told_where_they_are_asked_for(
     schema = document()["components"]["schemas"]["Usage"]["properties"]
     assert set(answer) == set(schema)
     assert set(answer["totals"]) == set(schema["totals"]["properties"])
-    assert set(answer["rows"][0]) == set(schema["rows"]["items"]["properties"])
+    with_subgroups = get(client, read_secret, f"{view}&latency=yes&subgroup=model").json()
+    assert with_subgroups["subgroup"] == "model"
+    assert set(with_subgroups["rows"][0]) == set(schema["rows"]["items"]["properties"])
+    assert set(with_subgroups["rows"][0]) - set(answer["rows"][0]) == {"subkey", "subgroup_kind"}
 
 
 def test_what_is_not_known_of_latencies_is_null_and_says_why(

@@ -51,10 +51,11 @@ def test_the_waterfall_is_drawn(open_page: OpenPage, usage: Organization, option
     assert bars["New operations"] == ("up", 11, 1)
     assert bars["Gone operations"] == ("down", 9, 3)
     assert bars["Now"] == ("ghost", 0, 9)
-    expect(page.locator(".sentence")).to_have_text(
+    expect(page.locator(".sentence")).to_contain_text(
         "Cost rose by $2.00 to $9.00: mostly more calls of chat (+$4.00) and new operations (translate) "
-        "(+$1.00); operations that are gone saved $3.00."
+        "(+$1.00); operations that are gone saved $3.00. All of it on "
     )
+    expect(page.locator(".few-days")).to_contain_text(": $9.00, where ")
     assert page.locator("#chart-bridge .bars path").count() == len(bars)
     fills = page.locator("#chart-bridge .bars path").evaluate_all("paths => paths.map((path) => path.style.fill)")
     assert len(set(fills)) == 3
@@ -77,7 +78,7 @@ def test_another_range_replaces_the_waterfall_and_back_brings_it_again(
     expect(page.locator("#chart-bridge")).to_be_visible()
 
 
-@pytest.mark.parametrize("place", ["th a", ".number"])
+@pytest.mark.parametrize("place", ["th .driver", ".number"])
 def test_a_driver_leads_to_its_calls_on_the_dashboard(open_page: OpenPage, usage: Organization, place: str) -> None:
     page = opened(open_page)
 
@@ -85,3 +86,50 @@ def test_a_driver_leads_to_its_calls_on_the_dashboard(open_page: OpenPage, usage
 
     page.wait_for_url("**/o/acme/?range=7d&operation=classify")
     expect(page.get_by_role("heading", name="AI usage")).to_be_visible()
+
+
+def test_a_driver_opens_in_place_by_keyboard_and_shuts_again(open_page: OpenPage, usage: Organization) -> None:
+    page = opened(open_page)
+    row = (
+        page.locator("#content .card-drivers", has_text="Top drivers: operations").locator("tr", has_text="chat").first
+    )
+    opener = row.locator(".opener")
+
+    opener.focus()
+    page.keyboard.press("Enter")
+
+    within = page.locator("tr.within")
+    expect(within.locator("tbody tr")).to_have_count(1)
+    expect(within.locator("tbody tr")).to_contain_text("gpt-5")
+    expect(within.locator("tbody tr")).to_contain_text("+$4.00")
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    within.get_by_role("link", name="user").click()
+    expect(within.locator("tbody tr")).to_contain_text("(not set)")
+    opener.click()
+    expect(within).to_be_hidden()
+    assert page.url.endswith(URL)
+
+
+def test_without_javascript_a_driver_leads_to_a_page_of_it(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page(java_script_enabled=False)
+    log_in(page, place=URL)
+
+    page.locator(".card-drivers tr", has_text="chat").locator(".opener").first.click()
+
+    expect(page.locator(".sentence")).to_contain_text("Cost rose by $4.00 to $8.00")
+
+
+def test_any_dates_are_chosen_to_compare_with(open_page: OpenPage, usage: Organization) -> None:
+    page = opened(open_page)
+
+    page.locator("#compare").select_option("dates")
+    page.wait_for_url("**compare=dates&compare_from=*")
+    day = datetime.now(UTC).date() - timedelta(days=9)
+    page.locator("#compare_from").fill(str(day))
+    page.locator("#compare_to").fill(str(day))
+    page.get_by_role("button", name="Compare", exact=True).click()
+
+    expect(page.locator(".view-dates")).to_contain_text("1 day against ")
+    expect(page.locator(".sentence")).to_contain_text("to $9.00")
+    page.get_by_role("link", name="Compare by the day").click()
+    expect(page.locator(".sentence")).to_contain_text("Cost a day fell")

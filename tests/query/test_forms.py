@@ -38,6 +38,8 @@ def test_an_empty_query_is_the_last_30_days_by_model() -> None:
         "?range=12m",
         "?range=month&compare=before_per_day",
         "?range=last_fiscal_year",
+        "?range=last_month&compare=last_quarter_per_day",
+        "?compare=dates&compare_from=2025-06-01&compare_to=2025-06-17",
         "?range=custom&from=2025-07-01&to=2025-07-31",
         "?range=custom&from=2025-01-01&to=2025-03-31&by=project",
         "?model=gpt-5",
@@ -219,3 +221,44 @@ def test_a_form_may_offer_fewer_ranges() -> None:
 
     assert form.problems == [("range", "There is no choice “24h”.")]
     assert form.chosen == ranges.preset("30d", NOW, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last", "remark"),
+    [
+        ("compare=dates&compare_from=2025-05-03&compare_to=2025-05-20", date(2025, 5, 3), date(2025, 5, 20), ""),
+        ("compare=dates&compare_from=2025-05-20&compare_to=2025-05-03", date(2025, 5, 3), date(2025, 5, 20), "swapped"),
+        ("compare=dates&compare_from=2025-05-20&compare_to=2025-09-01", date(2025, 5, 20), date(2025, 7, 29), "over"),
+        ("compare=dates_per_day&range=last_month", date(2025, 5, 1), date(2025, 5, 31), ""),
+        ("compare=last_quarter&range=month", date(2025, 4, 1), date(2025, 6, 30), ""),
+    ],
+)
+def test_any_days_that_are_over_can_be_compared_with(query: str, first: date, last: date, remark: str) -> None:
+    form = form_of(query)
+    beside = form.selection.beside
+
+    assert beside and (beside.first, beside.last) == (first, last)
+    assert bool(form.remarks) == bool(remark) and remark in "".join(form.remarks)
+    assert form_of(query_string(form.selection).removeprefix("?")).selection.compared == form.selection.compared
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("compare_from=2025-05-03", "compare_to"),
+        ("compare_to=2025-05-03", "compare_from"),
+        ("compare_from=2025-07-30&compare_to=2025-08-01", "compare_from"),  # today is not over
+        ("compare_from=2001-01-01&compare_to=2025-05-03", "compare_from"),
+        ("compare_from=yesterday&compare_to=2025-05-03", "compare_from"),
+    ],
+)
+def test_other_days_to_compare_with_are_told_as_mistakes(query: str, field: str) -> None:
+    assert [name for name, _ in form_of(f"compare=dates&{query}").problems] == [field]
+
+
+def test_what_is_under_way_is_compared_with_as_much_time_of_any_other_days() -> None:
+    chosen = form_of("range=month&compare=dates&compare_from=2025-01-06&compare_to=2025-04-01").selection
+
+    assert chosen.compared.range.elapsed == chosen.range.elapsed
+    assert chosen.compared.range.first == date(2025, 1, 6)
+    assert not chosen.is_compared_by_whole_days

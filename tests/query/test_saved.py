@@ -69,6 +69,8 @@ def test_what_is_by_default_is_kept_in_words(berlin: Organization) -> None:
         "range": ["30d"],
         "measure": ["cost"],
         "by": ["model"],
+        "subgroup": ["none"],
+        "top": ["8"],
         "bucket": ["auto"],
         "chart": ["bars"],
     }

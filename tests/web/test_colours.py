@@ -10,7 +10,9 @@ from django.conf import settings
 TOKENS = Path(settings.BASE_DIR) / "aggregates/static/aggregates/css/tokens.css"
 GROUPS = [*(f"series-{number}" for number in range(1, 9)), "other"]
 LEAST_DIFFERENCE = 14  # CIE76 delta E
+LEAST_STEP = 5.5  # between shades of a group
 LEAST_CONTRAST = {"light": 2.2, "dark": 3.0}  # WCAG
+TO_REST = 0.55  # as colours.js and charts.css have it
 
 # Linear RGB as it is seen; Machado, Oliveira and Fernandes 2009, severity 1.0.
 EYES = {
@@ -95,3 +97,33 @@ def test_groups_stand_out_from_the_ground(scheme: str, least: float) -> None:
     pale = {name: ratio for name in GROUPS if (ratio := contrast(found[name], found["surface"])) < least}
 
     assert pale == {}
+
+
+def mixed(one: str, other: str, share: float) -> str:
+    """As scripts and style sheets make shades."""
+    parts = ([int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (one, other))
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(*parts, strict=True))
+
+
+def shades(found: dict[str, str], number: int) -> list[str]:
+    own, end = found[f"series-{number}"], found[f"shade-{number}"]
+    return [*(mixed(own, end, step / 3) for step in range(4)), mixed(own, found["other"], TO_REST)]
+
+
+@pytest.mark.parametrize(("scheme", "least"), LEAST_CONTRAST.items())
+def test_shades_are_told_apart_and_stand_out_from_the_ground(scheme: str, least: float) -> None:
+    found = colours(scheme)
+    for number in range(1, 9):
+        own = shades(found, number)
+        assert min(contrast(shade, found["surface"]) for shade in own) >= least, number
+        for eye in EYES:
+            assert min(difference(eye, one, other) for one, other in combinations(own, 2)) >= LEAST_STEP, (eye, number)
+            assert difference(eye, own[-1], found["other"]) >= LEAST_STEP, (eye, number)
+
+
+def test_scripts_and_style_sheets_mix_the_same_shades() -> None:
+    static = Path(settings.BASE_DIR) / "aggregates/static/aggregates"
+    script, style = (static / "js/colours.js").read_text(), (static / "css/charts.css").read_text()
+    assert f"const REST = {TO_REST};" in script
+    assert f"var(--other) {TO_REST:.0%}, var(--colour)" in style
+    assert re.findall(r"shade-([12]) {[^}]*var\(--end\) ([0-9.]+)%", style) == [("1", "33.3"), ("2", "66.7")]

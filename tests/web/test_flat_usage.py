@@ -69,7 +69,7 @@ def test_flat_usage_never_seems_to_change(db: None, call: Callable[..., Call], z
                 assert loaded.tiles[0].change.text == "0.0%"
             if not loaded.earlier.begins:
                 changed = changes.load(selection)
-                assert (changed.bridge.difference, changed.sentence[:16]) == (0, "Cost stayed at $")
+                assert (changed.bridge.difference, changed.sentence[:16]) == (0, "Cost a day staye")
 
 
 def test_a_month_that_is_longer_than_the_one_before_is_compared_by_the_day(

@@ -10,8 +10,8 @@ from aggregates.domain import ranges
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.texts import GroupKind
 from aggregates.domain.units import BY_NAME as BY_UNIT
-from aggregates.query.reports import COLUMNS, COSTS, KIND, LATENCY_COLUMNS
-from aggregates.query.selection import BEFORE, BUCKETS, NO_BREAKDOWN, YEAR
+from aggregates.query.reports import COLUMNS, COSTS, KEYS, KINDS, LATENCY_COLUMNS
+from aggregates.query.selection import BUCKETS, COMPARISONS, NO_BREAKDOWN
 from aggregates.query.units import MOST_CALLS
 
 DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"}
@@ -25,14 +25,18 @@ LATENCIES: Schema = {
 }
 OF_ROW: Schema = {
     "start": {"type": "string", "description": "Its local date; for hours the local time, with the offset."},
-    "key": {"type": ["string", "null"], "description": "The group, as recorded; empty where it is not known."},
-    KIND: {
+    KEYS[0]: {"type": ["string", "null"], "description": "The group, as recorded; empty where it is not known."},
+    KINDS[0]: {
         "type": ["string", "null"],
         "enum": [*GroupKind, None],
         "description": "What the key is: a recorded value, calls without one, or all other groups together.",
     },
 }
-ROW: Schema = OF_ROW | MEASURED | LATENCIES
+OF_SUBGROUP: Schema = {
+    KEYS[1]: {"type": ["string", "null"], "description": "The subgroup, as recorded, where one is asked for."},
+    KINDS[1]: {"type": "string", "enum": [*GroupKind], "description": "What that is."},
+}
+ROW: Schema = OF_ROW | OF_SUBGROUP | MEASURED | LATENCIES
 TOTALS: Schema = {"type": "object", "required": list(MEASURED), "properties": MEASURED | LATENCIES}
 DATE: Schema = {"type": "string", "format": "date"}
 TIME: Schema = {"type": "string", "format": "date-time"}
@@ -62,6 +66,7 @@ ABOUT: Schema = {
     "to": DATE,
     "bucket": {"type": "string"},
     "by": {"type": ["string", "null"]},
+    "subgroup": {"type": ["string", "null"]},
     "source": {"type": "object", "description": "How many days were read where, for the totals."},
     "unknown": {
         "type": "array",
@@ -86,7 +91,7 @@ USAGE: Schema = {
     "properties": ABOUT | WITHOUT,
 }
 
-COMPARE = [BEFORE, YEAR]
+COMPARE = list(COMPARISONS)
 
 
 def _parameter(name: str, description: str, **schema: Any) -> Schema:
@@ -133,8 +138,22 @@ def read_usage() -> Schema:
     parameters = [
         *of_dashboard(),
         _parameter("bucket", "What rows are cut by: auto is hours for few days, else days.", enum=list(BUCKETS)),
-        _parameter("compare", "Add the totals of an earlier range: the one before, or the year before.", enum=COMPARE),
+        _parameter(
+            "compare",
+            "Add the totals of an earlier range, up to the same moment: the one before, the year before, a period that "
+            "is over, or the dates from compare_from to compare_to, both included.",
+            enum=COMPARE,
+        ),
+        *(
+            _parameter(name, f"The {which} day to compare with, where compare is dates.", type="string", format="date")
+            for name, which in (("compare_from", "first"), ("compare_to", "last"))
+        ),
         _parameter("by", "What rows are broken down by; model unless said.", enum=[*BY_NAME, NO_BREAKDOWN]),
+        _parameter(
+            "subgroup",
+            "What each of these groups is broken down by; none unless said, and where it is the same as by.",
+            enum=[*BY_NAME, NO_BREAKDOWN],
+        ),
         _parameter(
             "limit",
             "How many rows a page has at most.",

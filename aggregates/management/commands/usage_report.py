@@ -30,6 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--bucket", choices=[*Bucket], default=Bucket.DAY.value, help="default: day")
         parser.add_argument("--by", metavar="DIMENSION", help=f"break down by one of {names}")
+        parser.add_argument("--subgroup", metavar="DIMENSION", help="break down each of these groups by another one")
         parser.add_argument(
             "--filter",
             dest="filters",
@@ -76,17 +77,20 @@ class Command(BaseCommand):
             keys = plural(len(risky), "key")
             self.stderr.write(
                 f"{keys} in this file, such as {risky[0]!r}, may look like a formula to a spreadsheet: "
-                "import the column “key” as text."
+                "import the columns of keys as text."
             )
 
     def answer(self, organization: str, filters: list[tuple[str, str]], **options: Any) -> Answer:
+        by = tuple(name for name in (options["by"], options["subgroup"]) if name)
+        if options["subgroup"] and not options["by"]:
+            raise CommandError("--subgroup: expected --by, too: groups have subgroups.")
         try:
             query = UsageQuery.for_dates(
                 find_organization(organization),
                 options["first"],
                 options["last"],
                 bucket=Bucket(options["bucket"]),
-                by=(options["by"],) if options["by"] else (),
+                by=by,
                 filters=tuple(filters),
                 excluded=tuple(options["excluded"]),
                 rank=options["rank"],

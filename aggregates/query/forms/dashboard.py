@@ -10,13 +10,23 @@ from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.formats import count
 from aggregates.models import Organization
 from aggregates.query.display_measures import DISPLAY_MEASURES
-from aggregates.query.forms.fields import TypedText, Value, Values, ViewNumber, check_text, choice_of, choices_of
-from aggregates.query.forms.ranges import RangeForm
+from aggregates.query.forms.comparisons import ComparisonForm
+from aggregates.query.forms.fields import (
+    OneOfEach,
+    TypedText,
+    Value,
+    Values,
+    ViewNumber,
+    check_text,
+    choice_of,
+    choices_of,
+)
 from aggregates.query.selection import (
     AUTO,
     BARS,
     CONTROLS,
     DEFAULT_BY,
+    DEFAULT_TOP,
     NO_BREAKDOWN,
     Pairs,
     Selection,
@@ -27,8 +37,10 @@ from aggregates.query.stored_selections import MAX_PAIRS, MAX_VALUES, find
 PLACES = (*BY_NAME, *(f"not_{name}" for name in BY_NAME))
 
 
-class DashboardForm(RangeForm):
-    """The range, what to see of it and how (`measure`, `by`, `bucket`, `chart`, `compare`), and what to keep.
+class DashboardForm(ComparisonForm):
+    """The range and what it is compared with, what to see of it and how (`measure`, `by`, `subgroup`, `top`, `bucket`,
+    `chart`), and what
+    to keep.
 
     A dimension's own name gives a value to keep, `not_` and its name one to leave out; both may come several times,
     and an empty one stands for calls whose value is unknown. `hide` is a group that the chart leaves out, `hide_other`
@@ -48,10 +60,9 @@ class DashboardForm(RangeForm):
         now: datetime,
         most_values: int = MAX_VALUES,  # of one dimension: addresses have a limit, what is kept has none but MAX_PAIRS
     ) -> None:
-        super().__init__(data, zone=organization.time_zone, now=now, calendar=organization.calendar)
-        self.organization = organization
+        super().__init__(data, organization=organization, now=now)
         for name, choices in CONTROLS.items():
-            self.fields[name] = choice_of(choices)
+            self.fields.setdefault(name, choice_of(choices))
         for name in BY_NAME:
             self.fields[name] = Values(most=most_values)
             self.fields[f"not_{name}"] = Values(most=most_values)
@@ -67,7 +78,7 @@ class DashboardForm(RangeForm):
         self.fields["hide_other"] = forms.BooleanField(required=False)
         self.fields["view"] = ViewNumber(required=False)
         self.fields["set"] = forms.CharField(required=False, max_length=100)
-        self.fields |= {"only": Value(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
+        self.fields |= {"only": OneOfEach(BY_NAME), "leave": Value(BY_NAME), "drop": Value(PLACES)}
         self._stored: tuple[Pairs, Pairs] = ((), ())
 
     def clean(self) -> dict[str, Any]:
@@ -105,18 +116,21 @@ class DashboardForm(RangeForm):
     def _changed(self) -> Selection:
         """Change what was chosen by what the address says to."""
         chosen, only, leave, drop = self._chosen, *map(self.cleaned_data.get, ("only", "leave", "drop"))
-        chosen = chosen.with_filter(*only) if only else chosen
+        for name, value in only or ():
+            chosen = chosen.with_filter(name, value)
         chosen = chosen.excluding(leave[0], [leave[1]]) if leave else chosen
         return chosen.without(drop[0].removeprefix("not_"), drop[1]) if drop else chosen
 
     @property
     def _chosen(self) -> Selection:
         data = self.cleaned_data
-        by = data["by"] or DEFAULT_BY
+        by, subgroup = data["by"] or DEFAULT_BY, data["subgroup"] or NO_BREAKDOWN
         return Selection(
             self.organization,
             self.chosen,
             by=None if by == NO_BREAKDOWN else by,
+            subgroup=None if NO_BREAKDOWN in (by, subgroup) or by == subgroup else subgroup,
+            top=int(data["top"] or DEFAULT_TOP),
             filters=in_order([*self._stored[0], *self._pairs("")]),
             excluded=in_order([*self._stored[1], *self._pairs("not_")]),
             measure=data["measure"] or "cost",
@@ -124,6 +138,7 @@ class DashboardForm(RangeForm):
             chart=data["chart"] or BARS,
             compare=data["compare"],
             columns=tuple(name for name in DISPLAY_MEASURES if name in data["col"]),
+            beside=self.beside,
             hidden=(*data["hide"], *((None,) if data["hide_other"] else ())),
             view=data["view"],
         )

@@ -62,6 +62,15 @@ class Value(forms.Field):
         return name, text
 
 
+class OneOfEach(Value):
+    """Any number of such values; of a place the last one counts."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        return [pair for text in value or () if (pair := super(OneOfEach, self).to_python(text))]
+
+
 class Values(forms.Field):
     """Any number of texts under one name; those that came, each once."""
 

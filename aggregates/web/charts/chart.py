@@ -1,11 +1,12 @@
 """What a chart is: it names the queries that it needs, and is drawn from their answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
-from aggregates.query.answer import Answer
+from aggregates.query.answer import Answer, Group
 from aggregates.query.display_measures import Unit
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
@@ -18,7 +19,7 @@ Answers = Mapping[UsageQuery, Answer]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A chart with its numbers."""
+    """A chart with its numbers; `by` says what it is broken down by, in words."""
 
     name: str
     title: str
@@ -27,11 +28,15 @@ class Drawn:
     figure: Figure
     description: str
     caption: str = ""  # which buckets do not have all of their time
-    is_broken_down: bool = False
+    by: str = ""
 
     @property
     def keys(self) -> list[str | None]:
         return [one.key for one in self.series]
+
+    @property
+    def is_broken_down(self) -> bool:
+        return bool(self.by)
 
 
 class Chart(Protocol):
@@ -65,10 +70,14 @@ class TotalsChart:
         return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS))
 
 
-def values(answer: Answer, measure: Callable[[Sums], Any], key: str | None = None) -> tuple[Any, ...]:
-    """List a group's measure for every bucket, as of no calls where there was no usage."""
-    found = {row.start: row.sums for row in answer.rows if row.key == key}
-    return tuple(measure(found.get(start, NOTHING)) for start in answer.query.buckets)
+def values(answer: Answer, measure: Callable[[Sums], Any], groups: Iterable[Group] = ((),)) -> tuple[Any, ...]:
+    """List the measure of one or several groups for every bucket, as of no calls where there was no usage."""
+    found: dict[datetime, list[Sums]] = {}
+    for group in groups:
+        for row in answer.rows_by_group.get(group, ()):
+            found.setdefault(row.start, []).append(row.sums)
+    sums = {start: of_start[0] if len(of_start) == 1 else Sums.of(of_start) for start, of_start in found.items()}
+    return tuple(measure(sums.get(start, NOTHING)) for start in answer.query.buckets)
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:

@@ -4,7 +4,7 @@ The page's script puts in the colours of those roles from the style sheet, so th
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -24,6 +24,7 @@ DENSE = 200  # with more buckets than this bars would be a pixel wide or less: a
 FEW = 62  # points of a line that are marked one by one
 FEW_TICKS = 9  # where nobody knows how wide the chart is
 HATCHED = {"size": 6, "solidity": 0.4, "fillmode": "replace"}
+WITHIN = " › "  # between a group and its subgroup
 DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
 
 
@@ -35,7 +36,9 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One colour of a chart: a value for each bucket. `key` is the group of a breakdown that it stands for."""
+    """One colour of a chart: a value for each bucket. `key` is the group of a breakdown that it stands for; `parts` are
+    its subgroups, each of a shade of its own, which are drawn in its place; `subkey` is that of one, None of the rest.
+    """
 
     name: str
     role: str
@@ -47,6 +50,13 @@ class Series:
     is_hidden: bool = False
     own_texts: tuple[str, ...] = ()  # where they are not just the values
     status: str = ""  # the name of the kind of calls that it is about, if it is one
+    parts: tuple["Series", ...] = ()
+    subkey: str | None = None
+
+    @property
+    def drawn(self) -> tuple["Series", ...]:
+        """What is drawn of it: its subgroups, or itself."""
+        return self.parts or (self,)
 
     @property
     def total(self) -> Number | None:
@@ -111,12 +121,17 @@ def figure_of(
 
     `totals` is what each bucket comes to, and `differences` what that is more or less than in the other range.
     """
-    columns = [tuple(value for value in values if value) for values in _columns(series)]
+    drawn = [part for one in series for part in one.drawn]
+    columns = [tuple(value for value in values if value) for values in _columns(drawn)]
     ranges = [_range(values, shape) for values in columns] or [(0, 0)] * axis.number
     ends = [*(end for each in ranges for end in each), *(filter(None, ghost.values) if ghost else ())]
     lowest, highest = min(ends, default=0), max(ends, default=0)
     draw = DRAWN[_shape_of(axis, shape)]
-    traces = [draw(axis, one, unit) for one in series]
+    traces = [trace for one in series for trace in _traces(axis, one, unit, draw)]
+    has_parts = any(one.parts for one in series)
+    if has_parts:
+        numbers = [number for number, one in enumerate(series) for _ in one.drawn]
+        traces = [{**trace, "meta": trace["meta"] | {"group": n}} for n, trace in zip(numbers, traces, strict=True)]
     if ghost:
         traces.append(_ghost(axis, ghost, unit))
     return {
@@ -129,6 +144,7 @@ def figure_of(
                 "percent": locales.current().percents,
                 **({"totals": totals} if totals else {}),
                 **({"differences": differences} if any(differences) else {}),
+                **({"groups": [_group(one, unit) for one in series]} if has_parts else {}),
             },
             "separators": separators(),
             "barmode": "relative",  # what is below 0, as credits are, goes down from there
@@ -141,6 +157,22 @@ def figure_of(
             "yaxis": _value_axis(unit, lowest, highest),
         },
     }
+
+
+def _traces(axis: Axis, one: Series, unit: Unit, draw: Callable[[Axis, Series, Unit], Figure]) -> Iterable[Figure]:
+    """Draw a group; or its subgroups, which are called by both names, and in the meta data by their own."""
+    for part in one.drawn:
+        trace = draw(axis, part, unit)
+        if not one.parts:
+            yield trace
+            continue
+        meta = {"part": part.name} | ({"rest": True} if part.subkey is None else {})
+        yield trace | {"name": f"{one.name}{WITHIN}{part.name}", "meta": trace["meta"] | meta}
+
+
+def _group(one: Series, unit: Unit) -> Figure:
+    """Give what a whole group is called, and comes to in each bucket, beside its subgroups."""
+    return {"name": one.name, "role": one.role, "y": list(one.values), "customdata": one.texts(unit)}
 
 
 def _range(values: Sequence[Number], shape: Shape) -> tuple[Number, Number]:

@@ -15,6 +15,8 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 COLOURS = 8
+REST = "rest"
+ROUNDS = (0, 3, 1)  # the shades of groups that share a colour, those that come first at first
 RANKED = 64
 
 
@@ -35,13 +37,20 @@ def year_of_months(last: date) -> date:
 
 
 def roles(keys: Sequence[str | None], ranked: Answer | None) -> dict[str | None, str]:
-    """Give each group its colour, by its role in the style sheet."""
+    """Give each group its colour, by its role in the style sheet; where there are more groups than colours, those that
+    come later have shades of them."""
     order = [key for key in ranked.keys if key is not None] if ranked else []
     preferred = {key: number % COLOURS for number, key in enumerate(order)}
     named = [key for key in keys if key is not None]
     taken: dict[int, str] = {}
     for key in [*(key for key in order if key in named), *(key for key in named if key not in preferred)]:
-        first = preferred.get(key, crc32(key.encode()) % COLOURS)
-        slot = next((first + step) % COLOURS for step in range(COLOURS) if (first + step) % COLOURS not in taken)
-        taken[slot] = key
-    return {key: f"series-{slot + 1}" for slot, key in taken.items()} | {None: "other"}
+        first, round_ = preferred.get(key, crc32(key.encode()) % COLOURS), len(taken) // COLOURS * COLOURS
+        slots = (round_ + (first + step) % COLOURS for step in range(COLOURS))
+        taken[next(slot for slot in slots if slot not in taken)] = key
+    found = {key: shade(f"series-{slot % COLOURS + 1}", ROUNDS[slot // COLOURS]) for slot, key in taken.items()}
+    return found | {None: "other"}
+
+
+def shade(role: str, number: int | str) -> str:
+    """Give a shade of a colour by its role in the style sheet: 0 is the colour itself, REST that of the rest."""
+    return f"{role} shade-{number}" if number else role

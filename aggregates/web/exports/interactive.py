@@ -18,7 +18,7 @@ from aggregates.web.pages.dashboard import Dashboard
 STYLES = ("tokens", "base", "controls", "tiles", "cards", "charts", "tables", "day-notes", "file", "print")
 # The part of plotly.js that pages load: a quarter of the one that Plotly's package would put in.
 PLOTLY = "plotly/plotly-basic.min.js"
-SCRIPTS = ("aggregates/js/ticks.js", "aggregates/js/file.js")
+SCRIPTS = ("aggregates/js/colours.js", "aggregates/js/ticks.js", "aggregates/js/file.js", "aggregates/js/subgroups.js")
 CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
 LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal", "itemsizing": "constant"}
 END = re.compile("</(script|style)", re.IGNORECASE)
@@ -79,6 +79,7 @@ def _opened(figure: Figure) -> Figure:
     traces = [
         {**trace, "name": as_text(trace["name"]), **_hidden(trace), **_hover(trace, times)} for trace in figure["data"]
     ]
+    _name_groups(traces, layout["meta"].get("groups", ()))
     of_file = {
         "showlegend": len(traces) > 1,
         "legend": LEGEND,
@@ -87,6 +88,17 @@ def _opened(figure: Figure) -> Figure:
         "xaxis": {**layout["xaxis"], "fixedrange": False},
     }
     return {"data": traces, "layout": {**layout, **of_file}}
+
+
+def _name_groups(traces: Sequence[Figure], groups: Sequence[Figure]) -> None:
+    """Have the legend name groups that have subgroups once, and show and hide all of one together."""
+    named = set()
+    for trace in traces:
+        number = trace["meta"].get("group")
+        if number is not None:
+            name = as_text(groups[number]["name"])
+            trace |= {"name": name, "legendgroup": f"group-{number}", "showlegend": number not in named}
+            named.add(number)
 
 
 def _hidden(trace: Figure) -> Figure:

@@ -17,15 +17,15 @@ from aggregates.domain import formats, texts
 from aggregates.domain.calls import KEY
 from aggregates.domain.measures import Sums
 from aggregates.query import reports
-from aggregates.query.answer import Answer
+from aggregates.query.answer import Answer, keys_of
 from aggregates.query.display_measures import COST, PER_SECOND, PERCENT, SECONDS, Unit
 from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Series
+from aggregates.web.charts.figures import WITHIN, Series
 from aggregates.web.pages.dashboard import Dashboard
-from aggregates.web.pages.tables import Table
+from aggregates.web.pages.tables import Table, share_of
 
 MONEY, COUNT, SHARE, DAY = "$#,##0.00##########", "#,##0", '0.0##"%"', "yyyy-mm-dd"
 RATE = "0.00000000"
@@ -34,7 +34,7 @@ SHAPES = {COST: MONEY, PERCENT: SHARE, SECONDS: TIME, PER_SECOND: SPEED}
 # Texts stay texts, whatever they begin with.
 PLAIN = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 WIDEST = 60  # characters
-GROUP_KIND = "Group kind"
+KINDS = ("Group kind", "Subgroup kind")
 MOST = 1_048_576  # rows that a sheet has
 
 
@@ -118,24 +118,31 @@ def _about(dashboard: Dashboard) -> Iterable[tuple[str, str]]:
 def _chart(selection: Selection, drawn: Drawn) -> Sheet:
     query = selection.over_time()
     starts = [_start(query.local(start).isoformat(), query.bucket) for start in query.buckets]
-    columns = [_values(one) for one in drawn.series]
+    parts = [(one, part) for one in drawn.series for part in one.drawn]
+    columns = [_values(part) for _, part in parts]
     explored = f" by {selection.by}" if selection.by else " over time"
     by = explored if drawn.name == "explore" else ""
     return Sheet(
         f"{drawn.title}{by}",
-        (query.bucket.value.capitalize(), *(_title(selection, one) for one in drawn.series)),
+        (query.bucket.value.capitalize(), *(_title(selection, one, part) for one, part in parts)),
         (DAY, *(_shape(drawn.unit) for _ in columns)),
         [
             *zip(starts, *columns, strict=True),
-            ("Total", *map(_whole, drawn.series)),
+            ("Total", *(_whole(part) for _, part in parts)),
         ],
         bold=1,
     )
 
 
-def _title(selection: Selection, one: Series) -> str:
-    """Name a column by its group: exactly, but in quotation marks where a word of ours could be meant."""
-    return texts.set_apart(one.key) if one.key and selection.by != KEY else one.name
+def _title(selection: Selection, one: Series, part: Series) -> str:
+    """Name a column by its group, and by the subgroup that it is."""
+    title = _name(selection.by, one.key, one.name)
+    return f"{title}{WITHIN}{_name(selection.subgroup, part.subkey, part.name)}" if part is not one else title
+
+
+def _name(dimension: str | None, key: str | None, name: str) -> str:
+    """Name a value exactly, but in quotation marks where a word of ours could be meant."""
+    return texts.set_apart(key) if key and dimension != KEY else name
 
 
 def _values(one: Series) -> Sequence[Any]:
@@ -149,19 +156,38 @@ def _whole(one: Series) -> Any:
 
 
 def _table(table: Table) -> Sheet:
-    """Write a table with the columns that it has on the page."""
+    """Write a table with the columns that it has on the page. Of subgroups each has a row, with its share of all, and
+    groups have none of their own: so that rows add up."""
     whole = f"Share of {table.whole_in_words}"
+    dimensions = [table.dimension, *([table.subgroup] if table.subgroup else [])]
+    blank = [""] * (len(dimensions) - 1)
     lines = [
-        (texts.words_of(line.key), *_columns(table, line.sums), line.share, texts.kind_of(line.key).value)
-        for line in table.lines
+        (*map(texts.words_of, keys), *_columns(table, sums), share, *(texts.kind_of(key).value for key in keys))
+        for keys, sums, share in _lines(table)
     ]
     return Sheet(
         f"Top {table.dimension.plural}",
-        (table.dimension.name.capitalize(), *(each.label for each in table.columns), whole, GROUP_KIND),
-        ("", *(_shape(each.unit) for each in table.columns), SHARE, ""),
-        [*lines, ("Total", *_columns(table, table.total.sums), table.total.share, "total")],
+        (
+            *(each.name.capitalize() for each in dimensions),
+            *(each.label for each in table.columns),
+            whole,
+            *KINDS[: len(dimensions)],
+        ),
+        ("", *blank, *(_shape(each.unit) for each in table.columns), SHARE, "", *blank),
+        [*lines, ("Total", *blank, *_columns(table, table.total.sums), table.total.share, "total", *blank)],
         bold=1,
     )
+
+
+def _lines(table: Table) -> Iterable[tuple[Sequence[str | None], Sums, Decimal | None]]:
+    """List what a table shows, each with its value of every dimension, and its share of all."""
+    for line in table.lines:
+        if not table.subgroup:
+            yield [line.key], line.sums, line.share
+        elif not line.parts:
+            yield [None, None], line.sums, line.share
+        for part in line.parts:
+            yield [line.key, part.key], part.sums, share_of(part.sums, table.total.sums, table.whole)
 
 
 def _columns(table: Table, sums: Sums) -> tuple[Any, ...]:
@@ -185,9 +211,9 @@ def _rows(answer: Answer) -> Sheet:
     lines = [
         (
             _start(reports.start_of(answer, row), answer.query.bucket),
-            *((texts.words_of(row.key),) if by else ()),
+            *map(texts.words_of, keys_of(row.group, by)),
             *(_cell(value) for value in reports.cells_of(answer, row.sums).values()),
-            *((texts.kind_of(row.key).value,) if by else ()),
+            *reports.kinds_of(answer, row),
         )
         for row in answer.rows
     ]
@@ -196,7 +222,7 @@ def _rows(answer: Answer) -> Sheet:
     header = (answer.query.bucket.value.capitalize(), *(name.capitalize() for name in by))
     return Sheet(
         "Rows",
-        (*header, *map(_in_words, columns), *(GROUP_KIND for _ in by)),
+        (*header, *map(_in_words, columns), *KINDS[: len(by)]),
         (DAY, *("" for _ in by), *shapes, *("" for _ in by)),
         lines,
     )

@@ -7,19 +7,26 @@ those of a group: all pairs of them would be thousands.
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from aggregates.domain import days
 from aggregates.domain.ranges import of_days
-from aggregates.query.addresses import iso, parameters_beside_range, query_of_change, query_string, written
+from aggregates.query.addresses import (
+    iso,
+    only_query,
+    parameters_beside_range,
+    query_of_change,
+    query_of_pairs,
+    query_string,
+    written,
+)
 from aggregates.query.selection import AUTO, CallSelection, Selection
 from aggregates.query.stored_selections import is_long
 from aggregates.query.usage_query import Bucket
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Series
-from aggregates.web.pages.dashboard import others_of
+from aggregates.web.pages.dashboard import others_of, rest_of
 
 Links = dict[str, Any]
 THIS = {Bucket.WEEK: "This week", Bucket.MONTH: "This month"}
@@ -31,7 +38,7 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
 
     `buckets` has the parameters of each bucket's dates, `parts` those that keep to an hour; `zoom`, `span`, `changes`
     and `calls` are what those are put behind. `groups` has for each chart and group its `calls`, and the addresses of
-    `only` the group and all `without` it.
+    `only` the group and all `without` it; for each subgroup its own calls, and `part`, the address of nothing but it.
     """
     query = selection.over_time()
     by_hour = query.bucket == Bucket.HOUR
@@ -54,8 +61,32 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
         "span": _address("dashboard", whole) if is_narrower else "",
         "changes": _address("changes", replace(whole, compare="")),
         "calls": _calls(selection),
-        "groups": {drawn.name: [_of_group(selection, one, drawn) for one in drawn.series] for drawn in charts},
+        "groups": {
+            drawn.name: [links for one in drawn.series for links in _of_drawn(selection, one, drawn)]
+            for drawn in charts
+        },
     }
+
+
+def _of_drawn(selection: Selection, one: Series, drawn: Drawn) -> Iterable[Links]:
+    """Link a group; or its subgroups, each with what there is to ask of the group."""
+    of_group = _of_group(selection, one, drawn)
+    if not one.parts:
+        yield of_group
+    for part in one.parts:
+        yield of_group | _of_part(selection, one, part)
+
+
+def _of_part(selection: Selection, one: Series, part: Series) -> Links:
+    by, subgroup, key = selection.by or "", selection.subgroup or "", one.key or ""
+    page = reverse("dashboard", args=[selection.organization.slug])
+    if part.subkey is None:
+        rest = rest_of(selection, key, [each.subkey for each in one.parts])
+        return {"calls": _calls(rest), "part": page + (query_string(rest) or "?")}
+    only = selection.within(key, part.subkey)
+    pairs = [(by, key), (subgroup, part.subkey)]
+    calls = f"{_calls(selection)}{only_query(pairs)}&" if is_long(only) else _calls(only)
+    return {"calls": calls, "part": page + (query_of_pairs(selection, only, pairs) or "?")}
 
 
 def _of_group(selection: Selection, one: Series, drawn: Drawn) -> Links:
@@ -73,7 +104,7 @@ def _of_group(selection: Selection, one: Series, drawn: Drawn) -> Links:
     if only.filters == selection.filters:
         return found | {"calls": _calls(selection)}
     # Filters that nobody has kept yet have no short name: there, the address says what changes.
-    calls = f"{_calls(selection)}{urlencode({'only': f'{by}:{one.key}'})}&" if is_long(only) else _calls(only)
+    calls = f"{_calls(selection)}{only_query([(by, one.key)])}&" if is_long(only) else _calls(only)
     return found | {"calls": calls, "only": page + (query_of_change(selection, only, "only", by, one.key) or "?")}
 
 

@@ -13,11 +13,13 @@ from aggregates.query.earlier import Earlier, earlier_of
 from aggregates.query.provenance import provenance
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
-from aggregates.query.usage_query import NoHours, QueryError
+from aggregates.query.usage_query import Bucket, NoHours, QueryError
 from aggregates.web.cost_bridge import BY_COST_GROUP, Bridge, bridge, cost_groups
 from aggregates.web.pages import waterfall
+from aggregates.web.pages.causes import Causes, read_causes
 from aggregates.web.pages.dashboard import PATIENCE
-from aggregates.web.pages.drivers import DRIVERS, Drivers, drivers_of
+from aggregates.web.pages.day_pairs import DayPairs, FewDays, days_in_words
+from aggregates.web.pages.drivers import Drivers, dimensions_of, read_drivers
 from aggregates.web.pages.sentences import Step, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
 
@@ -32,6 +34,8 @@ class Changes:
     sentence: str = ""
     steps: tuple[Step, ...] = ()
     waterfall: Waterfall | None = None
+    causes: Causes | None = None
+    days: FewDays | None = None
     drivers: tuple[Drivers, ...] = ()
     unpriced: str = ""
     provenance: str = ""
@@ -55,12 +59,15 @@ def load(selection: Selection) -> Changes:
 
 def _load(selection: Selection) -> Changes:
     now, before = (replace(each.in_all(), by=BY_COST_GROUP) for each in (selection.comparable, selection.compared))
+    by_day = [replace(each.in_all(), bucket=Bucket.DAY) for each in (selection.comparable, selection.compared)]
     with snapshot(PATIENCE):
-        answers = read([now, before], seconds=PATIENCE)
+        answers = read([now, before, *by_day], seconds=PATIENCE)
         prices = PriceList(selection.organization, before.end - INSTANT)
         earlier = earlier_of(selection)
-    groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
-    cost_bridge = bridge(groups_before, groups_now, prices.rates)
+        drivers = tuple(read_drivers(selection, name) for name in dimensions_of(selection))
+        groups_before, groups_now = cost_groups(answers[before]), cost_groups(answers[now])
+        causes = read_causes(selection, groups_before, groups_now, earlier.lengths)
+    cost_bridge = bridge(groups_before, groups_now, prices.rates, earlier.lengths)
     is_both = bool(cost_bridge.before.rows and cost_bridge.now.rows)
     return Changes(
         selection=selection,
@@ -68,7 +75,9 @@ def _load(selection: Selection) -> Changes:
         sentence=summarize(cost_bridge, earlier.has_percentage) if is_both else "",
         steps=steps_of(cost_bridge),
         waterfall=waterfall.of(cost_bridge) if is_both else None,
-        drivers=tuple(drivers_of(name, groups_before, groups_now) for name in DRIVERS),
+        causes=causes if is_both else None,
+        days=days_in_words(DayPairs(selection, *by_day), answers, earlier.lengths) if is_both else None,
+        drivers=drivers,
         unpriced=_unpriced(cost_bridge),
         provenance=provenance(answers[now].plan, now.zone, answers[now].as_of),
         as_of=answers[now].as_of,

@@ -54,6 +54,7 @@ class Dashboard:
     comparable: Sums = Sums()  # and the sums of that part of the range that is compared
     earlier: Earlier | None = None
     failed: bool = False  # there is nothing but a refusal
+    subgroups_refused: bool = False  # groups may be known all the same
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
     without_latency: str = ""  # why what is shown of latencies is not known
     latencies: str = ""  # of which calls these are, and how exact
@@ -69,12 +70,15 @@ class Dashboard:
 @prefer_standby
 def load(selection: Selection) -> Dashboard:
     """Collect the queries of every part, read them at once, and hand each part its answers; by day where hours are not
-    known, and whole days beside whole days where those of before are not."""
+    known, whole days beside whole days where those of before are not, and without subgroups where these are not."""
     try:
         loaded = _load(selection)
     except NoHours:
         selection = replace(selection, has_hours=False)
         loaded = _load(selection)
+    if selection.subgroup and loaded.subgroups_refused:
+        whole = load(replace(selection, subgroup=None))
+        return replace(whole, refusal=whole.refusal or loaded.refusal)
     by_whole_days = replace(selection, has_hours_before=False)
     if loaded.lacks_hours_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
         return _load(by_whole_days)
@@ -141,6 +145,7 @@ def _load(selection: Selection) -> Dashboard:
         before=compared_with,
         comparable=now,
         earlier=earlier,
+        subgroups_refused=any(query.top_within for query in refused),
         lacks_hours_before=isinstance(refused.get(before), NoHours),
         without_latency=_without_latency(answers.values()) if shows_latency else "",
         latencies=_latencies(totals) if shows_latency else "",
@@ -152,12 +157,25 @@ def others_of(selection: Selection, name: str, keys: Sequence[str | None]) -> Se
     return selection.excluding(name, [key for key in keys if key is not None])
 
 
+def rest_of(selection: Selection, key: str, subkeys: Iterable[str | None]) -> Selection:
+    """Select what is shown as the rest of a group beside these subgroups of it."""
+    others = [each for each in subkeys if each is not None]
+    return selection.with_filter(selection.by or "", key).excluding(selection.subgroup or "", others)
+
+
 def others_in(dashboard: Dashboard) -> Iterator[Selection]:
-    """Give what is behind Other in its chart to explore with, if that is shown."""
+    """Give what is behind Other, and behind the rests of groups, in its chart to explore with, where these are
+    shown."""
     selection = dashboard.selection
     for drawn in dashboard.charts:
-        if drawn.name == "explore" and selection.by and None in drawn.keys:
+        if drawn.name != "explore" or not selection.by:
+            continue
+        if None in drawn.keys:
             yield others_of(selection, selection.by, drawn.keys)
+        for one in drawn.series:
+            subkeys = [part.subkey for part in one.parts]
+            if one.key is not None and None in subkeys:
+                yield rest_of(selection, one.key, subkeys)
 
 
 def _latencies(totals: Sums) -> str:

@@ -1,67 +1,155 @@
 """The drivers of a change: which values of a dimension cost more or less than before, largest difference first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from operator import attrgetter
 
-from aggregates.domain import formats
-from aggregates.domain.dimensions import BY_NAME, Dimension
+from aggregates.db.limits import TimedOut
+from aggregates.db.snapshot import snapshot
+from aggregates.db.standby import prefer_standby
+from aggregates.domain import formats, money
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, Dimension, grain_for
+from aggregates.domain.lengths import WHOLE, Lengths
 from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
-from aggregates.web.cost_bridge import CostGroups
+from aggregates.query.earlier import earlier_of
+from aggregates.query.groups import COSTS, DIFFERENCE, GroupPage, Listing, read_groups
+from aggregates.query.selection import Selection
+from aggregates.query.usage_query import QueryError
+from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.sentences import signed
 
 TOP = 10
-DRIVERS = ("operation", "model")  # the dimensions whose values may drive a change
+FIRST, SECOND = "operation", "model"  # the dimensions whose values are shown where no other is chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A value ('' unknown, None all others) with its sums then and now, and its share of the whole difference."""
+    """A value ('' unknown, None all others) with its sums then and now; `whole` is the difference that it has a share
+    of. By the day, texts are of a day."""
 
     key: str | None
     before: Sums
     now: Sums
     whole: Decimal
+    lengths: Lengths = WHOLE
 
     @property
     def difference(self) -> Decimal:
         return EXACT.subtract(self.now.cost, self.before.cost)
 
     @property
+    def compared(self) -> Decimal:
+        """The difference as it is compared: by the day, if the ranges are."""
+        return self.lengths.difference(self.before.cost, self.now.cost)
+
+    @property
     def text(self) -> str:
-        return signed(self.difference)
+        return signed(self.compared)
+
+    @property
+    def text_before(self) -> str:
+        return _text(self.before, self.lengths.of_before(self.before.cost))
+
+    @property
+    def text_now(self) -> str:
+        return _text(self.now, self.lengths.of_now(self.now.cost))
 
     @property
     def share(self) -> str:
         """Beyond 100% and below 0 where others go the other way."""
-        return formats.percent(self.difference, self.whole)
+        return formats.percent(self.compared, self.whole)
+
+
+def _text(sums: Sums, cost: Decimal) -> str:
+    return "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else money.display(cost)
 
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
+    """`refusal` says why there are no lines."""
+
     dimension: Dimension
-    lines: tuple[Driver, ...]
-    total: Driver
+    lines: tuple[Driver, ...] = ()
+    total: Driver | None = None
+    refusal: str = ""
 
 
-def drivers_of(name: str, before: CostGroups, now: CostGroups) -> Drivers:
-    """List all values of a dimension with usage in either; those beyond the first in one line, so that they add up."""
-    then, since = _by_value(name, before), _by_value(name, now)
-    of_all = Driver(None, Sums.of(then.values()), Sums.of(since.values()), Decimal(0))
-    whole = of_all.difference
-    lines = [Driver(key, then.get(key, Sums()), since.get(key, Sums()), whole) for key in {*then, *since}]
-    lines.sort(key=lambda line: (-line.difference.copy_abs(), -line.now.cost, line.key or ""))
-    first, others = lines[:TOP], lines[TOP:]
-    if others:
-        sums = [Sums.of(getattr(line, part) for line in others) for part in ("before", "now")]
-        first.append(Driver(None, sums[0], sums[1], whole))
-    return Drivers(BY_NAME[name], tuple(first), Driver(None, of_all.before, of_all.now, whole))
+@dataclass(frozen=True)
+class Opened:
+    """What within a driver has changed, by one of the dimensions that it may be looked at by; the selection is filtered
+    to the driver."""
+
+    selection: Selection
+    dimension: Dimension
+    drivers: Drivers
+    choices: tuple[Dimension, ...]
 
 
-def _by_value(name: str, groups: CostGroups) -> dict[str, Sums]:
-    value_of, sums = attrgetter(name), dict[str, Sums]()
-    for group, of_group in groups.items():
-        value = value_of(group)
-        sums[value] = sums.get(value, Sums()) + of_group
-    return sums
+def dimensions_of(selection: Selection) -> tuple[str, str]:
+    """Name the dimensions whose drivers are shown: the one that usage is broken down by, and another."""
+    by = selection.by or FIRST
+    return by, SECOND if by == FIRST else FIRST
+
+
+def read_drivers(selection: Selection, name: str) -> Drivers:
+    """Read the values of a dimension with usage in either range; those beyond the first in one line, so that they add
+    up. Says why where that cannot be answered; raises TimedOut."""
+    try:
+        return drivers_of(BY_NAME[name], _read(selection, name), earlier_of(selection).lengths)
+    except QueryError as error:
+        return Drivers(BY_NAME[name], refusal=str(error))
+
+
+def _read(selection: Selection, name: str) -> GroupPage:
+    now, before = (each.in_all(by=name) for each in (selection.comparable, selection.compared))
+    listing = Listing(DIFFERENCE, length=TOP, measures=COSTS, lengths=earlier_of(selection).lengths)
+    page = read_groups(now, before, listing, seconds=PATIENCE)
+    if page.without_before:
+        raise QueryError(page.without_before)
+    return page
+
+
+def drivers_of(dimension: Dimension, page: GroupPage, lengths: Lengths = WHOLE) -> Drivers:
+    """Make a line of each group, and one of all others."""
+    whole = lengths.difference(page.before.cost, page.now.cost)
+    lines = [Driver(group.key, group.before, group.now, whole, lengths) for group in page.groups]
+    if page.count > len(lines):
+        before, now = (
+            _rest(of_all, [getattr(line, part) for line in lines])
+            for part, of_all in (("before", page.before), ("now", page.now))
+        )
+        lines.append(Driver(None, before, now, whole, lengths))
+    return Drivers(dimension, tuple(lines), Driver(None, page.before, page.now, whole, lengths))
+
+
+def _rest(whole: Sums, parts: list[Sums]) -> Sums:
+    known = Sums.of(parts)
+    rest = {name: getattr(whole, name) - getattr(known, name) for name in COSTS if name != "cost"}
+    return Sums(cost=EXACT.subtract(whole.cost, known.cost), **rest)
+
+
+def choices_within(selection: Selection, name: str) -> tuple[Dimension, ...]:
+    """List the other dimensions that aggregates hold together with this one and all filters."""
+    filtered = {each for each, _ in (*selection.filters, *selection.excluded)}
+    return tuple(
+        dimension
+        for dimension in DIMENSIONS
+        if dimension.name != name and grain_for({*filtered, name, dimension.name}) is not None
+    )
+
+
+@prefer_standby
+def open_driver(selection: Selection, name: str) -> Opened:
+    """Read what has changed within a value of a dimension, to which the selection is filtered: by its breakdown, where
+    aggregates hold that, or else by another one; whole days where hours of before are not known."""
+    choices = choices_within(selection, name)
+    by = next((each for each in choices if each.name == selection.by), choices[0] if choices else BY_NAME[name])
+    try:
+        with snapshot(PATIENCE):
+            drivers = read_drivers(selection, by.name)
+    except TimedOut as error:
+        drivers = Drivers(by, refusal=str(error))
+    by_whole_days = replace(selection, has_hours_before=False)
+    if drivers.refusal and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
+        return open_driver(by_whole_days, name)
+    return Opened(replace(selection, by=by.name), BY_NAME[name], drivers, choices)

@@ -23,7 +23,6 @@ from aggregates.web.pages.tables import share_of, whole_of
 from aggregates.web.pages.tiles import Change, relative
 
 PAGE = 50
-BESIDE_COST = {"before": "Before", "change": "Change"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Groups:
         for measure in self.selection.shown_columns:
             labels[measure.name] = measure.heading
             if measure.name == "cost" and self.page and not self.page.without_before:
-                labels |= BESIDE_COST
+                labels |= {"before": "Before", "change": "Change a day" if self.selection.is_per_day else "Change"}
         return tuple(_column(name, label, self.selection.order) for name, label in labels.items())
 
     @property
@@ -105,6 +104,7 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
     listing = Listing(selection.order, selection.sought, named=named, number=number, length=PAGE)
     try:
         with snapshot(PATIENCE):
+            listing = replace(listing, lengths=earlier_of(selection).lengths)
             selection, page = _read(selection, listing)
             earlier = earlier_of(selection)
             page, without_latency = _with_latencies(selection, page)
@@ -151,7 +151,7 @@ def _lines(selection: GroupSelection, page: GroupPage, earlier: Earlier) -> list
     """Make the lines of the page, and the last one of all groups."""
     whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
     groups = [*page.groups, GroupSums("", page.now, page.part, page.before)]
-    cells = _cells(selection, groups, has_before=not page.without_before)
+    cells = _cells(selection, groups, earlier, has_before=not page.without_before)
     return [
         Line(group.key, group.now, share_of(group.now, page.now, whole), of_row, _change(group, earlier))
         for group, of_row in zip(groups, cells, strict=True)
@@ -159,17 +159,21 @@ def _lines(selection: GroupSelection, page: GroupPage, earlier: Earlier) -> list
 
 
 def _change(group: GroupSums, earlier: Earlier) -> Change:
-    change = relative(group.part.cost, group.before.cost, more_is="bad")
+    lengths = earlier.lengths
+    change = relative(lengths.of_now(group.part.cost), lengths.of_before(group.before.cost), more_is="bad")
     return change if earlier.has_percentage else Change("none", "–")
 
 
-def _cells(selection: GroupSelection, groups: Sequence[GroupSums], *, has_before: bool) -> list[tuple[Cell, ...]]:
-    """Write the cells; the cost, what it was before, and the difference have the same decimals."""
+def _cells(
+    selection: GroupSelection, groups: Sequence[GroupSums], earlier: Earlier, *, has_before: bool
+) -> list[tuple[Cell, ...]]:
+    """Write the cells; the cost, what it was before, and the difference, which may be that of a day, have the same
+    decimals."""
     columns = selection.shown_columns
     found = cells_of(columns, [group.now for group in groups])
     if not any(column.name == "cost" for column in columns):
         return found
-    differences = [EXACT.subtract(group.part.cost, group.before.cost) for group in groups]
+    differences = [earlier.lengths.difference(group.before.cost, group.part.cost) for group in groups]
     costs = [
         cost for group in groups for cost in ((group.now.cost, group.before.cost) if has_before else (group.now.cost,))
     ]
@@ -181,7 +185,8 @@ def _cells(selection: GroupSelection, groups: Sequence[GroupSums], *, has_before
 
     def beside(group: GroupSums, difference: Decimal) -> tuple[Cell, ...]:
         sign = "+" if difference > 0 else ""
-        changed = Cell("change", f"{sign}{write(difference)}", money.display_exact(difference))
+        exactly = money.display_exact(EXACT.subtract(group.part.cost, group.before.cost))
+        changed = Cell("change", f"{sign}{write(difference)}", exactly)
         return (of_cost(group.now, "cost"), *((of_cost(group.before, "before"), changed) if has_before else ()))
 
     at = next(number for number, column in enumerate(columns) if column.name == "cost")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from aggregates.domain import formats, money, texts
 from aggregates.domain.money import EXACT
-from aggregates.web.cost_bridge import CHAIN, STEPS, Bridge
+from aggregates.web.cost_bridge import CHAIN, LENGTH, STEPS, Bridge
 
 MOST = 2  # reasons that the sentence names
 LEAST = Decimal("0.1")  # of the largest reason: a smaller one is not worth a word
@@ -24,6 +24,7 @@ class Words:
 
 
 WORDS = {
+    "length": Words("Length", "more or fewer days, each as before", "more days", "fewer days"),
     "volume": Words(
         "Volume", "more or fewer calls, at the cost per call of before", "more calls", "fewer calls", " of {}"
     ),
@@ -68,12 +69,12 @@ class Step:
 
 
 def steps_of(bridge: Bridge) -> tuple[Step, ...]:
-    """List the steps of the chain always; the others where they are not 0."""
+    """List the steps of the chain always; the others where they are not 0, and the length by the day."""
     totals = bridge.totals
     return tuple(
         Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(bridge, name))
         for name in STEPS
-        if totals[name] or name in CHAIN
+        if totals[name] or name in CHAIN or (name == LENGTH and bridge.lengths.is_per_day)
     )
 
 
@@ -83,20 +84,20 @@ def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:
 
 
 def summarize(bridge: Bridge, has_percentage: bool = True) -> str:
-    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”"""
-    if not bridge.difference:
-        sentence = f"Cost stayed at {money.display(bridge.now.cost)}"
-        return (
-            f"{sentence}." if not any(bridge.totals.values()) else f"{sentence}: what changed made up for each other."
-        )
-    rose = bridge.difference > 0
-    size = money.display(bridge.difference.copy_abs())
-    has_share = has_percentage and bridge.before.cost > 0
-    share = f" ({formats.percent(bridge.difference.copy_abs(), bridge.before.cost)})" if has_share else ""
-    start = f"Cost {'rose' if rose else 'fell'} by {size}{share} to {money.display(bridge.now.cost)}"
-    reasons = " and ".join(_reasons(bridge, rose))
-    against = _against(bridge, rose)
-    return f"{start}: mostly {reasons}{f'; {against}' if against else ''}."
+    """Sum up: “Cost rose by $9.45 (12.3%) to $86.10: mostly more calls of chat (+$8.20); more caching saved $1.00.”
+    By the day, all amounts are those of a day, and the length of the ranges is no reason."""
+    difference, a_day = bridge.difference_beside_length, bridge.lengths.of_now
+    cost = "Cost a day" if bridge.lengths.is_per_day else "Cost"
+    if not difference:
+        sentence = f"{cost} stayed at {money.display(a_day(bridge.now.cost))}"
+        is_same = not any(amount for step, amount in bridge.totals.items() if step != LENGTH)
+        return f"{sentence}." if is_same else f"{sentence}: what changed made up for each other."
+    rose, size = difference > 0, difference.copy_abs()
+    before = EXACT.subtract(bridge.now.cost, difference)
+    share = f" ({formats.percent(size, before)})" if has_percentage and before > 0 else ""
+    amounts = f"by {money.display(a_day(size))}{share} to {money.display(a_day(bridge.now.cost))}"
+    reasons, against = " and ".join(_reasons(bridge, rose)), _against(bridge, rose)
+    return f"{cost} {'rose' if rose else 'fell'} {amounts}: mostly {reasons}{f'; {against}' if against else ''}."
 
 
 def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
@@ -105,24 +106,25 @@ def _reasons(bridge: Bridge, rose: bool) -> Iterator[str]:
         (amount, step, operation)
         for operation, steps in bridge.steps.items()
         for step, amount in steps.items()
-        if (amount > 0) == rose and amount
+        if (amount > 0) == rose and amount and step != LENGTH
     ]
     amounts.sort(key=lambda each: (-abs(each[0]), STEPS.index(each[1]), each[2]))
     for amount, step, operation in amounts[:MOST]:
         if amount.copy_abs() >= EXACT.multiply(amounts[0][0].copy_abs(), LEAST):
             words = WORDS[step]
             place = words.place.format(texts.in_sentence(operation)) if operation else ""
-            yield f"{words.up if rose else words.down}{place} ({signed(amount)})"
+            yield f"{words.up if rose else words.down}{place} ({signed(bridge.lengths.of_now(amount))})"
 
 
 def _against(bridge: Bridge, rose: bool) -> str:
     """Name the largest step, over all operations, that goes the other way."""
-    against = [(amount, step) for step, amount in bridge.totals.items() if (amount < 0) == rose and amount]
+    steps = bridge.totals.items()
+    against = [(amount, step) for step, amount in steps if (amount < 0) == rose and amount and step != LENGTH]
     if not against:
         return ""
     amount, step = max(against, key=lambda each: (abs(each[0]), -STEPS.index(each[1])))
-    words = WORDS[step]
-    return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.display(amount.copy_abs())}"
+    words, size = WORDS[step], bridge.lengths.of_now(amount.copy_abs())
+    return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.display(size)}"
 
 
 def signed(amount: Decimal) -> str:

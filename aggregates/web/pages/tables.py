@@ -6,24 +6,27 @@ from decimal import Decimal
 
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.domain.measures import RANKS, Sums
-from aggregates.query.answer import Answer
+from aggregates.query.answer import Answer, Row
 from aggregates.query.display_measures import DisplayMeasure
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.pages.columns import Cell, cells_of
 
-TOP = 10
+TOP = 10  # groups that a table has at least, and as many subgroups of each, where it has any
 TABLES = ("operation", "model", "user", "subject")  # the dimensions that always have a table
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group: its value ('' unknown, None all others), sums, share in percent of what shares are of, and cells."""
+    """One group: its value ('' unknown, None all others), sums, share in percent of what shares are of, and cells; the
+    share is None of what there is nothing to have a share of. `parts` are its subgroups, their shares are of the
+    group."""
 
     key: str | None
     sums: Sums
-    share: Decimal
+    share: Decimal | None
     cells: tuple[Cell, ...]
+    parts: tuple["Line", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Table:
     total: Line
     whole: str  # what shares are of, one of RANKS
     columns: tuple[DisplayMeasure, ...]
+    subgroup: Dimension | None = None  # what its groups open to
 
     @property
     def whole_in_words(self) -> str:
@@ -45,14 +49,34 @@ def names_of(selection: Selection) -> tuple[str, ...]:
 
 
 def query_of(name: str, selection: Selection) -> UsageQuery:
+    """Ask for the first groups; of the dimension that the chart is broken down by with their subgroups."""
+    top = max(TOP, selection.top)
+    within = (selection.subgroup, TOP) if name == selection.by and selection.subgroup else ()
     needs_latency = any(column.is_latency for column in selection.shown_columns)
-    return replace(selection.in_all(by=name, top=TOP), with_latency=needs_latency)
+    return replace(selection.in_all(name, top, *within), with_latency=needs_latency)
 
 
 def table_of(name: str, answer: Answer, columns: tuple[DisplayMeasure, ...]) -> Table:
     whole = whole_of(answer.totals, answer.query.rank)
-    lines, total = lines_of([(row.key, row.sums) for row in answer.rows], answer.totals, whole, columns)
-    return Table(BY_NAME[name], lines, total, whole, columns)
+    groups: dict[str | None, list[Row]] = {}
+    for row in answer.rows:
+        groups.setdefault(row.group[0] if row.group else None, []).append(row)
+    sums = [(key, Sums.of(row.sums for row in rows)) for key, rows in groups.items()]
+    lines, total = lines_of(sums, answer.totals, whole, columns)
+    if not answer.query.top_within:
+        return Table(BY_NAME[name], lines, total, whole, columns)
+    opened = tuple(replace(line, parts=_parts(groups[line.key], line.sums, whole, columns)) for line in lines)
+    return Table(BY_NAME[name], opened, total, whole, columns, BY_NAME[answer.query.by[1]])
+
+
+def _parts(rows: list[Row], of: Sums, whole: str, columns: Sequence[DisplayMeasure]) -> tuple[Line, ...]:
+    """List the subgroups of a group; () of Other, which has none."""
+    has_shares, parts = _height(of, whole) > 0, [(row.group[1], row.sums) for row in rows if row.group]
+    cells = cells_of(columns, [sums for _, sums in parts])
+    return tuple(
+        Line(key, sums, share_of(sums, of, whole) if has_shares else None, of_row)
+        for (key, sums), of_row in zip(parts, cells, strict=True)
+    )
 
 
 def whole_of(total: Sums, rank: str) -> str:
@@ -75,5 +99,9 @@ def lines_of(
 
 def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
     """Give a share in percent; 0 where there is nothing to have a share of."""
-    part, of = (Decimal(sum(getattr(some, name) for name in RANKS[whole])) for some in (sums, total))
+    part, of = _height(sums, whole), _height(total, whole)
     return part / of * 100 if of else Decimal(0)
+
+
+def _height(sums: Sums, whole: str) -> Decimal:
+    return Decimal(sum(getattr(sums, name) for name in RANKS[whole]))

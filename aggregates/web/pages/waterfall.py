@@ -18,7 +18,7 @@ from aggregates.web.pages.sentences import Step, steps_of
 BEFORE, NOW = "Before", "Now"
 UP, DOWN, WHOLE = "up", "down", "ghost"
 SMALL = Decimal("0.25")  # steps that take less of the axis than this get an axis of their own, which begins later
-ROOM = Decimal("0.3")  # of the axis, for the amounts beside the bars
+ROOM = Decimal("0.45")  # of the axis, for the amounts beside the bars
 
 
 @dataclass(frozen=True, slots=True)

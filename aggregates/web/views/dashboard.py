@@ -17,7 +17,7 @@ from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
 from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.selection import Selection
+from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOPS, YEAR, Selection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
@@ -26,10 +26,10 @@ from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
 COMPARISONS = {
-    "before": "With the range before",
-    "year": "With the year before",
-    "before_per_day": "Before, by the day",
-    "year_per_day": "Year before, by the day",
+    BEFORE: "With the range before",
+    YEAR: "With the year before",
+    f"{BEFORE}{PER_DAY}": "Before, by the day",
+    f"{YEAR}{PER_DAY}": "Year before, by the day",
 }
 
 
@@ -47,7 +47,9 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         "dashboard": loaded,
         "dimensions": DIMENSIONS,
         "measures": MEASURES,
-        "comparisons": COMPARISONS.items(),
+        "comparisons": comparisons_of(loaded.selection).items(),
+        "tops": TOPS,
+        "most_with_subgroups": MOST_WITH_SUBGROUPS,
         "switcher": switcher_of(loaded.selection, views, membership, now),
     }
     if not loaded.totals.rows and not loaded.refusal:
@@ -72,6 +74,14 @@ def values(request: PageRequest, slug: str) -> HttpResponse:
         "aggregates/_values.html",
         {"choice": choices.read(form.selection, place, typed, picked, is_beginning=match == "begin"), "typed": typed},
     )
+
+
+def comparisons_of(selection: Selection) -> dict[str, str]:
+    """Give what can be chosen here, and what was chosen on another page."""
+    if not selection.compare or selection.compare in COMPARISONS:
+        return COMPARISONS
+    how = ", by the day" if selection.is_per_day else ""
+    return {**COMPARISONS, selection.compare: f"With {selection.compared.range.words}{how}"}
 
 
 def latest_range(organization: Organization) -> Selection | None:

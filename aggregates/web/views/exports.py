@@ -39,7 +39,9 @@ from aggregates.web.pages.dashboard import PATIENCE, load
 from aggregates.web.views.gate import PageRequest, View, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
+GROUPS_WITH_SUBGROUPS, SUBGROUPS = 20, 10
 MAX_ROWS = 20_000  # of a workbook: its file is packed at the end, in memory
+MAX_CSV_ROWS = 100_000  # of subgroups: so many are made in memory
 CSV = "text/csv; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 RETRY_AFTER = 10  # seconds
@@ -102,6 +104,8 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
         return refusal(_problems_of(form))
     try:
         with place(request.user.pk):
+            if form.selection.subgroup:
+                _check_rows(_most_rows(form.selection), MAX_CSV_ROWS, "a file of subgroups")
             content = reports.as_spreadsheet(_read_rows(form.selection))
     except QueryError as error:
         return refusal(str(error))
@@ -159,12 +163,12 @@ def takes_gzip(request: PageRequest) -> bool:
 def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
-        _check_rows(_most_rows(selection))
+        _check_rows(_most_rows(selection), MAX_ROWS, "a workbook")
         loaded = load(selection)
         if loaded.failed:
             raise QueryError(loaded.refusal)
         answer = _read_rows(loaded.selection)
-    _check_rows(len(answer.rows))
+    _check_rows(len(answer.rows), MAX_ROWS, "a workbook")
     return as_xlsx(loaded, answer)
 
 
@@ -181,16 +185,19 @@ def calls_csv(request: PageRequest, slug: str) -> HttpResponseBase:
 
 
 def _most_rows(selection: Selection) -> int:
-    """Count the rows of a workbook as if every known group had one at every step: cheap, where to read them is not."""
+    """Count the rows of a file as if every known group had one at every step: cheap, where to read them is not."""
     by, groups = selection.by, 1
-    if by:
-        groups = max(1, len(read_keys(selection.in_all(by=by), GROUPS + 1, seconds=PATIENCE)))
-    return groups * len(selection.over_time().buckets)
+    if by and selection.subgroup:
+        query = selection.in_all(by, GROUPS_WITH_SUBGROUPS, selection.subgroup, SUBGROUPS)
+        groups = len(read([query], seconds=PATIENCE)[query].rows)
+    elif by:
+        groups = len(read_keys(selection.in_all(by=by), GROUPS + 1, seconds=PATIENCE))
+    return max(1, groups) * len(selection.over_time().buckets)
 
 
-def _check_rows(rows: int) -> None:
-    if rows > MAX_ROWS:
-        raise QueryError(f"bucket: Expected at most {MAX_ROWS:,} rows in a workbook, got {rows:,}: take a longer step.")
+def _check_rows(rows: int, most: int, what: str) -> None:
+    if rows > most:
+        raise QueryError(f"bucket: Expected at most {most:,} rows in {what}, got {rows:,}: take a longer step.")
 
 
 def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResponseBase:
@@ -215,7 +222,8 @@ def _sent(user: int, rows: Rows, selection: CallSelection, compressed: bool, hea
 @prefer_standby
 def _read_rows(selection: Selection) -> Answer:
     """Read what the chart shows, and more groups of it; by day where hours are not known. Raises QueryError."""
-    query = selection.over_time(selection.by, GROUPS if selection.by else None)
+    groups = GROUPS_WITH_SUBGROUPS if selection.subgroup else GROUPS
+    query = selection.over_time(selection.by, groups if selection.by else None, selection.subgroup, SUBGROUPS)
     try:
         return read([query], seconds=PATIENCE)[query]
     except NoHours:

@@ -26,7 +26,7 @@ def groups(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "groups": loaded,
         "dimensions": DIMENSIONS,
-        "kept": [pair for pair in flat(parameters_beside_range(loaded.selection)) if pair[0] != "compare"],
+        "kept": flat(parameters_beside_range(replace(loaded.selection, compare=""))),
         "elsewhere": replace(loaded.selection, order="cost", sought=""),
     }
     here = query_string(loaded.selection)

@@ -1,6 +1,7 @@
 """The chart to explore with: each form draws the same numbers, and colours stay with their groups."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import accumulate, product
@@ -125,3 +126,43 @@ def test_hidden_groups_are_in_the_figure_but_not_visible(usage: Organization) ->
     invisible = [trace["name"] for trace in hidden.figure["data"] if trace.get("visible") is False]
     assert invisible == [key or "(not set)"]
     assert [one.values for one in hidden.series] == [one.values for one in whole.series]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("measure", ["cost", "p95"])
+def test_subgroups_are_drawn_in_place_of_their_groups_and_add_up_to_them(
+    usage: Organization, chart: str, measure: str
+) -> None:
+    selection = Selection(usage, QUARTER, "operation", measure=measure, bucket="month", chart=chart, compare="before")
+    whole, parted = drawn(selection), drawn(replace(selection, subgroup="model"))
+    plotly.graph_objects.Figure(parted.figure)
+    groups, traces = parted.figure["layout"]["meta"]["groups"], parted.figure["data"]
+
+    assert [(one.name, one.role, one.values) for one in parted.series] == [
+        (one.name, one.role, one.values) for one in whole.series
+    ]
+    assert [(group["name"], group["y"], group["customdata"]) for group in groups] == [
+        (trace["name"], trace["y"], trace["customdata"])
+        for trace in whole.figure["data"]
+        if trace["meta"]["role"] != "ghost"
+    ]
+    for number, group in enumerate(groups):
+        own = [trace for trace in traces if trace["meta"].get("group") == number]
+        assert [trace["meta"]["role"].removeprefix(group["role"]) for trace in own] == [
+            "", " shade-1", " shade-2", " shade-3", " shade-rest"
+        ]  # fmt: skip
+        assert all(trace["name"] == f"{group['name']} › {trace['meta']['part']}" for trace in own)
+        if selection.display.is_additive:
+            sums = [sum(values) for values in zip(*(trace["y"] for trace in own), strict=True)]
+            assert [round(sum_, 20) for sum_ in sums] == [round(value, 20) for value in group["y"]]
+    assert ("by operation, then by model" in parted.description) and parted.by == "operation, then by model"
+
+
+def test_more_groups_than_colours_have_shades_and_with_subgroups_there_are_no_more(usage: Organization) -> None:
+    selection = Selection(usage, QUARTER, "user", top=20)
+    roles = [one.role for one in drawn(selection).series]
+    parted = drawn(replace(selection, subgroup="model"))
+
+    assert len(roles) == len(set(roles)) > 16
+    assert len(parted.series) == 9
+    assert len({trace["meta"]["role"] for trace in parted.figure["data"]}) == len(parted.figure["data"])

@@ -82,6 +82,24 @@ def test_the_calls_of_a_bar_are_those_that_it_is_made_of(usage: Organization, bu
             assert costs == sorted(costs, reverse=True)
 
 
+def test_the_calls_of_a_subgroup_and_of_the_rest_of_its_group_are_those_that_it_is_made_of(usage: Organization) -> None:
+    range_ = ranges.of_days("custom", FIRST, LAST, BERLIN)
+    selection = Selection(usage, range_, "operation", "model", bucket="week", hidden=("x",))
+    (explore, *_) = charts_of(selection)
+    links = links_of(selection, [explore])
+    parts = [part for one in explore.series for part in one.drawn]
+
+    assert len(parts) == len(explore.figure["data"]) == 5
+    for part, of_part in zip(parts, links["groups"]["explore"], strict=True):
+        for dates, value in zip(links["buckets"], part.values, strict=True):
+            assert listed(usage, of_part["calls"] + dates).totals.cost == value
+        only = shown(usage, of_part["part"])
+        answer = read([query := only.in_all()])[query]
+        assert answer.totals.cost == sum(value or Decimal(0) for value in part.values)
+        assert (only.by, only.subgroup, only.hidden) == ("operation", "model", ())
+        assert shown(usage, of_part["without"]).excluded == (("operation", ""),)
+
+
 def shown(organization: Organization, address: str) -> Selection:
     form = DashboardForm(query_in(address), organization=organization, now=timezone.now())
     assert form.is_valid(), form.errors

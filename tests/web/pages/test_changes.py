@@ -3,22 +3,22 @@
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.test import Client
 
+from aggregates.domain import ranges
 from aggregates.domain.calls import Call
-from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.ingest import record
 from aggregates.models import Organization, User
 from aggregates.pricing.overrides import set_price
 from aggregates.pricing.price_list import PriceList
+from aggregates.query.selection import Selection
 from aggregates.rollup.protocol import roll_up
-from aggregates.web.cost_bridge import CostGroup
-from aggregates.web.pages.drivers import drivers_of
+from aggregates.web.pages.drivers import read_drivers
 from tests.history import some_calls
 from tests.words import NOT_KEPT
 
@@ -122,18 +122,76 @@ def test_a_fragment_keeps_the_address_of_the_view(as_bob: Client, acme: Organiza
     assert 'type="hidden" name="compare"' not in controls
 
 
-def test_drivers_beyond_the_first_are_added_up() -> None:
-    now = {CostGroup(f"operation-{n}", "", "m"): Sums(calls=1, cost=Decimal(n)) for n in range(14)}
-    before = {CostGroup("operation-3", "", "m"): Sums(calls=1, cost=Decimal(60))}
+def test_drivers_beyond_the_first_are_added_up(acme: Organization, call: MakeCall) -> None:
+    july = [call("2025-07-10T12:00Z", operation=f"operation-{number}", cost=str(number)) for number in range(14)]
+    record(acme, [*july, call("2025-06-10T12:00Z", operation="operation-3", cost="60")])
+    chosen = ranges.of_days("custom", date(2025, 7, 1), date(2025, 7, 31), "UTC")
 
-    found = drivers_of("operation", before, now)
+    found = read_drivers(Selection(acme, chosen), "operation")
 
+    assert found.total
     assert [line.key for line in found.lines[:2]] == ["operation-3", "operation-13"]
     assert [found.lines[0].text, found.lines[0].share] == ["-$57.00", "-183.9%"]
     assert found.lines[-1].key is None and len(found.lines) == 11
     differences = [line.difference for line in found.lines]
     assert sum(differences) == found.total.difference == EXACT.subtract(Decimal(91), Decimal(60))
+    assert sum(line.now.calls for line in found.lines) == 14
     assert found.total.share == "100.0%"
+
+
+def test_by_the_day_the_length_is_a_step_and_no_reason(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    """A dollar a day, and an operation that is new: by the day only that has changed."""
+    first = datetime(2025, 6, 1, 12, tzinfo=UTC)
+    calls = [call((first + timedelta(days=day)).isoformat(), operation="chat", cost="1") for day in range(61)]
+    new = call("2025-07-05T12:00Z", operation="translate", cost="31")
+    record(acme, [call("2025-05-01T12:00Z", cost="0"), *calls, new])
+
+    page = text(as_bob, f"{URL}{JULY}&compare=before_per_day")
+    whole = text(as_bob, URL + JULY)
+
+    assert "Cost a day rose by $1.00 (100.0%) to $2.00: mostly new operations (translate) (+$1.00)." in page
+    assert "compared by the day with 1 – 30 Jun 2025, 30 days against 31" in page
+    assert re.search(r'data-step="length">.*?title="\$1.000000000000', page)
+    assert re.search(r'data-step="volume">.*?title="\$0', page)
+    assert 'href="?range=custom&from=2025-07-01&to=2025-07-31&compare=before_per_day">Compare by the day</a>' in whole
+    assert ">Compare the whole ranges</a>" in page
+    assert 'data-step="length"' not in whole
+    drivers = re.search(r'id="drivers-operation".*?</table>', page, re.S)
+    assert drivers and 'title="$31.000000000000">+$1.00<' in drivers[0]
+
+
+def test_any_two_ranges_are_compared(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, [call(f"2025-{month:02}-10T12:00Z", operation="chat", cost=str(month)) for month in range(1, 8)])
+    record(acme, [call("2024-12-31T12:00Z", cost="0")])
+
+    quarter = text(as_bob, f"{URL}{JULY}&compare=dates&compare_from=2025-01-01&compare_to=2025-03-31")
+
+    assert "compared with 1 Jan – 31 Mar 2025, 90 days against 31" in quarter
+    assert "Cost rose by $1.00 (16.7%) to $7.00" in quarter
+    assert 'name="compare_from" id="compare_from" value="2025-01-01"' in quarter
+
+
+def test_drivers_of_any_dimension_open_in_place(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    june = [call("2025-06-10T12:00Z", operation="chat", user_id="alice", model="a", cost="2")]
+    july = [call("2025-07-10T12:00Z", operation="chat", user_id="alice", model=each, cost="3") for each in ("a", "b")]
+    old = call("2025-01-10T12:00Z", cost="0")
+    record(acme, [old, *june, *july, call("2025-07-10T12:00Z", operation="chat", user_id="bob", model="b", cost="9")])
+
+    page = text(as_bob, f"{URL}{JULY}&by=user")
+    opener = (
+        r'href="([^"]+)" data-opens="([^"]+)"[^>]*><span aria-hidden="true"></span><span class="hidden">What within '
+    )
+    ((fallback, fragment),) = re.findall(f"{opener}alice", page)
+    within = text(as_bob, fragment)
+
+    assert 'id="drivers-user"' in page
+    assert within.lstrip().startswith('<tr class="within">')
+    amounts = re.findall(r'class="number" title="\$([0-9.]+)">', within)
+    assert [Decimal(each) for each in amounts] == [0, 3, 3, 2, 3, 1]
+    assert ">user</a>" not in within
+    assert "Cost rose by $4.00 (200.0%) to $6.00" in text(as_bob, fallback)
+    assert as_bob.get("/o/acme/changes/within/?of=colour").status_code == 400
+    assert as_bob.get("/o/other/changes/within/?of=user&user=alice").status_code == 404
 
 
 def test_the_own_price_of_the_organization_comes_first(acme: Organization) -> None:

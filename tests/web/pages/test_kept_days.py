@@ -62,3 +62,21 @@ def test_a_file_of_calls_that_would_lack_some_is_refused(page: Client, file: str
     )
     april = page.get(f"/o/acme/{file}?range=custom&from=2025-04-01&to=2025-04-02")
     assert len(b"".join(april.streaming_content).splitlines()) == 2
+
+
+def test_groups_are_shown_where_nothing_knows_their_subgroups_any_more(page: Client) -> None:
+    """No aggregate holds users, subjects and models at once: only the log does, of days whose calls are in it."""
+    asked = "by=user&subgroup=subject&model=gpt-5"
+    spring, april = (
+        page.get(f"/o/acme/?{asked}&{range_}").context["dashboard"]
+        for range_ in (SPRING, "range=custom&from=2025-03-20&to=2025-04-20")
+    )
+
+    assert "no daily aggregate holds user with subject with model" in spring.refusal
+    assert [(one.total, one.parts) for one in spring.charts[0].series] == [(3, ())]
+    assert [line.parts for line in spring.tables[0].lines] == [()]
+    assert april.refusal == ""
+    assert [[part.total for part in one.parts] for one in april.charts[0].series] == [[1.5]]
+    assert [[part.sums.cost for part in line.parts] for line in april.tables[0].lines] == [[1.5]]
+    refused = page.get(f"/o/acme/usage.csv?{asked}&{SPRING}")
+    assert (refused.status_code, "user with subject with model" in refused.content.decode()) == (400, True)

@@ -23,12 +23,15 @@ function barLinks() {
 function itemsOf({ chart, bucket, group }, links) {
   const dates = links.buckets[bucket];
   const own = links.groups[chart.id.replace("chart-", "")]?.[group] ?? {};
-  const name = isolated(chart.data[group]?.name ?? "");
-  const isOther = chart.data[group]?.meta.role === "other";
+  const whole = chart.figure.layout.meta.groups?.[wholeOf(chart, group)];
+  const name = isolated(whole?.name ?? chart.data[group]?.name ?? "");
+  const { role, part, rest } = chart.data[group]?.meta ?? {};
+  const isOther = role === "other";
   return [
     links.zoom && [[links.this], links.zoom + dates, "view"],
     [[links.why], links.changes + dates],
     [["Its calls"], (own.calls ?? links.calls) + dates + links.parts[bucket]],
+    own.part && [[rest ? "What is behind " : "Only ", isolated(part), " of ", name.cloneNode(true)], own.part, "view"],
     own.only && [isOther ? ["What is behind Other"] : ["Only ", name], own.only, "view"],
     own.without && [["Leave out ", name.cloneNode(true)], own.without, "view"],
   ].filter(Boolean);

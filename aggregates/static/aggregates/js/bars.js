@@ -78,14 +78,24 @@ function rectOf({ chart, bucket, group }) {
   return new DOMRect(left, top + ends[0], right - left, ends[1] - ends[0]);
 }
 
-function shareOf(chart, bucket, value) {
-  const wholes = shownIn(chart, bucket).map((each) => each.value);
-  const whole = wholes.reduce((sum, each) => sum + each, 0);
-  if (!chart.figure.layout.meta.totals || wholes.some((each) => each < 0) || !whole || wholes.length < 2) return "";
+function percentOf(chart, value, whole) {
   const [decimal] = chart.figure.layout.separators;
   const [before, after] = chart.figure.layout.meta.percent;
   const share = ((100 * value) / whole).toFixed(1);
   return before + (share === "0.0" && value ? `<0${decimal}1` : share.replace(".", decimal)) + after;
+}
+
+// Of a value among others of its bucket; only of what adds up to a whole.
+function shareOf(chart, bucket, value, isWithin = () => true) {
+  const wholes = shownIn(chart, bucket).filter(isWithin).map((each) => each.value);
+  const whole = wholes.reduce((sum, each) => sum + each, 0);
+  if (!chart.figure.layout.meta.totals || wholes.some((each) => each < 0) || !whole || wholes.length < 2) return "";
+  return percentOf(chart, value, whole);
+}
+
+// The number of the group that a trace is of; null where groups have no subgroups.
+function wholeOf(chart, number) {
+  return chart.data[number]?.meta.group ?? null;
 }
 
 // What adds nothing is left out, unless there is nothing else.
@@ -98,15 +108,47 @@ function linesOf(chart, bucket) {
   return said.some(({ isGhost }) => !isGhost) ? said : [...lines.slice(0, 1), ...said];
 }
 
-function boxOf({ chart, bucket, group }) {
-  const { times, totals, differences } = chart.figure.layout.meta;
-  const table = made("table");
-  for (const { trace, number, text, value, isGhost } of linesOf(chart, bucket)) {
-    const row = table.insertRow();
-    if (number === group) row.className = "pointed";
-    const name = isGhost ? trace.name : isolated(trace.name);
-    row.append(made("th", "", made("i", `swatch ${trace.meta.role}`), name), made("td", trace.meta.role === "note" ? "note" : "", trace.meta.role === "note" ? isolated(text) : text), made("td", "share", isGhost ? "" : shareOf(chart, bucket, value)));
+// A line of the box: a swatch, a name, what it comes to, and its share.
+function lineOf(table, role, name, text, share, className) {
+  const row = table.insertRow();
+  if (className) row.className = className;
+  const isNote = role === "note";
+  row.append(made("th", "", made("i", `swatch ${role}`), name), made("td", isNote ? "note" : "", isNote ? isolated(text) : text), made("td", "share", share));
+}
+
+function addLines(table, { chart, bucket, group }, isSaid = () => true) {
+  for (const { trace, number, text, value, isGhost } of linesOf(chart, bucket).filter(isSaid)) {
+    const share = isGhost ? "" : shareOf(chart, bucket, value);
+    lineOf(table, trace.meta.role, isGhost ? trace.name : isolated(trace.name), text, share, number === group ? "pointed" : "");
   }
+}
+
+// Whole groups, and of the one that is pointed at its subgroups, with their shares of it.
+function addGroups(table, place) {
+  const { chart, bucket, group } = place;
+  const pointedWhole = wholeOf(chart, group);
+  const shown = shownIn(chart, bucket);
+  chart.figure.layout.meta.groups.forEach((whole, nth) => {
+    const own = ({ number }) => wholeOf(chart, number) === nth;
+    const value = Number(whole.y[bucket] ?? NaN);
+    if (!shown.some(own) || !(value || nth === pointedWhole)) return;
+    const isPointed = nth === pointedWhole;
+    lineOf(table, whole.role, isolated(whole.name), whole.customdata[bucket], shareOf(chart, bucket, value), isPointed ? "whole pointed" : "whole");
+    if (!isPointed) return;
+    for (const { trace, number, text, value } of linesOf(chart, bucket).filter(own)) {
+      if (!trace.meta.part) continue;
+      lineOf(table, trace.meta.role, isolated(trace.meta.part), text, shareOf(chart, bucket, value, own), number === group ? "part pointed" : "part");
+    }
+  });
+  addLines(table, place, ({ isGhost }) => isGhost);
+}
+
+function boxOf(place) {
+  const { chart, bucket } = place;
+  const { times, totals, differences, groups } = chart.figure.layout.meta;
+  const table = made("table");
+  if (groups) addGroups(table, place);
+  else addLines(table, place);
   if (totals && shownIn(chart, bucket).length > 1) {
     const row = table.insertRow();
     row.className = "total";
@@ -117,11 +159,15 @@ function boxOf({ chart, bucket, group }) {
 }
 
 function inWords({ chart, bucket, group }) {
-  const { times, totals, differences } = chart.figure.layout.meta;
+  const { times, totals, differences, groups } = chart.figure.layout.meta;
   const trace = chart.data[group];
-  const value = trace && `${trace.name} ${trace.customdata[bucket]} ${shareOf(chart, bucket, Number(trace.y[bucket]))}`;
+  const whole = wholeOf(chart, group);
+  const of = trace?.meta.part ? " of the group" : "";
+  const share = trace && shareOf(chart, bucket, Number(trace.y[bucket]), of ? ({ number }) => wholeOf(chart, number) === whole : undefined);
+  const value = trace && `${trace.name} ${trace.customdata[bucket]} ${share && share + of}`;
+  const ofGroup = of && `${groups[whole].name} ${groups[whole].customdata[bucket]}`;
   const total = totals && chart.data.length > 1 && `total ${totals[bucket]}`;
-  return [times[bucket], value, total, differences?.[bucket]].filter(Boolean).join(", ");
+  return [times[bucket], value, ofGroup, total, differences?.[bucket]].filter(Boolean).join(", ");
 }
 
 // A band over the bucket in every chart of the page that has the same buckets.
@@ -146,15 +192,31 @@ function markBuckets(first, last) {
 
 // The same group wherever it is: the others of its chart fade, its rows in the legend and in tables stand out.
 function markGroup(chart, group) {
-  const key = group === null ? null : document.querySelectorAll(`[data-legend="${chart?.id}"] > li`)[group]?.dataset.key;
+  if (group === null) return markTraces(null, []);
+  const legend = document.querySelector(`[data-legend="${chart.id}"]`);
+  const item = legend?.children[groupOf(chart.data[group], group)];
+  const part = chart.data[group].meta.part && item?.querySelectorAll(".parts li")[partsOf(chart, group).indexOf(group)];
+  markTraces(chart, [group], item?.dataset.key, part?.dataset.subkey);
+}
+
+// The numbers of the traces of the group that one is of.
+function partsOf(chart, group) {
+  const whole = groupOf(chart.data[group], group);
+  return chart.data.flatMap((trace, number) => (groupOf(trace, number) === whole && !BESIDE.includes(trace.meta.role) ? [number] : []));
+}
+
+function markTraces(chart, traces, key, subkey) {
   const dimension = document.querySelector(`[data-legend="${chart?.id}"]`)?.dataset.dimension;
   document.querySelectorAll(".same-group").forEach((element) => element.classList.remove("same-group"));
-  if (dimension && key !== undefined && key !== null) {
-    document.querySelectorAll(`[data-dimension="${dimension}"] [data-key]`).forEach((element) => element.classList.toggle("same-group", element.dataset.key === key));
+  if (dimension && key !== undefined) {
+    document.querySelectorAll(`[data-dimension="${dimension}"] [data-key]`).forEach((element) => {
+      const isSame = element.dataset.key === key && [undefined, subkey].includes(element.dataset.subkey);
+      element.classList.toggle("same-group", isSame);
+    });
   }
   document.querySelectorAll(".chart .trace").forEach((element) => {
     const number = element.__data__?.[0]?.trace?.index;
-    const isOther = chart?.contains(element) && group !== null && number !== group && !BESIDE.includes(chart.data[number]?.meta.role);
+    const isOther = traces.length > 0 && chart.contains(element) && !traces.includes(number) && !BESIDE.includes(chart.data[number]?.meta.role);
     element.classList.toggle("faded", Boolean(isOther));
   });
 }
@@ -206,14 +268,21 @@ document.addEventListener("pointerleave", (event) => event.pointerType !== "touc
 document.addEventListener("scroll", () => values()?.hidePopover(), { capture: true, passive: true });
 document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "view" && pointAway());
 
-// A row of the legend or of a table points at its group, too.
+// A row of the legend or of a table points at its group or subgroup, too.
 document.addEventListener("pointerover", (event) => {
-  const key = event.target.closest?.("[data-key]")?.dataset.key;
+  const row = event.target.closest?.("[data-key]");
   const legend = document.querySelector('[data-legend="chart-explore"]');
   if (!legend || placeAt(event)) return;
-  const isOfDimension = key !== undefined && event.target.closest("[data-dimension]")?.dataset.dimension === legend.dataset.dimension;
-  const group = isOfDimension ? [...legend.children].findIndex((row) => row.dataset.key === key) : -1;
-  markGroup(document.getElementById("chart-explore"), group < 0 ? null : group);
+  const isOfDimension = row && row.closest("[data-dimension]")?.dataset.dimension === legend.dataset.dimension;
+  const items = [...legend.children];
+  const item = isOfDimension ? items.find(({ dataset }) => dataset.key === row.dataset.key) : null;
+  if (!item) return markTraces(null, []);
+  const chart = document.getElementById("chart-explore");
+  const whole = items.indexOf(item);
+  const traces = partsOf(chart, chart.data.findIndex((trace, number) => groupOf(trace, number) === whole));
+  const subkey = row.dataset.subkey ?? event.target.closest("[data-subkey]")?.dataset.subkey;
+  const part = [...item.querySelectorAll(".parts li")].findIndex(({ dataset }) => dataset.subkey === subkey);
+  markTraces(chart, subkey !== undefined && part >= 0 ? [traces[part]] : traces, item.dataset.key, subkey);
 });
 
 // By keys: left and right to other times, up and down to other groups.

@@ -4,12 +4,8 @@
 const CHART_CONFIG = { staticPlot: true, responsive: true }; // pointing at bars is ours: bars.js
 const darkTheme = matchMedia("(prefers-color-scheme: dark)");
 
-function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
 function themedTrace(trace) {
-  const color = token(trace.meta.role);
+  const color = colourOf(trace.meta.role);
   // Nothing, where there is nothing to see: an empty bar takes as long to draw as any other.
   if (trace.type === "bar") return { ...trace, y: trace.y.map((value) => value || null), marker: { ...trace.marker, color, line: { width: 0 } } };
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
@@ -33,10 +29,17 @@ function fitAxis(layout) {
   layout.margin = { ...layout.margin, l: Math.max(layout.margin.l, 76) };
 }
 
+// The number of the group that a trace is of: where groups have subgroups, there are more traces than groups.
+function groupOf(trace, number) {
+  return trace.meta.group ?? number;
+}
+
 function drawChart(element) {
   const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
-  document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`).forEach((button, number) => {
-    figure.data[number].visible = button.getAttribute("aria-pressed") === "true";
+  const buttons = document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`);
+  figure.data.forEach((trace, number) => {
+    const button = buttons[groupOf(trace, number)];
+    if (button) trace.visible = button.getAttribute("aria-pressed") === "true";
   });
   const layout = themedLayout(figure.layout, element.clientWidth);
   if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout);

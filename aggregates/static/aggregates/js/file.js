@@ -4,16 +4,12 @@
 const darkTheme = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 
-function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
 function ticksOf(chart) {
   return Object.fromEntries(Object.entries(fitTicks(chart.layout, chart.clientWidth)).map(([name, value]) => [`xaxis.${name}`, value]));
 }
 
 function paint(chart) {
-  const colors = chart.data.map(({ meta }) => token(meta.role));
+  const colors = chart.data.map(({ meta }) => colourOf(meta.role));
   const nothing = "rgba(0,0,0,0)";
   Plotly.update(
     chart,
