@@ -2,8 +2,17 @@
 runs in the next one."""
 
 from aggregates.ops.imports import run_import
-from aggregates.ops.mail import send_reset
+from aggregates.ops.mail import send_invitation, send_reset
 from aggregates.ops.removals import remove_organizations
 from aggregates.ops.tasks import nightly, repair
+from aggregates.ops.time_zones import change_time_zones
 
-__all__ = ["nightly", "remove_organizations", "repair", "run_import", "send_reset"]
+__all__ = [
+    "change_time_zones",
+    "nightly",
+    "remove_organizations",
+    "repair",
+    "run_import",
+    "send_invitation",
+    "send_reset",
+]

@@ -22,12 +22,23 @@ from aggregates.web.views.finding import found
 from aggregates.web.views.groups import groups
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
+from aggregates.web.views.joining import follow, join
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
 from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
+from aggregates.web.views.members import (
+    change_role,
+    leave,
+    member_list,
+    remove_member,
+    resend_invitation,
+    revoke_invitation,
+)
 from aggregates.web.views.notes import delete_note, note_list
+from aggregates.web.views.organizations import new_organization
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
 from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
+from aggregates.web.views.settings import data, general
 
 door = allow(Allowance(Lane.DOOR))  # where passwords are hashed
 
@@ -54,6 +65,8 @@ urlpatterns = [
     path(
         "password/reset/<slug:uidb36>/<slug:key>/", door(NewPassword.as_view()), name="account_reset_password_from_key"
     ),
+    path("join/", door(join), name="join"),
+    path("join/<str:secret>/", follow, name="follow-invitation"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),
     path("o/<slug:slug>/changes/", changes, name="changes"),
     path("o/<slug:slug>/changes/within/", within, name="within"),
@@ -86,5 +99,14 @@ urlpatterns = [
     path("o/<slug:slug>/imports/", import_list, name="imports"),
     path("o/<slug:slug>/imports/<int:number>/", import_page, name="import"),
     path("o/<slug:slug>/imports/<int:number>/cancel/", cancel_import, name="cancel-import"),
+    path("o/<slug:slug>/settings/", general, name="settings"),
+    path("o/<slug:slug>/data/", data, name="data"),
+    path("o/<slug:slug>/members/", member_list, name="members"),
+    path("o/<slug:slug>/members/leave/", leave, name="leave"),
+    path("o/<slug:slug>/members/<int:number>/role/", change_role, name="change-role"),
+    path("o/<slug:slug>/members/<int:number>/remove/", remove_member, name="remove-member"),
+    path("o/<slug:slug>/invitations/<int:number>/resend/", resend_invitation, name="resend-invitation"),
+    path("o/<slug:slug>/invitations/<int:number>/revoke/", revoke_invitation, name="revoke-invitation"),
     path("platform/", platform, name="platform"),
+    path("platform/organizations/new/", new_organization, name="new-organization"),
 ]

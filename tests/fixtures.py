@@ -1,4 +1,4 @@
-"""The cast: Alice is an admin of Acme, Bob a viewer of it, Charlie an admin of another organization."""
+"""The cast: Alice is the owner of Acme, Bob an analyst of it, Charlie the owner of another organization."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ def make_organization(slug: str, time_zone: str = "UTC") -> Organization:
     return Organization.objects.create(slug=slug, name=slug.title(), time_zone=time_zone)
 
 
-def make_member(email: str, organization: Organization, role: Role = Role.ADMIN) -> User:
+def make_member(email: str, organization: Organization, role: Role = Role.OWNER) -> User:
     user = User.objects.create_user(email, "correct horse")
     Membership.objects.create(user=user, organization=organization, role=role)
     return user
@@ -52,7 +52,7 @@ def alice(acme: Organization) -> User:
 
 @pytest.fixture
 def bob(acme: Organization) -> User:
-    return make_member("bob@example.com", acme, Role.VIEWER)
+    return make_member("bob@example.com", acme, Role.ANALYST)
 
 
 @pytest.fixture

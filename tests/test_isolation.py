@@ -1,9 +1,10 @@
-"""Isolation: every address of the site, as nobody, as a stranger, as a viewer."""
+"""Isolation: every address of the site, as nobody, as a stranger, in each role, and as one who was a member."""
 
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_q.models import Schedule
@@ -12,11 +13,12 @@ from aggregates.db import clock
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization, User
+from aggregates.models import Organization, Role, User
 from aggregates.web.views import probes
+from tests.fixtures import make_member
 
 LOG_IN = "302 /login/"
-# Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to Bob.
+# Each address outside the admin: what GET answers to nobody, to Charlie (who belongs elsewhere), and to a viewer.
 ADDRESSES = {
     "api/": ("200", "200", "200"),
     "api/v1/openapi.json": ("200", "200", "200"),
@@ -41,15 +43,15 @@ ADDRESSES = {
     "o/<slug:slug>/changes/within/": (LOG_IN, "404", "400"),
     "o/<slug:slug>/calls/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/calls/<int:number>/": (LOG_IN, "404", "404"),
-    "o/<slug:slug>/calls.csv": (LOG_IN, "404", "200"),
-    "o/<slug:slug>/focus.csv": (LOG_IN, "404", "200"),
-    "o/<slug:slug>/usage.xlsx": (LOG_IN, "404", "200"),
-    "o/<slug:slug>/usage.html": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/calls.csv": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/focus.csv": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/usage.xlsx": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/usage.html": (LOG_IN, "404", "404"),
     "o/<slug:slug>/arrivals/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
     "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),
-    "o/<slug:slug>/usage.csv": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/usage.csv": (LOG_IN, "404", "404"),
     "o/<slug:slug>/groups/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/find/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/values/": (LOG_IN, "404", "400"),
@@ -69,8 +71,27 @@ ADDRESSES = {
     "o/<slug:slug>/views/<int:number>/save/": ("405", "405", "405"),
     "o/<slug:slug>/views/<int:number>/rename/": ("405", "405", "405"),
     "o/<slug:slug>/views/<int:number>/delete/": ("405", "405", "405"),
+    "o/<slug:slug>/settings/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/data/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/members/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/members/leave/": ("405", "405", "405"),
+    "o/<slug:slug>/members/<int:number>/role/": ("405", "405", "405"),
+    "o/<slug:slug>/members/<int:number>/remove/": ("405", "405", "405"),
+    "o/<slug:slug>/invitations/<int:number>/resend/": ("405", "405", "405"),
+    "o/<slug:slug>/invitations/<int:number>/revoke/": ("405", "405", "405"),
+    "join/": ("404", "404", "404"),
+    "join/<str:secret>/": ("404", "404", "404"),  # no such link
     "platform/": (LOG_IN, "404", "404"),
+    "platform/organizations/new/": (LOG_IN, "404", "404"),
 }
+EXPORTS = tuple(f"o/<slug:slug>/{name}" for name in ("calls.csv", "focus.csv", "usage.xlsx", "usage.html", "usage.csv"))
+MANAGED = tuple(
+    f"o/<slug:slug>/{name}"
+    for name in ("settings/", "data/", "keys/", "prices/", "prices/comparison/", "imports/", "audit/", "audit.csv")
+)
+# What a role gets to see beyond those before it.
+MORE = {"viewer": (), "analyst": EXPORTS, "admin": EXPORTS + MANAGED, "owner": EXPORTS + MANAGED}
+LEAVE = "o/<slug:slug>/members/leave/"
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
 PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}
 # The parts of the admin's addresses that are regular expressions, with an address that each matches.
@@ -101,6 +122,8 @@ def address(route: str) -> str:
 
 def answer(client: Client, url: str) -> str:
     response = client.get(url)
+    if response.streaming:
+        b"".join(response.streaming_content)  # a file is in its place until it is sent
     location = response.headers.get("Location", "").split("?")[0]
     return f"{response.status_code} {location}".strip()
 
@@ -127,23 +150,50 @@ def test_probes_do_not_ask_who_it_is(
     assert answer(client, path) == PROBES[path]
 
 
-@pytest.mark.parametrize("route", ADDRESSES)
-def test_nobody_is_sent_to_log_in(client: Client, acme: Organization, route: str) -> None:
-    assert answer(client, address(route)) == ADDRESSES[route][0]
+@pytest.fixture
+def enter(client: Client, acme: Organization, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Come as somebody: in a role, as Charlie, as one who was a member, or whose session ended."""
+
+    def as_one(who: str) -> None:
+        match who:
+            case "nobody":
+                return
+            case "charlie":
+                client.force_login(request.getfixturevalue("charlie"))
+            case "removed" | "ended":
+                bob = make_member("bob@example.com", acme, Role.ADMIN)
+                client.force_login(bob)
+                assert answer(client, "/o/acme/keys/") == "200"
+                if who == "removed":
+                    bob.memberships.all().delete()
+                else:
+                    Session.objects.all().delete()
+            case _:
+                client.force_login(make_member("bob@example.com", acme, Role(who)))
+
+    return as_one
 
 
-@pytest.mark.parametrize("route", ADDRESSES)
-def test_a_stranger_sees_nothing(client: Client, acme: Organization, charlie: User, route: str) -> None:
-    client.force_login(charlie)
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", *Role.values])
+def test_everybody_sees_what_is_theirs(client: Client, enter: Callable[[str], None], who: str) -> None:
+    place = {"nobody": 0, "ended": 0, "charlie": 1, "removed": 1}.get(who, 2)
+    expected = {route: answers[place] for route, answers in ADDRESSES.items()}
+    expected |= dict.fromkeys(MORE.get(who, ()), "200")
+    if who == "removed":
+        expected[""] = "200"  # and is told that there is no organization
+    enter(who)
 
-    assert answer(client, address(route)) == ADDRESSES[route][1]
+    assert {route: answer(client, address(route)) for route in ADDRESSES} == expected
 
 
-@pytest.mark.parametrize("route", ADDRESSES)
-def test_a_viewer_sees_the_own_organization_only(client: Client, bob: User, route: str) -> None:
-    client.force_login(bob)
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "viewer"])
+def test_who_may_only_look_changes_nothing(client: Client, enter: Callable[[str], None], who: str) -> None:
+    enter(who)
+    routes = [route for route in ADDRESSES if route.startswith("o/") and route != LEAVE]
 
-    assert answer(client, address(route)) == ADDRESSES[route][2]
+    answers = {client.post(address(route)).status_code for route in routes}
+
+    assert answers == ({302, 405} if who in ("nobody", "ended") else {404, 405})
 
 
 @pytest.mark.parametrize("who", ["nobody", "charlie", "bob", "alice"])

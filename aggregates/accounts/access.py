@@ -1,32 +1,99 @@
 """Who may do what: everything on behalf of an organization begins with one from here."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from django.db import DatabaseError
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
+
+SEEN_EVERY = timedelta(minutes=10)  # a page writes nothing, as a rule
 
 
 class NoAccess(LookupError):
     """There is no such thing, or none that this user may see: nobody can tell the two apart."""
 
 
-def membership_for(user: User, slug: str) -> Membership:
-    """Find the user's place in the organization; raises NoAccess."""
+class Permission(StrEnum):
+    """What a role may allow."""
+
+    SEE = "see"  # every page of numbers, and the own place among the members
+    EXPORT = "export"
+    SAVE_VIEWS = "save views"
+    SHARE_VIEWS = "share views"
+    NOTE = "note"  # on days
+    IMPORT = "import"
+    KEYS = "keys"
+    PRICES = "prices"
+    MEMBERS = "members"
+    SETTINGS = "settings"
+    AUDIT = "audit"
+    REMOVE = "remove"  # the organization
+
+
+VIEWER = frozenset({Permission.SEE})
+ANALYST = VIEWER | {Permission.EXPORT, Permission.SAVE_VIEWS}
+ADMIN = frozenset(Permission) - {Permission.REMOVE}
+PERMISSIONS: Mapping[str, frozenset[Permission]] = MappingProxyType(
+    {Role.OWNER: frozenset(Permission), Role.ADMIN: ADMIN, Role.ANALYST: ANALYST, Role.VIEWER: VIEWER}
+)
+HIGHEST_FIRST = tuple(Role)
+
+
+def permissions_of(membership: Membership) -> frozenset[Permission]:
+    """Return all that the member may do."""
+    return PERMISSIONS[membership.role]
+
+
+def may(membership: Membership, permission: Permission) -> bool:
+    """Say whether the member may do this."""
+    return permission in permissions_of(membership)
+
+
+def roles_within(membership: Membership) -> tuple[Role, ...]:
+    """List the roles that the member may give to others, the highest first: none above the own."""
+    if not may(membership, Permission.MEMBERS):
+        return ()
+    return HIGHEST_FIRST[HIGHEST_FIRST.index(Role(membership.role)) :]
+
+
+def membership_for(user: User, slug: str, permission: Permission = Permission.SEE) -> Membership:
+    """Find the user's place in the organization, if it allows this; raises NoAccess."""
     try:
-        return Membership.objects.select_related("organization").get(
+        membership = Membership.objects.select_related("organization").get(
             user=user, organization__slug=slug, organization__removal_asked_at=None
         )
     except Membership.DoesNotExist:
         raise NoAccess(slug) from None
-
-
-def administered_by(user: User, slug: str) -> Organization:
-    """Find the organization for its admins; raises NoAccess."""
-    membership = membership_for(user, slug)
-    if membership.role != Role.ADMIN:
+    if not may(membership, permission):
         raise NoAccess(slug)
-    return membership.organization
+    _note_visit(membership)
+    return membership
+
+
+def organization_for(user: User, slug: str, permission: Permission) -> Organization:
+    """Find the organization for a member who may do this; raises NoAccess."""
+    return membership_for(user, slug, permission).organization
+
+
+def _note_visit(membership: Membership) -> None:
+    now = timezone.now()
+    if membership.last_seen_at is None or now - membership.last_seen_at > SEEN_EVERY:
+        with suppress(DatabaseError):  # pages are answered where nothing can be written, too
+            Membership.objects.filter(pk=membership.pk).update(last_seen_at=now)
+
+
+def current_slug(user: User, slug: str) -> str | None:
+    """Find what an organization of the user is called today that was called so before; None where there is none."""
+    renamed = Organization.objects.in_use().filter(former_slugs__slug=slug, members=user)
+    return renamed.values_list("slug", flat=True).first()
 
 
 def key_for(text: str, kind: Kind) -> ApiKey:

@@ -109,7 +109,13 @@ def admit_reset(account: str, address: str) -> None:
     """Count a request for a mail that resets a password; raises TooManyAttempts."""
     of_address = RESETS_OF_ADDRESS.key(network_of(address))
     of_account = RESETS_OF_ACCOUNT.key(account.strip().casefold())
-    _check(_count({of_address: RESETS_OF_ADDRESS, of_account: RESETS_OF_ACCOUNT}), account, address)
+    admit_all({of_address: RESETS_OF_ADDRESS, of_account: RESETS_OF_ACCOUNT}, account, address)
+
+
+def admit_all(keys: Keys, account: str, address: str = "") -> None:
+    """Count something that is limited in these ways; raises TooManyAttempts. The account and the address are for the
+    log."""
+    _check(_count(keys), account, address)
 
 
 def forget() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from aggregates.accounts.access import NoAccess
+from aggregates.accounts.access import NoAccess, Permission, may
 from aggregates.db.locks import Lock, take
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, Role, SavedView
+from aggregates.models import Membership, SavedView
 
 MOST = 50  # views of a member, and of an organization
 
@@ -32,8 +32,10 @@ def view_for(membership: Membership, number: int) -> SavedView:
 
 
 def may_change(membership: Membership, view: SavedView) -> bool:
-    """Say whether the view is the member's own, or the organization's and the member an admin."""
-    return view.owner_id == membership.pk if view.owner_id else membership.role == Role.ADMIN
+    """Say whether the view is the member's own, or the organization's and the member may share."""
+    if view.owner_id is None:
+        return may(membership, Permission.SHARE_VIEWS)
+    return view.owner_id == membership.pk and may(membership, Permission.SAVE_VIEWS)
 
 
 def default_of(views: Iterable[SavedView]) -> SavedView | None:
@@ -45,7 +47,7 @@ def save(
     membership: Membership, name: str, parameters: dict[str, Any], *, shared: bool = False, is_default: bool = False
 ) -> SavedView:
     """Save a view of one's own, or with `shared` one of the organization; raises NoAccess, and CannotSave."""
-    if shared and membership.role != Role.ADMIN:
+    if not may(membership, Permission.SHARE_VIEWS if shared else Permission.SAVE_VIEWS):
         raise NoAccess("view")
     view = SavedView(
         organization=membership.organization,

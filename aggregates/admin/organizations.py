@@ -10,24 +10,44 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from aggregates.accounts import audit_events
+from aggregates.accounts import audit_events, organizations
+from aggregates.accounts.members import has_owner
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
-from aggregates.db.locks import Busy
+from aggregates.db.locks import Busy, Lock, take
 from aggregates.domain.labels import check_attributes
 from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, UsageDay
 from aggregates.ops import removals
 from aggregates.rollup import removal
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
+from aggregates.web.forms.settings import RemovalForm
 
 
 def has_usage(organization: Organization) -> bool:
     return UsageDay.objects.filter(organization=organization).exists()
 
 
+class MembersFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """The members of an organization; one that has an owner keeps one."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        take(Lock.MEMBERS, (self.instance.pk or 0) % 2**31)  # in the transaction that saves them
+        before = dict(self.instance.memberships.values_list("pk", "role")) if self.instance.pk else {}
+        after = {**before}
+        for number, form in enumerate(self.forms):
+            key = form.instance.pk or -number
+            after[key] = "" if form.cleaned_data.get("DELETE") else form.cleaned_data.get("role", "")
+        if has_owner(before.values()) and not has_owner(after.values()):
+            raise forms.ValidationError("An organization that has an owner keeps one.")
+
+
 class Members(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
+    formset = MembersFormSet
     autocomplete_fields = ("user",)
     extra = 0
 
@@ -42,22 +62,6 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
             return check_attributes(self.cleaned_data["label_attributes"] or [])
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
-
-
-class RemovalForm(forms.Form):
-    """Asks a second time: for the slug, which nobody types by accident."""
-
-    slug = forms.CharField(max_length=64)
-
-    def __init__(self, organization: Organization, data: Any = None) -> None:
-        super().__init__(data)
-        self._organization = organization
-
-    def clean_slug(self) -> str:
-        slug: str = self.cleaned_data["slug"]
-        if slug != self._organization.slug:
-            raise forms.ValidationError(f"Expected {self._organization.slug}. Nothing was removed.")
-        return slug
 
 
 @admin.register(Organization)
@@ -76,7 +80,11 @@ class OrganizationAdmin(TableAdmin):
             return
         wanted = obj.time_zone
         before = {name: form.initial[name] for name in audit_events.SETTINGS}
-        obj.save(update_fields=[name for name in form.changed_data if name != "time_zone"])
+        if "slug" in form.changed_data:
+            wanted_slug, obj.slug = obj.slug, form.initial["slug"]
+            organizations.change_slug(obj, wanted_slug)
+            before["slug"] = wanted_slug
+        obj.save(update_fields=[name for name in form.changed_data if name not in ("time_zone", "slug")])
         audit_events.write_settings(obj, before)
         if "time_zone" not in form.changed_data:
             return

@@ -22,6 +22,8 @@ class Lock(IntEnum):
     REMOVAL = 74_008  # whoever removes organizations as a task, in a session
     IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, in a session
     SAVED = 74_031  # by organization: whoever saves views, of which there is a number at most
+    SLUGS = 74_033  # whoever gives an organization a slug
+    MEMBERS = 74_032  # by organization: whoever changes who its members are
     IMPORT = 74_022  # by import: whoever is at work on it, in a session
 
 

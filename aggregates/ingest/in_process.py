@@ -38,7 +38,7 @@ def record(organization: Organization | str, fields: Mapping[str, object], *, ra
 def _record(organization: Organization | str, fields: Mapping[str, object]) -> None:
     call = parse_call({"timestamp": datetime.now(UTC), **fields})
     if isinstance(organization, str):
-        organization = Organization.objects.get(slug=organization)
+        organization = Organization.objects.named(organization)
     ingest.record(organization, [call])
 
 

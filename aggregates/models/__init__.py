@@ -18,9 +18,10 @@ from aggregates.models.attempt import AttemptCount
 from aggregates.models.audit import AuditEntry, Event, Via
 from aggregates.models.day_note import DayNote
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
+from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
 from aggregates.models.log import LogHole, Status, UsageLog
-from aggregates.models.organization import Membership, Organization, Role, User
+from aggregates.models.organization import FormerSlug, Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
@@ -43,7 +44,9 @@ __all__ = [
     "Event",
     "FileChunk",
     "FileImport",
+    "FormerSlug",
     "ImportState",
+    "Invitation",
     "Job",
     "Kind",
     "KeptReason",

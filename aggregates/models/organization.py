@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.functional import cached_property
 
 from aggregates.domain.calendars import Calendar
@@ -93,6 +93,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """Keep to the organizations whose removal nobody has asked for."""
         return self.filter(removal_asked_at=None)
 
+    def named(self, slug: str) -> "Organization":
+        """Get the organization that has this slug, or had it, for programs; raises Organization.DoesNotExist."""
+        return self.filter(slug=slug).first() or self.get(former_slugs__slug=slug)
+
 
 class Organization(models.Model):
     """A tenant. Its days are cut in its reporting time zone.
@@ -137,6 +141,20 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     removal_asked_at = models.DateTimeField(null=True, editable=False)
+    wanted_time_zone = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The zone that the task cluster is to cut its days in; empty where that is done.",
+    )
+    time_zone_problem = models.CharField(
+        max_length=300,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Why the zone that was asked for last could not be taken.",
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -154,6 +172,11 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Refuse a slug that leads to another organization."""
+        if FormerSlug.objects.filter(slug=self.slug).exclude(organization=self.pk).exists():
+            raise ValidationError({"slug": "Another organization had this slug, and links still lead there."})
+
     @property
     def calendar(self) -> Calendar:
         return Calendar(self.first_weekday, self.first_month)
@@ -165,8 +188,23 @@ class Organization(models.Model):
         return {prefix: f"{name} ({prefix})" for prefix, name in named}
 
 
+class FormerSlug(models.Model):
+    """A slug that an organization had: links with it lead its members on, and no other organization may take it."""
+
+    slug = models.SlugField(max_length=64, unique=True)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="former_slugs")
+    given_up_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class Role(models.TextChoices):
+    """What a member is; accounts.access says what each may do. The highest comes first."""
+
+    OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
+    ANALYST = "analyst", "Analyst"
     VIEWER = "viewer", "Viewer"
 
 
@@ -176,6 +214,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    joined_at = models.DateTimeField(null=True, db_default=Now(), editable=False)  # null: before it was noted
+    last_seen_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [

@@ -8,9 +8,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django_q.tasks import async_task
 
-from aggregates.models import User
+from aggregates.accounts import invitations
+from aggregates.domain.texts import shown
+from aggregates.models import Invitation, User
 
 TASK = "aggregates.tasks.send_reset"
+INVITATION = "aggregates.tasks.send_invitation"
 
 
 def request_reset(email: str, site: str) -> None:
@@ -19,6 +22,33 @@ def request_reset(email: str, site: str) -> None:
     `site` is the address of its first page. The task makes the link itself, so that no queue holds it.
     """
     async_task(TASK, email, site, group="mail", save=False)
+
+
+def request_invitation(invitation: Invitation, site: str) -> None:
+    """Have a mail sent with the link of an invitation, which the task makes itself, so that no queue holds it."""
+    async_task(INVITATION, invitation.pk, site, group="mail", save=False)
+
+
+def send_invitation(number: int, site: str) -> None:
+    """Send the mail of an invitation that is still open."""
+    invitation = Invitation.objects.select_related("organization", "created_by").filter(pk=number).first()
+    if invitation is None or not invitation.email or not settings.SENDS_MAIL:
+        return
+    try:
+        secret = invitations.renew(invitation)
+    except invitations.NotOpen:
+        return
+    context = {
+        "link": site.rstrip("/") + reverse("follow-invitation", args=[secret]),
+        "organization": shown(invitation.organization.name),
+        "role": invitation.get_role_display().lower(),
+        "by": invitation.created_by.email if invitation.created_by else "",
+        "days": invitations.GOOD_FOR.days,
+    }
+    subject = " ".join(f"Join {context['organization']} on Usage".split())
+    body = render_to_string("account/invitation.txt", context)
+    EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [invitation.email]).send()
+    invitations.note_sent(invitation)
 
 
 def send_reset(email: str, site: str) -> None:

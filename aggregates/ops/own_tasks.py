@@ -13,7 +13,16 @@ from aggregates.db.audit import Actor, acting
 from aggregates.models import Via
 
 OURS = tuple(
-    f"aggregates.tasks.{name}" for name in ("nightly", "remove_organizations", "repair", "run_import", "send_reset")
+    f"aggregates.tasks.{name}"
+    for name in (
+        "change_time_zones",
+        "nightly",
+        "remove_organizations",
+        "repair",
+        "run_import",
+        "send_invitation",
+        "send_reset",
+    )
 )
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import date
 
 from django.conf import settings
 
-from aggregates.accounts import attempts
+from aggregates.accounts import attempts, invitations
 from aggregates.accounts.sessions import SessionStore
 from aggregates.db import audit, clock
 from aggregates.db.locks import Busy
@@ -16,7 +16,7 @@ from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
 from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
-from aggregates.ops import imports, removals
+from aggregates.ops import imports, removals, time_zones
 from aggregates.query import stored_selections
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
@@ -44,6 +44,7 @@ def nightly() -> str:
         forget_arrivals()
         SessionStore.clear_expired()
         stored_selections.forget()
+        invitations.forget()
         audit.forget()
         failures.raise_any()
     return "; ".join(words)
@@ -63,6 +64,7 @@ def repair() -> str:
         attempts.forget()
         imports.tidy()
         removals.go_on()
+        time_zones.go_on()
         failures.raise_any()
     return words
 

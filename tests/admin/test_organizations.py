@@ -114,6 +114,28 @@ def test_members_are_added_with_their_role(acme, charlie, as_staff):
     assert Membership.objects.get(organization=acme, user=charlie).role == "viewer"
 
 
+def test_an_organization_keeps_an_owner(acme, alice, bob, as_staff):
+    owner, analyst = alice.memberships.get(), bob.memberships.get()
+    answers = {"memberships-TOTAL_FORMS": "2", "memberships-INITIAL_FORMS": "2"}
+    for place, (member, role) in enumerate([(owner, "viewer"), (analyst, "analyst")]):
+        answers |= {f"memberships-{place}-id": str(member.pk), f"memberships-{place}-organization": str(acme.pk)}
+        answers |= {f"memberships-{place}-user": str(member.user_id), f"memberships-{place}-role": role}
+
+    refused = save(as_staff, acme, **answers)
+    assert "An organization that has an owner keeps one." in refused.content.decode()
+    answers["memberships-0-DELETE"] = "on"
+    assert save(as_staff, acme, **answers).status_code == 200
+    assert save(as_staff, acme, **answers | {"memberships-1-role": "owner"}).status_code == 302
+    assert [member.user for member in acme.memberships.all()] == [bob]
+
+
+def test_another_slug_leaves_a_redirect_behind(acme, alice, as_staff, client):
+    assert save(as_staff, acme, slug="acme-2").status_code == 302
+
+    client.force_login(alice)
+    assert client.get("/o/acme/keys/")["Location"] == "/o/acme-2/keys/"
+
+
 def test_with_usage_its_slug_is_asked_for_and_its_log_is_not_read(acme, as_staff, call):
     record(acme, [call("2025-03-01T10:00Z")])
 

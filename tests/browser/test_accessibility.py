@@ -55,7 +55,11 @@ PLACES = {  # each with the number of its charts
     "/o/acme/imports/{running}/": 0,
     "/o/acme/imports/{done}/": 0,
     "/o/acme/prices/comparison/": 0,
+    "/o/acme/settings/": 0,
+    "/o/acme/members/": 0,
+    "/o/acme/data/": 0,
     "/platform/": 1,
+    "/platform/organizations/new/": 0,
     "/api/": 0,
     "/nowhere/": 0,
 }

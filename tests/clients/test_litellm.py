@@ -29,7 +29,7 @@ def test_its_calls_are_on_the_dashboard(port: int, alice: User, client: Client) 
 
     client.force_login(alice)
     for organization in organizations.values():
-        Membership.objects.create(user=alice, organization=organization, role=Role.VIEWER)
+        Membership.objects.create(user=alice, organization=organization, role=Role.ANALYST)
         check(organization, client)
 
 

@@ -1,4 +1,4 @@
-"""create_organization makes an organization with its admin, or says what is wrong and makes nothing."""
+"""create_organization makes an organization with its owner, or says what is wrong and makes nothing."""
 
 from io import StringIO
 
@@ -18,24 +18,24 @@ def create(slug: str = "globex", **options: str) -> str:
     return out.getvalue()
 
 
-def test_a_new_organization_has_its_admin_who_can_log_in(db, client):
+def test_a_new_organization_has_its_owner_who_can_log_in(db, client):
     said = create()
 
     organization = Organization.objects.get(slug="globex")
     assert (organization.name, organization.time_zone) == ("Globex", "Europe/Berlin")
     member = Membership.objects.get(organization=organization)
-    assert (member.user.email, member.role) == ("dana@example.com", Role.ADMIN)
+    assert (member.user.email, member.role) == ("dana@example.com", Role.OWNER)
     assert client.login(username="dana@example.com", password=GOOD["password"])
     assert not member.user.is_staff
     assert "/o/globex/" in said
 
 
-def test_an_existing_user_becomes_admin_and_keeps_the_password(bob, client):
+def test_an_existing_user_becomes_owner_and_keeps_the_password(bob, client):
     said = create(admin="BOB@example.com", password="")
 
     assert Membership.objects.get(organization__slug="globex").user == bob
     assert client.login(username="bob@example.com", password="correct horse")
-    assert "bob@example.com is its admin and keeps the password it had." in said
+    assert "bob@example.com is its owner and keeps the password it had." in said
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_said_and_nothing_is_made(alice, wrong, message):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("again", "status", "said"),
-    [("long enough indeed", 0, "dana@example.com is its admin"), ("long enough inded", 1, "The two passwords differ.")],
+    [("long enough indeed", 0, "dana@example.com is its owner"), ("long enough inded", 1, "The two passwords differ.")],
 )
 def test_without_a_password_it_is_asked_for_twice_and_not_shown(again, status, said):
     ended, shown = run_on_terminal(

@@ -194,7 +194,7 @@ def test_an_empty_site_is_filled_up_to_now(db, data_folder, client, settings):
     assert client.login(username=email, password=password)
     user = User.objects.get(email=email)
     assert (user.is_staff, user.is_superuser) == (True, True)
-    assert {(m.organization.slug, m.role) for m in user.memberships.all()} == {(slug, Role.ADMIN) for slug in slugs}
+    assert {(m.organization.slug, m.role) for m in user.memberships.all()} == {(slug, Role.OWNER) for slug in slugs}
 
 
 def test_a_site_in_use_stays_as_it_is(acme, data_folder):

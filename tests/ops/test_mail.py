@@ -2,11 +2,9 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from threading import Thread
 from typing import Any
 
 import django
@@ -17,10 +15,10 @@ from django.test import Client
 from django_q.brokers import get_broker
 from django_q.models import OrmQ, Success
 
-from aggregates.models import User
+from aggregates.models import Invitation, Organization, User
 from aggregates.ops import own_tasks
 from aggregates.ops.mail import TASK
-from tests.patience import PATIENCE
+from tests.mail_server import MailServer
 from tests.processes import BASE
 from tests.words import TOO_SHORT
 
@@ -109,48 +107,49 @@ def test_nobody_is_sent_more_than_three_mails_an_hour(asked: Any, alice: User) -
 SEND = "import django; django.setup(); from aggregates.tasks import send_reset; send_reset(*{!r})"
 
 
-def take_a_mail(listening: socket.socket, lines: list[str]) -> None:
-    """Be a mail server for one connection."""
-    client, _ = listening.accept()
-    with client, client.makefile("rw", newline="\r\n") as talk:
-
-        def say(words: str) -> None:
-            talk.write(f"{words}\n")
-            talk.flush()
-
-        say("220 here")
-        within = False
-        for line in talk:
-            lines.append(line.rstrip("\r\n"))
-            command = line[:4].upper() if not within else ""
-            within = (within or command == "DATA") and lines[-1] != "."
-            if command == "QUIT":
-                say("221 bye")
-                return
-            if command == "DATA":
-                say("354 go on")
-            elif not within:
-                say("250 yes")
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_the_mail_goes_to_the_server_that_is_set(alice: User) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        lines = list[str]()
-        server = Thread(target=take_a_mail, args=[listening, lines], daemon=True)
-        server.start()
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.process_settings",
-            "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-            "EMAIL_URL": f"smtp://127.0.0.1:{listening.getsockname()[1]}",
-            "EMAIL_FROM": "Usage <usage@example.com>",
-        }
-        code = SEND.format((alice.email, "https://usage.example.com/"))
-        subprocess.run([sys.executable, "-c", code], cwd=BASE, env=environment, check=True)
-        server.join(PATIENCE)
+def test_the_mail_goes_to_the_server_that_is_set(alice: User, mail_server: MailServer) -> None:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+        "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.controller.port}",
+        "EMAIL_FROM": "Usage <usage@example.com>",
+    }
+    code = SEND.format((alice.email, "https://usage.example.com/"))
+    subprocess.run([sys.executable, "-c", code], cwd=BASE, env=environment, check=True)
 
-    assert {"From: Usage <usage@example.com>", "To: alice@example.com"} <= {*lines}
-    assert [line for line in lines if line.lower().startswith("rcpt to:<alice@example.com>")]
-    assert [line for line in lines if line.startswith("https://usage.example.com/password/reset/")]
+    ((recipients, sent),) = mail_server.mails
+    assert recipients == ["alice@example.com"]
+    assert (sent["From"], sent["To"]) == ("Usage <usage@example.com>", "alice@example.com")
+    assert "\nhttps://usage.example.com/password/reset/" in sent.get_content()
+
+
+def test_an_invitation_goes_out_with_a_link_that_is_in_no_queue(
+    alice: User, acme: Organization, sends_mail: MailServer, client: Client
+) -> None:
+    client.force_login(alice)
+    Organization.objects.update(name="Acme\u202e\r\nBcc: all")
+    client.post("/o/acme/members/", {"role": "analyst", "email": "bob@example.com", "by_mail": "on"})
+    (queued,) = OrmQ.objects.all()
+    task = queued.task
+    before = Invitation.objects.get()
+
+    own_tasks.find(task["func"])(*task["args"])
+
+    ((recipients, sent),) = sends_mail.mails
+    assert recipients == ["bob@example.com"]
+    assert sent["Bcc"] is None
+    assert "alice@example.com invites you" in sent.get_content()
+    link = re.search(r"http://testserver(/join/\S+/)", sent.get_content())
+    assert link
+    assert Client().get(link[1]).status_code == 302
+    after = Invitation.objects.get()
+    assert after.sent_at
+    assert before.secret_hash != after.secret_hash
+    assert "Mail sent" in client.get("/o/acme/members/").content.decode()
+    after.delete()
+    own_tasks.find(task["func"])(*task["args"])  # a task that is late sends nothing
+    assert len(sends_mail.mails) == 1
+    get_broker().purge_queue()

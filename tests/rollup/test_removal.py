@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, models, transaction
 from django_q.models import OrmQ
 
-from aggregates.accounts import keys
+from aggregates.accounts import invitations, keys
 from aggregates.accounts.access import NoAccess, membership_for, organizations_of
 from aggregates.db import clock
 from aggregates.db.locks import Busy
@@ -22,11 +22,13 @@ from aggregates.models import (
     DayNote,
     FileChunk,
     FileImport,
+    FormerSlug,
     KeptReason,
     Organization,
     PriceOverride,
     Pseudonym,
     RequestCount,
+    Role,
     SavedPreset,
     SavedView,
     StaleDay,
@@ -101,6 +103,8 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     SavedView.objects.create(organization=organization, name="mine", parameters={})
     DayNote.objects.create(organization=organization, first="2025-03-01", text="launch")
     Pseudonym.objects.create(organization=organization, name_hash="0" * 64, pseudonym="user-1")
+    FormerSlug.objects.create(organization=organization, slug=f"{organization.slug}-before")
+    invitations.invite(user.memberships.get(), "bob@example.com", Role.VIEWER)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def make_scene(days: int, calls: int, every: int = 1) -> Scene:
     roll_up()
     return Scene(
         session_of(make_member("alice@example.com", acme)),
-        session_of(make_member("bob@example.com", acme, Role.VIEWER)),
+        session_of(make_member("bob@example.com", acme, Role.ANALYST)),
         session_of(make_member("charlie@example.com", other)),
         secret_of(acme),
         secret_of(other),

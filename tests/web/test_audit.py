@@ -180,7 +180,7 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
             ),
         ),
         (
-            lambda: at_admin.post(f"{organization}change/", settings | members | {"memberships-0-role": "viewer"}),
+            lambda: at_admin.post(f"{organization}change/", settings | members | {"memberships-0-role": "analyst"}),
             (
                 *("acme", "organization.changed", there),
                 *({"name": "Acme", "first_weekday": 1}, {"name": "Acme Ltd.", "first_weekday": 7}, {}),
@@ -188,7 +188,7 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
         ),
         (
             lambda: at_admin.post(f"{organization}change/", settings | members | {"memberships-0-role": "admin"}),
-            ("acme", "member.changed", there, {"role": "viewer"}, {"role": "admin"}, {}),
+            ("acme", "member.changed", there, {"role": "analyst"}, {"role": "admin"}, {}),
         ),
         (
             lambda: at_admin.post(

@@ -263,7 +263,7 @@ def test_the_read_api_takes_an_address_that_was_copied(client: Client, acme: Org
 
 
 def test_a_member_of_two_organizations_has_views_in_each(client: Client, alice: User, other: Organization) -> None:
-    elsewhere = Membership.objects.create(user=alice, organization=other, role=Role.VIEWER)
+    elsewhere = Membership.objects.create(user=alice, organization=other, role=Role.ANALYST)
     view = saved_views.save(elsewhere, "There", {"range": ["7d"]})
     client.force_login(alice)
 

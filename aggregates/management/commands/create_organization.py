@@ -1,4 +1,4 @@
-"""`manage.py create_organization`: a new organization and its first admin."""
+"""`manage.py create_organization`: a new organization and its first owner."""
 
 from getpass import getpass
 from typing import Any
@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from aggregates.accounts import audit_events
-from aggregates.models import Membership, Organization, Role, User
+from aggregates.accounts import organizations
+from aggregates.models import Organization, User
 
 
 class Command(BaseCommand):
-    help = "Create an organization with an admin, who is a new user or an existing one."
+    help = "Create an organization with an owner, who is a new user or an existing one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="names the organization in addresses and commands, such as acme")
@@ -21,7 +21,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--time-zone", default="UTC", help="IANA name of the zone whose midnights cut its days (default: UTC)"
         )
-        parser.add_argument("--admin", metavar="EMAIL", required=True, help="who may see and manage it")
+        parser.add_argument(
+            "--owner",
+            "--admin",
+            dest="admin",
+            metavar="EMAIL",
+            required=True,
+            help="its owner, who may see and manage it",
+        )
         parser.add_argument("--password", help="of a new user; without it you are asked")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,13 +40,13 @@ class Command(BaseCommand):
         known = user is not None
         user = user or new_user(options["admin"], options["password"])
         with transaction.atomic():
-            organization.save()
             user.save()
-            membership = Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
-            audit_events.write_organization_added(organization)
-            audit_events.write_member_added(membership)
+            try:
+                organizations.create(organization, user)
+            except organizations.SlugTaken as error:
+                raise CommandError(str(error)) from None
         self.stdout.write(f"Created {organization.name}, days in {organization.time_zone}: /o/{organization.slug}/")
-        self.stdout.write(f"{user} is its admin{' and keeps the password it had' if known else ''}.")
+        self.stdout.write(f"{user} is its owner{' and keeps the password it had' if known else ''}.")
 
 
 def new_user(email: str, password: str | None) -> User:

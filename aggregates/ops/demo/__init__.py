@@ -50,7 +50,7 @@ def make_demo(login_file: Path, on_day: OnDay = lambda day: None) -> Made:
         )
         user = User.objects.create_superuser(login.email, login.password)
         for organization in organizations:
-            Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
+            Membership.objects.create(user=user, organization=organization, role=Role.OWNER)
         write_login(login_file, login)
         pairs = tuple(zip(organizations, STORIES, strict=True))
         calls = sum(record(whose, story_calls(story, now, late=False, on_day=on_day)).new for whose, story in pairs)

@@ -16,7 +16,7 @@ from aggregates.domain import ranges
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.texts import shown
 from aggregates.domain.wallclock import moment_words
-from aggregates.models import Membership, Role, SavedView, UsageLog
+from aggregates.models import Membership, SavedView, UsageLog
 from aggregates.query.addresses import query_string
 from aggregates.query.groups import COSTS, Listing, read_groups
 from aggregates.query.selection import Selection
@@ -24,6 +24,7 @@ from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
 from aggregates.web.pages.choices import keys_named
 from aggregates.web.pages.saved_views import placed
+from aggregates.web.pages.sections import sections_for
 
 MOST = 5  # of each kind
 LEAST_TYPED = 2  # characters, before groups are looked for
@@ -85,11 +86,8 @@ def _pages(membership: Membership, selection: Selection) -> Iterator[Hit]:
     slug, query = membership.organization.slug, query_string(selection)
     for name, title in (("dashboard", "Usage"), ("changes", "Changes"), ("calls", "Calls")):
         yield Hit(title, reverse(name, args=[slug]) + query)
-    for name, title in (("arrivals", "What arrived"), ("notes", "Notes on days"), ("views", "Saved views")):
-        yield Hit(title, reverse(name, args=[slug]))
-    if membership.role == Role.ADMIN:
-        for name, title in (("imports", "Import a file"), ("keys", "API keys"), ("prices", "Prices")):
-            yield Hit(title, reverse(name, args=[slug]))
+    for section in sections_for(membership):
+        yield Hit(section.title, reverse(section.name, args=[slug]))
     for dimension in DIMENSIONS:
         query = query_string(replace(selection, by=dimension.name, hidden=()))
         yield Hit(f"All {dimension.plural}", reverse("groups", args=[slug]) + query)

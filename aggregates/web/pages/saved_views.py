@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from aggregates.accounts.access import Permission, may
 from aggregates.accounts.saved_views import default_of, may_change
 from aggregates.domain import ranges
 from aggregates.domain.formats import plural
-from aggregates.models import Membership, Role, SavedView
+from aggregates.models import Membership, SavedView
 from aggregates.query.addresses import query_string
 from aggregates.query.saved import Restored, parameters_of, restore
 from aggregates.query.selection import Selection
@@ -75,7 +76,7 @@ def switcher_of(selection: Selection, views: Sequence[SavedView], membership: Me
         own=tuple(view for view in views if view.owner_id),
         shared=tuple(view for view in views if not view.owner_id),
         selection=selection,
-        may_share=membership.role == Role.ADMIN,
+        may_share=may(membership, Permission.SHARE_VIEWS),
         has_default=default_of(views) is not None,
     )
     current = next((view for view in views if view.pk == selection.view), None)

@@ -6,9 +6,29 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from aggregates.accounts.access import organizations_of
-from aggregates.models import Membership, Role
+from aggregates.accounts.access import Permission, may, organizations_of, permissions_of
+from aggregates.models import Membership
+from aggregates.web.pages.sections import sections_for
 from aggregates.web.views.gate import PageRequest
+
+
+def within(membership: Membership) -> dict[str, Any]:
+    """Return what every part of a page may ask for: whose it is, and what the visitor may do there."""
+    return {
+        "organization": membership.organization,
+        "manages": may(membership, Permission.SETTINGS),
+        "permissions": permissions_of(membership),
+        "settings_pages": sections_for(membership),
+    }
+
+
+def common(request: PageRequest, membership: Membership, section: str = "") -> dict[str, Any]:
+    """Return what every whole page asks for; `section` names that of the settings which the page is in."""
+    return {
+        **within(membership),
+        "organizations": organizations_of(request.user),
+        "section": section,
+    }
 
 
 def answer(
@@ -16,15 +36,9 @@ def answer(
 ) -> HttpResponse:
     """Render the page of that name; `address` is the URL query that leads to what it shows, where the form has no
     errors."""
-    common = {
-        "organization": membership.organization,
-        "manages": membership.role == Role.ADMIN,
-        "form": form,
-    }
     if not request.htmx:
-        common["organizations"] = organizations_of(request.user)
-        return render(request, f"aggregates/{name}.html", common | context)
-    response = render(request, f"aggregates/_{name}.html", common | context)
+        return render(request, f"aggregates/{name}.html", {**common(request, membership), "form": form, **context})
+    response = render(request, f"aggregates/_{name}.html", {**within(membership), "form": form, **context})
     if not form.errors:
         response["HX-Push-Url"] = request.path + address
     return response

@@ -3,10 +3,10 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from aggregates.accounts.access import membership_for, organizations_of
-from aggregates.models import Role
+from aggregates.accounts.access import membership_for
 from aggregates.query.arrivals import PERIODS
 from aggregates.web.pages import arrivals
+from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, page
 
 
@@ -16,9 +16,7 @@ def arrivals_page(request: PageRequest, slug: str) -> HttpResponse:
     asked = request.GET.get("range", arrivals.PERIOD)
     period = asked if asked in PERIODS else arrivals.PERIOD
     context = {
-        "organization": membership.organization,
-        "organizations": organizations_of(request.user),
-        "manages": membership.role == Role.ADMIN,
+        **common(request, membership, "arrivals"),
         "loaded": arrivals.load(membership.organization, period),
         "periods": arrivals.WORDS,
         "period": period,

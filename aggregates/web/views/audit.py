@@ -3,25 +3,25 @@
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from aggregates.accounts.access import administered_by, organizations_of
+from aggregates.accounts.access import Permission, membership_for
 from aggregates.web.exports.audit import as_csv
 from aggregates.web.exports.files import SentFile
 from aggregates.web.forms.audit import AuditForm
 from aggregates.web.pages.audit import load
+from aggregates.web.views.answering import common
 from aggregates.web.views.exports import CSV, file_page, refusal, takes_gzip
 from aggregates.web.views.gate import PageRequest, page
 
 
 @page
 def audit_page(request: PageRequest, slug: str) -> HttpResponse:
-    organization = administered_by(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.AUDIT)
+    organization = membership.organization
     form = AuditForm(request.GET, organization)
     filters = request.GET.copy()
     filters.pop("before", None)
     context = {
-        "organization": organization,
-        "organizations": organizations_of(request.user),
-        "manages": True,
+        **common(request, membership, "audit"),
         "form": form,
         "asked": form.query,
         "page": load(form.query, form.before),
@@ -33,7 +33,7 @@ def audit_page(request: PageRequest, slug: str) -> HttpResponse:
 @file_page
 def audit_csv(request: PageRequest, slug: str) -> HttpResponseBase:
     """Write the entries of the page at the same address."""
-    organization = administered_by(request.user, slug)
+    organization = membership_for(request.user, slug, Permission.AUDIT).organization
     form = AuditForm(request.GET, organization)
     if form.errors:
         return refusal("\n".join(f"{name}: {problem}" for name, problem in form.problems))

@@ -6,10 +6,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates.accounts.access import membership_for, organizations_of
+from aggregates.accounts.access import membership_for
 from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
-from aggregates.models import Role, UsageLog
+from aggregates.models import UsageLog
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.listing import PageBoundary
@@ -18,7 +18,7 @@ from aggregates.query.stored_selections import keep
 from aggregates.web.pages.call import sections_of
 from aggregates.web.pages.calls import load, load_neighbours, part_words
 from aggregates.web.pages.saved_views import placed
-from aggregates.web.views.answering import answer
+from aggregates.web.views.answering import answer, common
 from aggregates.web.views.gate import PageRequest, page
 
 
@@ -60,13 +60,11 @@ def call(request: PageRequest, slug: str, number: int) -> HttpResponse:
     selection = CallsForm(request.GET, organization=organization, now=timezone.now()).selection
     selection = placed(selection, views_for(membership))
     context = {
-        "organization": organization,
+        **common(request, membership),
         "call": found,
         "sections": sections_of(found, selection),
         "selection": selection,
         "neighbours": load_neighbours(selection, found),
         "back": request.GET.urlencode(),
-        "manages": membership.role == Role.ADMIN,
-        "organizations": organizations_of(request.user),
     }
     return render(request, "aggregates/call.html", context)

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from aggregates.accounts.access import membership_for
+from aggregates.accounts.access import Permission, organization_for
 from aggregates.db import audit
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
@@ -74,7 +74,7 @@ def file_page(view: View) -> View:
     def written(request: PageRequest, slug: str, response: HttpResponseBase) -> HttpResponseBase:
         """Write a file that was made into the audit log: before it is sent, or it is not sent."""
         if response.status_code == HTTPStatus.OK:
-            whose = membership_for(request.user, slug).organization
+            whose = organization_for(request.user, slug, Permission.EXPORT)
             audit.write(
                 Event.EXPORTED, whose, after={"what": _name_in(response), "filters": sorted(_filtered(request))}
             )
@@ -98,7 +98,7 @@ def _filtered(request: PageRequest) -> set[str]:
 def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
     """Write every measure by the step and the groups of the dashboard at the same address; it adds up to the same
     totals."""
-    organization = membership_for(request.user, slug).organization
+    organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return refusal(_problems_of(form))
@@ -115,7 +115,7 @@ def usage_csv(request: PageRequest, slug: str) -> HttpResponse:
 @file_page
 def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
     """Write the dashboard at the same address, panel by panel, and the rows behind it; all of one moment."""
-    organization = membership_for(request.user, slug).organization
+    organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return refusal(_problems_of(form))
@@ -130,7 +130,7 @@ def usage_xlsx(request: PageRequest, slug: str) -> HttpResponse:
 @file_page
 def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
     """Write the dashboard at the same address as a file that needs no site."""
-    organization = membership_for(request.user, slug).organization
+    organization = organization_for(request.user, slug, Permission.EXPORT)
     form = DashboardForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return refusal(_problems_of(form))
@@ -201,7 +201,7 @@ def _check_rows(rows: int, most: int, what: str) -> None:
 
 
 def _written(request: PageRequest, slug: str, what: str, rows: Rows) -> HttpResponseBase:
-    organization = membership_for(request.user, slug).organization
+    organization = organization_for(request.user, slug, Permission.EXPORT)
     form = CallsForm(request.GET, organization=organization, now=timezone.now())
     if form.errors:
         return refusal(_problems_of(form))

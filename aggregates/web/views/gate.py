@@ -5,14 +5,15 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from aggregates.accounts.access import NoAccess
+from aggregates.accounts.access import NoAccess, current_slug
 from aggregates.domain import locales
 from aggregates.models import User
 
@@ -50,9 +51,21 @@ def _checked(view: View) -> View:
             with locales.read_by(request.headers.get("Accept-Language", "")):
                 return view(request, *args, **kwargs)
         except NoAccess:
-            raise Http404 from None
+            return _to_current_slug(request)
 
     return never_cache(vary_on_headers("HX-Request", "Accept-Language")(checked))
+
+
+def _to_current_slug(request: HttpRequest) -> HttpResponse:
+    """Lead on, also what a form sent, where the organization of the address is called otherwise by now."""
+    match = request.resolver_match
+    slug = match.kwargs.get("slug") if match else None
+    current = current_slug(request.user, slug) if slug and isinstance(request.user, User) else None
+    if match is None or current is None:
+        raise Http404 from None
+    address = reverse(match.view_name, args=match.args, kwargs={**match.kwargs, "slug": current})
+    query = request.META["QUERY_STRING"]
+    return HttpResponseRedirect(f"{address}?{query}" if query else address, preserve_request=True)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

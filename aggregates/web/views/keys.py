@@ -7,40 +7,42 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts import keys
-from aggregates.accounts.access import administered_by, organizations_of
+from aggregates.accounts.access import Permission, membership_for, organization_for
 from aggregates.domain.secret import Secret
 from aggregates.domain.texts import shown
-from aggregates.models import ApiKey, Organization
+from aggregates.models import ApiKey, Membership
 from aggregates.web.forms.keys import KeyForm
+from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page
 
 
 @form_page
 def key_list(request: PageRequest, slug: str) -> HttpResponse:
-    organization = administered_by(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.KEYS)
+    organization = membership.organization
     if request.method != "POST":
-        return _show(request, organization, KeyForm())
+        return _show(request, membership, KeyForm())
     form = KeyForm(request.POST)
     if not form.is_valid():
-        return _show(request, organization, form)
+        return _show(request, membership, form)
     made = keys.create(
         organization, form.cleaned_data["name"], request.user, form.chosen_kind, form.cleaned_data["labels"]
     )
-    return _show(request, organization, KeyForm(), *made)
+    return _show(request, membership, KeyForm(), *made)
 
 
 @action
 def rotate_key(request: PageRequest, slug: str, number: int) -> HttpResponse:
-    organization = administered_by(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.KEYS)
     try:
-        return _show(request, organization, KeyForm(), *keys.rotate(organization, number, request.user))
+        return _show(request, membership, KeyForm(), *keys.rotate(membership.organization, number, request.user))
     except ApiKey.DoesNotExist:
         raise Http404 from None
 
 
 @action
 def revoke_key(request: PageRequest, slug: str, number: int) -> HttpResponse:
-    organization = administered_by(request.user, slug)
+    organization = organization_for(request.user, slug, Permission.KEYS)
     try:
         key = keys.revoke(organization, number)
     except ApiKey.DoesNotExist:
@@ -51,18 +53,16 @@ def revoke_key(request: PageRequest, slug: str, number: int) -> HttpResponse:
 
 def _show(
     request: PageRequest,
-    organization: Organization,
+    membership: Membership,
     form: KeyForm,
     made: ApiKey | None = None,
     secret: Secret | None = None,
 ) -> HttpResponse:
     """Show the page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
     context = {
-        "organization": organization,
-        "organizations": organizations_of(request.user),
-        "manages": True,
+        **common(request, membership, "keys"),
         "form": form,
-        "keys": keys.keys_of(organization),
+        "keys": keys.keys_of(membership.organization),
         "now": timezone.now(),
         "made": made,
         "secret": secret,

@@ -5,20 +5,21 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
 from aggregates.accounts import day_notes
-from aggregates.accounts.access import NoAccess, administered_by, membership_for, organizations_of
+from aggregates.accounts.access import NoAccess, Permission, may, membership_for, organization_for
 from aggregates.accounts.day_notes import CannotNote
 from aggregates.domain.texts import shown
-from aggregates.models import DayNote, Role
+from aggregates.models import DayNote
 from aggregates.web.forms.notes import NoteForm
+from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page
 
 
 @form_page
 def note_list(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
-    organization, manages = membership.organization, membership.role == Role.ADMIN
+    organization = membership.organization
     form = NoteForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and not manages:
+    if form.is_bound and not may(membership, Permission.NOTE):
         raise NoAccess("note")
     if form.is_bound and form.is_valid():
         try:
@@ -29,9 +30,7 @@ def note_list(request: PageRequest, slug: str) -> HttpResponse:
             messages.success(request, "Noted: it is in the charts of that day.")
             return redirect("notes", slug)
     context = {
-        "organization": organization,
-        "organizations": organizations_of(request.user),
-        "manages": manages,
+        **common(request, membership, "notes"),
         "form": form,
         "notes": day_notes.notes_of(organization),
     }
@@ -40,7 +39,7 @@ def note_list(request: PageRequest, slug: str) -> HttpResponse:
 
 @action
 def delete_note(request: PageRequest, slug: str, number: int) -> HttpResponse:
-    organization = administered_by(request.user, slug)
+    organization = organization_for(request.user, slug, Permission.NOTE)
     try:
         note = day_notes.delete(organization, number)
     except DayNote.DoesNotExist:

@@ -7,16 +7,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aggregates.accounts import saved_views
-from aggregates.accounts.access import membership_for, organizations_of
+from aggregates.accounts.access import NoAccess, Permission, may, membership_for
 from aggregates.accounts.saved_views import CannotSave
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, Role
+from aggregates.models import Membership
 from aggregates.query.addresses import query_string
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.saved import Parameters, parameters_of, with_dates
 from aggregates.query.selection import Selection
 from aggregates.web.forms.saved_views import NameForm, QueryForm, SavedViewForm
 from aggregates.web.pages.saved_views import WITHOUT_DATES, in_words, lines_of, opened
+from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
 
 BESIDE_NAME = ("query", "dates", "shared", "is_default")  # what a form says that is sent again under another name
@@ -28,6 +29,8 @@ def view_list(request: PageRequest, slug: str) -> HttpResponse:
     membership = membership_for(request.user, slug)
     if request.method != "POST":
         return _show(request, membership)
+    if not may(membership, Permission.SAVE_VIEWS):
+        raise NoAccess("view")
     form = SavedViewForm(request.POST)
     selection = _selection_of(form, membership)
     if selection is None:
@@ -115,9 +118,7 @@ def _show(
     views = saved_views.views_for(membership)
     lines = lines_of(views, membership, timezone.now())
     context = {
-        "organization": membership.organization,
-        "organizations": organizations_of(request.user),
-        "manages": membership.role == Role.ADMIN,
+        **common(request, membership, "views"),
         "form": form,
         "words": in_words(selection) if selection else "",
         "again": [(name, form.data[name]) for name in BESIDE_NAME if name in form.data] if form else [],

@@ -101,7 +101,7 @@ def test_a_days_calls_of_one_kind_are_a_row_of_focus(
 ) -> None:
     """The day in Kathmandu, where it begins at 18:15 UTC of the day before."""
     here = make_organization("here", "Asia/Kathmandu")
-    Membership.objects.create(user=alice, organization=here, role=Role.VIEWER)
+    Membership.objects.create(user=alice, organization=here, role=Role.ANALYST)
     client.force_login(alice)
     kind = {"provider": "anthropic", "model": "claude-x", "operation": "chat", "user_id": "bob", "project": "web"}
     times = ("2025-07-01T18:15Z", "2025-07-02T18:14:59Z", "2025-07-02T18:15Z")

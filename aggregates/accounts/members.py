@@ -1,0 +1,123 @@
+"""The members of an organization: their roles change, and they go; an owner always stays."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+from django.db.models import Case, QuerySet, Value, When
+
+from aggregates.accounts import audit_events
+from aggregates.accounts.access import HIGHEST_FIRST, NoAccess, Permission, may, roles_within
+from aggregates.db import clock
+from aggregates.db.locks import Lock, take
+from aggregates.domain.texts import shown
+from aggregates.models import Invitation, Membership, Organization, Role, User
+from aggregates.models.invitation import OPEN
+
+
+class CannotChange(ValueError):
+    """The member's place has to stay as it is; the message says why to people."""
+
+
+def members_of(organization: Organization) -> QuerySet[Membership]:
+    """List the members, the highest role first."""
+    rank = Case(*(When(role=role, then=Value(place)) for place, role in enumerate(HIGHEST_FIRST)))
+    members = Membership.objects.filter(organization=organization).select_related("user")
+    return members.order_by(rank, "user__email")
+
+
+def add(organization: Organization, user: User, role: Role) -> Membership:
+    """Make a user a member; one who is a member already keeps the place."""
+    with transaction.atomic():
+        member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})
+        if is_new:
+            audit_events.write_member_added(member)
+    return member
+
+
+def change_role(by: Membership, number: int, role: Role) -> Membership:
+    """Give a member another role, as another member; raises NoAccess, and CannotChange for the last owner."""
+    with locked(by.organization):
+        member = _within_reach(by, number)
+        if role not in roles_within(_now(by)):
+            raise NoAccess("role")
+        if role != Role.OWNER:
+            _check_other_owner(member)
+        before, member.role = member.role, role
+        member.save(update_fields=["role"])
+        audit_events.write_role(member, before)
+        _revoke_above(member)
+    return member
+
+
+def remove(by: Membership, number: int) -> Membership:
+    """Take a member's place away, as another member; raises NoAccess, and CannotChange for the last owner."""
+    with locked(by.organization):
+        return _end(_within_reach(by, number))
+
+
+def leave(membership: Membership) -> None:
+    """Give up the own place; raises CannotChange for the last owner."""
+    with locked(membership.organization):
+        _end(membership)
+
+
+@contextmanager
+def locked(organization: Organization) -> Iterator[None]:
+    """A transaction in which nobody else changes who the organization's members are."""
+    with transaction.atomic():
+        take(Lock.MEMBERS, organization.pk % 2**31)
+        yield
+
+
+def is_last_owner(membership: Membership) -> bool:
+    """Say whether nobody else owns the organization who can log in."""
+    owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER, user__is_active=True)
+    return membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists()
+
+
+def has_owner(roles: Iterable[str]) -> bool:
+    """Say whether one of these roles is an owner's."""
+    return Role.OWNER in roles
+
+
+def _now(membership: Membership) -> Membership:
+    """Read a place again: it may have changed while the lock was waited for. Raises NoAccess where it is gone."""
+    found = Membership.objects.select_related("user", "organization").filter(pk=membership.pk).first()
+    if found is None:
+        raise NoAccess("member")
+    return found
+
+
+def _within_reach(by: Membership, number: int) -> Membership:
+    """Find a member whose place another one may change: of no role above the own."""
+    by = _now(by)
+    found = members_of(by.organization).select_related("user", "organization").filter(pk=number).first()
+    if found is None or not may(by, Permission.MEMBERS) or Role(found.role) not in roles_within(by):
+        raise NoAccess("member")
+    return found
+
+
+def _check_other_owner(member: Membership) -> None:
+    if is_last_owner(member):
+        raise CannotChange(
+            f"{shown(member.user.email)} is the only owner of the organization: make somebody else an owner first."
+        )
+
+
+def _end(member: Membership) -> Membership:
+    member = _now(member)
+    _check_other_owner(member)
+    _open_invitations(member).update(revoked_at=clock.now())
+    audit_events.write_member_removed(member)
+    Membership.objects.get(pk=member.pk).delete()
+    return member
+
+
+def _revoke_above(member: Membership) -> None:
+    """Revoke what somebody with less to say now may no longer promise."""
+    _open_invitations(member).exclude(role__in=roles_within(member)).update(revoked_at=clock.now())
+
+
+def _open_invitations(member: Membership) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(OPEN, organization=member.organization_id, created_by=member.user_id)

@@ -1,0 +1,68 @@
+"""Who is invited, as what; and the account of one who follows an invitation."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import BaseUserCreationForm
+
+from aggregates.models import Role, User
+from aggregates.query.forms.fields import CHOICES
+
+
+class RoleForm(forms.Form):
+    """One of the roles that whoever sends it may give."""
+
+    role = forms.ChoiceField(error_messages=CHOICES)
+
+    def __init__(self, roles: tuple[Role, ...], data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
+
+    @property
+    def chosen_role(self) -> Role:
+        return Role(self.cleaned_data["role"])
+
+
+class InviteForm(RoleForm):
+    """Who is invited: the owner of an address, or whoever gets the link."""
+
+    email = forms.EmailField(label="E-mail address", required=False)
+    by_mail = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        cleaned["by_mail"] = bool(cleaned.get("by_mail")) and settings.SENDS_MAIL
+        if cleaned["by_mail"] and not cleaned.get("email") and "email" not in self.errors:
+            self.add_error("email", "Expected the address that the mail goes to.")
+        return cleaned
+
+    @property
+    def problems(self) -> list[str]:
+        return [str(message) for found in self.errors.values() for message in found]
+
+
+class JoinForm(BaseUserCreationForm):  # type: ignore[type-arg]
+    """The new account of somebody who was invited; with `email` it is that of this address."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def __init__(self, email: str, data: Any = None) -> None:
+        super().__init__(data)
+        if email:
+            del self.fields["email"]
+            self.instance.email = email
+        else:
+            self.fields["email"].label = "E-mail address"
+            self.fields["email"].widget.attrs["autocomplete"] = "username"
+        for name, label in {"password1": "Password", "password2": "Password, again"}.items():
+            self.fields[name].label = label
+            self.fields[name].help_text = ""
+
+    def clean_email(self) -> str:
+        email = User.objects.normalize_email(self.cleaned_data["email"])
+        if User.objects.named(email).exists():
+            raise forms.ValidationError("There is an account with this address already: log in with it.")
+        return email

@@ -1,0 +1,49 @@
+"""A person's way into an organization and out of it, in two real browsers: invited, joined, raised, removed."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from aggregates.models import Organization, User
+from tests.browser.conftest import Watch, log_in
+
+OpenPage = Callable[..., Page]
+PASSWORD = "battery staple of mine"
+
+
+def test_invite_accept_change_role_remove(open_page: OpenPage, watch: Watch, usage: Organization) -> None:
+    watch.forgiven = ("Failed to load resource",)  # what Bob may no longer see
+    alice, bob = open_page(), open_page(viewport={"width": 390, "height": 844})
+    log_in(alice)
+    alice.get_by_role("navigation", name="Pages").get_by_role("link", name="Settings").click()
+    alice.get_by_role("link", name="People", exact=True).first.click()
+    alice.get_by_label("E-mail address").fill("bob@example.com")
+    alice.locator("#invite-role").select_option("analyst")
+    alice.get_by_role("button", name="Invite").click()  # five clicks and an address
+    link = alice.locator("#link").inner_text()
+
+    bob.goto(link)
+    expect(bob).to_have_url(f"{link.split('/join/')[0]}/join/")
+    bob.get_by_label("Password", exact=True).fill(PASSWORD)
+    bob.get_by_label("Password, again").fill(PASSWORD)
+    bob.get_by_role("button", name="Join").click()  # one click and a password
+    expect(bob.get_by_role("heading", name="AI usage")).to_be_visible()
+    bob.locator(".menu-account summary").click()
+    expect(bob.locator(".menu-account").get_by_role("link", name="API keys")).to_have_count(0)
+
+    alice.goto("/o/acme/members/")
+    expect(alice.locator(".people").get_by_text("Invited")).to_have_count(0)
+    row = alice.get_by_role("row", name="bob@example.com")
+    row.get_by_label("Role of bob@example.com").select_option("admin")
+    row.get_by_role("button", name="Change").click()
+    expect(alice.get_by_role("status").first).to_have_text("bob@example.com is admin now.")
+    bob.goto("/o/acme/keys/")
+    expect(bob.get_by_role("heading", name="API keys")).to_be_visible()
+
+    row.locator("summary").click()
+    row.get_by_role("button", name="Remove this member").click()
+    expect(alice.get_by_role("status").first).to_contain_text("bob@example.com is no member any longer")
+    with bob.expect_response("**/o/acme/keys/") as answer:
+        bob.reload()
+    assert answer.value.status == 404
+    assert User.objects.get(email="bob@example.com").check_password(PASSWORD)

@@ -1,0 +1,198 @@
+"""The page of an organization's people: invited, joined with an account that is there or made, changed, removed."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django_q.models import OrmQ
+
+from aggregates.accounts import invitations
+from aggregates.accounts.members import change_role
+from aggregates.models import AttemptCount, Invitation, Membership, Organization, Role, User
+from aggregates.ops import own_tasks
+from tests.fixtures import make_member
+from tests.words import TOO_SHORT
+
+URL = "/o/acme/members/"
+LINK = re.compile(r"http://testserver(/join/[\w-]{43}/)")
+PASSWORD = "battery staple of mine"
+
+
+@pytest.fixture
+def as_alice(client: Client, alice: User) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def invite(client: Client, **fields: str) -> str:
+    """Send the form; the link that the answer shows, without the host."""
+    page = client.post(URL, {"role": "viewer", **fields}).content.decode()
+    (found,) = set(LINK.findall(page))
+    return found
+
+
+def test_without_mail_the_link_is_shown_once_and_the_page_says_why(as_alice: Client, acme: Organization) -> None:
+    assert "No mail is set up on this site" in as_alice.get(URL).content.decode()
+
+    link = invite(as_alice, email="bob@example.com", role="analyst")
+
+    again = as_alice.get(URL)
+    assert not LINK.search(again.content.decode())
+    assert "bob@example.com" in again.content.decode()
+    assert "no-store" in again["Cache-Control"]
+    assert link.split("/")[2] not in str(list(Invitation.objects.values()))
+
+
+def test_who_has_no_account_makes_one_and_is_in(as_alice: Client, acme: Organization) -> None:
+    link = invite(as_alice, email="Bob@example.com", role="analyst")
+    visitor = Client()
+    page = visitor.get(link, follow=True)
+    assert page.redirect_chain == [("/join/", 302)]  # the secret is not in the page's address
+    assert "Bob@example.com" in page.content.decode()
+    assert 'name="email"' not in page.content.decode()
+
+    easy = visitor.post("/join/", {"password1": "elevenchars", "password2": "elevenchars"})
+    assert TOO_SHORT in easy.content.decode()
+    other = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD + "!"})
+    assert "password fields didn" in other.content.decode()
+    assert not User.objects.named("bob@example.com").exists()
+    done = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD, "email": "charlie@example.com"})
+
+    assert done.headers["Location"] == "/o/acme/"
+    assert visitor.get("/o/acme/").status_code == 200
+    bob = User.objects.get(email="Bob@example.com")
+    assert bob.check_password(PASSWORD)
+    assert not bob.is_staff
+    assert bob.memberships.get().role == Role.ANALYST
+    assert Client().get(link).status_code == 404
+
+
+def test_whoever_has_a_link_names_the_account(as_alice: Client, acme: Organization, charlie: User) -> None:
+    link = invite(as_alice)
+    visitor = Client()
+    visitor.get(link)
+    fields = {"password1": PASSWORD, "password2": PASSWORD}
+
+    taken = visitor.post("/join/", {**fields, "email": "CHARLIE@example.com"})
+    assert "There is an account with this address already" in taken.content.decode()
+    assert visitor.post("/join/", {**fields, "email": "bob@example.com"}).headers["Location"] == "/o/acme/"
+    assert acme.memberships.get(user__email="bob@example.com").role == Role.VIEWER
+
+
+def test_who_has_an_account_logs_in_and_is_led_back(as_alice: Client, acme: Organization, charlie: User) -> None:
+    link = invite(as_alice, email="charlie@example.com")
+    visitor = Client()
+    page = visitor.get(link, follow=True).content.decode()
+    assert 'href="/login/?next=/join/"' in page
+    assert visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 200
+    assert User.objects.named("charlie@example.com").count() == 1
+
+    log_in = visitor.post("/login/?next=/join/", {"login": "charlie@example.com", "password": "correct horse"})
+    assert log_in.headers["Location"] == "/join/"
+    assert "Join as" in visitor.get("/join/").content.decode()
+    assert visitor.post("/join/").headers["Location"] == "/o/acme/"
+    assert acme.memberships.get(user=charlie).role == Role.VIEWER
+
+
+def test_a_link_for_somebody_else_says_so(as_alice: Client, acme: Organization, charlie: User) -> None:
+    link = invite(as_alice, email="bob@example.com")
+    visitor = Client()
+    visitor.force_login(charlie)
+
+    assert "you are logged in as" in visitor.get(link, follow=True).content.decode()
+    assert visitor.post("/join/").headers["Location"] == "/join/"
+    assert not acme.memberships.filter(user=charlie).exists()
+
+
+def test_passwords_are_not_tried_without_limit(as_alice: Client, acme: Organization) -> None:
+    AttemptCount.objects.all().delete()
+    link = invite(as_alice)
+    visitor = Client()
+    visitor.get(link)
+    form = {"email": "bob@example.com", "password1": "easy", "password2": "easy"}
+
+    codes = [visitor.post("/join/", form).status_code for _ in range(11)]
+
+    assert codes == [200] * 10 + [429]
+
+
+def test_a_role_is_changed_and_a_member_removed_at_once(as_alice: Client, acme: Organization, bob: User) -> None:
+    number = acme.memberships.get(user=bob).pk
+    visitor = Client()
+    visitor.force_login(bob)
+    assert visitor.get("/o/acme/keys/").status_code == 404
+
+    said = as_alice.post(f"{URL}{number}/role/", {"role": "admin"}, follow=True).content.decode()
+    assert "bob@example.com is admin now." in said
+    assert visitor.get("/o/acme/keys/").status_code == 200
+    said = as_alice.post(f"{URL}{number}/remove/", follow=True).content.decode()
+    assert "bob@example.com is no member any longer" in said
+    assert visitor.get("/o/acme/").status_code == 404
+
+
+def test_the_last_owner_is_told_why_they_stay(as_alice: Client, alice: User) -> None:
+    number = alice.memberships.get().pk
+    for act in ("leave/", f"{number}/remove/", f"{number}/role/"):
+        page = as_alice.post(URL + act, {"role": "viewer"}, follow=True).content.decode()
+        assert "only owner" in page
+    assert alice.memberships.get().role == Role.OWNER
+
+
+def test_an_admin_gives_no_role_above_the_own(client: Client, acme: Organization, alice: User) -> None:
+    bob = make_member("bob@example.com", acme, Role.ADMIN)
+    client.force_login(bob)
+    page = client.get(URL).content.decode()
+
+    assert 'value="owner"' not in page
+    assert client.post(f"{URL}{bob.memberships.get().pk}/role/", {"role": "owner"}).status_code == 404
+    assert client.post(f"{URL}{alice.memberships.get().pk}/remove/").status_code == 404
+    refused = client.post(URL, {"role": "owner"}).content.decode()
+    assert "There is no choice “owner”." in refused
+    assert not Invitation.objects.exists()
+
+
+def test_others_see_themselves_alone_and_may_leave(client: Client, acme: Organization, alice: User, bob: User) -> None:
+    client.force_login(bob)
+    page = client.get(URL).content.decode()
+
+    assert "alice@example.com" not in page
+    assert client.post(URL, {"role": "viewer"}).status_code == 404
+    assert client.post(f"{URL}leave/").headers["Location"] == "/"
+    assert client.get(URL).status_code == 404
+
+
+def test_a_new_link_ends_the_one_before_and_revoking_both(as_alice: Client, acme: Organization) -> None:
+    first = invite(as_alice, email="bob@example.com")
+    number = Invitation.objects.get().pk
+    page = as_alice.post(f"/o/acme/invitations/{number}/resend/").content.decode()
+    (second,) = set(LINK.findall(page))
+
+    assert [Client().get(link).status_code for link in (first, second)] == [404, 302]
+    assert as_alice.post(f"/o/acme/invitations/{number}/revoke/").status_code == 302
+    assert Client().get(second).status_code == 404
+    assert as_alice.post(f"/o/acme/invitations/{number}/resend/").status_code == 404
+
+
+def test_with_mail_no_link_is_shown_or_queued(as_alice: Client, acme: Organization, settings: Any) -> None:
+    settings.SENDS_MAIL = True
+    needs_address = as_alice.post(URL, {"role": "viewer", "by_mail": "on"}).content.decode()
+    assert "Expected the address that the mail goes to." in needs_address
+
+    page = as_alice.post(URL, {"role": "viewer", "by_mail": "on", "email": "bob@example.com"}, follow=True)
+
+    assert not LINK.search(page.content.decode())
+    assert "A mail is on its way to bob@example.com." in page.content.decode()
+    (queued,) = OrmQ.objects.all()
+    assert queued.task["args"] == (Invitation.objects.get().pk, "http://testserver/")
+    assert own_tasks.find(queued.task["func"])
+    OrmQ.objects.all().delete()
+
+
+def test_who_lost_the_right_to_invite_leaves_no_link(as_alice: Client, acme: Organization, alice: User) -> None:
+    admin = make_member("bob@example.com", acme, Role.ADMIN).memberships.get()
+    _, secret = invitations.invite(admin, "", Role.ADMIN)
+    change_role(alice.memberships.get(), admin.pk, Role.VIEWER)
+
+    assert Client().get(f"/join/{secret}/").status_code == 404
+    assert not Membership.objects.filter(organization=acme, role=Role.ADMIN).exists()
