@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aggregates", "0042_audit_entries"),
+        ("aggregates", "0037_audit_entries"),
     ]
 
     operations = [

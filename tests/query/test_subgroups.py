@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from aggregates.domain.calls import Call
+from aggregates.domain.latency import Latency
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import Organization
