@@ -179,7 +179,7 @@ def test_drivers_of_any_dimension_open_in_place(as_bob: Client, acme: Organizati
 
     page = text(as_bob, f"{URL}{JULY}&by=user")
     opener = (
-        r'href="([^"]+)" data-opens="([^"]+)"[^>]*><span aria-hidden="true"></span><span class="hidden">What within '
+        r'href="([^"]+)" data-driver="([^"]+)"[^>]*><span aria-hidden="true"></span><span class="hidden">What within '
     )
     ((fallback, fragment),) = re.findall(f"{opener}alice", page)
     within = text(as_bob, fragment)

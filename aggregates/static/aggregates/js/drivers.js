@@ -7,21 +7,21 @@ function toggleWithin(opener) {
   const isOpen = opener.getAttribute("aria-expanded") === "true";
   opener.setAttribute("aria-expanded", String(!isOpen));
   if (within) within.hidden = isOpen;
-  else if (!isOpen) htmx.ajax("GET", opener.dataset.opens, { source: opener, target: row, swap: "afterend" });
+  else if (!isOpen) htmx.ajax("GET", opener.dataset.driver, { source: opener, target: row, swap: "afterend" });
 }
 
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const link = event.target.closest("[data-opens], [data-within]");
+  const link = event.target.closest("[data-driver], [data-within]");
   if (!link) return;
   event.preventDefault();
-  if (link.dataset.opens) toggleWithin(link);
+  if (link.dataset.driver) toggleWithin(link);
   else htmx.ajax("GET", link.dataset.within, { source: link, target: link.closest(".within"), swap: "outerHTML" });
 });
 
 // Where the fragment does not come, its page may.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, ({ detail: { elt } }) => elt?.matches?.("[data-opens], [data-within]") && location.assign(elt.href));
+  document.addEventListener(name, ({ detail: { elt } }) => elt?.matches?.("[data-driver], [data-within]") && location.assign(elt.href));
 }
 
 document.addEventListener("htmx:afterSettle", ({ target, detail }) => {

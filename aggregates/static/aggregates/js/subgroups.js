@@ -2,7 +2,7 @@
 "use strict";
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-opens]");
+  const button = event.target.closest("[data-parts]");
   if (!button) return;
   const rows = document.getElementById(button.getAttribute("aria-controls"));
   rows.hidden = !rows.hidden;
