@@ -1,7 +1,7 @@
 """The causes of a change as the page shows them: slices over several dimensions, where they lead, and the rest."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from django.urls import reverse
@@ -36,6 +36,12 @@ class Cause:
     days: str = ""
     page: str = ""  # the dashboard of it
     calls: str = ""
+    write: Callable[[Decimal], str] = field(default=money.display, compare=False)  # with the decimals of its table
+
+    @property
+    def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
+        """What it cost before, what it costs now, and the difference, each as it is compared."""
+        return self.lengths.of_before(self.before), self.lengths.of_now(self.now), self.compared
 
     @property
     def difference(self) -> Decimal:
@@ -47,15 +53,15 @@ class Cause:
 
     @property
     def text(self) -> str:
-        return signed(self.compared)
+        return signed(self.compared, self.write)
 
     @property
     def text_before(self) -> str:
-        return money.display(self.lengths.of_before(self.before))
+        return self.write(self.amounts[0])
 
     @property
     def text_now(self) -> str:
-        return money.display(self.lengths.of_now(self.now))
+        return self.write(self.amounts[1])
 
     @property
     def share(self) -> str:
@@ -146,11 +152,10 @@ def _causes_of(
         causes.append(_cause_of(pairs, conditions, run, Cause(amount.before, amount.now, whole, lengths)))
     causes.sort(key=lambda cause: -abs(cause.compared))
     rest = sum_of(left.values())
-    return Causes(
-        tuple(causes),
-        Cause(rest.before, rest.now, whole, lengths),
-        Cause(both.before, both.now, whole, lengths),
-    )
+    causes += (Cause(each.before, each.now, whole, lengths) for each in (rest, both))
+    write = money.alike(amount for cause in causes for amount in cause.amounts)
+    *slices, all_else, total = (replace(cause, write=write) for cause in causes)
+    return Causes(tuple(slices), all_else, total)
 
 
 def _cause_of(pairs: DayPairs, conditions: Conditions, run: Run | None, cause: Cause) -> Cause:

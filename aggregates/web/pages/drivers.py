@@ -1,6 +1,7 @@
 """The drivers of a change: which values of a dimension cost more or less than before, largest difference first."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
@@ -32,6 +33,12 @@ class Driver:
     now: Sums
     whole: Decimal
     lengths: Lengths = WHOLE
+    write: Callable[[Decimal], str] = field(default=money.display, compare=False)  # with the decimals of its table
+
+    @property
+    def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
+        """What it cost before, what it costs now, and the difference, each as it is compared."""
+        return self.lengths.of_before(self.before.cost), self.lengths.of_now(self.now.cost), self.compared
 
     @property
     def difference(self) -> Decimal:
@@ -44,24 +51,23 @@ class Driver:
 
     @property
     def text(self) -> str:
-        return signed(self.compared)
+        return signed(self.compared, self.write)
 
     @property
     def text_before(self) -> str:
-        return _text(self.before, self.lengths.of_before(self.before.cost))
+        return self._text(self.before, self.amounts[0])
 
     @property
     def text_now(self) -> str:
-        return _text(self.now, self.lengths.of_now(self.now.cost))
+        return self._text(self.now, self.amounts[1])
 
     @property
     def share(self) -> str:
         """Beyond 100% and below 0 where others go the other way."""
         return formats.percent(self.compared, self.whole)
 
-
-def _text(sums: Sums, cost: Decimal) -> str:
-    return "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else money.display(cost)
+    def _text(self, sums: Sums, cost: Decimal) -> str:
+        return "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else self.write(cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,10 @@ def drivers_of(dimension: Dimension, page: GroupPage, lengths: Lengths = WHOLE) 
             for part, of_all in (("before", page.before), ("now", page.now))
         )
         lines.append(Driver(None, before, now, whole, lengths))
-    return Drivers(dimension, tuple(lines), Driver(None, page.before, page.now, whole, lengths))
+    lines.append(Driver(None, page.before, page.now, whole, lengths))
+    write = money.alike(amount for line in lines for amount in line.amounts)
+    *shown, total = (replace(line, write=write) for line in lines)
+    return Drivers(dimension, tuple(shown), total)
 
 
 def _rest(whole: Sums, parts: list[Sums]) -> Sums:

@@ -1,6 +1,6 @@
 """The cost bridge in words: what each step means, and the sentence that says the most important of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -127,5 +127,6 @@ def _against(bridge: Bridge, rose: bool) -> str:
     return f"{words.down if rose else words.up} {'saved' if rose else 'added'} {money.display(size)}"
 
 
-def signed(amount: Decimal) -> str:
-    return f"+{money.display(amount)}" if amount > 0 else money.display(amount)
+def signed(amount: Decimal, write: Callable[[Decimal], str] = money.display) -> str:
+    """Write a difference, also one that is more with its sign."""
+    return f"+{write(amount)}" if amount > 0 else write(amount)
