@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -86,7 +86,7 @@ def organization_for(user: User, slug: str, permission: Permission) -> Organizat
 def _note_visit(membership: Membership) -> None:
     now = timezone.now()
     if membership.last_seen_at is None or now - membership.last_seen_at > SEEN_EVERY:
-        with suppress(DatabaseError):  # pages are answered where nothing can be written, too
+        with suppress(DatabaseError), transaction.atomic():  # pages are answered where nothing can be written, too
             Membership.objects.filter(pk=membership.pk).update(last_seen_at=now)
 
 

@@ -84,7 +84,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     wait_until_drawn(page)
     expect(page.locator(".chip")).to_contain_text("operation chat")
     chosen = ranges.preset("7d", datetime.now(UTC), LOS_ANGELES)
-    assert_charts_show(page, Selection(usage, chosen, "user", (("operation", "chat"),)))
+    assert_charts_show(page, Selection(usage, chosen, "user", filters=(("operation", "chat"),)))
 
     page.locator(".chip").click()
     page.wait_for_url("**/?range=7d&by=user")

@@ -16,6 +16,7 @@ from aggregates.ingest import record
 from aggregates.models import DayNote, Organization
 from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, OpenPage, Watch, log_in, wait_until_drawn
 from tests.browser.test_accessibility import TAGS
+from tests.patience import wait_until
 
 QUERY = "?range=custom&from=2025-10-30&to=2025-11-05&bucket=day&by=user&compare=before"
 FILE = f"/o/acme/{QUERY}"
@@ -51,9 +52,8 @@ def open_file(chromium: Browser, path: Path, watch: Watch, **options: Any) -> Pa
     page = context.new_page()
     watch.over(page)
     page.goto(path.as_uri())
-    page.wait_for_function(
-        "number => document.querySelectorAll('.js-plotly-plot .main-svg .xaxislayer-above').length >= number", arg=3
-    )
+    drawn = "document.querySelectorAll('.js-plotly-plot .main-svg .xaxislayer-above').length"
+    wait_until(lambda: page.evaluate(drawn) >= 3, "all charts are drawn")  # its policy forbids to wait within it
     return page
 
 
@@ -195,7 +195,8 @@ def test_its_time_axis_has_the_labels_that_there_is_room_for(
     assert weeks[0].endswith("2025") and len(weeks) > 1
     labels_of(0, 90)
     file.set_viewport_size({"width": 390, "height": 900})
-    file.wait_for_function("document.querySelectorAll('#chart-explore .xtick text')[1].textContent === '1 Oct'")
+    second = "document.querySelectorAll('#chart-explore .xtick text')[1]?.textContent"
+    wait_until(lambda: file.evaluate(second) == "1 Oct", "its labels have the room that there is")
     assert watch.complaints == []
     file.context.close()
 
