@@ -22,7 +22,7 @@ from aggregates.web.charts.earlier import Earlier, pairs_of, query_of
 from tests.fixtures import make_organization
 
 BERLIN = "Europe/Berlin"
-FIRST, LAST = date(2023, 4, 1), date(2025, 12, 31)
+FIRST, LAST = date(2024, 1, 1), date(2025, 12, 31)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_whole_months_stand_beside_whole_months(
 
 
 @pytest.mark.parametrize("bucket", [Bucket.DAY, Bucket.WEEK, Bucket.MONTH])
-@pytest.mark.parametrize("length", [1, 6, 7, 30, 90, 365])
+@pytest.mark.parametrize("length", [1, 6, 7, 30, 90, 200])
 @pytest.mark.parametrize("last", ["2025-03-31", "2025-11-05", "2025-12-31"])
 def test_of_ranges_as_long_as_each_other_nothing_is_left_out(
     usage: Organization, bucket: Bucket, length: int, last: str
