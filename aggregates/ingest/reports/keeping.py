@@ -172,8 +172,7 @@ def related_reports(
 ) -> Known:
     """The reports that may be of the same calls as these, and what of them is in the log.
 
-    Those that are `kept` as they are need not be read again: nobody has recorded their calls yet, or who locks them sees
-    it.
+    Those that are `kept` as they are need not be read: their lock shows whether anybody has recorded their calls.
     """
     calls = [report for report in reports if report.call]
     as_they_are = {report.span: report for report in kept}
