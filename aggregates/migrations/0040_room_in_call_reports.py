@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0042_audit_entries")]
+    dependencies = [("aggregates", "0039_owners_and_analysts")]
 
     operations = [
         # Holds up nobody, and holds for pages to come: all rows are gone within an hour or so.
