@@ -26,11 +26,15 @@ def columns(names: Iterable[str], of: str = "") -> Composed:
 
 def array(texts: Iterable[str | None]) -> str:
     """Write texts as PostgreSQL writes a text[]; of many, psycopg's own way takes ten times as long."""
-    return "{" + ",".join("NULL" if one is None else _quoted(one) for one in texts) + "}"
+    return "{" + ",".join(map(_quoted, texts)) + "}"
 
 
-def _quoted(element: str) -> str:
-    return '"' + element.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoted(element: str | None) -> str:
+    if element is None:
+        return "NULL"
+    if '"' in element or "\\" in element:
+        element = element.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{element}"'
 
 
 def text(statement: Composable) -> str:

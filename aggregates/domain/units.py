@@ -77,7 +77,7 @@ BY_NAME: Mapping[str, Unit] = {unit.name: unit for unit in UNITS}
 def check_units(value: object) -> Units:
     """The units of an object of quantities by name, which may be written as JSON text; those of 0 are left out."""
     quantities = {name: _quantity(name, number) for name, number in pairs_of(value, MAX_TEXT, EXPECTED)}
-    return tuple((name, quantities[name]) for name in BY_NAME if quantities.get(name))
+    return tuple((name, quantities[name]) for name in BY_NAME if quantities.get(name)) if quantities else ()
 
 
 def _quantity(name: object, value: object) -> Decimal:

@@ -92,6 +92,8 @@ def labels_of(pairs: Iterable[tuple[object, object]], misfits: list[Misfit]) -> 
 
 def shortened(text: str) -> str:
     """A text that fits: of a longer one the beginning and a hash of all, so that the same stays the same."""
+    if len(text) <= MAX_TEXT_BYTES and text.isascii():  # nearly all are
+        return text
     encoded = text.strip().encode(errors="replace")
     if size_of(encoded.decode()) <= MAX_TEXT_BYTES:
         return text

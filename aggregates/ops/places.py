@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Condition, Lock
 
 
 class NoPlace(Exception):
@@ -12,6 +12,33 @@ class NoPlace(Exception):
     def __init__(self, *, of_one: bool) -> None:
         super().__init__()
         self.of_one = of_one
+
+
+class Shares:
+    """How much of what all share each one has of it, over all threads of a process; who wants more waits a little."""
+
+    def __init__(self, most: int) -> None:
+        """`most` is what one may have at once."""
+        self._most = most
+        self._changed = Condition()
+        self._taken: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def part(self, whose: Hashable, size: int, *, seconds: float) -> Iterator[None]:
+        """Have so much until the end of the block, or all that one may have; raises NoPlace after so many seconds."""
+        size = min(size, self._most)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._taken[whose] + size <= self._most, seconds):
+                raise NoPlace(of_one=True)
+            self._taken[whose] += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken[whose] -= size
+                if not self._taken[whose]:
+                    del self._taken[whose]
+                self._changed.notify_all()
 
 
 class Places:

@@ -114,6 +114,20 @@ def test_what_kept_days_lack_is_not_known(usage: Organization) -> None:
     assert read([march])[march].unknown == ()
 
 
+def test_what_newer_code_rolled_up_is_read_from_the_log_or_not_known(usage: Organization, client: Client) -> None:
+    UsageDay.objects.update(contents=contents.current() + 1)
+    answer = ask(usage)
+    assert (answer.plan.log_days, answer.totals.reasoning_tokens, answer.unknown) == (tuple(DAYS), 12, ())
+    keep(DAYS[1])
+    answer = ask(usage)
+    assert answer.unknown == TODAYS.measures
+    assert set(json.loads(reports.as_json(answer))["totals"].values()) == {None}
+    with pytest.raises(QueryError, match="do not hold user"):
+        ask(usage, by=("user",))
+    client.force_login(make_member("alice@example.com", usage))
+    assert client.get("/o/acme/", {"range": "custom", "from": str(FIRST), "to": str(LAST)}).status_code == 200
+
+
 def test_a_grain_that_kept_days_lack_is_refused_in_words(usage: Organization) -> None:
     keep(DAYS[1])
     with pytest.raises(QueryError, match="Calls of 2025-02-04 are missing .* do not hold user with subject"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,13 +27,13 @@ class Work:
         self.discarded: list[str] = []
         self._may_end = threading.Semaphore(0)
 
-    def of(self, sender: str) -> Awaitable[str]:
+    def of(self, sender: str, *, is_large: bool = False) -> Awaitable[str]:
         def work() -> str:
             self.began.append(sender)
             assert self._may_end.acquire(timeout=PATIENCE)
             return sender
 
-        return asyncio.ensure_future(self.threads.run(sender, work, self.discarded.append))
+        return asyncio.ensure_future(self.threads.run(sender, work, self.discarded.append, is_large=is_large))
 
     def end(self, number: int = 1) -> None:
         self._may_end.release(number)
@@ -60,6 +61,26 @@ def test_one_sender_has_a_share_of_the_threads_and_others_the_rest() -> None:
         await asyncio.gather(*many, *others)
 
     run(scene)
+
+
+def test_a_large_request_has_all_of_its_senders_share_and_leaves_others_theirs() -> None:
+    async def scene() -> None:
+        work = Work(6)
+        asked = [work.of("alice", is_large=is_large) for is_large in (True, True, False, False)]
+        others = [work.of("bob") for _ in range(2)]
+        await work.until(lambda: len(work.began) == 3)
+        assert sorted(work.began) == ["alice", "bob", "bob"]
+        work.end(6)
+        await asyncio.gather(*asked, *others)
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("size", "encoding", "expected"), [(499_999, "", False), (500_000, "identity", True), (62_500, " GZIP", True)]
+)
+def test_what_is_large_counts_unpacked(size: int, encoding: str, expected: bool) -> None:
+    assert lanes.is_large(size, encoding) is expected
 
 
 def test_who_waits_takes_turns_by_sender() -> None:
@@ -152,7 +173,9 @@ def test_only_what_reads_more_than_forms_takes_more() -> None:
     assert larger == {"usage", "litellm", "traces", "logs", "metrics", "import_list"}
 
 
-def exchange(method: str, path: str, *, cookie: str = "", client: str = "203.0.113.7") -> Exchange:
+def exchange(
+    method: str, path: str, *, cookie: str = "", client: str = "203.0.113.7", headers: dict[str, str] | None = None
+) -> Exchange:
     scope: Scope = {
         "method": method,
         "path": path,
@@ -161,7 +184,10 @@ def exchange(method: str, path: str, *, cookie: str = "", client: str = "203.0.1
         "http_version": "1.1",
         "scheme": "http",
         "client": (client, 1),
-        "headers": [(b"cookie", cookie.encode())] if cookie else [],
+        "headers": [
+            *([(b"cookie", cookie.encode())] if cookie else []),
+            *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+        ],
     }
     made = Exchange(Application(lambda *_: []), scope, asyncio.Event().wait)
     made.body.close()
@@ -174,6 +200,21 @@ def test_at_the_door_the_address_counts_whatever_it_brings() -> None:
 
     assert len({each.sender for each in tries}) == 1
     assert len({each.sender for each in pages}) == 3
+
+
+def test_a_program_is_named_by_its_key_whatever_else_it_brings() -> None:
+    named = [
+        {"authorization": "Bearer usage_one"},
+        {"authorization": "bearer  usage_one ", "cookie": "a=1"},
+        {"authorization": "Bearer usage_one", "x-api-key": "usage_two"},
+        {"authorization": "Basic " + b64encode(b"anybody:usage_one").decode()},
+        {"x-api-key": "usage_one"},
+    ]
+    assert len({exchange("POST", "/v1/traces", headers=headers).sender for headers in named}) == 1
+    others = [{"authorization": "Bearer usage_two"}, {}, {"cookie": "a=1"}]
+    senders = [exchange("POST", "/v1/traces", headers=headers).sender for headers in (named[0], *others)]
+    assert len(set(senders)) == 3
+    assert senders[2] == senders[3] == "203.0.113.7"
 
 
 def test_the_form_of_the_log_in_does_not_wait_for_log_ins() -> None:

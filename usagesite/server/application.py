@@ -11,6 +11,7 @@ from http import HTTPStatus
 from django.urls import Resolver404, resolve
 
 from aggregates.accounts.addresses import client_address, network_of
+from aggregates.api.admission import secret_of
 from aggregates.ops import requests
 from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
 from aggregates.ops.places import NoPlace, Places
@@ -19,11 +20,12 @@ from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
 from usagesite.server.bodies import Awaited, Body, BodyAwaited, CutOff, NoRoom, Receive
 from usagesite.server.environ import Environ, Scope, environ_of
-from usagesite.server.lanes import Busy, make_lanes
+from usagesite.server.lanes import Busy, is_large, make_lanes
 
 AT_ONCE = 0.05  # seconds in which a small body is there, or else is not waited for before it is asked for
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
 AGAIN, CLOSE = ("Retry-After", "5"), ("Connection", "close")
+SECRETS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 IDENTITIES = (b"authorization", b"x-api-key", b"cookie")
 
 # Refusals that may be an attack, or too much work.
@@ -172,7 +174,9 @@ class Exchange:
 
     async def _run(self, environ: Environ) -> Answer | None:
         threads = self.application.lanes[self.lane]
-        return await threads.run(self.sender, partial(answer_or_none, self.application.wsgi, environ), close)
+        size = is_large(self.body.size, self.environ.get("HTTP_CONTENT_ENCODING", ""))
+        work = partial(answer_or_none, self.application.wsgi, environ)
+        return await threads.run(self.sender, work, close, is_large=size)
 
 
 def answer_or_none(wsgi: answers.Application, environ: Environ) -> Answer | None:
@@ -203,9 +207,13 @@ def allowance_for(path: str) -> Allowance:
 def sender_of(scope: Scope, environ: Environ, lane: Lane) -> str:
     """Name who sends a request, by what it brings or else by its address: for fairness, it proves nothing.
 
-    At the door nobody has proven anything yet, and any number of names can be brought: there the address counts.
+    At the door nobody has proven anything yet, and any number of names can be brought: there the address counts. A
+    program is named by the key that it will be admitted by, whatever else it brings.
     """
-    brought = [name + value for name, value in scope["headers"] if name in IDENTITIES]
-    if not brought or lane is Lane.DOOR:
-        return network_of(client_address(environ))
-    return sha256(b"\n".join(brought)).hexdigest()
+    if lane is Lane.API:
+        brought = [secret_of({name: environ.get(header, "") for name, header in SECRETS.items()}).encode()]
+    elif lane is Lane.DOOR:
+        brought = []
+    else:
+        brought = [name + value for name, value in scope["headers"] if name in IDENTITIES]
+    return sha256(b"\n".join(brought)).hexdigest() if any(brought) else network_of(client_address(environ))

@@ -4,13 +4,15 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aggregates.ops.allowances import Lane
 
 T = TypeVar("T")
 
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
+LARGE = 500_000  # bytes of a request's body, unpacked: reading them is work of nearly a second, and more
+UNPACKED = 8  # times as many bytes as are sent, where they are compressed
 LOG_INS = 40  # that wait, half a second each, and take turns: longer than that nobody waits for a page
 # Threads of each lane, how many of them work for one sender at once, and how many requests wait.
 THREADS = {
@@ -27,8 +29,17 @@ class Busy(Exception):
     """So many wait already that one more would wait in vain."""
 
 
+class Turn(NamedTuple):
+    """One who waits for a thread, and how much of the sender's share is then taken."""
+
+    come: asyncio.Future[None]
+    weight: int
+
+
 class Threads:
     """The threads of one lane. A share of them works for one sender at once, and who waits takes turns by sender.
+
+    A large request has all of its sender's share: of those, one is worked on at once.
 
     Where no more may wait, the last request of the sender with the most of them makes room.
     """
@@ -38,15 +49,18 @@ class Threads:
         self._free = threads
         self._share = share
         self._most_waiting = waiting
-        self._working: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._working: Counter[str] = Counter()  # the share that is taken
+        self._waiting: OrderedDict[str, deque[Turn]] = OrderedDict()
 
-    async def run(self, sender: str, work: Callable[[], T], discard: Callable[[T], None]) -> T:
+    async def run(
+        self, sender: str, work: Callable[[], T], discard: Callable[[T], None], *, is_large: bool = False
+    ) -> T:
         """Work in a thread and return what it made; raises Busy. `discard` gets that if nobody awaits it any more."""
-        await self._turn(sender)
+        weight = self._share if is_large else 1
+        await self._turn(sender, weight)
         loop = asyncio.get_running_loop()
         future = self._pool.submit(work)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, sender))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, sender, weight))
         try:
             return await asyncio.shield(asyncio.wrap_future(future))
         except asyncio.CancelledError:
@@ -54,19 +68,19 @@ class Threads:
                 future.add_done_callback(lambda done: _discard(done, discard))
             raise
 
-    async def _turn(self, sender: str) -> None:
-        if self._free and self._working[sender] < self._share:
-            self._enter(sender)
+    async def _turn(self, sender: str, weight: int) -> None:
+        if self._free and sender not in self._waiting and self._has_room(sender, weight):
+            self._enter(sender, weight)
             return
         if sum(map(len, self._waiting.values())) >= self._most_waiting:
             self._make_room(sender)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn = Turn(asyncio.get_running_loop().create_future(), weight)
         self._waiting.setdefault(sender, deque()).append(turn)
         try:
-            await turn
+            await turn.come
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave(sender)
+            if turn.come.done() and not turn.come.cancelled():
+                self._leave(sender, weight)
             raise
 
     def _make_room(self, sender: str) -> None:
@@ -75,16 +89,19 @@ class Threads:
         if len(longest) <= len(self._waiting.get(sender, ())) + 1:
             raise Busy
         last = longest.pop()
-        if not last.done():
-            last.set_exception(Busy())
+        if not last.come.done():
+            last.come.set_exception(Busy())
 
-    def _enter(self, sender: str) -> None:
+    def _has_room(self, sender: str, weight: int) -> bool:
+        return self._working[sender] + weight <= self._share
+
+    def _enter(self, sender: str, weight: int) -> None:
         self._free -= 1
-        self._working[sender] += 1
+        self._working[sender] += weight
 
-    def _leave(self, sender: str) -> None:
+    def _leave(self, sender: str, weight: int) -> None:
         self._free += 1
-        self._working[sender] -= 1
+        self._working[sender] -= weight
         if not self._working[sender]:
             del self._working[sender]
         while self._free and self._call_next():
@@ -93,12 +110,12 @@ class Threads:
     def _call_next(self) -> bool:
         """Give a thread to the next sender that may have one; say whether there was any."""
         for sender, turns in self._waiting.items():
-            while turns and turns[0].done():  # it was cancelled
+            while turns and turns[0].come.done():  # it was cancelled
                 turns.popleft()
-            if turns and self._working[sender] < self._share:
+            if turns and self._has_room(sender, turns[0].weight):
                 turn = turns.popleft()
-                self._enter(sender)
-                turn.set_result(None)
+                self._enter(sender, turn.weight)
+                turn.come.set_result(None)
                 self._waiting.move_to_end(sender)
                 break
         else:
@@ -111,6 +128,11 @@ class Threads:
 def _discard(done: "Future[T]", discard: Callable[[T], None]) -> None:
     if not done.cancelled() and done.exception() is None:
         discard(done.result())
+
+
+def is_large(size: int, encoding: str) -> bool:
+    """Tell whether a body of so many bytes, sent in this encoding, is much work."""
+    return size * (UNPACKED if encoding.strip().lower() not in ("", "identity") else 1) >= LARGE
 
 
 def make_lanes() -> dict[Lane, Threads]:

@@ -30,10 +30,13 @@ from aggregates.db.limits import WEB_SECONDS, limited_session
 from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
 from aggregates.ops import request_metrics
-from aggregates.ops.places import NoPlace, Places
+from aggregates.ops.places import NoPlace, Places, Shares
 from aggregates.ops.requests import Exchange
 
 THREADS = 8  # requests that are worked on at once
+OF_ONE = 3  # of those, with one key; a large one stands for all of these, as over HTTP
+LARGE, UNPACKED = 500_000, 8  # bytes of a large one, and times as many as are sent, where they are compressed
+PATIENCE = 5  # seconds for which a request waits for others of its key; exporters wait for 10
 ARRIVING = 64  # requests that are awaited at once
 ARRIVING_OF_ONE = 16  # of those, with one key; what comes then is refused
 WAITING = 1_000  # requests that may wait besides; what comes then is refused
@@ -105,9 +108,10 @@ class Service:
             with _places.one(key.pk, of_one=ARRIVING_OF_ONE, of_all=ARRIVING):
                 with _in_time(context):
                     messages = list(islice(requests, 2))
-                return self._work(lambda: self._exported(key, messages))
+                with _shares.part(key.pk, _weight(messages), seconds=PATIENCE):
+                    return self._work(lambda: self._exported(key, messages))
         except NoPlace:
-            words = f"Expected at most {ARRIVING_OF_ONE} requests with a key at the same time."
+            words = "Expected fewer requests with a key at the same time, or smaller ones."
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, words, {"Retry-After": str(RETRY_AFTER)}) from None
 
     def _exported(self, key: ApiKey, messages: list[bytes]) -> Message:
@@ -130,12 +134,19 @@ class Service:
 
 
 _places = Places()  # of requests that are awaited, by key
+_shares = Shares(OF_ONE)  # of requests that are worked on, by key
 _workers = ThreadPoolExecutor(THREADS, thread_name_prefix="otlp-work")
 
 
 def _admitted(context: grpc.ServicerContext) -> ApiKey:
     with bounded():
         return admit(_headers(context), Kind.RECORD)
+
+
+def _weight(messages: list[bytes]) -> int:
+    """How much of its key's share a request takes."""
+    size = sum(len(sent) * (UNPACKED if sent.startswith((GZIP, ZLIB)) else 1) for sent in messages)
+    return OF_ONE if size >= LARGE else 1
 
 
 def _read(key: ApiKey, sent: bytes, signal: wire.Signal) -> Any:

@@ -33,6 +33,7 @@ MOST_AT_ONCE = 1_000_000  # bytes of a request that is parsed without being walk
 MAX_SHORT = 1_000  # bytes of a value that is not too long for any attribute
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
 LIKE_USAGE = KeyValue(key=wanted.LIKE_USAGE, value=AnyValue(bool_value=True))
+PARTS_OF_USAGE = [part.encode() for part in wanted.PARTS]
 LONGEST = {name.encode(): MAX_DOCUMENT for name in DOCUMENTS}  # of these keys values are objects in one text
 
 VARINT, FIXED64, MESSAGE, FIXED32 = 0, 1, 2, 5
@@ -178,7 +179,9 @@ def _keep(attributes: Any, keys: Collection[bytes]) -> None:
 
 
 def _is_like_usage(key: bytes) -> bool:
-    return wanted.is_like_usage(key.decode(errors="replace")) if len(key) <= MAX_ATTRIBUTE else False
+    if len(key) > wanted.LONGEST_NAME * 4 or not any(part in key for part in PARTS_OF_USAGE):
+        return False
+    return wanted.is_like_usage(key.decode(errors="replace"))
 
 
 class _Walk:

@@ -35,10 +35,13 @@ def identify(reports: Iterable[Report]) -> list[Identity]:
     by_span = {report.span: report for report in sorted(reports, key=_worth)}  # of one that came twice the fuller one
     tree = Tree(by_span)
     groups = merge_nested(tree)
-    for candidates in (of_one_response, of_streams, side_by_side):
-        groups = merge(groups, candidates)
+    are_told_by_several = len({scope for group in groups for scope in group.scopes}) > 1
+    if are_told_by_several:  # one instrumentation tells each call once
+        for candidates in (of_one_response, of_streams, side_by_side):
+            groups = merge(groups, candidates)
     groups = merge_retrievals(groups)
-    note_doubts(groups)
+    if are_told_by_several:
+        note_doubts(groups)
     return [merged(group, tree) for group in sorted(groups, key=lambda group: min(m.span for m in group.members))]
 
 

@@ -11,6 +11,9 @@ MAX_NAMED = 90  # characters of a scope or a span's name
 COUNTS = frozenset({"cached", "cache_write", "output", "reasoning", "total", "usage", "costs", "cost"})
 MODEL, PROVIDER, OPERATION = "model", "provider", "gen_ai.operation.name"
 
+# A span without any of these does not look like a call.
+SUSPICIOUS = frozenset([LIKE_USAGE, *(name for name, field in FIELD_OF.items() if field in {*COUNTS, MODEL})])
+
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
@@ -28,7 +31,7 @@ def not_understood(batch: Batch) -> list[NotUnderstood]:
     suspects = [(index, seen) for index, seen in enumerate(batch.spans) if _looks_like_call(seen)]
     if not suspects:
         return []
-    calls = {seen.name for seen in batch.spans if seen.is_call()}
+    calls = {seen.name for seen in batch.spans if seen.is_call}
     around = {outer.name for seen in batch.spans if seen.name in calls for outer in batch.ancestors(seen)}
     return [
         named(index, seen.scope, seen.span.name)
@@ -39,7 +42,7 @@ def not_understood(batch: Batch) -> list[NotUnderstood]:
 
 def _looks_like_call(seen: Seen) -> bool:
     attributes = seen.attributes
-    if not attributes or seen.is_call() or _is_known_to_be_none(seen):
+    if SUSPICIOUS.isdisjoint(attributes) or seen.is_call or _is_known_to_be_none(seen):
         return False
     told = {FIELD_OF.get(name, "") for name, value in attributes.items() if value not in (None, "", 0)}
     return (

@@ -7,7 +7,7 @@ from aggregates.domain.calls import EPOCH, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
-from aggregates.ingest.otlp.spans import Batch, Seen, operation_told, project_of
+from aggregates.ingest.otlp.spans import Batch, Seen, operation_told
 from aggregates.ingest.otlp.values import first
 
 LATEST = 2**63 - 1  # nanoseconds since 1970
@@ -25,10 +25,10 @@ def reports_of(batch: Batch) -> Iterator[tuple[int, Report | InvalidCall, list[M
 
 def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
     """Make the span a report; raises InvalidCall for one that should be a call and is none."""
-    call = batch.call_of(seen, misfits) if seen.is_call() else None
+    call = batch.call_of(seen, misfits) if seen.is_call else None
     user = call.user_id if call else person_of(first(seen.attributes, NAMES["user_id"]))
     own = call.operation if call and seen.is_of_claude_code else operation_told(seen.attributes)
-    project = call.project if call else project_of(seen.resource)
+    project = call.project if call else seen.project
     start, end = seen.span.start_time_unix_nano, seen.span.end_time_unix_nano
     return Report(
         span=seen.name,

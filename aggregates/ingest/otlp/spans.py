@@ -1,7 +1,7 @@
 """Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,7 +18,6 @@ from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
     EXACT_KINDS,
-    FIELD_OF,
     KINDS,
     LEVEL_OF_FAILURE,
     LISTED_KINDS,
@@ -35,13 +34,16 @@ MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
 FALSE = (False, "false")
 WHO = frozenset(NAMES["user_id"])
+WHOLES = frozenset([*NAMES["input"], *NAMES["output"]])
+OF_CALLS = WHOLES.union(KINDS)  # a span without any of these is no call
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Seen:
     """A span that came, with what is said of all spans of its program and its instrumentation.
 
-    `name` is its own in all the world, and `parent` that of the span around it; "" where there is none.
+    `name` is its own in all the world, and `parent` that of the span around it; "" where there is none. `project` is
+    what its program is called, and `is_call` whether it is a call to a model.
     """
 
     span: trace_pb2.Span
@@ -51,27 +53,33 @@ class Seen:
     version: str  # of the scope
     name: str
     parent: str
+    project: object
+    is_call: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_call = self._is_call()
 
     @property
     def is_of_claude_code(self) -> bool:
         return self.attributes.get("span.type") in KINDS["span.type"]
 
-    def is_call(self) -> bool:
+    def _is_call(self) -> bool:
         attributes = self.attributes
-        if not attributes or not attributes.keys().isdisjoint(AROUND):
+        if OF_CALLS.isdisjoint(attributes) or not attributes.keys().isdisjoint(AROUND):
             return False
         if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
         told = {name: attributes[name] in KINDS[name] for name in KINDS.keys() & attributes.keys()}
         if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
             return False
-        if not self._tells_usage() and (retrieval := self._retrieval) and retrieval.is_certain:
+        tells_usage = self._tells_usage()
+        if not tells_usage and (retrieval := self._retrieval) and retrieval.is_certain:
             return False  # what it asks for is not there yet
-        return any(told.values()) or self._tells_usage() and told.keys().isdisjoint(LISTED_KINDS)
+        return any(told.values()) or tells_usage and told.keys().isdisjoint(LISTED_KINDS)
 
     def _tells_usage(self) -> bool:
         """Whether it tells tokens: such a span is a call also where its operation is new to us."""
-        return any(FIELD_OF.get(name) in ("input", "output") for name, value in self.attributes.items() if value != "")
+        return any(self.attributes[name] != "" for name in self.attributes.keys() & WHOLES)
 
     def asks_for_what_was_made(self) -> bool:
         """Whether it only asks for a response that was made before, or for something else than a model's answer."""
@@ -130,7 +138,7 @@ class Batch:
             "timestamp": EPOCH + timedelta(microseconds=start // 1000) if (start := _start(seen)) else None,
             "latency_ms": took if span.end_time_unix_nano and took >= 0 else None,
             "status": "error" if seen.has_failed() else "ok",
-            "project": project_of(seen.resource),
+            "project": seen.project,
             "labels": chosen_labels(self._labels, seen.attributes, seen.resource, misfits),
         }
         fields["user_id"] = fields.get("user_id") or self._user_of(seen)
@@ -170,6 +178,8 @@ def _provider(attributes: Attributes) -> str:
 
 def operation_told(attributes: Attributes) -> object:
     """What the program calls it, by the first attribute that has a name of its own."""
+    if not attributes:
+        return None
     named = (own_name(value) for name in NAMES["operation"] if (value := attributes.get(name)) not in (None, ""))
     told = next((one for one in named if one is not None), None)
     words = None if told is not None else first(attributes, NAMES["words"])
@@ -217,16 +227,18 @@ def _start(seen: Seen) -> int:
 def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
     for resource_spans in request.resource_spans:
         resource = attributes_of(resource_spans.resource.attributes)
+        project = project_of(resource)
         for scope_spans in resource_spans.scope_spans:
-            scope = scope_spans.scope
+            scope, version = scope_spans.scope.name, scope_spans.scope.version
             for span in scope_spans.spans:
                 trace, parent = span.trace_id, span.parent_span_id
                 yield Seen(
                     span,
                     attributes_of(span.attributes),
                     resource,
-                    scope.name,
-                    scope.version,
+                    scope,
+                    version,
                     span_name(trace, span.span_id),
                     span_name(trace, parent) if len(parent) == SPAN_ID and any(parent) else "",
+                    project,
                 )

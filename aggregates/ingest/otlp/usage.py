@@ -26,7 +26,9 @@ def usage_fields(
     for name, value in attributes.items():
         if value not in (None, "") and (field := field_of.get(name)):
             told.setdefault(field, []).append(value)
-    counts = {name: _largest(CALLED[name], told.get(name, ()), check_count, misfits) or 0 for name in NUMBERS}
+    counts = {
+        name: (_largest(CALLED[name], told[name], check_count, misfits) or 0) if name in told else 0 for name in NUMBERS
+    }
     documents = [document for text in told.get("usage", ()) if (document := parsed(text))]
     usages = [usage for document in documents if (usage := usage_of(document))]
     costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
@@ -45,10 +47,9 @@ def _units(
 ) -> dict[str, int]:
     """What has a price of its own, by unit; what is told of it and is no number is something else that was billed."""
     found: dict[str, int] = {}
-    for name in UNITS:
-        count = _largest(name, told.get(name, ()), check_count, misfits)
-        if count is not None or name in told:
-            found[OTHER if count is None else name] = 1 if count is None else count
+    for name in filter(told.__contains__, UNITS):
+        count = _largest(name, told[name], check_count, misfits)
+        found[OTHER if count is None else name] = 1 if count is None else count
     for document in documents:
         for name, count in units_of(document).items():
             found[name] = max(count, found.get(name, 0))

@@ -25,6 +25,8 @@ def value_of(value: AnyValue) -> object:
 
 def first(attributes: Attributes, names: Iterable[str]) -> object:
     """What the first of these attributes that says something says; None if none does."""
+    if not attributes:
+        return None
     for name in names:
         if name in attributes and (value := attributes[name]) not in (None, ""):
             return value

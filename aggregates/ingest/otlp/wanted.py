@@ -26,11 +26,12 @@ TOKENS = re.compile(
     re.IGNORECASE,
 )
 NO_TOKENS = re.compile("max|limit|budget|price|message|content", re.IGNORECASE)
+PARTS = ("oken", "sage.")  # of names that are looked at: nearly all have none
 LONGEST_NAME = 100  # characters
 
 
 def is_like_usage(name: str) -> bool:
     """Tell whether an attribute that is not read is named like a call's tokens."""
-    if len(name) > LONGEST_NAME or ("oken" not in name and "sage." not in name):
+    if len(name) > LONGEST_NAME or not any(part in name for part in PARTS):
         return False
     return TOKENS.search(name) is not None and NO_TOKENS.search(name) is None

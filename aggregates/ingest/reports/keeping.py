@@ -47,7 +47,7 @@ KEEP = (
     WITH new AS (
         INSERT INTO {reports} (organization_id, {columns}) SELECT %s, * FROM unnest({values})
         ON CONFLICT DO NOTHING RETURNING id, span
-    ) SELECT id, span, set_config('synchronous_commit', 'off', true) FROM new
+    ) SELECT id, span, (SELECT set_config('synchronous_commit', 'off', true)) FROM new
     """)
     .format(
         columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
@@ -62,8 +62,7 @@ ENTRY = sql.SQL("{}, request_id, timestamp, digest").format(sql.SQL(", ").join(m
 # are told by one instrumentation (`by_one`): it tells each once.
 RELATED = sql.SQL("""
     SELECT {columns} FROM {reports}
-    WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
-        AND (request_id <> '' OR span = ANY(%(others)s::text[]))
+    WHERE organization_id = %(organization)s AND span = ANY(%(others)s::text[])
     UNION ALL (
         SELECT {columns} FROM (
             SELECT *, bool_or(call IS NOT NULL AND (scope <> %(scope)s OR is_log <> %(is_log)s)) OVER () AS by_others
@@ -173,7 +172,7 @@ def related_reports(
 ) -> Known:
     """The reports that may be of the same calls as these, and what of them is in the log.
 
-    Those that are `kept` as they are need not be read again, but for where in the log they are.
+    Those that are `kept` as they are need not be read: their lock shows whether anybody has recorded their calls.
     """
     calls = [report for report in reports if report.call]
     as_they_are = {report.span: report for report in kept}

@@ -69,7 +69,7 @@ def _settle(
     held = {span for identity in touched for span in identity.spans}
     locked = lock_reports(organization, held)
     if any(known.entries.get(span) != entry for span, entry in locked.items()):  # others recorded them while we waited
-        known, touched = _touched(organization, reports, kept, spans)
+        known, touched = _touched(organization, reports, (), spans)
     changes = changes_of(touched, known, may_change_in(organization))
     _record(organization, changes, known.taken, is_last=is_last)
     note_places(organization, _noted(changes, held))

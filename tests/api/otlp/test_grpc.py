@@ -376,6 +376,35 @@ def test_senders_that_send_nothing_hold_up_nobody(
     assert UsageLog.objects.count() == 1
 
 
+def test_one_key_has_a_share_of_what_works_and_others_the_rest(
+    channel: grpc.Channel, secret: str, acme: Organization, other: Organization
+) -> None:
+    theirs = keys.create(other, "busy", None)[1].text
+    send = TraceServiceStub(channel).Export
+
+    def is_recorded_beside_them() -> bool:
+        """Say whether as many as one key may have were at work all the while, and no more."""
+        with transaction.atomic():
+            Organization.objects.select_for_update().get(pk=other.pk)  # whoever records for it waits
+            held = [send.future(GOOD, metadata=bearing(theirs), timeout=PATIENCE) for _ in range(12)]
+            wait_until(lambda: waiting() >= 3 or held[0].done(), "some are at work")
+            send(GOOD, metadata=bearing(secret), timeout=PATIENCE)
+            is_beside = waiting() == 3 and not any(each.done() for each in held)
+        for each in held:
+            each.exception()
+        return is_beside
+
+    assert any(is_recorded_beside_them() for _ in range(5))
+    assert UsageLog.objects.filter(organization=acme).count() == 1
+
+
+def waiting() -> int:
+    """How many sessions wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
+
+
 def refused(calls: list[Any]) -> int:
     return sum(each.done() and each.code() is grpc.StatusCode.RESOURCE_EXHAUSTED for each in calls)
 
