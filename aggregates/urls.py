@@ -12,6 +12,19 @@ from aggregates.api.otlp.traces import traces
 from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
 from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.web.views.account import (
+    AddApp,
+    ConfirmCode,
+    ConfirmPassword,
+    Factors,
+    NewRecoveryCodes,
+    RecoveryCodes,
+    RemoveApp,
+    SecondFactor,
+    end_other_sessions,
+    end_session,
+    session_list,
+)
 from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.audit import audit_csv, audit_page
 from aggregates.web.views.calls import call, call_list
@@ -57,6 +70,17 @@ urlpatterns = [
     path("", home, name="home"),
     # Under the names that allauth knows.
     path("login/", door(LogIn.as_view()), name="account_login"),
+    path("login/second-factor/", SecondFactor.as_view(), name="mfa_authenticate"),
+    path("account/second-factors/", Factors.as_view(), name="mfa_index"),
+    path("account/second-factors/app/", AddApp.as_view(), name="mfa_activate_totp"),
+    path("account/second-factors/app/remove/", RemoveApp.as_view(), name="mfa_deactivate_totp"),
+    path("account/second-factors/codes/", RecoveryCodes.as_view(), name="mfa_view_recovery_codes"),
+    path("account/second-factors/codes/new/", NewRecoveryCodes.as_view(), name="mfa_generate_recovery_codes"),
+    path("account/confirm/", door(ConfirmPassword.as_view()), name="account_reauthenticate"),
+    path("account/confirm/code/", ConfirmCode.as_view(), name="mfa_reauthenticate"),
+    path("account/sessions/", session_list, name="sessions"),
+    path("account/sessions/end/", end_other_sessions, name="end-other-sessions"),
+    path("account/sessions/<int:number>/end/", end_session, name="end-session"),
     path("logout/", LogOut.as_view(), name="account_logout"),
     path("password/", door(Password.as_view()), name="account_change_password"),
     path("password/reset/", Reset.as_view(), name="account_reset_password"),

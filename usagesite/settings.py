@@ -31,7 +31,9 @@ STOP_SECONDS = env.number("STOP_SECONDS", default=3, least=1, most=3600)
 HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site terminates TLS
 
 INSTALLED_APPS = [
-    "allauth.account",  # before ours, whose admin leaves its tables out
+    "allauth.account",  # these before ours, whose admin leaves their tables out
+    "allauth.mfa",
+    "usagesite.apps.UserSessions",
     "aggregates",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -118,6 +120,13 @@ ACCOUNT_RATE_LIMITS = False
 # A link goes to the address that the account has, and no longer to one that it had.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 PASSWORD_RESET_TIMEOUT = 86_400  # seconds
+
+MFA_ADAPTER = "aggregates.accounts.second_factors.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # codes of 30 seconds before and after, as clocks differ
+MFA_RATE_LIMITS = False  # as above
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by those who run an organization, and signing up is nowhere
 
 # How many proxies stand in front of the site, each of which adds to X-Forwarded-For whom it was asked by.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)

@@ -39,6 +39,8 @@ AT_ACCOUNT = Limit("at an account", 20, 600)  # beyond that the next one holds, 
 SLOW = Limit("at an account from an address, slowly", 1, 30)
 RESETS_OF_ADDRESS = Limit("resets of an address", 10, 3600)
 RESETS_OF_ACCOUNT = Limit("resets of an account", 3, 3600)
+CODES_OF_ACCOUNT = Limit("codes of an account", 20, 3600)  # only who knows the password gets to try codes
+CODE = Limit("a code", 1, 180)  # longer than any is good
 
 COUNT = text(
     SQL(
@@ -116,6 +118,22 @@ def admit_all(keys: Keys, account: str, address: str = "") -> None:
     """Count something that is limited in these ways; raises TooManyAttempts. The account and the address are for the
     log."""
     _check(_count(keys), account, address)
+
+
+def admit_code(account: str, address: str) -> Keys:
+    """Count an attempt at a code of a second factor, which few digits have; raises TooManyAttempts."""
+    keys = {
+        OF_ADDRESS.key(network_of(address)): OF_ADDRESS,
+        CODES_OF_ACCOUNT.key(account.strip().casefold()): CODES_OF_ACCOUNT,
+    }
+    _check(_count(keys), account, address)
+    return keys
+
+
+def use_code(account: str, code: str) -> bool:
+    """Note that a code was used; say whether it was the first time, whichever worker asks."""
+    (count,) = _count({CODE.key(account.strip().casefold(), "".join(code.split())): CODE})
+    return not count.exceeded
 
 
 def forget() -> None:

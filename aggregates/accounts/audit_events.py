@@ -11,6 +11,12 @@ RIGHTS = ("is_active", "is_staff", "is_superuser")
 SECRET = ("email", "password")  # of these it is told that they changed
 
 
+def logs_of(user: User | None) -> list[Organization | None]:
+    """Say whose logs tell of an account: its organizations', or the platform's."""
+    organizations = Organization.objects.in_use().filter(members=user) if user else ()
+    return [*organizations] or [None]
+
+
 def settings_of(organization: Organization) -> dict[str, Any]:
     return {name: getattr(organization, name) for name in SETTINGS}
 

@@ -5,12 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.signals import password_changed, password_reset
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.functions import Now
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import shortened
+from aggregates.accounts.audit_events import logs_of
+from aggregates.accounts.open_sessions import note_session
 from aggregates.accounts.sessions import SessionStore
 from aggregates.db import audit
 from aggregates.models import AuditEntry, Event, Organization, User
@@ -20,9 +25,15 @@ MOST_FAILURES = 1_000  # log-ins that fail, of which there are entries of an org
 logger = logging.getLogger(__name__)
 
 
-def begin_session(request: HttpRequest, **_: Any) -> None:
+def begin_session(request: HttpRequest, user: User, **_: Any) -> None:
     if isinstance(request.session, SessionStore):
         request.session.begin()
+        note_session(request, user)
+
+
+def follow_session(request: HttpRequest, user: User, **_: Any) -> None:
+    """Note the session's new key, which comes with a new password."""
+    note_session(request, user)
 
 
 def write_log_in(user: User, **_: Any) -> None:
@@ -33,26 +44,41 @@ def write_password(user: User, **_: Any) -> None:
     _write(Event.PASSWORD_CHANGED, user)
 
 
+def write_factor_added(instance: Authenticator, created: bool, **_: Any) -> None:
+    """Write it in the transaction of the row; allauth's own signal comes after that."""
+    if created:
+        _write_factor(Event.FACTOR_ADDED, instance)
+
+
+def write_factor_removed(instance: Authenticator, origin: Any, **_: Any) -> None:
+    """Write it, unless the account goes as a whole."""
+    if isinstance(origin, Authenticator) or getattr(origin, "model", None) is Authenticator:
+        _write_factor(Event.FACTOR_REMOVED, instance)
+
+
+def _write_factor(event: Event, factor: Authenticator) -> None:
+    audit.write_for(logs_of(factor.user), event, about=factor.user_id, after={"kind": factor.type})
+
+
+def write_factor_failed(user: User, **_: Any) -> None:
+    """Write that somebody proved the password and not the rest; limits keep that from being often."""
+    audit.write_for(logs_of(user), Event.FACTOR_FAILED, about=user.pk)
+
+
 def log_failure(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """Leave a line in the log, without the password, and an entry of the account, where there is one."""
     account = str(credentials.get("email") or credentials.get("username") or "")
     address = client_address(request.META) if request else ""
     logger.warning("A log-in failed: account %s, address %s", shortened(account), address or "-")
     user = User.objects.named(account).first()
-    whose = [each for each in _logs_of(user) if _failures_of(each) < MOST_FAILURES]
+    whose = [each for each in logs_of(user) if _failures_of(each) < MOST_FAILURES]
     if whose:  # nobody knows who made the attempt: it is about the account
         audit.write_for(whose, Event.LOG_IN_FAILED, about=user.pk if user else None)
 
 
 def _write(event: Event, user: User) -> None:
     """Write what somebody did with the own account."""
-    audit.write_for(_logs_of(user), event, about=user.pk, user=user)
-
-
-def _logs_of(user: User | None) -> list[Organization | None]:
-    """Whose logs tell of an account: its organizations', or the platform's."""
-    organizations = Organization.objects.in_use().filter(members=user) if user else ()
-    return [*organizations] or [None]
+    audit.write_for(logs_of(user), event, about=user.pk, user=user)
 
 
 def _failures_of(organization: Organization | None) -> int:
@@ -67,5 +93,9 @@ def connect_signals() -> None:
     user_logged_in.connect(begin_session, dispatch_uid="begin_session")
     user_logged_in.connect(write_log_in, dispatch_uid="write_log_in")
     password_changed.connect(write_password, dispatch_uid="write_password")
+    password_changed.connect(follow_session, dispatch_uid="follow_session")
     password_reset.connect(write_password, dispatch_uid="write_password")
+    post_save.connect(write_factor_added, sender=Authenticator, dispatch_uid="write_factor_added")
+    post_delete.connect(write_factor_removed, sender=Authenticator, dispatch_uid="write_factor_removed")
+    authentication_failed.connect(write_factor_failed, dispatch_uid="write_factor_failed")
     user_login_failed.connect(log_failure, dispatch_uid="log_failure")

@@ -3,7 +3,9 @@
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.contrib import admin
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as AnyGroupAdmin
 from django.contrib.auth.admin import UserAdmin as NamedUserAdmin
@@ -12,13 +14,19 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 
-from aggregates.accounts import audit_events
+from aggregates.accounts import audit_events, passwords
 from aggregates.admin.tables import TableAdmin
+from aggregates.domain.formats import plural
 from aggregates.models import User
 
 admin.site.unregister(EmailAddress)  # a user has the address of the user's own row
+admin.site.unregister(Authenticator)  # secrets, to be removed below
+admin.site.unregister(UserSession)
 
+NOT_THEIRS = "Accounts with rights over the site are for superusers."
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -48,6 +56,32 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
     list_display = ("email", "first_name", "last_name", "is_staff", "last_login")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
+    actions = ("make_password_link", "remove_second_factors")
+
+    @admin.action(description="Make a link to set a new password", permissions=["change"])
+    def make_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Show a link to hand over, once, in answer to the form alone."""
+        user = queryset.first() if queryset.count() == 1 else None
+        if user is None or not user.is_active:
+            self.message_user(request, "Choose one account that is active.", messages.ERROR)
+            return None
+        if not _may_touch(request, user):
+            self.message_user(request, NOT_THEIRS, messages.ERROR)
+            return None
+        with transaction.atomic():
+            link = passwords.hand_over_link(user, request.build_absolute_uri(reverse("home")))
+        context = {**self.admin_site.each_context(request), "title": "Link to set a new password", "user_row": user}
+        return render(request, "admin/aggregates/user/password_link.html", {**context, "link": link})
+
+    @admin.action(description="Remove second factors", permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For whoever lost phone and codes; an entry in the audit log says who did it."""
+        if not all(_may_touch(request, user) for user in queryset):
+            self.message_user(request, NOT_THEIRS, messages.ERROR)
+            return
+        with transaction.atomic():
+            removed, _ = Authenticator.objects.filter(user__in=queryset).delete()
+        self.message_user(request, f"{plural(removed, 'second factor')} removed, recovery codes included.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         return () if _is_superuser(request) else RIGHTS

@@ -16,6 +16,12 @@ class Event(models.TextChoices):
     LOGGED_IN = "account.log_in", "Logged in"
     LOG_IN_FAILED = "account.log_in_failed", "Log-in failed"
     PASSWORD_CHANGED = "account.password", "Password changed"  # noqa: S105 (a name)
+    PASSWORD_LINK = "account.password_link", "Link for a new password made"  # noqa: S105 (a name)
+    FACTOR_ADDED = "account.factor_added", "Second factor added"
+    FACTOR_REMOVED = "account.factor_removed", "Second factor removed"
+    FACTOR_FAILED = "account.factor_failed", "Second factor failed"
+    SESSIONS_ENDED = "account.sessions", "Sessions ended"
+    PROVIDER_CONNECTED = "account.provider", "Connected to the sign-in provider"
     ACCOUNT_ADDED = "account.added", "Account added"
     ACCOUNT_CHANGED = "account.changed", "Account changed"
     ACCOUNT_REMOVED = "account.removed", "Account removed"

@@ -1,14 +1,12 @@
 """Mails that the site sends: by the task cluster, so that no page waits for a mail server."""
 
-from allauth.account.forms import default_token_generator
-from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django_q.tasks import async_task
 
-from aggregates.accounts import invitations
+from aggregates.accounts import invitations, passwords
 from aggregates.domain.texts import shown
 from aggregates.models import Invitation, User
 
@@ -56,7 +54,5 @@ def send_reset(email: str, site: str) -> None:
     user = User.objects.named(email).filter(is_active=True).first()
     if user is None or not user.has_usable_password() or not settings.SENDS_MAIL:
         return
-    key = default_token_generator.make_token(user)
-    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
-    body = render_to_string("account/reset.txt", {"link": site.rstrip("/") + path, "email": user.email})
+    body = render_to_string("account/reset.txt", {"link": passwords.make_link(user, site), "email": user.email})
     EmailMessage("Your password for Usage", body, settings.DEFAULT_FROM_EMAIL, [user.email]).send()

@@ -7,7 +7,7 @@ from datetime import date
 
 from django.conf import settings
 
-from aggregates.accounts import attempts, invitations
+from aggregates.accounts import attempts, invitations, open_sessions
 from aggregates.accounts.sessions import SessionStore
 from aggregates.db import audit, clock
 from aggregates.db.locks import Busy
@@ -43,6 +43,7 @@ def nightly() -> str:
         runs.prune()
         forget_arrivals()
         SessionStore.clear_expired()
+        open_sessions.forget()
         stored_selections.forget()
         invitations.forget()
         audit.forget()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm, ResetPasswordKeyForm
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
@@ -49,6 +49,15 @@ class PasswordForm(ChangePasswordForm):  # type: ignore[misc]
         if not get_adapter().reauthenticate(self.user, given):
             raise get_adapter().validation_error("enter_current_password")
         return given
+
+
+class ConfirmPasswordForm(ReauthenticateForm):  # type: ignore[misc]
+    """The password once more."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _say(self, password="Password")  # noqa: S106 (a label)
+        self.fields["password"].widget.attrs["autofocus"] = True
 
 
 class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]

@@ -13,19 +13,19 @@ from allauth.account.views import (
     PasswordResetFromKeyView,
 )
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView
 
 from aggregates.accounts import attempts
-from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
+from aggregates.accounts.open_sessions import NO_ADDRESS
 from aggregates.models import User
 from aggregates.ops import mail
 from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm, ResetForm
+from aggregates.web.forms.refusals import Refusing, refusal
+from aggregates.web.views.account import OfAccount
 
 MISMATCH = "This e-mail address and password do not belong together. Mind capital letters in the password."
 
@@ -44,7 +44,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         processor half a second."""
         account = credentials.get("email") or credentials.get("username") or ""
         try:
-            counted = attempts.admit(account, self.get_client_ip(request))
+            counted = attempts.admit(account, client_address(request.META))
         except attempts.TooManyAttempts as error:
             raise refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds) from None
         user: User | None = super().authenticate(request, **credentials)
@@ -53,7 +53,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return client_address(request.META)
+        """Name the address for allauth, which notes it of sessions and needs one."""
+        return client_address(request.META) or NO_ADDRESS
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -61,23 +62,6 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_ajax(self, request: HttpRequest) -> bool:
         """Say no: pages are for people, programs have keys."""
         return False
-
-
-def refusal(error: Exception, status: HTTPStatus, seconds: int) -> ValidationError:
-    """Make a form's error of it, which the view of the form answers with this status."""
-    return ValidationError(str(error), code="refused", params={"status": status, "seconds": seconds})
-
-
-class Refusing:
-    """A view of a form that answers refusals with their status; the form says why."""
-
-    def form_invalid(self, form: BaseForm) -> HttpResponse:
-        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
-        for error in (error for errors in form.errors.as_data().values() for error in errors):
-            if error.code == "refused" and error.params:
-                response.status_code = error.params["status"]
-                response["Retry-After"] = str(error.params["seconds"])
-        return response
 
 
 class LogIn(Refusing, LoginView):  # type: ignore[misc]
@@ -89,14 +73,17 @@ class LogOut(LogoutView):  # type: ignore[misc]
     http_method_names = ["post"]
 
 
-class Password(Refusing, PasswordChangeView):  # type: ignore[misc]
+class Password(OfAccount, Refusing, PasswordChangeView):  # type: ignore[misc]
     form_class = PasswordForm
     template_name = "account/password.html"
+    tab = "password"
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add what the header shows."""
-        shown: dict[str, Any] = super().get_context_data(**context)
-        return {**shown, "organizations": organizations_of(self.request.user)}
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Say so where the account has no password, and so none to change."""
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            return render(request, self.template_name, self.of_account(request))
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
 
 class Reset(Refusing, FormView):  # type: ignore[type-arg]

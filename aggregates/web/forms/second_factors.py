@@ -1,0 +1,54 @@
+"""Codes of second factors: allauth's forms, with limits that hold over all workers."""
+
+from http import HTTPStatus
+from typing import Any
+
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from django import forms
+
+from aggregates.accounts import attempts
+from aggregates.accounts.addresses import client_address
+from aggregates.models import User
+from aggregates.web.forms.refusals import refusal
+
+
+class _Counted:
+    """A form with a code: attempts count before it is looked at, and a code is good once, whichever worker looks."""
+
+    user: User
+    fields: dict[str, forms.Field]
+    cleaned_data: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["code"]
+        field.label, field.max_length = "Code", 32  # type: ignore[attr-defined]
+        field.widget.attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+        self.label_suffix = ""
+
+    def clean_code(self) -> str:
+        address = client_address(context.request.META)
+        try:
+            counted = attempts.admit_code(self.user.email, address)
+        except attempts.TooManyAttempts as error:
+            raise refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds) from None
+        code: str = super().clean_code()  # type: ignore[misc]
+        if not attempts.use_code(self.user.email, code):
+            raise get_adapter().validation_error("incorrect_code")
+        attempts.give_back(counted)
+        return code
+
+
+class CodeForm(_Counted, AuthenticateForm):  # type: ignore[misc]
+    """A code at the log-in."""
+
+
+class ConfirmCodeForm(_Counted, ReauthenticateForm):  # type: ignore[misc]
+    """A code before something that whoever finds an open session must not do."""
+
+
+class AddAppForm(_Counted, ActivateTOTPForm):  # type: ignore[misc]
+    """A first code of an authenticator app, which shows that it has the secret."""

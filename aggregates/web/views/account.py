@@ -1,0 +1,112 @@
+"""One's own account: second factors, and the sessions that are open. Passwords are in log_in."""
+
+from typing import Any
+
+from allauth.account.views import ReauthenticateView
+from allauth.mfa.base.views import AuthenticateView, IndexView
+from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
+
+from aggregates.accounts import open_sessions
+from aggregates.accounts.access import organizations_of
+from aggregates.domain.formats import plural
+from aggregates.web.forms.log_in import ConfirmPasswordForm
+from aggregates.web.forms.refusals import Refusing
+from aggregates.web.forms.second_factors import AddAppForm, CodeForm, ConfirmCodeForm
+from aggregates.web.views.gate import PageRequest, action, page
+
+
+class OfAccount(LoginRequiredMixin):
+    """A page of “Your account”, with the header and its tab; no cache keeps it."""
+
+    request: HttpRequest
+    tab = ""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        add_never_cache_headers(response)
+        return response
+
+    def of_account(self, request: HttpRequest) -> dict[str, Any]:
+        return {"organizations": organizations_of(request.user), "tab": self.tab}  # type: ignore[arg-type]
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().get_context_data(**context)  # type: ignore[misc]
+        return {**shown, **self.of_account(self.request)}
+
+
+class SecondFactor(Refusing, AuthenticateView):  # type: ignore[misc]
+    """Ask for the second factor, when the password was right."""
+
+    form_class = CodeForm
+    template_name = "account/second_factor.html"
+
+
+class Factors(OfAccount, IndexView):  # type: ignore[misc]
+    template_name = "account/factors.html"
+    tab = "factors"
+
+
+class AddApp(OfAccount, Refusing, ActivateTOTPView):  # type: ignore[misc]
+    form_class = AddAppForm
+    template_name = "account/add_app.html"
+    tab = "factors"
+
+
+class RemoveApp(OfAccount, DeactivateTOTPView):  # type: ignore[misc]
+    template_name = "account/remove_app.html"
+    tab = "factors"
+
+
+class RecoveryCodes(OfAccount, ViewRecoveryCodesView):  # type: ignore[misc]
+    template_name = "account/recovery_codes.html"
+    tab = "factors"
+
+
+class NewRecoveryCodes(OfAccount, GenerateRecoveryCodesView):  # type: ignore[misc]
+    template_name = "account/new_recovery_codes.html"
+    tab = "factors"
+
+
+class ConfirmPassword(OfAccount, Refusing, ReauthenticateView):  # type: ignore[misc]
+    """Ask for the password once more: whoever finds an open session must not take the account over."""
+
+    form_class = ConfirmPasswordForm
+    template_name = "account/confirm.html"
+
+
+class ConfirmCode(OfAccount, Refusing, ReauthenticateByCodeView):  # type: ignore[misc]
+    form_class = ConfirmCodeForm
+    template_name = "account/confirm.html"
+
+
+@page
+def session_list(request: PageRequest) -> HttpResponse:
+    current = request.session.session_key
+    context = {
+        "organizations": organizations_of(request.user),
+        "tab": "sessions",
+        "sessions": open_sessions.sessions_of(request.user, current),
+    }
+    return render(request, "account/sessions.html", context)
+
+
+@action
+def end_session(request: PageRequest, number: int) -> HttpResponse:
+    if not open_sessions.end_session(request.user, number):
+        raise Http404
+    messages.success(request, "That session is ended.")
+    return redirect("sessions")
+
+
+@action
+def end_other_sessions(request: PageRequest) -> HttpResponse:
+    ended = open_sessions.end_others(request.user, request.session.session_key)
+    messages.success(request, f"{plural(ended, 'other session')} ended.")
+    return redirect("sessions")

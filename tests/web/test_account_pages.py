@@ -1,0 +1,188 @@
+"""One's own account: a second factor that guards the log-in, and sessions that can be looked at and ended."""
+
+import logging
+import re
+import time
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.http import HttpResponse
+from django.test import Client
+
+from aggregates.accounts import open_sessions
+from aggregates.models import AuditEntry, Event, User
+
+PASSWORD, NEW = "correct horse", "battery staple"
+FACTORS = "/account/second-factors/"
+APP, CODES, SESSIONS = f"{FACTORS}app/", f"{FACTORS}codes/", "/account/sessions/"
+LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1"
+
+
+def code_of(secret: str, steps: int = 0) -> str:
+    """The code that an app shows, some half minutes from now."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+
+
+def log_in(client: Client, user: User, **headers: str) -> Any:
+    return client.post("/login/", {"login": user.email, "password": PASSWORD}, headers=headers)
+
+
+def text(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def set_up(client: Client) -> tuple[str, list[str]]:
+    """Set an app up as people do; its secret, and the recovery codes."""
+    asked = client.get(APP)
+    assert (asked.status_code, asked["Location"]) == (302, f"/account/confirm/?next={APP.replace('/', '%2F')}")
+    assert client.post(asked["Location"], {"password": PASSWORD})["Location"] == APP
+    page = text(client.get(APP))
+    secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)
+    assert secret
+    assert "data:image/svg+xml;base64," in page
+    done = client.post(APP, {"code": code_of(secret[1])}, follow=True)
+    assert done.redirect_chain == [(CODES, 302)]
+    return secret[1], re.findall(r"<li><code>(\d{8})</code></li>", text(done))
+
+
+@pytest.fixture
+def guarded(client: Client, alice: User) -> tuple[str, list[str]]:
+    """Alice's account with a second factor, and the client logged out."""
+    log_in(client, alice)
+    found = set_up(client)
+    client.post("/logout/")
+    return found
+
+
+def events(*about: Event) -> list[tuple[str, Any]]:
+    found = AuditEntry.objects.filter(event__in=about).order_by("pk")
+    return list(found.values_list("event", "after"))
+
+
+def test_the_second_factor_guards_the_log_in(client: Client, alice: User, guarded: tuple[str, list[str]]) -> None:
+    secret, codes = guarded
+    assert len({*codes}) == 10
+    first = log_in(client, alice)
+    assert first["Location"] == "/login/second-factor/"
+    assert client.get("/o/acme/").status_code == 302
+    assert "This is not the code of now" in text(client.post("/login/second-factor/", {"code": "no code"}))
+    assert client.post("/login/second-factor/", {"code": code_of(secret, 1)})["Location"] == "/"
+    assert client.get("/o/acme/").status_code == 200
+    assert events(Event.FACTOR_ADDED, Event.FACTOR_FAILED) == [
+        ("account.factor_added", {"kind": "totp"}),
+        ("account.factor_added", {"kind": "recovery_codes"}),
+        ("account.factor_failed", {}),
+    ]
+
+
+def test_a_code_is_good_once(alice: User, guarded: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, codes = guarded
+    # As in another process, whose memory does not know of it.
+    monkeypatch.setattr("allauth.mfa.totp.internal.auth.TOTP._mark_code_used", lambda *_: True)
+    code = code_of(secret, 1)
+    for given in (code, codes[0]):
+        answers = []
+        for _ in range(2):
+            client = Client()
+            log_in(client, alice)
+            answers.append(client.post("/login/second-factor/", {"code": given}).status_code)
+        assert answers == [302, 200]
+
+
+def test_nobody_guesses_codes(
+    alice: User, guarded: tuple[str, list[str]], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret, _ = guarded
+    settings.TRUSTED_PROXIES = 1
+    client = Client()
+    log_in(client, alice)
+    answers = [
+        client.post(
+            "/login/second-factor/", {"code": f"{number:06}"}, headers={"X-Forwarded-For": f"203.0.113.{number}"}
+        )
+        for number in range(22)
+    ]
+    right = client.post("/login/second-factor/", {"code": code_of(secret, 1)})
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 2
+    assert "Too many attempts: try again in 60 minutes." in text(answers[20])
+    assert right.status_code == 429
+    assert secret not in caplog.text
+    assert {record.levelno for record in caplog.records} <= {logging.WARNING}
+
+
+def test_the_database_alone_gives_no_secret_away(guarded: tuple[str, list[str]], alice: User, settings: Any) -> None:
+    secret, codes = guarded
+    kept = str(list(Authenticator.objects.values_list("data", flat=True)))
+    assert secret not in kept
+    assert not any(code in kept for code in codes)
+    settings.SECRET_KEY = "another key, as of a site that a backup was restored on"
+    client = Client()
+    log_in(client, alice)
+    assert "under another secret key" in text(client.post("/login/second-factor/", {"code": code_of(secret, 1)}))
+
+
+def test_an_open_session_alone_takes_no_second_factor_away(client: Client, alice: User, guarded: Any) -> None:
+    secret, codes = guarded
+    client.force_login(alice)
+    for address in (f"{APP}remove/", f"{CODES}new/"):
+        assert client.post(address)["Location"].startswith("/account/confirm/")
+    assert codes[0] not in text(client.get(CODES, follow=True))
+
+    confirmed = client.post(f"/account/confirm/code/?next={APP}remove/", {"code": code_of(secret, 1)})
+    assert confirmed["Location"] == f"{APP}remove/"
+    assert codes[0] not in text(client.get(CODES))  # they are shown once
+    client.post(f"{APP}remove/")
+    assert not Authenticator.objects.exists()
+    assert log_in(Client(), alice)["Location"] == "/"
+    assert events(Event.FACTOR_REMOVED) == [
+        ("account.factor_removed", {"kind": kind}) for kind in ("totp", "recovery_codes")
+    ]
+
+
+def test_sessions_are_listed_and_ended(client: Client, alice: User, bob: User, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    phone, bobs = Client(), Client()
+    log_in(client, alice, user_agent=LINUX, x_forwarded_for="203.0.113.7")
+    log_in(phone, alice, user_agent=PHONE, x_forwarded_for="198.51.100.3")
+    log_in(bobs, bob)
+    page = text(client.get(SESSIONS))
+    assert re.findall(r"<h2>(.*?)(?: <span|</h2>)", page) == ["Firefox on Linux", "Safari on iPhone"]
+    assert "From 198.51.100.3." in page
+
+    of_bob = UserSession.objects.get(user=bob)
+    assert client.post(f"{SESSIONS}{of_bob.pk}/end/").status_code == 404
+    of_phone = UserSession.objects.get(ip="198.51.100.3")
+    assert "That session is ended." in text(client.post(f"{SESSIONS}{of_phone.pk}/end/", follow=True))
+    assert [each.get("/o/acme/").status_code for each in (client, phone, bobs)] == [200, 302, 200]
+
+    log_in(phone, alice)
+    assert "1 other session ended." in text(client.post(f"{SESSIONS}end/", follow=True))
+    assert [each.get("/o/acme/").status_code for each in (client, phone, bobs)] == [200, 302, 200]
+    assert events(Event.SESSIONS_ENDED) == [("account.sessions", {"rows": 1})] * 2
+
+
+def test_a_session_that_a_new_password_ended_is_not_listed(client: Client, alice: User) -> None:
+    elsewhere = Client()
+    for each in (client, elsewhere):
+        log_in(each, alice)
+    client.post("/password/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW})
+    assert text(client.get(SESSIONS)).count("<h2>") == 1
+    Session.objects.all().delete()
+    assert open_sessions.forget() == 3
+    assert not UserSession.objects.exists()
+
+
+def test_an_account_without_a_password_has_none_to_change(client: Client, alice: User) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    client.force_login(alice)
+    assert "Your account has no password" in text(client.get("/password/"))
+    assert client.post("/password/", {"password1": NEW, "password2": NEW}).status_code == 200
+    alice.refresh_from_db()
+    assert not alice.has_usable_password()
+    assert client.get(FACTORS).status_code == 200
