@@ -12,6 +12,7 @@ from aggregates.api.otlp.traces import traces
 from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
 from aggregates.ops.allowances import Allowance, Lane, allow
+from aggregates.web.views import sign_in
 from aggregates.web.views.account import (
     AddApp,
     ConfirmCode,
@@ -41,6 +42,7 @@ from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordS
 from aggregates.web.views.members import (
     change_role,
     leave,
+    make_password_link,
     member_list,
     remove_member,
     resend_invitation,
@@ -71,6 +73,8 @@ urlpatterns = [
     # Under the names that allauth knows.
     path("login/", door(LogIn.as_view()), name="account_login"),
     path("login/second-factor/", SecondFactor.as_view(), name="mfa_authenticate"),
+    path("login/with/<slug:provider_id>/", sign_in.begin, name="openid_connect_login"),
+    path("login/with/<slug:provider_id>/callback/", sign_in.end, name="openid_connect_callback"),
     path("account/second-factors/", Factors.as_view(), name="mfa_index"),
     path("account/second-factors/app/", AddApp.as_view(), name="mfa_activate_totp"),
     path("account/second-factors/app/remove/", RemoveApp.as_view(), name="mfa_deactivate_totp"),
@@ -128,6 +132,7 @@ urlpatterns = [
     path("o/<slug:slug>/members/", member_list, name="members"),
     path("o/<slug:slug>/members/leave/", leave, name="leave"),
     path("o/<slug:slug>/members/<int:number>/role/", change_role, name="change-role"),
+    path("o/<slug:slug>/members/<int:number>/password/", make_password_link, name="password-link"),
     path("o/<slug:slug>/members/<int:number>/remove/", remove_member, name="remove-member"),
     path("o/<slug:slug>/invitations/<int:number>/resend/", resend_invitation, name="resend-invitation"),
     path("o/<slug:slug>/invitations/<int:number>/revoke/", revoke_invitation, name="revoke-invitation"),

@@ -33,6 +33,8 @@ ADDRESSES = {
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "login/second-factor/": (LOG_IN, "302 /", "302 /"),  # without a password before
+    "login/with/<slug:provider_id>/": ("404", "302 /", "302 /"),  # no provider is set
+    "login/with/<slug:provider_id>/callback/": ("404", "404", "404"),
     "account/second-factors/": (LOG_IN, "200", "200"),
     "account/second-factors/app/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
     "account/second-factors/app/remove/": (LOG_IN, "404", "404"),
@@ -87,6 +89,7 @@ ADDRESSES = {
     "o/<slug:slug>/members/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/members/leave/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/role/": ("405", "405", "405"),
+    "o/<slug:slug>/members/<int:number>/password/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/resend/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/revoke/": ("405", "405", "405"),

@@ -15,6 +15,7 @@ from psycopg import IsolationLevel
 
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 MAIL_TIMEOUT = 10  # seconds
+ROLES = ("owner", "admin", "analyst", "viewer")  # of aggregates.models
 SHORTEST_SECRET = 32  # characters
 CONNECT_TIMEOUT = 5  # seconds; a page or a probe says that there is no database rather than wait for minutes
 # Of a server that may be missed: a machine that vanished is noticed within some ten seconds.
@@ -167,6 +168,46 @@ def standby(name: str) -> dict[str, Any] | None:
     """Read Django's settings for a standby, which is given up soon where it does not answer: there is the primary."""
     parsed = database(name, **GIVEN_UP_SOON)
     return parsed and parsed | {"TEST": {"MIRROR": "default"}}
+
+
+def issuer(name: str) -> str:
+    """Read the address of an OpenID Connect provider, or "" where the variable is absent; without TLS only of this
+    machine, as secrets are sent there."""
+    value = os.environ.get(name, "").rstrip("/")
+    parsed = urlsplit(value)
+    is_near = parsed.scheme == "http" and parsed.hostname in ("127.0.0.1", "localhost", "::1")
+    if value and (not parsed.hostname or parsed.query or not (parsed.scheme == "https" or is_near)):
+        stop(name, "the address of an OpenID Connect provider, such as https://id.example.com")
+    return value
+
+
+def text(name: str, default: str, *, needed: bool = False) -> str:
+    """Read a text on one line."""
+    value = os.environ.get(name, "") or default
+    if (needed and not value) or not value.isprintable():
+        stop(name, "a text on one line" + (", as OIDC_ISSUER is set" if needed else ""))
+    return value
+
+
+def places(name: str, *, alone: bool = False) -> list[tuple[str, str, str]]:
+    """Read names with an organization's slug and a role each, as in `example.com=acme:viewer, Finance=acme:admin`;
+    a name that may stand alone has "" for both."""
+    found = []
+    for part in (part.strip() for part in os.environ.get(name, "").split(",")):
+        key, sign, place = (each.strip() for each in part.rpartition("=")) if "=" in part else (part, "", "")
+        slug, _, role = place.partition(":")
+        if part and (not key or (not sign and not alone) or (sign and (not slug or role not in ROLES))):
+            stop(
+                name, f"names with a slug and a role each, as in example.com=acme:viewer; roles are {', '.join(ROLES)}"
+            )
+        if part:
+            found.append((key, slug, role))
+    return found
+
+
+def names(name: str) -> list[str]:
+    """Read texts that are separated by commas."""
+    return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
 
 
 def mail_server(name: str) -> dict[str, Any] | None:

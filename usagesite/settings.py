@@ -33,6 +33,8 @@ HTTPS = env.boolean("HTTPS", default=False)  # a proxy in front of the site term
 INSTALLED_APPS = [
     "allauth.account",  # these before ours, whose admin leaves their tables out
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "usagesite.apps.UserSessions",
     "aggregates",
     "django.contrib.admin",
@@ -127,6 +129,37 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # codes of 30 seconds before and after, as clocks differ
 MFA_RATE_LIMITS = False  # as above
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by those who run an organization, and signing up is nowhere
+
+# Sign-in with an OpenID Connect provider: whom it speaks for, and what its groups may do here.
+OIDC_ISSUER = env.issuer("OIDC_ISSUER")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", "", needed=bool(OIDC_ISSUER))
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET", "", needed=bool(OIDC_ISSUER))
+OIDC_NAME = env.text("OIDC_NAME", "your organization’s account")
+OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email").split()
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_DOMAINS = [(domain.lower(), *place) for domain, *place in env.places("OIDC_DOMAINS", alone=True)]
+OIDC_GROUPS = env.places("OIDC_GROUPS")
+OIDC_ONLY = env.names("OIDC_ONLY")  # slugs of organizations whose members have no other way in
+OIDC_EMAILS_CONFIRMED = env.boolean("OIDC_EMAILS_CONFIRMED", default=False)  # as some providers do not say it
+if OIDC_ISSUER and not OIDC_DOMAINS:
+    env.stop("OIDC_DOMAINS", "domains whose addresses the provider speaks for, as OIDC_ISSUER is set")
+if OIDC_ONLY and not OIDC_ISSUER:
+    env.stop("OIDC_ISSUER", "an OpenID Connect provider, as OIDC_ONLY leaves members no other way in")
+SOCIALACCOUNT_ADAPTER = "aggregates.web.views.sign_in.Adapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form could not lead there: form-action of the policy below
+SOCIALACCOUNT_PROVIDERS = {}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+            }
+        ]
+    }
 
 # How many proxies stand in front of the site, each of which adds to X-Forwarded-For whom it was asked by.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)

@@ -39,6 +39,7 @@ AT_ACCOUNT = Limit("at an account", 20, 600)  # beyond that the next one holds, 
 SLOW = Limit("at an account from an address, slowly", 1, 30)
 RESETS_OF_ADDRESS = Limit("resets of an address", 10, 3600)
 RESETS_OF_ACCOUNT = Limit("resets of an account", 3, 3600)
+SIGN_INS_OF_ADDRESS = Limit("sign-ins of an address", 60, 600)  # with the provider, which is asked each time
 CODES_OF_ACCOUNT = Limit("codes of an account", 20, 3600)  # only who knows the password gets to try codes
 CODE = Limit("a code", 1, 180)  # longer than any is good
 
@@ -128,6 +129,11 @@ def admit_code(account: str, address: str) -> Keys:
     }
     _check(_count(keys), account, address)
     return keys
+
+
+def admit_sign_in(address: str) -> None:
+    """Count what makes this site ask the sign-in provider; raises TooManyAttempts."""
+    _check(_count({SIGN_INS_OF_ADDRESS.key(network_of(address)): SIGN_INS_OF_ADDRESS}), "-", address)
 
 
 def use_code(account: str, code: str) -> bool:

@@ -56,6 +56,22 @@ def remove(by: Membership, number: int) -> Membership:
         return _end(_within_reach(by, number))
 
 
+def follow(member: Membership, role: Role | None) -> None:
+    """Give a member the role that the sign-in provider says, or no place; the last owner keeps theirs. Raises NoAccess
+    where the place is gone."""
+    with locked(member.organization):
+        member = _now(member)
+        if role == member.role or (role != Role.OWNER and is_last_owner(member)):
+            return
+        if role is None:
+            _end(member)
+            return
+        before, member.role = member.role, role
+        member.save(update_fields=["role"])
+        audit_events.write_role(member, before)
+        _revoke_above(member)
+
+
 def leave(membership: Membership) -> None:
     """Give up the own place; raises CannotChange for the last owner."""
     with locked(membership.organization):

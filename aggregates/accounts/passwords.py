@@ -2,11 +2,14 @@
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
+from aggregates.accounts.access import NoAccess, roles_within
 from aggregates.accounts.audit_events import logs_of
+from aggregates.accounts.sign_in import is_provider_only
 from aggregates.db import audit
-from aggregates.models import Event, User
+from aggregates.models import Event, Membership, User
 
 
 def make_link(user: User, site: str) -> str:
@@ -23,3 +26,23 @@ def hand_over_link(user: User, site: str) -> str:
     """Make a link for somebody else to hand over, and write that down, in the caller's transaction."""
     audit.write_for(logs_of(user), Event.PASSWORD_LINK, about=user.pk)
     return make_link(user, site)
+
+
+def reachable_from(by: Membership) -> QuerySet[Membership]:
+    """Find the members whom another may hand a link: whoever sets a password has the whole account, so it has to belong
+    to this organization alone, with no role above and no rights over the site."""
+    organization = by.organization
+    if is_provider_only(organization):
+        return Membership.objects.none()
+    elsewhere = Membership.objects.filter(user=OuterRef("user")).exclude(organization=organization)
+    found = Membership.objects.filter(organization=organization, role__in=roles_within(by), user__is_active=True)
+    others = found.filter(user__is_staff=False, user__is_superuser=False).exclude(user=by.user_id)
+    return others.filter(~Exists(elsewhere)).select_related("user")
+
+
+def member_for_link(by: Membership, number: int) -> Membership:
+    """Find the member that another may make a link for; raises NoAccess."""
+    found = reachable_from(by).filter(pk=number).first()
+    if found is None:
+        raise NoAccess("member")
+    return found

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -24,7 +25,7 @@ from aggregates.models import User
 
 admin.site.unregister(EmailAddress)  # a user has the address of the user's own row
 admin.site.unregister(Authenticator)  # secrets, to be removed below
-admin.site.unregister(UserSession)
+admin.site.unregister((UserSession, SocialAccount, SocialApp, SocialToken))
 
 NOT_THEIRS = "Accounts with rights over the site are for superusers."
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")

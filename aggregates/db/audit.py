@@ -6,7 +6,7 @@ Who does it is known from around it: a request's middleware and the task cluster
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -68,6 +68,14 @@ def acting(actor: Callable[[], Actor]) -> Iterator[None]:
         yield
     finally:
         _actor.reset(token)
+
+
+@contextmanager
+def acting_for(user: User) -> Iterator[None]:
+    """Let what is done within be done by a user who is not logged in yet, from where the request comes."""
+    actor = _actor.get()
+    with acting(lambda: replace(actor(), user=user.pk)):
+        yield
 
 
 def write(

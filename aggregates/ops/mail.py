@@ -7,6 +7,7 @@ from django.urls import reverse
 from django_q.tasks import async_task
 
 from aggregates.accounts import invitations, passwords
+from aggregates.accounts.sign_in import must_use_provider
 from aggregates.domain.texts import shown
 from aggregates.models import Invitation, User
 
@@ -52,7 +53,7 @@ def send_invitation(number: int, site: str) -> None:
 def send_reset(email: str, site: str) -> None:
     """Send the mail to the address of the account, not to the one that was typed: letters that look alike differ."""
     user = User.objects.named(email).filter(is_active=True).first()
-    if user is None or not user.has_usable_password() or not settings.SENDS_MAIL:
+    if user is None or not user.has_usable_password() or not settings.SENDS_MAIL or must_use_provider(user):
         return
     body = render_to_string("account/reset.txt", {"link": passwords.make_link(user, site), "email": user.email})
     EmailMessage("Your password for Usage", body, settings.DEFAULT_FROM_EMAIL, [user.email]).send()

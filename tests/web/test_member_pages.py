@@ -9,7 +9,7 @@ from django_q.models import OrmQ
 
 from aggregates.accounts import invitations
 from aggregates.accounts.members import change_role
-from aggregates.models import AttemptCount, Invitation, Membership, Organization, Role, User
+from aggregates.models import AttemptCount, AuditEntry, Invitation, Membership, Organization, Role, User
 from aggregates.ops import own_tasks
 from tests.fixtures import make_member
 from tests.words import TOO_SHORT
@@ -196,3 +196,65 @@ def test_who_lost_the_right_to_invite_leaves_no_link(as_alice: Client, acme: Org
 
     assert Client().get(f"/join/{secret}/").status_code == 404
     assert not Membership.objects.filter(organization=acme, role=Role.ADMIN).exists()
+
+
+# ------------------------------------------------------------------ forgotten passwords
+
+PASSWORD_LINK = re.compile(r"http://testserver(/password/reset/[\w-]+/[\w-]+/)")
+
+
+def ask_for_link(client: Client, user: User) -> Any:
+    member = Membership.objects.get(user=user, organization__slug="acme")
+    return client.post(f"{URL}{member.pk}/password/")
+
+
+def test_a_link_for_a_new_password_is_handed_over(as_alice: Client, bob: User) -> None:
+    assert "Password link" in as_alice.get(URL).content.decode()
+    (link,) = PASSWORD_LINK.findall(ask_for_link(as_alice, bob).content.decode())
+
+    visitor = Client()
+    form = visitor.get(link, follow=True).redirect_chain[0][0]
+    visitor.post(form, {"password1": PASSWORD, "password2": PASSWORD})
+
+    bob.refresh_from_db()
+    assert bob.check_password(PASSWORD)
+    assert not Client().get(link, follow=True).redirect_chain
+    (entry,) = AuditEntry.objects.filter(event="account.password_link")
+    assert (entry.organization.slug, entry.object_id) == ("acme", bob.pk)
+
+
+@pytest.mark.parametrize("state", ["elsewhere too", "staff", "superuser", "inactive", "above", "provider only", "own"])
+def test_whose_account_reaches_further_gets_no_link_here(
+    as_alice: Client, alice: User, bob: User, other: Organization, settings: Any, state: str
+) -> None:
+    match state:
+        case "elsewhere too":
+            Membership.objects.create(user=bob, organization=other, role=Role.VIEWER)
+        case "staff" | "superuser":
+            User.objects.filter(pk=bob.pk).update(**{f"is_{state}": True})
+        case "inactive":
+            User.objects.filter(pk=bob.pk).update(is_active=False)
+        case "above":
+            Membership.objects.filter(user=alice).update(role=Role.ADMIN)
+            Membership.objects.filter(user=bob).update(role=Role.OWNER)
+        case "provider only":
+            settings.OIDC_ONLY = ["acme"]
+
+    if state == "own":
+        assert ask_for_link(as_alice, alice).status_code == 404
+        return
+    assert "Password link" not in as_alice.get(URL).content.decode()
+    assert ask_for_link(as_alice, bob).status_code == 404
+
+
+def test_an_organization_of_the_provider_alone_takes_no_new_password(
+    as_alice: Client, acme: Organization, settings: Any
+) -> None:
+    settings.OIDC_ONLY, settings.OIDC_NAME = ["acme"], "Acme ID"
+    visitor = Client()
+    visitor.get(invite(as_alice, email="dana@example.com"))
+
+    page = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD})
+
+    assert "Log in with Acme ID" in page.content.decode()
+    assert not User.objects.named("dana@example.com").exists()

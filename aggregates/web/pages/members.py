@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from aggregates.accounts import passwords
 from aggregates.accounts.access import Permission, may, roles_within
 from aggregates.accounts.members import is_last_owner, members_of
 from aggregates.models import Membership, Role
@@ -14,15 +15,17 @@ class Line:
     member: Membership
     is_own: bool
     may_change: bool
+    may_hand_over: bool  # a link for a new password
 
 
 def lines_for(membership: Membership) -> list[Line]:
     """List the members for one who may manage them; for others, themselves alone."""
     if not may(membership, Permission.MEMBERS):
-        return [Line(membership, is_own=True, may_change=False)]
+        return [Line(membership, is_own=True, may_change=False, may_hand_over=False)]
     within = roles_within(membership)
+    reachable = set(passwords.reachable_from(membership).values_list("pk", flat=True))
     return [
-        Line(member, is_own=member.pk == membership.pk, may_change=Role(member.role) in within)
+        Line(member, member.pk == membership.pk, Role(member.role) in within, member.pk in reachable)
         for member in members_of(membership.organization)
     ]
 

@@ -5,6 +5,7 @@ The secret of the link moves into the session at once: it is in no address of a 
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.invitations import NotOpen, OfAnother
+from aggregates.accounts.sign_in import is_provider_only
 from aggregates.models import Invitation, Membership, User
 from aggregates.web.forms.members import JoinForm
 
@@ -54,7 +56,7 @@ def join(request: HttpRequest) -> HttpResponse:
 
 
 def _make_account(request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
-    if _has_account(invitation):
+    if _has_account(invitation) or is_provider_only(invitation.organization):
         return _show(request, invitation)
     form = JoinForm(invitation.email, request.POST)
     account = invitation.email or request.POST.get("email", "")
@@ -96,6 +98,7 @@ def _show(
         "of_another": bool(user and invitation.email and user.email.lower() != invitation.email.lower()),
         "form": None if user else form or JoinForm(invitation.email),
         "organizations": organizations_of(user) if user else [],
+        "provider": settings.OIDC_NAME if is_provider_only(invitation.organization) else "",
     }
     return render(request, "account/join.html", context, status=status)
 

@@ -13,6 +13,7 @@ from allauth.account.views import (
     PasswordResetFromKeyView,
 )
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,6 +22,8 @@ from django.views.generic import FormView
 from aggregates.accounts import attempts
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.open_sessions import NO_ADDRESS
+from aggregates.accounts.sign_in import must_use_provider
+from aggregates.domain.texts import shown
 from aggregates.models import User
 from aggregates.ops import mail
 from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm, ResetForm
@@ -50,6 +53,9 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         user: User | None = super().authenticate(request, **credentials)
         if user:
             attempts.give_back(counted)
+            if organization := must_use_provider(user):
+                words = f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
+                raise ValidationError(words, code="provider_only")
         return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
@@ -67,6 +73,9 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 class LogIn(Refusing, LoginView):  # type: ignore[misc]
     form_class = LogInForm
     template_name = "account/login.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**context), "provider": settings.OIDC_ISSUER and settings.OIDC_NAME}
 
 
 class LogOut(LogoutView):  # type: ignore[misc]

@@ -2,12 +2,13 @@
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from aggregates.accounts import invitations, members
+from aggregates.accounts import invitations, members, passwords
 from aggregates.accounts.access import NoAccess, Permission, may, membership_for, roles_within
 from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.invitations import CannotInvite
@@ -70,6 +71,16 @@ def remove_member(request: PageRequest, slug: str, number: int) -> HttpResponse:
 
 
 @action
+def make_password_link(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    """Show a link with which a member sets a new password, this once."""
+    membership = membership_for(request.user, slug, Permission.MEMBERS)
+    member = passwords.member_for_link(membership, number)
+    with transaction.atomic():
+        link = passwords.hand_over_link(member.user, request.build_absolute_uri(reverse("home")))
+    return _show(request, membership, password_link=link, whose=member)
+
+
+@action
 def leave(request: PageRequest, slug: str) -> HttpResponse:
     try:
         members.leave(membership_for(request.user, slug))
@@ -128,6 +139,8 @@ def _show(
     form: InviteForm | None = None,
     link: str = "",
     invited: Invitation | None = None,
+    password_link: str = "",
+    whose: Membership | None = None,
 ) -> HttpResponse:
     """Show the page; a link is on it in answer to the form alone, and kept nowhere that could show it again."""
     manages = may(membership, Permission.MEMBERS)
@@ -143,6 +156,8 @@ def _show(
         "days": invitations.GOOD_FOR.days,
         "link": link,
         "invited": invited,
+        "password_link": password_link,
+        "whose": whose,
         "now": timezone.now(),
     }
     return render(request, "aggregates/members.html", context)

@@ -1,0 +1,153 @@
+"""Sign-in with the OpenID Connect provider of the settings: allauth asks it, accounts.sign_in decides who gets in."""
+
+import hashlib
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from allauth.account.utils import get_next_redirect_url
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from requests import RequestException
+
+from aggregates.accounts import attempts, sign_in
+from aggregates.accounts.addresses import client_address
+from aggregates.accounts.sign_in import NotAdmitted
+
+PROVIDER = "oidc"
+KNOWN_FOR = 3600  # seconds for which a process keeps what the provider says of its addresses
+NO_ANSWER = "{} does not answer as it should. Try again, or tell whoever runs this site."
+
+logger = logging.getLogger(__name__)
+
+
+class Provider(OpenIDConnectProvider):  # type: ignore[misc]
+    """The provider, of whose claims nothing is kept."""
+
+    def get_default_scope(self) -> list[str]:
+        return list(settings.OIDC_SCOPES)
+
+    def extract_uid(self, data: dict[str, Any]) -> str:
+        """Name somebody by issuer and subject: another provider may have the same subject for somebody else."""
+        subjects = {str(claims["sub"]) for claims in data.values()}
+        if len(subjects) != 1:
+            raise OAuth2Error("The ID token and the provider's answer are about different people.")
+        return _digest(f"{settings.OIDC_ISSUER} {subjects.pop()}")
+
+    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
+        login = super().sociallogin_from_response(request, response)
+        login.claims = {**response.get("id_token", {}), **response.get("userinfo", {})}
+        return login
+
+
+class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
+    """How the site reaches the provider."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        key = f"openid-configuration-{_digest(settings.OIDC_ISSUER)}"
+        known: dict[str, Any] | None = cache.get(key)
+        if known is None:
+            known = super().openid_config
+            cache.set(key, known, KNOWN_FOR)
+        return known
+
+
+class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """What allauth asks this site."""
+
+    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Provider:
+        return Provider(request, app=self.get_app(request, provider=provider, client_id=client_id))
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Admit who it is, with an account and roles, or say why not."""
+        identity = sign_in.read_identity(sociallogin.claims)
+        try:
+            sign_in.check_identity(identity)
+            with transaction.atomic():
+                if sociallogin.is_existing:
+                    sign_in.check_user(sociallogin.user)
+                else:
+                    sociallogin.connect(request, sign_in.account_for(identity))
+                sign_in.follow_roles(sociallogin.user, identity)
+        except NotAdmitted as error:
+            raise ImmediateHttpResponse(_show(request, str(error), HTTPStatus.FORBIDDEN)) from None
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
+    ) -> None:
+        """Leave a line without what the provider sent, which may be a secret."""
+        logger.warning("A sign-in failed: %s", type(exception).__name__ if exception else error)
+        words = "This sign-in was cancelled, or it took too long." if exception is None else _no_answer()
+        raise ImmediateHttpResponse(_show(request, words, HTTPStatus.UNAUTHORIZED))
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return False
+
+
+@never_cache
+@require_safe
+def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Lead to the provider, with what only this session can come back with."""
+    if request.user.is_authenticated:
+        return redirect(get_next_redirect_url(request) or "home")
+    try:
+        connection = Connection(request, provider_id)
+        provider = connection.get_provider()
+        provider.get_oauth2_adapter = lambda _: connection
+        response: HttpResponse = provider.redirect(request, "login", next_url=get_next_redirect_url(request))
+    except SocialApp.DoesNotExist:
+        raise Http404 from None
+    except (RequestException, KeyError, ValueError) as error:
+        return _failed(request, error)
+    return response
+
+
+@never_cache
+@require_safe
+def end(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Take what the provider sends back."""
+    try:
+        connection = Connection(request, provider_id)
+        connection.get_provider()
+        attempts.admit_sign_in(client_address(request.META))
+        response: HttpResponse = OAuth2CallbackView.adapter_view(connection)(request)
+    except SocialApp.DoesNotExist:
+        raise Http404 from None
+    except attempts.TooManyAttempts as error:
+        return _show(request, str(error), HTTPStatus.TOO_MANY_REQUESTS)
+    except (RequestException, KeyError, ValueError) as error:
+        return _failed(request, error)
+    return response
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("The sign-in provider did not answer as it should: %s", type(error).__name__)
+    return _show(request, _no_answer(), HTTPStatus.BAD_GATEWAY)
+
+
+def _no_answer() -> str:
+    return NO_ANSWER.format(settings.OIDC_NAME[:1].upper() + settings.OIDC_NAME[1:])
+
+
+def _show(request: HttpRequest, words: str, status: HTTPStatus) -> HttpResponse:
+    return render(request, "account/not_signed_in.html", {"words": words}, status=status)

@@ -1,0 +1,249 @@
+"""Sign-in with a real OpenID Connect provider: who gets an account, which roles groups bring, and who is kept out."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+import requests
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.core.cache import cache
+from django.test import Client
+
+from aggregates.models import AuditEntry, Membership, Organization, Role, User
+from tests.clients.environments import modules_of
+from tests.patience import PATIENCE, wait_until
+from tests.serving import is_up
+from usagesite import env
+
+SITE, BEGIN, CALLBACK = "http://testserver", "/login/with/oidc/", "/login/with/oidc/callback/"
+SECRET = "a secret that no log may have"  # noqa: S105 (of this test)
+PASSWORD = "correct horse"
+
+
+class Provider:
+    """The provider, and what it says of whom."""
+
+    def __init__(self, issuer: str, accounts: Path) -> None:
+        self.issuer, self.accounts = issuer, accounts
+
+    def says(self, subject: str, **claims: Any) -> None:
+        known = json.loads(self.accounts.read_text())
+        self.accounts.write_text(json.dumps({**known, subject: claims}))
+
+    def log_in(self, address: str, subject: str) -> str:
+        """Log in there as a browser does, and agree; where it leads to in the end, at the site."""
+        with requests.Session() as browser:
+            answer = browser.get(address, allow_redirects=False, timeout=PATIENCE)
+            for _ in range(12):
+                if to := answer.headers.get("Location"):
+                    if to.startswith(SITE):
+                        return to.removeprefix(SITE)
+                    answer = browser.get(urljoin(answer.url, to), allow_redirects=False, timeout=PATIENCE)
+                    continue
+                prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
+                assert prompt, answer.text
+                given = {"prompt": prompt[1], "login": subject, "password": "any"}
+                form = re.search(r'<form [^>]*action="([^"]+)"', answer.text)
+                assert form, answer.text
+                answer = browser.post(urljoin(answer.url, form[1]), given, allow_redirects=False, timeout=PATIENCE)
+        raise AssertionError(answer.text)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    modules, accounts = modules_of("oidc"), tmp_path_factory.mktemp("oidc") / "accounts.json"
+    accounts.write_text("{}")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    told = {"MODULES": str(modules), "PORT": str(port), "ACCOUNTS": str(accounts), "CALLBACK": SITE + CALLBACK}
+    script = Path(__file__).with_name("oidc_provider.mjs")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(["node", script], env={**os.environ, **told}, **quiet) as process:  # type: ignore[call-overload]
+        try:
+            wait_until(lambda: is_up(port), "the provider is up")
+            yield Provider(f"http://127.0.0.1:{port}", accounts)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def provider(server: Provider, settings: Any) -> Provider:
+    """The site with this provider, which speaks for example.com."""
+    settings.OIDC_ISSUER, settings.OIDC_NAME = server.issuer, "Acme ID"
+    settings.OIDC_SCOPES = ["openid", "email", "groups"]
+    settings.OIDC_DOMAINS = [("example.com", "", "")]
+    app = {"provider_id": "oidc", "name": "Acme ID", "client_id": "usage", "secret": SECRET}
+    app["settings"] = {"server_url": server.issuer, "oauth_pkce_enabled": True}  # type: ignore[assignment]
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    cache.clear()
+    return server
+
+
+def sign_in(provider: Provider, client: Client, subject: str, query: str = "") -> Any:
+    begun = client.get(f"{BEGIN}{query}")
+    assert begun.status_code == 302
+    return client.get(provider.log_in(begun["Location"], subject))
+
+
+def role_of(email: str, organization: Organization) -> str | None:
+    return (
+        Membership.objects.filter(user__email=email, organization=organization).values_list("role", flat=True).first()
+    )
+
+
+def test_the_first_sign_in_makes_an_account_and_groups_are_roles(
+    provider: Provider, settings: Any, client: Client, acme: Organization, other: Organization
+) -> None:
+    settings.OIDC_DOMAINS = [("example.com", "other", "viewer")]
+    settings.OIDC_GROUPS = [("staff", "acme", "viewer"), ("finance", "acme", "admin"), ("gone", "nowhere", "viewer")]
+    provider.says("d-1", email="dana@example.com", email_verified=True, groups=["staff", "finance", "gone"])
+
+    begun = parse_qs(urlsplit(client.get(BEGIN)["Location"]).query)
+    assert begun["code_challenge_method"] == ["S256"]
+    assert {*begun["scope"][0].split()} == {"openid", "email", "groups"}
+    assert sign_in(provider, client, "d-1", "?next=/o/acme/")["Location"] == "/o/acme/"
+
+    user = User.objects.get(email="dana@example.com")
+    assert not user.has_usable_password()
+    assert (role_of(user.email, acme), role_of(user.email, other)) == (Role.ADMIN, Role.VIEWER)
+    assert client.get("/o/acme/").status_code == 200
+    assert SocialAccount.objects.get().extra_data == {}
+    assert not SocialToken.objects.exists()
+    written = AuditEntry.objects.filter(organization=acme, event="member.added").values_list("user_id", "after")
+    assert list(written) == [(user.pk, {"role": "admin"})]
+
+    provider.says("d-1", email="dana@example.com", email_verified=True, groups=["staff"])
+    sign_in(provider, Client(), "d-1")
+    assert role_of(user.email, acme) == Role.VIEWER
+    provider.says("d-1", email="dana@example.com", email_verified=True)
+    sign_in(provider, Client(), "d-1")
+    assert (role_of(user.email, acme), role_of(user.email, other)) == (None, Role.VIEWER)
+    assert User.objects.filter(email="dana@example.com").count() == 1
+
+
+def test_the_last_owner_stays_whatever_groups_say(
+    provider: Provider, settings: Any, client: Client, acme: Organization, alice: User
+) -> None:
+    settings.OIDC_GROUPS = [("staff", "acme", "viewer")]
+    Membership.objects.filter(user=alice).update(role=Role.OWNER)
+    provider.says("a-1", email=alice.email, email_verified=True, groups=["staff"])
+    sign_in(provider, client, "a-1")
+    assert role_of(alice.email, acme) == Role.OWNER
+
+
+def test_an_account_that_there_is_becomes_the_providers(provider: Provider, client: Client, alice: User) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(alice)
+    Authenticator.objects.create(user=alice, type="totp", data={})
+    provider.says("a-2", email="ALICE@example.com", email_verified=True)
+
+    assert sign_in(provider, client, "a-2")["Location"] == "/"
+
+    assert client.get("/o/acme/").status_code == 200
+    assert elsewhere.get("/o/acme/").status_code == 302
+    alice.refresh_from_db()
+    assert not alice.has_usable_password()
+    assert not Authenticator.objects.exists()
+    assert AuditEntry.objects.filter(event="account.provider", object_id=alice.pk, user_id=alice.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"email": "alice@example.com"}, "did not confirm that alice@example.com is yours"),
+        ({"email": "alice@example.com", "email_verified": False}, "did not confirm"),
+        ({"email": "eve@elsewhere.example", "email_verified": True}, "Addresses of elsewhere.example do not sign in"),
+        ({}, "did not say what your e-mail address is"),
+        ({"email": "staff@example.com", "email_verified": True}, "log in with their password"),
+        ({"email": "bob@example.com", "email_verified": True}, "may no longer log in"),
+    ],
+)
+def test_whom_the_provider_does_not_speak_for_stays_outside(
+    provider: Provider, client: Client, alice: User, bob: User, staff: User, claims: dict[str, Any], said: str
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    provider.says("e-1", **claims)
+
+    answer = sign_in(provider, client, "e-1")
+
+    assert answer.status_code == 403
+    assert said in answer.content.decode()
+    assert client.get("/o/acme/").status_code == 302
+    assert User.objects.count() == 3
+    assert not SocialAccount.objects.exists()
+    assert alice.check_password(PASSWORD)
+
+
+def test_an_organization_may_have_no_other_way_in(
+    provider: Provider, settings: Any, client: Client, acme: Organization, alice: User, staff: User
+) -> None:
+    settings.OIDC_ONLY = ["acme"]
+    Membership.objects.create(user=staff, organization=acme, role=Role.ADMIN)
+
+    refused = client.post("/login/", {"login": alice.email, "password": PASSWORD})
+    assert "Acme lets its members in with Acme ID only." in refused.content.decode()
+    wrong = client.post("/login/", {"login": alice.email, "password": "wrong horse"})
+    assert "only." not in wrong.content.decode()
+    assert client.get("/o/acme/").status_code == 302
+    assert "Log in with Acme ID" in client.get("/login/").content.decode()
+    assert client.post("/login/", {"login": staff.email, "password": PASSWORD}).status_code == 302
+
+
+def test_who_did_not_begin_cannot_end(
+    provider: Provider, client: Client, alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.says("a-3", email=alice.email, email_verified=True)
+    back = provider.log_in(client.get(BEGIN)["Location"], "a-3")
+
+    victim = Client()
+    answer = victim.get(back)
+    assert answer.status_code == 401
+    assert "You are not signed in" in answer.content.decode()
+    client.get(BEGIN)
+    forged = client.get(re.sub("code=[^&]+", "code=made-up", back))
+    assert forged.status_code == 401
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    assert SECRET not in caplog.text
+    assert code not in caplog.text
+
+
+def test_a_provider_that_is_down_is_said_to_be(provider: Provider, settings: Any, client: Client, db: None) -> None:
+    app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
+    app["settings"]["server_url"] = settings.OIDC_ISSUER = "http://127.0.0.1:9"
+    answer = client.get(BEGIN)
+    assert (answer.status_code, "Acme ID does not answer as it should" in answer.content.decode()) == (502, True)
+
+
+@pytest.mark.parametrize(
+    "value", ["example.com", "example.com=acme", "example.com=acme:king", "=acme:viewer", "a.example=:viewer"]
+)
+def test_settings_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("OIDC_GROUPS", value)
+    with pytest.raises(SystemExit, match="OIDC_GROUPS: expected names with a slug and a role each"):
+        env.places("OIDC_GROUPS")
+
+
+def test_settings_name_domains_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_GROUPS", "Finance=acme:admin, a=b=acme:viewer ,partner.example")
+    assert env.places("OIDC_GROUPS", alone=True) == [
+        ("Finance", "acme", "admin"),
+        ("a=b", "acme", "viewer"),
+        ("partner.example", "", ""),
+    ]
+    assert list(Role.values) == list(env.ROLES)
+
+
+@pytest.mark.parametrize("value", ["http://id.example.com", "id.example.com", "https://", "https://id.example?x=1"])
+def test_secrets_go_nowhere_without_tls(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", value)
+    with pytest.raises(SystemExit, match="OIDC_ISSUER"):
+        env.issuer("OIDC_ISSUER")
