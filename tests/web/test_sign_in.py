@@ -1,97 +1,39 @@
 """Sign-in with a real OpenID Connect provider: who gets an account, which roles groups bring, and who is kept out."""
 
-import json
-import os
 import re
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
-from django.core.cache import cache
 from django.test import Client
 
 from aggregates.models import AuditEntry, Membership, Organization, Role, User
-from tests.clients.environments import modules_of
-from tests.patience import PATIENCE, wait_until
-from tests.serving import is_up
+from tests.oidc import SECRET, Provider, providing
 from usagesite import env
 
-SITE, BEGIN, CALLBACK = "http://testserver", "/login/with/oidc/", "/login/with/oidc/callback/"
-SECRET = "a secret that no log may have"  # noqa: S105 (of this test)
+SITE, BEGIN = "http://testserver", "/login/with/oidc/"
 PASSWORD = "correct horse"
-
-
-class Provider:
-    """The provider, and what it says of whom."""
-
-    def __init__(self, issuer: str, accounts: Path) -> None:
-        self.issuer, self.accounts = issuer, accounts
-
-    def says(self, subject: str, **claims: Any) -> None:
-        known = json.loads(self.accounts.read_text())
-        self.accounts.write_text(json.dumps({**known, subject: claims}))
-
-    def log_in(self, address: str, subject: str) -> str:
-        """Log in there as a browser does, and agree; where it leads to in the end, at the site."""
-        with requests.Session() as browser:
-            answer = browser.get(address, allow_redirects=False, timeout=PATIENCE)
-            for _ in range(12):
-                if to := answer.headers.get("Location"):
-                    if to.startswith(SITE):
-                        return to.removeprefix(SITE)
-                    answer = browser.get(urljoin(answer.url, to), allow_redirects=False, timeout=PATIENCE)
-                    continue
-                prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
-                assert prompt, answer.text
-                given = {"prompt": prompt[1], "login": subject, "password": "any"}
-                form = re.search(r'<form [^>]*action="([^"]+)"', answer.text)
-                assert form, answer.text
-                answer = browser.post(urljoin(answer.url, form[1]), given, allow_redirects=False, timeout=PATIENCE)
-        raise AssertionError(answer.text)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    modules, accounts = modules_of("oidc"), tmp_path_factory.mktemp("oidc") / "accounts.json"
-    accounts.write_text("{}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    told = {"MODULES": str(modules), "PORT": str(port), "ACCOUNTS": str(accounts), "CALLBACK": SITE + CALLBACK}
-    script = Path(__file__).with_name("oidc_provider.mjs")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(["node", script], env={**os.environ, **told}, **quiet) as process:  # type: ignore[call-overload]
-        try:
-            wait_until(lambda: is_up(port), "the provider is up")
-            yield Provider(f"http://127.0.0.1:{port}", accounts)
-        finally:
-            process.terminate()
+    with providing(SITE, tmp_path_factory.mktemp("oidc")) as made:
+        yield made
 
 
 @pytest.fixture
 def provider(server: Provider, settings: Any) -> Provider:
-    """The site with this provider, which speaks for example.com."""
-    settings.OIDC_ISSUER, settings.OIDC_NAME = server.issuer, "Acme ID"
-    settings.OIDC_SCOPES = ["openid", "email", "groups"]
-    settings.OIDC_DOMAINS = [("example.com", "", "")]
-    app = {"provider_id": "oidc", "name": "Acme ID", "client_id": "usage", "secret": SECRET}
-    app["settings"] = {"server_url": server.issuer, "oauth_pkce_enabled": True}  # type: ignore[assignment]
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
-    cache.clear()
+    server.set_for(settings)
     return server
 
 
 def sign_in(provider: Provider, client: Client, subject: str, query: str = "") -> Any:
     begun = client.get(f"{BEGIN}{query}")
     assert begun.status_code == 302
-    return client.get(provider.log_in(begun["Location"], subject))
+    return client.get(provider.log_in(begun["Location"], subject, SITE))
 
 
 def role_of(email: str, organization: Organization) -> str | None:
@@ -202,7 +144,7 @@ def test_who_did_not_begin_cannot_end(
     provider: Provider, client: Client, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.says("a-3", email=alice.email, email_verified=True)
-    back = provider.log_in(client.get(BEGIN)["Location"], "a-3")
+    back = provider.log_in(client.get(BEGIN)["Location"], "a-3", SITE)
 
     victim = Client()
     answer = victim.get(back)

@@ -1,0 +1,98 @@
+"""Accounts in a real browser: a forgotten password by a real mail server, a second factor, a real sign-in provider."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django_q.models import OrmQ
+from playwright.sync_api import Page, expect
+
+from aggregates.models import Membership, Organization, User
+from aggregates.ops import own_tasks
+from tests.browser.conftest import Watch
+from tests.mail_server import MailServer
+from tests.oidc import providing
+from tests.web.test_account_pages import code_of
+from tests.web_server import WebServer
+
+OpenPage = Callable[..., Page]
+NEW = "battery staple of mine"
+
+
+def enter(page: Page, password: str) -> None:
+    page.get_by_label("E-mail address").fill("alice@example.com")
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_forgotten_password_and_a_second_factor(
+    open_page: OpenPage, usage: Organization, sends_mail: MailServer
+) -> None:
+    page = open_page()
+    page.goto("/o/acme/")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("E-mail address").fill("alice@example.com")
+    page.get_by_role("button", name="Send the mail").click()  # two clicks and an address
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    for queued in OrmQ.objects.all():  # what the task cluster does
+        own_tasks.find(queued.task["func"])(*queued.task["args"])
+        queued.delete()
+    ((recipients, mail),) = sends_mail.mails
+    assert recipients == ["alice@example.com"]
+    link = re.search(r"http://\S+/password/reset/\S+", mail.get_content())
+    assert link
+    page.goto(link[0])
+    for label in ("New password", "New password, again"):
+        page.get_by_label(label, exact=True).fill(NEW)
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_role("link", name="Log in").click()
+    enter(page, NEW)
+
+    page.locator(".menu-account summary").click()
+    page.get_by_role("link", name="Your account").click()
+    page.get_by_role("link", name="Second factors").click()
+    page.get_by_role("link", name="Set up").click()
+    page.get_by_label("Password").fill(NEW)
+    page.get_by_role("button", name="Go on").click()
+    drawn = page.locator(".account-qr").evaluate("image => [image.complete, image.naturalWidth > 0]")
+    assert drawn == [True, True]  # the policy lets the picture in
+    secret = page.locator(".account-secret code").inner_text()
+    page.get_by_label("Code").fill(code_of(secret))
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.locator(".account-codes li")).to_have_count(10)
+
+    phone = open_page(viewport={"width": 390, "height": 844})
+    phone.goto("/login/")
+    enter(phone, NEW)
+    phone.get_by_label("Code").fill(code_of(secret, 1))
+    phone.get_by_role("button", name="Log in").click()
+    expect(phone.get_by_role("heading", name="AI usage")).to_be_visible()
+    phone.goto("/account/sessions/")
+    phone.get_by_role("button", name="End all others").click()
+    page.goto("/account/sessions/")
+    expect(page.get_by_role("heading", name="Log in to Usage")).to_be_visible()
+
+
+def test_signing_in_with_the_provider_brings_the_role_of_a_group(
+    open_page: OpenPage, watch: Watch, usage: Organization, web_server: WebServer, settings: Any, tmp_path: Path
+) -> None:
+    settings.OIDC_GROUPS = [("Finance", "acme", "admin")]
+    with providing(web_server.url, tmp_path) as provider:
+        provider.set_for(settings)
+        provider.says("d-1", email="dana@example.com", email_verified=True, groups=["Finance"])
+        page = open_page()
+        page.route(re.compile("^https:"), lambda route: route.abort())  # fonts of the provider's page
+        watch.forgiven = ("Failed to load resource",)
+        page.goto("/o/acme/keys/")
+        page.get_by_role("link", name="Log in with Acme ID").click()
+        page.locator("input[name=login]").fill("d-1")
+        page.locator("input[name=password]").fill("any")
+        page.locator("button[type=submit]").click()
+        page.locator("button[type=submit]").click()  # agree
+
+        expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+        watch.hosts = {host for host in watch.hosts if host != urlsplit(provider.issuer).netloc and ":" in host}
+    assert Membership.objects.get(user__email="dana@example.com").role == "admin"
+    assert not User.objects.get(email="dana@example.com").has_usable_password()
