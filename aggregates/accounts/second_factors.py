@@ -18,6 +18,7 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This is not the code of now, or it was used already.",
+        "incorrect_passkey": "This passkey could not be checked: try again.",
         "cannot_generate_recovery_codes": "Recovery codes are for accounts with an authenticator app or a passkey.",
     }
 

@@ -75,6 +75,37 @@ def test_a_forgotten_password_and_a_second_factor(
     expect(page.get_by_role("heading", name="Log in to Usage")).to_be_visible()
 
 
+def test_a_passkey_guards_the_log_in(open_page: OpenPage, watch: Watch, usage: Organization) -> None:
+    user = User.objects.get(email="alice@example.com")
+    user.set_password(NEW)
+    user.save()
+    page = open_page()
+    tools = page.context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}
+    tools.send("WebAuthn.addVirtualAuthenticator", {"options": {**key, "automaticPresenceSimulation": True}})
+    page.goto("/account/second-factors/passkeys/add/")
+    enter(page, NEW)
+    page.get_by_label("Password").fill(NEW)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Name").fill("key ring")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator(".account-codes li")).to_have_count(10)
+
+    page.locator(".menu-account summary").click()
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/o/acme/")
+    enter(page, NEW)
+    page.get_by_role("button", name="Use your passkey").click()
+    expect(page.get_by_role("heading", name="AI usage")).to_be_visible()
+
+    page.goto("/account/confirm/passkey/?next=/account/second-factors/")
+    page.get_by_role("button", name="Use your passkey").click()
+    page.get_by_role("link", name="Remove key ring").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("link", name="Remove key ring")).to_have_count(0)
+
+
 def test_signing_in_with_the_provider_brings_the_role_of_a_group(
     open_page: OpenPage, watch: Watch, usage: Organization, web_server: WebServer, settings: Any, tmp_path: Path
 ) -> None:

@@ -144,6 +144,23 @@ def test_an_open_session_alone_takes_no_second_factor_away(client: Client, alice
     ]
 
 
+@pytest.mark.parametrize(
+    "made_up", ["{}", "[]", "1", "no JSON", '{"id": 1}', '{"id": "AA", "rawId": "AA", "response": {}}']
+)
+def test_answers_that_no_passkey_made_are_refused(client: Client, alice: User, guarded: Any, made_up: str) -> None:
+    log_in(client, alice)
+    at_log_in = client.post("/login/second-factor/", {"credential": made_up})
+    assert at_log_in.status_code == 200
+    assert client.get("/o/acme/").status_code == 302
+    client.force_login(alice)
+    client.post("/account/confirm/", {"password": PASSWORD})
+    add = f"{FACTORS}passkeys/add/"
+    client.get(add)
+    assert client.post(add, {"name": "x", "credential": made_up}).status_code == 200
+    assert client.post("/account/confirm/passkey/", {"credential": made_up}).status_code in {200, 302}
+    assert not Authenticator.objects.filter(type="webauthn").exists()
+
+
 def test_sessions_are_listed_and_ended(client: Client, alice: User, bob: User, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     phone, bobs = Client(), Client()

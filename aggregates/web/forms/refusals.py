@@ -12,13 +12,17 @@ def refusal(error: Exception, status: HTTPStatus, seconds: int) -> ValidationErr
     return ValidationError(str(error), code="refused", params={"status": status, "seconds": seconds})
 
 
+def with_status(response: HttpResponse, form: BaseForm) -> HttpResponse:
+    """Give the answer of a form the status of its refusal, if it was refused."""
+    for error in (error for errors in form.errors.as_data().values() for error in errors):
+        if error.code == "refused" and error.params:
+            response.status_code = error.params["status"]
+            response["Retry-After"] = str(error.params["seconds"])
+    return response
+
+
 class Refusing:
     """A view of a form that answers refusals with their status; the form says why."""
 
     def form_invalid(self, form: BaseForm) -> HttpResponse:
-        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
-        for error in (error for errors in form.errors.as_data().values() for error in errors):
-            if error.code == "refused" and error.params:
-                response.status_code = error.params["status"]
-                response["Retry-After"] = str(error.params["seconds"])
-        return response
+        return with_status(super().form_invalid(form), form)  # type: ignore[misc]

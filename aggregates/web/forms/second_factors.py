@@ -6,7 +6,10 @@ from typing import Any
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
+from cryptography.exceptions import InvalidSignature
 from django import forms
 
 from aggregates.accounts import attempts
@@ -52,3 +55,51 @@ class ConfirmCodeForm(_Counted, ReauthenticateForm):  # type: ignore[misc]
 
 class AddAppForm(_Counted, ActivateTOTPForm):  # type: ignore[misc]
     """A first code of an authenticator app, which shows that it has the secret."""
+
+
+MALFORMED = (AttributeError, InvalidSignature, LookupError, TypeError)  # of answers that no browser makes
+
+
+class _Answer:
+    """A form with a passkey's answer, which may be anything."""
+
+    user: User
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            counted = attempts.admit_code(self.user.email, client_address(context.request.META))
+        except attempts.TooManyAttempts as error:
+            raise refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds) from None
+        try:
+            found = super().clean_credential()  # type: ignore[misc]
+        except MALFORMED:
+            raise get_adapter().validation_error("incorrect_passkey") from None
+        attempts.give_back(counted)
+        return found
+
+
+class PasskeyForm(_Answer, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey at the log-in."""
+
+
+class ConfirmPasskeyForm(_Answer, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey before something that whoever finds an open session must not do."""
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """A new passkey, and what its owner calls it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label, self.fields["name"].initial = "Name", ""
+        self.fields["name"].max_length = 100
+        self.fields["name"].widget.attrs = {"maxlength": 100, "placeholder": "Such as laptop, or key ring"}
+        self.initial["name"] = ""
+        self.label_suffix = ""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except (*MALFORMED, ValueError):
+            raise get_adapter().validation_error("incorrect_passkey") from None
+        return cleaned

@@ -5,20 +5,32 @@ from typing import Any
 from allauth.account.views import ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.utils.cache import add_never_cache_headers
+from django.views.generic import FormView
 
 from aggregates.accounts import open_sessions
 from aggregates.accounts.access import organizations_of
 from aggregates.domain.formats import plural
 from aggregates.web.forms.log_in import ConfirmPasswordForm
-from aggregates.web.forms.refusals import Refusing
-from aggregates.web.forms.second_factors import AddAppForm, CodeForm, ConfirmCodeForm
+from aggregates.web.forms.refusals import Refusing, with_status
+from aggregates.web.forms.second_factors import (
+    AddAppForm,
+    AddPasskeyForm,
+    CodeForm,
+    ConfirmCodeForm,
+    ConfirmPasskeyForm,
+    PasskeyForm,
+)
 from aggregates.web.views.gate import PageRequest, action, page
 
 
@@ -45,7 +57,13 @@ class SecondFactor(Refusing, AuthenticateView):  # type: ignore[misc]
     """Ask for the second factor, when the password was right."""
 
     form_class = CodeForm
+    webauthn_form_class = PasskeyForm
     template_name = "account/second_factor.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().get_context_data(**context)
+        factors = Authenticator.objects.filter(user=self.stage.login.user).values_list("type", flat=True)
+        return {**shown, "has_passkey": "webauthn" in factors, "has_app": "totp" in factors}
 
 
 class Factors(OfAccount, IndexView):  # type: ignore[misc]
@@ -62,6 +80,28 @@ class AddApp(OfAccount, Refusing, ActivateTOTPView):  # type: ignore[misc]
 class RemoveApp(OfAccount, DeactivateTOTPView):  # type: ignore[misc]
     template_name = "account/remove_app.html"
     tab = "factors"
+
+
+class AddPasskey(OfAccount, AddWebAuthnView):  # type: ignore[misc]
+    form_class = AddPasskeyForm
+    template_name = "account/add_passkey.html"
+    tab = "factors"
+
+
+class RemovePasskey(OfAccount, RemoveWebAuthnView):  # type: ignore[misc]
+    template_name = "account/remove_passkey.html"
+    success_url = reverse_lazy("mfa_index")
+    tab = "factors"
+
+
+class ConfirmPasskey(OfAccount, ReauthenticateWebAuthnView):  # type: ignore[misc]
+    form_class = ConfirmPasskeyForm
+    template_name = "account/confirm_passkey.html"
+
+    def form_invalid(self, form: BaseForm) -> HttpResponse:
+        """Show what is wrong, as other forms do."""
+        response: HttpResponse = FormView.form_invalid(self, form)
+        return with_status(response, form)
 
 
 class RecoveryCodes(OfAccount, ViewRecoveryCodesView):  # type: ignore[misc]

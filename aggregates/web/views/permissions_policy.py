@@ -1,4 +1,4 @@
-"""What a page may ask of the browser's devices: nothing, whatever may get into it."""
+"""What a page may ask of the browser's devices: nothing but passkeys, whatever may get into it."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,11 @@ HEADER = "Permissions-Policy"
 REFUSED = (
     *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media"),
     *("geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer", "microphone"),
-    *("midi", "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "usb"),
+    *("midi", "payment", "picture-in-picture", "screen-wake-lock", "serial", "usb"),
     "xr-spatial-tracking",
 )
-POLICY = ", ".join([*(f"{feature}=()" for feature in REFUSED), "clipboard-write=(self)", "fullscreen=(self)"])
+OWN = ("clipboard-write", "fullscreen", "publickey-credentials-create", "publickey-credentials-get")  # passkeys
+POLICY = ", ".join([*(f"{feature}=()" for feature in REFUSED), *(f"{feature}=(self)" for feature in OWN)])
 
 
 class PermissionsPolicy:
