@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from allauth.mfa.models import Authenticator
 from django_q.models import OrmQ
 from playwright.sync_api import Page, expect
 
-from aggregates.models import Membership, Organization, User
+from aggregates.models import AttemptCount, Membership, Organization, User
 from aggregates.ops import own_tasks
 from tests.browser.conftest import Watch
 from tests.mail_server import MailServer
@@ -19,6 +21,13 @@ from tests.web_server import WebServer
 
 OpenPage = Callable[..., Page]
 NEW = "battery staple of mine"
+
+
+@pytest.fixture(autouse=True)
+def password_alone(usage: Organization) -> None:
+    """Let Alice's account be as it was, whatever tests before did to it."""
+    Authenticator.objects.all().delete()
+    AttemptCount.objects.all().delete()
 
 
 def enter(page: Page, password: str) -> None:
