@@ -157,6 +157,9 @@ def test_pages_for_logging_in_have_no_barriers(
         page.goto(address)
         found += barriers(page)
 
+    for address in ("/account/second-factors/", "/account/sessions/", "/account/confirm/"):
+        log_in(page, staff.email, address)
+        found += barriers(page)
     log_in(page, staff.email, "/password/")
     page.get_by_label("Current password").fill(PASSWORD)
     for label in ("New password", "New password, again"):
