@@ -57,7 +57,7 @@ def test_the_page_has_tiles_charts_tables_and_their_source(as_alice: Client, usa
 
     assert page.count('class="tile ') == 5
     assert re.findall(r'id="chart-(\w+)"', page) == [chart.name for chart in charts.CHARTS]
-    assert re.findall(r'id="table-(\w+)"', page) == ["model", "operation", "user", "subject", "units"]
+    assert re.findall(r'id="table-(\w+)"', page) == ["model", "user", "operation", "subject", "units"]
     assert "1 – 30 Jul 2025, compared with 1 – 30 Jun 2025, days in UTC" in page
     assert re.search(r"\d+ days live from the log; \d+ days? without usage\.|Live from the log\.", page)
 
