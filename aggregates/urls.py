@@ -33,6 +33,7 @@ from aggregates.web.views.arrivals import arrivals_page
 from aggregates.web.views.audit import audit_csv, audit_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes, within
+from aggregates.web.views.connecting import connect, first_call
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
@@ -122,6 +123,8 @@ urlpatterns = [
     path("o/<slug:slug>/notes/", note_list, name="notes"),
     path("o/<slug:slug>/notes/<int:number>/delete/", delete_note, name="delete-note"),
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
+    path("o/<slug:slug>/connect/", connect, name="connect"),
+    path("o/<slug:slug>/connect/first/", first_call, name="first-call"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
     path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),

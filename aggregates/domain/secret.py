@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 START = "usage_"  # tells people and secret scanners what they have found
+SAMPLE = f"{START}00000000"  # the prefix that sample data has, and no key that works
 
 
 class Secret(NamedTuple):
@@ -15,7 +16,7 @@ class Secret(NamedTuple):
 
 
 def new() -> Secret:
-    prefix = f"{START}{secrets.token_hex(4)}"
+    prefix = f"{START}{1 + secrets.randbelow(2**32 - 1):08x}"  # never SAMPLE
     return Secret(f"{prefix}_{secrets.token_hex(32)}", prefix)
 
 

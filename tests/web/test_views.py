@@ -155,10 +155,11 @@ def test_names_in_tables_set_filters(as_alice: Client, usage: Organization) -> N
 
 
 def test_an_organization_without_usage_learns_how_to_send_some(as_alice: Client, acme: Organization) -> None:
-    page = text(as_alice, URL)
+    assert "Connect your first program" in text(as_alice, URL)
 
-    assert "No usage yet" in page
-    assert "manage.py import_usage calls.csv --organization acme" in page
+    of_a_range = text(as_alice, f"{URL}?range=7d")
+    assert "No usage yet" in of_a_range
+    assert 'href="/o/acme/connect/"' in of_a_range
 
 
 def test_a_range_without_usage_leads_to_the_latest_day_with_some(as_alice: Client, usage: Organization) -> None:

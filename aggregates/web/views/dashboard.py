@@ -16,12 +16,14 @@ from aggregates.domain.texts import read_typed
 from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
+from aggregates.query.first_call import has_usage
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOPS, YEAR, Selection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
 from aggregates.web.pages.saved_views import opened, placed, switcher_of
+from aggregates.web.views import connecting
 from aggregates.web.views.answering import answer
 from aggregates.web.views.gate import PageRequest, page
 
@@ -53,7 +55,10 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         "switcher": switcher_of(loaded.selection, views, membership, now),
     }
     if not loaded.totals.rows and not loaded.refusal:
-        context["latest"] = latest_range(organization)
+        if has_usage(organization):
+            context["latest"] = latest_range(organization)
+        elif not request.GET and not request.htmx:
+            return connecting.show(request, membership)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
 
 
