@@ -35,6 +35,7 @@ from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes, within
 from aggregates.web.views.connecting import connect, first_call
 from aggregates.web.views.dashboard import dashboard, values
+from aggregates.web.views.documents import document, document_list
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
 from aggregates.web.views.groups import groups
@@ -73,6 +74,8 @@ urlpatterns = [
     path("v1/logs", logs, name="record-logs"),
     path("v1/metrics", metrics, name="discard-metrics"),
     path("api/public/otel/v1/traces", traces, name="record-langfuse-traces"),
+    path("docs/", document_list, name="docs"),
+    path("docs/<path:name>/", document, name="document"),
     path("", home, name="home"),
     # Under the names that allauth knows.
     path("login/", door(LogIn.as_view()), name="account_login"),

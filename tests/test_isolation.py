@@ -30,6 +30,8 @@ ADDRESSES = {
     "v1/logs": ("405", "405", "405"),
     "v1/metrics": ("405", "405", "405"),
     "api/public/otel/v1/traces": ("405", "405", "405"),
+    "docs/": ("200", "200", "200"),
+    "docs/<path:name>/": ("404", "404", "404"),  # no such document
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "login/second-factor/": (LOG_IN, "302 /", "302 /"),  # without a password before

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from aggregates.accounts import access, keys
 from aggregates.domain.calls import Call, with_key
@@ -19,6 +20,7 @@ URL, FIRST = "/o/acme/connect/", "/o/acme/connect/first/"
 SECRET = re.compile(r"usage_[0-9a-f]{8}_[0-9a-f]{64}")
 DOCUMENTS = "".join((BASE / "docs" / name).read_text() for name in ("sending-usage.md", "importing.md"))
 SNIPPETS = [snippet for client in CLIENTS for snippet in client.snippets]
+FIELDS = next(each for each in SNIPPETS if each.text.startswith("timestamp,")).text.splitlines()[0].split(",")
 # Settings, addresses, headers, fields of calls, columns, and whatever else has a name of its own.
 NAMES = re.compile(
     r"\b[A-Z][A-Z0-9]+_[A-Z_]+\b|\{site\}(/[\w/]+)|\b(?:Content|authorization|Bearer|application)[\w/%-]*"
@@ -35,9 +37,6 @@ def test_names_in_snippets_are_those_of_the_documents() -> None:
     names = set().union(*(names_of(each.text) for each in SNIPPETS), FIELDS)
     assert {"/api/v1/usage", "/api/v1/litellm", "OTEL_EXPORTER_OTLP_HEADERS", "cache_write_tokens"} <= names
     assert {name for name in names if name not in DOCUMENTS} == set()
-
-
-FIELDS = next(each for each in SNIPPETS if each.text.startswith("timestamp,")).text.splitlines()[0].split(",")
 
 
 def test_each_client_leads_to_its_part_of_the_documents() -> None:
@@ -69,10 +68,11 @@ def test_who_may_make_keys_makes_one_that_is_filled_in_everywhere(
     assert client.get(URL, headers={"host": "elsewhere.example.com"}).status_code == 400
 
 
-def test_behind_tls_the_address_says_so(client: Client, alice: User, settings: pytest.FixtureRequest) -> None:
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # type: ignore[attr-defined]
+def test_behind_tls_the_address_says_so(client: Client, alice: User, settings: Settings) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     client.force_login(alice)
-    assert "https://testserver/api/v1/usage" in client.get(URL, headers={"x-forwarded-proto": "https"}).content.decode()
+    page = client.get(URL, headers={"host": "localhost", "x-forwarded-proto": "https"}).content.decode()
+    assert "curl https://localhost/api/v1/usage" in page
 
 
 def test_others_read_whom_to_ask(client: Client, acme: Organization) -> None:
