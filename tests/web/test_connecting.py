@@ -79,7 +79,7 @@ def test_others_read_whom_to_ask(client: Client, acme: Organization) -> None:
     client.force_login(make_member("bob@example.com", acme, Role.ANALYST))
     page = client.get("/o/acme/").content.decode()
     assert "Owners and admins of" in page
-    assert "<button type=\"submit\" class=\"button button-small button-primary\">" not in page
+    assert '<button type="submit" class="button button-small button-primary">' not in page
     assert client.post(URL, {"name": "mine"}).status_code == 404
     assert not ApiKey.objects.exists()
 

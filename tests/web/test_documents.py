@@ -41,7 +41,8 @@ def test_pages_hold_to_the_policy_of_the_site() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../README", "..%2FREADME", "%2e%2e/README", "README", "words.md", "/etc/passwd", "decisions/../words", "x\0"]
+    "name",
+    ["../README", "..%2FREADME", "%2e%2e/README", "README", "words.md", "/etc/passwd", "decisions/../words", "x\0"],
 )
 def test_nothing_else_is_read(client: Client, db: None, name: str) -> None:
     assert client.get(f"/docs/{name}/").status_code == 404

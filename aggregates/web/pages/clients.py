@@ -119,8 +119,8 @@ claude"""
 
 CURL = """\
 curl {site}/api/v1/usage -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
-  -d '{"request_id": "try-{now}", "timestamp": "{now}", "model": "gpt-5", "provider": "openai", "operation": "summarize", \
-"user_id": "u-17", "project": "search", "input_tokens": 1200, "output_tokens": 240}'"""
+  -d '{"request_id": "try-{now}", "timestamp": "{now}", "model": "gpt-5", "provider": "openai", "input_tokens": 1200, \
+"output_tokens": 240, "operation": "summarize", "user_id": "u-17", "project": "search"}'"""
 
 FILE = """\
 timestamp,model,operation,user_id,input_tokens,cached_tokens,output_tokens,cost

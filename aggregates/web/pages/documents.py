@@ -1,4 +1,4 @@
-"""The documents of docs/ as pages of the site: rendered from the same Markdown files, once in a process, and searched."""
+"""The documents of docs/ as pages of the site: made of the same Markdown files, once in a process, and searched."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -73,7 +73,10 @@ def search(typed: str) -> list[Found]:
     """Find the sections that have all words of a text; those that have them in the heading come first."""
     words = typed.casefold().split()
     found = [
-        (not all(word in section.heading.casefold() for word in words), Found(document, section, _excerpt(section, words)))
+        (
+            not all(word in section.heading.casefold() for word in words),
+            Found(document, section, _excerpt(section, words)),
+        )
         for document in library().values()
         for section in document.sections
         if words and all(word in f"{section.heading} {section.text}".casefold() for word in words)
@@ -100,10 +103,12 @@ def _read(name: str, text: str, names: Collection[str]) -> Document:
         if token.type == "inline":
             token.children = list(_linked(token.children or [], name, names))
     sections = tuple(_sections(tokens))
-    # Our own files, and of HTML in them only what Markdown makes: `html` is off. What is wide scrolls, also by keyboard.
+    # Our own files, with no HTML but what Markdown makes: `html` is off. What is wide scrolls, also by keyboard.
     html = markdown.renderer.render(tokens, markdown.options, {})
     html = html.replace("<pre>", '<pre tabindex="0">')
-    html = html.replace("<table>", '<div class="document-table" tabindex="0"><table>').replace("</table>", "</table></div>")
+    html = html.replace("<table>", '<div class="document-table" tabindex="0"><table>').replace(
+        "</table>", "</table></div>"
+    )
     return Document(name, sections[0].heading, mark_safe(html), sections)  # noqa: S308
 
 
