@@ -38,6 +38,7 @@ from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.documents import document, document_list
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
+from aggregates.web.views.first_account import first_account
 from aggregates.web.views.groups import groups
 from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
@@ -103,6 +104,7 @@ urlpatterns = [
     path(
         "password/reset/<slug:uidb36>/<slug:key>/", door(NewPassword.as_view()), name="account_reset_password_from_key"
     ),
+    path("first/<str:token>/", door(first_account), name="first-account"),
     path("join/", door(join), name="join"),
     path("join/<str:secret>/", follow, name="follow-invitation"),
     path("o/<slug:slug>/", dashboard, name="dashboard"),

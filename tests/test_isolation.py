@@ -100,6 +100,7 @@ ADDRESSES = {
     "o/<slug:slug>/members/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/resend/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/revoke/": ("405", "405", "405"),
+    "first/<str:token>/": ("404", "404", "404"),  # no such link
     "join/": ("404", "404", "404"),
     "join/<str:secret>/": ("404", "404", "404"),  # no such link
     "platform/": (LOG_IN, "404", "404"),

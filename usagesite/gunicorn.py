@@ -10,6 +10,7 @@ from usagesite.settings import BIND, PORT, STOP_SECONDS, WEB_CONCURRENCY, WEB_TI
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 bind = with_port(BIND, PORT)
 workers = WEB_CONCURRENCY
@@ -30,6 +31,14 @@ def on_starting(arbiter: "Arbiter") -> None:
         if error.errno == errno.EADDRNOTAVAIL:
             sys.exit(f"{BIND} is no address of this machine. Set BIND to one that is.")
         sys.exit(f"Port {PORT} cannot be used ({error.strerror}). Set PORT to another one.")
+
+
+def post_worker_init(worker: "Worker") -> None:
+    """Let the first worker, which has loaded the site by now, say how its first account is made."""
+    if worker.age == 1:
+        from usagesite import first_link
+
+        first_link.print_beside()
 
 
 def when_ready(arbiter: "Arbiter") -> None:

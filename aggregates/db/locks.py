@@ -23,6 +23,7 @@ class Lock(IntEnum):
     IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, in a session
     SAVED = 74_031  # by organization: whoever saves views, of which there is a number at most
     SLUGS = 74_033  # whoever gives an organization a slug
+    FIRST_ACCOUNT = 74_034  # whoever makes the first account
     MEMBERS = 74_032  # by organization: whoever changes who its members are
     IMPORT = 74_022  # by import: whoever is at work on it, in a session
 
