@@ -58,6 +58,7 @@ from aggregates.web.views.notes import delete_note, note_list
 from aggregates.web.views.organizations import new_organization
 from aggregates.web.views.platform import platform
 from aggregates.web.views.prices import comparison, price_list, remove_price
+from aggregates.web.views.sample import add_sample, remove_sample
 from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
 from aggregates.web.views.settings import data, general
 
@@ -130,6 +131,8 @@ urlpatterns = [
     path("o/<slug:slug>/arrivals/", arrivals_page, name="arrivals"),
     path("o/<slug:slug>/connect/", connect, name="connect"),
     path("o/<slug:slug>/connect/first/", first_call, name="first-call"),
+    path("o/<slug:slug>/sample/", add_sample, name="add-sample"),
+    path("o/<slug:slug>/sample/remove/", remove_sample, name="remove-sample"),
     path("o/<slug:slug>/keys/", key_list, name="keys"),
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
     path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),

@@ -68,6 +68,8 @@ ADDRESSES = {
     "o/<slug:slug>/arrivals/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/connect/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/connect/first/": (LOG_IN, "404", "200"),
+    "o/<slug:slug>/sample/": ("405", "405", "405"),
+    "o/<slug:slug>/sample/remove/": ("405", "405", "405"),
     "o/<slug:slug>/keys/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/keys/<int:number>/rotate/": ("405", "405", "405"),
     "o/<slug:slug>/keys/<int:number>/revoke/": ("405", "405", "405"),

@@ -46,6 +46,8 @@ class Event(models.TextChoices):
     ORGANIZATION_REMOVED = "organization.removed", "Organization removed"
     IMPORTED = "data.imported", "File imported"
     EXPORTED = "data.exported", "File exported"
+    SAMPLE_ADDED = "data.sample_added", "Sample data added"
+    SAMPLE_REMOVED = "data.sample_removed", "Sample data removed"
     NAME_REPLACED = "data.name_replaced", "Name replaced by a pseudonym"
 
     @property

@@ -19,6 +19,11 @@ def has_usage(organization: Organization) -> bool:
     return DailyAggregate.objects.filter(stands, organization=organization).exists()
 
 
+def sample_key(organization: Organization) -> ApiKey | None:
+    """Find the key of the sample data that the organization has; None if it has none."""
+    return ApiKey.objects.filter(organization=organization, prefix=SAMPLE).first()
+
+
 def newest_call(organization: Organization, key: ApiKey | None) -> UsageLog | None:
     """Find the newest call, of a new key where one is given; sample data is none. Of a key that nobody has used
     nothing is looked for."""

@@ -14,6 +14,7 @@ FILES = {str(path.relative_to(BASE / "docs")) for path in (BASE / "docs").rglob(
 def test_each_file_is_a_page_and_each_link_between_them_leads_on() -> None:
     library = documents.library()
     assert len(library) == len(FILES) > 20
+    assert [name for name, each in library.items() if not each.html.startswith("<h1 id=")] == []
     anchors = {name: set(re.findall(r' id="([^"]+)"', each.html)) for name, each in library.items()}
     broken = []
     for name, each in library.items():
@@ -25,8 +26,8 @@ def test_each_file_is_a_page_and_each_link_between_them_leads_on() -> None:
             if page not in library or (anchor and anchor not in anchors[page]):
                 broken.append((name, href))
     assert broken == []
-    assert '<a href="/docs/words/">' in library["exactness"].html
-    assert '<a href="/docs/decisions/latency/">' in library["words"].html
+    assert '<a href="/docs/words/">Words on pages</a>' in library["exactness"].html
+    assert '<a href="/docs/decisions/latency/">How latencies' in library["words"].html
     assert "attributes.py" in library["sending-usage"].html  # of a link to a program the words stay
     assert [title for title, of_group in documents.groups() if not of_group] == []
 
@@ -34,7 +35,7 @@ def test_each_file_is_a_page_and_each_link_between_them_leads_on() -> None:
 def test_pages_hold_to_the_policy_of_the_site() -> None:
     for each in documents.library().values():
         assert not re.search(r"<(?:script|style|img|iframe)\b|<[^>]* (?:style|on\w+)=", each.html), each.name
-    made = documents._read("x", "# X\n\n<script>alert(1)</script> [y](javascript:alert(1))\n\n|a|\n|--:|\n|1|\n", set())
+    made = documents._read("x", "# X\n\n<script>alert(1)</script> [y](javascript:alert(1))\n\n|a|\n|--:|\n|1|\n", {})
     assert "&lt;script&gt;" in made.html
     assert "href" not in made.html
     assert "style" not in made.html

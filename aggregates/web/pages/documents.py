@@ -1,11 +1,12 @@
 """The documents of docs/ as pages of the site: made of the same Markdown files, once in a process, and searched."""
 
+import posixpath
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -19,8 +20,8 @@ GROUPS = (
     ("Getting calls in", ("sending-usage", "importing", "prices")),
     ("People", ("people", "audit-log")),
     ("Running the site", ("settings", "operations", "changing", "standby", "security", "performance")),
+    ("How and why it works", ("exactness", "decisions")),
 )
-REST = "How and why it works"
 MOST_FOUND = 40
 BEFORE, AFTER = 60, 160  # characters around what was found
 
@@ -56,17 +57,17 @@ class Found:
 @cache
 def library() -> dict[str, Document]:
     """Read all documents by name, such as “decisions/grains”; what is not in it has no page."""
-    files = sorted(FOLDER.rglob("*.md"))
-    names = {_name(path): path for path in files}
-    return {name: _read(name, path.read_text(encoding="utf-8"), names.keys()) for name, path in names.items()}
+    texts = {_name(path): path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.md"))}
+    titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
+    return {name: _read(name, text, titles) for name, text in texts.items()}
 
 
 def groups() -> Iterator[tuple[str, list[Document]]]:
     """List the documents by who reads them."""
     left = dict(library())
     for title, names in GROUPS:
-        yield title, [left.pop(name) for name in names if name in left]
-    yield REST, list(left.values())
+        of_group = [left.pop(name) for name in names if name in left]
+        yield title, of_group if title != GROUPS[-1][0] else [*of_group, *left.values()]
 
 
 def search(typed: str) -> list[Found]:
@@ -90,18 +91,22 @@ def anchor_of(heading: str) -> str:
 
 
 def _name(path: Path) -> str:
-    name = path.relative_to(FOLDER).with_suffix("").as_posix()
-    return "decisions" if name == "decisions/README" else name
+    return _plain_name(path.relative_to(FOLDER).as_posix())
 
 
-def _read(name: str, text: str, names: Collection[str]) -> Document:
+def _plain_name(path: str) -> str:
+    """Name the document of a path in the folder: without an ending, and that of a folder's README by the folder."""
+    return path.removesuffix(".md").removesuffix("/README")
+
+
+def _read(name: str, text: str, titles: Mapping[str, str]) -> Document:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     _place_anchors(tokens)
     for token in tokens:
         token.attrs.pop("style", None)  # of aligned cells: the site's policy allows none
         if token.type == "inline":
-            token.children = list(_linked(token.children or [], name, names))
+            token.children = list(_linked(token.children or [], name, titles))
     sections = tuple(_sections(tokens))
     # Our own files, with no HTML but what Markdown makes: `html` is off. What is wide scrolls, also by keyboard.
     html = markdown.renderer.render(tokens, markdown.options, {})
@@ -122,42 +127,40 @@ def _place_anchors(tokens: list[Token]) -> None:
             token.attrSet("id", f"{anchor}-{count}" if count else anchor)
 
 
-def _linked(children: list[Token], name: str, names: Collection[str]) -> Iterator[Token]:
-    """Lead links between files to pages; of a link to another file, such as the program's, only the words stay."""
-    dropped = 0
+def _linked(children: list[Token], name: str, titles: Mapping[str, str]) -> Iterator[Token]:
+    """Lead links between files to pages, under their titles; of a link to another file, such as the program's, only the
+    words stay."""
+    address, target = None, ""
     for token in children:
         if token.type == "link_open":
-            address = _address(str(token.attrGet("href") or ""), name, names)
+            href = str(token.attrGet("href") or "")
+            target = _target(href, name)
+            address = _address(href, target, titles)
             if address is None:
-                dropped += 1
                 continue
             token.attrSet("href", address)
-        elif token.type == "link_close" and dropped:
-            dropped -= 1
+        elif token.type == "link_close" and address is None or token.type == "image":
             continue
-        elif token.type == "image":
-            continue
+        elif token.type == "text" and token.content.endswith(".md") and target in titles:
+            token.content = titles[target]
+        if token.type == "link_close":
+            target = ""
         yield token
 
 
-def _address(href: str, name: str, names: Collection[str]) -> str | None:
-    if re.match(r"https?://", href) or href.startswith("#"):
+def _target(href: str, name: str) -> str:
+    """Name the document that a link leads to, as seen from a document; where it is none, no document has that name."""
+    path = href.partition("#")[0]
+    home = "decisions" if name == "decisions" else posixpath.dirname(name)
+    return _plain_name(posixpath.normpath(posixpath.join(home, path))) if path.endswith(".md") else ""
+
+
+def _address(href: str, target: str, titles: Mapping[str, str]) -> str | None:
+    """Return where a link of a file leads on the site; None where that is nowhere."""
+    if href.startswith(("http://", "https://", "#")):
         return href
-    path, _, anchor = href.partition("#")
-    home = PurePosixPath(name if name == "decisions" else PurePosixPath(name).parent)
-    parts: list[str] = []
-    for part in (home / path).parts:
-        if part == "..":
-            if not parts:
-                return None
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    target = "/".join(parts).removesuffix(".md")
-    target = "decisions" if target == "decisions/README" else target
-    if not path.endswith(".md") or target not in names:
-        return None
-    return reverse("document", args=[target]) + (f"#{anchor}" if anchor else "")
+    _, hash_, anchor = href.partition("#")
+    return f"{reverse('document', args=[target])}{hash_}{anchor}" if target in titles else None
 
 
 def _sections(tokens: list[Token]) -> Iterator[Section]:

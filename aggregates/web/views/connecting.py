@@ -11,7 +11,7 @@ from aggregates.accounts import keys
 from aggregates.accounts.access import Permission, may, membership_for
 from aggregates.domain.secret import Secret
 from aggregates.models import ApiKey, Membership, Organization
-from aggregates.query.first_call import has_usage
+from aggregates.query.first_call import has_usage, sample_key
 from aggregates.web.forms.keys import KeyForm
 from aggregates.web.pages import connecting
 from aggregates.web.pages.clients import BY_NAME, CLIENTS
@@ -57,7 +57,7 @@ def show(
 ) -> HttpResponse:
     """Show the page; a new secret is on it in answer to the form alone, as on the page of keys."""
     organization = membership.organization
-    is_empty = not has_usage(organization)
+    is_empty, sample = not has_usage(organization), sample_key(organization)
     site = request.build_absolute_uri("/")
     context: dict[str, Any] = {
         **common(request, membership, "connect"),
@@ -68,8 +68,9 @@ def show(
         "made": key,
         "secret": secret,
         "is_empty": is_empty,
+        "sample": sample,
     }
-    if is_empty or key:
+    if is_empty or key or sample:
         context |= _waiting(membership, key, request.POST)
     return render(request, "aggregates/connect.html", context)
 

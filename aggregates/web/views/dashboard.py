@@ -16,7 +16,7 @@ from aggregates.domain.texts import read_typed
 from aggregates.models import Organization
 from aggregates.query.addresses import query_string
 from aggregates.query.display_measures import MEASURES
-from aggregates.query.first_call import has_usage
+from aggregates.query.first_call import has_usage, sample_key
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOPS, YEAR, Selection
 from aggregates.query.stored_selections import keep
@@ -52,6 +52,7 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         "comparisons": comparisons_of(loaded.selection).items(),
         "tops": TOPS,
         "most_with_subgroups": MOST_WITH_SUBGROUPS,
+        "sample": sample_key(organization),
         "switcher": switcher_of(loaded.selection, views, membership, now),
     }
     if not loaded.totals.rows and not loaded.refusal:
