@@ -39,6 +39,8 @@ PLACES = {  # each with the number of its charts
     "/o/acme/?range=7d&operation=chat&not_user=bob&subgroup=user&compare=before": 3,
     "/o/acme/?range=custom&from=2025-01-02": 3,
     "/o/empty/": 0,
+    "/docs/?q=rolled": 0,
+    "/docs/sending-usage/": 0,
     "/o/acme/changes/?by=user&compare=dates_per_day": 1,
     "/o/acme/groups/?by=user&compare=year": 0,
     "/o/acme/calls/": 0,
