@@ -1,7 +1,7 @@
 """The scans that a plan comes to: which rows of which table to add up, and how to tell their buckets apart."""
 
 from bisect import bisect, bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -126,14 +126,24 @@ def _chunks_of(grain: Grain) -> str:
 
 
 def filters_of(query: UsageQuery) -> tuple[tuple[Filter, ...], list[Any]]:
-    """Give the query's filters as conditions on columns of the log and of breakdowns, and their parameters."""
+    """Give the query's filters as conditions on columns of the log and of breakdowns, and their parameters. Those of a
+    dimension that the query's scope limits keep to it: none of what is chosen may be left."""
     filters, parameters = [], list[Any]()
-    for pairs, single, several in ((query.filters, ONE, "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
-        for name in dict.fromkeys(name for name, _ in pairs):
-            values = [value for dimension, value in pairs if dimension == name]
-            filters.append((BY_NAME[name].column, several if values[1:] else single))
-            parameters.append(values if values[1:] else values[0])
+    kept, left_out = (_by_dimension(pairs) for pairs in (query.filters, query.excluded))
+    kept |= {name: query.scope.within(name, kept.get(name, ())) for name in query.scope.dimensions}
+    for chosen, single, several in ((kept, ONE, "= ANY(%s)"), (left_out, "<> %s", "<> ALL(%s)")):
+        for name, values in chosen.items():
+            is_one = len(values) == 1
+            filters.append((BY_NAME[name].column, single if is_one else several))
+            parameters.append(values[0] if is_one else list(values))
     return tuple(filters), parameters
+
+
+def _by_dimension(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        found[name] = (*found.get(name, ()), value)
+    return found
 
 
 def conditions(filters: Sequence[Filter]) -> Composable:
