@@ -93,6 +93,7 @@ ADDRESSES = {
     "o/<slug:slug>/members/leave/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/role/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/password/": ("405", "405", "405"),
+    "o/<slug:slug>/members/<int:number>/limits/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/resend/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/revoke/": ("405", "405", "405"),
