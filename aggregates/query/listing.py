@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 from psycopg.sql import SQL, Composable, Composed
 
 from aggregates.db.sql import table, text
 from aggregates.domain.days import Span
-from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import Sums
-from aggregates.models import Organization, UsageLog
+from aggregates.models import UsageLog
 from aggregates.query.answer import Answer
 from aggregates.query.call_order import ORDERS, CostCursor, Cursor, Order
 from aggregates.query.scans import conditions, filters_of
@@ -96,12 +94,6 @@ class Neighbours:
 
     previous: int | None
     next: int | None
-
-
-def calls_of(organization: Organization) -> QuerySet[UsageLog]:
-    """Find the calls and charges of an organization, as far as they are in sight."""
-    in_sight = {f"{BY_NAME[name].column}__in": values for name, values in organization.scope.values}
-    return UsageLog.objects.filter(organization=organization, **in_sight)
 
 
 def call_conditions(query: UsageQuery, kind: Kind) -> tuple[Composed, list[Any]]:

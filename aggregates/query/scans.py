@@ -8,6 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+from django.db.models import QuerySet
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.latency import terms_of_chunks
@@ -15,7 +16,7 @@ from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES, Measure
-from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, UsageLog
+from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, Organization, UsageLog
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
@@ -144,6 +145,12 @@ def _by_dimension(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]
     for name, value in pairs:
         found[name] = (*found.get(name, ()), value)
     return found
+
+
+def calls_of(organization: Organization) -> QuerySet[UsageLog]:
+    """Find the calls and charges of an organization, as far as they are in sight."""
+    in_sight = {f"{BY_NAME[name].column}__in": values for name, values in organization.scope.values}
+    return UsageLog.objects.filter(organization=organization, **in_sight)
 
 
 def conditions(filters: Sequence[Filter]) -> Composable:

@@ -22,9 +22,8 @@ from aggregates.domain.measures import Sums
 from aggregates.domain.units import BY_NAME
 from aggregates.models import Organization, UsageLog
 from aggregates.query.day_states import read_states_for
-from aggregates.query.listing import calls_of
 from aggregates.query.planner import DayStates, days_not_in_log, named_days
-from aggregates.query.scans import conditions, filters_of
+from aggregates.query.scans import calls_of, conditions, filters_of
 from aggregates.query.usage_query import QueryError, UsageQuery
 
 MOST_CALLS = 500_000  # with units, that are added up over more than a few days

@@ -19,7 +19,7 @@ from aggregates.domain.wallclock import moment_words
 from aggregates.models import Membership, SavedView
 from aggregates.query.addresses import query_string
 from aggregates.query.groups import COSTS, Listing, read_groups
-from aggregates.query.listing import calls_of
+from aggregates.query.scans import calls_of
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of

@@ -11,7 +11,8 @@ from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
-from aggregates.query.listing import PageBoundary, calls_of
+from aggregates.query.listing import PageBoundary
+from aggregates.query.scans import calls_of
 from aggregates.query.selection import CallSelection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages.call import sections_of
