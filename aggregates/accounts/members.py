@@ -18,6 +18,9 @@ from aggregates.models.organization import SEEING
 Limits = Mapping[str, Sequence[str]]  # the values in sight, by dimension; without any, everything is
 
 
+PART_STAYS = "You see a part of the usage only: ask an admin to remove you."
+
+
 class CannotChange(ValueError):
     """The member's place has to stay as it is; the message says why to people."""
 
@@ -81,14 +84,16 @@ def remove(by: Membership, number: int) -> Membership:
 
 
 def follow(member: Membership, role: Role | None) -> None:
-    """Give a member the role that the sign-in provider says, or no place; the last owner keeps theirs. Raises NoAccess
-    where the place is gone."""
+    """Give a member the role that the sign-in provider says, or no place; the last owner keeps theirs, and who sees a
+    part keeps to roles that see. Raises NoAccess where the place is gone."""
     with locked(member.organization):
         member = _now(member)
         if role == member.role or (role != Role.OWNER and is_last_owner(member)):
             return
         if role is None:
             _end(member)
+            return
+        if member.scope and role not in SEEING:
             return
         before, member.role = member.role, role
         member.save(update_fields=["role"])
@@ -97,8 +102,11 @@ def follow(member: Membership, role: Role | None) -> None:
 
 
 def leave(membership: Membership) -> None:
-    """Give up the own place; raises CannotChange for the last owner."""
+    """Give up the own place; raises CannotChange for the last owner, and for who sees a part: whoever may come back by
+    themselves, as by a sign-in provider, would see everything."""
     with locked(membership.organization):
+        if _now(membership).scope:
+            raise CannotChange(PART_STAYS)
         _end(membership)
 
 

@@ -13,7 +13,7 @@ LIMITED = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0039_owners_and_analysts")]
+    dependencies = [("aggregates", "0040_room_in_call_reports")]
 
     operations = [
         operation

@@ -8,7 +8,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from aggregates.accounts import invitations
-from aggregates.accounts.members import change_role
+from aggregates.accounts.members import change_role, follow
 from aggregates.models import (
     AttemptCount,
     AuditEntry,
@@ -297,6 +297,20 @@ def test_a_member_is_limited_to_a_part_and_lifted(as_alice: Client, acme: Organi
     assert "sees everything now" in as_alice.post(url, {}, follow=True).content.decode()
     place.refresh_from_db()
     assert place.limited_to == {}
+
+
+def test_who_sees_a_part_does_not_get_around_it(client: Client, acme: Organization, bob: User) -> None:
+    """By leaving and coming back through a sign-in provider, or by a role that it says."""
+    acme.memberships.filter(user=bob).update(limited_to={"project": ["alpha"]})
+    client.force_login(bob)
+    assert "ask an admin to remove you" in client.get(URL).content.decode()
+    assert "ask an admin to remove you" in client.post(f"{URL}leave/", follow=True).content.decode()
+
+    follow(acme.memberships.get(user=bob), Role.OWNER)
+    assert acme.memberships.get(user=bob).role == Role.ANALYST
+    follow(acme.memberships.get(user=bob), Role.VIEWER)
+    place = acme.memberships.get(user=bob)
+    assert (place.role, place.limited_to) == (Role.VIEWER, {"project": ["alpha"]})
 
 
 def test_only_analysts_and_viewers_are_limited(as_alice: Client, acme: Organization, alice: User) -> None:
