@@ -48,6 +48,7 @@ from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordS
 from aggregates.web.views.members import (
     change_role,
     leave,
+    limit_member,
     make_password_link,
     member_list,
     remove_member,
@@ -150,6 +151,7 @@ urlpatterns = [
     path("o/<slug:slug>/members/leave/", leave, name="leave"),
     path("o/<slug:slug>/members/<int:number>/role/", change_role, name="change-role"),
     path("o/<slug:slug>/members/<int:number>/password/", make_password_link, name="password-link"),
+    path("o/<slug:slug>/members/<int:number>/limits/", limit_member, name="limit-member"),
     path("o/<slug:slug>/members/<int:number>/remove/", remove_member, name="remove-member"),
     path("o/<slug:slug>/invitations/<int:number>/resend/", resend_invitation, name="resend-invitation"),
     path("o/<slug:slug>/invitations/<int:number>/revoke/", revoke_invitation, name="revoke-invitation"),

@@ -27,7 +27,7 @@ from aggregates.domain.locales import MINUS
 from aggregates.domain.texts import words_of
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest import record
-from aggregates.models import Kind, Organization
+from aggregates.models import Kind, Organization, Role
 from aggregates.query.reports import LATENCY_COLUMNS, SUMMED, measured
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
@@ -68,6 +68,9 @@ PERIODS: list[tuple[str, dict[str, str], list[str], list[str]]] = [
     ("last_month", {"by": "subject", "compare": "year"}, ["tier=", "tier=batch"], []),
     ("fiscal_year", {"by": "none", "bucket": "week", "measure": "tokens", "compare": "before"}, [], []),
 ]
+# What somebody sees who is limited to some users: the log is asked for them, and pages are not.
+LIMITED_TO = ["alice", "bob", "user-3"]
+LIMITED_VIEW = (60, 0, {"by": "model", "subgroup": "user", "top": "5", "compare": "before"}, ["operation=chat"], [])
 MONTHS = {"month": 1, "quarter": 3, "year": 12, "fiscal_year": 12}
 DECIMALS = {"en-GB": ".", "de-DE": ",", "en-IN": "."}
 FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"} | {
@@ -89,6 +92,7 @@ class View:
         now: datetime,
         language: str,
         reports: Reports,
+        limits: Collection[str] = (),
     ) -> None:
         self.client, self.slug, self.secret, self.language = client, organization.slug, secret, language
         self.zone = organization.time_zone
@@ -110,6 +114,7 @@ class View:
         values += [(f"not_{name}", value) for name, value in (pair.split("=") for pair in self.left_out)]
         self.query = urlencode([*asked.items(), *self.shown.items(), *values])
         self.query_of_latency = urlencode([*asked.items(), *(self.shown | {"measure": "p95"}).items(), *values])
+        self.kept = [*self.kept, *(f"user={name}" for name in limits)]  # of the log, whatever the address says
         self.got: dict[str, bytes] = {}
         self.reports = reports
         self.now = self.logged(self.first, self.last)
@@ -765,6 +770,9 @@ def test_every_number_is_the_sum_over_the_log(
     acme.save()
     client.force_login(make_member("alice@example.com", acme))
     secret = keys.create(acme, "report", None, Kind.READ)[1].text
+    bob, limited = Client(), keys.create(acme, "part", None, Kind.READ, limits={"user": LIMITED_TO})[1].text
+    bob.force_login(make_member("bob@example.com", acme, Role.ANALYST))
+    acme.memberships.filter(role=Role.ANALYST).update(limited_to={"user": LIMITED_TO})
     now = late_moment(zone)
     monkeypatch.setattr(timezone, "now", lambda: now)
     recorded = [
@@ -779,8 +787,11 @@ def test_every_number_is_the_sum_over_the_log(
     for rolled in (False, True):
         if rolled:
             roll_up()
-        for described in share([*VIEWS, *PERIODS], place + rolled, len(PLACES)):
-            view = View(client, acme, secret, described, now, language, reports)
+        shared = share([*VIEWS, *PERIODS], place + rolled, len(PLACES))
+        views: list[tuple[Client, str, Any, Collection[str]]] = [(client, secret, each, ()) for each in shared]
+        views += [(bob, limited, LIMITED_VIEW, LIMITED_TO)] if place % 2 == rolled else []
+        for visitor, key, described, limits in views:
+            view = View(visitor, acme, key, described, now, language, reports, limits)
             view.recorded = recorded
             assert view.now["calls"] > 0, described
             by_hand = view.by_hand(recorded, view.first, view.last)

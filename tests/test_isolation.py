@@ -1,4 +1,4 @@
-"""Isolation: every address of the site, as nobody, as a stranger, in each role, and as one who was a member."""
+"""Isolation: every address of the site as nobody, a stranger, in each role, as who was a member or sees a part."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -99,6 +99,7 @@ ADDRESSES = {
     "o/<slug:slug>/members/leave/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/role/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/password/": ("405", "405", "405"),
+    "o/<slug:slug>/members/<int:number>/limits/": ("405", "405", "405"),
     "o/<slug:slug>/members/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/resend/": ("405", "405", "405"),
     "o/<slug:slug>/invitations/<int:number>/revoke/": ("405", "405", "405"),
@@ -115,6 +116,8 @@ MANAGED = tuple(
 )
 # What a role gets to see beyond those before it.
 MORE = {"viewer": (), "analyst": EXPORTS, "admin": EXPORTS + MANAGED, "owner": EXPORTS + MANAGED}
+# What tells of everybody's usage: not for who sees a part.
+WHOLE = ("o/<slug:slug>/arrivals/", "o/<slug:slug>/notes/")
 LEAVE = "o/<slug:slug>/members/leave/"
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
 PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}
@@ -192,17 +195,22 @@ def enter(client: Client, acme: Organization, request: pytest.FixtureRequest) ->
                     bob.memberships.all().delete()
                 else:
                     Session.objects.all().delete()
+            case "part":
+                bob = make_member("bob@example.com", acme, Role.VIEWER)
+                bob.memberships.update(limited_to={"project": ["alpha"]})
+                client.force_login(bob)
             case _:
                 client.force_login(make_member("bob@example.com", acme, Role(who)))
 
     return as_one
 
 
-@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", *Role.values])
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", *Role.values])
 def test_everybody_sees_what_is_theirs(client: Client, enter: Callable[[str], None], who: str) -> None:
     place = {"nobody": 0, "ended": 0, "charlie": 1, "removed": 1}.get(who, 2)
     expected = {route: answers[place] for route, answers in ADDRESSES.items()}
     expected |= dict.fromkeys(MORE.get(who, ()), "200")
+    expected |= dict.fromkeys(WHOLE, "404") if who == "part" else {}
     if who == "removed":
         expected[""] = "200"  # and is told that there is no organization
     enter(who)
@@ -210,7 +218,7 @@ def test_everybody_sees_what_is_theirs(client: Client, enter: Callable[[str], No
     assert {route: answer(client, address(route)) for route in ADDRESSES} == expected
 
 
-@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "viewer"])
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", "viewer"])
 def test_who_may_only_look_changes_nothing(client: Client, enter: Callable[[str], None], who: str) -> None:
     enter(who)
     routes = [route for route in ADDRESSES if route.startswith("o/") and route != LEAVE]

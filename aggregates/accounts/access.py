@@ -1,4 +1,7 @@
-"""Who may do what: everything on behalf of an organization begins with one from here."""
+"""Who may do what: everything on behalf of an organization begins with one from here.
+
+The organization carries the scope of whoever it was found for, and every query made of it has that.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +28,7 @@ class Permission(StrEnum):
     """What a role may allow."""
 
     SEE = "see"  # every page of numbers, and the own place among the members
+    SEE_WHOLE = "see whole"  # what tells of the usage of all: what arrived, notes on days, views of the organization
     EXPORT = "export"
     SAVE_VIEWS = "save views"
     SHARE_VIEWS = "share views"
@@ -38,18 +42,20 @@ class Permission(StrEnum):
     REMOVE = "remove"  # the organization
 
 
-VIEWER = frozenset({Permission.SEE})
+VIEWER = frozenset({Permission.SEE, Permission.SEE_WHOLE})
 ANALYST = VIEWER | {Permission.EXPORT, Permission.SAVE_VIEWS}
 ADMIN = frozenset(Permission) - {Permission.REMOVE}
 PERMISSIONS: Mapping[str, frozenset[Permission]] = MappingProxyType(
     {Role.OWNER: frozenset(Permission), Role.ADMIN: ADMIN, Role.ANALYST: ANALYST, Role.VIEWER: VIEWER}
 )
+WITHIN_SCOPE = frozenset({Permission.SEE, Permission.EXPORT, Permission.SAVE_VIEWS})  # of what a role allows
 HIGHEST_FIRST = tuple(Role)
 
 
 def permissions_of(membership: Membership) -> frozenset[Permission]:
-    """Return all that the member may do."""
-    return PERMISSIONS[membership.role]
+    """Return all that the member may do; who sees only a part does nothing that reaches beyond it."""
+    allowed = PERMISSIONS[membership.role]
+    return allowed & WITHIN_SCOPE if membership.scope else allowed
 
 
 def may(membership: Membership, permission: Permission) -> bool:
@@ -74,6 +80,7 @@ def membership_for(user: User, slug: str, permission: Permission = Permission.SE
         raise NoAccess(slug) from None
     if not may(membership, permission):
         raise NoAccess(slug)
+    membership.organization.scope = membership.scope
     _note_visit(membership)
     return membership
 
@@ -100,9 +107,11 @@ def key_for(text: str, kind: Kind) -> ApiKey:
     """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked."""
     usable = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()))
     try:
-        return usable.select_related("organization").get(secret_hash=secret.digest(text), kind=kind)
+        key = usable.select_related("organization").get(secret_hash=secret.digest(text), kind=kind)
     except ApiKey.DoesNotExist:
         raise NoAccess("key") from None
+    key.organization.scope = key.scope
+    return key
 
 
 def organizations_of(user: User) -> list[Organization]:
@@ -114,6 +123,12 @@ def find_organizations(user: User, sought: str, first: int, length: int) -> tupl
     """List so many of the user's organizations whose names contain a text, by name; and say how many there are."""
     found = Organization.objects.in_use().filter(members=user, name__icontains=sought)
     return list(found[first : first + length]), found.count()
+
+
+def seen_wholly(user: User) -> set[int]:
+    """Give the numbers of the organizations of which the user sees all usage."""
+    memberships = Membership.objects.filter(user=user)
+    return {each.organization_id for each in memberships if may(each, Permission.SEE_WHOLE)}
 
 
 def check_staff(user: User) -> None:

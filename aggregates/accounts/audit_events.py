@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from aggregates.db import audit
+from aggregates.domain.scopes import Scope
 from aggregates.models import Event, Membership, Organization, User
 
 SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
@@ -34,7 +35,7 @@ def write_settings(organization: Organization, before: Mapping[str, Any]) -> Non
 
 
 def write_member_added(membership: Membership) -> None:
-    told = {"role": membership.role}
+    told = _place(membership)
     audit.write(Event.MEMBER_ADDED, membership.organization, about=membership.user_id, after=told)
 
 
@@ -43,9 +44,21 @@ def write_role(membership: Membership, before: str) -> None:
     audit.write(Event.MEMBER_CHANGED, membership.organization, about=membership.user_id, before=was, after=became)
 
 
+def write_part(membership: Membership, before: Scope) -> None:
+    """Write that a member sees another part of the usage: how many values of which dimensions, as they are recorded
+    texts."""
+    was, became = {"part": before.counted}, {"part": membership.scope.counted}
+    audit.write(Event.MEMBER_CHANGED, membership.organization, about=membership.user_id, before=was, after=became)
+
+
 def write_member_removed(membership: Membership) -> None:
-    told = {"role": membership.role}
+    told = _place(membership)
     audit.write(Event.MEMBER_REMOVED, membership.organization, about=membership.user_id, before=told)
+
+
+def _place(membership: Membership) -> dict[str, Any]:
+    part = {"part": membership.scope.counted} if membership.scope else {}
+    return {"role": membership.role, **part}
 
 
 def write_account_added(user: User) -> None:

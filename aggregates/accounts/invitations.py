@@ -8,7 +8,7 @@ from django.db.models.functions import Lower, Now
 
 from aggregates.accounts import attempts
 from aggregates.accounts.access import NoAccess, Permission, may, roles_within
-from aggregates.accounts.members import add, locked
+from aggregates.accounts.members import Limits, add, locked
 from aggregates.db import clock
 from aggregates.domain.secret import digest
 from aggregates.domain.texts import shown
@@ -40,23 +40,26 @@ def invitations_of(organization: Organization) -> QuerySet[Invitation]:
     return invited.select_related("created_by").order_by("-created_at", "-pk")
 
 
-def invite(by: Membership, email: str, role: Role) -> tuple[Invitation, str]:
-    """Invite the owner of an address, or with '' whoever has the link; return the secret of the link, too.
+def invite(by: Membership, email: str, role: Role, limits: Limits | None = None) -> tuple[Invitation, str]:
+    """Invite the owner of an address, or with '' whoever has the link, to see all or, with limits, a part; return the
+    secret of the link, too.
 
     One who is invited already is invited anew: the link of before is good no longer. Raises NoAccess for a role above
     the own, and CannotInvite.
     """
     if role not in roles_within(by):
         raise NoAccess("role")
-    return _make(by.organization, email, role, by.user)
+    return _make(by.organization, email, role, by.user, limits or {})
 
 
 def invite_owner(organization: Organization, email: str) -> tuple[Invitation, str]:
     """Invite an owner on behalf of whoever runs the site, who is no member; raises CannotInvite."""
-    return _make(organization, email, Role.OWNER, None)
+    return _make(organization, email, Role.OWNER, None, {})
 
 
-def _make(organization: Organization, email: str, role: Role, by: User | None) -> tuple[Invitation, str]:
+def _make(
+    organization: Organization, email: str, role: Role, by: User | None, limits: Limits
+) -> tuple[Invitation, str]:
     email = User.objects.normalize_email(email.strip())
     with locked(organization):
         if email and Membership.objects.filter(organization=organization, user__in=User.objects.named(email)).exists():
@@ -71,6 +74,7 @@ def _make(organization: Organization, email: str, role: Role, by: User | None) -
             organization=organization,
             email=email,
             role=role,
+            limited_to=dict(limits),
             secret_hash=digest(text),
             created_by=by,
             expires_at=clock.now() + GOOD_FOR,
@@ -143,7 +147,7 @@ def accept(text: str, user: User) -> Membership:
         if invitation.email and invitation.email.lower() != user.email.lower():
             raise OfAnother
         is_known = Membership.objects.filter(organization=invitation.organization, user=user).exists()
-        member = add(invitation.organization, user, Role(invitation.role))
+        member = add(invitation.organization, user, Role(invitation.role), invitation.limited_to)
         if invitation.email or not is_known:
             Invitation.objects.filter(pk=invitation.pk).update(accepted_at=Now())
     return member

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from aggregates.accounts.members import Limits
 from aggregates.db import audit
 from aggregates.domain import secret
 from aggregates.domain.secret import Secret
@@ -22,13 +23,14 @@ def create(
     created_by: User | None,
     kind: Kind = Kind.RECORD,
     labels: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> tuple[ApiKey, Secret]:
     """Make a key and its secret, which nobody can learn later; `created_by` is None for a command.
 
-    Calls that come with it have the `labels`, too.
+    Calls that come with it have the `labels`, too; one that reads may be limited to a part of the usage.
     """
     with transaction.atomic():
-        key, made = _make(organization, name, created_by, kind, labels or {})
+        key, made = _make(organization, name, created_by, kind, labels or {}, limits or {})
         audit.write(Event.KEY_CREATED, organization, about=key.pk, after=_told(key), user=created_by)
     return key, made
 
@@ -41,7 +43,7 @@ def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, S
     with transaction.atomic():
         old = ApiKey.objects.select_for_update().get(organization=organization, pk=number, revoked_at=None)
         ApiKey.objects.filter(pk=old.pk).update(revoked_at=Now() + OVERLAP)
-        key, made = _make(organization, old.name, by, Kind(old.kind), old.labels)
+        key, made = _make(organization, old.name, by, Kind(old.kind), old.labels, old.limited_to)
         old.refresh_from_db(fields=["revoked_at"])
         was = {"key": old.prefix, "works_until": old.revoked_at}
         audit.write(Event.KEY_ROTATED, organization, about=key.pk, before=was, after={"key": key.prefix}, user=by)
@@ -73,7 +75,12 @@ def note_use(key: ApiKey, now: datetime) -> None:
 
 
 def _make(
-    organization: Organization, name: str, created_by: User | None, kind: Kind, labels: Mapping[str, str]
+    organization: Organization,
+    name: str,
+    created_by: User | None,
+    kind: Kind,
+    labels: Mapping[str, str],
+    limits: Limits,
 ) -> tuple[ApiKey, Secret]:
     made = secret.new()
     key = ApiKey.objects.create(
@@ -84,13 +91,15 @@ def _make(
         secret_hash=secret.digest(made.text),
         created_by=created_by,
         labels=dict(labels),
+        limited_to=dict(limits),
     )
     return key, made
 
 
 def _told(key: ApiKey) -> dict[str, object]:
     """What the audit log tells of a key: its name and texts of labels may be of people, so they are looked up."""
-    return {"key": key.prefix, "kind": key.kind, "labels": sorted(key.labels)}
+    part = {"part": key.scope.counted} if key.scope else {}
+    return {"key": key.prefix, "kind": key.kind, "labels": sorted(key.labels), **part}
 
 
 def keys_of(organization: Organization) -> QuerySet[ApiKey]:

@@ -1,6 +1,6 @@
 """The members of an organization: their roles change, and they go; an owner always stays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -13,6 +13,12 @@ from aggregates.db.locks import Lock, take
 from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership, Organization, Role, User
 from aggregates.models.invitation import OPEN
+from aggregates.models.organization import SEEING
+
+Limits = Mapping[str, Sequence[str]]  # the values in sight, by dimension; without any, everything is
+
+
+PART_STAYS = "You see a part of the usage only: ask an admin to remove you."
 
 
 class CannotChange(ValueError):
@@ -26,10 +32,11 @@ def members_of(organization: Organization) -> QuerySet[Membership]:
     return members.order_by(rank, "user__email")
 
 
-def add(organization: Organization, user: User, role: Role) -> Membership:
-    """Make a user a member; one who is a member already keeps the place."""
+def add(organization: Organization, user: User, role: Role, limits: Limits | None = None) -> Membership:
+    """Make a user a member, who sees all or only a part; one who is a member already keeps the place."""
     with transaction.atomic():
-        member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})
+        place = {"role": role, "limited_to": limits or {}}
+        member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults=place)
         if is_new:
             audit_events.write_member_added(member)
     return member
@@ -43,10 +50,30 @@ def change_role(by: Membership, number: int, role: Role) -> Membership:
             raise NoAccess("role")
         if role != Role.OWNER:
             _check_other_owner(member)
+        if member.scope and role not in SEEING:
+            raise CannotChange(
+                f"{shown(member.user.email)} sees only {member.scope.words}: let them see everything first."
+            )
         before, member.role = member.role, role
         member.save(update_fields=["role"])
         audit_events.write_role(member, before)
         _revoke_above(member)
+    return member
+
+
+def limit(by: Membership, number: int, limits: Limits) -> Membership:
+    """Let a member see a part of the usage only, or without limits all of it, as another member; raises NoAccess, and
+    CannotChange for roles that do more than see."""
+    with locked(by.organization):
+        member = _within_reach(by, number)
+        if limits and member.role not in SEEING:
+            raise CannotChange(
+                f"{shown(member.user.email)} is {member.get_role_display().lower()}: only analysts and viewers can be "
+                "limited to a part."
+            )
+        before, member.limited_to = member.scope, dict(limits)
+        member.save(update_fields=["limited_to"])
+        audit_events.write_part(member, before)
     return member
 
 
@@ -57,14 +84,16 @@ def remove(by: Membership, number: int) -> Membership:
 
 
 def follow(member: Membership, role: Role | None) -> None:
-    """Give a member the role that the sign-in provider says, or no place; the last owner keeps theirs. Raises NoAccess
-    where the place is gone."""
+    """Give a member the role that the sign-in provider says, or no place; the last owner keeps theirs, and who sees a
+    part keeps to roles that see. Raises NoAccess where the place is gone."""
     with locked(member.organization):
         member = _now(member)
         if role == member.role or (role != Role.OWNER and is_last_owner(member)):
             return
         if role is None:
             _end(member)
+            return
+        if member.scope and role not in SEEING:
             return
         before, member.role = member.role, role
         member.save(update_fields=["role"])
@@ -73,8 +102,11 @@ def follow(member: Membership, role: Role | None) -> None:
 
 
 def leave(membership: Membership) -> None:
-    """Give up the own place; raises CannotChange for the last owner."""
+    """Give up the own place; raises CannotChange for the last owner, and for who sees a part: whoever may come back by
+    themselves, as by a sign-in provider, would see everything."""
     with locked(membership.organization):
+        if _now(membership).scope:
+            raise CannotChange(PART_STAYS)
         _end(membership)
 
 

@@ -33,6 +33,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "kind",
         "prefix",
         "labels",
+        "limited_to",
         "created_by",
         "created_at",
         "last_used_at",

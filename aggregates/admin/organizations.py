@@ -18,6 +18,7 @@ from aggregates.db.locks import Busy, Lock, take
 from aggregates.domain.labels import check_attributes
 from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, UsageDay
+from aggregates.models.organization import SEEING
 from aggregates.ops import removals
 from aggregates.rollup import removal
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
@@ -41,6 +42,9 @@ class MembersFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         for number, form in enumerate(self.forms):
             key = form.instance.pk or -number
             after[key] = "" if form.cleaned_data.get("DELETE") else form.cleaned_data.get("role", "")
+        for form in self.forms:
+            if form.instance.pk and form.instance.scope and form.cleaned_data.get("role") not in SEEING:
+                raise forms.ValidationError("A member who sees only a part is an analyst or a viewer.")
         if has_owner(before.values()) and not has_owner(after.values()):
             raise forms.ValidationError("An organization that has an owner keeps one.")
 
@@ -49,6 +53,8 @@ class Members(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     formset = MembersFormSet
     autocomplete_fields = ("user",)
+    fields = ("user", "role", "limited_to")
+    readonly_fields = ("limited_to",)
     extra = 0
 
 

@@ -15,7 +15,7 @@ SECONDS = 15  # that a question may take
 PERIOD = "24h"
 
 
-@endpoint(Kind.READ, method="GET")
+@endpoint(Kind.READ, method="GET", is_whole=True)
 def arrivals(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Answer for a range; raises ApiError."""
     for name in sorted(set(request.GET) - {"range"}):

@@ -48,5 +48,6 @@ def _question(selection: Selection) -> str:
         selection.subgroup,
         selection.filters,
         selection.excluded,
+        *([selection.organization.scope.values] if selection.organization.scope else []),
     )
     return sha256(repr(said).encode()).hexdigest()[:16]

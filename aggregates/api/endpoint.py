@@ -30,8 +30,11 @@ View = Callable[[HttpRequest], HttpResponse]
 Refusal = Callable[[HttpRequest, ApiError], HttpResponse]
 
 
-def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Callable[[Work], View]:
-    """A view for requests of this method with a key of this kind; Refused, raised in it, is answered by `refusal`."""
+def endpoint(
+    kind: Kind, refusal: Refusal = problem, method: str = "POST", *, is_whole: bool = False
+) -> Callable[[Work], View]:
+    """A view for requests of this method with a key of this kind; Refused, raised in it, is answered by `refusal`. What
+    tells of the usage as a whole, `is_whole`, is for keys that are not limited to a part."""
 
     def decorate(work: Work) -> View:
         @csrf_exempt
@@ -39,7 +42,7 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
         @wraps(work)
         def view(request: HttpRequest) -> HttpResponse:
             try:
-                return _answer(request, kind, method, work)
+                return _answer(request, kind, method, work, is_whole=is_whole)
             except ApiError as refused:
                 return refusal(request, refused)
             except Exception:
@@ -51,11 +54,14 @@ def endpoint(kind: Kind, refusal: Refusal = problem, method: str = "POST") -> Ca
     return decorate
 
 
-def _answer(request: HttpRequest, kind: Kind, method: str, work: Work) -> HttpResponse:
+def _answer(request: HttpRequest, kind: Kind, method: str, work: Work, *, is_whole: bool) -> HttpResponse:
     if request.method != method:
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
     with refusing_where_ailing():
-        return work(request, _admitted(request, kind))
+        key = _admitted(request, kind)
+        if is_whole and key.scope:
+            raise ApiError(HTTPStatus.FORBIDDEN, f"The key reads only {key.scope.words}, and this tells of everything.")
+        return work(request, key)
 
 
 def _admitted(request: HttpRequest, kind: Kind) -> ApiKey:

@@ -12,7 +12,7 @@ from aggregates.query.notes import Note, read_notes
 from aggregates.query.selection import Selection
 
 
-@endpoint(Kind.READ, method="GET")
+@endpoint(Kind.READ, method="GET", is_whole=True)
 def notes(request: HttpRequest, key: ApiKey) -> HttpResponse:
     """Answer for a range; raises ApiError."""
     form = Parameters(request.GET, organization=key.organization, now=timezone.now())

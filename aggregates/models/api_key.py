@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
+from aggregates.models.limited import Limited
 from aggregates.models.organization import Organization, User
 
 HASH = "^[0-9a-f]{64}$"
@@ -14,7 +15,7 @@ class Kind(models.TextChoices):
     READ = "read", "Read usage"
 
 
-class ApiKey(models.Model):
+class ApiKey(Limited):
     """A key of one organization. Of its secret only a hash is kept; see aggregates.domain.secret."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_keys")
@@ -39,6 +40,7 @@ class ApiKey(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="api_key_named"),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="api_key_kind_known"),
+            models.CheckConstraint(condition=Q(limited_to={}) | Q(kind=Kind.READ), name="api_key_limited_to_read"),
             models.CheckConstraint(condition=Q(prefix__regex="^usage_[0-9a-f]{8}$"), name="api_key_prefix_short"),
             models.CheckConstraint(condition=Q(("secret_hash__regex", HASH)), name="api_key_secret_hashed"),
             models.CheckConstraint(

@@ -5,12 +5,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from aggregates.models.api_key import HASH
-from aggregates.models.organization import Organization, Role, User
+from aggregates.models.limited import Limited
+from aggregates.models.organization import SEEING, Organization, Role, User
 
 OPEN = Q(accepted_at=None, revoked_at=None)  # or expired
 
 
-class Invitation(models.Model):
+class Invitation(Limited):
     """An invitation to an organization, by a link that is good once. Of the secret in it only a hash is kept.
 
     With an address it is for the account of that address; without one, for whoever has the link.
@@ -30,6 +31,7 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(condition=Q(limited_to={}) | Q(role__in=SEEING), name="invitation_limited_to_see"),
             models.CheckConstraint(condition=Q(("secret_hash__regex", HASH)), name="invitation_secret_hashed"),
             models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="invitation_expires"),
             models.CheckConstraint(

@@ -12,6 +12,8 @@ from django.utils.functional import cached_property
 
 from aggregates.domain.calendars import Calendar
 from aggregates.domain.days import zone_names
+from aggregates.domain.scopes import EVERYTHING, Scope
+from aggregates.models.limited import Limited
 
 
 class UserManager(BaseUserManager["User"]):
@@ -102,8 +104,10 @@ class Organization(models.Model):
     """A tenant. Its days are cut in its reporting time zone.
 
     Once its removal is asked for, nothing is recorded for it, nobody reads it, and the database lets that stay so.
+    `scope` is what whoever it was found for may see of its usage; accounts.access says that, and every query obeys.
     """
 
+    scope: Scope = EVERYTHING
     slug = models.SlugField(max_length=64, unique=True, help_text="Names the organization in addresses and commands.")
     name = models.CharField(max_length=200)
     time_zone = models.CharField(
@@ -183,7 +187,10 @@ class Organization(models.Model):
 
     @cached_property
     def key_names(self) -> dict[str, str]:
-        """Name its API keys, revoked ones too, by the prefix that calls are recorded with."""
+        """Name its API keys, revoked ones too, by the prefix that calls are recorded with; none within a scope, as they
+        are also those of calls out of sight."""
+        if self.scope:
+            return {}
         named = self.api_keys.values_list("prefix", "name")
         return {prefix: f"{name} ({prefix})" for prefix, name in named}
 
@@ -208,7 +215,10 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
-class Membership(models.Model):
+SEEING = (Role.ANALYST, Role.VIEWER)  # roles that may be limited to a part of the usage
+
+
+class Membership(Limited):
     """A user's place in an organization."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
@@ -221,6 +231,9 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organization", "user"], name="membership_once"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=models.Q(limited_to={}) | models.Q(role__in=SEEING), name="membership_limited_to_see"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -75,7 +75,10 @@ def earlier_of(selection: Selection) -> Earlier:
 
 def first_usage(organization: Organization, before: Range) -> date | None:
     """Find the day of the organization's first usage, if the earlier range begins before it; None if it does not, or
-    there is no usage at all. Where the range begins on that very day, hours count if it has few of them."""
+    there is no usage at all. Where the range begins on that very day, hours count if it has few of them. Nobody with a
+    scope is told when the usage of others began."""
+    if organization.scope:
+        return None
     first = UsageDay.objects.filter(organization=organization).order_by("date").values_list("date", "starts_at").first()
     if first is None:
         return None

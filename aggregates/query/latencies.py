@@ -59,7 +59,8 @@ def _check_work(query: LatencyQuery, plan: Plan, day_states: DayStates) -> None:
         reason = "daily aggregates know no hours: ask by day, or for fewer days"
     else:
         reason = "their days are to be rolled up first: ask later, or for fewer days"
-    raise QueryError(f"Latencies of more than {count(MOST_CALLS)} calls are not read from the log, and {reason}.")
+    many = "so many" if query.scope else f"more than {count(MOST_CALLS)}"  # others' calls are among them
+    raise QueryError(f"Latencies of {many} calls are not read from the log, and {reason}.")
 
 
 def _with_latency(row: Row, found: dict[tuple[Any, Group], Latency]) -> Row:

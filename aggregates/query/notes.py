@@ -95,7 +95,10 @@ class Note:
 
 def read_notes(selection: Selection) -> tuple[Note, ...]:
     """List what is known of the days of a range, by day: of each kind at most MOST, the latest; what people noted comes
-    first. Of models those that its filters let through. Within the caller's snapshot."""
+    first. Of models those that its filters let through. Within the caller's snapshot. All of it is of the organization
+    as a whole, so nobody with a scope is told any."""
+    if selection.organization.scope:
+        return ()
     found = [*_noted(selection), *_prices(selection), *_new_models(selection), *_audited(selection)]
     order = list(NoteKind)
     return tuple(sorted(found, key=lambda note: (note.first, order.index(note.kind), note.text)))

@@ -11,6 +11,7 @@ from aggregates.domain import contents, days
 from aggregates.domain.days import MONDAY, Span
 from aggregates.domain.dimensions import Grain
 from aggregates.domain.periods import UNITS, Period, Unit
+from aggregates.domain.scopes import EVERYTHING, Scope
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, Source, UsageQuery
 
 MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
@@ -62,6 +63,7 @@ class Plan:
     daily_days: tuple[date, ...] = ()
     unknown: tuple[str, ...] = ()  # names of measures that the aggregates of some kept days do not have
     lost_days: tuple[date, ...] = ()  # days since the log's first whose calls are not all in it
+    scope: Scope = EVERYTHING  # of the query
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,16 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
         plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
-    return replace(plan, grain=query.grain)
+    return _within_scope(replace(plan, grain=query.grain), query.scope)
+
+
+def _within_scope(plan: Plan, scope: Scope) -> Plan:
+    """Tell nobody with a scope on which days others had no usage."""
+    if not scope:
+        return plan
+    return replace(
+        plan, scope=scope, aggregate_days=tuple(sorted((*plan.aggregate_days, *plan.empty_days))), empty_days=()
+    )
 
 
 @cache

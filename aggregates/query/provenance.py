@@ -13,7 +13,7 @@ from aggregates.query.planner import Plan
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
     """Say in natural words which days were read where, and what is not known of some."""
-    line = _sources(plan, zone, as_of)
+    line = _sources(plan, zone, as_of) + (f" Only {plan.scope.words}." if plan.scope else "")
     if not plan.unknown:
         return line
     listed = ", ".join(name.replace("_", " ") for name in plan.unknown)
@@ -25,9 +25,10 @@ def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
     if not plan.aggregate_days and not plan.empty_days:
         return "Live from the log."
     parts = []
-    if plan.aggregate_days and plan.rolled_at:
+    if plan.aggregate_days and (plan.rolled_at or plan.scope):
         counted = plural(len(plan.aggregate_days), "day")
-        parts.append(f"{counted} from daily aggregates, rolled up {when(plan.rolled_at, zone, as_of)}")
+        rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at and not plan.scope else ""
+        parts.append(f"{counted} from daily aggregates{rolled}")
     if plan.log_days:
         parts.append(f"{_named_days(plan.log_days, today)} live from the log{_head(plan, today, zone)}")
     if plan.empty_days:

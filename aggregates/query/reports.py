@@ -53,6 +53,7 @@ def about(answer: Answer) -> dict[str, object]:
             "empty_days": len(plan.empty_days),
             "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
         },
+        **({"limited_to": {name: list(values) for name, values in query.scope.values}} if query.scope else {}),
         "unknown": list(_unknown(answer)),
         **({"without_latency": answer.without_latency} if answer.query.with_latency else {}),
     }

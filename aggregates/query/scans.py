@@ -1,13 +1,14 @@
 """The scans that a plan comes to: which rows of which table to add up, and how to tell their buckets apart."""
 
 from bisect import bisect, bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from itertools import groupby
 from typing import Any
 
+from django.db.models import QuerySet
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.latency import terms_of_chunks
@@ -15,7 +16,7 @@ from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES, Measure
-from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, UsageLog
+from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, Organization, UsageLog
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
@@ -126,14 +127,30 @@ def _chunks_of(grain: Grain) -> str:
 
 
 def filters_of(query: UsageQuery) -> tuple[tuple[Filter, ...], list[Any]]:
-    """Give the query's filters as conditions on columns of the log and of breakdowns, and their parameters."""
+    """Give the query's filters as conditions on columns of the log and of breakdowns, and their parameters. Those of a
+    dimension that the query's scope limits keep to it: none of what is chosen may be left."""
     filters, parameters = [], list[Any]()
-    for pairs, single, several in ((query.filters, ONE, "= ANY(%s)"), (query.excluded, "<> %s", "<> ALL(%s)")):
-        for name in dict.fromkeys(name for name, _ in pairs):
-            values = [value for dimension, value in pairs if dimension == name]
-            filters.append((BY_NAME[name].column, several if values[1:] else single))
-            parameters.append(values if values[1:] else values[0])
+    kept, left_out = (_by_dimension(pairs) for pairs in (query.filters, query.excluded))
+    kept |= {name: query.scope.within(name, kept.get(name, ())) for name in query.scope.dimensions}
+    for chosen, single, several in ((kept, ONE, "= ANY(%s)"), (left_out, "<> %s", "<> ALL(%s)")):
+        for name, values in chosen.items():
+            is_one = len(values) == 1
+            filters.append((BY_NAME[name].column, single if is_one else several))
+            parameters.append(values[0] if is_one else list(values))
     return tuple(filters), parameters
+
+
+def _by_dimension(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        found[name] = (*found.get(name, ()), value)
+    return found
+
+
+def calls_of(organization: Organization) -> QuerySet[UsageLog]:
+    """Find the calls and charges of an organization, as far as they are in sight."""
+    in_sight = {f"{BY_NAME[name].column}__in": values for name, values in organization.scope.values}
+    return UsageLog.objects.filter(organization=organization, **in_sight)
 
 
 def conditions(filters: Sequence[Filter]) -> Composable:

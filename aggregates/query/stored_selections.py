@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
+from aggregates.domain.scopes import Scope
 from aggregates.models import Organization, StoredSelection
 from aggregates.query.selection import Pairs, Selection
 
@@ -50,12 +51,14 @@ def _is_long(filters: Pairs, excluded: Pairs) -> bool:
 
 def key_of(selection: Selection) -> str:
     """Give the short name of the filters, which is made of them, in whatever order they were chosen."""
-    return _key_of(selection.filters, selection.excluded)
+    return _key_of(selection.filters, selection.excluded, selection.organization.scope)
 
 
 @lru_cache(maxsize=1_000)
-def _key_of(*pairs: Pairs) -> str:
-    return blake2b(json.dumps([*map(sorted, pairs)]).encode(), digest_size=12).hexdigest()
+def _key_of(filters: Pairs, excluded: Pairs, scope: Scope) -> str:
+    """Give them another name within a scope: what is kept there names nothing that is out of sight."""
+    named = [sorted(filters), sorted(excluded), *([scope.values] if scope else [])]
+    return blake2b(json.dumps(named).encode(), digest_size=12).hexdigest()
 
 
 def keep(*selections: Selection) -> None:
@@ -89,9 +92,13 @@ def _keep(selection: Selection) -> None:
 
 
 def find(organization: Organization, key: str) -> tuple[Pairs, Pairs] | None:
-    """Find what to keep and what to leave out by its short name; None where it is not kept (any more)."""
+    """Find what to keep and what to leave out by its short name; None where it is not kept (any more), or was by
+    somebody with another scope."""
     found = StoredSelection.objects.filter(organization=organization, key=key).first()
-    return (_pairs(found.filters), _pairs(found.excluded)) if found else None
+    if found is None:
+        return None
+    filters, excluded = _pairs(found.filters), _pairs(found.excluded)
+    return (filters, excluded) if key == _key_of(filters, excluded, organization.scope) else None
 
 
 def _pairs(kept: list[list[str]]) -> Pairs:

@@ -23,7 +23,7 @@ from aggregates.domain.units import BY_NAME
 from aggregates.models import Organization, UsageLog
 from aggregates.query.day_states import read_states_for
 from aggregates.query.planner import DayStates, days_not_in_log, named_days
-from aggregates.query.scans import conditions, filters_of
+from aggregates.query.scans import calls_of, conditions, filters_of
 from aggregates.query.usage_query import QueryError, UsageQuery
 
 MOST_CALLS = 500_000  # with units, that are added up over more than a few days
@@ -80,8 +80,7 @@ def read_units(query: UsageQuery, *, seconds: int) -> UnitTotals:
             ((calls,),) = cursor.fetchall()
             if calls > MOST_CALLS:
                 raise QueryError(
-                    f"More than {count(MOST_CALLS)} calls of this range have units: ask for fewer days, "
-                    f"or for {count(settings.LIVE_DAYS)} at most."
+                    f"{_too_many(query)} have units: ask for fewer days, or for {count(settings.LIVE_DAYS)} at most."
                 )
         cursor.execute(statement, [*of_calls, *values])
         found = [UnitSums(name, quantity, _sums(*sums)) for name, quantity, *sums in cursor.fetchall()]
@@ -91,7 +90,12 @@ def read_units(query: UsageQuery, *, seconds: int) -> UnitTotals:
 
 def has_units(organization: Organization) -> bool:
     """Say whether any call in the log has units."""
-    return UsageLog.objects.filter(organization=organization, units__isnull=False).exists()
+    return calls_of(organization).filter(units__isnull=False).exists()
+
+
+def _too_many(query: UsageQuery) -> str:
+    """Say how many calls are counted; within a scope not that, as others' are among them."""
+    return "Too many calls of this range" if query.scope else f"More than {count(MOST_CALLS)} calls of this range"
 
 
 def _sums(calls: int, unpriced_calls: int, cost: Decimal) -> Sums:

@@ -1,7 +1,7 @@
 """A question about usage, as a value that travels from form, command or page to the rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -12,6 +12,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME, Grain, grain_for, latency_grain_for
 from aggregates.domain.formats import count
 from aggregates.domain.measures import RANKS
+from aggregates.domain.scopes import Scope
 from aggregates.models import Organization
 
 MAX_DAYS = 3660
@@ -69,6 +70,9 @@ class UsageQuery:
     with `top`, those beyond the first so many are added up as one group, Other. With `top_within`, too, it is groups by
     the first of two dimensions that are ranked so, and within each its subgroups by the second: the first so many, and
     the rest of the group as one. With `with_latency` the sums have the histograms of latencies, where these are known.
+
+    `scope` is that of the organization, as it was found for whoever asks: only calls within it count. Nobody can make a
+    query with another one.
     """
 
     organization: Organization
@@ -83,8 +87,10 @@ class UsageQuery:
     rank: str = "cost"
     with_latency: bool = False
     top_within: int | None = None
+    scope: Scope = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scope", self.organization.scope)
         if self.start >= self.end:
             raise QueryError("The range ends before it begins.")
         limit = MAX_HOURLY_DAYS if self.bucket == Bucket.HOUR else MAX_DAYS
@@ -124,8 +130,9 @@ class UsageQuery:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Every dimension that the query filters or groups by."""
-        return tuple(dict.fromkeys((*self.by, *(name for name, _ in (*self.filters, *self.excluded)))))
+        """Every dimension that the query filters or groups by, or that its scope limits."""
+        filtered = (name for name, _ in (*self.filters, *self.excluded))
+        return tuple(dict.fromkeys((*self.by, *filtered, *self.scope.dimensions)))
 
     @property
     def grain(self) -> Grain | None:
@@ -178,7 +185,7 @@ class LatencyQuery(UsageQuery):
 
     @classmethod
     def of(cls, query: UsageQuery) -> "LatencyQuery":
-        return cls(**{field.name: getattr(query, field.name) for field in fields(query)})
+        return cls(**{each.name: getattr(query, each.name) for each in fields(query) if each.init})
 
     @property
     def grain(self) -> Grain | None:

@@ -20,6 +20,8 @@ from aggregates.models import (
     DayNote,
     FileChunk,
     FileImport,
+    Invitation,
+    Membership,
     Organization,
     SavedPreset,
     SavedView,
@@ -36,6 +38,7 @@ TEXTS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (DayNote, ("text",)),
     (ApiKey, ("name", "labels")),
 )
+LIMITED: tuple[type[Any], ...] = (Membership, Invitation, ApiKey)  # to names, each of them whole
 USER, SUBJECT, LABELS = map(FIELDS.index, ("user_id", "subject_id", "labels"))
 
 
@@ -58,6 +61,8 @@ def replace_elsewhere(organization: Organization, name: str, new: str, *, apply:
         take(Lock.SAVED, organization.pk % 2**31)  # nobody else may take a name that is free
         for model, fields in TEXTS:
             found[model._meta.verbose_name_plural] += _in_texts(organization, model, fields, rename, apply=apply)
+        for model in LIMITED:
+            found[model._meta.verbose_name_plural] += _in_limits(organization, model, name, new, apply=apply)
         found["counts of arrivals"] += _in_arrivals(organization, rename, apply=apply)
         found["stored selections"] += stored_selections.forget_value(organization, name, apply=apply)
     found["reports of the last hour"] += _in_reports(organization, name, new, apply=apply)
@@ -80,6 +85,21 @@ def _in_texts(
             if apply:
                 longest = {name: model._meta.get_field(name).max_length for name in fields}
                 _write(row, {name: text[: longest[name]] if longest[name] else text for name, text in after.items()})
+    return changed
+
+
+def _in_limits(organization: Organization, model: type[Any], name: str, new: str, *, apply: bool) -> int:
+    """Who was limited to the name sees the same usage under the new one."""
+    changed = 0
+    for row in model.objects.select_for_update().filter(organization=organization).exclude(limited_to={}):
+        after = {
+            dimension: [new if each == name and dimension == "user" else each for each in values]
+            for dimension, values in row.limited_to.items()
+        }
+        if after != row.limited_to:
+            changed += 1
+            if apply:
+                model.objects.filter(pk=row.pk).update(limited_to=after)
     return changed
 
 

@@ -50,8 +50,13 @@ def test_what_each_role_may_do() -> None:
 
     assert PERMISSIONS[Role.OWNER] == every
     assert PERMISSIONS[Role.ADMIN] == every - {Permission.REMOVE}
-    assert PERMISSIONS[Role.ANALYST] == {Permission.SEE, Permission.EXPORT, Permission.SAVE_VIEWS}
-    assert PERMISSIONS[Role.VIEWER] == {Permission.SEE}
+    assert PERMISSIONS[Role.ANALYST] == {
+        Permission.SEE,
+        Permission.SEE_WHOLE,
+        Permission.EXPORT,
+        Permission.SAVE_VIEWS,
+    }
+    assert PERMISSIONS[Role.VIEWER] == {Permission.SEE, Permission.SEE_WHOLE}
     assert set(PERMISSIONS) == set(Role)
 
 

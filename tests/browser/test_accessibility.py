@@ -25,7 +25,7 @@ from aggregates.models import (
 )
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import PASSWORD, OpenPage, Watch, fill_in_log_in, log_in, settle, wait_until_drawn
-from tests.fixtures import arrive, make_organization
+from tests.fixtures import arrive, make_member, make_organization
 from tests.history import some_calls
 from tests.ingest.importing.conftest import give
 from tests.lot import share
@@ -86,6 +86,9 @@ def usage(staff: User, call: Callable[..., Call]) -> Organization:
     record(acme, some_calls(call, now - timedelta(days=60), now, 300))
     arrive(acme)
     membership = acme.memberships.get()
+    make_member("bob@example.com", acme, Role.VIEWER).memberships.update(
+        limited_to={"project": ["web"], "user": ["u-1"]}
+    )
     for shared in (False, True):
         saved_views.save(membership, "Weekly review", {"range": ["7d"], "planet": ["mars"]}, shared=shared)
     return acme

@@ -8,8 +8,17 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from aggregates.accounts import invitations
-from aggregates.accounts.members import change_role
-from aggregates.models import AttemptCount, AuditEntry, Invitation, Membership, Organization, Role, User
+from aggregates.accounts.members import change_role, follow
+from aggregates.models import (
+    AttemptCount,
+    AuditEntry,
+    Event,
+    Invitation,
+    Membership,
+    Organization,
+    Role,
+    User,
+)
 from aggregates.ops import own_tasks
 from tests.fixtures import make_member
 from tests.words import TOO_SHORT
@@ -258,3 +267,81 @@ def test_an_organization_of_the_provider_alone_takes_no_new_password(
 
     assert "Log in with Acme ID" in page.content.decode()
     assert not User.objects.named("dana@example.com").exists()
+
+
+def test_a_member_is_limited_to_a_part_and_lifted(as_alice: Client, acme: Organization, bob: User) -> None:
+    place = bob.memberships.get()
+    url = f"/o/acme/members/{place.pk}/limits/"
+
+    page = as_alice.post(url, {"projects": "alpha\r\n beta \n\nalpha", "users": "u-1"}, follow=True).content.decode()
+    place.refresh_from_db()
+    assert place.limited_to == {"project": ["alpha", "beta"], "user": ["u-1"]}
+    assert "Sees only user u-1, and project alpha or beta" in page
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.event, entry.object_id, entry.after) == (
+        Event.MEMBER_CHANGED,
+        bob.pk,
+        {"part": ["1 user", "2 projects"]},
+    )
+
+    refused = as_alice.post(f"/o/acme/members/{place.pk}/role/", {"role": "admin"}, follow=True)
+    assert "let them see everything first" in refused.content.decode()
+    assert (
+        "Expected at most 100"
+        in as_alice.post(url, {"users": "\n".join(map(str, range(101)))}, follow=True).content.decode()
+    )
+    visitor = Client()
+    visitor.force_login(bob)
+    assert visitor.post(url, {}).status_code == 404
+
+    assert "sees everything now" in as_alice.post(url, {}, follow=True).content.decode()
+    place.refresh_from_db()
+    assert place.limited_to == {}
+
+
+def test_who_sees_a_part_does_not_get_around_it(client: Client, acme: Organization, bob: User) -> None:
+    """By leaving and coming back through a sign-in provider, or by a role that it says."""
+    acme.memberships.filter(user=bob).update(limited_to={"project": ["alpha"]})
+    client.force_login(bob)
+    assert "ask an admin to remove you" in client.get(URL).content.decode()
+    assert "ask an admin to remove you" in client.post(f"{URL}leave/", follow=True).content.decode()
+
+    follow(acme.memberships.get(user=bob), Role.OWNER)
+    assert acme.memberships.get(user=bob).role == Role.ANALYST
+    follow(acme.memberships.get(user=bob), Role.VIEWER)
+    place = acme.memberships.get(user=bob)
+    assert (place.role, place.limited_to) == (Role.VIEWER, {"project": ["alpha"]})
+
+
+def test_only_analysts_and_viewers_are_limited(as_alice: Client, acme: Organization, alice: User) -> None:
+    own = alice.memberships.get()
+    page = as_alice.post(f"/o/acme/members/{own.pk}/limits/", {"users": "u-1"}, follow=True).content.decode()
+    assert "only analysts and viewers can be" in page
+    form = as_alice.post(URL, {"role": "admin", "projects": "alpha"}).content.decode()
+    assert "Only analysts and viewers can be limited" in form
+    assert not Invitation.objects.exists()
+
+
+def test_an_invitation_carries_the_part(as_alice: Client, acme: Organization, charlie: User) -> None:
+    link = invite(as_alice, projects="alpha")
+    assert "to see only project" in as_alice.get(URL).content.decode()
+    visitor = Client()
+    visitor.force_login(charlie)
+
+    assert "only that of project" in visitor.get(link, follow=True).content.decode()
+    visitor.post("/join/")
+
+    assert acme.memberships.get(user=charlie).limited_to == {"project": ["alpha"]}
+    assert AuditEntry.objects.latest("pk").after == {"role": "viewer", "part": ["1 project"]}
+    page = visitor.get("/o/acme/").content.decode()
+    assert "You see only project" in page
+    assert "No usage of yours" in page
+    assert "alice@example.com" not in visitor.get(URL).content.decode()
+
+
+def test_a_key_that_reads_is_limited_on_its_page(as_alice: Client, acme: Organization) -> None:
+    refused = as_alice.post("/o/acme/keys/", {"name": "report", "kind": "record", "users": "u-1"}).content.decode()
+    assert "Only a key that reads can be limited" in refused
+    page = as_alice.post("/o/acme/keys/", {"name": "report", "kind": "read", "users": "u-1"}).content.decode()
+    assert acme.api_keys.get().limited_to == {"user": ["u-1"]}
+    assert "of user" in page

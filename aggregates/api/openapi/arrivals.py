@@ -1,6 +1,7 @@
 """Reading what arrived."""
 
 from aggregates.api.arrived import PERIOD
+from aggregates.api.openapi.reading import LIMITED
 from aggregates.api.openapi.shared import NUMBER, REFUSALS, RETRY, Schema, refusal
 from aggregates.api.problems import RETRY_AFTER
 from aggregates.models import ArrivalOutcome
@@ -61,6 +62,7 @@ ARRIVALS = _object(
 def read_arrivals() -> Schema:
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
+        "403": (LIMITED, {}),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
     }
     return {

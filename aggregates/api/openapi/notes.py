@@ -43,5 +43,5 @@ def read_notes() -> Schema:
         f"latest {MOST} at most. A model is new on its first day that is rolled up. The dashboard's address may be "
         "copied: what says how to draw is ignored, and of filters those of models count.",
         "parameters": of_dashboard(),
-        "responses": responses("What is known at this moment.", "Notes"),
+        "responses": responses("What is known at this moment.", "Notes", is_whole=True),
     }

@@ -83,15 +83,25 @@ ABOUT: Schema = {
     "rows": {"type": "array", "items": {"type": "object", "required": [*OF_ROW, *MEASURED], "properties": ROW}},
     "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
 }
-WITHOUT: Schema = {"without_latency": {"type": "string", "description": "Why latencies are null; else empty."}}
+OPTIONAL: Schema = {
+    "without_latency": {"type": "string", "description": "Why latencies are null; else empty."},
+    "limited_to": {
+        "type": "object",
+        "description": "Of a key that is limited to a part of the usage: the values that count, by dimension.",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    },
+}
 USAGE: Schema = {
     "type": "object",
     "required": list(ABOUT),
     "additionalProperties": False,
-    "properties": ABOUT | WITHOUT,
+    "properties": ABOUT | OPTIONAL,
 }
 
 COMPARE = list(COMPARISONS)
+
+
+LIMITED = "The key is limited to a part of the usage, and this tells of all of it."
 
 
 def _parameter(name: str, description: str, **schema: Any) -> Schema:
@@ -119,11 +129,13 @@ def of_dashboard() -> list[Schema]:
     ]
 
 
-def responses(description: str, schema: str, cannot: str = "") -> Schema:
+def responses(description: str, schema: str, cannot: str = "", *, is_whole: bool = False) -> Schema:
     refusals = {status: REFUSALS[status] for status in ("401", "405", "429")} | {
         "400": ("A parameter is not known, or is not what is expected; the answer says which.", {}),
         "503": (f"The database cannot answer now; try again, after {RETRY_AFTER} s or so.", RETRY),
     }
+    if is_whole:
+        refusals["403"] = LIMITED, {}
     if cannot:
         refusals["422"] = (f"It cannot be answered: {cannot}. The answer says why.", {})
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

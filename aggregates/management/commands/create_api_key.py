@@ -27,12 +27,29 @@ class Command(BaseCommand):
             help="a label of every call that comes with it, as team=search; may be given several times",
         )
 
+        for name in ("project", "user"):
+            parser.add_argument(
+                f"--{name}",
+                dest=f"{name}s",
+                metavar=name.upper(),
+                action="append",
+                default=[],
+                help=f"let a key that reads see only this {name}; may be given several times",
+            )
+
     def handle(self, *args: Any, **options: Any) -> None:
         organization = find_organization(options["organization"])
-        form = KeyForm({"name": options["name"], "kind": options["scope"], "labels": ",".join(options["labels"])})
+        form = KeyForm(
+            {
+                "name": options["name"],
+                "kind": options["scope"],
+                "labels": ",".join(options["labels"]),
+                **{name: "\n".join(options[name]) for name in ("projects", "users")},
+            }
+        )
         if not form.is_valid():
             raise CommandError(" ".join(f"{name}: {found[0]}" for name, found in form.errors.items()))
         data = form.cleaned_data
-        key, made = keys.create(organization, data["name"], None, form.chosen_kind, data["labels"])
+        key, made = keys.create(organization, data["name"], None, form.chosen_kind, data["labels"], form.limits)
         self.stdout.write(made.text)
         self.stderr.write(f"This is the key “{key.name}” of {organization.name}. Keep it: it is not shown again.")

@@ -1,13 +1,16 @@
 """A new API key."""
 
+from typing import Any
+
 from django import forms
 
 from aggregates.domain.labels import check_labels
 from aggregates.models import Kind
 from aggregates.query.forms.fields import CHOICES
+from aggregates.web.forms.limits import LimitsForm
 
 
-class KeyForm(forms.Form):
+class KeyForm(LimitsForm):
     """What people say about a new API key."""
 
     name = forms.CharField(max_length=100)
@@ -25,6 +28,12 @@ class KeyForm(forms.Form):
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
 
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if (cleaned.get("projects") or cleaned.get("users")) and self.chosen_kind != Kind.READ:
+            self.add_error("kind", "Only a key that reads can be limited to projects or users.")
+        return cleaned
+
     @property
     def chosen_kind(self) -> Kind:
-        return Kind(self.cleaned_data["kind"] or Kind.RECORD)
+        return Kind(self.cleaned_data.get("kind") or Kind.RECORD)

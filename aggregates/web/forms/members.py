@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm
 
 from aggregates.models import Role, User
+from aggregates.models.organization import SEEING
 from aggregates.query.forms.fields import CHOICES
+from aggregates.web.forms.limits import LimitsForm
 
 
 class RoleForm(forms.Form):
@@ -15,8 +17,8 @@ class RoleForm(forms.Form):
 
     role = forms.ChoiceField(error_messages=CHOICES)
 
-    def __init__(self, roles: tuple[Role, ...], data: Any = None) -> None:
-        super().__init__(data)
+    def __init__(self, roles: tuple[Role, ...], data: Any = None, **rest: Any) -> None:
+        super().__init__(data, **rest)
         self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
 
     @property
@@ -24,14 +26,19 @@ class RoleForm(forms.Form):
         return Role(self.cleaned_data["role"])
 
 
-class InviteForm(RoleForm):
-    """Who is invited: the owner of an address, or whoever gets the link."""
+class InviteForm(LimitsForm, RoleForm):
+    """Who is invited: the owner of an address, or whoever gets the link; and to see what."""
 
     email = forms.EmailField(label="E-mail address", required=False)
     by_mail = forms.BooleanField(required=False)
 
+    def __init__(self, roles: tuple[Role, ...], data: Any = None) -> None:
+        super().__init__(data, roles=roles)
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if (cleaned.get("projects") or cleaned.get("users")) and cleaned.get("role") not in (*SEEING, None):
+            self.add_error("role", "Only analysts and viewers can be limited to projects or users.")
         cleaned["by_mail"] = bool(cleaned.get("by_mail")) and settings.SENDS_MAIL
         if cleaned["by_mail"] and not cleaned.get("email") and "email" not in self.errors:
             self.add_error("email", "Expected the address that the mail goes to.")

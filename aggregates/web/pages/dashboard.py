@@ -205,6 +205,8 @@ def _units(selection: Selection) -> tuple[UnitTotals, str]:
 
 
 def latest_day(organization: Organization) -> date | None:
-    """Find the last day on which the organization has recorded a call; None if it never has."""
+    """Find the last day on which the organization has recorded a call; None if it never has, and within a scope."""
+    if organization.scope:
+        return None
     latest: date | None = UsageDay.objects.filter(organization=organization).aggregate(latest=Max("date"))["latest"]
     return latest

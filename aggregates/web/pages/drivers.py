@@ -140,6 +140,7 @@ def _rest(whole: Sums, parts: list[Sums]) -> Sums:
 def choices_within(selection: Selection, name: str) -> tuple[Dimension, ...]:
     """List the other dimensions that aggregates hold together with this one and all filters."""
     filtered = {each for each, _ in (*selection.filters, *selection.excluded)}
+    filtered |= {*selection.organization.scope.dimensions}
     return tuple(
         dimension
         for dimension in DIMENSIONS

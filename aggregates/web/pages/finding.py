@@ -16,9 +16,10 @@ from aggregates.domain import ranges
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.texts import shown
 from aggregates.domain.wallclock import moment_words
-from aggregates.models import Membership, SavedView, UsageLog
+from aggregates.models import Membership, SavedView
 from aggregates.query.addresses import query_string
 from aggregates.query.groups import COSTS, Listing, read_groups
+from aggregates.query.scans import calls_of
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.names import name_of
@@ -134,7 +135,7 @@ def _groups(selection: Selection, name: str, typed: str, seconds: float) -> tupl
 def _calls(selection: Selection, typed: str) -> tuple[Hit, ...]:
     """Calls of that id, as it was sent, whenever they were made."""
     organization = selection.organization
-    calls = UsageLog.objects.filter(organization=organization, request_id=typed)[:MOST]
+    calls = calls_of(organization).filter(request_id=typed)[:MOST]
     return tuple(
         Hit(
             shown(call.request_id),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aggregates.accounts import passwords
 from aggregates.accounts.access import Permission, may, roles_within
-from aggregates.accounts.members import is_last_owner, members_of
+from aggregates.accounts.members import PART_STAYS, is_last_owner, members_of
 from aggregates.models import Membership, Role
 
 
@@ -34,4 +34,6 @@ def reason_to_stay(membership: Membership) -> str:
     """Say why the member cannot leave; "" where nothing is in the way."""
     if is_last_owner(membership):
         return "You are the only owner: make somebody else an owner before you leave."
+    if membership.scope:
+        return PART_STAYS
     return ""

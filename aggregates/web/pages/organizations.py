@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from aggregates.accounts.access import find_organizations
+from aggregates.accounts.access import find_organizations, seen_wholly
 from aggregates.db.limits import TimedOut
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import days, money, ranges
@@ -54,7 +54,7 @@ class Organizations:
 
 @prefer_standby
 def load(user: User, now: datetime, sought: str = "", number: int = 1) -> Organizations:
-    """Read a page of them with their costs: by two statements, however many there are."""
+    """Read a page of them with their costs, by as few statements however many there are."""
     found, count = find_organizations(user, sought, (number - 1) * PAGE, PAGE)
     months = {each.pk: ranges.preset("month", now, each.time_zone) for each in found}
     own = {
@@ -63,12 +63,17 @@ def load(user: User, now: datetime, sought: str = "", number: int = 1) -> Organi
         )
         for each in found
     }
+    seen = seen_wholly(user)
+    whole = [pk for pk in months if pk in seen]  # of the others only a part is the user's to see
     costs: Mapping[int, Costs] | None = {}
     try:
-        costs = read_by_day(PlatformQuery(tuple(own.values()), tuple(months)), seconds=SECONDS) if found else {}
+        costs = read_by_day(PlatformQuery(tuple(own.values()), tuple(whole)), seconds=SECONDS) if whole else {}
     except (QueryError, TimedOut):
         costs = None
-    lines = [Line(each) if costs is None else _line(each, months[each.pk], costs.get(each.pk, {})) for each in found]
+    lines = [
+        Line(each) if costs is None or each.pk not in whole else _line(each, months[each.pk], costs.get(each.pk, {}))
+        for each in found
+    ]
     return Organizations(tuple(lines), count, number, sought)
 
 

@@ -22,9 +22,9 @@ SECTIONS = (
     Section("keys", "API keys", Permission.KEYS),
     Section("prices", "Prices", Permission.PRICES),
     Section("views", "Saved views", Permission.SEE),
-    Section("notes", "Notes on days", Permission.SEE),
+    Section("notes", "Notes on days", Permission.SEE_WHOLE),
     Section("imports", "Import a file", Permission.IMPORT),
-    Section("arrivals", "What arrived", Permission.SEE),
+    Section("arrivals", "What arrived", Permission.SEE_WHOLE),
     Section("audit", "Audit log", Permission.AUDIT),
     Section("data", "Data", Permission.SETTINGS),
 )

@@ -9,10 +9,10 @@ from django.utils import timezone
 from aggregates.accounts.access import membership_for
 from aggregates.accounts.saved_views import views_for
 from aggregates.domain.dimensions import DIMENSIONS
-from aggregates.models import UsageLog
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.listing import PageBoundary
+from aggregates.query.scans import calls_of
 from aggregates.query.selection import CallSelection
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages.call import sections_of
@@ -54,7 +54,7 @@ def _address(selection: CallSelection, boundary: PageBoundary | None) -> str:
 def call(request: PageRequest, slug: str, number: int) -> HttpResponse:
     membership = membership_for(request.user, slug)
     organization = membership.organization
-    found = UsageLog.objects.filter(organization=organization, id=number).first()
+    found = calls_of(organization).filter(id=number).first()
     if found is None:
         raise Http404
     selection = CallsForm(request.GET, organization=organization, now=timezone.now()).selection

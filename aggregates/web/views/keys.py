@@ -25,9 +25,8 @@ def key_list(request: PageRequest, slug: str) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _show(request, membership, form)
-    made = keys.create(
-        organization, form.cleaned_data["name"], request.user, form.chosen_kind, form.cleaned_data["labels"]
-    )
+    data = form.cleaned_data
+    made = keys.create(organization, data["name"], request.user, form.chosen_kind, data["labels"], form.limits)
     return _show(request, membership, KeyForm(), *made)
 
 

@@ -15,7 +15,9 @@ from aggregates.accounts.invitations import CannotInvite
 from aggregates.accounts.members import CannotChange
 from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership
+from aggregates.models.organization import SEEING
 from aggregates.ops import mail
+from aggregates.web.forms.limits import LimitsForm
 from aggregates.web.forms.members import InviteForm, RoleForm
 from aggregates.web.pages.members import lines_for, reason_to_stay
 from aggregates.web.views.answering import common
@@ -34,7 +36,7 @@ def member_list(request: PageRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, membership, form)
     try:
-        invitation, secret = invitations.invite(membership, form.cleaned_data["email"], form.chosen_role)
+        invitation, secret = invitations.invite(membership, form.cleaned_data["email"], form.chosen_role, form.limits)
     except CannotInvite as error:
         form.add_error("email", str(error))
         return _show(request, membership, form)
@@ -55,6 +57,25 @@ def change_role(request: PageRequest, slug: str, number: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, f"{shown(member.user.email)} is {member.get_role_display().lower()} now.")
+    return redirect("members", slug)
+
+
+@action
+def limit_member(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    """Let a member see a part of the usage only, or all of it."""
+    membership = membership_for(request.user, slug, Permission.MEMBERS)
+    form = LimitsForm(request.POST)
+    if not form.is_valid():
+        problems = [f"{form[name].label}: {' '.join(map(str, found))}" for name, found in form.errors.items()]
+        messages.error(request, " ".join(problems))
+        return redirect("members", slug)
+    try:
+        member = members.limit(membership, number, form.limits)
+    except CannotChange as error:
+        messages.error(request, str(error))
+    else:
+        seen = f"only {member.scope.words}" if member.scope else "everything"
+        messages.success(request, f"{shown(member.user.email)} sees {seen} now.")
     return redirect("members", slug)
 
 
@@ -149,6 +170,7 @@ def _show(
         "membership": membership,
         "lines": lines_for(membership),
         "roles": roles_within(membership),
+        "limited_roles": SEEING,
         "stays": reason_to_stay(membership),
         "invitations": invitations.invitations_of(membership.organization) if manages else [],
         "form": form or InviteForm(roles_within(membership)),

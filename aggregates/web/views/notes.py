@@ -16,7 +16,7 @@ from aggregates.web.views.gate import PageRequest, action, form_page
 
 @form_page
 def note_list(request: PageRequest, slug: str) -> HttpResponse:
-    membership = membership_for(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.SEE_WHOLE)
     organization = membership.organization
     form = NoteForm(request.POST if request.method == "POST" else None)
     if form.is_bound and not may(membership, Permission.NOTE):
