@@ -25,6 +25,7 @@ from aggregates.models.organization import FormerSlug, Membership, Organization,
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
+from aggregates.models.repricing import FormerCost, Repricing, RepricingState
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
 from aggregates.models.saved_view import SavedView
@@ -44,6 +45,7 @@ __all__ = [
     "Event",
     "FileChunk",
     "FileImport",
+    "FormerCost",
     "FormerSlug",
     "ImportState",
     "Invitation",
@@ -58,6 +60,8 @@ __all__ = [
     "Outcome",
     "PriceOverride",
     "Pseudonym",
+    "Repricing",
+    "RepricingState",
     "RequestCount",
     "Role",
     "RollUpRun",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import Call
 from aggregates.domain.texts import in_sentence
-from aggregates.models import Organization
+from aggregates.models import Organization, PriceOverride
 from aggregates.models.log import CostSource
 from aggregates.pricing.overrides import Override, overrides_of
 from aggregates.pricing.rates import Tariff, is_counted
@@ -32,8 +32,9 @@ class Pricer:
     A call of another tier than the plain one has the price of that tier alone, and what has a price of its own, that.
     """
 
-    def __init__(self, organization: Organization) -> None:
-        self._overrides = overrides_of(organization)
+    def __init__(self, organization: Organization, draft: PriceOverride | None = None) -> None:
+        """Read the prices; also with a draft of one, as if it were set."""
+        self._overrides = overrides_of(organization, draft)
         self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
 
     def price(self, call: Call) -> Priced:

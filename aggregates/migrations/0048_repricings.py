@@ -1,0 +1,167 @@
+"""Past calls that are priced anew as asked for on a page, and what they cost before."""
+
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("aggregates", "0039_owners_and_analysts"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Repricing",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("pattern", models.CharField(max_length=256, verbose_name="model")),
+                ("first", models.DateField(null=True)),
+                ("last", models.DateField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waits for its turn"),
+                            ("running", "Under way"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("is_undo", models.BooleanField(db_default=False, default=False)),
+                ("queued_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("attempts", models.BigIntegerField(db_default=0, default=0)),
+                ("expected", models.BigIntegerField(db_default=0, default=0)),
+                ("rows", models.BigIntegerField(db_default=0, default=0)),
+                ("calls", models.BigIntegerField(db_default=0, default=0)),
+                ("unpriced_before", models.BigIntegerField(db_default=0, default=0)),
+                ("unpriced_after", models.BigIntegerField(db_default=0, default=0)),
+                ("restored", models.BigIntegerField(db_default=0, default=0)),
+                ("before", models.DecimalField(db_default=0, decimal_places=12, default=0, max_digits=36)),
+                ("after", models.DecimalField(db_default=0, decimal_places=12, default=0, max_digits=36)),
+                ("problem", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="aggregates.organization",
+                    ),
+                ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at", "-pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="FormerCost",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization",
+                        "repricing",
+                        "call",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("call", models.BigIntegerField(help_text="Its number in the log.")),
+                ("timestamp", models.DateTimeField()),
+                ("cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
+                ("cost_source", models.TextField()),
+                ("new_cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
+                ("new_source", models.TextField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="aggregates.organization",
+                    ),
+                ),
+                (
+                    "repricing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="former_costs",
+                        to="aggregates.repricing",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="repricing",
+            index=models.Index(fields=["organization", "-created_at"], name="repricing_by_time"),
+        ),
+        migrations.AddConstraint(
+            model_name="repricing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "done", "failed"])), name="repricing_state_known"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="repricing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("pattern", ""), _negated=True), name="repricing_of_a_model"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="repricing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first", None), ("last", None), ("last__gte", models.F("first")), _connector="OR"),
+                name="repricing_ends_after_start",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="repricing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("attempts__gte", 0),
+                    ("calls__gte", 0),
+                    ("expected__gte", 0),
+                    ("restored__gte", 0),
+                    ("rows__gte", 0),
+                    ("unpriced_after__gte", 0),
+                    ("unpriced_before__gte", 0),
+                ),
+                name="repricing_numbers_positive",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="repricing",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("queued", "running"))),
+                fields=("organization",),
+                name="repricing_one_at_a_time",
+            ),
+        ),
+    ]
