@@ -31,6 +31,7 @@ class Override:
     start: datetime | None
     end: datetime | None
     tariff: Tariff
+    price: PriceOverride
 
     def holds(self, instant: datetime) -> bool:
         return (self.start is None or self.start <= instant) and (self.end is None or instant < self.end)
@@ -67,6 +68,7 @@ def _override(price: PriceOverride, zone: str) -> Override:
         days.midnight(price.first, zone) if price.first else None,
         days.midnight(price.last + days.DAY, zone) if price.last else None,
         Tariff(((-1, rates_of(price)),)),
+        price,
     )
 
 

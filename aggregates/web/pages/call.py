@@ -29,6 +29,7 @@ class Detail:
     is_recorded: bool = False
     link: str = ""
     meaning: str = ""
+    of_price: bool = False  # whether the note says why there is no price
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,12 @@ def _tokens(call: UsageLog) -> Section:
 def _cost(call: UsageLog, selection: CallSelection) -> Section:
     unpriced = "" if call.cost is not None else _link(replace(selection, status="unpriced"))
     exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
+    why = why_not(call, Pricer(call.organization))
     return Section(
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly, link=unpriced, meaning="The calls without a price"),
-            Detail("Where the cost is from", call.get_cost_source_display(), why_not(call, Pricer(call.organization))),
+            Detail("Where the cost is from", call.get_cost_source_display(), why, of_price=bool(why)),
         ),
     )
 

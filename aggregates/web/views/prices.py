@@ -1,5 +1,7 @@
 """An organization's own prices, and what its prices make of what was reported, for its admins."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -7,28 +9,67 @@ from django.utils import timezone
 
 from aggregates.accounts.access import Permission, membership_for, organization_for
 from aggregates.domain.texts import shown
-from aggregates.models import PriceOverride
+from aggregates.models import Membership, PriceOverride
+from aggregates.ops import repricings
 from aggregates.pricing import overrides
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.web.forms.prices import PriceForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
+from aggregates.web.pages.models_in_use import DAYS, models_in_use
+from aggregates.web.pages.own_prices import own_prices
+from aggregates.web.pages.past_calls import past_calls
+from aggregates.web.pages.price_suggestions import suggestion_for
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
+from aggregates.web.views.repricing import BUSY
 
 
 @form_page
 def price_list(request: PageRequest, slug: str) -> HttpResponse:
+    """List the prices; a form that is sent here says what an own one would change, or sets it, for past calls, too, if
+    that is asked for."""
     membership = membership_for(request.user, slug, Permission.PRICES)
     organization = membership.organization
-    form = PriceForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        price = form.save_for(organization, request.user)
-        messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
-        return redirect("prices", slug)
+    if request.method != "POST":
+        suggestion = suggestion_for(
+            request.GET.get("provider", ""), request.GET.get("model", ""), request.GET.get("as")
+        )
+        return _show(request, membership, PriceForm(initial=suggestion.initial), suggestion=suggestion)
+    form = PriceForm(request.POST)
+    if not form.is_valid():
+        return _show(request, membership, form)
+    step = request.POST.get("step", "")
+    if step == "preview":
+        return _show(request, membership, form, preview=_preview(membership, form))
+    found = _preview(membership, form) if step == "apply" else None
+    price = form.save_for(organization, request.user)
+    messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
+    if found:
+        try:
+            of_which = (price.pattern, price.first, price.last)
+            asked = repricings.request(organization, request.user, *of_which, expected=found.calls)
+        except repricings.OneAtATime:
+            messages.error(request, BUSY)
+        else:
+            return redirect("repricing", slug, asked.pk)
+    return redirect("prices", slug)
+
+
+def _preview(membership: Membership, form: PriceForm) -> Any:
+    draft = form.draft_for(membership.organization)
+    return past_calls(membership.organization, draft.pattern, draft.first, draft.last, draft)
+
+
+def _show(request: PageRequest, membership: Membership, form: PriceForm, **more: Any) -> HttpResponse:
+    organization = membership.organization
+    models = models_in_use(organization)
     context = {
         **common(request, membership, "prices"),
         "form": form,
-        "prices": overrides.prices_of(organization),
+        "prices": own_prices(overrides.prices_of(organization), models),
+        "models": models,
+        "days": DAYS,
+        **more,
     }
     return render(request, "aggregates/prices.html", context)
 
