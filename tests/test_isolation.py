@@ -56,6 +56,8 @@ ADDRESSES = {
     "o/<slug:slug>/find/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/values/": (LOG_IN, "404", "400"),
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/prices/discounts/": ("405", "405", "405"),
+    "o/<slug:slug>/prices/discounts/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/prices/past/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/past/<int:number>/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/past/<int:number>/undo/": ("405", "405", "405"),

@@ -19,7 +19,8 @@ from aggregates.models import Event, FormerCost, Organization, Repricing, UsageL
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
-COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE)  # what is priced anew unless more is asked for
+# What is priced anew unless more is asked for.
+COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE, CostSource.DISCOUNT)
 BATCH = 5_000  # calls in memory at a time
 NOTHING = Decimal(0)
 

@@ -17,6 +17,7 @@ from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
 from aggregates.models.audit import AuditEntry, Event, Via
 from aggregates.models.day_note import DayNote
+from aggregates.models.discount import Discount
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
@@ -42,6 +43,7 @@ __all__ = [
     "DailyAggregate",
     "DailyBreakdown",
     "DayNote",
+    "Discount",
     "Event",
     "FileChunk",
     "FileImport",

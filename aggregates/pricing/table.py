@@ -115,6 +115,12 @@ def known_names(provider: str = "") -> tuple[str, ...]:
 
 
 @cache
+def known_providers() -> tuple[str, ...]:
+    """List the providers, as the table calls them."""
+    return tuple(sorted(each.id for each in _providers()))
+
+
+@cache
 def _providers() -> "list[Provider]":
     # Read when first needed: it is large, and most commands price nothing.
     from genai_prices.data import providers

@@ -81,6 +81,7 @@ def price_query(
 
 
 register.filter("signed", signed)
+register.filter("of_hundred", formats.of_hundred)
 
 
 @register.simple_tag

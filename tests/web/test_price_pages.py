@@ -12,7 +12,7 @@ from aggregates.domain import days, ranges
 from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria
 from aggregates.ingest.repricing import reprice
-from aggregates.models import PriceOverride, Repricing, UsageLog
+from aggregates.models import Discount, PriceOverride, Repricing, UsageLog
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.pages.comparison import compare
 from aggregates.web.pages.models_in_use import models_in_use
@@ -287,3 +287,24 @@ def test_past_calls_of_others_are_on_no_page(client, alice, other):
     assert client.get(f"{URL}past/{theirs.pk}/").status_code == 404
     assert client.post(f"{URL}past/{theirs.pk}/undo/").status_code == 404
     assert "theirs-" not in text_of(client.get(f"{URL}past/"))
+
+
+def test_a_discount_is_set_shown_beside_a_call_s_cost_and_removed(client, alice, o9, call):
+    client.force_login(alice)
+    wrong = text_of(client.post(f"{URL}discounts/", {"provider": "openai", "percent": "101"}))
+    assert "<b>Percent</b>: " in wrong
+    assert 'value="101"' in wrong, "what was typed stays"
+    client.post(f"{URL}discounts/", {"provider": "nobody", "percent": "10"})
+    assert not Discount.objects.exists()
+
+    page = text_of(client.post(f"{URL}discounts/", {"provider": "openai", "percent": "12.5"}, follow=True))
+    assert "Calls from now on cost 12.5% less than published prices of openai." in page
+    assert "less 12.5%" in page
+    record(o9, [call("2025-07-01T12:00Z", request_id="less", **TOKENS)])
+    number = UsageLog.objects.get(request_id="less").pk
+    assert "12.5% less" in text_of(client.get(f"/o/acme/calls/{number}/"))
+    assert past_calls(o9, "*", None, None).words == "1 call, $1.26 → $1.10"
+
+    discount = Discount.objects.get()
+    assert client.post(f"{URL}discounts/{discount.pk}/remove/").status_code == 302
+    assert not Discount.objects.exists()

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+from aggregates.db.logged_calls import logged_call
 from aggregates.domain import days, formats, money
 from aggregates.domain.calls import CHARGE
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
 from aggregates.domain.ranges import of_days
 from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
-from aggregates.models.log import RowKind
+from aggregates.models.discount import PERCENT_PLACES
+from aggregates.models.log import CostSource, RowKind
 from aggregates.pricing import Pricer
 from aggregates.query.addresses import query_string
 from aggregates.query.selection import CallSelection
@@ -68,14 +70,26 @@ def _tokens(call: UsageLog) -> Section:
 def _cost(call: UsageLog, selection: CallSelection) -> Section:
     unpriced = "" if call.cost is not None else _link(replace(selection, status="unpriced"))
     exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
-    why = why_not(call, Pricer(call.organization))
+    pricer = Pricer(call.organization)
+    why = why_not(call, pricer)
     return Section(
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly, link=unpriced, meaning="The calls without a price"),
-            Detail("Where the cost is from", call.get_cost_source_display(), why, of_price=bool(why)),
+            Detail(
+                "Where the cost is from",
+                call.get_cost_source_display(),
+                why or _discount(call, pricer),
+                of_price=bool(why),
+            ),
         ),
     )
+
+
+def _discount(call: UsageLog, pricer: Pricer) -> str:
+    """Say what is taken off the published price, as discounts are now; "" where the cost has none."""
+    percent = pricer.percent_off(logged_call(call)) if call.cost_source == CostSource.DISCOUNT else None
+    return f"{formats.of_hundred(percent, PERCENT_PLACES)} less" if percent else ""
 
 
 def _recording(call: UsageLog, zone: str) -> Section:

@@ -16,6 +16,7 @@ from aggregates.domain.measures import Sums
 from aggregates.domain.money import EXACT
 from aggregates.models import Organization, PriceOverride
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES
+from aggregates.pricing.discounts import Discounts
 from aggregates.pricing.nearest import nearest
 from aggregates.pricing.overrides import Override, overrides_of
 from aggregates.pricing.rates import Rates
@@ -38,6 +39,8 @@ class Published:
     rates: Rates
     since: date | None
     is_tiered: bool
+    percent: Decimal | None = None  # that the organization has off it
+    reduced: Rates | None = None
 
     @property
     def prices(self) -> dict[str, Decimal]:
@@ -95,23 +98,29 @@ def models_in_use(organization: Organization) -> tuple[ModelInUse, ...] | None:
     except (QueryError, TimedOut):
         return None
     own = [each for each in overrides_of(organization) if each.holds(now) and not each.tier]
-    found = []
+    discounts, found = Discounts(organization), []
     for row in rows:
         if row.group and row.sums.calls:
             provider, model = row.group
-            found.append(_model(provider or "", model or "", row.sums, own, now))
+            found.append(_model(provider or "", model or "", row.sums, own, discounts, now))
     order = sorted(found, key=lambda each: (-each.sums.unpriced_calls, -each.sums.cost, each.model, each.provider))
     return tuple(order)
 
 
-def published_price(provider: str, model: str, instant: datetime) -> Published | None:
+def published_price(
+    provider: str, model: str, instant: datetime, discounts: Discounts | None = None
+) -> Published | None:
     """Find the published price of a model's plain tier; None if there is none for its tokens."""
     found = find(provider, model)
     tariff = found.tariff(instant) if found else None
     if found is None or tariff is None:
         return None
     rates = tariff.tiers[-1][1]
-    return Published(rates, found.since(instant), len(tariff.tiers) > 1) if rates.input is not None else None
+    if rates.input is None:
+        return None
+    percent = discounts.percent(found.provider, instant) if discounts else None
+    reduced = discounts.reduce(tariff, percent).tiers[-1][1] if discounts and percent else rates
+    return Published(rates, found.since(instant), len(tariff.tiers) > 1, percent, reduced)
 
 
 @lru_cache(maxsize=1_000)
@@ -120,19 +129,21 @@ def nearest_of(provider: str, model: str, day: date) -> str:
     return nearest(provider, model, days.midnight(day, "UTC"))
 
 
-def _model(provider: str, model: str, sums: Sums, own: Iterable[Override], now: datetime) -> ModelInUse:
+def _model(
+    provider: str, model: str, sums: Sums, own: Iterable[Override], discounts: Discounts, now: datetime
+) -> ModelInUse:
     price = next((each for each in own if each.pattern.fullmatch(model)), None)
-    published = published_price(provider, model, now)
+    published = published_price(provider, model, now, discounts)
     lacks = not price and not published
     return ModelInUse(
         *(provider, model, sums, published, price.price if price else None),
-        difference=_difference(sums, price.tariff.tiers[-1][1], published.rates, now) if price and published else None,
+        difference=_difference(sums, price.tariff.tiers[-1][1], published, now) if price and published else None,
         nearest=nearest_of(provider, model, now.date()) if lacks and model else "",
     )
 
 
-def _difference(sums: Sums, own: Rates, published: Rates, now: datetime) -> Decimal | None:
+def _difference(sums: Sums, own: Rates, published: Published, now: datetime) -> Decimal | None:
     """What the tokens cost by one price more than by the other."""
     tokens = Call(now, **{name: getattr(sums, name) for name in SUMS})
-    ours, theirs = own.cost(tokens), published.cost(tokens)
+    ours, theirs = own.cost(tokens), (published.reduced or published.rates).cost(tokens)
     return None if ours is None or theirs is None else EXACT.subtract(ours, theirs)

@@ -8,11 +8,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from aggregates.accounts.access import Permission, membership_for, organization_for
+from aggregates.domain import formats
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, PriceOverride
+from aggregates.models import Discount, Membership, PriceOverride
+from aggregates.models.discount import PERCENT_PLACES
 from aggregates.ops import repricings
 from aggregates.pricing import overrides
+from aggregates.pricing.discounts import discounts_of
+from aggregates.pricing.discounts import remove_discount as remove
 from aggregates.query.forms.ranges import RangeForm
+from aggregates.web.forms.discounts import DiscountForm
 from aggregates.web.forms.prices import PriceForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
 from aggregates.web.pages.models_in_use import DAYS, models_in_use
@@ -68,6 +73,8 @@ def _show(request: PageRequest, membership: Membership, form: PriceForm, **more:
         "form": form,
         "prices": own_prices(overrides.prices_of(organization), models),
         "models": models,
+        "discounts": discounts_of(organization),
+        "discount_form": DiscountForm(),
         "days": DAYS,
         **more,
     }
@@ -82,6 +89,31 @@ def remove_price(request: PageRequest, slug: str, number: int) -> HttpResponse:
     except PriceOverride.DoesNotExist:
         raise Http404 from None
     messages.success(request, f"Removed the price of “{shown(price.pattern)}”. Calls that it priced keep their cost.")
+    return redirect("prices", slug)
+
+
+@action
+def discounts(request: PageRequest, slug: str) -> HttpResponse:
+    """Set a discount."""
+    membership = membership_for(request.user, slug, Permission.PRICES)
+    form = DiscountForm(request.POST)
+    if not form.is_valid():
+        return _show(request, membership, PriceForm(), discount_form=form)
+    discount = form.save_for(membership.organization, request.user)
+    percent = formats.of_hundred(discount.percent, PERCENT_PLACES)
+    messages.success(request, f"Calls from now on cost {percent} less than published prices of {discount.provider}.")
+    return redirect("prices", slug)
+
+
+@action
+def remove_discount(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    """Take a discount away."""
+    organization = organization_for(request.user, slug, Permission.PRICES)
+    try:
+        discount = remove(organization, number)
+    except Discount.DoesNotExist:
+        raise Http404 from None
+    messages.success(request, f"Removed the discount of {discount.provider}. Calls that it priced keep their cost.")
     return redirect("prices", slug)
 
 
