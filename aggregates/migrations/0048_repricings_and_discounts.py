@@ -14,53 +14,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Discount",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("provider", models.CharField(max_length=256)),
-                (
-                    "percent",
-                    models.DecimalField(
-                        decimal_places=2,
-                        max_digits=5,
-                        validators=[
-                            django.core.validators.MinValueValidator(0),
-                            django.core.validators.MaxValueValidator(100),
-                        ],
-                    ),
-                ),
-                ("first", models.DateField(blank=True, null=True, verbose_name="from")),
-                ("last", models.DateField(blank=True, null=True, verbose_name="to")),
-                (
-                    "created_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="FormerCost",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "organization",
-                        "repricing",
-                        "call",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("call", models.BigIntegerField(help_text="Its number in the log.")),
-                ("timestamp", models.DateTimeField()),
-                ("cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
-                ("cost_source", models.TextField()),
-                ("new_cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
-                ("new_source", models.TextField()),
-            ],
-        ),
-        migrations.CreateModel(
             name="Repricing",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -94,95 +47,139 @@ class Migration(migrations.Migration):
                 ("before", models.DecimalField(db_default=0, decimal_places=12, default=0, max_digits=36)),
                 ("after", models.DecimalField(db_default=0, decimal_places=12, default=0, max_digits=36)),
                 ("problem", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="aggregates.organization",
+                    ),
+                ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-created_at", "-pk"],
             },
         ),
-        migrations.AddField(
-            model_name="discount",
-            name="created_by",
-            field=models.ForeignKey(
-                blank=True,
-                editable=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
+        migrations.CreateModel(
+            name="FormerCost",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization",
+                        "repricing",
+                        "call",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("call", models.BigIntegerField(help_text="Its number in the log.")),
+                ("timestamp", models.DateTimeField()),
+                ("cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
+                ("cost_source", models.TextField()),
+                ("new_cost", models.DecimalField(decimal_places=12, max_digits=24, null=True)),
+                ("new_source", models.TextField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="aggregates.organization",
+                    ),
+                ),
+                (
+                    "repricing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="former_costs",
+                        to="aggregates.repricing",
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="discount",
-            name="organization",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="discounts", to="aggregates.organization"
-            ),
-        ),
-        migrations.AddField(
-            model_name="formercost",
-            name="organization",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="aggregates.organization",
-            ),
-        ),
-        migrations.AddField(
-            model_name="repricing",
-            name="created_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="repricing",
-            name="organization",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="aggregates.organization",
-            ),
-        ),
-        migrations.AddField(
-            model_name="repricing",
-            name="undone_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="formercost",
-            name="repricing",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="former_costs", to="aggregates.repricing"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("provider", ""), _negated=True), name="discount_of_a_provider"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("percent__gt", 0), ("percent__lte", 100)), name="discount_percent_in_range"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("first", None), ("last", None), ("last__gte", models.F("first")), _connector="OR"),
-                name="discount_ends_after_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "provider", "first"), name="discount_once", nulls_distinct=False
-            ),
+        migrations.CreateModel(
+            name="Discount",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=256)),
+                (
+                    "percent",
+                    models.DecimalField(
+                        decimal_places=2,
+                        max_digits=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                    ),
+                ),
+                ("first", models.DateField(blank=True, null=True, verbose_name="from")),
+                ("last", models.DateField(blank=True, null=True, verbose_name="to")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="discounts",
+                        to="aggregates.organization",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("provider", ""), _negated=True), name="discount_of_a_provider"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gt", 0), ("percent__lte", 100)), name="discount_percent_in_range"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first", None), ("last", None), ("last__gte", models.F("first")), _connector="OR"
+                        ),
+                        name="discount_ends_after_start",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("organization", "provider", "first"), name="discount_once", nulls_distinct=False
+                    ),
+                ],
+            },
         ),
         migrations.AddIndex(
             model_name="repricing",

@@ -71,17 +71,12 @@ def _cost(call: UsageLog, selection: CallSelection) -> Section:
     unpriced = "" if call.cost is not None else _link(replace(selection, status="unpriced"))
     exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
     pricer = Pricer(call.organization)
-    why = why_not(call, pricer)
+    why, source = why_not(call, pricer), call.get_cost_source_display()
     return Section(
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly, link=unpriced, meaning="The calls without a price"),
-            Detail(
-                "Where the cost is from",
-                call.get_cost_source_display(),
-                why or _discount(call, pricer),
-                of_price=bool(why),
-            ),
+            Detail("Where the cost is from", source, why or _discount(call, pricer), of_price=bool(why)),
         ),
     )
 
