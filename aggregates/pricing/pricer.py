@@ -1,7 +1,7 @@
 """Pricing calls: an organization's own price comes before the table's, which may be less a discount."""
 
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from aggregates.domain.calls import Call
@@ -36,7 +36,7 @@ class Pricer:
 
     def __init__(self, organization: Organization, draft: PriceOverride | None = None) -> None:
         """Read the prices; also with a draft of one, as if it were set."""
-        self._organization = organization
+        self._discounts = Discounts(organization)  # now: calls are priced while others are copied to the log
         self._overrides = overrides_of(organization, draft)
         self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
 
@@ -63,7 +63,7 @@ class Pricer:
         """Find the percent that the call's cost is less than its published price; None if it has another price."""
         _, source = self._tariff(call)
         model = find(call.provider, call.price_model or call.model)
-        return self.discounts.percent(model.provider, call.timestamp) if model and source == DISCOUNT else None
+        return self._discounts.percent(model.provider, call.timestamp) if model and source == DISCOUNT else None
 
     def _tariff(self, call: Call) -> tuple[Tariff | None, str]:
         """Find what the call is priced by, and which source that is."""
@@ -73,14 +73,9 @@ class Pricer:
                     return override.tariff, OVERRIDE
         model = find(call.provider, call.price_model or call.model)
         tariff = model.tariff(call.timestamp, call.service_tier) if model else None
-        if model and tariff and (percent := self.discounts.percent(model.provider, call.timestamp)):
-            return self.discounts.reduce(tariff, percent), DISCOUNT
+        if model and tariff and (percent := self._discounts.percent(model.provider, call.timestamp)):
+            return self._discounts.reduce(tariff, percent), DISCOUNT
         return tariff, TABLE
-
-    @cached_property
-    def discounts(self) -> Discounts:
-        """Read the discounts when the first published price is asked for: most batches come with costs."""
-        return Discounts(self._organization)
 
     def _match(self, model: str) -> tuple[Override, ...]:
         return tuple(override for override in self._overrides if override.pattern.fullmatch(model))

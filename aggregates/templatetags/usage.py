@@ -81,7 +81,7 @@ def price_query(
 
 
 register.filter("signed", signed)
-register.filter("of_hundred", formats.of_hundred)
+register.filter("exact_percent", formats.exact_percent)
 
 
 @register.simple_tag

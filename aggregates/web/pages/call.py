@@ -9,7 +9,6 @@ from aggregates.domain.dimensions import DIMENSIONS, Dimension
 from aggregates.domain.ranges import of_days
 from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
-from aggregates.models.discount import PERCENT_PLACES
 from aggregates.models.log import CostSource, RowKind
 from aggregates.pricing import Pricer
 from aggregates.query.addresses import query_string
@@ -84,7 +83,7 @@ def _cost(call: UsageLog, selection: CallSelection) -> Section:
 def _discount(call: UsageLog, pricer: Pricer) -> str:
     """Say what is taken off the published price, as discounts are now; "" where the cost has none."""
     percent = pricer.percent_off(logged_call(call)) if call.cost_source == CostSource.DISCOUNT else None
-    return f"{formats.of_hundred(percent, PERCENT_PLACES)} less" if percent else ""
+    return f"{formats.exact_percent(percent)} less" if percent else ""
 
 
 def _recording(call: UsageLog, zone: str) -> Section:

@@ -11,7 +11,6 @@ from aggregates.accounts.access import Permission, membership_for, organization_
 from aggregates.domain import formats
 from aggregates.domain.texts import shown
 from aggregates.models import Discount, Membership, PriceOverride
-from aggregates.models.discount import PERCENT_PLACES
 from aggregates.ops import repricings
 from aggregates.pricing import overrides
 from aggregates.pricing.discounts import discounts_of
@@ -100,7 +99,7 @@ def discounts(request: PageRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, membership, PriceForm(), discount_form=form)
     discount = form.save_for(membership.organization, request.user)
-    percent = formats.of_hundred(discount.percent, PERCENT_PLACES)
+    percent = formats.exact_percent(discount.percent)
     messages.success(request, f"Calls from now on cost {percent} less than published prices of {discount.provider}.")
     return redirect("prices", slug)
 
