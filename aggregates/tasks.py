@@ -4,6 +4,7 @@ runs in the next one."""
 from aggregates.ops.imports import run_import
 from aggregates.ops.mail import send_invitation, send_reset
 from aggregates.ops.removals import remove_organizations
+from aggregates.ops.repricings import reprice_calls
 from aggregates.ops.tasks import nightly, repair
 from aggregates.ops.time_zones import change_time_zones
 
@@ -12,6 +13,7 @@ __all__ = [
     "nightly",
     "remove_organizations",
     "repair",
+    "reprice_calls",
     "run_import",
     "send_invitation",
     "send_reset",

@@ -58,7 +58,8 @@ from aggregates.web.views.members import (
 from aggregates.web.views.notes import delete_note, note_list
 from aggregates.web.views.organizations import new_organization
 from aggregates.web.views.platform import platform
-from aggregates.web.views.prices import comparison, price_list, remove_price
+from aggregates.web.views.prices import comparison, discounts, price_list, remove_discount, remove_price
+from aggregates.web.views.repricing import past, repricing, undo_repricing
 from aggregates.web.views.sample import add_sample, remove_sample
 from aggregates.web.views.saved_views import delete_view, open_view, rename_view, save_changes, view_list
 from aggregates.web.views.settings import data, general
@@ -138,6 +139,11 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<int:number>/rotate/", rotate_key, name="rotate-key"),
     path("o/<slug:slug>/keys/<int:number>/revoke/", revoke_key, name="revoke-key"),
     path("o/<slug:slug>/prices/", price_list, name="prices"),
+    path("o/<slug:slug>/prices/discounts/", discounts, name="discounts"),
+    path("o/<slug:slug>/prices/discounts/<int:number>/remove/", remove_discount, name="remove-discount"),
+    path("o/<slug:slug>/prices/past/", past, name="past-calls"),
+    path("o/<slug:slug>/prices/past/<int:number>/", repricing, name="repricing"),
+    path("o/<slug:slug>/prices/past/<int:number>/undo/", undo_repricing, name="undo-repricing"),
     path("o/<slug:slug>/prices/<int:number>/remove/", remove_price, name="remove-price"),
     path("o/<slug:slug>/prices/comparison/", comparison, name="price-comparison"),
     path("o/<slug:slug>/audit/", audit_page, name="audit"),

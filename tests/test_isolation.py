@@ -78,6 +78,11 @@ ADDRESSES = {
     "o/<slug:slug>/find/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/values/": (LOG_IN, "404", "400"),
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/prices/discounts/": ("405", "405", "405"),
+    "o/<slug:slug>/prices/discounts/<int:number>/remove/": ("405", "405", "405"),
+    "o/<slug:slug>/prices/past/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/prices/past/<int:number>/": (LOG_IN, "404", "404"),
+    "o/<slug:slug>/prices/past/<int:number>/undo/": ("405", "405", "405"),
     "o/<slug:slug>/prices/<int:number>/remove/": ("405", "405", "405"),
     "o/<slug:slug>/prices/comparison/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/audit/": (LOG_IN, "404", "404"),
@@ -112,7 +117,10 @@ ADDRESSES = {
 EXPORTS = tuple(f"o/<slug:slug>/{name}" for name in ("calls.csv", "focus.csv", "usage.xlsx", "usage.html", "usage.csv"))
 MANAGED = tuple(
     f"o/<slug:slug>/{name}"
-    for name in ("settings/", "data/", "keys/", "prices/", "prices/comparison/", "imports/", "audit/", "audit.csv")
+    for name in (
+        *("settings/", "data/", "keys/", "prices/", "prices/past/", "prices/comparison/", "imports/", "audit/"),
+        "audit.csv",
+    )
 )
 # What a role gets to see beyond those before it.
 MORE = {"viewer": (), "analyst": EXPORTS, "admin": EXPORTS + MANAGED, "owner": EXPORTS + MANAGED}

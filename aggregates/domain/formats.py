@@ -84,6 +84,11 @@ def share_of_tokens(part: int, whole: int) -> str:
     return of_hundred(rate(part, whole) * 100) if whole else "–"
 
 
+def exact_percent(percent: Decimal) -> str:
+    """Write percent with all their decimals, and no more: “12.5%”."""
+    return locales.current().percent(f"{percent.normalize():f}")
+
+
 def of_hundred(share: Decimal, places: int = 1) -> str:
     """A share in percent: 12.3%."""
     return locales.current().percent(f"{share:,.{places}f}")

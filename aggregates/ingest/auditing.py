@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 
 from aggregates.db import audit
 from aggregates.domain.money import EXACT
-from aggregates.models import Event, Organization
+from aggregates.models import Event, Organization, User
 
 PEOPLE = ("user", "subject")  # dimensions whose values are of people: the log of who did what does not repeat them
 
@@ -19,13 +19,17 @@ def write_change(
     days: Collection[date],
     costs: Iterable[Costs],
     after: Mapping[str, object],
+    *,
+    about: int | None = None,
+    user: User | None = None,
 ) -> None:
     """Write what was done to the calls of some days, with its effect on the cost of each month."""
     effect: dict[date, Decimal] = {}
     with localcontext(EXACT):
         for month, cost_before, cost_after in costs:
             effect[month] = effect.get(month, Decimal(0)) + cost_after - cost_before
-    audit.write(event, organization, after=after, effect=effect, days=(min(days), max(days)))
+    span = (min(days), max(days))
+    audit.write(event, organization, about=about, after=after, effect=effect, days=span, user=user)
 
 
 def conditions(filters: Iterable[tuple[str, str]]) -> list[str]:

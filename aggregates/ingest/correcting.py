@@ -1,5 +1,6 @@
 """Correcting what was recorded: deleting calls and charges, or giving calls another cost."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -36,6 +37,8 @@ class Criteria:
     status: str | None = None
     cost_source: str | None = None
     kind: str | None = None
+    pattern: str = ""  # of models, or of those whose price calls have; `*` stands for any text
+    days: tuple[date, ...] = ()  # of these alone
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ def _write_audit(
 def told_of(criteria: Criteria) -> dict[str, object]:
     """What the audit log tells of which calls were meant."""
     filters = conditions(criteria.filters)
+    filters += [f"model={criteria.pattern}"] if criteria.pattern else []
     filters += [f"request_id: {len(criteria.request_ids)} of them"] if criteria.request_ids else []
     equal = {"status": criteria.status, "cost_source": criteria.cost_source, "kind": criteria.kind}
     filters += [f"{name}={value}" for name, value in equal.items() if value]
@@ -252,6 +256,14 @@ def condition(organization: Organization, criteria: Criteria, calendar: Calendar
     parts += [sql.SQL("{} = {}").format(sql.Identifier(name), str(value)) for name, value in equal if value is not None]
     if criteria.request_ids:
         parts.append(sql.SQL("request_id = ANY({})").format([*criteria.request_ids]))
+    if criteria.pattern:
+        like = re.sub(r"([\\%_])", r"\\\1", criteria.pattern).replace("*", "%")
+        parts.append(sql.SQL("(model ILIKE {like} OR price_model ILIKE {like})").format(like=like))
+    if criteria.days:
+        zone = calendar.zone
+        spans = [days.span_of(day, zone) for day in criteria.days]
+        within = (sql.SQL("timestamp >= {} AND timestamp < {}").format(span.start, span.end) for span in spans)
+        parts.append(sql.SQL("({})").format(sql.SQL(" OR ").join(within)))
     return sql.SQL(" AND ").join(parts)
 
 

@@ -28,7 +28,7 @@ from aggregates.models import Event, Organization, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
-COMPUTED = (CostSource.NONE.value, CostSource.TABLE.value, CostSource.OVERRIDE.value)
+COMPUTED = (CostSource.NONE.value, CostSource.TABLE.value, CostSource.OVERRIDE.value, CostSource.DISCOUNT.value)
 BATCH = 5_000  # calls in memory at a time
 NOTHING = Decimal(0)
 LOG = sql.Identifier(UsageLog._meta.db_table)

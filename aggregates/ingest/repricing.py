@@ -1,6 +1,6 @@
 """Pricing recorded calls anew, after prices were added or changed: by the same rules as when they are recorded."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,13 +15,25 @@ from aggregates.domain.calls import CALL, Call
 from aggregates.ingest.auditing import write_change
 from aggregates.ingest.correcting import Change, Criteria, calendar_within, condition, kept_within, told_of
 from aggregates.ingest.day_locks import Calendar, lock_days, lock_zone, mark_stale
-from aggregates.models import Event, Organization, UsageLog
+from aggregates.models import Event, FormerCost, Organization, Repricing, UsageLog
 from aggregates.models.log import CostSource
 from aggregates.pricing import Priced, Pricer
 
-COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE)  # what is priced anew unless more is asked for
+# What is priced anew unless more is asked for.
+COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE, CostSource.DISCOUNT)
 BATCH = 5_000  # calls in memory at a time
 NOTHING = Decimal(0)
+
+# The calls are locked: between this and the update nobody gives them another cost.
+KEEP = sql.SQL(
+    """
+    INSERT INTO {kept} (organization_id, repricing_id, call, timestamp, cost, cost_source, new_cost, new_source)
+    SELECT log.organization_id, {repricing}, log.id, log.timestamp, log.cost, log.cost_source, new.cost, new.cost_source
+    FROM {log} AS log JOIN repriced_call AS new ON log.id = new.id AND log.timestamp = new.timestamp
+    WHERE log.organization_id = {organization} FOR NO KEY UPDATE OF log
+    """
+)
+Seen = Callable[[int], None]  # is told how many calls more were looked at
 
 
 @dataclass
@@ -48,23 +60,42 @@ class _Changed:
     after: Priced
 
 
-def preview(organization: Organization, criteria: Criteria, sources: tuple[str, ...] = COMPUTED) -> Repriced:
-    """What `reprice` would do, as of now; changes nothing."""
+def preview(
+    organization: Organization,
+    criteria: Criteria,
+    sources: tuple[str, ...] = COMPUTED,
+    *,
+    pricer: Pricer | None = None,
+    seconds: int | None = None,
+) -> Repriced:
+    """What `reprice` would do, as of now, or with prices that are not set yet; changes nothing.
+
+    Raises TimedOut if a statement takes longer than so many seconds.
+    """
     done = Repriced()
-    with snapshot():
+    with snapshot(seconds):
         organization.refresh_from_db()
         if calendar := calendar_within(organization, criteria):
             kept = kept_within(organization, calendar)
-            for changed in _but_kept(done, calendar, kept, _changed(organization, criteria, sources, calendar)):
+            found = _changed(organization, criteria, sources, calendar, pricer or Pricer(organization))
+            for changed in _but_kept(done, calendar, kept, found):
                 _count(done, calendar, changed)
     return done
 
 
-def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, ...] = COMPUTED) -> Repriced:
+def reprice(
+    organization: Organization,
+    criteria: Criteria,
+    sources: tuple[str, ...] = COMPUTED,
+    *,
+    keep_for: Repricing | None = None,
+    seen: Seen | None = None,
+) -> Repriced:
     """Price the calls whose cost is of these sources, in one transaction, and mark their days.
 
     Where there is no price a reported cost stays, and any other is forgotten.
-    Calls whose cost does not change stay untouched.
+    Calls whose cost does not change stay untouched. What the others cost before is kept for undoing, if `keep_for` says
+    so. `seen` may raise, to end it.
     """
     done = Repriced()
     earliest: dict[int, datetime] = {}
@@ -76,7 +107,8 @@ def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, 
             return done
         _make_table()
         kept = kept_within(organization, calendar)
-        found = _but_kept(done, calendar, kept, _changed(organization, criteria, sources, calendar))
+        changes = _changed(organization, criteria, sources, calendar, Pricer(organization), seen)
+        found = _but_kept(done, calendar, kept, changes)
         while batch := _some(found):
             _stage(batch)
             for changed in batch:
@@ -86,19 +118,25 @@ def reprice(organization: Organization, criteria: Criteria, sources: tuple[str, 
         if earliest:
             touched = {calendar.date(day): instant for day, instant in earliest.items()}
             lock_days(organization, touched.keys())
-            _apply(organization)
+            _apply(organization, keep_for)
             mark_stale(organization, touched)
             costs = ((month, change.before, change.after) for (month, _), change in done.changes.items())
             after = {**told_of(criteria), "sources": sorted(map(str, sources)), "calls": done.total.calls}
-            write_change(Event.REPRICED, organization, touched, costs, after)
+            about = keep_for.pk if keep_for else None
+            user = keep_for.created_by if keep_for else None
+            write_change(Event.REPRICED, organization, touched, costs, after, about=about, user=user)
     return done
 
 
 def _changed(
-    organization: Organization, criteria: Criteria, sources: tuple[str, ...], calendar: Calendar
+    organization: Organization,
+    criteria: Criteria,
+    sources: tuple[str, ...],
+    calendar: Calendar,
+    pricer: Pricer,
+    seen: Seen | None = None,
 ) -> Iterator[_Changed]:
     """Those calls that would get another cost, streaming."""
-    pricer = Pricer(organization)
     statement = sql.SQL(
         "SELECT id, width_bucket(timestamp, {bounds}::timestamptz[]), cost_source, {fields} "
         "FROM {log} WHERE {where} AND cost_source = ANY({sources}) AND kind = {call}"
@@ -113,6 +151,8 @@ def _changed(
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement.as_string(cursor.connection))
         while rows := cursor.fetchmany(BATCH):
+            if seen:
+                seen(len(rows))
             for number, day, source, *fields in rows:
                 call = call_of(fields)
                 after = pricer.price(call)
@@ -161,15 +201,20 @@ def _stage(batch: list[_Changed]) -> None:
                 copy.write_row((changed.number, changed.call.timestamp, *changed.after))
 
 
-def _apply(organization: Organization) -> None:
+def _apply(organization: Organization, keep_for: Repricing | None) -> None:
+    log = sql.Identifier(UsageLog._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE repriced_call")
+        if keep_for:
+            kept = sql.Identifier(FormerCost._meta.db_table)
+            keep = KEEP.format(kept=kept, log=log, repricing=keep_for.pk, organization=organization.pk)
+            cursor.execute(keep.as_string(cursor.connection))
         cursor.execute(
             sql.SQL(
                 "UPDATE {log} AS log SET cost = new.cost, cost_source = new.cost_source "
                 "FROM repriced_call AS new WHERE log.organization_id = {organization} "
                 "AND log.id = new.id AND log.timestamp = new.timestamp"
             )
-            .format(log=sql.Identifier(UsageLog._meta.db_table), organization=organization.pk)
+            .format(log=log, organization=organization.pk)
             .as_string(cursor.connection)
         )

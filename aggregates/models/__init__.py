@@ -17,6 +17,7 @@ from aggregates.models.arrival import ArrivalCount, ArrivalOutcome
 from aggregates.models.attempt import AttemptCount
 from aggregates.models.audit import AuditEntry, Event, Via
 from aggregates.models.day_note import DayNote
+from aggregates.models.discount import Discount
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
@@ -25,6 +26,7 @@ from aggregates.models.organization import FormerSlug, Membership, Organization,
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
 from aggregates.models.report import CallReport
+from aggregates.models.repricing import FormerCost, Repricing, RepricingState
 from aggregates.models.run import Job, Outcome, RollUpRun
 from aggregates.models.saved_preset import SavedPreset
 from aggregates.models.saved_view import SavedView
@@ -41,9 +43,11 @@ __all__ = [
     "DailyAggregate",
     "DailyBreakdown",
     "DayNote",
+    "Discount",
     "Event",
     "FileChunk",
     "FileImport",
+    "FormerCost",
     "FormerSlug",
     "ImportState",
     "Invitation",
@@ -58,6 +62,8 @@ __all__ = [
     "Outcome",
     "PriceOverride",
     "Pseudonym",
+    "Repricing",
+    "RepricingState",
     "RequestCount",
     "Role",
     "RollUpRun",

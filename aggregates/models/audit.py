@@ -36,6 +36,8 @@ class Event(models.TextChoices):
     KEY_REVOKED = "key.revoked", "Key revoked"
     PRICE_SET = "price.set", "Price set"
     PRICE_REMOVED = "price.removed", "Price removed"
+    DISCOUNT_SET = "price.discount", "Discount set"
+    DISCOUNT_REMOVED = "price.discount_removed", "Discount removed"
     CORRECTED = "cost.corrected", "Calls corrected"
     REPRICED = "cost.repriced", "Calls repriced"
     NORMALIZED = "cost.normalized", "Calls normalized"
@@ -87,6 +89,8 @@ FIELDS = {
     "works_until": "works until",
     "what": "what",
     "model": "model",
+    "provider": "provider",
+    "percent": "percent",
     "tier": "tier",
     "from": "from",
     "to": "to",

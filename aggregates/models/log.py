@@ -42,6 +42,7 @@ class CostSource(models.TextChoices):
     REPORTED = "reported", "Reported by the sender"
     TABLE = "table", "Price table"
     OVERRIDE = "override", "Own price of the organization"
+    DISCOUNT = "discount", "Price table, less the organization’s discount"
     PRICED = "priced", "Given by a correction"
     NONE = "none", "No price known"
 

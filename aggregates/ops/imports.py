@@ -1,22 +1,17 @@
 """Imports of the page as tasks of the task cluster: beside the nightly task, and never in its place."""
 
-import os
-from typing import Any
-
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
-from django_q.tasks import async_task
 
 from aggregates.db import clock
 from aggregates.db.beside import beside
-from aggregates.db.locks import Lock
 from aggregates.ingest.importing import running, uploads
 from aggregates.models import FileChunk, FileImport, ImportState, Organization
 from aggregates.models.file_import import ACTIVE, WAITING
+from aggregates.ops import spare_workers
 
-TASK = "aggregates.tasks.run_import"
+TASK = spare_workers.IMPORT.name
 MEGABYTE = 1_000_000
 
 
@@ -27,13 +22,6 @@ class OneAtATime(Exception):
 def largest() -> int:
     """The bytes of the largest file that is taken, as it is sent."""
     return int(settings.IMPORT_MAX_MB) * MEGABYTE
-
-
-def slots() -> int:
-    """How many workers may import at once: all of a cluster but one, so that the nightly task never waits for files."""
-    cluster: dict[str, Any] = settings.Q_CLUSTER
-    workers = cluster.get("workers") or os.cpu_count() or 1  # as django-q2 has it
-    return max(int(workers) - 1, 0)
 
 
 def start(imported: FileImport) -> bool:
@@ -49,7 +37,7 @@ def start(imported: FileImport) -> bool:
         anew = {"queued_at": clock.now(), "finished_at": None, "cancel_asked": False, "attempts": 0, "problem": ""}
         started = waiting.update(state=ImportState.QUEUED, **anew)
         if started:
-            _enqueue()
+            spare_workers.IMPORT.enqueue()
     return bool(started)
 
 
@@ -74,25 +62,23 @@ def run_import() -> str:
     """
     with beside() as own:
         running.revive(own)
-        slot = next((number for number in range(slots()) if own.try_lock(Lock.IMPORT_SLOT, number)), None)
+        slot = spare_workers.take(own)
         if slot is None:
-            return "waits: other files are being imported"
+            return "waits: other workers are busy"
         imported = running.claim(own)
         if imported is None:
             return "nothing to import"
         try:
             state = running.run(imported, own, largest())
         finally:
-            own.unlock(Lock.IMPORT_SLOT, slot)
-            # Only now: whoever came before found no slot, and is seen here; whoever comes later finds it.
-            go_on()
+            spare_workers.give_back(own, slot)
     return f"{imported.organization.slug}: {imported.name}: {state.label.lower()}"
 
 
 def go_on() -> None:
     """Have another task look where a file waits."""
-    if FileImport.objects.filter(state=ImportState.QUEUED).exists():
-        _enqueue()
+    if spare_workers.IMPORT.has_work():
+        spare_workers.IMPORT.enqueue()
 
 
 def tidy() -> None:
@@ -104,7 +90,3 @@ def tidy() -> None:
         with beside() as own:
             running.revive(own)
         go_on()
-
-
-def _enqueue() -> None:
-    async_task(TASK, group="import", task_name=f"import {timezone.now():%H:%M:%S.%f}")

@@ -19,6 +19,7 @@ OURS = tuple(
         "nightly",
         "remove_organizations",
         "repair",
+        "reprice_calls",
         "run_import",
         "send_invitation",
         "send_reset",

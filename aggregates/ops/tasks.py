@@ -16,7 +16,7 @@ from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
 from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
-from aggregates.ops import imports, removals, time_zones
+from aggregates.ops import imports, removals, repricings, time_zones
 from aggregates.query import stored_selections
 from aggregates.rollup import protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
@@ -47,6 +47,7 @@ def nightly() -> str:
         stored_selections.forget()
         invitations.forget()
         audit.forget()
+        repricings.forget()
         failures.raise_any()
     return "; ".join(words)
 
@@ -64,6 +65,7 @@ def repair() -> str:
         forget_reports()
         attempts.forget()
         imports.tidy()
+        repricings.tidy()
         removals.go_on()
         time_zones.go_on()
         failures.raise_any()

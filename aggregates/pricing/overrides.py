@@ -31,20 +31,28 @@ class Override:
     start: datetime | None
     end: datetime | None
     tariff: Tariff
+    price: PriceOverride
 
     def holds(self, instant: datetime) -> bool:
         return (self.start is None or self.start <= instant) and (self.end is None or instant < self.end)
 
 
-def overrides_of(organization: Organization) -> list[Override]:
-    """Sort an organization's prices, the one that wins first.
+def overrides_of(organization: Organization, draft: PriceOverride | None = None) -> list[Override]:
+    """Sort an organization's prices, the one that wins first; also with a draft, as if it were set.
 
     That is the pattern with the most letters, then the price that begins last, then the newest.
     """
     found = list(PriceOverride.objects.raw(NEWEST_FIRST, [organization.pk]))
+    if draft:
+        found = [draft, *(each for each in found if _what(each) != _what(draft))]
     found.sort(key=lambda each: each.first.toordinal() if each.first else 0, reverse=True)
     found.sort(key=lambda each: len(each.pattern.replace("*", "")), reverse=True)
     return [_override(each, organization.time_zone) for each in found]
+
+
+def _what(price: PriceOverride) -> tuple[object, ...]:
+    """What a price is of: there is one of each."""
+    return price.pattern, price.tier, price.first
 
 
 def expression(pattern: str) -> re.Pattern[str]:
@@ -60,6 +68,7 @@ def _override(price: PriceOverride, zone: str) -> Override:
         days.midnight(price.first, zone) if price.first else None,
         days.midnight(price.last + days.DAY, zone) if price.last else None,
         Tariff(((-1, rates_of(price)),)),
+        price,
     )
 
 

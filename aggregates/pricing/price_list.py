@@ -1,8 +1,10 @@
-"""What a model's tokens cost by the list at a moment: an organization's own price, else the published one."""
+"""What a model's tokens cost by the list at a moment: an organization's own price, else the published one,
+less its discount."""
 
 from datetime import datetime
 
 from aggregates.models import Organization
+from aggregates.pricing.discounts import Discounts
 from aggregates.pricing.overrides import overrides_of
 from aggregates.pricing.rates import Rates
 from aggregates.pricing.table import find
@@ -13,6 +15,7 @@ class PriceList:
 
     def __init__(self, organization: Organization, instant: datetime) -> None:
         self._overrides = [each for each in overrides_of(organization) if each.holds(instant) and not each.tier]
+        self._discounts = Discounts(organization)
         self._instant = instant
 
     def rates(self, provider: str, model: str) -> Rates | None:
@@ -22,4 +25,6 @@ class PriceList:
                 return override.tariff.tiers[-1][1]
         found = find(provider, model)
         tariff = found.tariff(self._instant) if found else None
+        if found and tariff and (percent := self._discounts.percent(found.provider, self._instant)):
+            tariff = self._discounts.reduce(tariff, percent)
         return tariff.tiers[-1][1] if tariff else None

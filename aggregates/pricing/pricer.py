@@ -1,4 +1,4 @@
-"""Pricing calls: an organization's own price comes before the table's."""
+"""Pricing calls: an organization's own price comes before the table's, which may be less a discount."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import Call
 from aggregates.domain.texts import in_sentence
-from aggregates.models import Organization
+from aggregates.models import Organization, PriceOverride
 from aggregates.models.log import CostSource
+from aggregates.pricing.discounts import Discounts
 from aggregates.pricing.overrides import Override, overrides_of
 from aggregates.pricing.rates import Tariff, is_counted
 from aggregates.pricing.table import find
 
 # Read once: `.value` of an enum is slow.
 NOT_PRICED, TABLE, OVERRIDE = CostSource.NONE.value, CostSource.TABLE.value, CostSource.OVERRIDE.value
+DISCOUNT = CostSource.DISCOUNT.value
 
 
 class Priced(NamedTuple):
@@ -32,8 +34,10 @@ class Pricer:
     A call of another tier than the plain one has the price of that tier alone, and what has a price of its own, that.
     """
 
-    def __init__(self, organization: Organization) -> None:
-        self._overrides = overrides_of(organization)
+    def __init__(self, organization: Organization, draft: PriceOverride | None = None) -> None:
+        """Read the prices; also with a draft of one, as if it were set."""
+        self._discounts = Discounts(organization)  # now: calls are priced while others are copied to the log
+        self._overrides = overrides_of(organization, draft)
         self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
 
     def price(self, call: Call) -> Priced:
@@ -55,6 +59,12 @@ class Pricer:
             return f"no price for {lacking} of {of_model}{own}"
         return "" if rates.cost(call) is not None else "its cost is more than the log takes"
 
+    def percent_off(self, call: Call) -> Decimal | None:
+        """Find the percent that the call's cost is less than its published price; None if it has another price."""
+        _, source = self._tariff(call)
+        model = find(call.provider, call.price_model or call.model)
+        return self._discounts.percent(model.provider, call.timestamp) if model and source == DISCOUNT else None
+
     def _tariff(self, call: Call) -> tuple[Tariff | None, str]:
         """Find what the call is priced by, and which source that is."""
         if self._overrides:
@@ -62,7 +72,10 @@ class Pricer:
                 if override.tier == call.service_tier and override.holds(call.timestamp):
                     return override.tariff, OVERRIDE
         model = find(call.provider, call.price_model or call.model)
-        return (model.tariff(call.timestamp, call.service_tier) if model else None), TABLE
+        tariff = model.tariff(call.timestamp, call.service_tier) if model else None
+        if model and tariff and (percent := self._discounts.percent(model.provider, call.timestamp)):
+            return self._discounts.reduce(tariff, percent), DISCOUNT
+        return tariff, TABLE
 
     def _match(self, model: str) -> tuple[Override, ...]:
         return tuple(override for override in self._overrides if override.pattern.fullmatch(model))

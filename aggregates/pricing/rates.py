@@ -1,7 +1,7 @@
 """What a call costs at given rates: exact, and rounded once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from aggregates.domain import money
@@ -68,6 +68,14 @@ class Rates:
             call=call,
             units={**as_whole, **(units or {})},
         )
+
+    def times(self, factor: Decimal) -> "Rates":
+        """Multiply every rate, exactly."""
+        kinds = {
+            kind: None if (rate := getattr(self, kind)) is None else EXACT.multiply(rate, factor) for kind in TOKENS
+        }
+        units = {name: EXACT.multiply(rate, factor) for name, rate in self.units.items()}
+        return replace(self, **kinds, call=EXACT.multiply(self.call, factor), units=units)
 
     def cost(self, call: Call) -> Decimal | None:
         """US dollars with 12 decimals, half-even; None if something in it has no price, or nobody counted anything.
@@ -156,6 +164,10 @@ class Tariff:
     """Rates by the size of the input: those of the first entry that it exceeds hold for all of the call's tokens."""
 
     tiers: tuple[tuple[int, Rates], ...]  # the largest first; the last is for any input
+
+    def times(self, factor: Decimal) -> "Tariff":
+        """Multiply every rate, exactly."""
+        return Tariff(tuple((above, rates.times(factor)) for above, rates in self.tiers))
 
     def rates(self, call: Call) -> Rates | None:
         """Find the rates of its tier; None if there is no tier for it."""

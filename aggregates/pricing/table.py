@@ -6,7 +6,7 @@ also those of other tiers than the plain one, from a day on, and of what is bill
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class Model:
     """A model of the table, with its tariffs ready for use; `is_own` if it is the provider's own, whose tiers hold."""
 
     def __init__(self, info: "ModelInfo", provider: str = "", *, is_own: bool = True) -> None:
+        self.id, self.provider = info.id, provider
         self._info = info
         self._variants = [*(info.price_variants or ())] if is_own else []
         self._without = SECONDS if (provider, info.id) in AT_LEAST else ()
@@ -63,6 +64,14 @@ class Model:
         if tier:
             return self._tariff_of_tier(instant, frozenset(tier.split("+")))
         return self._tariffs[id(self._info.get_prices(instant))] if self._varies else self._only
+
+    def since(self, instant: datetime) -> date | None:
+        """Find the day, in UTC, since when the price of that moment holds; None if the table does not say."""
+        listed = self._info.prices if isinstance(self._info.prices, list) else []
+        for one in reversed(listed):
+            if one.constraint is None or one.constraint.active(instant):
+                return getattr(one.constraint, "start_date", None)
+        return None
 
     def _tariff_of_tier(self, instant: datetime, tier: frozenset[str]) -> Tariff | None:
         active = [variant for variant in self._variants if _is_for(variant, tier, instant)]
@@ -96,6 +105,19 @@ def find(provider: str, name: str) -> Model | None:
         is_own = any(each is info for each in provider_of_it.models)
         return Model(info, provider_of_it.id, is_own=is_own)
     return None
+
+
+@cache
+def known_names(provider: str = "") -> tuple[str, ...]:
+    """List the names of a provider's models; of all providers, if it is ''."""
+    found = (each for each in _providers() if provider in ("", each.id))
+    return tuple(dict.fromkeys(model.id for each in found for model in each.models))
+
+
+@cache
+def known_providers() -> tuple[str, ...]:
+    """List the providers, as the table calls them."""
+    return tuple(sorted(each.id for each in _providers()))
 
 
 @cache

@@ -30,6 +30,7 @@ from aggregates.models import (
     Event,
     FileChunk,
     FileImport,
+    FormerCost,
     LatencyChunk,
     Organization,
     StaleDay,
@@ -46,6 +47,7 @@ TRIES = 30
 BATCHES: tuple[tuple[type[Model], str, int], ...] = (
     (FileChunk, "file__organization", CHUNKS),
     (FileImport, "organization", BATCH),
+    (FormerCost, "organization", BATCH),
     (ArrivalCount, "organization", BATCH),
     (CallReport, "organization", BATCH),
     (ApiKey, "organization", BATCH),

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -70,7 +71,17 @@ def price(text: str) -> str:
     return money.display_exact(Decimal(text))
 
 
+@register.simple_tag
+def price_query(
+    model: str, provider: str = "", priced_as: str = "", *, first: date | None = None, last: date | None = None
+) -> str:
+    """Write the URL query that leads to the price of a model, or to its past calls of some days."""
+    named = {"model": model, "provider": provider, "as": priced_as, "first": first, "last": last}
+    return urlencode({name: value for name, value in named.items() if value})
+
+
 register.filter("signed", signed)
+register.filter("exact_percent", formats.exact_percent)
 
 
 @register.simple_tag

@@ -13,7 +13,7 @@ from aggregates.db.beside import beside
 from aggregates.db.locks import Lock
 from aggregates.ingest.importing import running, uploads
 from aggregates.models import ArrivalCount, AuditEntry, FileImport, ImportState, Organization, UsageLog, User
-from aggregates.ops import imports, own_tasks, tasks
+from aggregates.ops import imports, own_tasks, spare_workers, tasks
 from tests.ingest.importing.conftest import give
 from tests.patience import wait_until
 from tests.words import TIME
@@ -85,10 +85,10 @@ def test_the_last_worker_is_left_for_the_night(
 ) -> None:
     monkeypatch.setitem(settings.Q_CLUSTER, "workers", workers)
     imports.start(give(acme, alice, CONTENT))
-    assert imports.slots() == slots
+    assert spare_workers.slots() == slots
     with beside() as others:
         assert all(others.try_lock(Lock.IMPORT_SLOT, number) for number in range(slots))
-        assert imports.run_import() == "waits: other files are being imported"
+        assert imports.run_import() == "waits: other workers are busy"
         assert states() == ["queued"]
         assert "0 days" in tasks.nightly()
 
@@ -108,7 +108,7 @@ def test_while_imports_take_all_they_may_others_wait_and_are_taken_up_after(
 
     monkeypatch.setattr(running, "run", run_and_try_another)
     imports.run_import()
-    assert said == ["waits: other files are being imported"]
+    assert said == ["waits: other workers are busy"]
     assert (states(), queued_tasks()) == (["done", "queued"], 1), "whoever ends lets the next one begin"
 
 
@@ -117,14 +117,15 @@ def test_a_slot_is_free_before_others_are_looked_for(
 ) -> None:
     free: list[bool] = []
 
-    def look() -> None:
+    def look(_: spare_workers.LongTask) -> bool:
         with beside() as another:
             free.append(another.try_lock(Lock.IMPORT_SLOT, 0))
+        return False
 
-    monkeypatch.setattr(imports, "go_on", look)
+    monkeypatch.setattr(spare_workers.LongTask, "has_work", look)
     imports.start(give(acme, alice, CONTENT))
     imports.run_import()
-    assert free == [True], "else who comes in between waits until the next repair"
+    assert free == [True] * len(spare_workers.LONG_TASKS), "else who comes in between waits until the next repair"
 
 
 def test_a_repair_takes_up_what_a_worker_that_died_left(acme: Organization, alice: User) -> None:

@@ -20,13 +20,16 @@ from aggregates.models import (
     CallReport,
     DailyAggregate,
     DayNote,
+    Discount,
     FileChunk,
     FileImport,
+    FormerCost,
     FormerSlug,
     KeptReason,
     Organization,
     PriceOverride,
     Pseudonym,
+    Repricing,
     RequestCount,
     Role,
     SavedPreset,
@@ -98,6 +101,10 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     file = FileImport.objects.create(organization=organization, name="calls.csv", size=3, created_by=user)
     FileChunk.objects.create(file=file, number=0, data=b"abc")
     PriceOverride.objects.create(organization=organization, pattern="o*", input=1, output=2, created_by=user)
+    Discount.objects.create(organization=organization, provider="openai", percent=15, created_by=user)
+    repricing = Repricing.objects.create(organization=organization, pattern="o*", created_by=user, state="done")
+    former = {"cost_source": "none", "new_source": "override", "new_cost": 1}
+    FormerCost.objects.create(organization=organization, repricing=repricing, call=1, timestamp=now, **former)
     SavedPreset.objects.create(organization=organization, name="mine", paths={}, values={})
     StoredSelection.objects.create(organization=organization, key="0" * 24, filters=[], excluded=[["user", "u1"]])
     SavedView.objects.create(organization=organization, name="mine", parameters={})

@@ -1,16 +1,22 @@
 """The pages of prices: own prices, reported and computed cost, and what has no price on the dashboard."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from aggregates.domain import days, ranges
 from aggregates.ingest import record
-from aggregates.models import PriceOverride
+from aggregates.ingest.correcting import Criteria
+from aggregates.ingest.repricing import reprice
+from aggregates.models import Discount, PriceOverride, Repricing, UsageLog
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.pages.comparison import compare
+from aggregates.web.pages.models_in_use import models_in_use
+from aggregates.web.pages.past_calls import past_calls
 
 URL = "/o/acme/prices/"
 COMPARISON = f"{URL}comparison/"
@@ -162,7 +168,7 @@ def test_calls_without_price_are_counted_and_named_and_never_shown_as_nothing(cl
     client.force_login(alice)
     page = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY))
     assert "20.0% of calls have no price: o9-x." in page
-    assert f'href="{URL}"' in page
+    assert f'href="{URL}?model=o9-x"' in page
     only = text_of(client.get(reverse("dashboard", args=["acme"]) + "?range=custom&from=2025-07-03&to=2025-07-03"))
     assert "50.0% of calls have no price: o9-x." in only
     assert '<td class="number" title="no price">no price</td>' in only
@@ -189,3 +195,116 @@ def test_of_many_models_without_price_those_with_most_calls_are_named(client, al
     client.force_login(alice)
     page = text_of(client.get(reverse("dashboard", args=["acme"]) + JULY))
     assert "100.0% of calls have no price: o9-g, o9-a, o9-b, o9-c, o9-d and 2 others." in page
+
+
+@pytest.fixture
+def o9(acme, call):
+    """Rolled up: three calls of o9-x without a price, one of them reported; and one of GPT-5. In the last 90 days."""
+    now = timezone.now()
+    record(
+        acme,
+        [
+            call(f"{now - timedelta(days=days):%Y-%m-%d}T12:00Z", model=model, request_id=name, cost=cost, **TOKENS)
+            for days, model, name, cost in (
+                (3, "o9-x", "a", None),
+                (40, "o9-x", "b", None),
+                (41, "o9-x", "reported", "7"),
+                (3, "gpt-5", "table", None),
+            )
+        ],
+    )
+    roll_up()
+    return acme
+
+
+def test_what_a_price_would_change_is_said_before_and_past_calls_are_priced_by_it(client, alice, o9):
+    client.force_login(alice)
+    page = text_of(client.post(URL, {**PRICE, "step": "preview"}))
+    assert "<h3>2 calls, $20.20</h3>" in page
+    assert 'value="o9-*"' in page, "what was typed stays"
+    assert not PriceOverride.objects.exists()
+
+    response = client.post(URL, {**PRICE, "step": "apply"})
+    asked = Repricing.objects.get()
+    assert response.headers["Location"] == f"{URL}past/{asked.pk}/"
+    assert (asked.pattern, asked.expected, asked.created_by) == ("o9-*", 3, alice)
+    assert PriceOverride.objects.get().pattern == "o9-*"
+    assert 'hx-trigger="every 1s"' in text_of(client.get(f"{URL}past/{asked.pk}/"))
+
+
+def test_past_calls_are_looked_at_newest_first_and_no_more_than_may_be(client, alice, o9, monkeypatch):
+    PriceOverride.objects.create(organization=o9, pattern="o9-*", input=10, output=100)
+    whole = past_calls(o9, "O9-*", None, None)
+    assert (whole.words, whole.calls, whole.unpriced) == ("2 calls, $20.20", 3, 2)
+    assert past_calls(o9, "gpt-5", None, None).words == "No past call gets another cost"
+    assert past_calls(o9, "o9-*", days.date(2020, 1, 1), days.date(2020, 1, 2)).change.calls == 0
+    monkeypatch.setattr("aggregates.web.pages.past_calls.MOST_CALLS", 1)
+    assert past_calls(o9, "o9-*", None, None).words == "At least 1 call, $10.10: not all of 3 calls were looked at"
+    client.force_login(alice)
+    assert "At least 1 call" in text_of(client.get(f"{URL}past/?model=o9-*"))
+    assert "Expected a date" in text_of(client.get(f"{URL}past/?model=o9-*&first=1800-01-01"))
+
+
+def test_what_past_calls_change_to_is_what_is_done(client, alice, o9):
+    PriceOverride.objects.create(organization=o9, pattern="o9-*", input=10, output=100)
+    said = past_calls(o9, "o9-*", None, None).change
+    client.force_login(alice)
+    client.post(f"{URL}past/", {"model": "o9-*"})
+    assert reprice(o9, Criteria(pattern="o9-*")).total == said
+
+
+def test_models_in_use_have_their_published_and_own_prices_and_what_they_change(client, alice, o9):
+    client.force_login(alice)
+    page = text_of(client.get(URL))
+    assert page.index("o9-x") < page.index("gpt-5</bdi>"), "what has no price comes first"
+    PriceOverride.objects.create(organization=o9, pattern="gpt-5", input=1, output=8)
+    (gpt,) = (each for each in models_in_use(o9) if each.model == "gpt-5")
+    assert gpt.published.prices == {"input": Decimal("1.25"), "cached": Decimal("0.125"), "output": 10} | {
+        name: price for name, price in gpt.published.prices.items() if name.startswith("cache_write")
+    }
+    assert gpt.difference == Decimal("1.008") - Decimal("1.26")
+    page = text_of(client.get(URL))
+    assert "1 call of the last 90 days, $1.26, are of its models. New ones then have published prices." in page
+
+
+def test_no_price_leads_to_a_form_that_is_filled_in_with_the_nearest_model_s(client, alice, o9):
+    client.force_login(alice)
+    page = text_of(client.get(f"{URL}?model=gpt-5.2-codex-mini"))
+    assert 'value="gpt-5.2-codex-mini"' in page
+    assert "Price it as <bdi>gpt-5.2-codex</bdi>?" in page
+    german = text_of(client.get(f"{URL}?model=gpt-5.2-codex-mini&as=gpt-5", headers=GERMAN))
+    assert 'value="1,25"' in german
+    dashboard = text_of(client.get(reverse("dashboard", args=["acme"])))
+    assert f'href="{URL}?model=o9-x"' in dashboard
+    number = UsageLog.objects.get(request_id="a").pk
+    assert f'href="{URL}?model=o9-x"' in text_of(client.get(f"/o/acme/calls/{number}/"))
+    assert f'href="{URL}?model=o9-x"' in text_of(client.get("/o/acme/calls/?status=unpriced"))
+
+
+def test_past_calls_of_others_are_on_no_page(client, alice, other):
+    theirs = Repricing.objects.create(organization=other, pattern="theirs-*", state="done")
+    client.force_login(alice)
+    assert client.get(f"{URL}past/{theirs.pk}/").status_code == 404
+    assert client.post(f"{URL}past/{theirs.pk}/undo/").status_code == 404
+    assert "theirs-" not in text_of(client.get(f"{URL}past/"))
+
+
+def test_a_discount_is_set_shown_beside_a_call_s_cost_and_removed(client, alice, o9, call):
+    client.force_login(alice)
+    wrong = text_of(client.post(f"{URL}discounts/", {"provider": "openai", "percent": "101"}))
+    assert "<b>Percent</b>: " in wrong
+    assert 'value="101"' in wrong, "what was typed stays"
+    client.post(f"{URL}discounts/", {"provider": "nobody", "percent": "10"})
+    assert not Discount.objects.exists()
+
+    page = text_of(client.post(f"{URL}discounts/", {"provider": "openai", "percent": "12.5"}, follow=True))
+    assert "Calls from now on cost 12.5% less than published prices of openai." in page
+    assert "less 12.5%" in page
+    record(o9, [call("2025-07-01T12:00Z", request_id="less", **TOKENS)])
+    number = UsageLog.objects.get(request_id="less").pk
+    assert "12.5% less" in text_of(client.get(f"/o/acme/calls/{number}/"))
+    assert past_calls(o9, "*", None, None).words == "1 call, $1.26 → $1.10"
+
+    discount = Discount.objects.get()
+    assert client.post(f"{URL}discounts/{discount.pk}/remove/").status_code == 302
+    assert not Discount.objects.exists()

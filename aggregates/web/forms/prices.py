@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from aggregates.domain import money, ranges
+from aggregates.domain import locales, money, ranges
 from aggregates.domain.calls import MAX_TEXT_BYTES, check_tier
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
@@ -20,6 +20,39 @@ LATEST = date(2999, 12, 31)
 BETWEEN_UNITS = re.compile(r"[\s;]+|,(?![0-9])\s*")  # a comma before a digit may be within a number
 
 
+class PastForm(forms.Form):
+    """Which past calls are to be priced anew: those of models that match, of these local days."""
+
+    model = forms.CharField(label="model", max_length=MAX_TEXT_BYTES, validators=[check_size])
+    first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+    last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        check_days(self)
+        return cleaned
+
+    @property
+    def criteria(self) -> tuple[str, date | None, date | None]:
+        """The pattern, and the first and the last day."""
+        return self.cleaned_data["model"], self.cleaned_data["first"], self.cleaned_data["last"]
+
+
+def check_days(form: forms.Form) -> None:
+    """Add what is wrong with the days from `first` to `last`."""
+    first, last = form.cleaned_data.get("first"), form.cleaned_data.get("last")
+    for name, day in (("first", first), ("last", last)):
+        if day and not ranges.EARLIEST <= day <= LATEST:
+            form.add_error(name, f"Expected a date from {ranges.EARLIEST} to {LATEST}.")
+    if first and last and last < first:
+        form.add_error("last", f"Expected a date not before {first}, where it begins.")
+
+
+def typed(price: Decimal) -> str:
+    """Write a price as its reader types it: so that it is read as it is."""
+    return locales.current().number(f"{price:f}")
+
+
 class PriceForm(forms.Form):
     """What people say about a price of their organization's own."""
 
@@ -28,8 +61,8 @@ class PriceForm(forms.Form):
     first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
     last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
 
-    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(data)
+    def __init__(self, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial=dict(initial or {}))
         for name in PRICES:
             self.fields[name] = TypedDecimal(
                 label=name.replace("_", " ").replace("1h", "for 1 hour"),
@@ -63,12 +96,7 @@ class PriceForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        first, last = cleaned.get("first"), cleaned.get("last")
-        for name, day in (("first", first), ("last", last)):
-            if day and not ranges.EARLIEST <= day <= LATEST:
-                self.add_error(name, f"Expected a date from {ranges.EARLIEST} to {LATEST}.")
-        if first and last and last < first:
-            self.add_error("last", f"Expected a date not before {first}, where it begins.")
+        check_days(self)
         return cleaned
 
     def save_for(self, organization: Organization, created_by: User | None) -> PriceOverride:
@@ -76,6 +104,15 @@ class PriceForm(forms.Form):
         data = self.cleaned_data
         days = (data["first"], data["last"])
         return set_price(organization, data["pattern"], *days, data, created_by, tier=data["tier"], units=data["units"])
+
+    def draft_for(self, organization: Organization) -> PriceOverride:
+        """Make the price without setting it."""
+        data = self.cleaned_data
+        return PriceOverride(
+            organization=organization,
+            **{name: data[name] for name in ("pattern", "tier", "first", "last", *PRICES)},
+            units={name: f"{price:f}" for name, price in data["units"].items()},
+        )
 
     @property
     def understood(self) -> str:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from aggregates.db.logged_calls import logged_call
 from aggregates.domain import days, formats, money
 from aggregates.domain.calls import CHARGE
 from aggregates.domain.dimensions import DIMENSIONS, Dimension
 from aggregates.domain.ranges import of_days
 from aggregates.domain.units import BY_NAME
 from aggregates.models import UsageLog
-from aggregates.models.log import RowKind
+from aggregates.models.log import CostSource, RowKind
 from aggregates.pricing import Pricer
 from aggregates.query.addresses import query_string
 from aggregates.query.selection import CallSelection
@@ -29,6 +30,7 @@ class Detail:
     is_recorded: bool = False
     link: str = ""
     meaning: str = ""
+    of_price: bool = False  # whether the note says why there is no price
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,21 @@ def _tokens(call: UsageLog) -> Section:
 def _cost(call: UsageLog, selection: CallSelection) -> Section:
     unpriced = "" if call.cost is not None else _link(replace(selection, status="unpriced"))
     exactly = "" if call.cost is None else f"exactly {money.display_exact(call.cost)}"
+    pricer = Pricer(call.organization)
+    why, source = why_not(call, pricer), call.get_cost_source_display()
     return Section(
         "What it cost",
         (
             Detail("Cost", cost_of(call.cost), exactly, link=unpriced, meaning="The calls without a price"),
-            Detail("Where the cost is from", call.get_cost_source_display(), why_not(call, Pricer(call.organization))),
+            Detail("Where the cost is from", source, why or _discount(call, pricer), of_price=bool(why)),
         ),
     )
+
+
+def _discount(call: UsageLog, pricer: Pricer) -> str:
+    """Say what is taken off the published price, as discounts are now; "" where the cost has none."""
+    percent = pricer.percent_off(logged_call(call)) if call.cost_source == CostSource.DISCOUNT else None
+    return f"{formats.exact_percent(percent)} less" if percent else ""
 
 
 def _recording(call: UsageLog, zone: str) -> Section:

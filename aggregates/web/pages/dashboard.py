@@ -57,6 +57,7 @@ class Dashboard:
     subgroups_refused: bool = False  # groups may be known all the same
     lacks_hours_before: bool = False  # the range that it is compared with ends on a day whose hours are not known
     without_latency: str = ""  # why what is shown of latencies is not known
+    model_to_price: str = ""  # that with most calls without a price
     latencies: str = ""  # of which calls these are, and how exact
 
     @property
@@ -137,6 +138,7 @@ def _load(selection: Selection) -> Dashboard:
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
         unpriced=unpriced.describe(totals, answers.get(by_model)),
+        model_to_price=unpriced.model_to_price(answers.get(by_model)) if totals.unpriced_calls else "",
         units=units,
         without_units=without_units,
         refusal=next(map(str, refused.values()), ""),

@@ -30,6 +30,11 @@ def describe(totals: Sums, by_model: Answer | None) -> str:
     return f"{share}: {listed} and {formats.plural(others, 'other')}." if others > 0 else f"{share}: {listed}."
 
 
+def model_to_price(by_model: Answer | None) -> str:
+    """Name the model with most calls without a price; "" where none is known."""
+    return next(iter(_models(by_model)), "") if by_model else ""
+
+
 def why_not(call: UsageLog, pricer: Pricer) -> str:
     """Say why a call of the log has no price, as prices are now; "" of one that has."""
     return "" if call.cost is not None else pricer.why_not(logged_call(call)) or PRICED_SINCE

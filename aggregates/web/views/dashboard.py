@@ -58,7 +58,7 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     if not loaded.totals.rows and not loaded.refusal:
         if has_usage(organization):
             context["latest"] = latest_range(organization)
-        elif not request.GET and not request.htmx:
+        elif not organization.scope and not request.GET and not request.htmx:
             return connecting.show(request, membership)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
 

@@ -1,34 +1,81 @@
 """An organization's own prices, and what its prices make of what was reported, for its admins."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from aggregates.accounts.access import Permission, membership_for, organization_for
+from aggregates.domain import formats
 from aggregates.domain.texts import shown
-from aggregates.models import PriceOverride
+from aggregates.models import Discount, Membership, PriceOverride
+from aggregates.ops import repricings
 from aggregates.pricing import overrides
+from aggregates.pricing.discounts import discounts_of
+from aggregates.pricing.discounts import remove_discount as remove
 from aggregates.query.forms.ranges import RangeForm
+from aggregates.web.forms.discounts import DiscountForm
 from aggregates.web.forms.prices import PriceForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
+from aggregates.web.pages.models_in_use import DAYS, models_in_use
+from aggregates.web.pages.own_prices import own_prices
+from aggregates.web.pages.past_calls import past_calls
+from aggregates.web.pages.price_suggestions import suggestion_for
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
+from aggregates.web.views.repricing import BUSY
 
 
 @form_page
 def price_list(request: PageRequest, slug: str) -> HttpResponse:
+    """List the prices; a form that is sent here says what an own one would change, or sets it, for past calls, too, if
+    that is asked for."""
     membership = membership_for(request.user, slug, Permission.PRICES)
     organization = membership.organization
-    form = PriceForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        price = form.save_for(organization, request.user)
-        messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
-        return redirect("prices", slug)
+    if request.method != "POST":
+        suggestion = suggestion_for(
+            request.GET.get("provider", ""), request.GET.get("model", ""), request.GET.get("as")
+        )
+        return _show(request, membership, PriceForm(initial=suggestion.initial), suggestion=suggestion)
+    form = PriceForm(request.POST)
+    if not form.is_valid():
+        return _show(request, membership, form)
+    step = request.POST.get("step", "")
+    if step == "preview":
+        return _show(request, membership, form, preview=_preview(membership, form))
+    found = _preview(membership, form) if step == "apply" else None
+    price = form.save_for(organization, request.user)
+    messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
+    if found:
+        try:
+            of_which = (price.pattern, price.first, price.last)
+            asked = repricings.request(organization, request.user, *of_which, expected=found.calls)
+        except repricings.OneAtATime:
+            messages.error(request, BUSY)
+        else:
+            return redirect("repricing", slug, asked.pk)
+    return redirect("prices", slug)
+
+
+def _preview(membership: Membership, form: PriceForm) -> Any:
+    draft = form.draft_for(membership.organization)
+    return past_calls(membership.organization, draft.pattern, draft.first, draft.last, draft)
+
+
+def _show(request: PageRequest, membership: Membership, form: PriceForm, **more: Any) -> HttpResponse:
+    organization = membership.organization
+    models = models_in_use(organization)
     context = {
         **common(request, membership, "prices"),
         "form": form,
-        "prices": overrides.prices_of(organization),
+        "prices": own_prices(overrides.prices_of(organization), models),
+        "models": models,
+        "discounts": discounts_of(organization),
+        "discount_form": DiscountForm(),
+        "days": DAYS,
+        **more,
     }
     return render(request, "aggregates/prices.html", context)
 
@@ -41,6 +88,31 @@ def remove_price(request: PageRequest, slug: str, number: int) -> HttpResponse:
     except PriceOverride.DoesNotExist:
         raise Http404 from None
     messages.success(request, f"Removed the price of “{shown(price.pattern)}”. Calls that it priced keep their cost.")
+    return redirect("prices", slug)
+
+
+@action
+def discounts(request: PageRequest, slug: str) -> HttpResponse:
+    """Set a discount."""
+    membership = membership_for(request.user, slug, Permission.PRICES)
+    form = DiscountForm(request.POST)
+    if not form.is_valid():
+        return _show(request, membership, PriceForm(), discount_form=form)
+    discount = form.save_for(membership.organization, request.user)
+    percent = formats.exact_percent(discount.percent)
+    messages.success(request, f"Calls from now on cost {percent} less than published prices of {discount.provider}.")
+    return redirect("prices", slug)
+
+
+@action
+def remove_discount(request: PageRequest, slug: str, number: int) -> HttpResponse:
+    """Take a discount away."""
+    organization = organization_for(request.user, slug, Permission.PRICES)
+    try:
+        discount = remove(organization, number)
+    except Discount.DoesNotExist:
+        raise Http404 from None
+    messages.success(request, f"Removed the discount of {discount.provider}. Calls that it priced keep their cost.")
     return redirect("prices", slug)
 
 
