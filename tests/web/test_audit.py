@@ -151,7 +151,7 @@ def test_the_log_of_a_day_on_which_everything_was_done_once(
             lambda: call_command("reprice", **command),
             (
                 *("acme", "cost.repriced", server, {}),
-                *({"sources": ["none", "override", "table"], "calls": 1}, {"2025-06": "4.000000000000"}),
+                *({"sources": ["discount", "none", "override", "table"], "calls": 1}, {"2025-06": "4.000000000000"}),
             ),
         ),
         (
