@@ -186,6 +186,7 @@ def settle(page: Page) -> None:
     """Wait until all charts of a page are drawn, nothing is exchanged, and the screen shows it."""
     page.wait_for_function(
         """() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')
+          && !document.getAnimations().some((each) => each instanceof CSSTransition)
           && [...document.querySelectorAll('.chart')].every((each) => each.querySelector('.xaxislayer-above'))""",
         polling=OFTEN,
     )

@@ -48,7 +48,11 @@ ASKS = re.compile(
     r"\b(snapshot|read\w*|platform)\b",
     re.MULTILINE,
 )
-BY_OTHERS = {"streaming", "audit"}  # what exports ask, they ask through it; the audit log only the primary has to tell
+BY_OTHERS = {
+    "streaming",
+    "audit",
+    "connecting",
+}  # what exports ask, they ask through it; the others only the primary tells
 API = (
     *("/api/v1/usage?range=90d&by=user", "/api/v1/usage?range=24h", "/api/v1/units?range=7d"),
     *("/api/v1/arrivals", "/api/v1/notes?range=7d"),

@@ -16,6 +16,7 @@ from aggregates.models import (
     BreakdownChunk,
     DailyAggregate,
     DayNote,
+    Discount,
     LatencyChunk,
     LogHole,
     Organization,
@@ -43,7 +44,7 @@ TABLES: tuple[type[Model], ...] = (
         PeriodBreakdown,
         LatencyChunk,
     ),
-    *(PriceOverride, ApiKey, ArrivalCount, DayNote),
+    *(PriceOverride, Discount, ApiKey, ArrivalCount, DayNote),
 )
 # Of these tables only some columns: of users their addresses, of the audit log what charts tell.
 COLUMNS: dict[type[Model], tuple[str, ...]] = {
