@@ -117,6 +117,8 @@ def examine(seconds: float) -> tuple[ReadOutcome, str]:
         is_standby, is_new, found = _compare(place, identity, seconds)
     except Error as error:
         _forget()
+        if state_of(error) in CANCELLED:
+            return ReadOutcome.BEHIND, "ended the question what it has, which stood in the way of its replay"
         return ReadOutcome.DOWN, f"does not answer ({state_of(error) or 'no connection'})"
     if words := _differences(is_standby, identity, found):
         return ReadOutcome.STRANGER, words
