@@ -46,10 +46,10 @@ run: install
 	@exec $(VENV)/bin/python -m honcho --env /dev/null --no-prefix start --port "$${PORT:-8000}"
 
 test: install $(VENV)/installed-dev
-	@$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(VENV)/bin/python -m pytest --numprocesses 3 --dist worksteal
 
 test-fast: install $(VENV)/installed-dev
-	@$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(VENV)/bin/python -m pytest --numprocesses 3 --dist worksteal -m "not slow"
 
 # Real clients of many kinds, in environments of their own; CLIENTS="langfuse litellm-otel" tries these alone. It renews
 # the requests that tests send again.

@@ -1,5 +1,6 @@
 """How long what tests write to the database stays: for a test, or, where many tests look at the same, for a module."""
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -99,8 +100,15 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 def slow_ones_first(modules: list[list[pytest.Function]]) -> list[list[pytest.Function]]:
-    """Put slow modules first: processes take one after another, so none is left alone with a long one at the end."""
-    return sorted(modules, key=is_slow, reverse=True)
+    """Put slow modules at the beginning of equal parts: each process gets one, and takes over from the ends of others,
+    so none is left alone with a long one."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [of_module for of_module in modules if is_slow(of_module)]
+    parts = [slow[number::processes] for number in range(processes)]
+    for of_module in modules:
+        if not is_slow(of_module):
+            min(parts, key=lambda part: sum(map(len, part))).append(of_module)
+    return [of_module for part in parts for of_module in part]
 
 
 def is_slow(of_module: list[pytest.Function]) -> bool:
