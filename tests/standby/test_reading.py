@@ -112,14 +112,17 @@ def test_programs_read_it_and_get_the_same(reader: Callable[[str], Any], outcome
 def test_what_was_recorded_is_in_the_very_next_read(
     history: Organization, outcomes: Outcomes, call: Callable[..., Call], synchronous_commit: str
 ) -> None:
-    """Without synchronous_commit a call is in the log, for all to see, before it is in any file that is replayed."""
+    """Without synchronous_commit a call is in the log, for all to see, before it is in any file that is replayed; the
+    primary answers as long as it is in none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('synchronous_commit', %s, false)", [synchronous_commit])
     before, times = UsageLog.objects.count(), 12
     for number in range(1, times + 1):
         record(history, [call(TODAY.isoformat(), request_id=f"next-{number}")])
-        assert calls_in_log(history) == (before + number, True)
-    assert outcomes.new() == {"standby": times}
+        count, from_standby = calls_in_log(history)
+        assert (count, from_standby or synchronous_commit == "off") == (before + number, True)
+    read = outcomes.new()
+    assert (sum(read.values()), set(read) <= {"standby", "behind"}) == (times, True)
 
 
 def test_a_page_has_what_the_standby_has_not_replayed(
