@@ -125,7 +125,12 @@ MANAGED = tuple(
 # What a role gets to see beyond those before it.
 MORE = {"viewer": (), "analyst": EXPORTS, "admin": EXPORTS + MANAGED, "owner": EXPORTS + MANAGED}
 # What tells of everybody's usage: not for who sees a part.
-WHOLE = ("o/<slug:slug>/arrivals/", "o/<slug:slug>/notes/")
+WHOLE = (
+    "o/<slug:slug>/arrivals/",
+    "o/<slug:slug>/connect/",
+    "o/<slug:slug>/connect/first/",
+    "o/<slug:slug>/notes/",
+)
 LEAVE = "o/<slug:slug>/members/leave/"
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
 PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}

@@ -50,7 +50,7 @@ NAMES = "hidden"
 AMOUNTS = re.compile(
     "|".join(
         f"{each:,}|{each}|{each / 10**6:.2f}M|{each / 10**6:.1f}M"
-        for each in (int(number * HIDDEN_COST) for number in range(1, 13))
+        for each in (int(number * HIDDEN_COST) for number in range(1, 17))
     ).replace(".", r"\.")
 )
 
@@ -109,6 +109,8 @@ def recorded(shared: None, call: MakeCall) -> list[Call]:
     now = timezone.now().astimezone(UTC)
     moments = [f"{FEBRUARY}T09:00Z", f"{MARCH}T10:00Z", f"{MARCH}T23:00Z", "2025-03-20T08:00Z"]
     calls = calls_of(call, [*moments, (now - timedelta(minutes=5)).isoformat()])
+    newest = calls_of(call, [(now - timedelta(minutes=4)).isoformat()])
+    calls += [each for each in newest if each.project != "alpha"]
     record(acme, calls)
     roll_up()
     early = [each for each in calls_of(call, ["2025-01-15T15:00Z"]) if each.project != "alpha"]

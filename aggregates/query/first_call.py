@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef
 
 from aggregates.domain.secret import SAMPLE
 from aggregates.models import ApiKey, DailyAggregate, Organization, StaleDay, UsageDay, UsageLog
+from aggregates.query.scans import calls_of
 
 EARLIER = timedelta(days=31)  # by which the calls that a new key brings may be older than it
 
@@ -27,7 +28,7 @@ def sample_key(organization: Organization) -> ApiKey | None:
 def newest_call(organization: Organization, key: ApiKey | None) -> UsageLog | None:
     """Find the newest call, of a new key where one is given; sample data is none. Of a key that nobody has used
     nothing is looked for."""
-    calls = UsageLog.objects.filter(organization=organization).exclude(key=SAMPLE)
+    calls = calls_of(organization).exclude(key=SAMPLE)
     if key is not None:
         if key.last_used_at is None:
             return None

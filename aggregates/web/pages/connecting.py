@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
+from aggregates.db.limits import TimedOut
+from aggregates.db.snapshot import snapshot
 from aggregates.domain import days
 from aggregates.models import ApiKey, Organization, UsageLog
 from aggregates.pricing import Pricer
@@ -17,6 +19,7 @@ from aggregates.web.pages.unpriced import why_not
 
 NO_KEY = "YOUR_KEY"
 LOOKS_FOR = timedelta(minutes=5)  # then a button does
+LOOK_SECONDS = 2  # that a look may take, as there is one every few seconds
 MOST_PROBLEMS = 3
 
 
@@ -48,11 +51,20 @@ def clients_for(site: str, key: str = NO_KEY) -> tuple[Client, ...]:
 
 def load(organization: Organization, key: ApiKey | None, client: Client) -> Arrived:
     """Look for the first call: of a key that was just made, or of all; a client says how it tells what is lacking."""
-    call = newest_call(organization, key)
+    call = _newest(organization, key)
     if call is None:
         return Arrived(None, None, (), "", _problems(organization, key), bool(key and key.last_used_at))
     day = days.date_of(call.timestamp, organization.time_zone)
     return Arrived(call, day, tuple(_lacks(call, client)), why_not(call, Pricer(organization)), (), True)
+
+
+def _newest(organization: Organization, key: ApiKey | None) -> UsageLog | None:
+    """Find the newest call; where that takes too long, as of a key of which nothing came, there is none yet."""
+    try:
+        with snapshot(LOOK_SECONDS):
+            return newest_call(organization, key)
+    except TimedOut:
+        return None
 
 
 def until(now: datetime) -> int:

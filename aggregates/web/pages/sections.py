@@ -18,7 +18,7 @@ class Section:
 SECTIONS = (
     Section("settings", "General", Permission.SETTINGS),
     Section("members", "People", Permission.SEE),
-    Section("connect", "Connect", Permission.SEE),
+    Section("connect", "Connect", Permission.SEE_WHOLE),
     Section("keys", "API keys", Permission.KEYS),
     Section("prices", "Prices", Permission.PRICES),
     Section("views", "Saved views", Permission.SEE),

@@ -23,9 +23,9 @@ NOTHING_NEW = 204  # htmx then leaves the page as it is
 
 @form_page
 def connect(request: PageRequest, slug: str) -> HttpResponse:
-    """Show how to connect, to every member; who may make keys makes one here."""
+    """Show how to connect, to every member who sees the whole; who may make keys makes one here."""
     if request.method != "POST":
-        return show(request, membership_for(request.user, slug))
+        return show(request, membership_for(request.user, slug, Permission.SEE_WHOLE))
     membership = membership_for(request.user, slug, Permission.KEYS)
     form = KeyForm(request.POST)
     if not form.is_valid():
@@ -37,7 +37,7 @@ def connect(request: PageRequest, slug: str) -> HttpResponse:
 @page
 def first_call(request: PageRequest, slug: str) -> HttpResponse:
     """Answer the page that waits: with the first call, with a button when it has waited for long, or with nothing."""
-    membership = membership_for(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.SEE_WHOLE)
     context = _waiting(membership, _key(membership.organization, request.GET.get("key", "")), request.GET)
     asked = request.GET.get("until", "")
     until = int(asked) if re.fullmatch("[0-9]{1,12}", asked) else 0
