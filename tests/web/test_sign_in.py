@@ -9,7 +9,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
+from requests import Session
 
+from aggregates.accounts import invitations
 from aggregates.models import AuditEntry, Membership, Organization, Role, User
 from tests.oidc import SECRET, Provider, providing
 from usagesite import env
@@ -140,6 +142,34 @@ def test_an_organization_may_have_no_other_way_in(
     assert client.post("/login/", {"login": staff.email, "password": PASSWORD}).status_code == 302
 
 
+def test_who_is_invited_there_has_no_other_way_in_either(
+    provider: Provider, settings: Any, client: Client, acme: Organization, charlie: User, staff: User
+) -> None:
+    settings.OIDC_ONLY = ["acme"]
+    provider.says("c-1", email=charlie.email, email_verified=True)
+
+    def link() -> str:
+        return f"/join/{invitations.invite_owner(acme, '')[1]}/"
+
+    client.force_login(charlie)
+    page = client.get(link(), follow=True).content.decode()
+    assert "Log out, open the link again, and log in with Acme ID." in page
+    assert "Log out, open the link again" in client.post("/join/").content.decode()
+    assert role_of(charlie.email, acme) is None
+
+    client = Client()
+    client.get(link())
+    assert "Log in with Acme ID" in client.get("/join/").content.decode()
+    assert sign_in(provider, client, "c-1", "?next=/join/")["Location"] == "/join/"
+    client.post("/join/")
+    assert role_of(charlie.email, acme) == Role.OWNER
+
+    client.force_login(staff)
+    client.get(link())
+    client.post("/join/")
+    assert role_of(staff.email, acme) == Role.OWNER
+
+
 def test_who_did_not_begin_cannot_end(
     provider: Provider, client: Client, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,11 +188,18 @@ def test_who_did_not_begin_cannot_end(
     assert code not in caplog.text
 
 
-def test_a_provider_that_is_down_is_said_to_be(provider: Provider, settings: Any, client: Client, db: None) -> None:
+def test_a_provider_that_is_down_is_said_to_be_and_not_asked_at_once_again(
+    provider: Provider, settings: Any, client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
     app["settings"]["server_url"] = settings.OIDC_ISSUER = "http://127.0.0.1:9"
     answer = client.get(BEGIN)
     assert (answer.status_code, "Acme ID does not answer as it should" in answer.content.decode()) == (502, True)
+    with monkeypatch.context() as network:
+        asked: list[str] = []
+        network.setattr(Session, "request", lambda *args, **kwargs: asked.append("again"))
+        assert client.get(BEGIN).status_code == 502
+        assert asked == [], "strangers may begin any number of times"
 
 
 @pytest.mark.parametrize(

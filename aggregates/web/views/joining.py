@@ -5,6 +5,7 @@ The secret of the link moves into the session at once: it is in no address of a 
 
 from http import HTTPStatus
 
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth import login
 from django.db import IntegrityError, transaction
@@ -46,6 +47,8 @@ def join(request: HttpRequest) -> HttpResponse:
         invitation = invitations.opened_by(secret)
         if request.method != "POST":
             return _show(request, invitation)
+        if _needs_provider(request, invitation):
+            return _show(request, invitation)
         if isinstance(request.user, User):
             return _enter(request, invitations.accept(secret, request.user))
         return _make_account(request, invitation, secret)
@@ -56,7 +59,7 @@ def join(request: HttpRequest) -> HttpResponse:
 
 
 def _make_account(request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
-    if _has_account(invitation) or is_provider_only(invitation.organization):
+    if _has_account(invitation):
         return _show(request, invitation)
     form = JoinForm(invitation.email, request.POST)
     account = invitation.email or request.POST.get("email", "")
@@ -84,6 +87,16 @@ def _enter(request: HttpRequest, member: Membership) -> HttpResponse:
     return redirect("dashboard", member.organization.slug)
 
 
+def _needs_provider(request: HttpRequest, invitation: Invitation) -> bool:
+    """Say whether the organization lets in only who came with the provider, and this one did not; who has rights over
+    the site never does."""
+    user = request.user
+    if not is_provider_only(invitation.organization) or user.is_staff or user.is_superuser:
+        return False
+    records = get_authentication_records(request, user) if isinstance(user, User) else []
+    return all(one.get("method") != "socialaccount" for one in records)
+
+
 def _has_account(invitation: Invitation) -> bool:
     return bool(invitation.email) and User.objects.named(invitation.email).exists()
 
@@ -98,7 +111,7 @@ def _show(
         "of_another": bool(user and invitation.email and user.email.lower() != invitation.email.lower()),
         "form": None if user else form or JoinForm(invitation.email),
         "organizations": organizations_of(user) if user else [],
-        "provider": settings.OIDC_NAME if is_provider_only(invitation.organization) else "",
+        "provider": settings.OIDC_NAME if _needs_provider(request, invitation) else "",
     }
     return render(request, "account/join.html", context, status=status)
 

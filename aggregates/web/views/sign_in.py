@@ -28,6 +28,7 @@ from aggregates.accounts.sign_in import NotAdmitted
 
 PROVIDER = "oidc"
 KNOWN_FOR = 3600  # seconds for which a process keeps what the provider says of its addresses
+ASKED_AGAIN = 5  # seconds after which one that does not answer is asked again: strangers may begin any number of times
 NO_ANSWER = "{} does not answer as it should. Try again, or tell whoever runs this site."
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,13 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         key = f"openid-configuration-{_digest(settings.OIDC_ISSUER)}"
         known: dict[str, Any] | None = cache.get(key)
         if known is None:
-            known = super().openid_config
+            if cache.get(f"{key}-failed"):
+                raise ValueError("It was asked just now, and did not answer.")
+            try:
+                known = super().openid_config
+            except (RequestException, KeyError, ValueError):
+                cache.set(f"{key}-failed", True, ASKED_AGAIN)
+                raise
             cache.set(key, known, KNOWN_FOR)
         return known
 
