@@ -5,7 +5,7 @@ from typing import Any
 
 from aggregates.db import audit
 from aggregates.domain.scopes import Scope
-from aggregates.models import Event, Membership, Organization, User
+from aggregates.models import Event, Invitation, Membership, Organization, User
 
 SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
 RIGHTS = ("is_active", "is_staff", "is_superuser")
@@ -56,7 +56,17 @@ def write_member_removed(membership: Membership) -> None:
     audit.write(Event.MEMBER_REMOVED, membership.organization, about=membership.user_id, before=told)
 
 
-def _place(membership: Membership) -> dict[str, Any]:
+def write_invited(invitation: Invitation) -> None:
+    """Write as what somebody was invited, and until when; not whom, who may never come."""
+    told = {**_place(invitation), "expires_at": invitation.expires_at}
+    audit.write(Event.MEMBER_INVITED, invitation.organization, about=invitation.pk, after=told)
+
+
+def write_invitation_revoked(invitation: Invitation) -> None:
+    audit.write(Event.INVITATION_REVOKED, invitation.organization, about=invitation.pk, before=_place(invitation))
+
+
+def _place(membership: Membership | Invitation) -> dict[str, Any]:
     part = {"part": membership.scope.counted} if membership.scope else {}
     return {"role": membership.role, **part}
 

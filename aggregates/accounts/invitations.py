@@ -3,10 +3,11 @@
 import secrets
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Now
 
-from aggregates.accounts import attempts
+from aggregates.accounts import attempts, audit_events
 from aggregates.accounts.access import NoAccess, Permission, may, roles_within
 from aggregates.accounts.members import Limits, add, locked
 from aggregates.db import clock
@@ -79,6 +80,7 @@ def _make(
             created_by=by,
             expires_at=clock.now() + GOOD_FOR,
         )
+        audit_events.write_invited(invitation)
     return invitation, text
 
 
@@ -120,7 +122,9 @@ def find(by: Membership, number: int) -> Invitation:
 def revoke(by: Membership, number: int) -> Invitation:
     """Make the link good for nobody; raises NoAccess."""
     invitation = find(by, number)
-    Invitation.objects.filter(OPEN, pk=invitation.pk).update(revoked_at=clock.now())
+    with transaction.atomic():
+        if Invitation.objects.filter(OPEN, pk=invitation.pk).update(revoked_at=clock.now()):
+            audit_events.write_invitation_revoked(invitation)
     return invitation
 
 

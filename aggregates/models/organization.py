@@ -152,6 +152,9 @@ class Organization(models.Model):
         editable=False,
         help_text="The zone that the task cluster is to cut its days in; empty where that is done.",
     )
+    wanted_time_zone_by = models.ForeignKey(
+        User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
     time_zone_problem = models.CharField(
         max_length=300,
         default="",

@@ -4,17 +4,20 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from aggregates.db.locks import Busy
-from aggregates.models import Organization
+from aggregates.models import Organization, User
 from aggregates.models.organization import OrganizationQuerySet
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
 TASK = "aggregates.tasks.change_time_zones"
 
 
-def request(organization: Organization, zone: str) -> None:
-    """Have the organization's days cut in another zone by the task cluster; with the zone that it has, in none."""
+def request(organization: Organization, zone: str, user: User) -> None:
+    """Have the organization's days cut in another zone by the task cluster, on behalf of a user; with the zone that it
+    has, in none."""
     wanted = "" if zone == organization.time_zone else zone
-    Organization.objects.filter(pk=organization.pk).update(wanted_time_zone=wanted, time_zone_problem="")
+    Organization.objects.filter(pk=organization.pk).update(
+        wanted_time_zone=wanted, wanted_time_zone_by=user, time_zone_problem=""
+    )
     if wanted:
         _enqueue()
 
@@ -34,14 +37,14 @@ def change_time_zones() -> str:
 
 
 def _waiting() -> OrganizationQuerySet:
-    return Organization.objects.in_use().exclude(wanted_time_zone="")
+    return Organization.objects.in_use().exclude(wanted_time_zone="").select_related("wanted_time_zone_by")
 
 
 def _change(organization: Organization) -> str:
     zone = organization.wanted_time_zone
     asked = Organization.objects.filter(pk=organization.pk, wanted_time_zone=zone)
     try:
-        change_time_zone(organization, zone)
+        change_time_zone(organization, zone, organization.wanted_time_zone_by)
     except Busy:
         return f"{organization.slug} waits: calls are being recorded"  # the next repair tries again
     except CannotRecut as error:

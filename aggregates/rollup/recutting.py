@@ -17,7 +17,7 @@ from aggregates.db.partitions import hold_log
 from aggregates.domain import days
 from aggregates.domain.days import INSTANT, Span
 from aggregates.ingest.day_locks import insert_days
-from aggregates.models import Event, Organization, StaleDay, UsageDay
+from aggregates.models import Event, Organization, StaleDay, UsageDay, User
 from aggregates.rollup import day_sums, period_sums
 
 PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
@@ -27,8 +27,9 @@ class CannotRecut(Exception):
     """The log no longer holds all that would have to be summed again."""
 
 
-def change_time_zone(organization: Organization, zone: str) -> None:
-    """Cut the organization's days in another time zone, while calls keep coming in.
+def change_time_zone(organization: Organization, zone: str, user: User | None = None) -> None:
+    """Cut the organization's days in another time zone, while calls keep coming in; `user` is who asked for it, where
+    that is not who is logged in.
 
     Raises Busy if others are recording or rolling up for long, and CannotRecut if the organization has days whose calls
     are no longer all in the log.
@@ -43,7 +44,7 @@ def change_time_zone(organization: Organization, zone: str) -> None:
         if zone != before:
             today = days.date_of(clock.now(), zone)
             was, becomes = {"time_zone": before}, {"time_zone": zone}
-            audit.write(Event.ZONE_CHANGED, organization, before=was, after=becomes, days=(today, today))
+            audit.write(Event.ZONE_CHANGED, organization, before=was, after=becomes, days=(today, today), user=user)
 
 
 def _check_recuttable(organization: Organization) -> None:

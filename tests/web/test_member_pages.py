@@ -180,6 +180,12 @@ def test_a_new_link_ends_the_one_before_and_revoking_both(as_alice: Client, acme
     assert [Client().get(link).status_code for link in (first, second)] == [404, 302]
     assert as_alice.post(f"/o/acme/invitations/{number}/revoke/").status_code == 302
     assert Client().get(second).status_code == 404
+    told = AuditEntry.objects.filter(event__startswith="member.invit").order_by("pk")
+    assert [(entry.event, entry.object_id, entry.before.get("role"), entry.after.get("role")) for entry in told] == [
+        (Event.MEMBER_INVITED, number, None, "viewer"),
+        (Event.INVITATION_REVOKED, number, "viewer", None),
+    ]
+    assert "bob@" not in str(list(told.values()))
     assert as_alice.post(f"/o/acme/invitations/{number}/resend/").status_code == 404
 
 

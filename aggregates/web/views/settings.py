@@ -98,6 +98,6 @@ def _ask_for_time_zone(request: PageRequest, forms: Forms, own: Organization) ->
     form = forms["time_zone"] = TimeZoneForm(request.POST)
     if not form.is_valid():
         return False
-    time_zones.request(own, form.cleaned_data["time_zone"])
+    time_zones.request(own, form.cleaned_data["time_zone"], request.user)
     messages.success(request, "The days are being cut anew, while calls keep coming in.")
     return True
