@@ -66,12 +66,12 @@ def run_import() -> str:
         if slot is None:
             return "waits: other workers are busy"
         imported = running.claim(own)
-        if imported is None:
-            return "nothing to import"
         try:
+            if imported is None:
+                return "nothing to import"
             state = running.run(imported, own, largest())
         finally:
-            spare_workers.give_back(own, slot)
+            spare_workers.give_back(own, slot, None if imported else spare_workers.IMPORT)
     return f"{imported.organization.slug}: {imported.name}: {state.label.lower()}"
 
 

@@ -85,8 +85,7 @@ def reprice_calls() -> str:
                 return "nothing to price"
             return _run(claimed, own)
         finally:
-            if claimed:
-                spare_workers.give_back(own, slot)
+            spare_workers.give_back(own, slot, None if claimed else spare_workers.REPRICE)
 
 
 def tidy() -> None:

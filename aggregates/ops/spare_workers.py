@@ -48,10 +48,10 @@ def take(own: Beside) -> int | None:
     return next((number for number in range(slots()) if own.try_lock(Lock.IMPORT_SLOT, number)), None)
 
 
-def give_back(own: Beside, slot: int) -> None:
-    """Give the place back, and have others look where something waits."""
+def give_back(own: Beside, slot: int, but: LongTask | None = None) -> None:
+    """Give the place back, and have others look where something waits, but not for the kind of which nothing did."""
     own.unlock(Lock.IMPORT_SLOT, slot)
     # Only now: whoever came before found no place, and is seen here; whoever comes later finds it.
     for task in LONG_TASKS:
-        if task.has_work():
+        if task is not but and task.has_work():
             task.enqueue()

@@ -23,7 +23,7 @@ from aggregates.models import (
     UsageLog,
     User,
 )
-from aggregates.ops import own_tasks, repricings, spare_workers
+from aggregates.ops import imports, own_tasks, repricings, spare_workers
 from aggregates.pricing import Pricer
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
@@ -137,6 +137,9 @@ def test_it_leaves_a_worker_to_the_night_and_waits_for_those_who_import(used: Or
         assert repricings.reprice_calls() == "waits: other workers are busy"
         OrmQ.objects.all().delete()
         spare_workers.give_back(importing, 0)
+    assert [each.task["func"] for each in OrmQ.objects.all()] == [spare_workers.REPRICE.name]
+    OrmQ.objects.all().delete()
+    assert imports.run_import() == "nothing to import"  # but who came while it looked found no place
     assert [each.task["func"] for each in OrmQ.objects.all()] == [spare_workers.REPRICE.name]
     assert repricings.reprice_calls() == "acme: o9-*: 3 calls repriced"
     assert repricings.reprice_calls() == "nothing to price"
