@@ -13,6 +13,7 @@ OTHER, NOT_SET = "Other", "(not set)"
 FSI, PDI = "\u2068", "\u2069"  # what is between them has a direction of its own
 SPELLED = ".spelled"  # behind the name of a parameter: its text is as `visible` writes it
 BEGIN = "⟨U+"  # of a character that is spelled out
+LONGEST_SOUGHT = 256  # characters
 ONE = re.compile("⟨U\\+([0-9A-F]{4,6})⟩")
 MOST_MARKS = 3  # accents and vowels on one letter: more reach into the lines above and below
 # Blank characters of classes that can be seen: fillers, joiners, selectors of variants, the empty pattern of Braille.
@@ -121,6 +122,11 @@ def read_typed(text: str) -> str:
     """Give the recorded text that a person means: without blanks around it, in its normal form, and with what is
     spelled out as what it is."""
     return ONE.sub(_character, normal_form(text.strip()))
+
+
+def read_sought(text: str) -> str:
+    """Give the text that a person looks for, as `read_typed` does, and as much of it as is looked for."""
+    return read_typed(text).replace("\0", "")[:LONGEST_SOUGHT].strip()
 
 
 def _character(spelled: re.Match[str]) -> str:

@@ -436,6 +436,9 @@ def test_filters_that_cannot_be_read_are_said(client: Client, alice: User) -> No
     assert page.count("<li><b>") == 4
     assert "Expected a date not before 2025-07-02" in page
     assert file.status_code == 400
+    for days in ("?to=9999-12-31", "?from=0001-01-01"):
+        assert "Expected a date from" in client.get(URL + days).content.decode()
+        assert client.get(f"/o/acme/audit.csv{days}").status_code == 400
 
 
 def test_a_replaced_name_is_on_no_page_and_in_no_file(

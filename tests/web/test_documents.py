@@ -12,28 +12,28 @@ FILES = {str(path.relative_to(BASE / "docs")) for path in (BASE / "docs").rglob(
 
 
 def test_each_file_is_a_page_and_each_link_between_them_leads_on() -> None:
-    library = documents.library()
-    assert len(library) == len(FILES) > 20
-    assert [name for name, each in library.items() if not each.html.startswith("<h1 id=")] == []
-    anchors = {name: set(re.findall(r' id="([^"]+)"', each.html)) for name, each in library.items()}
+    found = documents.collection()
+    assert len(found) == len(FILES) > 20
+    assert [name for name, each in found.items() if not each.html.startswith("<h1 id=")] == []
+    anchors = {name: set(re.findall(r' id="([^"]+)"', each.html)) for name, each in found.items()}
     broken = []
-    for name, each in library.items():
+    for name, each in found.items():
         for href in re.findall(r'<a href="([^"]+)"', each.html):
             if href.startswith(("http:", "https:")):
                 continue
             target, _, anchor = href.partition("#")
             page = target.removeprefix("/docs/").removesuffix("/") if target else name
-            if page not in library or (anchor and anchor not in anchors[page]):
+            if page not in found or (anchor and anchor not in anchors[page]):
                 broken.append((name, href))
     assert broken == []
-    assert '<a href="/docs/words/">Words on pages</a>' in library["exactness"].html
-    assert '<a href="/docs/decisions/latency/">How latencies' in library["words"].html
-    assert "attributes.py" in library["sending-usage"].html  # of a link to a program the words stay
+    assert '<a href="/docs/words/">Words on pages</a>' in found["exactness"].html
+    assert '<a href="/docs/decisions/latency/">How latencies' in found["words"].html
+    assert "attributes.py" in found["sending-usage"].html  # of a link to a program the words stay
     assert [title for title, of_group in documents.groups() if not of_group] == []
 
 
 def test_pages_hold_to_the_policy_of_the_site() -> None:
-    for each in documents.library().values():
+    for each in documents.collection().values():
         assert not re.search(r"<(?:script|style|img|iframe)\b|<[^>]* (?:style|on\w+)=", each.html), each.name
     made = documents._read("x", "# X\n\n<script>alert(1)</script> [y](javascript:alert(1))\n\n|a|\n|--:|\n|1|\n", {})
     assert "&lt;script&gt;" in made.html

@@ -10,7 +10,18 @@ from django_q.models import OrmQ
 from aggregates import record as record_call
 from aggregates.accounts import organizations
 from aggregates.accounts.organizations import SlugTaken
-from aggregates.models import FormerSlug, Invitation, Membership, Organization, Role, UsageDay, UsageLog, User
+from aggregates.models import (
+    AuditEntry,
+    Event,
+    FormerSlug,
+    Invitation,
+    Membership,
+    Organization,
+    Role,
+    UsageDay,
+    UsageLog,
+    User,
+)
 from aggregates.ops import own_tasks, time_zones
 from tests.fixtures import make_member, make_organization
 
@@ -91,6 +102,7 @@ def test_another_time_zone_is_a_task(as_alice: Client, acme: Organization) -> No
     assert (acme.time_zone, acme.wanted_time_zone) == ("UTC", "Europe/Berlin")
     (queued,) = OrmQ.objects.all()
     assert own_tasks.find(queued.task["func"])() == "acme: days cut in Europe/Berlin"
+    assert AuditEntry.objects.get(event=Event.ZONE_CHANGED).user_id == User.objects.get(email="alice@example.com").pk
     acme.refresh_from_db()
     assert (acme.time_zone, acme.wanted_time_zone) == ("Europe/Berlin", "")
     OrmQ.objects.all().delete()
@@ -149,6 +161,7 @@ def test_staff_make_an_organization(client: Client, staff: User, alice: User, ow
         ({"slug": "a b"}, "Slug: Enter a valid"),
         ({"time_zone": "Mars/Base"}, "is no IANA time zone"),
         ({"owner": "nobody"}, "Enter a valid email address."),
+        ({"owner": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.com"}, "at most 254 characters"),
         ({"name": ""}, "Name: This field is required."),
     ],
 )

@@ -7,7 +7,8 @@ from django import forms
 
 from aggregates.models import Event, Membership, Organization
 from aggregates.query.audit import AuditQuery
-from aggregates.query.forms.fields import CHOICES, DATE
+from aggregates.query.forms.fields import CHOICES
+from aggregates.web.forms.days import check_days, day_field
 
 AREAS = {
     "account": "Log-ins and passwords",
@@ -32,14 +33,12 @@ class AuditForm(forms.Form):
         self.fields["who"] = forms.IntegerField(required=False, min_value=NOBODY, max_value=MOST)
         self.fields["what"] = forms.ChoiceField(choices=choices, required=False, error_messages=CHOICES)
         for name in ("from", "to"):
-            self.fields[name] = forms.DateField(required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+            self.fields[name] = day_field(name)
         self.fields["before"] = forms.IntegerField(required=False, min_value=1, max_value=MOST)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        first, last = cleaned.get("from"), cleaned.get("to")
-        if first and last and last < first:
-            self.add_error("to", f"Expected a date not before {first}, where the range begins.")
+        check_days(self, "from", "to")
         return cleaned
 
     @property

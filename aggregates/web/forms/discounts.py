@@ -9,19 +9,18 @@ from aggregates.models import Discount, Organization, User
 from aggregates.models.discount import LEAST, MOST, PERCENT_PLACES
 from aggregates.pricing.discounts import set_discount
 from aggregates.pricing.table import known_providers
-from aggregates.query.forms.fields import CHOICES, DATE, TypedDecimal
-from aggregates.web.forms.prices import check_days
+from aggregates.query.forms.fields import CHOICES, TypedDecimal
+from aggregates.web.forms.days import DaysForm
 
 
-class DiscountForm(forms.Form):
+class DiscountForm(DaysForm):
     """What people say about a discount that their organization has."""
 
     provider = forms.ChoiceField(label="provider", error_messages=CHOICES)
     percent = TypedDecimal(
         label="percent", min_value=LEAST, max_value=MOST, max_digits=5, decimal_places=PERCENT_PLACES
     )
-    first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
-    last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+    field_order = ("provider", "percent", "first", "last")
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
@@ -31,7 +30,6 @@ class DiscountForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("percent") == 0:
             self.add_error("percent", "Expected more than 0: remove the discount instead.")
-        check_days(self)
         return cleaned
 
     def save_for(self, organization: Organization, created_by: User) -> Discount:

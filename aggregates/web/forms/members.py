@@ -29,7 +29,7 @@ class RoleForm(forms.Form):
 class InviteForm(LimitsForm, RoleForm):
     """Who is invited: the owner of an address, or whoever gets the link; and to see what."""
 
-    email = forms.EmailField(label="E-mail address", required=False)
+    email = forms.EmailField(label="E-mail address", required=False, max_length=254)
     by_mail = forms.BooleanField(required=False)
 
     def __init__(self, roles: tuple[Role, ...], data: Any = None) -> None:

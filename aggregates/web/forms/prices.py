@@ -8,29 +8,22 @@ from typing import Any
 
 from django import forms
 
-from aggregates.domain import locales, money, ranges
+from aggregates.domain import locales, money
 from aggregates.domain.calls import MAX_TEXT_BYTES, check_tier
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.overrides import set_price
-from aggregates.query.forms.fields import DATE, TypedDecimal, check_size
+from aggregates.query.forms.fields import TypedDecimal, check_size
+from aggregates.web.forms.days import DaysForm
 
-LATEST = date(2999, 12, 31)
 BETWEEN_UNITS = re.compile(r"[\s;]+|,(?![0-9])\s*")  # a comma before a digit may be within a number
 
 
-class PastForm(forms.Form):
+class PastForm(DaysForm):
     """Which past calls are to be priced anew: those of models that match, of these local days."""
 
     model = forms.CharField(label="model", max_length=MAX_TEXT_BYTES, validators=[check_size])
-    first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
-    last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        check_days(self)
-        return cleaned
 
     @property
     def criteria(self) -> tuple[str, date | None, date | None]:
@@ -38,28 +31,17 @@ class PastForm(forms.Form):
         return self.cleaned_data["model"], self.cleaned_data["first"], self.cleaned_data["last"]
 
 
-def check_days(form: forms.Form) -> None:
-    """Add what is wrong with the days from `first` to `last`."""
-    first, last = form.cleaned_data.get("first"), form.cleaned_data.get("last")
-    for name, day in (("first", first), ("last", last)):
-        if day and not ranges.EARLIEST <= day <= LATEST:
-            form.add_error(name, f"Expected a date from {ranges.EARLIEST} to {LATEST}.")
-    if first and last and last < first:
-        form.add_error("last", f"Expected a date not before {first}, where it begins.")
-
-
 def typed(price: Decimal) -> str:
     """Write a price as its reader types it: so that it is read as it is."""
     return locales.current().number(f"{price:f}")
 
 
-class PriceForm(forms.Form):
+class PriceForm(DaysForm):
     """What people say about a price of their organization's own."""
 
     pattern = forms.CharField(label="model", max_length=MAX_TEXT_BYTES, validators=[check_size])
     tier = forms.CharField(label="tier", required=False, max_length=MAX_TEXT_BYTES)
-    first = forms.DateField(label="from", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
-    last = forms.DateField(label="to", required=False, input_formats=["%Y-%m-%d"], error_messages=DATE)
+    field_order = ("pattern", "tier", "first", "last")
 
     def __init__(self, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial=dict(initial or {}))
@@ -93,11 +75,6 @@ class PriceForm(forms.Form):
             except forms.ValidationError as error:
                 raise forms.ValidationError([f"{name}: {message}" for message in error.messages]) from None
         return prices
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        check_days(self)
-        return cleaned
 
     def save_for(self, organization: Organization, created_by: User | None) -> PriceOverride:
         """Set the price; one for the same model and tier from the same day is replaced."""

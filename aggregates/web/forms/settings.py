@@ -10,17 +10,21 @@ from aggregates.models.organization import validate_time_zone
 from aggregates.query.forms.fields import check_text
 
 
-class GeneralForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What an organization is called, and how its weeks and fiscal years begin."""
-
-    class Meta:
-        model = Organization
-        fields = ("name", "first_weekday", "first_month")
+class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an organization is called."""
 
     def clean_name(self) -> str:
         name = " ".join(self.cleaned_data["name"].split())
         check_text(name)
         return name
+
+
+class GeneralForm(NamedForm):
+    """What an organization is called, and how its weeks and fiscal years begin."""
+
+    class Meta:
+        model = Organization
+        fields = ("name", "first_weekday", "first_month")
 
 
 class SlugForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -54,19 +58,14 @@ class RemovalForm(forms.Form):
         return slug
 
 
-class NewOrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewOrganizationForm(NamedForm):
     """A new organization, and who owns it: an account, or somebody who is invited; '' for whoever makes it."""
 
-    owner = forms.EmailField(required=False)
+    owner = forms.EmailField(required=False, max_length=254)
 
     class Meta:
         model = Organization
         fields = ("name", "slug", "time_zone")
-
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        check_text(name)
-        return name
 
 
 def zones() -> list[str]:

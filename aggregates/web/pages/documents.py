@@ -55,7 +55,7 @@ class Found:
 
 
 @cache
-def library() -> dict[str, Document]:
+def collection() -> dict[str, Document]:
     """Read all documents by name, such as “decisions/grains”; what is not in it has no page."""
     texts = {_name(path): path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.md"))}
     titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
@@ -64,7 +64,7 @@ def library() -> dict[str, Document]:
 
 def groups() -> Iterator[tuple[str, list[Document]]]:
     """List the documents by who reads them."""
-    left = dict(library())
+    left = dict(collection())
     for title, names in GROUPS:
         of_group = [left.pop(name) for name in names if name in left]
         yield title, of_group if title != GROUPS[-1][0] else [*of_group, *left.values()]
@@ -78,7 +78,7 @@ def search(typed: str) -> list[Found]:
             not all(word in section.heading.casefold() for word in words),
             Found(document, section, _excerpt(section, words)),
         )
-        for document in library().values()
+        for document in collection().values()
         for section in document.sections
         if words and all(word in f"{section.heading} {section.text}".casefold() for word in words)
     ]

@@ -6,18 +6,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from aggregates.accounts.access import organizations_of
-from aggregates.domain.texts import read_typed
+from aggregates.domain.texts import read_sought
 from aggregates.models import User
 from aggregates.web.pages import documents
-
-LONGEST = 256  # characters that are looked for
 
 
 @never_cache  # the header is the visitor's
 @require_safe
 def document_list(request: HttpRequest) -> HttpResponse:
     """List all documents, or what was looked for."""
-    sought = read_typed(request.GET.get("q", "")).replace("\0", "")[:LONGEST].strip()
+    sought = read_sought(request.GET.get("q", ""))
     context = {"groups": documents.groups(), "sought": sought, "found": documents.search(sought)}
     return render(request, "aggregates/documents.html", {**context, **_header(request)})
 
@@ -25,9 +23,9 @@ def document_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def document(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a document of the library, which alone is looked into: no name is ever made a path of."""
+    """Show a document of the collection, which alone is looked into: no name is ever made a path of."""
     try:
-        shown = documents.library()[name]
+        shown = documents.collection()[name]
     except KeyError:
         raise Http404 from None
     return render(request, "aggregates/document.html", {"document": shown, **_header(request)})

@@ -7,11 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from aggregates.accounts.access import organizations_of
-from aggregates.domain.texts import read_typed
+from aggregates.domain.texts import read_sought
 from aggregates.web.pages import organizations as choosing
 from aggregates.web.views.gate import PageRequest, page
-
-LONGEST = 256  # characters that are looked for
 
 
 @page
@@ -23,7 +21,7 @@ def home(request: PageRequest) -> HttpResponse:
         return redirect("dashboard", organizations[0].slug)
     if not organizations and request.user.is_staff:
         return redirect("platform")
-    sought = read_typed(request.GET.get("find", "")).replace("\0", "")[:LONGEST]
+    sought = read_sought(request.GET.get("find", ""))
     chosen = choosing.load(request.user, timezone.now(), sought, _number(request.GET.get("page", "")))
     return render(request, "aggregates/home.html", {"organizations": organizations, "chosen": chosen})
 

@@ -1,6 +1,7 @@
 """New organizations, which staff make."""
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -26,17 +27,18 @@ def new_organization(request: PageRequest) -> HttpResponse:
     owner = User.objects.named(email).first() if email else request.user
     organization = form.save(commit=False)
     try:
-        organizations.create(organization, owner)
+        with transaction.atomic():  # none is left without an owner
+            organizations.create(organization, owner)
+            invited = None if owner else invitations.invite_owner(organization, email)
     except SlugTaken as error:
         form.add_error("slug", str(error))
         return _show(request, form)
-    if owner is None:
-        return _invite(request, organization, email)
+    if invited:
+        return _send(request, organization, *invited)
     return redirect("dashboard", organization.slug) if owner == request.user else _show(request, made=organization)
 
 
-def _invite(request: PageRequest, organization: Organization, email: str) -> HttpResponse:
-    invitation, secret = invitations.invite_owner(organization, email)
+def _send(request: PageRequest, organization: Organization, invitation: Invitation, secret: str) -> HttpResponse:
     if settings.SENDS_MAIL:
         mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")))
         return _show(request, made=organization, invited=invitation)
