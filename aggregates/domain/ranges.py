@@ -86,11 +86,6 @@ class Range:
         return self.as_far(self.whole_before)
 
     @cached_property
-    def year_before(self) -> "Range":
-        """The range a year earlier, up to the same moment of it."""
-        return self.as_far(self.whole_year_before)
-
-    @cached_property
     def whole_before(self) -> "Range":
         """As many whole months before whole months; else as many days before, or 24 hours."""
         if self.name == "24h":

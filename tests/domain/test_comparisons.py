@@ -42,7 +42,10 @@ def test_flat_usage_does_not_seem_to_change_at_any_time_of_the_day(name: str, zo
     for now in moments():
         chosen = ranges.preset(name, now, zone, calendar)
         assert chosen.open_at == now
-        for earlier, whole in ((chosen.before, chosen.whole_before), (chosen.year_before, chosen.whole_year_before)):
+        for earlier, whole in (
+            (chosen.before, chosen.whole_before),
+            (chosen.as_far(chosen.whole_year_before), chosen.whole_year_before),
+        ):
             if earlier.is_cut:
                 assert earlier.elapsed == chosen.elapsed
                 assert (earlier.span.start, earlier.zone) == (whole.span.start, zone)
@@ -118,7 +121,8 @@ def test_whole_months_are_compared_with_whole_months(first, last, before, year) 
     chosen = ranges.of_days("custom", date(*first), date(*last), "UTC")
 
     assert (chosen.before.first, chosen.before.last) == tuple(date(*day) for day in before)
-    assert (chosen.year_before.first, chosen.year_before.last) == tuple(date(*day) for day in year)
+    earlier = chosen.as_far(chosen.whole_year_before)
+    assert (earlier.first, earlier.last) == tuple(date(*day) for day in year)
 
 
 def test_a_month_is_a_month_also_while_it_is_under_way() -> None:

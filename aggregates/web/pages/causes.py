@@ -1,21 +1,20 @@
 """The causes of a change as the page shows them: slices over several dimensions, where they lead, and the rest."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.urls import reverse
 
-from aggregates.domain import formats, money
-from aggregates.domain.lengths import WHOLE, Lengths
+from aggregates.domain.lengths import Lengths
 from aggregates.domain.money import EXACT
 from aggregates.query.addresses import query_string
 from aggregates.query.differences import Conditions, Difference, Ranges
 from aggregates.query.selection import CallSelection, Selection
 from aggregates.query.usage_query import Bucket, QueryError
 from aggregates.web.cost_bridge import CostGroups
+from aggregates.web.pages.compared import Compared, alike
 from aggregates.web.pages.day_pairs import DayPairs, sum_of
-from aggregates.web.pages.sentences import signed
 from aggregates.web.slices import Run, choose, days_of
 
 MOST_ROWS = 60_000  # that a statement may have to add up: some 30 ms
@@ -25,47 +24,13 @@ WHAT = ("operation", "model", "project", "provider")
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Compared):
     """A slice; or, without conditions and a day, all else. The days are those beside each other."""
 
-    before: Decimal
-    now: Decimal
-    whole: Decimal  # the difference that it has a share of
-    lengths: Lengths = WHOLE
     conditions: Conditions = ()
     days: str = ""
     page: str = ""  # the dashboard of it
     calls: str = ""
-    write: Callable[[Decimal], str] = field(default=money.display, compare=False)  # with the decimals of its table
-
-    @property
-    def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
-        """What it cost before, what it costs now, and the difference, each as it is compared."""
-        return self.lengths.of_before(self.before), self.lengths.of_now(self.now), self.compared
-
-    @property
-    def difference(self) -> Decimal:
-        return EXACT.subtract(self.now, self.before)
-
-    @property
-    def compared(self) -> Decimal:
-        return self.lengths.difference(self.before, self.now)
-
-    @property
-    def text(self) -> str:
-        return signed(self.compared, self.write)
-
-    @property
-    def text_before(self) -> str:
-        return self.write(self.amounts[0])
-
-    @property
-    def text_now(self) -> str:
-        return self.write(self.amounts[1])
-
-    @property
-    def share(self) -> str:
-        return formats.percent(self.compared, self.whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +118,7 @@ def _causes_of(
     causes.sort(key=lambda cause: -abs(cause.compared))
     rest = sum_of(left.values())
     causes += (Cause(each.before, each.now, whole, lengths) for each in (rest, both))
-    write = money.alike(amount for cause in causes for amount in cause.amounts)
-    *slices, all_else, total = (replace(cause, write=write) for cause in causes)
+    *slices, all_else, total = alike(causes)
     return Causes(tuple(slices), all_else, total)
 
 

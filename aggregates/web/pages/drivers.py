@@ -1,13 +1,13 @@
 """The drivers of a change: which values of a dimension cost more or less than before, largest difference first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
-from aggregates.domain import formats, money
+from aggregates.domain import formats
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, Dimension, grain_for
 from aggregates.domain.lengths import WHOLE, Lengths
 from aggregates.domain.measures import Sums
@@ -16,58 +16,32 @@ from aggregates.query.earlier import earlier_of
 from aggregates.query.groups import COSTS, DIFFERENCE, GroupPage, Listing, read_groups
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import QueryError
+from aggregates.web.pages.compared import Compared, alike
 from aggregates.web.pages.dashboard import PATIENCE
-from aggregates.web.pages.sentences import signed
 
 TOP = 10
 FIRST, SECOND = "operation", "model"  # the dimensions whose values are shown where no other is chosen
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """A value ('' unknown, None all others) with its sums then and now; `whole` is the difference that it has a share
-    of. By the day, texts are of a day."""
+class Driver(Compared):
+    """A value ('' unknown, None all others) with its sums then and now."""
 
-    key: str | None
-    before: Sums
-    now: Sums
-    whole: Decimal
-    lengths: Lengths = WHOLE
-    write: Callable[[Decimal], str] = field(default=money.display, compare=False)  # with the decimals of its table
-
-    @property
-    def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
-        """What it cost before, what it costs now, and the difference, each as it is compared."""
-        return self.lengths.of_before(self.before.cost), self.lengths.of_now(self.now.cost), self.compared
-
-    @property
-    def difference(self) -> Decimal:
-        return EXACT.subtract(self.now.cost, self.before.cost)
-
-    @property
-    def compared(self) -> Decimal:
-        """The difference as it is compared: by the day, if the ranges are."""
-        return self.lengths.difference(self.before.cost, self.now.cost)
-
-    @property
-    def text(self) -> str:
-        return signed(self.compared, self.write)
+    key: str | None = None
+    sums_before: Sums = Sums()
+    sums_now: Sums = Sums()
 
     @property
     def text_before(self) -> str:
-        return self._text(self.before, self.amounts[0])
+        return _text(self.sums_before, self.amounts[0], self.write)
 
     @property
     def text_now(self) -> str:
-        return self._text(self.now, self.amounts[1])
+        return _text(self.sums_now, self.amounts[1], self.write)
 
-    @property
-    def share(self) -> str:
-        """Beyond 100% and below 0 where others go the other way."""
-        return formats.percent(self.compared, self.whole)
 
-    def _text(self, sums: Sums, cost: Decimal) -> str:
-        return "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else self.write(cost)
+def _text(sums: Sums, cost: Decimal, write: Callable[[Decimal], str]) -> str:
+    return "–" if not sums.rows else formats.NO_PRICE if formats.has_no_price(sums) else write(cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +92,15 @@ def _read(selection: Selection, name: str) -> GroupPage:
 def drivers_of(dimension: Dimension, page: GroupPage, lengths: Lengths = WHOLE) -> Drivers:
     """Make a line of each group, and one of all others."""
     whole = lengths.difference(page.before.cost, page.now.cost)
-    lines = [Driver(group.key, group.before, group.now, whole, lengths) for group in page.groups]
+
+    def line(key: str | None, before: Sums, now: Sums) -> Driver:
+        return Driver(before.cost, now.cost, whole, lengths, key=key, sums_before=before, sums_now=now)
+
+    lines = [line(group.key, group.before, group.now) for group in page.groups]
     if page.count > len(lines):
-        before, now = (
-            _rest(of_all, [getattr(line, part) for line in lines])
-            for part, of_all in (("before", page.before), ("now", page.now))
-        )
-        lines.append(Driver(None, before, now, whole, lengths))
-    lines.append(Driver(None, page.before, page.now, whole, lengths))
-    write = money.alike(amount for line in lines for amount in line.amounts)
-    *shown, total = (replace(line, write=write) for line in lines)
+        before = _rest(page.before, [each.sums_before for each in lines])
+        lines.append(line(None, before, _rest(page.now, [each.sums_now for each in lines])))
+    *shown, total = alike([*lines, line(None, page.before, page.now)])
     return Drivers(dimension, tuple(shown), total)
 
 

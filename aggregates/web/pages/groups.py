@@ -19,6 +19,7 @@ from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.choices import keys_named
 from aggregates.web.pages.columns import Cell, cells_of
 from aggregates.web.pages.dashboard import PATIENCE
+from aggregates.web.pages.sentences import signed
 from aggregates.web.pages.tables import share_of, whole_of
 from aggregates.web.pages.tiles import Change, relative
 
@@ -184,9 +185,9 @@ def _cells(
         return Cell(name, text, formats.exact_cost(sums))
 
     def beside(group: GroupSums, difference: Decimal) -> tuple[Cell, ...]:
-        sign = "+" if difference > 0 else ""
-        exactly = money.display_exact(EXACT.subtract(group.part.cost, group.before.cost))
-        changed = Cell("change", f"{sign}{write(difference)}", exactly)
+        in_all = " in all" if earlier.lengths.is_per_day else ""
+        exactly = f"{money.display_exact(EXACT.subtract(group.part.cost, group.before.cost))}{in_all}"
+        changed = Cell("change", signed(difference, write), exactly)
         return (of_cost(group.now, "cost"), *((of_cost(group.before, "before"), changed) if has_before else ()))
 
     at = next(number for number, column in enumerate(columns) if column.name == "cost")

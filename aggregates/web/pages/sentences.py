@@ -129,4 +129,5 @@ def _against(bridge: Bridge, rose: bool) -> str:
 
 def signed(amount: Decimal, write: Callable[[Decimal], str] = money.display) -> str:
     """Write a difference, also one that is more with its sign."""
-    return f"+{write(amount)}" if amount > 0 else write(amount)
+    text = write(amount)
+    return text if amount <= 0 or text.startswith("<") else f"+{text}"

@@ -135,7 +135,7 @@ def test_drivers_beyond_the_first_are_added_up(acme: Organization, call: MakeCal
     assert found.lines[-1].key is None and len(found.lines) == 11
     differences = [line.difference for line in found.lines]
     assert sum(differences) == found.total.difference == EXACT.subtract(Decimal(91), Decimal(60))
-    assert sum(line.now.calls for line in found.lines) == 14
+    assert sum(line.sums_now.calls for line in found.lines) == 14
     assert found.total.share == "100.0%"
 
 
@@ -157,7 +157,7 @@ def test_by_the_day_the_length_is_a_step_and_no_reason(as_bob: Client, acme: Org
     assert ">Compare the whole ranges</a>" in page
     assert 'data-step="length"' not in whole
     drivers = re.search(r'id="drivers-operation".*?</table>', page, re.S)
-    assert drivers and 'title="$31.000000000000">+$1.00<' in drivers[0]
+    assert drivers and 'title="$31.000000000000 in all">+$1.00<' in drivers[0]
 
 
 def test_any_two_ranges_are_compared(as_bob: Client, acme: Organization, call: MakeCall) -> None:
