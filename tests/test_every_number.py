@@ -557,7 +557,8 @@ def check_html(view: View) -> None:
         (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
         (plotted,) = re.findall(rf'Plotly.newPlot\(\s*"chart-{name}",\s*(\[.*?\]),\s*{{"meta"', body, re.S)
         shown, drawn = json.loads(figure)["data"], json.loads(plotted)
-        assert [(each["x"], each["y"]) for each in drawn] == [(each["x"], each["y"]) for each in shown]
+        places = shown[0]["x"] if shown else []
+        assert [(each["x"], each["y"]) for each in drawn] == [(each.get("x", places), each["y"]) for each in shown]
         for each, of_page in zip(drawn, shown, strict=True):
             whole, _, part = of_page["name"].partition(" › ")
             assert each["name"] == as_text(whole)

@@ -132,8 +132,14 @@ def name_of_value(selection: Selection, dimension: str, value: str) -> str:
 
 @register.simple_tag
 def figure(drawn: Figure, element_id: str) -> SafeString:
-    """The figure's JSON, where the page's script finds it."""
-    return json_script(drawn, element_id, FigureEncoder)
+    """The figure's JSON, where the page's script finds it; the places of buckets stand in the first trace alone."""
+    first, *others = drawn["data"] or [{}]
+    traces = [first, *(_without_places(each) if each["x"] == first["x"] else each for each in others)] if first else []
+    return json_script({**drawn, "data": traces}, element_id, FigureEncoder)
+
+
+def _without_places(trace: Figure) -> Figure:
+    return {name: member for name, member in trace.items() if name != "x"}
 
 
 @register.simple_tag
@@ -251,7 +257,7 @@ def link_to_organizations(chosen: Organizations, by: int) -> str:
 @register.simple_tag
 def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
     """Where the page's bars lead, where its script finds it."""
-    return json_script(links_of(selection, charts), "bar-links")
+    return json_script(links_of(selection, charts), "bar-links", FigureEncoder)
 
 
 @register.simple_tag(takes_context=True)

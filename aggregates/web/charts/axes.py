@@ -5,6 +5,7 @@ twice, a day has the 23 to 25 hours that it lasts, and no reader's own time zone
 on the organization's wall clock, its ticks say (`aggregates.web.charts.ticks`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -106,8 +107,9 @@ def _begins_day(instant: datetime, zone: str) -> bool:
 def _hours_in_words(locals_: Sequence[datetime]) -> Iterable[str]:
     """Name hours by day and clock; those that come twice by their zone, too."""
     clocks = [local.replace(tzinfo=None, fold=0) for local in locals_]
+    times = Counter(clocks)
     for local, own in zip(locals_, clocks, strict=True):
-        twice = f" {abbreviation(local)}" if clocks.count(own) > 1 else ""
+        twice = f" {abbreviation(local)}" if times[own] > 1 else ""
         yield f"{day_words(local.date())}, {clock(local)}{twice}"
 
 

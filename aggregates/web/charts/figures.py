@@ -24,6 +24,7 @@ DENSE = 200  # with more buckets than this bars would be a pixel wide or less: a
 FEW = 62  # points of a line that are marked one by one
 FEW_TICKS = 9  # where nobody knows how wide the chart is
 HATCHED = {"size": 6, "solidity": 0.4, "fillmode": "replace"}
+SINGLE = frozenset({str, int, float, bool, type(None)})  # what lists hold that JSON's own encoder writes, in one go
 WITHIN = " › "  # between a group and its subgroup
 DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
 
@@ -78,7 +79,8 @@ class Series:
         """Each value, in full."""
         if self.own_texts:
             return list(self.own_texts)
-        texts = [text_of(value, unit) for value in self.values]
+        written = {value: text_of(value, unit) for value in set(self.values)}  # most are often 0
+        texts = [written[value] for value in self.values]
         if True in self.unpriced:
             return [
                 formats.NO_PRICE if not_known else text for text, not_known in zip(texts, self.unpriced, strict=True)
@@ -313,11 +315,14 @@ def _decimals(unit: Unit, highest: Number) -> int:
 class FigureEncoder(json.JSONEncoder):
     """Writes a Decimal as a number with all of its digits: nothing on our side rounds it."""
 
+    item_separator = ","
+    key_separator = ":"
+
     def encode(self, o: Any) -> str:
         if isinstance(o, Decimal):
             return format(o, "f")
         if isinstance(o, dict):
             return f"{{{','.join(f'{json.dumps(key)}:{self.encode(member)}' for key, member in o.items())}}}"
-        if isinstance(o, (list, tuple)):
+        if isinstance(o, (list, tuple)) and not SINGLE.issuperset(map(type, o)):
             return f"[{','.join(map(self.encode, o))}]"
         return super().encode(o)

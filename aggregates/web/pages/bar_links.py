@@ -36,9 +36,10 @@ SORT = "cost"
 def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
     """Give the addresses of a page's bars.
 
-    `buckets` has the parameters of each bucket's dates, `parts` those that keep to an hour; `zoom`, `span`, `changes`
-    and `calls` are what those are put behind. `groups` has for each chart and group its `calls`, and the addresses of
-    `only` the group and all `without` it; for each subgroup its own calls, and `part`, the address of nothing but it.
+    `dates` has parameters of dates, `buckets` which of them are each bucket's; those in `cut` are shorter than their
+    dates: from one of `instants` to the next. `zoom`, `span`, `changes` and `calls` are what dates are put behind.
+    `groups` has for each chart and group its `calls`, and the addresses of `only` the group and all `without` it; for
+    each subgroup its own calls, and `part`, the address of nothing but it.
     """
     query = selection.over_time()
     by_hour = query.bucket == Bucket.HOUR
@@ -46,15 +47,20 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
     dates = [
         (days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)) for span in query.bucket_spans
     ]
-    parts = [
-        "" if of_days("custom", *of_bucket, zone).span == span else f"&since={iso(span.start)}&until={iso(span.end)}"
-        for of_bucket, span in zip(dates, query.bucket_spans, strict=True)
+    spans = query.bucket_spans
+    cut = [
+        number
+        for number, (of_bucket, span) in enumerate(zip(dates, spans, strict=True))
+        if of_days("custom", *of_bucket, zone).span != span
     ]
+    distinct = {of_bucket: number for number, of_bucket in enumerate(dict.fromkeys(dates))}
     whole = replace(selection, hidden=())
-    is_narrower = len(set(dates)) > 1
+    is_narrower = len(distinct) > 1
     return {
-        "buckets": [f"from={first}&to={last}" for first, last in dates],
-        "parts": parts,
+        "dates": [f"from={first}&to={last}" for first, last in distinct],
+        "buckets": [distinct[of_bucket] for of_bucket in dates],
+        "cut": cut,
+        "instants": [iso(instant) for instant in (spans[0].start, *(span.end for span in spans))] if cut else [],
         "this": THIS.get(query.bucket, "This day"),
         "why": "Why did that day change" if by_hour else "Why did it change",
         "zoom": _address("dashboard", replace(whole, bucket=AUTO)) if is_narrower else "",

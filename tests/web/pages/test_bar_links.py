@@ -21,7 +21,7 @@ from aggregates.query.selection import Selection
 from aggregates.web.charts import CHARTS
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.pages import calls as call_pages
-from aggregates.web.pages.bar_links import links_of
+from aggregates.web.pages.bar_links import Links, links_of
 from tests.fixtures import make_organization
 from tests.lot import share
 
@@ -53,6 +53,19 @@ def charts_of(selection: Selection) -> list[Drawn]:
     return [chart.draw(selection, answers) for chart in CHARTS]
 
 
+def dates_in(links: Links) -> list[str]:
+    """Of each bucket."""
+    return [links["dates"][number] for number in links["buckets"]]
+
+
+def parts_in(links: Links) -> list[str]:
+    """What keeps to each bucket within its dates."""
+    return [
+        f"&since={links['instants'][number]}&until={links['instants'][number + 1]}" if number in links["cut"] else ""
+        for number in range(len(links["buckets"]))
+    ]
+
+
 def query_in(address: str) -> QueryDict:
     return QueryDict(address.partition("?")[2])
 
@@ -70,9 +83,9 @@ def test_the_calls_of_a_bar_are_those_that_it_is_made_of(usage: Organization, bu
     (explore, *others) = charts_of(selection)
     links = links_of(selection, [explore, *others])
 
-    assert len(links["buckets"]) == len(links["parts"]) == len(explore.series[0].values)
+    assert len(links["buckets"]) == len(explore.series[0].values)
     groups = [*zip(explore.series, links["groups"]["explore"], strict=True)]
-    for number, (dates, part) in enumerate(zip(links["buckets"], links["parts"], strict=True)):
+    for number, (dates, part) in enumerate(zip(dates_in(links), parts_in(links), strict=True)):
         whole = listed(usage, links["calls"] + dates + part)
         assert whole.totals.cost == sum((one.values[number] or Decimal(0) for one in explore.series), Decimal(0))
         for one, of_group in share(groups, number, 8):
@@ -91,7 +104,7 @@ def test_the_calls_of_a_subgroup_and_of_the_rest_of_its_group_are_those_that_it_
 
     assert len(parts) == len(explore.figure["data"]) == 5
     for part, of_part in zip(parts, links["groups"]["explore"], strict=True):
-        for dates, value in zip(links["buckets"], part.values, strict=True):
+        for dates, value in zip(dates_in(links), part.values, strict=True):
             assert listed(usage, of_part["calls"] + dates).totals.cost == value
         only = shown(usage, of_part["part"])
         answer = read([query := only.in_all()])[query]
@@ -137,9 +150,9 @@ def test_a_bar_zooms_into_its_days_and_a_drag_keeps_the_step(usage: Organization
     week = ranges.of_days("custom", date(2025, 10, 27), date(2025, 11, 2), BERLIN)
 
     assert links["this"] == "This week"
-    assert shown(usage, links["zoom"] + links["buckets"][1]) == replace(selection, range=week, bucket="auto")
-    assert shown(usage, links["span"] + links["buckets"][1]) == replace(selection, range=week)
-    assert shown(usage, links["changes"] + links["buckets"][1]).range == week
+    assert shown(usage, links["zoom"] + dates_in(links)[1]) == replace(selection, range=week, bucket="auto")
+    assert shown(usage, links["span"] + dates_in(links)[1]) == replace(selection, range=week)
+    assert shown(usage, links["changes"] + dates_in(links)[1]).range == week
 
 
 def test_a_range_of_one_day_has_nothing_to_zoom_into(usage: Organization) -> None:

@@ -20,8 +20,17 @@ function barLinks() {
   return found && JSON.parse(found.textContent);
 }
 
+function datesOf(links, bucket) {
+  return links.dates[links.buckets[bucket]];
+}
+
+// Keeps to an hour, where that is what a bucket is.
+function partOfDates({ cut, instants }, bucket) {
+  return cut.includes(bucket) ? `&since=${instants[bucket]}&until=${instants[bucket + 1]}` : "";
+}
+
 function itemsOf({ chart, bucket, group }, links) {
-  const dates = links.buckets[bucket];
+  const dates = datesOf(links, bucket);
   const own = links.groups[chart.id.replace("chart-", "")]?.[group] ?? {};
   const whole = chart.figure.layout.meta.groups?.[wholeOf(chart, group)];
   const name = isolated(whole?.name ?? chart.data[group]?.name ?? "");
@@ -30,7 +39,7 @@ function itemsOf({ chart, bucket, group }, links) {
   return [
     links.zoom && [[links.this], links.zoom + dates, "view"],
     [[links.why], links.changes + dates],
-    [["Its calls"], (own.calls ?? links.calls) + dates + links.parts[bucket]],
+    [["Its calls"], (own.calls ?? links.calls) + dates + partOfDates(links, bucket)],
     own.part && [[rest ? "What is behind " : "Only ", isolated(part), " of ", name.cloneNode(true)], own.part, "view"],
     own.only && [isOther ? ["What is behind Other"] : ["Only ", name], own.only, "view"],
     own.without && [["Leave out ", name.cloneNode(true)], own.without, "view"],
@@ -126,9 +135,9 @@ function endDrag() {
 }
 
 function zoomInto({ first, last }) {
-  const { span, buckets } = barLinks();
-  const [from, to] = [Math.min(first, last), Math.max(first, last)].map((bucket) => new URLSearchParams(buckets[bucket]));
-  htmx.ajax("GET", `${span}from=${from.get("from")}&to=${to.get("to")}`, { target: "#view", swap: "outerHTML show:none" });
+  const links = barLinks();
+  const [from, to] = [Math.min(first, last), Math.max(first, last)].map((bucket) => new URLSearchParams(datesOf(links, bucket)));
+  htmx.ajax("GET", `${links.span}from=${from.get("from")}&to=${to.get("to")}`, { target: "#view", swap: "outerHTML show:none" });
 }
 
 document.addEventListener("pointerdown", (event) => {
