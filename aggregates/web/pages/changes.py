@@ -20,7 +20,7 @@ from aggregates.web.pages.causes import Causes, read_causes
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.day_pairs import DayPairs, FewDays, days_in_words
 from aggregates.web.pages.drivers import Drivers, dimensions_of, read_drivers
-from aggregates.web.pages.sentences import Step, steps_of, summarize
+from aggregates.web.pages.sentences import Step, ends_of, steps_of, summarize
 from aggregates.web.pages.waterfall import Waterfall
 
 
@@ -33,6 +33,7 @@ class Changes:
     bridge: Bridge | None = None
     sentence: str = ""
     steps: tuple[Step, ...] = ()
+    ends: tuple[str, str] = ("", "")
     waterfall: Waterfall | None = None
     causes: Causes | None = None
     days: FewDays | None = None
@@ -74,6 +75,7 @@ def _load(selection: Selection) -> Changes:
         bridge=cost_bridge,
         sentence=summarize(cost_bridge, earlier.has_percentage) if is_both else "",
         steps=steps_of(cost_bridge),
+        ends=ends_of(cost_bridge),
         waterfall=waterfall.of(cost_bridge) if is_both else None,
         causes=causes if is_both else None,
         days=days_in_words(DayPairs(selection, *by_day), answers, earlier.lengths) if is_both else None,

@@ -62,20 +62,35 @@ class Step:
     meaning: str
     amount: Decimal
     largest: tuple[tuple[str, Decimal], ...]  # the operations that it comes from most
-
-    @property
-    def text(self) -> str:
-        return signed(self.amount)
+    text: str  # with the decimals of all steps
 
 
 def steps_of(bridge: Bridge) -> tuple[Step, ...]:
     """List the steps of the chain always; the others where they are not 0, and the length by the day."""
-    totals = bridge.totals
+    totals, write = bridge.totals, _writer(bridge)
     return tuple(
-        Step(name, WORDS[name].label, WORDS[name].meaning, totals[name], _largest(bridge, name))
+        Step(
+            name,
+            WORDS[name].label,
+            WORDS[name].meaning,
+            totals[name],
+            _largest(bridge, name),
+            signed(totals[name], write),
+        )
         for name in STEPS
         if totals[name] or name in CHAIN or (name == LENGTH and bridge.lengths.is_per_day)
     )
+
+
+def ends_of(bridge: Bridge) -> tuple[str, str]:
+    """Write what the steps lead from, and to; in words where no call has a price."""
+    write, ends = _writer(bridge), (bridge.before, bridge.now)
+    before, now = (formats.NO_PRICE if formats.has_no_price(sums) else write(sums.cost) for sums in ends)
+    return before, now
+
+
+def _writer(bridge: Bridge) -> Callable[[Decimal], str]:
+    return money.alike([bridge.before.cost, bridge.now.cost, *bridge.totals.values()])
 
 
 def _largest(bridge: Bridge, step: str) -> tuple[tuple[str, Decimal], ...]:

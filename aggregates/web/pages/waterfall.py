@@ -13,7 +13,7 @@ from aggregates.domain.money import EXACT
 from aggregates.query.display_measures import COST
 from aggregates.web.charts.figures import Figure, separators
 from aggregates.web.cost_bridge import Bridge
-from aggregates.web.pages.sentences import Step, steps_of
+from aggregates.web.pages.sentences import Step, ends_of, steps_of
 
 BEFORE, NOW = "Before", "Now"
 UP, DOWN, WHOLE = "up", "down", "ghost"
@@ -52,11 +52,11 @@ def _bars(bridge: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
         Bar(step.label, UP if step.amount > 0 else DOWN, start, end, step.text)
         for step, (start, end) in zip(steps, pairwise(ends), strict=True)
     ]
-    first, last = bridge.before.cost, bridge.now.cost
+    before, now = ends_of(bridge)
     return [
-        Bar(BEFORE, WHOLE, Decimal(0), first, money.display(first)),
+        Bar(BEFORE, WHOLE, Decimal(0), bridge.before.cost, before),
         *between,
-        Bar(NOW, WHOLE, Decimal(0), last, money.display(last)),
+        Bar(NOW, WHOLE, Decimal(0), bridge.now.cost, now),
     ]
 
 
