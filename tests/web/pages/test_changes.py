@@ -57,6 +57,17 @@ def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organizati
     assert 'href="/o/acme/?range=custom&from=2025-07-01&to=2025-07-31&operation=chat"' in page
 
 
+def test_the_steps_have_the_decimals_of_the_largest(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    june = [call("2025-06-10T12:00Z", operation="chat", cost="2", input_tokens=100) for _ in range(10)]
+    july = [call("2025-07-10T12:00Z", operation="chat", cost="2.0004", input_tokens=100) for _ in range(10)]
+    record(acme, [call("2025-05-01T12:00Z", cost="1"), *june, *july])
+
+    (table,) = re.findall(r'<table class="steps".*?</table>', text(as_bob, URL + JULY), re.DOTALL)
+
+    amounts = re.findall(r"title=[^>]*>([^<]*<?\$[^<]*)</td>", table)
+    assert amounts == ["$20.00", "$0.00", "$0.00", "$0.00", "$0.00", "<$0.01", "$20.00"]
+
+
 def test_it_says_where_its_numbers_come_from(as_bob: Client, acme: Organization, call: MakeCall) -> None:
     record(acme, some_calls(call, datetime(2025, 5, 31, tzinfo=UTC), datetime(2025, 8, 1, tzinfo=UTC), 300))
     assert "Live from the log. As of" in " ".join(text(as_bob, URL + JULY).split())
