@@ -24,7 +24,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[object]:
 
 
 def import_share(config: pytest.Config) -> None:
-    """Import every so manieth of the modules first; pytest keeps what it makes of their assertions, as of all imports."""
+    """Import every so manieth of the modules first: pytest keeps what it makes of their assertions."""
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if processes == 1 or sys.dont_write_bytecode:
         return
