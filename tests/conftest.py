@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures", "tests.mail_server", "tests.once", "tests.web_server", "tests.databases"]
+pytest_plugins = [
+    f"tests.{name}" for name in ("collecting", "fixtures", "mail_server", "once", "web_server", "databases")
+]
 
 HERE = Path(__file__).parent
 SLOW = ("browser", "clients", "faults", "proof", "usagesite")  # folders; elsewhere tests are marked one by one

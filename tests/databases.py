@@ -1,9 +1,11 @@
 """How long what tests write to the database stays: for a test, or, where many tests look at the same, for a module."""
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from django.db import connection, transaction
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from tests.once import MakeOnce
 from tests.web_server import WebServer
+from usagesite.embedded.server import binary
 
 OTHERS_AT_WORK = """
     SELECT FROM pg_stat_activity
@@ -27,13 +31,48 @@ def django_db_setup(
     django_db_modify_db_settings: None,
     django_db_keepdb: bool,
     django_db_blocker: DjangoDbBlocker,
+    make_once: MakeOnce,
 ) -> Iterator[None]:
     """As pytest-django's own, which makes no database where only fixtures of modules ask for one, and no test does."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
+        made = make_databases(make_once, django_db_keepdb)
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0, keepdb=django_db_keepdb)
+
+
+def make_databases(make_once: MakeOnce, keep: bool) -> Any:
+    """Migrate in one of the processes; the others, each with a server of its own, load what that has come to."""
+    made = []
+
+    def make() -> None:
+        made.append(setup_databases(verbosity=0, interactive=False, keepdb=keep))
+
+    if "PYTEST_XDIST_WORKER" not in os.environ or "EMBEDDED" not in connection.settings_dict:
+        make()
+        return made[0]
+
+    def make_first(folder: Path) -> None:
+        make()
+        run_program("pg_dump", "--file", folder / "migrated.sql", connection.settings_dict["NAME"])
+
+    folder = make_once("databases", make_first)
+    if not made:
+        connection.ensure_connection()  # starts the server
+        name = connection.settings_dict["TEST"]["NAME"]
+        run_program("createdb", name)
+        run_program(
+            "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={folder / 'migrated.sql'}", name
+        )
+        made.append(setup_databases(verbosity=0, interactive=False, keepdb=True))
+    return made[0]
+
+
+def run_program(name: str, *arguments: object) -> None:
+    """Run one of PostgreSQL's programs on the server of this process."""
+    facts = connection.get_connection_params()
+    place = [f"--{option}={facts[fact]}" for option, fact in (("host", "host"), ("port", "port"), ("username", "user"))]
+    subprocess.run([binary(name), *place, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")

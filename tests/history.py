@@ -50,12 +50,15 @@ def _units(nth: int, tokens: int) -> dict[str, object]:
     return audio if nth % 4 else {**audio, "web_searches": nth % 7 + 1}
 
 
-def some_charges(call: Callable[..., Call], first: datetime, last: datetime, number: int = 20) -> list[Call]:
-    """Credits, seats and fees spread over [first, last): more is paid than given back."""
+def some_charges(
+    call: Callable[..., Call], first: datetime, last: datetime, number: int = 20, every: int = 1
+) -> list[Call]:
+    """Credits, seats and fees spread over [first, last), or over every so manieth day of it: more is paid than given
+    back."""
     chance = random.Random(12)
     return [
         call(
-            (first + (last - first) * chance.random()).isoformat(),
+            (first + _on_every(every, (last - first) * chance.random())).isoformat(),
             kind="charge",
             model=chance.choice(["", *MODELS]),
             operation=chance.choice(["chat", "seats", ""]),

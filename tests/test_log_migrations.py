@@ -126,7 +126,7 @@ def test_what_was_billed_otherwise_has_a_tier_or_something_without_a_price(old: 
             "'m', '', '', '', 'ok', 0, 0, 0, 0, 0, 'none', 0, %s)",
             [f"b{number}", billed],
         )
-    migrate()
+    migrate("aggregates", "0022")
     found = old.execute(
         "SELECT service_tier, units FROM aggregates_usagelog WHERE request_id ~ 'b' ORDER BY request_id"
     )

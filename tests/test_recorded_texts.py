@@ -132,7 +132,7 @@ def path_of(path: str) -> str:
 def test_pages_have_the_same_tags_whatever_a_name_is(
     page: Callable[[str], str], named_calls: Callable[..., None], name: str
 ) -> None:
-    paths = share(PAGES, PLACES[name], 2)
+    paths = share(PAGES, PLACES[name], 3)
     if missing := [path for path in paths if path not in PLAIN]:
         named_calls("alice")
         PLAIN.update({path: Tags(page(path_of(path))).tags for path in missing})
@@ -160,7 +160,7 @@ def test_what_people_name_changes_no_page(
     note = day_notes.add(acme, timezone.now().date(), None, "plain", alice)
     file = FileImport.objects.create(organization=acme, name="plain", size=1, state="done", created_by=alice)
     paths.append(f"imports/{file.pk}/")
-    paths = [*share(paths, PLACES[name], 3)]
+    paths = [*share(paths, PLACES[name], 5)]
     record(acme, [with_key(call(timezone.now(), cost=1), key.prefix)])
     plain = [PLAIN.get(f"named {path}") or Tags(page(path)).tags for path in paths]
     PLAIN.update({f"named {path}": tags for path, tags in zip(paths, plain, strict=True)})

@@ -178,6 +178,7 @@ def write(day: date, *, several: bool, added: bool) -> int:
     return written
 
 
+@cache
 def _totals(*, several: bool, added: bool) -> str:
     """INSERT of the day's totals, which adds to those that are there."""
     return (
@@ -256,6 +257,15 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
 
 def _differences(day: date, organizations: list[int], grain: Grain) -> list[tuple[int, int]]:
     """Organizations where the aggregates differ from what was summed, each with in how many rows or groups."""
+    with connection.cursor() as cursor:
+        cursor.execute(_comparison(grain), {"day": day, "organizations": organizations})
+        differing: list[tuple[int, int]] = cursor.fetchall()
+        return differing
+
+
+@cache
+def _comparison(grain: Grain) -> str:
+    """SELECT of these organizations."""
     if grain == TOTALS:
         summed = TOTALS_OF_DAY
         stored = sql.SQL(
@@ -271,18 +281,9 @@ def _differences(day: date, organizations: list[int], grain: Grain) -> list[tupl
                 "AND unit = 'day' AND first = %(day)s"
             ).format(table=chunks.packing_of(grain).table, grain=sql.Literal(grain.name)),
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                """
-                SELECT organization_id, count(*) FROM (
-                    (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
-                ) AS difference WHERE organization_id = ANY(%(organizations)s) GROUP BY 1 ORDER BY 1
-                """
-            )
-            .format(stored=stored, summed=summed)
-            .as_string(),
-            {"day": day, "organizations": organizations},
-        )
-        differing: list[tuple[int, int]] = cursor.fetchall()
-        return differing
+    statement = sql.SQL("""
+        SELECT organization_id, count(*) FROM (
+            (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
+        ) AS difference WHERE organization_id = ANY(%(organizations)s) GROUP BY 1 ORDER BY 1
+    """)
+    return statement.format(stored=stored, summed=summed).as_string()

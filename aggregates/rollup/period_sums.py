@@ -7,6 +7,7 @@ period's breakdowns are the sums of the daily ones. Whether these equal the log 
 
 from collections.abc import Collection
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -92,13 +93,19 @@ def add_up(period: Period, organizations: Ids, *, afresh: bool = False) -> None:
         for deletion in DELETIONS:
             cursor.execute(deletion, parameters)
         for grain in BY_NAME[period.unit].grains if lacking else ():
-            cursor.execute(chunks.insertion(grain, _from_days(grain)).as_string(), parameters)
+            cursor.execute(_insertion(grain), parameters)
         cursor.execute(
             "INSERT INTO aggregates_usageperiod (organization_id, unit, first, summed_at, contents) "
             "SELECT organization_id, %(unit)s, %(first)s, clock_timestamp(), %(contents)s "
             "FROM unnest(%(organizations)s::bigint[]) AS lacking (organization_id)",
             parameters,
         )
+
+
+@cache
+def _insertion(grain: Grain) -> str:
+    """INSERT of the groups of a period, from those of its days."""
+    return chunks.insertion(grain, _from_days(grain)).as_string()
 
 
 def _from_days(grain: Grain) -> sql.Composed:
@@ -138,23 +145,22 @@ def verify(period: Period, organizations: Ids) -> dict[int, int]:
     """Compare a summed period with its daily breakdowns, in one statement: the organizations where they differ, each
     with in how many groups."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                """
-                SELECT organization_id, count(*) FROM ({differences}) AS difference
-                JOIN aggregates_usageperiod USING (organization_id)
-                WHERE unit = %(unit)s AND first = %(first)s GROUP BY 1 ORDER BY 1
-                """
-            )
-            .format(
-                differences=sql.SQL(" UNION ALL ").join(
-                    sql.SQL("({})").format(_differences(grain)) for grain in BY_NAME[period.unit].grains
-                )
-            )
-            .as_string(),
-            _parameters(period, organizations),
-        )
+        cursor.execute(_verification(period.unit), _parameters(period, organizations))
         return dict(cursor.fetchall())
+
+
+@cache
+def _verification(unit: str) -> str:
+    """SELECT of the organizations where a summed period differs from its days, each with in how many groups."""
+    differences = sql.SQL(" UNION ALL ").join(
+        sql.SQL("({})").format(_differences(grain)) for grain in BY_NAME[unit].grains
+    )
+    statement = sql.SQL("""
+        SELECT organization_id, count(*) FROM ({differences}) AS difference
+        JOIN aggregates_usageperiod USING (organization_id)
+        WHERE unit = %(unit)s AND first = %(first)s GROUP BY 1 ORDER BY 1
+    """)
+    return statement.format(differences=differences).as_string()
 
 
 def _parameters(period: Period, organizations: Ids) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aggregates.db import audit, clock
 from aggregates.ingest import record
 from aggregates.models import Event, User
 from aggregates.ops import tasks
+from tests.fixtures import make_member, make_organization
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MADE_BY_HAND = {"Group", "Organization", "User"}
@@ -30,11 +31,13 @@ def inline_parts(page) -> list[str]:
     return re.findall(r"<script(?![^>]* src=)[^>]*>|<style|<[^>]+ (?:style|on[a-z]+)=", page.content.decode())
 
 
-@pytest.fixture
-def filled(acme, alice, staff, call, django_user_model):
+@pytest.fixture(scope="module")
+def filled(shared, call):
     """At least one row of everything that the admin lists."""
     from django.contrib.auth.models import Group
 
+    acme = make_organization("acme")
+    alice = make_member("alice@example.com", acme)
     audit.write(Event.LOG_IN_FAILED)  # first: of these the admin lists the platform's own
     Group.objects.create(name="operators")
     keys.create(acme, "checkout", alice)

@@ -33,12 +33,12 @@ def site() -> Iterator[dict[str, object]]:
     facts = {
         name: value for name, value in connection.get_connection_params().items() if name in ("user", "host", "port")
     }
+    migrated = str(connection.settings_dict["NAME"])
+    connection.close()  # nobody may use what is copied
     with psycopg.connect(**facts, dbname="postgres", autocommit=True) as server:
-        server.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(DATABASE)))
+        copy = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        server.execute(copy.format(psycopg.sql.Identifier(DATABASE), psycopg.sql.Identifier(migrated)))
         try:
-            with migration() as first:
-                first.communicate()
-            assert first.returncode == 0
             yield {**facts, "dbname": DATABASE}
         finally:
             server.execute(psycopg.sql.SQL("DROP DATABASE {} (FORCE)").format(psycopg.sql.Identifier(DATABASE)))

@@ -323,7 +323,7 @@ def test_a_group_of_several_dimensions_has_no_single_key(acme: Organization, cal
 @pytest.fixture(scope="module")
 def ten_months(shared: None, call: MakeCall) -> None:
     now = datetime.now(UTC)
-    record(make_organization("acme"), history(call, now - timedelta(days=300), now))
+    record(make_organization("acme"), history(call, now - timedelta(days=300), now, 120))
     roll_up()
 
 

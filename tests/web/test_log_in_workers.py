@@ -35,8 +35,9 @@ def guess(port: int) -> list[int]:
 def test_two_servers_together_let_ten_wrong_passwords_through(alice: User) -> None:
     database = str(connection.settings_dict["NAME"])
     environment = {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": database}
+    environment["WEB_CONCURRENCY"] = "1"  # two processes serve the site then
     with serving(**environment) as one, serving(**environment) as other, ThreadPoolExecutor(4) as threads:
-        # No more at a server at once than one of its processes has turns for.
+        # No more at a server at once than its process has turns for.
         answers = [*threads.map(guess, [one, one, other, other])]
         right = log_in(other, "alice@example.com", "correct horse")
 

@@ -20,6 +20,7 @@ from aggregates.rollup import protocol
 
 LATE_USER = "charlie"  # whose calls of the last days arrive late, from a laptop that was offline
 LATE_DAYS = range(2, 6)  # days ago
+MONTHS = 13  # that are over, and the one that is under way
 OnDay = Callable[[date], None]
 
 
@@ -35,7 +36,7 @@ class Made:
 
 def first_day(now: datetime) -> date:
     """Return the day on which the stories begin: that of a month, so that all runs of one month tell them alike."""
-    month = now.year * 12 + now.month - 1 - 13
+    month = now.year * 12 + now.month - 1 - MONTHS
     return date(month // 12, month % 12 + 1, 1)
 
 
