@@ -5,6 +5,9 @@ from django.urls import path
 from aggregates.api.arrived import arrivals
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.managing import invitations as api_invitations
+from aggregates.api.managing import keys as api_keys
+from aggregates.api.managing import members as api_members
 from aggregates.api.notes import notes
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
@@ -74,6 +77,13 @@ urlpatterns = [
     path("api/v1/notes", notes, name="read-notes"),
     path("api/v1/litellm", litellm, name="record-litellm"),
     path("api/v1/arrivals", arrivals, name="read-arrivals"),
+    path("api/v1/members", api_members.member_list, name="api-members"),
+    path("api/v1/members/<int:number>", api_members.member, name="api-member"),
+    path("api/v1/invitations", api_invitations.invitation_list, name="api-invitations"),
+    path("api/v1/invitations/<int:number>", api_invitations.invitation, name="api-invitation"),
+    path("api/v1/keys", api_keys.key_list, name="api-keys"),
+    path("api/v1/keys/<int:number>", api_keys.key, name="api-key"),
+    path("api/v1/keys/<int:number>/rotate", api_keys.rotation, name="api-rotate-key"),
     path("v1/traces", traces, name="record-traces"),
     path("v1/logs", logs, name="record-logs"),
     path("v1/metrics", metrics, name="discard-metrics"),

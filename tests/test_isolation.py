@@ -30,6 +30,13 @@ ADDRESSES = {
     "v1/logs": ("405", "405", "405"),
     "v1/metrics": ("405", "405", "405"),
     "api/public/otel/v1/traces": ("405", "405", "405"),
+    "api/v1/members": ("401", "401", "401"),
+    "api/v1/members/<int:number>": ("405", "405", "405"),
+    "api/v1/invitations": ("401", "401", "401"),
+    "api/v1/invitations/<int:number>": ("405", "405", "405"),
+    "api/v1/keys": ("401", "401", "401"),
+    "api/v1/keys/<int:number>": ("405", "405", "405"),
+    "api/v1/keys/<int:number>/rotate": ("405", "405", "405"),
     "docs/": ("200", "200", "200"),
     "docs/<path:name>/": ("404", "404", "404"),  # no such document
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),

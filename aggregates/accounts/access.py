@@ -24,6 +24,14 @@ class NoAccess(LookupError):
     """There is no such thing, or none that this user may see: nobody can tell the two apart."""
 
 
+class OtherKind(NoAccess):
+    """There is such a key in use, and it may do something else: `kind` says what."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__("key")
+        self.kind = kind
+
+
 class Permission(StrEnum):
     """What a role may allow."""
 
@@ -104,14 +112,26 @@ def current_slug(user: User, slug: str) -> str | None:
 
 
 def key_for(text: str, kind: Kind) -> ApiKey:
-    """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked."""
+    """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked, and
+    OtherKind."""
     usable = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()))
     try:
-        key = usable.select_related("organization").get(secret_hash=secret.digest(text), kind=kind)
+        key = usable.select_related("organization").get(secret_hash=secret.digest(text))
     except ApiKey.DoesNotExist:
         raise NoAccess("key") from None
+    if key.kind != kind:
+        raise OtherKind(Kind(key.kind))
     key.organization.scope = key.scope
     return key
+
+
+def membership_of(key: ApiKey, permission: Permission) -> Membership:
+    """Find the place of who made a key that manages, as whom it acts, if it allows this now; raises NoAccess."""
+    places = Membership.objects.select_related("organization", "user").filter(user__is_active=True)
+    place = places.filter(organization=key.organization_id, user=key.created_by_id).first()
+    if place is None or not may(place, permission):
+        raise NoAccess("key")
+    return place
 
 
 def organizations_of(user: User) -> list[Organization]:

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from aggregates.accounts.access import NoAccess, Permission, may
 from aggregates.accounts.members import Limits
 from aggregates.db import audit
 from aggregates.domain import secret
 from aggregates.domain.secret import Secret
-from aggregates.models import ApiKey, Event, Kind, Organization, User
+from aggregates.models import ApiKey, Event, Kind, Membership, Organization, User
 
 OVERLAP = timedelta(days=1)  # how long a key that was replaced goes on working
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -27,7 +28,8 @@ def create(
 ) -> tuple[ApiKey, Secret]:
     """Make a key and its secret, which nobody can learn later; `created_by` is None for a command.
 
-    Calls that come with it have the `labels`, too; one that reads may be limited to a part of the usage.
+    Calls that come with it have the `labels`, too; one that reads may be limited to a part of the usage. One that
+    manages does what its maker may: raises NoAccess where that is not a member who may make keys.
     """
     with transaction.atomic():
         key, made = _make(organization, name, created_by, kind, labels or {}, limits or {})
@@ -38,7 +40,8 @@ def create(
 def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, Secret]:
     """Make a successor of the same name and labels; the old key works for OVERLAP more, so that clients can change.
 
-    Raises ApiKey.DoesNotExist, also for a key that is revoked or replaced already.
+    One that manages does from then on what `by` may. Raises ApiKey.DoesNotExist, also for a key that is revoked or
+    replaced already.
     """
     with transaction.atomic():
         old = ApiKey.objects.select_for_update().get(organization=organization, pk=number, revoked_at=None)
@@ -68,6 +71,28 @@ def change_labels(key: ApiKey, before: Mapping[str, str]) -> None:
         audit.write(Event.KEY_CHANGED, key.organization, about=key.pk, before=was, after=became)
 
 
+def change(
+    organization: Organization,
+    number: int,
+    *,
+    labels: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> ApiKey:
+    """Give a key other labels, limits, or both; None leaves them as they are. Raises ApiKey.DoesNotExist, also for
+    a key that is revoked."""
+    with transaction.atomic():
+        working = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()), organization=organization)
+        key = working.select_for_update().get(pk=number)
+        was, before = (key.labels, key.limited_to), _told(key)
+        del before["key"]  # after it, it is told
+        key.labels = key.labels if labels is None else dict(labels)
+        key.limited_to = key.limited_to if limits is None else dict(limits)
+        key.save(update_fields=["labels", "limited_to"])
+        if was != (key.labels, key.limited_to):
+            audit.write(Event.KEY_CHANGED, organization, about=key.pk, before=before, after=_told(key))
+    return key
+
+
 def note_use(key: ApiKey, now: datetime) -> None:
     """Remember that the key was used, to the minute: a write per request would be one too many."""
     if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
@@ -82,6 +107,8 @@ def _make(
     labels: Mapping[str, str],
     limits: Limits,
 ) -> tuple[ApiKey, Secret]:
+    if kind == Kind.MANAGE:
+        _check_maker(organization, created_by)
     made = secret.new()
     key = ApiKey.objects.create(
         organization=organization,
@@ -94,6 +121,12 @@ def _make(
         limited_to=dict(limits),
     )
     return key, made
+
+
+def _check_maker(organization: Organization, maker: User | None) -> None:
+    place = Membership.objects.filter(organization=organization, user=maker, user__is_active=True).first()
+    if place is None or not may(place, Permission.KEYS):
+        raise NoAccess("key")
 
 
 def _told(key: ApiKey) -> dict[str, object]:

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models.functions import Now
 
 from aggregates.accounts import audit_events
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess, Permission, may, roles_within
 from aggregates.db import clock
 from aggregates.db.locks import Lock, take
 from aggregates.domain.texts import shown
-from aggregates.models import Invitation, Membership, Organization, Role, User
+from aggregates.models import ApiKey, Invitation, Kind, Membership, Organization, Role, User
 from aggregates.models.invitation import OPEN
 from aggregates.models.organization import SEEING
 
@@ -74,6 +75,19 @@ def limit(by: Membership, number: int, limits: Limits) -> Membership:
         before, member.limited_to = member.scope, dict(limits)
         member.save(update_fields=["limited_to"])
         audit_events.write_part(member, before)
+    return member
+
+
+def change(by: Membership, number: int, role: Role | None = None, limits: Limits | None = None) -> Membership:
+    """Give a member another role, part, or both; None leaves it as it is. Raises as the two do by themselves."""
+    with locked(by.organization):
+        member = _within_reach(by, number)
+        if limits is not None and not limits and member.scope:  # roles that do more than see come without
+            member = limit(by, number, limits)
+        if role and role != member.role:
+            member = change_role(by, number, role)
+        if limits is not None and dict(limits) != member.limited_to:
+            member = limit(by, number, limits)
     return member
 
 
@@ -157,15 +171,25 @@ def _end(member: Membership) -> Membership:
     member = _now(member)
     _check_other_owner(member)
     _open_invitations(member).update(revoked_at=clock.now())
+    _managing_keys(member).update(revoked_at=Now())
     audit_events.write_member_removed(member)
     Membership.objects.get(pk=member.pk).delete()
     return member
 
 
 def _revoke_above(member: Membership) -> None:
-    """Revoke what somebody with less to say now may no longer promise."""
+    """Revoke what somebody with less to say now may no longer promise, or let keys do."""
     _open_invitations(member).exclude(role__in=roles_within(member)).update(revoked_at=clock.now())
+    if not may(member, Permission.KEYS):
+        _managing_keys(member).update(revoked_at=Now())
 
 
 def _open_invitations(member: Membership) -> QuerySet[Invitation]:
     return Invitation.objects.filter(OPEN, organization=member.organization_id, created_by=member.user_id)
+
+
+def _managing_keys(member: Membership) -> QuerySet[ApiKey]:
+    """Find the keys that do what the member may."""
+    working = Q(revoked_at=None) | Q(revoked_at__gt=Now())
+    made = ApiKey.objects.filter(working, organization=member.organization_id, created_by=member.user_id)
+    return made.filter(kind=Kind.MANAGE)

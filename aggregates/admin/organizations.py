@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from aggregates.accounts import audit_events, organizations
+from aggregates.accounts.forms.settings import RemovalForm
 from aggregates.accounts.members import has_owner
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
@@ -22,7 +23,6 @@ from aggregates.models.organization import SEEING
 from aggregates.ops import removals
 from aggregates.rollup import removal
 from aggregates.rollup.recutting import CannotRecut, change_time_zone
-from aggregates.web.forms.settings import RemovalForm
 
 
 def has_usage(organization: Organization) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from psycopg.sql import SQL
 
 from aggregates.accounts import keys
-from aggregates.accounts.access import NoAccess, key_for
+from aggregates.accounts.access import NoAccess, OtherKind, key_for
 from aggregates.api.problems import ApiError
 from aggregates.db.sql import table, text
 from aggregates.ingest.day_locks import BEING_REMOVED
@@ -34,10 +34,13 @@ def admit(headers: Mapping[str, str], kind: Kind) -> ApiKey:
     """The key of this kind that came with a request of these headers; raises ApiError."""
     try:
         key = key_for(secret_of(headers), kind)
-    except NoAccess:
+    except NoAccess as error:
+        if kind == Kind.MANAGE and isinstance(error, OtherKind):
+            said = f"The key may {_words(error.kind)}: expected one that may {_words(kind)}."
+            raise ApiError(HTTPStatus.FORBIDDEN, said) from None
         raise ApiError(
             HTTPStatus.UNAUTHORIZED,
-            f"Expected an API key that may {kind.label.lower()} and is in use, as in “Authorization: Bearer usage_…”.",
+            f"Expected an API key that may {_words(kind)} and is in use, as in “Authorization: Bearer usage_…”.",
             {"WWW-Authenticate": 'Bearer realm="usage"'},
         ) from None
     if key.organization.removal_asked_at:
@@ -45,6 +48,10 @@ def admit(headers: Mapping[str, str], kind: Kind) -> ApiKey:
     _count(key)
     keys.note_use(key, timezone.now())
     return key
+
+
+def _words(kind: Kind) -> str:
+    return kind.label.lower()
 
 
 def secret_of(headers: Mapping[str, str]) -> str:

@@ -18,10 +18,11 @@ def openapi(request: HttpRequest) -> HttpResponse:
 @require_safe
 def api(request: HttpRequest) -> HttpResponse:
     described = document()
+    site = request.build_absolute_uri("/").rstrip("/")
     address = request.build_absolute_uri(reverse("record-usage"))
     examples = described["paths"]["/api/v1/usage"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     others = [
-        (method.upper(), request.build_absolute_uri(path), operation)
+        (method.upper(), f"{site}{path}", operation)
         for path, methods in described["paths"].items()
         for method, operation in methods.items()
         if operation is not described["paths"]["/api/v1/usage"]["post"]

@@ -26,7 +26,7 @@ ADMITTED = "key"  # in the notes of a request, once its key was admitted
 WITHOUT_BODY = Allowance(Lane.API, reads_bodies=True)  # what comes with one is refused for its method
 
 Work = Callable[[HttpRequest, ApiKey], HttpResponse]
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 Refusal = Callable[[HttpRequest, ApiError], HttpResponse]
 
 
@@ -37,34 +37,44 @@ def endpoint(
     tells of the usage as a whole, `is_whole`, is for keys that are not limited to a part."""
 
     def decorate(work: Work) -> View:
-        @csrf_exempt
-        @allow(ALLOWANCE if method == "POST" else WITHOUT_BODY)
         @wraps(work)
-        def view(request: HttpRequest) -> HttpResponse:
-            try:
-                return _answer(request, kind, method, work, is_whole=is_whole)
-            except ApiError as refused:
-                return refusal(request, refused)
-            except Exception:
-                got_request_exception.send(sender=view, request=request)
-                return refusal(request, failed())
+        def answer(request: HttpRequest) -> HttpResponse:
+            return _answer(request, kind, method, work, is_whole=is_whole)
 
-        return view
+        return guarded(answer, ALLOWANCE if method == "POST" else WITHOUT_BODY, refusal)
 
     return decorate
+
+
+def guarded(answer: View, allowance: Allowance, refusal: Refusal = problem) -> View:
+    """A view for clients that are no browsers, which says what went wrong in its own words."""
+
+    @csrf_exempt
+    @allow(allowance)
+    @wraps(answer)
+    def view(request: HttpRequest, **place: int) -> HttpResponse:
+        try:
+            return answer(request, **place)
+        except ApiError as refused:
+            return refusal(request, refused)
+        except Exception:
+            got_request_exception.send(sender=view, request=request)
+            return refusal(request, failed())
+
+    return view
 
 
 def _answer(request: HttpRequest, kind: Kind, method: str, work: Work, *, is_whole: bool) -> HttpResponse:
     if request.method != method:
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {method}.", {"Allow": method})
     with refusing_where_ailing():
-        key = _admitted(request, kind)
+        key = admitted(request, kind)
         if is_whole and key.scope:
             raise ApiError(HTTPStatus.FORBIDDEN, f"The key reads only {key.scope.words}, and this tells of everything.")
         return work(request, key)
 
 
-def _admitted(request: HttpRequest, kind: Kind) -> ApiKey:
+def admitted(request: HttpRequest, kind: Kind) -> ApiKey:
     """Admit a request once, though it is tried again when its body has arrived."""
     notes: dict[str, ApiKey] = request.META.get(NOTES, {})
     if ADMITTED not in notes:

@@ -1,5 +1,6 @@
 """Why a request is refused, and how that is said: as a problem document, RFC 9457."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,14 +11,23 @@ from aggregates.ops.requests import current_id
 RETRY_AFTER = 10  # seconds, where nobody knows better
 
 
-class ApiError(Exception):
-    """A request that is not done; `detail` says why, for people, and holds nothing of the body but short pieces."""
+Errors = Sequence[tuple[str, str]]  # a field, and what is wrong with it
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+
+class ApiError(Exception):
+    """A request that is not done; `detail` says why, for people, and holds nothing of the body but short pieces.
+
+    `errors` says it field by field, where that is so.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None, errors: Errors = ()
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers or {}
+        self.errors = errors
 
 
 NOT_RECORDED = "The database cannot take this now. Nothing of it was recorded; send it again later."
@@ -39,6 +49,8 @@ def failed() -> ApiError:
 
 def problem(request: HttpRequest, refused: ApiError) -> HttpResponse:
     content: dict[str, Any] = {"title": refused.status.phrase, "status": refused.status.value, "detail": refused.detail}
+    if refused.errors:
+        content["errors"] = [{"field": field, "reason": reason} for field, reason in refused.errors]
     if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         content["request_id"] = current_id()
     return JsonResponse(

@@ -1,6 +1,7 @@
 """Writing the audit log, in the transaction of what is done: both are committed, or neither.
 
-Who does it is known from around it: a request's middleware and the task cluster say so; else it is a command.
+Who does it is known from around it: a request's middleware, the API and the task cluster say so; else it is a
+command.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,10 +28,10 @@ BATCH = 5_000  # entries that a statement deletes
 INSERT = text(
     SQL(
         """
-        INSERT INTO {} (organization_id, keep_until, event, via, user_id, address, object_id, before, after, effect,
-                        first, last)
+        INSERT INTO {} (organization_id, keep_until, event, via, user_id, key_id, address, object_id, before, after,
+                        effect, first, last)
         SELECT organization, statement_timestamp() + make_interval(months => %(months)s), %(event)s, %(via)s, %(user)s,
-               %(address)s::inet, %(about)s, %(before)s, %(after)s, %(effect)s, %(first)s, %(last)s
+               %(key)s, %(address)s::inet, %(about)s, %(before)s, %(after)s, %(effect)s, %(first)s, %(last)s
         FROM unnest(%(organizations)s::bigint[]) AS organization
         """
     ).format(table(AuditEntry))
@@ -50,11 +51,13 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: a user, if it is one who is logged in; which way; and from which address, if from any."""
+    """Who does something: a user, if it is one who is logged in; which way; from which address, if from any;
+    and with which API key, whose maker the user is then."""
 
     via: Via
     user: int | None = None
     address: str = ""
+    key: int | None = None
 
 
 _actor: ContextVar[Callable[[], Actor]] = ContextVar("actor", default=lambda: Actor(Via.SERVER))
@@ -120,6 +123,7 @@ def write_for(
         "event": event.value,
         "via": actor.via.value,
         "user": user.pk if user else actor.user,
+        "key": actor.key,
         "address": actor.address or None,
         "about": about,
         "before": Jsonb({name: value for name, value in was.items() if name in told}),

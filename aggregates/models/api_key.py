@@ -13,10 +13,14 @@ HASH = "^[0-9a-f]{64}$"
 class Kind(models.TextChoices):
     RECORD = "record", "Record calls"
     READ = "read", "Read usage"
+    MANAGE = "manage", "Manage the organization"
 
 
 class ApiKey(Limited):
-    """A key of one organization. Of its secret only a hash is kept; see aggregates.domain.secret."""
+    """A key of one organization. Of its secret only a hash is kept; see aggregates.domain.secret.
+
+    One that manages does what whoever made it, `created_by`, may do at that moment; see aggregates.accounts.access.
+    """
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)

@@ -62,6 +62,7 @@ class Via(models.TextChoices):
 
     PAGE = "page", "a page"
     ADMIN = "admin", "the site administration"
+    API = "api", "the API"
     TASK = "task", "the task cluster"
     SERVER = "server", "a command on the server"
 
@@ -116,7 +117,8 @@ class AuditEntry(models.Model):
 
     The database refuses each UPDATE, and a DELETE before `keep_until` unless its organization goes. People stand in it
     by id, without a constraint: whoever they are is looked up, and an account may go. So do keys and files, by
-    `object_id`. `organization` is None for what concerns the platform.
+    `object_id`. What was done with a key has its `key_id`, and the `user_id` of whoever made the key. `organization` is
+    None for what concerns the platform.
     """
 
     # The database deletes them with their organization, whoever deletes that: Django would delete them before it.
@@ -128,6 +130,7 @@ class AuditEntry(models.Model):
     event = models.CharField(max_length=40)
     via = models.CharField(max_length=16)
     user_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(null=True)
     address = models.GenericIPAddressField(null=True)
     object_id = models.BigIntegerField(null=True)
     before: "models.JSONField[Any, Any]" = models.JSONField(

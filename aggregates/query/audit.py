@@ -81,9 +81,9 @@ def _named(organization: Organization, entries: Iterable[AuditEntry]) -> Named:
     users = {entry.user_id or 0 for entry in entries}
     users |= {entry.object_id or 0 for entry in entries if entry.event in ABOUT_USERS}
     about = {entry.object_id or 0 for entry in entries}
-    ours = {"organization": organization, "pk__in": about}
+    keys = about | {entry.key_id or 0 for entry in entries}
     return Named(
         dict(User.objects.filter(pk__in=users).values_list("pk", "email")),
-        dict(ApiKey.objects.filter(**ours).values_list("pk", "name")),
-        dict(FileImport.objects.filter(**ours).values_list("pk", "name")),
+        dict(ApiKey.objects.filter(organization=organization, pk__in=keys).values_list("pk", "name")),
+        dict(FileImport.objects.filter(organization=organization, pk__in=about).values_list("pk", "name")),
     )

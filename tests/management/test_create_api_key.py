@@ -32,6 +32,15 @@ def test_what_is_wrong_is_said(acme: Organization, slug: str, name: str, said: s
     assert not ApiKey.objects.exists()
 
 
+def test_a_key_that_manages_acts_as_an_owner_or_admin(acme: Organization, alice: User, bob: User) -> None:
+    for by in ([], ["--by", bob.email], ["--by", "nobody@example.com"]):
+        with pytest.raises(CommandError, match="--by: expected the address of an owner or admin of acme"):
+            call_command("create_api_key", "acme", "--name", "x", "--scope", "manage", *by)
+    out = StringIO()
+    call_command("create_api_key", "acme", "--name", "x", "--scope", "manage", "--by", alice.email, stdout=out)
+    assert key_for(out.getvalue().strip(), Kind.MANAGE).created_by == alice
+
+
 def test_a_key_may_have_labels_that_its_successor_has_too(acme: Organization, alice: User) -> None:
     call_command("create_api_key", "acme", "--name", "x", "--label", "team=search", "--label", "stage=live=1")
     made = ApiKey.objects.get()

@@ -9,8 +9,8 @@ from aggregates.ingest.correcting import Criteria
 from aggregates.ingest.repricing import reprice
 from aggregates.models import PriceOverride, UsageLog
 from aggregates.pricing import Pricer
+from aggregates.pricing.forms.prices import PriceForm
 from aggregates.pricing.overrides import expression
-from aggregates.web.forms.prices import PriceForm
 from tests.fixtures import make_organization
 
 TOKENS = {"input_tokens": 1_000_000, "cached_tokens": 400_000, "cache_write_tokens": 300_000, "output_tokens": 1000}

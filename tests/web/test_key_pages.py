@@ -38,6 +38,14 @@ def test_a_key_may_be_one_to_read_with(client: Client, alice: User, acme: Organi
     assert "There is no choice" in client.post(URL, {"name": "x", "kind": "write"}).content.decode()
 
 
+def test_a_key_may_be_one_to_manage_with(client: Client, alice: User, acme: Organization) -> None:
+    client.force_login(alice)
+    page = client.post(URL, {"name": "deploy", "kind": "manage"}).content.decode()
+    (text,) = set(SECRET.findall(page))
+    assert access.key_for(text, Kind.MANAGE).created_by == alice
+    assert "curl http://testserver/api/v1/members" in page
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101])
 def test_a_key_needs_a_name(client: Client, alice: User, name: str) -> None:
     client.force_login(alice)

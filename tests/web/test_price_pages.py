@@ -13,9 +13,9 @@ from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria
 from aggregates.ingest.repricing import reprice
 from aggregates.models import Discount, PriceOverride, Repricing, UsageLog
+from aggregates.pricing.models_in_use import models_in_use
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.pages.comparison import compare
-from aggregates.web.pages.models_in_use import models_in_use
 from aggregates.web.pages.past_calls import past_calls
 
 URL = "/o/acme/prices/"

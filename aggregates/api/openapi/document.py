@@ -3,6 +3,7 @@
 from functools import cache
 
 from aggregates import __version__
+from aggregates.api.openapi import keys, members
 from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.notes import NOTES, read_notes
@@ -19,8 +20,9 @@ def document() -> Schema:
         "info": {
             "title": "Usage",
             "version": __version__,
-            "summary": "Send calls to AI models, and read what they cost.",
-            "description": "An API key belongs to one organization, and can either record for it or read its usage. "
+            "summary": "Send calls to AI models, read what they cost, and manage who may.",
+            "description": "An API key belongs to one organization, and can either record for it, read its usage, or "
+            "manage it. "
             "An organization's admins make keys on its page “API keys”.",
         },
         "servers": [{"url": "/"}],
@@ -35,6 +37,8 @@ def document() -> Schema:
             "/api/public/otel/v1/traces": {"post": EXPORT_LANGFUSE_TRACES},
             "/v1/logs": {"post": EXPORT_LOGS},
             "/v1/metrics": {"post": EXPORT_METRICS},
+            **members.PATHS,
+            **keys.PATHS,
         },
         "components": {
             "schemas": {
@@ -47,6 +51,8 @@ def document() -> Schema:
                 "LiteLLMEvent": EVENT,
                 "LiteLLMOutcome": LITELLM_OUTCOME,
                 "Problem": PROBLEM,
+                **members.SCHEMAS,
+                **keys.SCHEMAS,
             },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The key."},

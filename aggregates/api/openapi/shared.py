@@ -12,7 +12,18 @@ NUMBER: Schema = {"type": "integer", "minimum": 0}
 PROBLEM: Schema = {
     "type": "object",
     "required": ["title", "status", "detail"],
-    "properties": {"title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}},
+    "properties": {"title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}}
+    | {
+        "errors": {
+            "type": "array",
+            "description": 'What is wrong, field by field, where it is that; field is "" where it is not one field.',
+            "items": {
+                "type": "object",
+                "required": ["field", "reason"],
+                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        }
+    },
 }
 RETRY: Schema = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 REFUSALS = {

@@ -8,7 +8,7 @@ from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.management.arguments import find_organization
 from aggregates.models.price import PRICES
 from aggregates.pricing import overrides
-from aggregates.web.forms.prices import PriceForm
+from aggregates.pricing.forms.prices import PriceForm
 
 
 class Command(BaseCommand):

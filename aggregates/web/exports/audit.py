@@ -24,6 +24,8 @@ COLUMNS = (
     "before",
     "after",
     "effect_on_cost",
+    "key_id",
+    "key",
 )
 
 
@@ -42,6 +44,7 @@ def as_csv(query: AuditQuery) -> Iterator[bytes]:
 
 def _cells(entry: AuditEntry, named: Named) -> tuple[object, ...]:
     user, about = named.users.get(entry.user_id or 0, ""), named.about(entry)
+    key = named.keys.get(entry.key_id or 0, "")
     return (
         entry.at.astimezone(UTC).isoformat(),
         entry.event,
@@ -54,4 +57,6 @@ def _cells(entry: AuditEntry, named: Named) -> tuple[object, ...]:
         shown_cell(about) if about else "",
         *(json.dumps(values, ensure_ascii=False, sort_keys=True) for values in (entry.before, entry.after)),
         json.dumps(entry.effect, sort_keys=True),
+        entry.key_id,
+        shown_cell(key) if key else "",
     )

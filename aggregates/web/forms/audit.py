@@ -7,8 +7,8 @@ from django import forms
 
 from aggregates.models import Event, Membership, Organization
 from aggregates.query.audit import AuditQuery
+from aggregates.query.forms.days import check_days, day_field
 from aggregates.query.forms.fields import CHOICES
-from aggregates.web.forms.days import check_days, day_field
 
 AREAS = {
     "account": "Log-ins and passwords",

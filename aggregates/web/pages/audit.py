@@ -34,13 +34,15 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry in words. `who` is a name, or "" where nobody was logged in; `is_gone` says that of an account."""
+    """An entry in words. `who` is a name, or "" where nobody was logged in; `is_gone` says that of an account; `key` is
+    the name of the API key that it was done with, if it was."""
 
     entry: AuditEntry
     event: str
     who: str
     is_gone: bool
     way: str
+    key: str
     about: str
     details: tuple[Detail, ...]
     effects: tuple[str, ...]
@@ -67,6 +69,7 @@ def line_of(entry: AuditEntry, named: Named, zone: str) -> Line:
         who=who,
         is_gone=entry.user_id is not None and not who,
         way=Via(entry.via).label,
+        key=named.keys.get(entry.key_id or 0, ""),
         about="" if about == who else about,
         details=tuple(_details(entry, zone)),
         effects=tuple(f"{signed(Decimal(cost))} in {_month(month)}" for month, cost in sorted(entry.effect.items())),

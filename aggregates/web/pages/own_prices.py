@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aggregates.domain import formats, money
 from aggregates.domain.measures import Sums
 from aggregates.models import PriceOverride
-from aggregates.web.pages.models_in_use import DAYS, ModelInUse
+from aggregates.pricing.models_in_use import DAYS, ModelInUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from aggregates.domain.calls import MAX_TEXT_BYTES
-from aggregates.web.forms.prices import typed
-from aggregates.web.pages.models_in_use import nearest_of, published_price
+from aggregates.pricing.forms.prices import typed
+from aggregates.pricing.models_in_use import nearest_of, published_price
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import Permission, may, membership_for
+from aggregates.accounts.forms.keys import KeyForm
 from aggregates.domain.secret import Secret
 from aggregates.models import ApiKey, Membership, Organization
 from aggregates.query.first_call import has_usage, sample_key
-from aggregates.web.forms.keys import KeyForm
 from aggregates.web.pages import connecting
 from aggregates.web.pages.clients import BY_NAME, CLIENTS
 from aggregates.web.views.answering import common, within

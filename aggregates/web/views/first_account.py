@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from aggregates.accounts import audit_events
 from aggregates.accounts import first_account as links
-from aggregates.web.forms.members import JoinForm
+from aggregates.accounts.forms.members import JoinForm
 
 
 @never_cache

@@ -18,10 +18,10 @@ from aggregates.accounts import attempts, audit_events, invitations
 from aggregates.accounts.access import organizations_of
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import TooManyAttempts
+from aggregates.accounts.forms.members import JoinForm
 from aggregates.accounts.invitations import NotOpen, OfAnother
 from aggregates.accounts.sign_in import is_provider_only
 from aggregates.models import Invitation, Membership, User
-from aggregates.web.forms.members import JoinForm
 
 SECRET = "invitation"  # noqa: S105 (of the session)
 

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import Permission, membership_for, organization_for
+from aggregates.accounts.forms.keys import KeyForm
 from aggregates.domain.secret import Secret
 from aggregates.domain.texts import shown
 from aggregates.models import ApiKey, Membership
-from aggregates.web.forms.keys import KeyForm
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page
 
@@ -66,5 +66,6 @@ def _show(
         "made": made,
         "secret": secret,
         "usage_url": request.build_absolute_uri(reverse("record-usage")),
+        "members_url": request.build_absolute_uri(reverse("api-members")),
     }
     return render(request, "aggregates/keys.html", context)

@@ -11,14 +11,14 @@ from django.utils import timezone
 from aggregates.accounts import invitations, members, passwords
 from aggregates.accounts.access import NoAccess, Permission, may, membership_for, roles_within
 from aggregates.accounts.attempts import TooManyAttempts
+from aggregates.accounts.forms.limits import LimitsForm
+from aggregates.accounts.forms.members import InviteForm, RoleForm
 from aggregates.accounts.invitations import CannotInvite
 from aggregates.accounts.members import CannotChange
 from aggregates.domain.texts import shown
 from aggregates.models import Invitation, Membership
 from aggregates.models.organization import SEEING
 from aggregates.ops import mail
-from aggregates.web.forms.limits import LimitsForm
-from aggregates.web.forms.members import InviteForm, RoleForm
 from aggregates.web.pages.members import lines_for, reason_to_stay
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page

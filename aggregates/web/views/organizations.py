@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from aggregates.accounts import invitations, organizations
 from aggregates.accounts.access import check_staff, organizations_of
+from aggregates.accounts.forms.settings import NewOrganizationForm, zones
 from aggregates.accounts.organizations import SlugTaken
 from aggregates.models import Invitation, Organization, User
 from aggregates.ops import mail
-from aggregates.web.forms.settings import NewOrganizationForm, zones
 from aggregates.web.views.gate import PageRequest, form_page
 from aggregates.web.views.members import link_of
 

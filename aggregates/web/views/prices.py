@@ -15,11 +15,11 @@ from aggregates.ops import repricings
 from aggregates.pricing import overrides
 from aggregates.pricing.discounts import discounts_of
 from aggregates.pricing.discounts import remove_discount as remove
+from aggregates.pricing.forms.discounts import DiscountForm
+from aggregates.pricing.forms.prices import PriceForm
+from aggregates.pricing.models_in_use import DAYS, models_in_use
 from aggregates.query.forms.ranges import RangeForm
-from aggregates.web.forms.discounts import DiscountForm
-from aggregates.web.forms.prices import PriceForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
-from aggregates.web.pages.models_in_use import DAYS, models_in_use
 from aggregates.web.pages.own_prices import own_prices
 from aggregates.web.pages.past_calls import past_calls
 from aggregates.web.pages.price_suggestions import suggestion_for

@@ -12,7 +12,7 @@ from aggregates.accounts.access import Permission, membership_for, organization_
 from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, Repricing, RepricingState
 from aggregates.ops import repricings
-from aggregates.web.forms.prices import PastForm
+from aggregates.pricing.forms.prices import PastForm
 from aggregates.web.pages.past_calls import past_calls
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from aggregates.accounts import saved_views
 from aggregates.accounts.access import NoAccess, Permission, may, membership_for
+from aggregates.accounts.forms.saved_views import NameForm, QueryForm, SavedViewForm
 from aggregates.accounts.saved_views import CannotSave
 from aggregates.domain.texts import shown
 from aggregates.models import Membership
@@ -15,7 +16,6 @@ from aggregates.query.addresses import query_string
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.saved import Parameters, parameters_of, with_dates
 from aggregates.query.selection import Selection
-from aggregates.web.forms.saved_views import NameForm, QueryForm, SavedViewForm
 from aggregates.web.pages.saved_views import WITHOUT_DATES, in_words, lines_of, opened
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page

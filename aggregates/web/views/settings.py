@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 
 from aggregates.accounts import audit_events, organizations
 from aggregates.accounts.access import Permission, membership_for
+from aggregates.accounts.forms.settings import GeneralForm, RemovalForm, SlugForm, TimeZoneForm, zones
 from aggregates.accounts.organizations import SlugTaken
 from aggregates.models import FormerSlug, Organization
 from aggregates.ops import removals, time_zones
-from aggregates.web.forms.settings import GeneralForm, RemovalForm, SlugForm, TimeZoneForm, zones
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, form_page
 

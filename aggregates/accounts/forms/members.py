@@ -6,10 +6,10 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import BaseUserCreationForm
 
+from aggregates.accounts.forms.limits import LimitsForm
 from aggregates.models import Role, User
 from aggregates.models.organization import SEEING
 from aggregates.query.forms.fields import CHOICES
-from aggregates.web.forms.limits import LimitsForm
 
 
 class RoleForm(forms.Form):

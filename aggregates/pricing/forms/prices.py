@@ -14,8 +14,8 @@ from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models import Organization, PriceOverride, User
 from aggregates.models.price import MAX_PRICE, PRICE_PLACES, PRICES, most_of
 from aggregates.pricing.overrides import set_price
+from aggregates.query.forms.days import DaysForm
 from aggregates.query.forms.fields import TypedDecimal, check_size
-from aggregates.web.forms.days import DaysForm
 
 BETWEEN_UNITS = re.compile(r"[\s;]+|,(?![0-9])\s*")  # a comma before a digit may be within a number
 

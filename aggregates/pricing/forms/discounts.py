@@ -9,8 +9,8 @@ from aggregates.models import Discount, Organization, User
 from aggregates.models.discount import LEAST, MOST, PERCENT_PLACES
 from aggregates.pricing.discounts import set_discount
 from aggregates.pricing.table import known_providers
+from aggregates.query.forms.days import DaysForm
 from aggregates.query.forms.fields import CHOICES, TypedDecimal
-from aggregates.web.forms.days import DaysForm
 
 
 class DiscountForm(DaysForm):

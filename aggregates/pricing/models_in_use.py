@@ -23,10 +23,10 @@ from aggregates.pricing.rates import Rates
 from aggregates.pricing.table import find
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
-from aggregates.web.pages.dashboard import PATIENCE
 
 DAYS = 90
 MOST = 100  # models
+PATIENCE = 15  # seconds
 MILLION = Decimal(1_000_000)
 SUMS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 

@@ -1,0 +1,76 @@
+"""/api/v1/invitations: who is invited; the link of an invitation is told once, to whoever makes it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+
+from aggregates.accounts import invitations
+from aggregates.accounts.access import NoAccess, Permission, roles_within
+from aggregates.accounts.attempts import TooManyAttempts
+from aggregates.accounts.forms.limits import fields_of
+from aggregates.accounts.forms.members import InviteForm
+from aggregates.accounts.invitations import CannotInvite
+from aggregates.api.managing.asking import Asked, absent, conflict, resource
+from aggregates.api.managing.fields import FLAG, TEXT, TEXTS, body_of, check
+from aggregates.api.managing.lists import listed
+from aggregates.api.problems import ApiError
+from aggregates.models import Invitation
+from aggregates.ops import mail
+
+FIELDS = {"email": TEXT, "role": TEXT, "projects": TEXTS, "users": TEXTS, "by_mail": FLAG}
+
+
+def list_invitations(asked: Asked) -> HttpResponse:
+    return listed(asked, "invitations", invitations.invitations_of(asked.organization), told)
+
+
+def invite(asked: Asked) -> HttpResponse:
+    """Invite the owner of an address, or whoever has the link; by mail where that is asked for and set up."""
+    form = InviteForm(roles_within(asked.by), body_of(asked.request, FIELDS))
+    check(form)
+    try:
+        made, secret = invitations.invite(asked.by, form.cleaned_data["email"], form.chosen_role, form.limits)
+    except CannotInvite as error:
+        raise conflict(error) from None
+    link = None
+    if form.cleaned_data["by_mail"]:
+        _send(asked, made)
+    else:
+        link = asked.request.build_absolute_uri(reverse("follow-invitation", args=[secret]))
+    made.refresh_from_db()
+    return JsonResponse(told(made) | {"link": link}, status=HTTPStatus.CREATED)
+
+
+def _send(asked: Asked, made: Invitation) -> None:
+    try:
+        invitations.admit_mail(made)
+    except TooManyAttempts as error:
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.seconds)}) from None
+    mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")))
+
+
+def revoke(asked: Asked, number: int) -> HttpResponse:
+    try:
+        invitations.revoke(asked.by, number)
+    except NoAccess:
+        raise absent("invitation", number) from None
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def told(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "id": invitation.pk,
+        "email": invitation.email or None,
+        "role": invitation.role,
+        **fields_of(invitation.limited_to),
+        "created_at": invitation.created_at,
+        "created_by": invitation.created_by.email if invitation.created_by else None,
+        "expires_at": invitation.expires_at,
+        "sent_at": invitation.sent_at,
+    }
+
+
+invitation_list = resource(Permission.MEMBERS, GET=list_invitations, POST=invite)
+invitation = resource(Permission.MEMBERS, DELETE=revoke)

@@ -1,0 +1,100 @@
+"""/api/v1/keys: the organization's API keys; the secret of one is told once, to whoever makes it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from aggregates.accounts import keys
+from aggregates.accounts.access import Permission
+from aggregates.accounts.forms.keys import KeyForm
+from aggregates.accounts.forms.limits import fields_of
+from aggregates.api.managing.asking import Asked, absent, forbidden, resource
+from aggregates.api.managing.fields import BY_NAME, TEXT, TEXTS, body_of, check, renamed
+from aggregates.api.managing.lists import listed
+from aggregates.models import ApiKey, Kind
+
+CHANGED = {"labels": BY_NAME, "projects": TEXTS, "users": TEXTS}
+FIELDS = {"name": TEXT, "scope": TEXT, **CHANGED}
+NAMES = {"kind": "scope"}
+NO_MANAGING_KEYS = "A key makes none that may manage the organization: an owner or admin does, on the page “API keys”."
+
+
+def list_keys(asked: Asked) -> HttpResponse:
+    return listed(asked, "keys", keys.keys_of(asked.organization), told)
+
+
+def create_key(asked: Asked) -> HttpResponse:
+    form = KeyForm(renamed(body_of(asked.request, FIELDS), NAMES))
+    check(form, NAMES)
+    if form.chosen_kind == Kind.MANAGE:
+        raise forbidden(NO_MANAGING_KEYS)
+    name, labels = form.cleaned_data["name"], form.cleaned_data["labels"]
+    made, secret = keys.create(asked.organization, name, asked.user, form.chosen_kind, labels, form.limits)
+    return _made(made, secret.text)
+
+
+def change_key(asked: Asked, number: int) -> HttpResponse:
+    """Give a key other labels or limits; what is not said stays."""
+    given = body_of(asked.request, CHANGED)
+    key = _find(asked, number)
+    stays = {"name": key.name, "kind": key.kind, "labels": key.labels, **fields_of(key.limited_to)}
+    form = KeyForm(stays | given)
+    check(form, NAMES)
+    try:
+        return JsonResponse(
+            told(keys.change(asked.organization, number, labels=form.cleaned_data["labels"], limits=form.limits))
+        )
+    except ApiKey.DoesNotExist:
+        raise absent("key", number) from None
+
+
+def rotate_key(asked: Asked, number: int) -> HttpResponse:
+    """Make a successor, while the key of before goes on for a day. Of those that manage, a key renews itself alone."""
+    if _find(asked, number).kind == Kind.MANAGE and number != asked.key.pk:
+        raise forbidden(NO_MANAGING_KEYS)
+    try:
+        made, secret = keys.rotate(asked.organization, number, asked.user)
+    except ApiKey.DoesNotExist:
+        raise absent("key", number) from None
+    return _made(made, secret.text)
+
+
+def revoke_key(asked: Asked, number: int) -> HttpResponse:
+    """Refuse the key from now on, also this one itself; one that is revoked already stays so."""
+    _find(asked, number)
+    keys.revoke(asked.organization, number)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def told(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.pk,
+        "name": key.name,
+        "scope": key.kind,
+        "prefix": key.prefix,
+        "labels": key.labels,
+        **fields_of(key.limited_to),
+        "created_at": key.created_at,
+        "created_by": key.created_by.email if key.created_by else None,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _find(asked: Asked, number: int) -> ApiKey:
+    """Find a key of the organization, locked until what is asked is done."""
+    found = ApiKey.objects.select_for_update().filter(organization=asked.organization, pk=number).first()
+    if found is None:
+        raise absent("key", number)
+    return found
+
+
+def _made(key: ApiKey, secret: str) -> HttpResponse:
+    key.refresh_from_db()
+    return JsonResponse(told(key) | {"secret": secret}, status=HTTPStatus.CREATED)
+
+
+key_list = resource(Permission.KEYS, GET=list_keys, POST=create_key)
+key = resource(Permission.KEYS, PATCH=change_key, DELETE=revoke_key)
+rotation = resource(Permission.KEYS, POST=rotate_key)

@@ -1,0 +1,49 @@
+"""Lists of things with ids, a page at a time: those beyond an id, in the order of ids."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from django import forms
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse, JsonResponse
+
+from aggregates.api.managing.asking import Asked
+from aggregates.api.problems import ApiError
+from aggregates.domain.formats import excerpt
+from aggregates.query.forms.fields import PlainInteger
+
+MAX_LIMIT = 1_000
+MAX_ID = 2**63 - 1
+Row = TypeVar("Row", bound=Model)
+
+
+class PageForm(forms.Form):
+    """At most `limit` of a list, those whose ids are greater than `after`."""
+
+    limit = PlainInteger(required=False, min_value=1, max_value=MAX_LIMIT)
+    after = PlainInteger(required=False, min_value=0, max_value=MAX_ID)
+
+
+def listed(asked: Asked, name: str, found: "QuerySet[Row]", told: Callable[[Row], dict[str, Any]]) -> HttpResponse:
+    """Answer with a page of what was found; raises ApiError for parameters that are none."""
+    form = PageForm(check_parameters(asked, PageForm.base_fields))
+    if not form.is_valid():
+        said = " ".join(f"{field}: {message}" for field, messages in form.errors.items() for message in messages)
+        raise ApiError(HTTPStatus.BAD_REQUEST, said)
+    limit = form.cleaned_data["limit"] or MAX_LIMIT
+    rows = list(found.filter(pk__gt=form.cleaned_data["after"] or 0).order_by("pk")[: limit + 1])
+    return JsonResponse(
+        {
+            "organization": asked.organization.slug,
+            name: [told(row) for row in rows[:limit]],
+            "next": rows[limit - 1].pk if len(rows) > limit else None,
+        }
+    )
+
+
+def check_parameters(asked: Asked, known: Any = ()) -> Any:
+    """Give the parameters of the address; raises ApiError where one is not known."""
+    for name in sorted(set(asked.request.GET) - set(known)):
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"There is no parameter “{excerpt(name)}”.")
+    return asked.request.GET
