@@ -5,9 +5,13 @@ from django.urls import path
 from aggregates.api.arrived import arrivals
 from aggregates.api.description import api, openapi
 from aggregates.api.litellm import litellm
+from aggregates.api.managing import discounts as api_discounts
 from aggregates.api.managing import invitations as api_invitations
 from aggregates.api.managing import keys as api_keys
 from aggregates.api.managing import members as api_members
+from aggregates.api.managing import organization as api_organization
+from aggregates.api.managing import prices as api_prices
+from aggregates.api.managing import views as api_views
 from aggregates.api.notes import notes
 from aggregates.api.otlp.logs import logs
 from aggregates.api.otlp.metrics import metrics
@@ -84,6 +88,14 @@ urlpatterns = [
     path("api/v1/keys", api_keys.key_list, name="api-keys"),
     path("api/v1/keys/<int:number>", api_keys.key, name="api-key"),
     path("api/v1/keys/<int:number>/rotate", api_keys.rotation, name="api-rotate-key"),
+    path("api/v1/prices", api_prices.price_list, name="api-prices"),
+    path("api/v1/prices/<int:number>", api_prices.price, name="api-price"),
+    path("api/v1/discounts", api_discounts.discount_list, name="api-discounts"),
+    path("api/v1/discounts/<int:number>", api_discounts.discount, name="api-discount"),
+    path("api/v1/published-prices", api_prices.published, name="api-published-prices"),
+    path("api/v1/organization", api_organization.settings, name="api-organization"),
+    path("api/v1/views", api_views.view_list, name="api-views"),
+    path("api/v1/views/<int:number>", api_views.view, name="api-view"),
     path("v1/traces", traces, name="record-traces"),
     path("v1/logs", logs, name="record-logs"),
     path("v1/metrics", metrics, name="discard-metrics"),

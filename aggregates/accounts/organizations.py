@@ -1,5 +1,7 @@
 """Organizations are made with an owner, and get other slugs; links with the former ones lead on."""
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from aggregates.accounts import audit_events
@@ -20,6 +22,14 @@ def create(organization: Organization, owner: User | None) -> None:
         audit_events.write_organization_added(organization)
         if owner:
             add(organization, owner, Role.OWNER)
+
+
+def change_settings(organization: Organization, fields: Collection[str]) -> None:
+    """Save these fields of an organization as they are in it now, and write down what of its settings that changes."""
+    with transaction.atomic():
+        before = audit_events.settings_of(Organization.objects.select_for_update(no_key=True).get(pk=organization.pk))
+        organization.save(update_fields=fields)
+        audit_events.write_settings(organization, before)
 
 
 def change_slug(organization: Organization, slug: str) -> None:

@@ -7,9 +7,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from aggregates.accounts.access import NoAccess, Permission, may
+from aggregates.db import audit
 from aggregates.db.locks import Lock, take
 from aggregates.domain.texts import shown
-from aggregates.models import Membership, SavedView
+from aggregates.models import Event, Membership, SavedView
 
 MOST = 50  # views of a member, and of an organization
 
@@ -63,6 +64,7 @@ def save(
             raise CannotSave(f"{whose} {MOST} views already: delete one that nobody opens.")
         _make_room(view)
         view.save()
+        _write(Event.VIEW_SAVED, view, after={"is_default": view.is_default})
     return view
 
 
@@ -71,10 +73,12 @@ def change(membership: Membership, number: int, **changes: Any) -> SavedView:
     with transaction.atomic():
         _lock(membership)
         view = _view_to_change(membership, number)
+        before = {"is_default": view.is_default}
         for name, value in changes.items():
             setattr(view, name, value)
         _make_room(view)
         view.save(update_fields=[*changes])
+        _write(Event.VIEW_CHANGED, view, before=before, after={"is_default": view.is_default})
     return view
 
 
@@ -84,6 +88,7 @@ def delete(membership: Membership, number: int) -> SavedView:
         _lock(membership)
         view = _view_to_change(membership, number)
         SavedView.objects.filter(pk=view.pk).delete()
+        _write(Event.VIEW_DELETED, view, before={"is_default": view.is_default})
     return view
 
 
@@ -108,6 +113,14 @@ def _view_to_change(membership: Membership, number: int) -> SavedView:
 def _beside(view: SavedView) -> QuerySet[SavedView]:
     """The other views of the same owner."""
     return SavedView.objects.filter(organization=view.organization_id, owner=view.owner_id).exclude(pk=view.pk)
+
+
+def _write(
+    event: Event, view: SavedView, before: audit.Values | None = None, after: audit.Values | None = None
+) -> None:
+    """Write down what was done to a view of the organization; its name, which may be of people, is looked up."""
+    if view.owner_id is None:
+        audit.write(event, view.organization, about=view.pk, before=before, after=after)
 
 
 def _make_room(view: SavedView) -> None:

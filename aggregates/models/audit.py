@@ -44,6 +44,9 @@ class Event(models.TextChoices):
     ORGANIZATION_ADDED = "organization.added", "Organization added"
     ORGANIZATION_CHANGED = "organization.changed", "Settings changed"
     ZONE_CHANGED = "organization.zone", "Time zone changed"
+    VIEW_SAVED = "organization.view_saved", "View of the organization saved"
+    VIEW_CHANGED = "organization.view_changed", "View of the organization changed"
+    VIEW_DELETED = "organization.view_deleted", "View of the organization deleted"
     REMOVAL_ASKED = "organization.removal", "Removal asked for"
     ORGANIZATION_REMOVED = "organization.removed", "Organization removed"
     IMPORTED = "data.imported", "File imported"
@@ -109,6 +112,7 @@ FIELDS = {
     "new": "new",
     "pseudonym": "pseudonym",
     "organization": "organization",
+    "is_default": "opens by default",
 }
 
 

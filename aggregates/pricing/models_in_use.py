@@ -45,12 +45,10 @@ class Published:
     @property
     def prices(self) -> dict[str, Decimal]:
         """What can be typed as an own price: kinds of tokens with their prices, as far as they are no finer."""
-        per_million = {name: rate for name in PRICES if (rate := getattr(self.rates, name)) is not None}
-        exact = {name: EXACT.multiply(rate, MILLION).normalize() for name, rate in per_million.items()}
         finest = Decimal(1).scaleb(-PRICE_PLACES)
         return {
             name: price
-            for name, price in exact.items()
+            for name, price in per_million(self.rates).items()
             if price <= MAX_PRICE and price == price.quantize(finest, context=EXACT)
         }
 
@@ -61,6 +59,12 @@ class Published:
     @property
     def output(self) -> Decimal | None:
         return self.prices.get("output")
+
+
+def per_million(rates: Rates) -> dict[str, Decimal]:
+    """Give the exact price of each kind of tokens that has one, in US dollars per million."""
+    found = {name: rate for name in PRICES if (rate := getattr(rates, name)) is not None}
+    return {name: EXACT.multiply(rate, MILLION).normalize() for name, rate in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from datetime import date
 from django.db.models import Q, QuerySet
 
 from aggregates.domain import days
-from aggregates.models import ApiKey, AuditEntry, Event, FileImport, Organization, User
+from aggregates.models import ApiKey, AuditEntry, Event, FileImport, Organization, SavedView, User
 
 ABOUT_USERS = {event for event in Event if event.area == "account"} | {
     *(Event.MEMBER_ADDED, Event.MEMBER_CHANGED, Event.MEMBER_REMOVED),
 }
 ABOUT_KEYS = {event for event in Event if event.area == "key"}
+ABOUT_VIEWS = {Event.VIEW_SAVED, Event.VIEW_CHANGED, Event.VIEW_DELETED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,21 @@ class AuditQuery:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What those are called now that entries are about, by id: users, keys and files; without those that are gone."""
+    """What those are called now that entries are about, by id; without those that are gone."""
 
     users: dict[int, str]
     keys: dict[int, str]
     files: dict[int, str]
+    views: dict[int, str]
 
     def about(self, entry: AuditEntry) -> str:
         """Name what an entry is about; "" where that is nothing with a name, or is gone."""
-        kinds = ((ABOUT_USERS, self.users), (ABOUT_KEYS, self.keys), ({Event.IMPORTED}, self.files))
+        kinds = (
+            (ABOUT_USERS, self.users),
+            (ABOUT_KEYS, self.keys),
+            ({Event.IMPORTED}, self.files),
+            (ABOUT_VIEWS, self.views),
+        )
         return next((names.get(entry.object_id or 0, "") for events, names in kinds if entry.event in events), "")
 
 
@@ -86,4 +93,5 @@ def _named(organization: Organization, entries: Iterable[AuditEntry]) -> Named:
         dict(User.objects.filter(pk__in=users).values_list("pk", "email")),
         dict(ApiKey.objects.filter(organization=organization, pk__in=keys).values_list("pk", "name")),
         dict(FileImport.objects.filter(organization=organization, pk__in=about).values_list("pk", "name")),
+        dict(SavedView.objects.filter(organization=organization, owner=None, pk__in=about).values_list("pk", "name")),
     )

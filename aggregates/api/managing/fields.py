@@ -47,12 +47,17 @@ def _is_object(value: object) -> bool:
     return all(_is_number(each) or _is_text(each) for each in value.values())
 
 
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and _is_object(value) and all(map(_is_number, value.values()))
+
+
 TEXT = Shape("text without null characters, or null", lambda value: value is None or _is_text(value))
 NUMBER = Shape("a number, such as 12 or “0.5”, or null", lambda value: value is None or _is_number(value))
 WHOLE = Shape("a whole number", _is_whole)
 FLAG = Shape("true or false", lambda value: isinstance(value, bool))
 TEXTS = Shape("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
 BY_NAME = Shape("an object of values by name, each once", _is_object)
+NUMBERS = Shape("an object of numbers by name, each once", _are_numbers)
 
 Fields = Mapping[str, Shape]
 Names = Mapping[str, str]  # what a form's fields are called in the API, where that is otherwise
@@ -79,11 +84,15 @@ def invalid(errors: Errors) -> ApiError:
 
 
 def check(form: forms.BaseForm, names: Names | None = None) -> None:
-    """Raise ApiError where a form has errors, with its own words."""
+    """Raise ApiError where a form has errors."""
+    if not form.is_valid():
+        raise wrong(form, names)
+
+
+def wrong(form: forms.BaseForm, names: Names | None = None) -> ApiError:
+    """What is wrong with a form, in its own words."""
     told = names or {}
-    if form.is_valid():
-        return
-    raise invalid(
+    return invalid(
         [
             (told.get(name, "" if name == "__all__" else name), str(message))
             for name, found in form.errors.items()

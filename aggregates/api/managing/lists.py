@@ -29,8 +29,7 @@ def listed(asked: Asked, name: str, found: "QuerySet[Row]", told: Callable[[Row]
     """Answer with a page of what was found; raises ApiError for parameters that are none."""
     form = PageForm(check_parameters(asked, PageForm.base_fields))
     if not form.is_valid():
-        said = " ".join(f"{field}: {message}" for field, messages in form.errors.items() for message in messages)
-        raise ApiError(HTTPStatus.BAD_REQUEST, said)
+        raise bad_parameters(form)
     limit = form.cleaned_data["limit"] or MAX_LIMIT
     rows = list(found.filter(pk__gt=form.cleaned_data["after"] or 0).order_by("pk")[: limit + 1])
     return JsonResponse(
@@ -40,6 +39,12 @@ def listed(asked: Asked, name: str, found: "QuerySet[Row]", told: Callable[[Row]
             "next": rows[limit - 1].pk if len(rows) > limit else None,
         }
     )
+
+
+def bad_parameters(form: forms.Form) -> ApiError:
+    """Parameters of the address that are not what is expected."""
+    said = " ".join(f"{field}: {message}" for field, messages in form.errors.items() for message in messages)
+    return ApiError(HTTPStatus.BAD_REQUEST, said)
 
 
 def check_parameters(asked: Asked, known: Any = ()) -> Any:

@@ -3,7 +3,7 @@
 from functools import cache
 
 from aggregates import __version__
-from aggregates.api.openapi import keys, members
+from aggregates.api.openapi import keys, members, organization, prices, views
 from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.notes import NOTES, read_notes
@@ -39,6 +39,9 @@ def document() -> Schema:
             "/v1/metrics": {"post": EXPORT_METRICS},
             **members.PATHS,
             **keys.PATHS,
+            **prices.PATHS,
+            **organization.PATHS,
+            **views.PATHS,
         },
         "components": {
             "schemas": {
@@ -53,6 +56,9 @@ def document() -> Schema:
                 "Problem": PROBLEM,
                 **members.SCHEMAS,
                 **keys.SCHEMAS,
+                **prices.SCHEMAS,
+                **organization.SCHEMAS,
+                **views.SCHEMAS,
             },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The key."},

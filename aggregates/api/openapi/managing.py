@@ -47,6 +47,7 @@ OF_BODY = {
     "415": REFUSALS["415"],
     "422": ("Fields are not known, or not what is expected: `errors` says which, and what was.", {}),
 }
+NO_PARAMETER: tuple[str, Schema] = ("A parameter is not known, or is not what is expected.", {})
 ABSENT: tuple[str, Schema] = ("The organization has none of this id, or none that the key may change.", {})
 
 
@@ -87,12 +88,13 @@ def operation(
     sent: Schema | None = None,
     conflict: str = "",
     parameters: tuple[Schema, ...] | list[Schema] = (),
+    refuses_parameters: bool = False,
 ) -> Schema:
     """Describe an operation; without an `answer` it answers that it is done."""
     is_of_one = NUMBER_IN_PATH in parameters
     refusals = {
         **COMMON,
-        **({"400": ("A parameter is not known, or is not what is expected.", {})} if parameters and not sent else {}),
+        **({"400": NO_PARAMETER} if refuses_parameters or any(each["in"] == "query" for each in parameters) else {}),
         **(OF_BODY if sent else {}),
         **({"404": ABSENT} if is_of_one else {}),
         **({"409": (conflict, {})} if conflict else {}),

@@ -36,6 +36,29 @@ def typed(price: Decimal) -> str:
     return locales.current().number(f"{price:f}")
 
 
+class UnitsField(forms.CharField):
+    """Prices of units as people type them, “web_searches=0.01 images=0.04”, or by name as programs send them."""
+
+    def __init__(self) -> None:
+        super().__init__(label="others, as web_searches=0.01", required=False, max_length=2_000)
+
+    def clean(self, value: Any) -> dict[str, Decimal]:
+        prices: dict[str, Decimal] = {}
+        for name, amount in value.items() if isinstance(value, Mapping) else self._typed(value):
+            if name not in UNITS or name in prices:
+                raise forms.ValidationError(f"Expected a price for each of some units ({', '.join(UNITS)}), each once.")
+            price = TypedDecimal(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
+            try:
+                prices[name] = price.clean(amount)
+            except forms.ValidationError as error:
+                raise forms.ValidationError([f"{name}: {message}" for message in error.messages]) from None
+        return prices
+
+    def _typed(self, value: Any) -> list[tuple[str, str]]:
+        pairs = (pair.partition("=") for pair in filter(None, BETWEEN_UNITS.split(super().clean(value))))
+        return [(name, amount) for name, _, amount in pairs]
+
+
 class PriceForm(DaysForm):
     """What people say about a price of their organization's own."""
 
@@ -54,27 +77,13 @@ class PriceForm(DaysForm):
                 max_digits=12,
                 decimal_places=6,
             )
-        self.fields["units"] = forms.CharField(label="others, as web_searches=0.01", required=False, max_length=2_000)
+        self.fields["units"] = UnitsField()
 
     def clean_tier(self) -> str:
         try:
             return check_tier(self.cleaned_data["tier"])
         except ValueError as error:
             raise forms.ValidationError(f"{error}.") from None
-
-    def clean_units(self) -> dict[str, Decimal]:
-        """Prices of units, as “web_searches=0.01 images=0.04”."""
-        prices: dict[str, Decimal] = {}
-        for pair in filter(None, BETWEEN_UNITS.split(self.cleaned_data["units"])):
-            name, _, amount = pair.partition("=")
-            if name not in UNITS or name in prices:
-                raise forms.ValidationError(f"Expected a price for each of some units ({', '.join(UNITS)}), each once.")
-            price = TypedDecimal(min_value=0, max_value=most_of(name), max_digits=12, decimal_places=PRICE_PLACES)
-            try:
-                prices[name] = price.clean(amount)
-            except forms.ValidationError as error:
-                raise forms.ValidationError([f"{name}: {message}" for message in error.messages]) from None
-        return prices
 
     def save_for(self, organization: Organization, created_by: User | None) -> PriceOverride:
         """Set the price; one for the same model and tier from the same day is replaced."""

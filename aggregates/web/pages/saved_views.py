@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from aggregates.accounts.access import Permission, may
+from aggregates.accounts.forms.saved_views import WITHOUT_DATES
 from aggregates.accounts.saved_views import default_of, may_change
 from aggregates.domain import ranges
 from aggregates.domain.formats import plural
@@ -15,8 +16,6 @@ from aggregates.query.saved import Restored, parameters_of, restore
 from aggregates.query.selection import Selection
 
 AnySelection = TypeVar("AnySelection", bound=Selection)
-
-WITHOUT_DATES = ("custom", "24h")  # ranges that are dates already, and hours, which are no dates
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Views of the dashboard under names: the list, and what changes them."""
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,10 +13,9 @@ from aggregates.accounts.saved_views import CannotSave
 from aggregates.domain.texts import shown
 from aggregates.models import Membership
 from aggregates.query.addresses import query_string
-from aggregates.query.forms.dashboard import DashboardForm
-from aggregates.query.saved import Parameters, parameters_of, with_dates
+from aggregates.query.saved import parameters_of
 from aggregates.query.selection import Selection
-from aggregates.web.pages.saved_views import WITHOUT_DATES, in_words, lines_of, opened
+from aggregates.web.pages.saved_views import in_words, lines_of, opened
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
 
@@ -32,11 +31,11 @@ def view_list(request: PageRequest, slug: str) -> HttpResponse:
     if not may(membership, Permission.SAVE_VIEWS):
         raise NoAccess("view")
     form = SavedViewForm(request.POST)
-    selection = _selection_of(form, membership)
+    selection = form.selection_for(membership.organization, timezone.now())
     if selection is None:
         return _show(request, membership, form)
     try:
-        view = saved_views.save(membership, parameters=_kept(form, selection), **form.saved)
+        view = saved_views.save(membership, parameters=form.parameters_of(selection), **form.saved)
     except CannotSave as error:
         form.add_error("name", str(error))
         return _show(request, membership, form, selection)
@@ -58,7 +57,7 @@ def save_changes(request: PageRequest, slug: str, number: int) -> HttpResponse:
     membership = membership_for(request.user, slug)
     view = saved_views.view_for(membership, number)
     form = QueryForm(request.POST)
-    selection = _selection_of(form, membership)
+    selection = form.selection_for(membership.organization, timezone.now())
     if selection is None:
         messages.error(request, f"“{shown(view.name)}” stays as it was. {' '.join(form.problems)}")
         return redirect("views", slug)
@@ -90,22 +89,6 @@ def delete_view(request: PageRequest, slug: str, number: int) -> HttpResponse:
     view = saved_views.delete(membership_for(request.user, slug), number)
     messages.success(request, f"Deleted “{shown(view.name)}”.")
     return redirect("views", slug)
-
-
-def _selection_of(form: QueryForm, membership: Membership) -> Selection | None:
-    """Read what is to be saved; None where the form, or the query in it, has errors, which then are the form's."""
-    if not form.is_valid():
-        return None
-    query: QueryDict = form.cleaned_data["query"]
-    asked = DashboardForm(query, organization=membership.organization, now=timezone.now())
-    for name, problem in asked.problems:
-        form.add_error("query", f"{name.capitalize()}: {problem}")
-    return None if form.errors else asked.selection
-
-
-def _kept(form: SavedViewForm, selection: Selection) -> Parameters:
-    fixed = form.cleaned_data["dates"] == "fixed" and selection.range.name not in WITHOUT_DATES
-    return parameters_of(with_dates(selection) if fixed else selection)
 
 
 def _show(

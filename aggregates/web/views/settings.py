@@ -2,11 +2,10 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from aggregates.accounts import audit_events, organizations
+from aggregates.accounts import organizations
 from aggregates.accounts.access import Permission, membership_for
 from aggregates.accounts.forms.settings import GeneralForm, RemovalForm, SlugForm, TimeZoneForm, zones
 from aggregates.accounts.organizations import SlugTaken
@@ -73,10 +72,7 @@ def _save_general(request: PageRequest, forms: Forms, own: Organization) -> bool
     form = forms["general"] = GeneralForm(request.POST, instance=own)
     if not form.is_valid():
         return False
-    before = audit_events.settings_of(Organization.objects.get(pk=own.pk))
-    with transaction.atomic():
-        own.save(update_fields=form.changed_data)
-        audit_events.write_settings(own, before)
+    organizations.change_settings(own, form.changed_data)
     messages.success(request, "Saved.")
     return True
 
