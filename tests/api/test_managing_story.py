@@ -42,7 +42,7 @@ def test_a_program_runs_an_organization(acme: Organization, alice: User, other: 
     # It renames the organization, and saves what its dashboard opens on.
     manage.told("PATCH", "organization", {"slug": "the-acme", "first_month": 4})
     view = manage.told("POST", "views", {"name": "By user", "query": "by=user", "is_default": True}, 201)
-    assert "By user" in browser.get("/o/the-acme/").content.decode()
+    assert "By user" in browser.get("/o/the-acme/", follow=True).content.decode()
 
     # Bob goes, and it ends its own key. All of that is in the audit log, as what the key did that Alice made.
     assert manage("DELETE", f"members/{place['id']}").status_code == 204

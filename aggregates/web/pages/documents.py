@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "docs"
 GROUPS = (
     ("Reading numbers", ("words", "ranges", "cost-bridge", "exports", "views-and-notes", "reading-usage")),
     ("Getting calls in", ("sending-usage", "importing", "prices")),
-    ("People", ("people", "audit-log")),
+    ("People", ("people", "audit-log", "managing")),
     ("Running the site", ("settings", "operations", "changing", "standby", "security", "performance")),
     ("How and why it works", ("exactness", "decisions")),
 )
