@@ -1,14 +1,18 @@
 """What the audit log tells of accounts, members and an organization's settings."""
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from aggregates.db import audit
 from aggregates.domain.scopes import Scope
-from aggregates.models import Event, Invitation, Membership, Organization, User
+from aggregates.models import AuditEntry, Event, Invitation, Membership, Organization, User
 
 SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
-RIGHTS = ("is_active", "is_staff", "is_superuser")
+RIGHTS = ("is_active", "is_staff", "is_superuser", "reads_all")
+VISIT = timedelta(hours=1)  # in which a platform reader's visits to an organization are one
 SECRET = ("email", "password")  # of these it is told that they changed
 
 
@@ -64,6 +68,13 @@ def write_invited(invitation: Invitation) -> None:
 
 def write_invitation_revoked(invitation: Invitation) -> None:
     audit.write(Event.INVITATION_REVOKED, invitation.organization, about=invitation.pk, before=_place(invitation))
+
+
+def write_visit(user: User, organization: Organization) -> None:
+    """Write that a platform reader reads the organization, unless that was written within the hour."""
+    latest = AuditEntry.objects.filter(organization=organization, at__gt=Now() - VISIT)
+    if not latest.filter(event=Event.READ_BY_PLATFORM, user_id=user.pk).exists():
+        audit.write(Event.READ_BY_PLATFORM, organization, user=user)
 
 
 def _place(membership: Membership | Invitation) -> dict[str, Any]:

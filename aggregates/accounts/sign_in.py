@@ -55,7 +55,7 @@ def read_identity(claims: Mapping[str, Any]) -> Identity:
 
 def must_use_provider(user: User) -> Organization | None:
     """Find an organization of the user's that lets members in through the provider only; None where there is none."""
-    if not settings.OIDC_ONLY or _has_rights(user):
+    if not settings.OIDC_ONLY or user.has_rights:
         return None
     return _provider_only().filter(members=user).first()
 
@@ -99,7 +99,7 @@ def account_for(identity: Identity) -> User:
 
 def check_user(user: User) -> None:
     """Raises NotAdmitted for accounts that the provider is not to open."""
-    if _has_rights(user):
+    if user.has_rights:
         raise NotAdmitted("Accounts with rights over the site log in with their password.")
     if not user.is_active:
         raise NotAdmitted("This account may no longer log in.")
@@ -147,7 +147,3 @@ def _named(slug: str) -> Organization | None:
     except Organization.DoesNotExist:
         logger.warning("OIDC_DOMAINS or OIDC_GROUPS names an organization that there is not: %s", slug)
         return None
-
-
-def _has_rights(user: User) -> bool:
-    return user.is_staff or user.is_superuser

@@ -28,7 +28,7 @@ admin.site.unregister(Authenticator)  # secrets, to be removed below
 admin.site.unregister((UserSession, SocialAccount, SocialApp, SocialToken))
 
 NOT_THEIRS = "Accounts with rights over the site are for superusers."
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "reads_all", "groups", "user_permissions")
 
 
 class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -54,7 +54,7 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
-    list_display = ("email", "first_name", "last_name", "is_staff", "last_login")
+    list_display = ("email", "first_name", "last_name", "is_staff", "reads_all", "last_login")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     actions = ("make_password_link", "remove_second_factors")
@@ -148,4 +148,4 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
     """Say whether the account of a user is for others than superusers to change: their own, or one without rights."""
     if user is None or _is_superuser(request) or user.pk == request.user.pk:
         return True
-    return not (user.is_staff or user.is_superuser)
+    return not user.has_rights

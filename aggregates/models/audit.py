@@ -48,6 +48,7 @@ class Event(models.TextChoices):
     ORGANIZATION_REMOVED = "organization.removed", "Organization removed"
     IMPORTED = "data.imported", "File imported"
     EXPORTED = "data.exported", "File exported"
+    READ_BY_PLATFORM = "data.read", "Read by a platform reader"
     SAMPLE_ADDED = "data.sample_added", "Sample data added"
     SAMPLE_REMOVED = "data.sample_removed", "Sample data removed"
     NAME_REPLACED = "data.name_replaced", "Name replaced by a pseudonym"
@@ -81,6 +82,7 @@ FIELDS = {
     "is_active": "active",
     "is_staff": "staff",
     "is_superuser": "superuser",
+    "reads_all": "reads every organization",
     "rights": "rights",
     "password": "password",
     "key": "key",

@@ -90,10 +90,10 @@ def _enter(request: HttpRequest, member: Membership) -> HttpResponse:
 def _needs_provider(request: HttpRequest, invitation: Invitation) -> bool:
     """Say whether the organization lets in only who came with the provider, and this one did not; who has rights over
     the site never does."""
-    user = request.user
-    if not is_provider_only(invitation.organization) or user.is_staff or user.is_superuser:
+    user = request.user if isinstance(request.user, User) else None
+    if not is_provider_only(invitation.organization) or (user and user.has_rights):
         return False
-    records = get_authentication_records(request, user) if isinstance(user, User) else []
+    records = get_authentication_records(request, user) if user else []
     return all(one.get("method") != "socialaccount" for one in records)
 
 
