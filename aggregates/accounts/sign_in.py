@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
 from aggregates.accounts import audit_events, members, open_sessions
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess
@@ -58,6 +60,11 @@ def must_use_provider(user: User) -> Organization | None:
     if not settings.OIDC_ONLY or user.has_rights:
         return None
     return _provider_only().filter(members=user).first()
+
+
+def began_with_provider(request: HttpRequest, user: User) -> bool:
+    """Say whether the session of a request began with the provider."""
+    return any(each.get("method") == "socialaccount" for each in get_authentication_records(request, user))
 
 
 def is_provider_only(organization: Organization) -> bool:
