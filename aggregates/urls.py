@@ -36,6 +36,7 @@ from aggregates.web.views.changes import changes, within
 from aggregates.web.views.connecting import connect, first_call
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.documents import document, document_list
+from aggregates.web.views.email_address import ConfirmEmail, Email
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
 from aggregates.web.views.first_account import first_account
@@ -96,6 +97,8 @@ urlpatterns = [
     path("account/second-factors/codes/new/", NewRecoveryCodes.as_view(), name="mfa_generate_recovery_codes"),
     path("account/confirm/", door(ConfirmPassword.as_view()), name="account_reauthenticate"),
     path("account/confirm/code/", ConfirmCode.as_view(), name="mfa_reauthenticate"),
+    path("account/email/", Email.as_view(), name="account_email"),
+    path("account/email/<str:key>/", ConfirmEmail.as_view(), name="account_confirm_email"),
     path("account/sessions/", session_list, name="sessions"),
     path("account/sessions/end/", end_other_sessions, name="end-other-sessions"),
     path("account/sessions/<int:number>/end/", end_session, name="end-session"),

@@ -49,6 +49,8 @@ ADDRESSES = {
     "account/second-factors/codes/new/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
     "account/confirm/": (LOG_IN, "200", "200"),
     "account/confirm/code/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
+    "account/email/": (LOG_IN, "200", "200"),
+    "account/email/<str:key>/": ("404", "404", "404"),  # no such link
     "account/sessions/": (LOG_IN, "200", "200"),
     "account/sessions/end/": ("405", "405", "405"),
     "account/sessions/<int:number>/end/": ("405", "405", "405"),

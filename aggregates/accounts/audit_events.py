@@ -96,6 +96,11 @@ def write_account_changed(user: User, before: Mapping[str, Any], changed: Collec
         audit.write(Event.ACCOUNT_CHANGED, about=user.pk, before=was, after=after)
 
 
+def write_address_changed(user: User) -> None:
+    """Write that the owner gave the account another address; neither of the two."""
+    audit.write_for(logs_of(user), Event.EMAIL_CHANGED, about=user.pk, user=user)
+
+
 def write_account_removed(user: User) -> None:
     """Write that it goes, and with it the user's places; before it does."""
     for membership in Membership.objects.filter(user=user).select_related("organization"):

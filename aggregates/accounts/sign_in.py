@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from aggregates.accounts import audit_events, members, open_sessions
+from aggregates.accounts import audit_events, email_addresses, members, open_sessions
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess
 from aggregates.db import audit
 from aggregates.domain.texts import shown
@@ -99,6 +99,7 @@ def account_for(identity: Identity) -> User:
     user.save(update_fields=["password"])
     for factor in Authenticator.objects.filter(user=user):
         factor.delete()
+    email_addresses.forget_change(user)
     open_sessions.end_others(user, None)
     audit.write_for(audit_events.logs_of(user), Event.PROVIDER_CONNECTED, about=user.pk, user=user)
     return user

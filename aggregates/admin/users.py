@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from aggregates.accounts import audit_events, passwords
+from aggregates.accounts.email_addresses import forget_change
 from aggregates.admin.tables import TableAdmin
 from aggregates.domain.formats import plural
 from aggregates.models import User
@@ -91,6 +92,8 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
         before = form.initial
         super().save_model(request, obj, form, change)
         if change:
+            if "email" in form.changed_data:
+                forget_change(obj)
             audit_events.write_account_changed(obj, before, form.changed_data)
         else:
             audit_events.write_account_added(obj)
@@ -104,6 +107,7 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
             if user:
                 user.refresh_from_db(fields=["password"])
                 if user.password != before:
+                    forget_change(user)
                     audit_events.write_account_changed(user, {}, ["password"])
         return response
 

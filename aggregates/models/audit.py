@@ -16,6 +16,7 @@ class Event(models.TextChoices):
     LOGGED_IN = "account.log_in", "Logged in"
     LOG_IN_FAILED = "account.log_in_failed", "Log-in failed"
     PASSWORD_CHANGED = "account.password", "Password changed"  # noqa: S105 (a name)
+    EMAIL_CHANGED = "account.email", "E-mail address changed"
     PASSWORD_LINK = "account.password_link", "Link for a new password made"  # noqa: S105 (a name)
     FACTOR_ADDED = "account.factor_added", "Second factor added"
     FACTOR_REMOVED = "account.factor_removed", "Second factor removed"

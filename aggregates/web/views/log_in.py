@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.account.views import (
     LoginView,
     LogoutView,
@@ -14,13 +15,15 @@ from allauth.account.views import (
 )
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView
 
-from aggregates.accounts import attempts
+from aggregates.accounts import attempts, email_addresses
 from aggregates.accounts.addresses import client_address
+from aggregates.accounts.email_addresses import CannotChange
 from aggregates.accounts.open_sessions import NO_ADDRESS
 from aggregates.accounts.sign_in import must_use_provider
 from aggregates.domain.texts import shown
@@ -30,6 +33,7 @@ from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm
 from aggregates.web.forms.refusals import Refusing, refusal
 from aggregates.web.views.account import OfAccount
 
+ADDRESS_CHANGED = "account/email/email_changed"
 MISMATCH = "This e-mail address and password do not belong together. Mind capital letters in the password."
 
 
@@ -39,6 +43,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": MISMATCH,
+        "duplicate_email": "This is the address of your account already.",
         "enter_current_password": "This is not your current password.",
     }
 
@@ -61,6 +66,28 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         """Name the address for allauth, which notes it of sessions and needs one."""
         return client_address(request.META) or NO_ADDRESS
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Take a new address, in one transaction with what tells of it; raises CannotChange."""
+        try:
+            with transaction.atomic():
+                email_addresses.check_free(email_address)
+                changed: bool = super().confirm_email(request, email_address)
+                if changed:
+                    email_addresses.note_changed(email_address.user)
+        except IntegrityError:  # somebody else took it just now
+            raise CannotChange(f"{shown(email_address.email)} is the address of another account.") from None
+        return changed
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        mail.request_confirmation(emailconfirmation.email_address, request.build_absolute_uri(reverse("home")))
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell the old address that there is a new one; of what else allauth would tell, the audit log does."""
+        if template_prefix == ADDRESS_CHANGED and context and settings.SENDS_MAIL:
+            mail.request_notice(context["from_email"], context["to_email"])
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
