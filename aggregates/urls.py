@@ -45,7 +45,16 @@ from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.joining import follow, join
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
-from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
+from aggregates.web.views.log_in import (
+    LogIn,
+    LogInWithPasskey,
+    LogOut,
+    NewPassword,
+    NewPasswordSet,
+    Password,
+    Reset,
+    ResetSent,
+)
 from aggregates.web.views.members import (
     change_role,
     leave,
@@ -85,6 +94,7 @@ urlpatterns = [
     # Under the names that allauth knows.
     path("login/", door(LogIn.as_view()), name="account_login"),
     path("login/second-factor/", SecondFactor.as_view(), name="mfa_authenticate"),
+    path("login/passkey/", LogInWithPasskey.as_view(), name="mfa_login_webauthn"),
     path("login/with/<slug:provider_id>/", sign_in.begin, name="openid_connect_login"),
     path("login/with/<slug:provider_id>/callback/", sign_in.end, name="openid_connect_callback"),
     path("account/second-factors/", Factors.as_view(), name="mfa_index"),

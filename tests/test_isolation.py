@@ -37,6 +37,7 @@ ADDRESSES = {
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "login/second-factor/": (LOG_IN, "302 /", "302 /"),  # without a password before
+    "login/passkey/": ("200", "302 /", "302 /"),
     "login/with/<slug:provider_id>/": ("404", "302 /", "302 /"),  # no provider is set
     "login/with/<slug:provider_id>/callback/": ("404", "404", "404"),
     "account/second-factors/": (LOG_IN, "200", "200"),

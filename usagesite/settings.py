@@ -130,6 +130,7 @@ PASSWORD_RESET_TIMEOUT = 86_400  # seconds
 
 MFA_ADAPTER = "aggregates.accounts.second_factors.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True  # with a passkey that was made for it
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # codes of 30 seconds before and after, as clocks differ
 MFA_RATE_LIMITS = False  # as above

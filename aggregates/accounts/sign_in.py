@@ -62,6 +62,11 @@ def must_use_provider(user: User) -> Organization | None:
     return _provider_only().filter(members=user).first()
 
 
+def provider_only_words(organization: Organization) -> str:
+    """Say that it lets its members in through the provider only."""
+    return f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
+
+
 def began_with_provider(request: HttpRequest, user: User) -> bool:
     """Say whether the session of a request began with the provider."""
     return any(each.get("method") == "socialaccount" for each in get_authentication_records(request, user))

@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import (
     LoginView,
     LogoutView,
@@ -13,10 +14,14 @@ from allauth.account.views import (
     PasswordResetFromKeyDoneView,
     PasswordResetFromKeyView,
 )
+from allauth.mfa.webauthn.internal.auth import begin_authentication
+from allauth.mfa.webauthn.views import LoginWebAuthnView
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView
@@ -25,12 +30,13 @@ from aggregates.accounts import attempts, email_addresses
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.email_addresses import CannotChange
 from aggregates.accounts.open_sessions import NO_ADDRESS
-from aggregates.accounts.sign_in import must_use_provider
+from aggregates.accounts.sign_in import must_use_provider, provider_only_words
 from aggregates.domain.texts import shown
 from aggregates.models import User
 from aggregates.ops import mail
 from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm, ResetForm
 from aggregates.web.forms.refusals import Refusing, refusal
+from aggregates.web.forms.second_factors import LogInPasskeyForm
 from aggregates.web.views.account import OfAccount
 
 ADDRESS_CHANGED = "account/email/email_changed"
@@ -59,8 +65,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if user:
             attempts.give_back(counted)
             if organization := must_use_provider(user):
-                words = f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
-                raise ValidationError(words, code="provider_only")
+                raise ValidationError(provider_only_words(organization), code="provider_only")
         return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
@@ -103,6 +108,25 @@ class LogIn(Refusing, LoginView):  # type: ignore[misc]
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return {**super().get_context_data(**context), "provider": settings.OIDC_ISSUER and settings.OIDC_NAME}
+
+
+class LogInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]
+    """Log in with a passkey alone: the browser asks here for what to sign, and sends it here."""
+
+    form_class = LogInPasskeyForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            attempts.admit_sign_in(client_address(request.META))
+        except attempts.TooManyAttempts as error:
+            return HttpResponse(f"{error}\n", status=HTTPStatus.TOO_MANY_REQUESTS, content_type="text/plain")
+        return JsonResponse({"request_options": begin_authentication(user=None)})
+
+    def form_invalid(self, form: LogInPasskeyForm) -> HttpResponse:
+        """Say what is wrong on the page for the log-in, which still leads to where one wanted to."""
+        for problem in form.errors.get("credential", []):
+            messages.error(self.request, problem)
+        return redirect_to_login(get_next_redirect_url(self.request) or reverse("home"))
 
 
 class LogOut(LogoutView):  # type: ignore[misc]
