@@ -20,7 +20,7 @@ class InvitationAdmin(ReadOnlyAdmin):
         ("expires_at", "accepted_at", "revoked_at"),
     )
     readonly_fields = ("state",)
-    list_display = ("to_whom", "role", "state", "created_by", "created_at", "expires_at")
+    list_display = ("to_whom", "role", "state", "created_by", "expires_at")
     list_filter = ("role",)
     list_select_related = ("organization", "created_by")
     ordering = ("-created_at", "-pk")

@@ -1,6 +1,7 @@
 """What every table of the admin does: it refuses filters that cannot be read, groups digits, and leads to the site."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -98,7 +99,9 @@ def _grouped(model: type[Model], column: Column) -> Column:
     @admin.display(description=field.verbose_name, ordering=field.name)
     def number(row: Any) -> str | None:
         value = getattr(row, field.name)
-        return None if value is None else f"{value:,f}" if isinstance(field, DecimalField) else f"{value:,}"
+        if isinstance(value, Decimal):
+            return f"{value.normalize():,f}"  # all of it, without the zeros behind
+        return None if value is None else f"{value:,}"
 
     number.__name__ = field.name
     return number

@@ -55,7 +55,8 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
-    list_display = ("email", "first_name", "last_name", "is_staff", "reads_all", "last_login")
+    list_display = ("email", "first_name", "last_name", "is_staff", "last_login")
+    list_filter = ("is_staff", "is_superuser", "reads_all", "is_active", "groups")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     actions = ("make_password_link", "remove_second_factors")

@@ -7,6 +7,8 @@ from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, R
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
+from aggregates.accounts import email_addresses
+
 NEW = "New password"
 AGAIN = "New password, again"
 
@@ -57,6 +59,12 @@ class EmailForm(AddEmailForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _say(self, email="New e-mail address")
+
+    def clean_email(self) -> str:
+        """Take the address that is wanted already, too: for another mail."""
+        given: str = self.cleaned_data["email"].lower()
+        wanted = email_addresses.wanted_by(self.user)
+        return given if wanted and wanted.email == given else super().clean_email()
 
 
 class ConfirmPasswordForm(ReauthenticateForm):  # type: ignore[misc]

@@ -37,6 +37,10 @@ class Email(OfAccount, Refusing, EmailView):  # type: ignore[misc]
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 
+    def get_initial(self) -> dict[str, Any]:
+        wanted = email_addresses.wanted_by(self.request.user)  # type: ignore[arg-type]
+        return {"email": wanted.email if wanted else ""}
+
     @method_decorator(reauthentication_required(app="allauth.account"))
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post(request, *args, **kwargs)

@@ -26,7 +26,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView
 
-from aggregates.accounts import attempts, email_addresses
+from aggregates.accounts import attempts, email_addresses, first_account
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.email_addresses import CannotChange
 from aggregates.accounts.open_sessions import NO_ADDRESS
@@ -107,7 +107,8 @@ class LogIn(Refusing, LoginView):  # type: ignore[misc]
     template_name = "account/login.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**context), "provider": settings.OIDC_ISSUER and settings.OIDC_NAME}
+        provider = settings.OIDC_ISSUER and settings.OIDC_NAME
+        return {**super().get_context_data(**context), "provider": provider, "is_new": first_account.is_open()}
 
 
 class LogInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]
