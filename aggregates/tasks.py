@@ -2,7 +2,7 @@
 runs in the next one."""
 
 from aggregates.ops.imports import run_import
-from aggregates.ops.mail import send_invitation, send_reset
+from aggregates.ops.mail import send_confirmation, send_invitation, send_notice, send_reset
 from aggregates.ops.removals import remove_organizations
 from aggregates.ops.repricings import reprice_calls
 from aggregates.ops.tasks import nightly, repair
@@ -15,6 +15,8 @@ __all__ = [
     "repair",
     "reprice_calls",
     "run_import",
+    "send_confirmation",
     "send_invitation",
+    "send_notice",
     "send_reset",
 ]

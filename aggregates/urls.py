@@ -43,6 +43,7 @@ from aggregates.web.views.changes import changes, within
 from aggregates.web.views.connecting import connect, first_call
 from aggregates.web.views.dashboard import dashboard, values
 from aggregates.web.views.documents import document, document_list
+from aggregates.web.views.email_address import ConfirmEmail, Email
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
 from aggregates.web.views.finding import found
 from aggregates.web.views.first_account import first_account
@@ -51,7 +52,16 @@ from aggregates.web.views.home import home
 from aggregates.web.views.imports import cancel_import, import_list, import_page
 from aggregates.web.views.joining import follow, join
 from aggregates.web.views.keys import key_list, revoke_key, rotate_key
-from aggregates.web.views.log_in import LogIn, LogOut, NewPassword, NewPasswordSet, Password, Reset, ResetSent
+from aggregates.web.views.log_in import (
+    LogIn,
+    LogInWithPasskey,
+    LogOut,
+    NewPassword,
+    NewPasswordSet,
+    Password,
+    Reset,
+    ResetSent,
+)
 from aggregates.web.views.members import (
     change_role,
     leave,
@@ -106,6 +116,7 @@ urlpatterns = [
     # Under the names that allauth knows.
     path("login/", door(LogIn.as_view()), name="account_login"),
     path("login/second-factor/", SecondFactor.as_view(), name="mfa_authenticate"),
+    path("login/passkey/", LogInWithPasskey.as_view(), name="mfa_login_webauthn"),
     path("login/with/<slug:provider_id>/", sign_in.begin, name="openid_connect_login"),
     path("login/with/<slug:provider_id>/callback/", sign_in.end, name="openid_connect_callback"),
     path("account/second-factors/", Factors.as_view(), name="mfa_index"),
@@ -118,6 +129,8 @@ urlpatterns = [
     path("account/second-factors/codes/new/", NewRecoveryCodes.as_view(), name="mfa_generate_recovery_codes"),
     path("account/confirm/", door(ConfirmPassword.as_view()), name="account_reauthenticate"),
     path("account/confirm/code/", ConfirmCode.as_view(), name="mfa_reauthenticate"),
+    path("account/email/", Email.as_view(), name="account_email"),
+    path("account/email/<str:key>/", ConfirmEmail.as_view(), name="account_confirm_email"),
     path("account/sessions/", session_list, name="sessions"),
     path("account/sessions/end/", end_other_sessions, name="end-other-sessions"),
     path("account/sessions/<int:number>/end/", end_session, name="end-session"),

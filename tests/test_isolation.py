@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_q.models import Schedule
@@ -13,7 +15,7 @@ from aggregates.db import clock
 from aggregates.db.partitions import ensure_months_ahead
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization, Role, User
+from aggregates.models import AuditEntry, Event, Organization, Role, User, Via
 from aggregates.web.views import probes
 from tests.fixtures import make_member
 
@@ -50,6 +52,7 @@ ADDRESSES = {
     "": (LOG_IN, "302 /o/other/", "302 /o/acme/"),
     "login/": ("200", "302 /", "302 /"),
     "login/second-factor/": (LOG_IN, "302 /", "302 /"),  # without a password before
+    "login/passkey/": ("200", "302 /", "302 /"),
     "login/with/<slug:provider_id>/": ("404", "302 /", "302 /"),  # no provider is set
     "login/with/<slug:provider_id>/callback/": ("404", "404", "404"),
     "account/second-factors/": (LOG_IN, "200", "200"),
@@ -62,6 +65,8 @@ ADDRESSES = {
     "account/second-factors/codes/new/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
     "account/confirm/": (LOG_IN, "200", "200"),
     "account/confirm/code/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
+    "account/email/": (LOG_IN, "200", "200"),
+    "account/email/<str:key>/": ("404", "404", "404"),  # no such link
     "account/sessions/": (LOG_IN, "200", "200"),
     "account/sessions/end/": ("405", "405", "405"),
     "account/sessions/<int:number>/end/": ("405", "405", "405"),
@@ -146,6 +151,8 @@ WHOLE = (
     "o/<slug:slug>/connect/first/",
     "o/<slug:slug>/notes/",
 )
+# Who reads every organization sees what analysts do, and is no member: there are two to choose from.
+READER = {**dict.fromkeys(EXPORTS, "200"), "": "200", "o/<slug:slug>/members/": "404"}
 LEAVE = "o/<slug:slug>/members/leave/"
 # Answered before any address is looked up, the same to everybody; metrics without a token, and not from this machine.
 PROBES = {"/healthz": "200", "/readyz": "200", "/metrics": "401"}
@@ -215,6 +222,9 @@ def enter(client: Client, acme: Organization, request: pytest.FixtureRequest) ->
                 return
             case "charlie":
                 client.force_login(request.getfixturevalue("charlie"))
+            case "reader":
+                User.objects.filter(pk=request.getfixturevalue("charlie").pk).update(reads_all=True)
+                client.force_login(User.objects.get(email="charlie@example.com"))
             case "removed" | "ended":
                 bob = make_member("bob@example.com", acme, Role.ADMIN)
                 client.force_login(bob)
@@ -233,12 +243,13 @@ def enter(client: Client, acme: Organization, request: pytest.FixtureRequest) ->
     return as_one
 
 
-@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", *Role.values])
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", "reader", *Role.values])
 def test_everybody_sees_what_is_theirs(client: Client, enter: Callable[[str], None], who: str) -> None:
     place = {"nobody": 0, "ended": 0, "charlie": 1, "removed": 1}.get(who, 2)
     expected = {route: answers[place] for route, answers in ADDRESSES.items()}
     expected |= dict.fromkeys(MORE.get(who, ()), "200")
     expected |= dict.fromkeys(WHOLE, "404") if who == "part" else {}
+    expected |= READER if who == "reader" else {}
     if who == "removed":
         expected[""] = "200"  # and is told that there is no organization
     enter(who)
@@ -246,10 +257,10 @@ def test_everybody_sees_what_is_theirs(client: Client, enter: Callable[[str], No
     assert {route: answer(client, address(route)) for route in ADDRESSES} == expected
 
 
-@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", "viewer"])
+@pytest.mark.parametrize("who", ["nobody", "ended", "charlie", "removed", "part", "reader", "viewer"])
 def test_who_may_only_look_changes_nothing(client: Client, enter: Callable[[str], None], who: str) -> None:
     enter(who)
-    routes = [route for route in ADDRESSES if route.startswith("o/") and route != LEAVE]
+    routes = [route for route in ADDRESSES if route.startswith("o/") and (route != LEAVE or who == "reader")]
 
     answers = {client.post(address(route)).status_code for route in routes}
 
@@ -273,6 +284,33 @@ def test_staff_see_the_platform_but_no_organization(client: Client, acme: Organi
     assert answer(client, reverse("platform")) == "200"
     assert answer(client, reverse("dashboard", args=["acme"])) == "404"
     assert answer(client, reverse("home")) == "302 /platform/"
+
+
+def test_whatever_a_platform_reader_sees_is_in_the_audit_log(
+    client: Client, enter: Callable[[str], None], acme: Organization
+) -> None:
+    enter("reader")
+    visits = AuditEntry.objects.filter(organization=acme, event=Event.READ_BY_PLATFORM)
+    for route in (route for route in ADDRESSES if route.startswith("o/")):
+        with transaction.atomic():  # each as the first of an hour
+            seen = answer(client, address(route)) == "200"
+            assert visits.count() == 1 or not seen, route
+            transaction.set_rollback(True)
+
+    assert not visits.exists()
+    listed = client.get("/").content.decode()
+    assert "Acme" in listed
+    assert "$" not in listed, "what a list tells of others, no log does"
+    reader = User.objects.get(email="charlie@example.com").pk
+    past = {"organization": acme, "event": Event.READ_BY_PLATFORM, "via": Via.PAGE, "user_id": reader}
+    AuditEntry.objects.create(**past, at=clock.now() - timedelta(minutes=61), keep_until=clock.now())
+    for _ in range(2):
+        client.get("/o/acme/")
+    assert visits.count() == 2
+    client.force_login(make_member("alice@example.com", acme))
+    page = client.get("/o/acme/audit/?what=data.read").content.decode()
+    assert page.count("<b>Read by a platform reader</b>") == 2
+    assert page.count(f'href="?who={reader}"') == 2
 
 
 @pytest.mark.parametrize("query", ["", "?range=7d", "?user=alice", "?range=nonsense"])

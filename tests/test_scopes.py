@@ -32,7 +32,7 @@ from aggregates.models import ApiKey, Kind, Membership, Organization, Role, Stor
 from aggregates.query.groups import Listing, read_groups
 from aggregates.query.runner import read
 from aggregates.query.units import read_units
-from aggregates.query.usage_query import Bucket, QueryError, UsageQuery
+from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 from aggregates.rollup.names_elsewhere import replace_elsewhere
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import arrive, make_member, make_organization
@@ -41,6 +41,7 @@ from tests.test_isolation import ADDRESSES, address
 pytestmark = pytest.mark.django_db
 MakeCall = Callable[..., Call]
 FEBRUARY, MARCH = date(2025, 2, 10), date(2025, 3, 10)
+OTHERS = date(2025, 2, 12)  # without calls of alpha
 FIRST, LAST = date(2025, 2, 1), date(2025, 3, 31)
 PROJECT = {"project": ["alpha"]}
 HIDDEN_COST, HIDDEN_TOKENS = Decimal("7123456.789"), 7_123_456
@@ -110,6 +111,7 @@ def recorded(shared: None, call: MakeCall) -> list[Call]:
     moments = [f"{FEBRUARY}T09:00Z", f"{MARCH}T10:00Z", f"{MARCH}T23:00Z", "2025-03-20T08:00Z"]
     calls = calls_of(call, [*moments, (now - timedelta(minutes=5)).isoformat()])
     newest = calls_of(call, [(now - timedelta(minutes=4)).isoformat()])
+    newest += calls_of(call, [f"{OTHERS}T09:00Z"])
     calls += [each for each in newest if each.project != "alpha"]
     record(acme, calls)
     roll_up()
@@ -232,6 +234,26 @@ def test_a_grain_that_does_not_hold_what_limits_is_not_read(scene: Organization,
     assert told(read([logged])[logged].totals) == sums_of(in_sight(recorded, logged))
 
 
+def test_a_refusal_names_no_day_on_which_only_others_had_usage(scene: Organization) -> None:
+    acme = Organization.objects.get(pk=scene.pk)
+    acme.scope = Scope.of({"project": ["alpha"], "user": ["u-1"]})
+
+    def ask(first: date, last: date, **more: Any) -> str:
+        with pytest.raises(QueryError) as refused:
+            read([UsageQuery.for_dates(acme, first, last, **{"bucket": Bucket.TOTAL, **more})])
+        return str(refused.value)
+
+    assert f"Calls of some of the days from {FIRST} to {LAST} are missing" in ask(FIRST, LAST, by=("subject",))
+    assert f"Calls of {FEBRUARY} are missing" in ask(FEBRUARY, FEBRUARY, bucket=Bucket.HOUR)
+    rolled = ask(MARCH, LAST, by=("project",), source=Source.AGGREGATES)
+    assert f"Not all days are rolled up: some of the days from {MARCH} to {LAST}." in rolled
+    Organization.objects.filter(pk=acme.pk).update(log_from=date(2025, 1, 10))
+    said = {ask(day, day, bucket=Bucket.HOUR) for day in (date(2025, 1, 5), date(2025, 1, 6))}
+    assert said == {
+        "The calls of days before 2025-01-10 are no longer kept, and daily aggregates know no hours: ask by day."
+    }
+
+
 def test_groups_and_units_are_those_in_sight(scene: Organization, recorded: list[Call]) -> None:
     acme = Organization.objects.get(pk=scene.pk)
     acme.scope = Scope.of(PROJECT)
@@ -309,6 +331,7 @@ def check_nothing_hidden(response: Any, asked: dict[str, Any], where: str) -> No
     for typed in sorted(echoes(asked), key=len, reverse=True):
         for part in (typed, typed.partition(":")[2]):
             body = body.replace(part, "") if part and NAMES in part else body
+    assert not re.search(f"(?:Calls of|rolled up:) [^.<]*{OTHERS}", body), where
     assert not re.search('usage begins|usage_begins": "|latest with usage|No usage yet', body), where
     found = re.search(f".{{60}}(?:{NAMES}-|{AMOUNTS.pattern})", body.replace("\n", " "))
     assert found is None, f"{where}: {found.group()}"

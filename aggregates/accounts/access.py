@@ -10,10 +10,11 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from aggregates.accounts import audit_events
 from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
 
@@ -35,7 +36,8 @@ class OtherKind(NoAccess):
 class Permission(StrEnum):
     """What a role may allow."""
 
-    SEE = "see"  # every page of numbers, and the own place among the members
+    SEE = "see"  # every page of numbers
+    PLACE = "place"  # the own one among the members, and to leave it
     SEE_WHOLE = "see whole"  # what tells of the usage of all: what arrived, notes on days, views of the organization
     EXPORT = "export"
     SAVE_VIEWS = "save views"
@@ -50,13 +52,23 @@ class Permission(StrEnum):
     REMOVE = "remove"  # the organization
 
 
-VIEWER = frozenset({Permission.SEE, Permission.SEE_WHOLE})
+VIEWER = frozenset({Permission.SEE, Permission.PLACE, Permission.SEE_WHOLE})
 ANALYST = VIEWER | {Permission.EXPORT, Permission.SAVE_VIEWS}
 ADMIN = frozenset(Permission) - {Permission.REMOVE}
+PLATFORM = "platform"  # in the place of a role: somebody who reads every organization, and is no member of this one
+READER = frozenset({Permission.SEE, Permission.SEE_WHOLE, Permission.EXPORT})
 PERMISSIONS: Mapping[str, frozenset[Permission]] = MappingProxyType(
-    {Role.OWNER: frozenset(Permission), Role.ADMIN: ADMIN, Role.ANALYST: ANALYST, Role.VIEWER: VIEWER}
+    {
+        Role.OWNER: frozenset(Permission),
+        Role.ADMIN: ADMIN,
+        Role.ANALYST: ANALYST,
+        Role.VIEWER: VIEWER,
+        PLATFORM: READER,
+    }
 )
-WITHIN_SCOPE = frozenset({Permission.SEE, Permission.EXPORT, Permission.SAVE_VIEWS})  # of what a role allows
+WITHIN_SCOPE = frozenset(
+    {Permission.SEE, Permission.PLACE, Permission.EXPORT, Permission.SAVE_VIEWS}
+)  # of what a role allows
 HIGHEST_FIRST = tuple(Role)
 
 
@@ -79,23 +91,36 @@ def roles_within(membership: Membership) -> tuple[Role, ...]:
 
 
 def membership_for(user: User, slug: str, permission: Permission = Permission.SEE) -> Membership:
-    """Find the user's place in the organization, if it allows this; raises NoAccess."""
-    try:
-        membership = Membership.objects.select_related("organization").get(
-            user=user, organization__slug=slug, organization__removal_asked_at=None
-        )
-    except Membership.DoesNotExist:
-        raise NoAccess(slug) from None
-    if not may(membership, permission):
+    """Find the user's place in the organization, if it allows this; raises NoAccess.
+
+    A platform reader gets one that is in no table; that it is used, the organization's audit log says.
+    """
+    of_slug = {"organization__slug": slug, "organization__removal_asked_at": None}
+    membership = Membership.objects.select_related("organization").filter(user=user, **of_slug).first()
+    membership = membership or _place_of_reader(user, slug)
+    if membership is None or not may(membership, permission):
         raise NoAccess(slug)
     membership.organization.scope = membership.scope
-    _note_visit(membership)
+    if is_reader(membership):
+        audit_events.write_visit(user, membership.organization)
+    else:
+        _note_visit(membership)
     return membership
 
 
 def organization_for(user: User, slug: str, permission: Permission) -> Organization:
     """Find the organization for a member who may do this; raises NoAccess."""
     return membership_for(user, slug, permission).organization
+
+
+def is_reader(membership: Membership) -> bool:
+    """Say whether it is the place of a platform reader, who is no member."""
+    return membership.role == PLATFORM
+
+
+def _place_of_reader(user: User, slug: str) -> Membership | None:
+    organization = Organization.objects.in_use().filter(slug=slug).first() if user.reads_all else None
+    return Membership(user=user, organization=organization, role=PLATFORM) if organization else None
 
 
 def _note_visit(membership: Membership) -> None:
@@ -107,7 +132,7 @@ def _note_visit(membership: Membership) -> None:
 
 def current_slug(user: User, slug: str) -> str | None:
     """Find what an organization of the user is called today that was called so before; None where there is none."""
-    renamed = Organization.objects.in_use().filter(former_slugs__slug=slug, members=user)
+    renamed = _open_to(user).filter(former_slugs__slug=slug)
     return renamed.values_list("slug", flat=True).first()
 
 
@@ -135,20 +160,26 @@ def membership_of(key: ApiKey, permission: Permission) -> Membership:
 
 
 def organizations_of(user: User) -> list[Organization]:
-    """List the organizations that the user is a member of, by name."""
-    return list(Organization.objects.in_use().filter(members=user))
+    """List the organizations that the user is a member of, or all for a platform reader, by name."""
+    return list(_open_to(user))
 
 
 def find_organizations(user: User, sought: str, first: int, length: int) -> tuple[list[Organization], int]:
     """List so many of the user's organizations whose names contain a text, by name; and say how many there are."""
-    found = Organization.objects.in_use().filter(members=user, name__icontains=sought)
+    found = _open_to(user).filter(name__icontains=sought)
     return list(found[first : first + length]), found.count()
 
 
 def seen_wholly(user: User) -> set[int]:
-    """Give the numbers of the organizations of which the user sees all usage."""
+    """Give the numbers of the organizations of which the user sees all usage as a member: what a platform reader sees
+    of others, their audit logs say, so a list of them has none of it."""
     memberships = Membership.objects.filter(user=user)
     return {each.organization_id for each in memberships if may(each, Permission.SEE_WHOLE)}
+
+
+def _open_to(user: User) -> QuerySet[Organization]:
+    organizations = Organization.objects.in_use()
+    return organizations if user.reads_all else organizations.filter(members=user)
 
 
 def check_staff(user: User) -> None:

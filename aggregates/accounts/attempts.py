@@ -39,7 +39,7 @@ AT_ACCOUNT = Limit("at an account", 20, 600)  # beyond that the next one holds, 
 SLOW = Limit("at an account from an address, slowly", 1, 30)
 RESETS_OF_ADDRESS = Limit("resets of an address", 10, 3600)
 RESETS_OF_ACCOUNT = Limit("resets of an account", 3, 3600)
-SIGN_INS_OF_ADDRESS = Limit("sign-ins of an address", 60, 600)  # with the provider, which is asked each time
+SIGN_INS_OF_ADDRESS = Limit("sign-ins of an address", 60, 600)  # of which each asks the provider, or begins a session
 CODES_OF_ACCOUNT = Limit("codes of an account", 20, 3600)  # only who knows the password gets to try codes
 CODE = Limit("a code", 1, 180)  # longer than any is good
 
@@ -131,8 +131,15 @@ def admit_code(account: str, address: str) -> Keys:
     return keys
 
 
+def admit_passkey(address: str) -> Keys:
+    """Count an attempt to log in with a passkey alone, which names its account itself; raises TooManyAttempts."""
+    keys = {OF_ADDRESS.key(network_of(address)): OF_ADDRESS}
+    _check(_count(keys), "-", address)
+    return keys
+
+
 def admit_sign_in(address: str) -> None:
-    """Count what makes this site ask the sign-in provider; raises TooManyAttempts."""
+    """Count what makes this site ask the sign-in provider, or a passkey; raises TooManyAttempts."""
     _check(_count({SIGN_INS_OF_ADDRESS.key(network_of(address)): SIGN_INS_OF_ADDRESS}), "-", address)
 
 

@@ -1,14 +1,18 @@
 """What the audit log tells of accounts, members and an organization's settings."""
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from aggregates.db import audit
 from aggregates.domain.scopes import Scope
-from aggregates.models import Event, Invitation, Membership, Organization, User
+from aggregates.models import AuditEntry, Event, Invitation, Membership, Organization, User
 
 SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
-RIGHTS = ("is_active", "is_staff", "is_superuser")
+RIGHTS = ("is_active", "is_staff", "is_superuser", "reads_all")
+VISIT = timedelta(hours=1)  # in which a platform reader's visits to an organization are one
 SECRET = ("email", "password")  # of these it is told that they changed
 
 
@@ -66,6 +70,13 @@ def write_invitation_revoked(invitation: Invitation) -> None:
     audit.write(Event.INVITATION_REVOKED, invitation.organization, about=invitation.pk, before=_place(invitation))
 
 
+def write_visit(user: User, organization: Organization) -> None:
+    """Write that a platform reader reads the organization, unless that was written within the hour."""
+    latest = AuditEntry.objects.filter(organization=organization, at__gt=Now() - VISIT)
+    if not latest.filter(event=Event.READ_BY_PLATFORM, user_id=user.pk).exists():
+        audit.write(Event.READ_BY_PLATFORM, organization, user=user)
+
+
 def _place(membership: Membership | Invitation) -> dict[str, Any]:
     part = {"part": membership.scope.counted} if membership.scope else {}
     return {"role": membership.role, **part}
@@ -83,6 +94,11 @@ def write_account_changed(user: User, before: Mapping[str, Any], changed: Collec
     if after:
         was = {name: before[name] for name in RIGHTS if name in after}
         audit.write(Event.ACCOUNT_CHANGED, about=user.pk, before=was, after=after)
+
+
+def write_address_changed(user: User) -> None:
+    """Write that the owner gave the account another address; neither of the two."""
+    audit.write_for(logs_of(user), Event.EMAIL_CHANGED, about=user.pk, user=user)
 
 
 def write_account_removed(user: User) -> None:

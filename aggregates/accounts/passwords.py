@@ -36,7 +36,9 @@ def reachable_from(by: Membership) -> QuerySet[Membership]:
         return Membership.objects.none()
     elsewhere = Membership.objects.filter(user=OuterRef("user")).exclude(organization=organization)
     found = Membership.objects.filter(organization=organization, role__in=roles_within(by), user__is_active=True)
-    others = found.filter(user__is_staff=False, user__is_superuser=False).exclude(user=by.user_id)
+    others = found.filter(user__is_staff=False, user__is_superuser=False, user__reads_all=False).exclude(
+        user=by.user_id
+    )
     return others.filter(~Exists(elsewhere)).select_related("user")
 
 

@@ -95,8 +95,8 @@ def delete(membership: Membership, number: int) -> SavedView:
 def _within_reach(membership: Membership) -> QuerySet[SavedView]:
     """Find the own views, and the organization's: their names and filters tell of usage that not everybody sees."""
     if not may(membership, Permission.SEE_WHOLE):
-        return SavedView.objects.filter(owner=membership, organization=membership.organization)
-    return SavedView.objects.filter(Q(owner=membership) | Q(owner=None), organization=membership.organization)
+        return SavedView.objects.filter(owner=membership.pk, organization=membership.organization)
+    return SavedView.objects.filter(Q(owner=membership.pk) | Q(owner=None), organization=membership.organization)
 
 
 def _lock(membership: Membership) -> None:

@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
-from aggregates.accounts import audit_events, members, open_sessions
+from aggregates.accounts import audit_events, email_addresses, members, open_sessions
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess
 from aggregates.db import audit
 from aggregates.domain.texts import shown
@@ -55,9 +57,19 @@ def read_identity(claims: Mapping[str, Any]) -> Identity:
 
 def must_use_provider(user: User) -> Organization | None:
     """Find an organization of the user's that lets members in through the provider only; None where there is none."""
-    if not settings.OIDC_ONLY or _has_rights(user):
+    if not settings.OIDC_ONLY or user.has_rights:
         return None
     return _provider_only().filter(members=user).first()
+
+
+def provider_only_words(organization: Organization) -> str:
+    """Say that it lets its members in through the provider only."""
+    return f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
+
+
+def began_with_provider(request: HttpRequest, user: User) -> bool:
+    """Say whether the session of a request began with the provider."""
+    return any(each.get("method") == "socialaccount" for each in get_authentication_records(request, user))
 
 
 def is_provider_only(organization: Organization) -> bool:
@@ -92,6 +104,7 @@ def account_for(identity: Identity) -> User:
     user.save(update_fields=["password"])
     for factor in Authenticator.objects.filter(user=user):
         factor.delete()
+    email_addresses.forget_change(user)
     open_sessions.end_others(user, None)
     audit.write_for(audit_events.logs_of(user), Event.PROVIDER_CONNECTED, about=user.pk, user=user)
     return user
@@ -99,7 +112,7 @@ def account_for(identity: Identity) -> User:
 
 def check_user(user: User) -> None:
     """Raises NotAdmitted for accounts that the provider is not to open."""
-    if _has_rights(user):
+    if user.has_rights:
         raise NotAdmitted("Accounts with rights over the site log in with their password.")
     if not user.is_active:
         raise NotAdmitted("This account may no longer log in.")
@@ -147,7 +160,3 @@ def _named(slug: str) -> Organization | None:
     except Organization.DoesNotExist:
         logger.warning("OIDC_DOMAINS or OIDC_GROUPS names an organization that there is not: %s", slug)
         return None
-
-
-def _has_rights(user: User) -> bool:
-    return user.is_staff or user.is_superuser

@@ -50,7 +50,7 @@ class DailyBreakdownAdmin(LargeTableAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return DatedList
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+    def columns(self, request: HttpRequest) -> tuple[str, ...]:
         grain = chosen_grain(request.GET.get(GrainFilter.parameter_name))
         sums = (measure.column for measure in MEASURES if measure.name != "cache_hit_rates")
         return ("date", "organization", *grain.columns, *sums)

@@ -5,6 +5,7 @@ from datetime import UTC
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from aggregates.admin.readonly import LargeTableAdmin
 from aggregates.models import Organization, UsageLog
@@ -14,6 +15,7 @@ BY_ORGANIZATION = "organization__id__exact"
 
 @admin.register(UsageLog)
 class CallAdmin(LargeTableAdmin):
+    site_page = "call"
     list_display = (
         "time",
         "organization",
@@ -30,6 +32,9 @@ class CallAdmin(LargeTableAdmin):
     list_display_links = ("time", "request_id")
     search_fields = ("request_id",)
     search_help_text = "A whole request id."
+
+    def site_address(self, row: UsageLog) -> str:
+        return reverse(self.site_page, args=[row.organization.slug, row.pk])
 
     @admin.display(description="time (UTC)")
     def time(self, call: UsageLog) -> str:

@@ -42,6 +42,10 @@ class DayAdmin(ReadOnlyAdmin):
     list_filter = ("organization", StateFilter)
     list_select_related = ("organization",)
     show_facets = admin.ShowFacets.NEVER
+    site_page = "dashboard"
+
+    def site_address(self, row: Any) -> str:
+        return f"{super().site_address(row)}?range=custom&from={row.date}&to={row.date}"
 
     def has_roll_up_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("aggregates.change_dailyaggregate")

@@ -27,6 +27,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are made, replaced and revoked on an organization's own page; of their secrets nothing is shown."""
 
     form = ApiKeyForm
+    site_page, links_in_list = "keys", True
     fields = (
         "organization",
         "name",
@@ -40,7 +41,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "revoked_at",
     )
     readonly_fields = tuple(name for name in fields if name != "labels")
-    list_display = ("name", "organization", "kind", "prefix", "last_used_at", "revoked_at")
+    list_display = ("name", "kind", "prefix", "last_used_at", "revoked_at")
     list_filter = ("kind",)
     list_select_related = ("organization",)
     search_fields = ("name", "prefix", "organization__slug")

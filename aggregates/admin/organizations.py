@@ -73,8 +73,9 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Organization)
 class OrganizationAdmin(TableAdmin):
     form = OrganizationForm
+    site_page, links_in_list = "dashboard", True
     inlines = (Members,)
-    list_display = ("name", "slug", "time_zone", "created_at", "removal_asked_at")
+    list_display = ("name", "time_zone", "created_at", "removal_asked_at")
     search_fields = ("name", "slug")
 
     def save_model(self, request: HttpRequest, obj: Organization, form: OrganizationForm, change: bool) -> None:

@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from aggregates.accounts import audit_events, passwords
+from aggregates.accounts.email_addresses import forget_change
 from aggregates.admin.tables import TableAdmin
 from aggregates.domain.formats import plural
 from aggregates.models import User
@@ -28,7 +29,7 @@ admin.site.unregister(Authenticator)  # secrets, to be removed below
 admin.site.unregister((UserSession, SocialAccount, SocialApp, SocialToken))
 
 NOT_THEIRS = "Accounts with rights over the site are for superusers."
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "reads_all", "groups", "user_permissions")
 
 
 class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -55,6 +56,7 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
     list_display = ("email", "first_name", "last_name", "is_staff", "last_login")
+    list_filter = ("is_staff", "is_superuser", "reads_all", "is_active", "groups")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     actions = ("make_password_link", "remove_second_factors")
@@ -91,6 +93,8 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
         before = form.initial
         super().save_model(request, obj, form, change)
         if change:
+            if "email" in form.changed_data:
+                forget_change(obj)
             audit_events.write_account_changed(obj, before, form.changed_data)
         else:
             audit_events.write_account_added(obj)
@@ -104,6 +108,7 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
             if user:
                 user.refresh_from_db(fields=["password"])
                 if user.password != before:
+                    forget_change(user)
                     audit_events.write_account_changed(user, {}, ["password"])
         return response
 
@@ -148,4 +153,4 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
     """Say whether the account of a user is for others than superusers to change: their own, or one without rights."""
     if user is None or _is_superuser(request) or user.pk == request.user.pk:
         return True
-    return not (user.is_staff or user.is_superuser)
+    return not user.has_rights

@@ -16,6 +16,7 @@ class Event(models.TextChoices):
     LOGGED_IN = "account.log_in", "Logged in"
     LOG_IN_FAILED = "account.log_in_failed", "Log-in failed"
     PASSWORD_CHANGED = "account.password", "Password changed"  # noqa: S105 (a name)
+    EMAIL_CHANGED = "account.email", "E-mail address changed"
     PASSWORD_LINK = "account.password_link", "Link for a new password made"  # noqa: S105 (a name)
     FACTOR_ADDED = "account.factor_added", "Second factor added"
     FACTOR_REMOVED = "account.factor_removed", "Second factor removed"
@@ -51,6 +52,7 @@ class Event(models.TextChoices):
     ORGANIZATION_REMOVED = "organization.removed", "Organization removed"
     IMPORTED = "data.imported", "File imported"
     EXPORTED = "data.exported", "File exported"
+    READ_BY_PLATFORM = "data.read", "Read by a platform reader"
     SAMPLE_ADDED = "data.sample_added", "Sample data added"
     SAMPLE_REMOVED = "data.sample_removed", "Sample data removed"
     NAME_REPLACED = "data.name_replaced", "Name replaced by a pseudonym"
@@ -85,6 +87,7 @@ FIELDS = {
     "is_active": "active",
     "is_staff": "staff",
     "is_superuser": "superuser",
+    "reads_all": "reads every organization",
     "rights": "rights",
     "password": "password",
     "key": "key",

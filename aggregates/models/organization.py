@@ -45,6 +45,12 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
+    reads_all = models.BooleanField(
+        "reads every organization",
+        default=False,
+        db_default=False,
+        help_text="Sees pages and files of every organization, and changes nothing; each visit is in its audit log.",
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -56,6 +62,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def has_rights(self) -> bool:
+        """Say whether the account has rights over the site, which no organization or sign-in provider is to reach."""
+        return self.is_staff or self.is_superuser or self.reads_all
 
 
 def validate_time_zone(name: str) -> None:

@@ -1,5 +1,6 @@
 """Mails that the site sends: by the task cluster, so that no page waits for a mail server."""
 
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
@@ -12,6 +13,8 @@ from aggregates.domain.texts import shown
 from aggregates.models import Invitation, User
 
 TASK = "aggregates.tasks.send_reset"
+CONFIRMATION = "aggregates.tasks.send_confirmation"
+NOTICE = "aggregates.tasks.send_notice"
 INVITATION = "aggregates.tasks.send_invitation"
 
 
@@ -26,6 +29,33 @@ def request_reset(email: str, site: str) -> None:
 def request_invitation(invitation: Invitation, site: str) -> None:
     """Have a mail sent with the link of an invitation, which the task makes itself, so that no queue holds it."""
     async_task(INVITATION, invitation.pk, site, group="mail", save=False)
+
+
+def request_confirmation(address: EmailAddress, site: str) -> None:
+    """Have a mail sent to a new address with a link that confirms it, which the task makes itself."""
+    async_task(CONFIRMATION, address.pk, site, group="mail", save=False)
+
+
+def request_notice(before: str, after: str) -> None:
+    """Have an account's address of before told which one it has now."""
+    async_task(NOTICE, before, after, group="mail", save=False)
+
+
+def send_confirmation(number: int, site: str) -> None:
+    """Send the link of a new address that is still wanted."""
+    address = EmailAddress.objects.select_related("user").filter(pk=number, verified=False).first()
+    if address is None or not settings.SENDS_MAIL:
+        return
+    path = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
+    body = render_to_string("account/new_address.txt", {"link": site.rstrip("/") + path, "email": address.user.email})
+    EmailMessage("Your new address for Usage", body, settings.DEFAULT_FROM_EMAIL, [address.email]).send()
+
+
+def send_notice(before: str, after: str) -> None:
+    """Tell an address that an account has another one now."""
+    if settings.SENDS_MAIL:
+        body = render_to_string("account/address_changed.txt", {"before": before, "after": after})
+        EmailMessage("Your address for Usage has changed", body, settings.DEFAULT_FROM_EMAIL, [before]).send()
 
 
 def send_invitation(number: int, site: str) -> None:

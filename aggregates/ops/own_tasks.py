@@ -21,7 +21,9 @@ OURS = tuple(
         "repair",
         "reprice_calls",
         "run_import",
+        "send_confirmation",
         "send_invitation",
+        "send_notice",
         "send_reset",
     )
 )

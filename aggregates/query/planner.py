@@ -97,7 +97,7 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
     there are none.
     """
     from_log = _reads_log(whole or query, day_states.states)
-    if day_states.has_kept:
+    if day_states.has_kept or query.scope:
         _check_aggregates_answer(query, day_states)
     units = (
         () if from_log or query.grain is None else _units(query.bucket, query.grain, query.organization.first_weekday)
@@ -246,7 +246,7 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
     """Raise QueryError if the query asks of kept days what their aggregates do not hold."""
     asked = _kept(query, day_states)
-    if not asked:
+    if not asked and not _begins_before(query, day_states.log_from):
         return
     error: type[QueryError] = QueryError
     if query.source == Source.LOG:
@@ -259,7 +259,13 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
         reason = f"their aggregates do not hold {query.asked}: ask for fewer, or for later days"
     else:
         return
-    raise error(f"{named_days([day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
+    raise error(f"{named_days(query, [day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
+
+
+def _begins_before(query: UsageQuery, log_from: date | None) -> bool:
+    """Say whether a query within a scope asks of days before those of the log: it is answered as if there had been
+    usage on them, as it may not tell."""
+    return bool(query.scope and log_from and query.first < log_from)
 
 
 def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
@@ -268,13 +274,20 @@ def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:
     return head is not None and head == head.clipped(span)
 
 
-def named_days(kept: Sequence[date], log_from: date | None) -> str:
-    """Say in words which days have lost their calls."""
-    if log_from and kept[-1] < log_from:
-        return f"The calls of days before {log_from} are no longer kept"
+def named_days(query: UsageQuery, kept: Sequence[date], log_from: date | None) -> str:
+    """Say in words which days of a query have lost their calls."""
     others = [day for day in kept if not log_from or day >= log_from]
-    listed = ", ".join(map(str, others[:5])) + (" and others" if len(others) > 5 else "")
-    return f"Calls of {listed} are missing from the log"
+    if not others:
+        return f"The calls of days before {log_from} are no longer kept"
+    return f"Calls of {_listed(query, others)} are missing from the log"
+
+
+def _listed(query: UsageQuery, listed: Sequence[date]) -> str:
+    """List some days; within a scope the range that was asked about, as on these days maybe only others had usage."""
+    if query.scope:
+        whole = f"some of the days from {query.first} to {query.last}"
+        return whole if query.first < query.last else str(query.first)
+    return ", ".join(map(str, listed[:5])) + (" and others" if len(listed) > 5 else "")
 
 
 def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
@@ -282,8 +295,9 @@ def _refuse(query: UsageQuery, missing: Sequence[date]) -> None:
         raise QueryError("Daily aggregates know no hours: ask by day, or leave the source to us.")
     if query.grain is None:
         raise QueryError(f"No daily aggregate holds {query.asked}: leave the source to us.")
-    listed = ", ".join(map(str, missing[:5])) + (" and others" if len(missing) > 5 else "")
-    raise QueryError(f"Not all days are rolled up: {listed}. Run aggregate_day, or leave the source to us.")
+    raise QueryError(
+        f"Not all days are rolled up: {_listed(query, missing)}. Run aggregate_day, or leave the source to us."
+    )
 
 
 def _join(spans: Iterable[Span]) -> Iterator[Span]:

@@ -106,4 +106,4 @@ def _missing(query: UsageQuery, day_states: DayStates) -> Iterator[str]:
     """Say of which days calls are not in the log: of those before its first, and of others."""
     first = day_states.log_from or date.min
     for _, days in groupby(days_not_in_log(query, day_states), key=lambda day: day < first):
-        yield named_days(list(days), day_states.log_from)
+        yield named_days(query, list(days), day_states.log_from)

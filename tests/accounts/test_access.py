@@ -10,7 +10,7 @@ from django.apps import apps
 
 from aggregates.accounts import access
 from aggregates.accounts.access import PERMISSIONS, NoAccess, Permission
-from aggregates.models import Membership, Organization, Role, User
+from aggregates.models import AuditEntry, Event, Membership, Organization, Role, User
 
 
 def test_a_member_gets_the_organization_whatever_the_role(acme: Organization, alice: User, bob: User) -> None:
@@ -52,12 +52,25 @@ def test_what_each_role_may_do() -> None:
     assert PERMISSIONS[Role.ADMIN] == every - {Permission.REMOVE}
     assert PERMISSIONS[Role.ANALYST] == {
         Permission.SEE,
+        Permission.PLACE,
         Permission.SEE_WHOLE,
         Permission.EXPORT,
         Permission.SAVE_VIEWS,
     }
-    assert PERMISSIONS[Role.VIEWER] == {Permission.SEE, Permission.SEE_WHOLE}
-    assert set(PERMISSIONS) == set(Role)
+    assert PERMISSIONS[Role.VIEWER] == {Permission.SEE, Permission.PLACE, Permission.SEE_WHOLE}
+    assert PERMISSIONS[access.PLATFORM] == {Permission.SEE, Permission.SEE_WHOLE, Permission.EXPORT}
+    assert set(PERMISSIONS) == {*Role, access.PLATFORM}
+
+
+def test_a_platform_reader_who_is_a_member_has_the_place_of_one(acme: Organization, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(reads_all=True)
+    limited = Membership.objects.filter(user=bob)
+    limited.update(limited_to={"project": ["alpha"]})
+
+    found = access.membership_for(User.objects.get(pk=bob.pk), "acme")
+
+    assert (found.role, bool(found.organization.scope)) == (Role.ANALYST, True)
+    assert not AuditEntry.objects.filter(event=Event.READ_BY_PLATFORM).exists()
 
 
 def test_nobody_asks_for_a_role_but_here() -> None:

@@ -8,10 +8,10 @@ from django.urls import reverse
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from aggregates.accounts import keys
+from aggregates.accounts import invitations, keys, organizations
 from aggregates.db import audit, clock
 from aggregates.ingest import record
-from aggregates.models import Event, User
+from aggregates.models import Event, Invitation, Membership, Role, UsageLog, User
 from aggregates.ops import tasks
 from tests.fixtures import make_member, make_organization
 
@@ -41,6 +41,9 @@ def filled(shared, call):
     audit.write(Event.LOG_IN_FAILED)  # first: of these the admin lists the platform's own
     Group.objects.create(name="operators")
     keys.create(acme, "checkout", alice)
+    invitations.invite(alice.memberships.get(), "charlie@example.com", Role.VIEWER)
+    organizations.change_slug(acme, "acme-2")
+    organizations.change_slug(acme, "acme")
     record(acme, [call("2025-03-01T10:00Z", cost="1.5", user_id="u")])
     tasks.nightly()
     times = {"started": clock.now(), "stopped": clock.now()}
@@ -57,6 +60,8 @@ def test_the_tables_of_the_admin():
         "AuditEntry",
         "DailyAggregate",
         "DailyBreakdown",
+        "FormerSlug",
+        "Invitation",
         "Organization",
         "RollUpRun",
         "UsageDay",
@@ -109,6 +114,43 @@ def test_members_of_an_organization_are_no_staff(model, alice, client):
 
     assert page.status_code == 302
     assert page.url.startswith("/admin/login/")
+
+
+ROWS = {
+    "FormerSlug": "/o/acme/settings/",
+    "Invitation": "/o/acme/members/",
+    "ApiKey": "/o/acme/keys/",
+    "Organization": "/o/acme/",
+    "UsageLog": "/o/acme/calls/",
+    "UsageDay": "/o/acme/?range=custom&amp;from=2025-03-01",
+    "DailyAggregate": "/o/acme/?range=custom&amp;from=2025-03-01",
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_lead_to_the_site_those_who_are_let_in_there(name, filled, staff, client):
+    model = next(model for model in MODELS if model._meta.object_name == name)
+    client.force_login(staff)
+    link = f'<a href="{ROWS[name]}'
+    for _ in range(2):
+        pages = [client.get(address(model, "change", model.objects.first().pk)).content.decode()]
+        if name in ("FormerSlug", "Invitation", "ApiKey", "Organization"):
+            pages.append(client.get(address(model, "changelist")).content.decode())
+        is_member = Membership.objects.filter(user=staff).exists()
+        assert [link in page for page in pages] == [is_member] * len(pages)
+        Membership.objects.get_or_create(user=staff, organization=filled)
+
+
+def test_digits_are_grouped_and_no_hash_of_a_link_is_shown(filled, staff, client, call):
+    record(filled, [call("2025-03-01T11:00Z", cost="1234567.5", input_tokens=7654321)])
+    client.force_login(staff)
+    page = client.get(address(UsageLog, "changelist")).content.decode()
+    assert "7,654,321" in page
+    assert "1,234,567.5" in page
+    invitation = Invitation.objects.get()
+    shown = client.get(address(Invitation, "change", invitation.pk)).content.decode()
+    assert "open" in shown
+    assert invitation.secret_hash not in shown
 
 
 def test_staff_log_in_by_e_mail_address_and_see_what_this_is(staff, client):

@@ -11,7 +11,7 @@ from django_q.tasks import async_task
 
 from aggregates.models import User
 
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "reads_all", "groups", "user_permissions")
 TABLES = ("schedule", "success", "failure", "ormq")
 
 
@@ -39,6 +39,7 @@ def rights() -> dict[str, Any]:
     return {
         "is_staff": "on",
         "is_superuser": "on",
+        "reads_all": "on",
         "groups": group.pk,
         "user_permissions": Permission.objects.all()[0].pk,
     }
@@ -55,7 +56,8 @@ def test_who_may_change_users_gives_no_rights(visitor: Client, keeper: User) -> 
         answer = visitor.post(address(user), form_of(user, first_name="Changed", **rights()))
         assert answer.status_code == 302
         user.refresh_from_db()
-        assert (user.first_name, user.is_superuser, user.is_staff) == ("Changed", False, user == keeper)
+        given = (user.first_name, user.is_superuser, user.is_staff, user.reads_all)
+        assert given == ("Changed", False, user == keeper, False)
         assert not user.groups.exists()
     assert not alice.user_permissions.exists()
     assert set(keeper.user_permissions.all()) == had
@@ -68,13 +70,13 @@ def test_a_superuser_gives_them(client: Client, staff: User) -> None:
     client.post(address(alice), form_of(alice, **rights()))
 
     alice.refresh_from_db()
-    assert (alice.is_staff, alice.is_superuser) == (True, True)
+    assert (alice.is_staff, alice.is_superuser, alice.reads_all) == (True, True, True)
     assert (alice.groups.count(), alice.user_permissions.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("superuser", [True, False])
-def test_nobody_takes_over_an_account_with_more_rights(visitor: Client, superuser: bool) -> None:
-    charlie = User.objects.create_user("charlie@example.com", "correct horse", is_staff=True, is_superuser=superuser)
+@pytest.mark.parametrize("right", ["is_superuser", "is_staff", "reads_all"])
+def test_nobody_takes_over_an_account_with_more_rights(visitor: Client, right: str) -> None:
+    charlie = User.objects.create_user("charlie@example.com", "correct horse", **{right: True})
     new = {"password1": "taken over 1", "password2": "taken over 1", "usable_password": "true"}
 
     assert visitor.post(f"/admin/aggregates/user/{charlie.pk}/password/", new).status_code == 403

@@ -84,7 +84,9 @@ def test_a_forgotten_password_and_a_second_factor(
     expect(page.get_by_role("heading", name="Log in to Usage")).to_be_visible()
 
 
-def test_a_passkey_guards_the_log_in(open_page: OpenPage, watch: Watch, usage: Organization) -> None:
+def test_a_passkey_guards_the_log_in_and_does_alone(
+    open_page: OpenPage, watch: Watch, usage: Organization, settings: Any
+) -> None:
     user = User.objects.get(email="alice@example.com")
     user.set_password(NEW)
     user.save()
@@ -92,12 +94,14 @@ def test_a_passkey_guards_the_log_in(open_page: OpenPage, watch: Watch, usage: O
     tools = page.context.new_cdp_session(page)
     tools.send("WebAuthn.enable")
     key = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}
+    key["hasResidentKey"] = True
     tools.send("WebAuthn.addVirtualAuthenticator", {"options": {**key, "automaticPresenceSimulation": True}})
     page.goto("/account/second-factors/passkeys/add/")
     enter(page, NEW)
     page.get_by_label("Password").fill(NEW)
     page.get_by_role("button", name="Go on").click()
     page.get_by_label("Name").fill("key ring")
+    page.get_by_label("Log in with it alone").check()
     page.get_by_role("button", name="Add it").click()
     expect(page.locator(".account-codes li")).to_have_count(10)
 
@@ -108,6 +112,22 @@ def test_a_passkey_guards_the_log_in(open_page: OpenPage, watch: Watch, usage: O
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_role("heading", name="AI usage")).to_be_visible()
 
+    page.locator(".menu-account summary").click()
+    page.get_by_role("button", name="Log out").click()
+    settings.OIDC_ONLY = ["acme"]
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_role("status").first).to_contain_text("Acme lets its members in with")
+    settings.OIDC_ONLY = []
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_role("status").first).to_have_text("This passkey could not be checked: try again.")
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    page.goto("/o/acme/calls/")
+    page.get_by_role("button", name="Use a passkey").click()  # one click, and no address
+    expect(page.get_by_role("heading", name="Calls")).to_be_visible()
+
+    page.goto("/account/second-factors/")
+    expect(page.get_by_text("Logs you in alone.")).to_be_visible()
     page.goto("/account/confirm/passkey/?next=/account/second-factors/")
     page.get_by_role("button", name="Use your passkey").click()
     page.get_by_role("link", name="Remove key ring").click()

@@ -152,6 +152,12 @@ def test_answers_that_no_passkey_made_are_refused(client: Client, alice: User, g
     at_log_in = client.post("/login/second-factor/", {"credential": made_up})
     assert at_log_in.status_code == 200
     assert client.get("/o/acme/").status_code == 302
+    stranger = Client()
+    assert "publicKey" in stranger.get("/login/passkey/").json()["request_options"]
+    refused = stranger.post("/login/passkey/", {"credential": made_up, "next": "/o/acme/calls/"})
+    assert refused["Location"] == "/login/?next=/o/acme/calls/"
+    assert 'role="status"' in text(stranger.get(refused["Location"]))
+    assert stranger.get("/o/acme/").status_code == 302
     client.force_login(alice)
     client.post("/account/confirm/", {"password": PASSWORD})
     add = f"{FACTORS}passkeys/add/"
@@ -159,6 +165,14 @@ def test_answers_that_no_passkey_made_are_refused(client: Client, alice: User, g
     assert client.post(add, {"name": "x", "credential": made_up}).status_code == 200
     assert client.post("/account/confirm/passkey/", {"credential": made_up}).status_code in {200, 302}
     assert not Authenticator.objects.filter(type="webauthn").exists()
+
+
+def test_nobody_tries_passkeys_without_end(client: Client, db: None) -> None:
+    asked = [client.get("/login/passkey/").status_code for _ in range(61)]
+    assert asked == [200] * 60 + [429]
+    answers = [client.post("/login/passkey/", {"credential": '{"id": 1}'}, follow=True) for _ in range(31)]
+    said = ["Too many attempts" in text(answer) for answer in answers]
+    assert said == [False] * 30 + [True]
 
 
 def test_sessions_are_listed_and_ended(client: Client, alice: User, bob: User, settings: Any) -> None:

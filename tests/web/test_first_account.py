@@ -24,6 +24,7 @@ def printed() -> str:
 
 def test_from_the_link_to_the_first_organization_without_a_shell(client: Client, db: None) -> None:
     path = urlsplit(printed()).path
+    assert "There is no account yet." in client.get("/login/").content.decode()
     assert "The first account" in client.get(path).content.decode()
     assert "field-error" in client.post(path, {**FIELDS, "password2": "another one of mine"}).content.decode()
     assert not User.objects.exists()
@@ -38,6 +39,7 @@ def test_from_the_link_to_the_first_organization_without_a_shell(client: Client,
     assert made["Location"] == "/o/acme/"
     assert "Connect your first program" in client.get("/o/acme/").content.decode()
 
+    assert "There is no account yet." not in Client().get("/login/").content.decode()
     again = {**FIELDS, "email": "bob@example.com"}
     assert Client().post(path, again).status_code == Client().get(path).status_code == 404
     assert first_link.message() == ""

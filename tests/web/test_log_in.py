@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import resolve, reverse
 from django.utils import timezone
 
-from aggregates.models import User
+from aggregates.models import Organization, User
 from aggregates.ops import tasks
 from aggregates.ops.allowances import Lane, allowance_of
 from tests import hashers
@@ -157,6 +157,17 @@ def test_a_form_of_before_the_log_out_comes_again_with_a_new_token(tabs: tuple[C
     assert "This form was no longer valid. Log in again." in again.content.decode()
     new = answers_of(alice, browser.cookies["csrftoken"].value)
     assert browser.post("/login/?next=/o/acme/", new)["Location"] == "/o/acme/"
+
+
+def test_who_sends_a_form_after_the_session_ended_comes_back_to_its_page(client: Client, acme: Organization) -> None:
+    """What a form is sent to is often no page."""
+    asking = {"Referer": "http://testserver/o/acme/notes/?a=b"}
+
+    answer = client.post("/o/acme/notes/1/delete/", headers=asking)
+
+    assert answer["Location"] == "/login/?next=/o/acme/notes/%3Fa%3Db"
+    elsewhere = client.post("/o/acme/notes/", headers={"Referer": "https://elsewhere.example/o/"})
+    assert elsewhere["Location"] == "/login/?next=/o/acme/notes/"
 
 
 def test_a_form_of_another_site_is_refused(tabs: tuple[Client, str], alice: User) -> None:

@@ -238,7 +238,9 @@ def test_a_link_for_a_new_password_is_handed_over(as_alice: Client, bob: User) -
     assert (entry.organization.slug, entry.object_id) == ("acme", bob.pk)
 
 
-@pytest.mark.parametrize("state", ["elsewhere too", "staff", "superuser", "inactive", "above", "provider only", "own"])
+@pytest.mark.parametrize(
+    "state", ["elsewhere too", "staff", "superuser", "reader of all", "inactive", "above", "provider only", "own"]
+)
 def test_whose_account_reaches_further_gets_no_link_here(
     as_alice: Client, alice: User, bob: User, other: Organization, settings: Any, state: str
 ) -> None:
@@ -253,7 +255,10 @@ def test_whose_account_reaches_further_gets_no_link_here(
             Membership.objects.filter(user=alice).update(role=Role.ADMIN)
             Membership.objects.filter(user=bob).update(role=Role.OWNER)
         case "provider only":
+            User.objects.filter(pk=alice.pk).update(is_staff=True)  # whose session goes on
             settings.OIDC_ONLY = ["acme"]
+        case "reader of all":
+            User.objects.filter(pk=bob.pk).update(reads_all=True)
 
     if state == "own":
         assert ask_for_link(as_alice, alice).status_code == 404
@@ -265,9 +270,9 @@ def test_whose_account_reaches_further_gets_no_link_here(
 def test_an_organization_of_the_provider_alone_takes_no_new_password(
     as_alice: Client, acme: Organization, settings: Any
 ) -> None:
-    settings.OIDC_ONLY, settings.OIDC_NAME = ["acme"], "Acme ID"
     visitor = Client()
     visitor.get(invite(as_alice, email="dana@example.com"))
+    settings.OIDC_ONLY, settings.OIDC_NAME = ["acme"], "Acme ID"
 
     page = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD})
 

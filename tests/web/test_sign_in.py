@@ -170,6 +170,44 @@ def test_who_is_invited_there_has_no_other_way_in_either(
     assert role_of(staff.email, acme) == Role.OWNER
 
 
+def test_sessions_that_began_otherwise_end_there_and_lead_back(
+    provider: Provider, settings: Any, client: Client, acme: Organization, alice: User, staff: User, charlie: User
+) -> None:
+    Membership.objects.create(user=staff, organization=acme, role=Role.ADMIN)
+    reader = User.objects.create_user("reader@example.com", PASSWORD, reads_all=True)
+    Membership.objects.create(user=reader, organization=acme, role=Role.VIEWER)
+    provider.says("a-4", email=alice.email, email_verified=True)
+    sessions = {user.email: Client() for user in (alice, staff, charlie, reader)}
+    for email, session in sessions.items():
+        session.post("/login/", {"login": email, "password": PASSWORD})
+        assert session.get("/account/sessions/").status_code == 200
+    settings.OIDC_ONLY = ["acme"]
+
+    def ask(how: str, address: str, **headers: str) -> str:
+        """Ask as Alice in a session of before."""
+        session = Client()
+        session.force_login(alice)
+        answer = getattr(session, how)(address, headers=headers)
+        assert "_auth_user_id" not in session.session
+        return str(answer.headers.get("HX-Redirect") or answer["Location"])
+
+    on_page = "http://testserver/o/acme/members/?a=b"
+    fragment = {"HX-Request": "true", "HX-Current-URL": on_page}
+    assert ask("get", "/account/sessions/") == f"{BEGIN}?next=%2Faccount%2Fsessions%2F"
+    assert ask("post", "/o/acme/members/1/remove/", Referer=on_page) == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F%3Fa%3Db"
+    assert ask("post", "/o/acme/members/", Referer="https://elsewhere/o/") == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F"
+    assert ask("get", "/o/acme/values/", **fragment) == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F%3Fa%3Db"
+
+    sent = sessions[alice.email].get("/o/acme/keys/?kind=read")
+    back = sessions[alice.email].get(
+        provider.log_in(sessions[alice.email].get(sent["Location"])["Location"], "a-4", SITE)
+    )
+    assert back["Location"] == "/o/acme/keys/?kind=read"
+    assert sessions[alice.email].get(back["Location"]).status_code == 200
+    for email in (staff.email, charlie.email, reader.email):
+        assert sessions[email].get("/account/sessions/").status_code == 200, email
+
+
 def test_who_did_not_begin_cannot_end(
     provider: Provider, client: Client, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -40,7 +40,7 @@ def check_kept(selection: CallSelection, now: datetime) -> None:
     if selection.kept_span(day_states.log_from) != selection.span:
         raise QueryError(f"from: the calls of days before {day_states.log_from} are no longer kept.")
     if lost := lost_days(query, day_states):
-        raise QueryError(f"{named_days(lost, None)}: choose a range without them.")
+        raise QueryError(f"{named_days(query, lost, None)}: choose a range without them.")
 
 
 def stream(selection: CallSelection, selects: Iterable[Select], begin: str = "") -> Generator[bytes, None, None]:

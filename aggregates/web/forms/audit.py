@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from aggregates.models import Event, Membership, Organization
+from aggregates.models import AuditEntry, Event, Membership, Organization, User
 from aggregates.query.audit import AuditQuery
 from aggregates.query.forms.days import check_days, day_field
 from aggregates.query.forms.fields import CHOICES
@@ -55,9 +55,17 @@ class AuditForm(forms.Form):
 
     @property
     def people(self) -> list[tuple[int, str]]:
-        """The members, by whom entries can be chosen."""
+        """The members, by whom entries can be chosen, and whoever else left the entries that are shown."""
         members = Membership.objects.filter(organization=self.organization).order_by("user__email")
-        return list(members.values_list("user", "user__email"))
+        found = list(members.values_list("user", "user__email"))
+        asked = self.query.user
+        if (
+            asked
+            and asked not in dict(found)
+            and AuditEntry.objects.filter(organization=self.organization, user_id=asked).exists()
+        ):
+            found += User.objects.filter(pk=asked).values_list("pk", "email")
+        return found
 
     @property
     def events(self) -> list[tuple[str, str, list[Event]]]:

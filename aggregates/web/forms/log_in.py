@@ -3,9 +3,11 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm, ResetPasswordKeyForm
+from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, ReauthenticateForm, ResetPasswordKeyForm
 from django import forms
 from django.http import HttpRequest, HttpResponse
+
+from aggregates.accounts import email_addresses
 
 NEW = "New password"
 AGAIN = "New password, again"
@@ -49,6 +51,20 @@ class PasswordForm(ChangePasswordForm):  # type: ignore[misc]
         if not get_adapter().reauthenticate(self.user, given):
             raise get_adapter().validation_error("enter_current_password")
         return given
+
+
+class EmailForm(AddEmailForm):  # type: ignore[misc]
+    """Another address for the account. Whether one has it already is not told before its owner confirms it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _say(self, email="New e-mail address")
+
+    def clean_email(self) -> str:
+        """Take the address that is wanted already, too: for another mail."""
+        given: str = self.cleaned_data["email"].lower()
+        wanted = email_addresses.wanted_by(self.user)
+        return given if wanted and wanted.email == given else super().clean_email()
 
 
 class ConfirmPasswordForm(ReauthenticateForm):  # type: ignore[misc]

@@ -8,12 +8,18 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from cryptography.exceptions import InvalidSignature
 from django import forms
 
 from aggregates.accounts import attempts
 from aggregates.accounts.addresses import client_address
+from aggregates.accounts.sign_in import must_use_provider, provider_only_words
 from aggregates.models import User
 from aggregates.web.forms.refusals import refusal
 
@@ -63,11 +69,15 @@ MALFORMED = (AttributeError, InvalidSignature, LookupError, TypeError)  # of ans
 class _Answer:
     """A form with a passkey's answer, which may be anything."""
 
-    user: User
+    user: User | None
+
+    def admit(self) -> attempts.Keys:
+        address = client_address(context.request.META)
+        return attempts.admit_code(self.user.email, address) if self.user else attempts.admit_passkey(address)
 
     def clean_credential(self) -> Authenticator:
         try:
-            counted = attempts.admit_code(self.user.email, client_address(context.request.META))
+            counted = self.admit()
         except attempts.TooManyAttempts as error:
             raise refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds) from None
         try:
@@ -80,6 +90,23 @@ class _Answer:
 
 class PasskeyForm(_Answer, AuthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey at the log-in."""
+
+
+class LogInPasskeyForm(_Answer, LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in the place of address and password: it asked for a finger print or PIN, and says whose it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        words = get_adapter().error_messages["incorrect_passkey"]
+        self.fields["credential"].error_messages |= dict.fromkeys(("required", "invalid"), words)
+
+    def clean_credential(self) -> Authenticator:
+        found = super().clean_credential()
+        if not found.user.is_active:
+            raise get_adapter().validation_error("incorrect_passkey")
+        if organization := must_use_provider(found.user):
+            raise forms.ValidationError(provider_only_words(organization), code="provider_only")
+        return found
 
 
 class ConfirmPasskeyForm(_Answer, ReauthenticateWebAuthnForm):  # type: ignore[misc]
@@ -95,6 +122,7 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
         self.fields["name"].max_length = 100
         self.fields["name"].widget.attrs = {"maxlength": 100, "placeholder": "Such as laptop, or key ring"}
         self.initial["name"] = ""
+        self.fields["passwordless"].label = "Log in with it alone"
         self.label_suffix = ""
 
     def clean(self) -> dict[str, Any]:

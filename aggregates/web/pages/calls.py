@@ -152,8 +152,8 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
     except TimedOut as error:
         return Calls(selection, found.kept, unknown=found.unknown, refusal=str(error))
     answer, kept, log_from = found.answer, found.kept, found.log_from
-    lost = answer.plan.lost_days if answer else ()
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
+    lost = [day for day in answer.plan.lost_days if not query.scope or day in by_day] if answer else []
     return Calls(
         selection,
         kept,
@@ -164,7 +164,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         older=page.older,
         log_from=log_from if kept != selection.span else None,
         gone=sum(kind.count(row.sums) for row in answer.rows if row.start < kept.start) if answer else 0,
-        lost=named_days(lost, None) if lost else "",
+        lost=named_days(query, lost, None) if lost else "",
         unknown=found.unknown,
         provenance=provenance(answer.plan, query.zone, as_of) if answer else "",
         has_charges=bool(answer and answer.totals.charges),

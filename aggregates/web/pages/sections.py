@@ -17,7 +17,7 @@ class Section:
 
 SECTIONS = (
     Section("settings", "General", Permission.SETTINGS),
-    Section("members", "People", Permission.SEE),
+    Section("members", "People", Permission.PLACE),
     Section("connect", "Connect", Permission.SEE_WHOLE),
     Section("keys", "API keys", Permission.KEYS),
     Section("prices", "Prices", Permission.PRICES),

@@ -6,7 +6,7 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from aggregates.accounts.access import Permission, may, organizations_of, permissions_of
+from aggregates.accounts.access import Permission, is_reader, may, organizations_of, permissions_of
 from aggregates.models import Membership
 from aggregates.web.pages.sections import sections_for
 from aggregates.web.views.gate import PageRequest
@@ -16,6 +16,7 @@ def within(membership: Membership) -> dict[str, Any]:
     """Return what every part of a page may ask for: whose it is, and what the visitor may do there."""
     return {
         "organization": membership.organization,
+        "is_reader": is_reader(membership),
         "manages": may(membership, Permission.SETTINGS),
         "permissions": permissions_of(membership),
         "settings_pages": sections_for(membership),

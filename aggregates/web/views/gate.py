@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -68,15 +69,30 @@ def _to_current_slug(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{address}?{query}" if query else address, preserve_request=True)
 
 
-def _to_login(request: HttpRequest) -> HttpResponse:
-    """Send the visitor to log in; a fragment request takes the whole page there: a log-in form within the dashboard
-    would be of no use.
+def way_back(request: HttpRequest) -> tuple[str, bool]:
+    """Give the address of the page to come back to after a log-in, and say whether htmx asks, which has to take the
+    whole page there: a log-in form within the dashboard would be of no use.
 
-    From there the visitor comes back to a page: what only suggests values is none.
+    What only suggests values is no page, and what a form is sent to need not be: then it is the page that asks.
     """
     htmx = HtmxDetails(request)
     wanted = request.get_full_path()
     if htmx and not htmx.boosted:
         wanted = htmx.current_url_abs_path or wanted
+    elif request.method == "POST":
+        wanted = _asking_page(request) or wanted
+    return wanted, bool(htmx)
+
+
+def _asking_page(request: HttpRequest) -> str:
+    """Return the address of the page of this site that a form was sent from; "" where the browser does not say."""
+    asking = urlsplit(request.headers.get("Referer", ""))
+    if asking.netloc != request.get_host() or not asking.path.startswith("/"):
+        return ""
+    return urlunsplit(("", "", asking.path, asking.query, ""))
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    wanted, is_fragment = way_back(request)
     response = redirect_to_login(wanted)
-    return HttpResponseClientRedirect(response.url) if htmx else response
+    return HttpResponseClientRedirect(response.url) if is_fragment else response

@@ -5,7 +5,6 @@ The secret of the link moves into the session at once: it is in no address of a 
 
 from http import HTTPStatus
 
-from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth import login
 from django.db import IntegrityError, transaction
@@ -20,7 +19,7 @@ from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.forms.members import JoinForm
 from aggregates.accounts.invitations import NotOpen, OfAnother
-from aggregates.accounts.sign_in import is_provider_only
+from aggregates.accounts.sign_in import began_with_provider, is_provider_only
 from aggregates.models import Invitation, Membership, User
 
 SECRET = "invitation"  # noqa: S105 (of the session)
@@ -90,11 +89,10 @@ def _enter(request: HttpRequest, member: Membership) -> HttpResponse:
 def _needs_provider(request: HttpRequest, invitation: Invitation) -> bool:
     """Say whether the organization lets in only who came with the provider, and this one did not; who has rights over
     the site never does."""
-    user = request.user
-    if not is_provider_only(invitation.organization) or user.is_staff or user.is_superuser:
+    user = request.user if isinstance(request.user, User) else None
+    if not is_provider_only(invitation.organization) or (user and user.has_rights):
         return False
-    records = get_authentication_records(request, user) if isinstance(user, User) else []
-    return all(one.get("method") != "socialaccount" for one in records)
+    return not (user and began_with_provider(request, user))
 
 
 def _has_account(invitation: Invitation) -> bool:

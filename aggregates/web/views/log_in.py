@@ -4,6 +4,8 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import (
     LoginView,
     LogoutView,
@@ -12,24 +14,32 @@ from allauth.account.views import (
     PasswordResetFromKeyDoneView,
     PasswordResetFromKeyView,
 )
+from allauth.mfa.webauthn.internal.auth import begin_authentication
+from allauth.mfa.webauthn.views import LoginWebAuthnView
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView
 
-from aggregates.accounts import attempts
+from aggregates.accounts import attempts, email_addresses, first_account
 from aggregates.accounts.addresses import client_address
+from aggregates.accounts.email_addresses import CannotChange
 from aggregates.accounts.open_sessions import NO_ADDRESS
-from aggregates.accounts.sign_in import must_use_provider
+from aggregates.accounts.sign_in import must_use_provider, provider_only_words
 from aggregates.domain.texts import shown
 from aggregates.models import User
 from aggregates.ops import mail
 from aggregates.web.forms.log_in import LogInForm, NewPasswordForm, PasswordForm, ResetForm
 from aggregates.web.forms.refusals import Refusing, refusal
+from aggregates.web.forms.second_factors import LogInPasskeyForm
 from aggregates.web.views.account import OfAccount
 
+ADDRESS_CHANGED = "account/email/email_changed"
 MISMATCH = "This e-mail address and password do not belong together. Mind capital letters in the password."
 
 
@@ -39,6 +49,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": MISMATCH,
+        "duplicate_email": "This is the address of your account already.",
         "enter_current_password": "This is not your current password.",
     }
 
@@ -54,13 +65,34 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if user:
             attempts.give_back(counted)
             if organization := must_use_provider(user):
-                words = f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
-                raise ValidationError(words, code="provider_only")
+                raise ValidationError(provider_only_words(organization), code="provider_only")
         return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Name the address for allauth, which notes it of sessions and needs one."""
         return client_address(request.META) or NO_ADDRESS
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Take a new address, in one transaction with what tells of it; raises CannotChange."""
+        try:
+            with transaction.atomic():
+                email_addresses.check_free(email_address)
+                changed: bool = super().confirm_email(request, email_address)
+                if changed:
+                    email_addresses.note_changed(email_address.user)
+        except IntegrityError:  # somebody else took it just now
+            raise CannotChange(f"{shown(email_address.email)} is the address of another account.") from None
+        return changed
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        mail.request_confirmation(emailconfirmation.email_address, request.build_absolute_uri(reverse("home")))
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell the old address that there is a new one; of what else allauth would tell, the audit log does."""
+        if template_prefix == ADDRESS_CHANGED and context and settings.SENDS_MAIL:
+            mail.request_notice(context["from_email"], context["to_email"])
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -75,7 +107,27 @@ class LogIn(Refusing, LoginView):  # type: ignore[misc]
     template_name = "account/login.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**context), "provider": settings.OIDC_ISSUER and settings.OIDC_NAME}
+        provider = settings.OIDC_ISSUER and settings.OIDC_NAME
+        return {**super().get_context_data(**context), "provider": provider, "is_new": first_account.is_open()}
+
+
+class LogInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]
+    """Log in with a passkey alone: the browser asks here for what to sign, and sends it here."""
+
+    form_class = LogInPasskeyForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            attempts.admit_sign_in(client_address(request.META))
+        except attempts.TooManyAttempts as error:
+            return HttpResponse(f"{error}\n", status=HTTPStatus.TOO_MANY_REQUESTS, content_type="text/plain")
+        return JsonResponse({"request_options": begin_authentication(user=None)})
+
+    def form_invalid(self, form: LogInPasskeyForm) -> HttpResponse:
+        """Say what is wrong on the page for the log-in, which still leads to where one wanted to."""
+        for problem in form.errors.get("credential", []):
+            messages.error(self.request, problem)
+        return redirect_to_login(get_next_redirect_url(self.request) or reverse("home"))
 
 
 class LogOut(LogoutView):  # type: ignore[misc]

@@ -27,7 +27,7 @@ from aggregates.web.views.gate import PageRequest, action, form_page
 @form_page
 def member_list(request: PageRequest, slug: str) -> HttpResponse:
     """List the members; a form that is sent here invites somebody."""
-    membership = membership_for(request.user, slug)
+    membership = membership_for(request.user, slug, Permission.PLACE)
     if request.method != "POST":
         return _show(request, membership)
     if not may(membership, Permission.MEMBERS):
@@ -104,7 +104,7 @@ def make_password_link(request: PageRequest, slug: str, number: int) -> HttpResp
 @action
 def leave(request: PageRequest, slug: str) -> HttpResponse:
     try:
-        members.leave(membership_for(request.user, slug))
+        members.leave(membership_for(request.user, slug, Permission.PLACE))
     except CannotChange as error:
         messages.error(request, str(error))
         return redirect("members", slug)

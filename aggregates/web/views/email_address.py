@@ -1,0 +1,97 @@
+"""Another e-mail address for one's own account: allauth's pages, with limits that hold over all workers."""
+
+from http import HTTPStatus
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.account.views import ConfirmEmailView, EmailView
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
+from django.utils.decorators import method_decorator
+
+from aggregates.accounts import attempts, email_addresses
+from aggregates.accounts.addresses import client_address
+from aggregates.accounts.email_addresses import CannotChange
+from aggregates.web.forms.log_in import EmailForm
+from aggregates.web.forms.refusals import Refusing, refusal
+from aggregates.web.views.account import OfAccount
+
+
+class Email(OfAccount, Refusing, EmailView):  # type: ignore[misc]
+    """Ask for another address; the password comes first. Where the site sends no mail, say who helps."""
+
+    form_class = EmailForm
+    template_name = "account/email.html"
+    tab = "email"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if not user.is_authenticated:
+            return self.handle_no_permission()
+        if not (user.has_usable_password() and settings.SENDS_MAIL):
+            return render(request, self.template_name, self.of_account(request))
+        email_addresses.note_current(user)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_initial(self) -> dict[str, Any]:
+        wanted = email_addresses.wanted_by(self.request.user)  # type: ignore[arg-type]
+        return {"email": wanted.email if wanted else ""}
+
+    @method_decorator(reauthentication_required(app="allauth.account"))
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        return response
+
+    def form_valid(self, form: EmailForm) -> HttpResponse:
+        address = client_address(self.request.META)
+        try:
+            email_addresses.admit_mail(self.request.user, form.cleaned_data["email"], address)  # type: ignore[arg-type]
+        except attempts.TooManyAttempts as error:
+            form.add_error(None, refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds))
+            return self.form_invalid(form)
+        response: HttpResponse = super().form_valid(form)
+        return response
+
+    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Send no further mail: another one is asked for with the address, and counted."""
+
+    def _action_remove(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        email_addresses.forget_change(request.user)  # type: ignore[arg-type]
+        messages.success(request, "Your address stays as it is: the link in the mail is good no longer.")
+        return redirect("account_email")
+
+
+class ConfirmEmail(ConfirmEmailView):  # type: ignore[misc]
+    """Take the new address, when its owner says so on the page that the link leads to."""
+
+    template_name = "account/confirm_email.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        add_never_cache_headers(response)
+        return response
+
+    def get(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().get(*args, **kwargs)
+        if self.object is None:
+            response.status_code = HTTPStatus.NOT_FOUND
+        return response
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().post(*args, **kwargs)
+        except CannotChange as error:
+            context = {"problem": str(error), "confirmation": self.object}
+            return render(self.request, self.template_name, context, status=HTTPStatus.CONFLICT)
+        return response
+
+    def respond(self, success: bool) -> HttpResponse:
+        context = {"confirmation": self.object, "is_changed": success}
+        return render(self.request, self.template_name, context)
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        """Log nobody out: a link must not, whoever made it and whoever follows it."""
