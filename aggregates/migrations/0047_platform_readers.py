@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0044_zone_asked_by")]
+    dependencies = [("aggregates", "0046_audit_entries_by_key")]
 
     operations = [
         migrations.AddField(

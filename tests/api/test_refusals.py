@@ -195,7 +195,7 @@ def test_a_body_that_is_too_large_is_refused(send: Sender) -> None:
 def test_a_bomb_is_cut_off_early(send: Sender, pack: Callable[[bytes], bytes], content_type: str) -> None:
     bomb = pack(b" " * 100_000_000)
     encoding = "gzip" if bomb[:2] == b"\x1f\x8b" else "deflate"
-    send.raw(CALL)  # what the first request loads is not the bomb's
+    send.raw(b"[]")  # what the first request loads is not the bomb's
     tracemalloc.start()
     response = send.raw(bomb, content_type, Content_Encoding=encoding)
     _, peak = tracemalloc.get_traced_memory()
