@@ -88,7 +88,7 @@ def test_a_passkey_guards_the_log_in(open_page: OpenPage, watch: Watch, usage: O
     user = User.objects.get(email="alice@example.com")
     user.set_password(NEW)
     user.save()
-    page = open_page()
+    page = open_page(own=True)
     tools = page.context.new_cdp_session(page)
     tools.send("WebAuthn.enable")
     key = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}

@@ -117,7 +117,7 @@ def test_going_back_and_forth_in_haste_shows_what_the_address_says(open_page: Op
 def test_a_page_that_is_behind_its_address_when_it_is_there_is_read_again(
     open_page: OpenPage, usage: Organization
 ) -> None:
-    page = open_page()
+    page = open_page(own=True)
     log_in(page, place="/o/acme/?range=7d")
     page.add_init_script(
         "if (sessionStorage.moves) { history.replaceState(null, '', '?range=90d'); delete sessionStorage.moves; }"

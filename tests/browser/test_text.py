@@ -88,7 +88,7 @@ def set_text_size(page: Page, percent: int) -> None:
 def test_no_text_is_cut_and_nothing_scrolls_sideways(
     open_page: OpenPage, spent: Organization, font: str, locale: str, percent: int
 ) -> None:
-    page = open_page(locale=locale)
+    page = open_page(own=True, locale=locale)
     log_in(page, "alice-text@example.com", f"/o/{spent.slug}/")
     set_text_size(page, percent)
     found = []
