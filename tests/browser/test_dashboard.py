@@ -73,7 +73,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     log_in(page)
     wait_until_drawn(page)
     page.evaluate("window.untouched = true")
-    first = page.locator(".view-dates").text_content()
+    first, _, _ = (page.locator(".view-dates").text_content() or "").partition(", until ")  # a minute that goes by
 
     choose(page, "7 days")
     page.locator("#by").select_option("user")
@@ -92,7 +92,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     assert page.evaluate("window.untouched")  # all of that without loading a page
     assert page.evaluate("sessionStorage.getItem('htmx-history-cache')") is None  # nor keeping copies of it
     page.evaluate("history.go(-4)")
-    expect(page.locator(".view-dates")).to_have_text(first or "")
+    expect(page.locator(".view-dates")).to_contain_text(first)
     wait_until_drawn(page)
     assert page.url.endswith("/o/acme/")
     assert_charts_show(page, Selection(usage, ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)))
