@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     OpenPage,
     Watch,
     assert_charts_show,
+    boxes_of,
     choose,
     expected,
     fill_in_log_in,
@@ -45,8 +46,7 @@ def test_the_day_of_25_hours_has_25_points(open_page: OpenPage, usage: Organizat
 
     assert_charts_show(page, Selection(usage, ranges.of_days("custom", day, day, LOS_ANGELES), by="operation"))
     bars = page.locator("#chart-explore .bars .points").first.locator("path")
-    boxes = [box for bar in bars.all() if (box := bar.bounding_box()) and box["width"]]
-    assert len(boxes) > 3
+    assert len([box for box in boxes_of(bars) if box["width"]]) > 3
     times = page.evaluate("document.getElementById('chart-explore').figure.layout.meta.times")
     assert len(set(times)) == 25
     assert [time[-9:] for time in times[1:3]] == ["01:00 PDT", "01:00 PST"]

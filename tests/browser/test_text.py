@@ -92,11 +92,12 @@ def test_no_text_is_cut_and_nothing_scrolls_sideways(
     log_in(page, "alice-text@example.com", f"/o/{spent.slug}/")
     set_text_size(page, percent)
     found = []
-    for path in share(paths(spent), READERS.index((font, locale, percent)), 2):
+    number = READERS.index((font, locale, percent))
+    for nth, path in enumerate(share(paths(spent), number, 2)):
         page.goto(path)
         if font:
             page.evaluate("font => document.documentElement.style.setProperty('--font', font)", font)
-        for width in WIDTHS:
+        for width in share(WIDTHS, number // 2 + nth, 2):
             page.set_viewport_size({"width": width, "height": 900})
             settle(page)
             found += [(path, width, each) for each in page.evaluate(CUT)]
