@@ -11,7 +11,18 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
@@ -42,6 +53,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WATCHED = ("console", "pageerror", "request")
+# What can be changed of a page that is open, as it is otherwise.
+MEDIA = {"media": "null", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
 
 # What is really drawn: the numbers that Plotly calculated with, and the size of what it painted for them.
 DRAWN = """name => {
@@ -93,9 +107,18 @@ class Watch:
     hosts: set[str] = field(default_factory=set)
 
     def over(self, page: Page) -> None:
-        page.on("console", lambda message: self.complain(message.type, message.text))
-        page.on("pageerror", lambda error: self.complain("error", str(error)))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on("console", self.console)
+        page.on("pageerror", self.pageerror)
+        page.on("request", self.request)
+
+    def console(self, message: ConsoleMessage) -> None:
+        self.complain(message.type, message.text)
+
+    def pageerror(self, error: Error) -> None:
+        self.complain("error", str(error))
+
+    def request(self, request: Request) -> None:
+        self.hosts.add(urlsplit(request.url).netloc)
 
     def complain(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not text.startswith(self.forgiven):
@@ -107,13 +130,75 @@ def watch() -> Watch:
     return Watch()
 
 
-@pytest.fixture
-def open_page(chromium: Browser, web_server: WebServer, watch: Watch) -> Iterator[Callable[..., Page]]:
-    """Opens a page of a new visitor; at the end the test fails if one complained or left the site."""
-    contexts = list[BrowserContext]()
+class KeptPage:
+    """A page that tests have one after the other, each as a new visitor: a new process for it, which has compiled
+    nothing yet, takes three times as long as what most tests do in it."""
 
-    def open_one(**options: Any) -> Page:
+    def __init__(self, chromium: Browser, options: dict[str, Any], site: str) -> None:
+        self.context = chromium.new_context(**options)
+        self.context.set_default_timeout(MILLISECONDS)
+        self.page = self.context.new_page()
+        self.tools = self.context.new_cdp_session(self.page)
+        self.site = site
+        self.watch = Watch()
+        for kind in WATCHED:
+            self.page.on(kind, lambda told, kind=kind: getattr(self.watch, kind)(told))
+
+    def give(self, watch: Watch, media: dict[str, Any]) -> Page:
+        self.page.set_viewport_size(media.pop("viewport"))
+        self.page.emulate_media(**MEDIA | media)
+        self.watch = watch
+        return self.page
+
+    def forget(self) -> None:
+        """Leave nothing of a visitor: let none of their requests, entries, addresses and permissions stay."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.watch = Watch()  # what is asked below has nothing to do with the test
+        self.page.goto(f"{self.site}/healthz")
+        self.page.evaluate("sessionStorage.clear(); localStorage.clear()")
+        self.page.mouse.move(0, 0)
+        for page in self.context.pages:
+            if page is not self.page:
+                page.close()
+        self.context.clear_cookies()
+        self.context.clear_permissions()
+        self.tools.send("Page.resetNavigationHistory")
+
+
+@pytest.fixture(scope="session")
+def kept_pages(chromium: Browser, web_server: WebServer) -> Iterator[dict[str, KeptPage]]:
+    """By the options of their contexts."""
+    kept = dict[str, KeptPage]()
+    yield kept
+    for page in kept.values():
+        page.context.close()
+
+
+@pytest.fixture
+def open_page(
+    request: pytest.FixtureRequest,
+    chromium: Browser,
+    web_server: WebServer,
+    watch: Watch,
+    kept_pages: dict[str, KeptPage],
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page of a new visitor; at the end the test fails if one complained or left the site.
+
+    What changes a page for good, such as a script that begins each of its documents, asks for one of its `own`.
+    """
+    contexts = list[BrowserContext]()
+    given = dict[str, KeptPage]()
+    failed = request.session.testsfailed
+
+    def open_one(*, own: bool = False, **options: Any) -> Page:
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "base_url": web_server.url} | options
+        fixed = {name: value for name, value in options.items() if name not in ("viewport", *MEDIA)}
+        key = repr(sorted(fixed.items()))
+        if not own and key not in given:
+            if key not in kept_pages:
+                kept_pages[key] = KeptPage(chromium, fixed, web_server.url)
+            given[key] = kept_pages[key]
+            return given[key].give(watch, {name: options[name] for name in options.keys() - fixed.keys()})
         context = chromium.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(MILLISECONDS)
@@ -123,7 +208,12 @@ def open_page(chromium: Browser, web_server: WebServer, watch: Watch) -> Iterato
 
     yield open_one
     for context in contexts:
-        context.close()  # with its connections, for whose end the database's fixtures wait
+        context.close()
+    for key, kept in given.items():
+        if request.session.testsfailed > failed:  # whatever it did is not undone
+            kept_pages.pop(key).context.close()
+        else:
+            kept.forget()
     assert watch.complaints == []
     assert watch.hosts <= {urlsplit(web_server.url).netloc}
 
@@ -152,10 +242,17 @@ def log_in(page: Page, email: str = "alice@example.com", place: str = "/o/acme/"
     page.goto(place)
 
 
+def boxes_of(elements: Locator) -> list[dict[str, float]]:
+    """Where elements are painted, from the left and the top; one question for all of them."""
+    found: list[dict[str, float]] = elements.evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().toJSON())"
+    )
+    return found
+
+
 def tallest_bar(page: Page, chart: str = "explore") -> tuple[float, float]:
     """The middle of the highest bar of a chart."""
-    boxes = [bar.bounding_box() for bar in page.locator(f"#chart-{chart} .bars .point path").all()]
-    box = max((box for box in boxes if box), key=lambda box: box["height"])
+    box = max(boxes_of(page.locator(f"#chart-{chart} .bars .point path")), key=lambda box: box["height"])
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 

@@ -90,7 +90,7 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
     user = User.objects.get(email="alice@example.com")
     user.set_password(NEW)
     user.save()
-    page = open_page()
+    page = open_page(own=True)
     tools = page.context.new_cdp_session(page)
     tools.send("WebAuthn.enable")
     key = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}

@@ -14,7 +14,7 @@ from aggregates.domain.calls import Call
 from aggregates.domain.texts import named
 from aggregates.ingest import record
 from aggregates.models import Organization
-from tests.browser.conftest import LOS_ANGELES, OpenPage, log_in, menu_item, tallest_bar, wait_until_drawn
+from tests.browser.conftest import LOS_ANGELES, OpenPage, boxes_of, log_in, menu_item, tallest_bar, wait_until_drawn
 from tests.browser.test_accessibility import barriers
 from tests.fixtures import make_member, make_organization
 
@@ -47,8 +47,8 @@ def opened(open_page: OpenPage, query: str, **options: Any) -> Page:
 
 def painted(page: Page, chart: str = "calls") -> list[dict[str, float]]:
     """Where the bars of a chart's first trace are, from the left; and where its axis is."""
-    paths = page.locator(f"#chart-{chart} .bars .points").first.locator("path").all()
-    return [box for path in paths if (box := path.bounding_box()) and box["width"]]  # type: ignore[misc]
+    paths = page.locator(f"#chart-{chart} .bars .points").first.locator("path")
+    return [box for box in boxes_of(paths) if box["width"]]
 
 
 def plot(page: Page, chart: str = "calls") -> tuple[float, float]:

@@ -98,7 +98,7 @@ def test_the_list_is_walked_and_a_call_opened(open_page: OpenPage, usage: Organi
 
 
 def test_errors_alone_and_a_download(open_page: OpenPage, usage: Organization) -> None:
-    page = open_page(accept_downloads=True)
+    page = open_page()
     log_in(page, place="/o/acme/calls/")
     page.get_by_role("link", name="Errors").click()
     page.wait_for_url("**/calls/?status=error")

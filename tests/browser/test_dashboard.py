@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     OpenPage,
     Watch,
     assert_charts_show,
+    boxes_of,
     choose,
     expected,
     fill_in_log_in,
@@ -45,8 +46,7 @@ def test_the_day_of_25_hours_has_25_points(open_page: OpenPage, usage: Organizat
 
     assert_charts_show(page, Selection(usage, ranges.of_days("custom", day, day, LOS_ANGELES), by="operation"))
     bars = page.locator("#chart-explore .bars .points").first.locator("path")
-    boxes = [box for bar in bars.all() if (box := bar.bounding_box()) and box["width"]]
-    assert len(boxes) > 3
+    assert len([box for box in boxes_of(bars) if box["width"]]) > 3
     times = page.evaluate("document.getElementById('chart-explore').figure.layout.meta.times")
     assert len(set(times)) == 25
     assert [time[-9:] for time in times[1:3]] == ["01:00 PDT", "01:00 PST"]
@@ -73,7 +73,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     log_in(page)
     wait_until_drawn(page)
     page.evaluate("window.untouched = true")
-    first = page.locator(".view-dates").text_content()
+    first, _, _ = (page.locator(".view-dates").text_content() or "").partition(", until ")  # a minute that goes by
 
     choose(page, "7 days")
     page.locator("#by").select_option("user")
@@ -92,7 +92,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     assert page.evaluate("window.untouched")  # all of that without loading a page
     assert page.evaluate("sessionStorage.getItem('htmx-history-cache')") is None  # nor keeping copies of it
     page.evaluate("history.go(-4)")
-    expect(page.locator(".view-dates")).to_have_text(first or "")
+    expect(page.locator(".view-dates")).to_contain_text(first)
     wait_until_drawn(page)
     assert page.url.endswith("/o/acme/")
     assert_charts_show(page, Selection(usage, ranges.preset("30d", datetime.now(UTC), LOS_ANGELES)))
@@ -117,7 +117,7 @@ def test_going_back_and_forth_in_haste_shows_what_the_address_says(open_page: Op
 def test_a_page_that_is_behind_its_address_when_it_is_there_is_read_again(
     open_page: OpenPage, usage: Organization
 ) -> None:
-    page = open_page()
+    page = open_page(own=True)
     log_in(page, place="/o/acme/?range=7d")
     page.add_init_script(
         "if (sessionStorage.moves) { history.replaceState(null, '', '?range=90d'); delete sessionStorage.moves; }"

@@ -38,7 +38,7 @@ def moved(page: Page) -> float:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_nothing_moves(open_page: OpenPage, usage: Organization, width: int) -> None:
-    page = open_page(viewport={"width": width, "height": 900})
+    page = open_page(own=True, viewport={"width": width, "height": 900})
     page.add_init_script(OBSERVE)
     log_in(page)
     wait_until_drawn(page)

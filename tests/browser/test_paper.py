@@ -10,12 +10,14 @@ from playwright.sync_api import Page, expect
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, PriceOverride, UsageLog
-from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
+from tests.browser.conftest import OFTEN, OpenPage, log_in, wait_until_drawn
 from tests.fixtures import arrive, make_member, make_organization
 from tests.history import some_calls
 
 WIDTH = 720  # of a sheet within its margins
-INK = "rgb(22, 24, 29)"
+INK, GREY = "rgb(22, 24, 29)", "rgb(90, 96, 108)"
+IN_INK = """colours => [...document.querySelectorAll("h1, tbody th, .card h2")]
+  .every((each) => colours.includes(getComputedStyle(each).color))"""
 TITLES = {
     "": "AI usage of Acme",
     "changes/": "Why did it change? Acme",
@@ -65,8 +67,7 @@ def test_pages_are_dark_on_light_and_without_controls(open_page: OpenPage, usage
         put_on_paper(page)
 
         expect(page.locator("h1")).to_have_text(re.compile(f"^{re.escape(title)}"), use_inner_text=True)
-        for words in page.locator("h1, tbody th, .card h2").all():
-            expect(words).to_have_css("color", re.compile(f"^{re.escape(INK)}$|^rgb\\(90, 96, 108\\)$"))
+        page.wait_for_function(IN_INK, arg=[INK, GREY], polling=OFTEN)
         expect(page.locator("html")).to_have_css("color-scheme", "light")
         assert page.locator(CONTROLS).filter(visible=True).count() == 0, place
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH, place
