@@ -1,8 +1,6 @@
 """A site of its own, with a database server that a test may break: it keeps what it was told, as in production."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.once import MakeOnce
-from tests.usagesite.conftest import BASE, Site, copy
-from tests.warm import WarmProcess
+from tests.usagesite.conftest import Site, copy
+from tests.warm import Fork, WarmProcess
 from usagesite.embedded.server import PORT, take_lease
 
 FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16 MiB
@@ -53,17 +51,20 @@ class OwnSite:
     @property
     def limit(self) -> tuple[str, ...]:
         """What stands before a command: whichever process comes first starts the server, and hands its limit on."""
-        limit = f"ulimit -S -f {self.largest_file // 1024}; " if self.largest_file else ""
-        return ("bash", "-c", f'{limit}exec "$0" "$@"')
+        limit = f'ulimit -S -f {self.largest_file // 1024}; exec "$0" "$@"' if self.largest_file else ""
+        return ("bash", "-c", limit) if limit else ()
 
-    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[str]:
-        command = [*self.limit, sys.executable, *arguments]
-        return subprocess.Popen(command, cwd=BASE, env=self.environment, text=True, **popen)
+    def loaded(self) -> WarmProcess:
+        """Return the process that has loaded the site, and runs the commands."""
+        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
+        return self.warm
+
+    def start(self, *arguments: str | Path, **popen: Any) -> Fork:
+        return self.loaded().start(*arguments, **popen)
 
     def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and complaints."""
-        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
-        return self.warm.run(*arguments)
+        return self.loaded().run(*arguments)
 
     def stop(self) -> None:
         """End the server and whoever runs commands; the next command starts them again."""
