@@ -73,8 +73,9 @@ class Fork(subprocess.Popen[str]):
 
     def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[Any, Any]:
         with ThreadPoolExecutor(2) as threads:
-            said, complained = (threads.submit(pipe.read) if pipe else None for pipe in (self.stdout, self.stderr))
-            if self.stdin:
+            pipes = [pipe if pipe and not pipe.closed else None for pipe in (self.stdout, self.stderr)]
+            said, complained = (pipe and threads.submit(pipe.read) for pipe in pipes)
+            if self.stdin and not self.stdin.closed:
                 self.stdin.write(input or "")
                 self.stdin.close()
             self.wait(timeout)

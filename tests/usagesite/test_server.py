@@ -263,10 +263,16 @@ def hurried(django_db_setup: None) -> Iterator[Callable[..., int]]:
 
 
 HURRIED = """
-import sys
+import socket, sys
+from gunicorn.sock import BaseSocket
 from usagesite.server import answers, worker
 worker.HEADER_SECONDS = worker.LINGER_SECONDS = answers.SECONDS = 0.5
 answers.PACE = 1_000_000_000
+set_options = BaseSocket.set_options
+def keep_little(self, listener, bound=False):  # of what a client does not read, as the system may
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return set_options(self, listener, bound)
+BaseSocket.set_options = keep_little
 from gunicorn.app.wsgiapp import run
 sys.argv = ["gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi"]
 run()
@@ -292,7 +298,7 @@ def test_an_answer_that_nobody_reads_is_given_up(hurried: int, alice: User) -> N
     with client:
         client.connect(("127.0.0.1", hurried))
         request = f"GET /o/acme/ HTTP/1.1\r\nHost: localhost\r\nCookie: {session_of(alice)}\r\n\r\n".encode()
-        client.sendall(request * 40)
+        client.sendall(request * 5)
         wait_until(lambda: connections(hurried) == 1, "it is connected")
         wait_until(lambda: connections(hurried) == 0, "the connection is ended")
 
