@@ -19,17 +19,11 @@ FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16
 class OwnSite:
     """Processes of the site over an embedded server in a folder of its own."""
 
-    def __init__(self, data: Path, *, largest_file: int | None = None, empty: bool = False) -> None:
+    def __init__(self, data: Path, *, largest_file: int | None = None) -> None:
         self.site = Site(data)
         self.largest_file = largest_file
         self.warm: WarmProcess | None = None
         take_lease(self.site.place)  # or the server may stop before its next user, who then starts it without the limit
-        if not empty:
-            self.fill()
-
-    def fill(self) -> None:
-        self.run("manage.py", "migrate", "--verbosity=0")
-        self.stay_up()
 
     def stay_up(self) -> None:
         """Else the server stops soon after its last user, and for a test's own connection it does not come back."""
@@ -95,10 +89,12 @@ class OwnSite:
 
 
 @pytest.fixture(scope="session")
-def site_of_acme(make_once: MakeOnce) -> Path:
+def site_of_acme(make_once: MakeOnce, migrated_site: Path) -> Path:
     """The data folder of a site that is migrated and has one organization, for copies."""
 
     def make(data: Path) -> None:
+        data.rmdir()
+        copy(migrated_site, data)
         made = OwnSite(data)
         made.run(
             "manage.py",
@@ -117,6 +113,7 @@ def site_of_acme(make_once: MakeOnce) -> Path:
 def module_site(site_of_acme: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
     copy(site_of_acme, data := tmp_path_factory.mktemp("faults") / "data")
     made = OwnSite(data)
+    made.stay_up()
     yield made
     made.stop()
 

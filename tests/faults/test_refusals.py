@@ -78,6 +78,8 @@ def small_disk(site_of_acme: Path, tmp_path: Path) -> Iterator[OwnSite]:
     """
     copy(site_of_acme, tmp_path / "data")
     made = OwnSite(tmp_path / "data", largest_file=FILE_LIMIT)
+    made.run("manage.py", "migrate", "--check")  # which starts the server, with the limit
+    made.stay_up()
     yield made
     made.stop()
 
