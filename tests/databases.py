@@ -4,13 +4,20 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
@@ -44,10 +51,29 @@ def django_db_setup(
         begin_with(request.getfixturevalue("migrated_site"), Place(settings["EMBEDDED"]["data"]))
         settings["TEST"]["TEMPLATE"] = settings["NAME"]
     with django_db_blocker.unblock():
-        made = make_databases(make_once, django_db_keepdb)
-    yield
+        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
+    with models_kept():
+        yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0, keepdb=django_db_keepdb)
+
+
+@contextmanager
+def models_kept() -> Iterator[None]:
+    """Leave the rows that say which models there are, and what may be done with them, where tables are emptied.
+
+    Django would fill them in again after each test that commits, which takes longer than most of these.
+    """
+    kept = {ContentType._meta.db_table, Permission._meta.db_table}
+    empty = DatabaseOperations.sql_flush
+
+    def empty_others(self: DatabaseOperations, style: Any, tables: list[str], **options: Any) -> list[str]:
+        return empty(self, style, [table for table in tables if table not in kept], **options)
+
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+    with patch.object(DatabaseOperations, "sql_flush", empty_others):
+        yield
 
 
 @pytest.fixture(scope="session")
