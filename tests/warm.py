@@ -93,6 +93,7 @@ class WarmProcess:
         prefix: tuple[str, ...] = (),
         code: Path = BASE,
         modules: tuple[str, ...] = (),
+        python: str | Path = sys.executable,
     ) -> None:
         """Load the site whose code is in a folder, or only some modules; `prefix` runs what comes behind it."""
         self.control, theirs = socket.socketpair()
@@ -101,7 +102,7 @@ class WarmProcess:
         self.code = code
         with theirs:
             if prefix or modules:
-                command = [*prefix, sys.executable, "-P", __file__, *modules]
+                command = [*prefix, python, "-P", __file__, *modules]
                 self.process = subprocess.Popen(
                     command, cwd=code, env=given, stdin=theirs, stdout=subprocess.DEVNULL, text=True
                 )
