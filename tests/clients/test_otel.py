@@ -15,6 +15,7 @@ from aggregates.accounts import keys
 from aggregates.models import Organization, UsageLog, User
 from tests.clients import model
 from tests.clients.environments import HERE, python_of
+from tests.patience import PATIENCE
 from tests.warm import WarmProcess
 from tests.web_server import WebServer
 
@@ -48,6 +49,7 @@ def run(site: WebServer, key: str, **environment: str) -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": site.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_HEADERS": HEADERS[0].format(key),
+        "OTEL_EXPORTER_OTLP_TIMEOUT": str(PATIENCE),
         "OPENAI_API_KEY": "none",
         **environment,
     }
