@@ -40,15 +40,18 @@ def django_db_setup(
     django_db_modify_db_settings: None,
     django_db_keepdb: bool,
     django_db_blocker: DjangoDbBlocker,
+    make_once: MakeOnce,
     request: pytest.FixtureRequest,
 ) -> Iterator[None]:
     """As pytest-django's own, which makes no database where only fixtures of modules ask for one, and no test does.
 
-    Where several processes run tests, the first of them makes all tables, and each begins with a copy.
+    Where several processes run tests, the first of them makes all tables, and each begins with a copy. They share a
+    server, where that is the embedded one.
     """
     settings = connection.settings_dict
     if "PYTEST_XDIST_WORKER" in os.environ and "EMBEDDED" in settings:
-        begin_with(request.getfixturevalue("migrated_site"), Place(settings["EMBEDDED"]["data"]))
+        migrated, place = request.getfixturevalue("migrated_site"), Place(settings["EMBEDDED"]["data"])
+        make_once(f"begun-{place.data.name}", lambda _: begin_with(migrated, place))
         settings["TEST"]["TEMPLATE"] = settings["NAME"]
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
