@@ -1,7 +1,6 @@
 """How long what tests write to the database stays: for a test, or, where many tests look at the same, for a module."""
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
