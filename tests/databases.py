@@ -1,22 +1,30 @@
 """How long what tests write to the database stays: for a test, or, where many tests look at the same, for a module."""
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from tests.faults.conftest import OwnSite
 from tests.once import MakeOnce
+from tests.usagesite.conftest import copy
 from tests.web_server import WebServer
-from usagesite.embedded.server import binary
+from usagesite.embedded.server import Place
 
 OTHERS_AT_WORK = """
     SELECT FROM pg_stat_activity
@@ -32,47 +40,61 @@ def django_db_setup(
     django_db_keepdb: bool,
     django_db_blocker: DjangoDbBlocker,
     make_once: MakeOnce,
+    request: pytest.FixtureRequest,
 ) -> Iterator[None]:
-    """As pytest-django's own, which makes no database where only fixtures of modules ask for one, and no test does."""
+    """As pytest-django's own, which makes no database where only fixtures of modules ask for one, and no test does.
+
+    Where several processes run tests, the first of them makes all tables, and each begins with a copy. They share a
+    server, where that is the embedded one.
+    """
+    settings = connection.settings_dict
+    if "PYTEST_XDIST_WORKER" in os.environ and "EMBEDDED" in settings:
+        migrated, place = request.getfixturevalue("migrated_site"), Place(settings["EMBEDDED"]["data"])
+        make_once(f"begun-{place.data.name}", lambda _: begin_with(migrated, place))
+        settings["TEST"]["TEMPLATE"] = settings["NAME"]
     with django_db_blocker.unblock():
-        made = make_databases(make_once, django_db_keepdb)
-    yield
+        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
+    with models_kept():
+        yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0, keepdb=django_db_keepdb)
 
 
-def make_databases(make_once: MakeOnce, keep: bool) -> Any:
-    """Migrate in one of the processes; the others, each with a server of its own, load what that has come to."""
-    made = []
+@contextmanager
+def models_kept() -> Iterator[None]:
+    """Leave the rows that say which models there are, and what may be done with them, where tables are emptied.
 
-    def make() -> None:
-        made.append(setup_databases(verbosity=0, interactive=False, keepdb=keep))
+    Django would fill them in again after each test that commits, which takes longer than most of these.
+    """
+    kept = {ContentType._meta.db_table, Permission._meta.db_table}
+    empty = DatabaseOperations.sql_flush
 
-    if "PYTEST_XDIST_WORKER" not in os.environ or "EMBEDDED" not in connection.settings_dict:
-        make()
-        return made[0]
+    def empty_others(self: DatabaseOperations, style: Any, tables: list[str], **options: Any) -> list[str]:
+        return empty(self, style, [table for table in tables if table not in kept], **options)
 
-    def make_first(folder: Path) -> None:
-        make()
-        run_program("pg_dump", "--file", folder / "migrated.sql", connection.settings_dict["NAME"])
-
-    folder = make_once("databases", make_first)
-    if not made:
-        connection.ensure_connection()  # starts the server
-        name = connection.settings_dict["TEST"]["NAME"]
-        run_program("createdb", name)
-        run_program(
-            "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={folder / 'migrated.sql'}", name
-        )
-        made.append(setup_databases(verbosity=0, interactive=False, keepdb=True))
-    return made[0]
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+    with patch.object(DatabaseOperations, "sql_flush", empty_others):
+        yield
 
 
-def run_program(name: str, *arguments: object) -> None:
-    """Run one of PostgreSQL's programs on the server of this process."""
-    facts = connection.get_connection_params()
-    place = [f"--{option}={facts[fact]}" for option, fact in (("host", "host"), ("port", "port"), ("username", "user"))]
-    subprocess.run([binary(name), *place, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+@pytest.fixture(scope="session")
+def migrated_site(make_once: MakeOnce) -> Path:
+    """The data folder of a site that is migrated, and empty, for copies."""
+
+    def make(data: Path) -> None:
+        made = OwnSite(data)
+        made.run("manage.py", "migrate", "--verbosity=0")
+        made.stop()
+
+    return make_once("migrated-site", make)
+
+
+def begin_with(data: Path, place: Place) -> None:
+    """Give a server that has not run yet the files of another one."""
+    if not place.cluster.exists():
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copy(Place(data).cluster, place.cluster)
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,56 @@
 """Commands of this site in processes of their own, on the database of the test that starts them."""
 
+import atexit
 import os
 import pty
-import subprocess
-import sys
 import termios
-from pathlib import Path
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.db import connection
 
 from tests.patience import PATIENCE
+from tests.warm import BASE, Fork, WarmProcess, libraries
 
-BASE = Path(__file__).parents[1]
+__all__ = ["BASE"]
 
 
-def start(*arguments: str, **popen: Any) -> subprocess.Popen[str]:
+def without_test(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out which test runs, and when."""
+    return {name: value for name, value in environment.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+PLAIN = without_test(os.environ)  # before any test changes it
+
+
+def start(*arguments: str, **popen: Any) -> Fork:
     """Start manage.py with these arguments; the test has to be a transactional one, or it shares nothing."""
     return run_python("manage.py", *arguments, **popen)
 
 
-def run_python(*arguments: str, **popen: Any) -> subprocess.Popen[str]:
-    """Start Python with these arguments, on the database of the test."""
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": connection.settings_dict["NAME"]}
-    return subprocess.Popen([sys.executable, *arguments], cwd=BASE, env={**os.environ, **settings}, text=True, **popen)
+def run_python(*arguments: str, settings: Mapping[str, str] | None = None, **popen: Any) -> Fork:
+    """Start Python with these arguments, on the database of the test, and with more environment variables.
+
+    As a fork of a process that has loaded the site, if the environment is still as it was: it is read in loading.
+    """
+    ours = of_database(connection.settings_dict["NAME"])
+    given = without_test(os.environ) | ours | dict(settings or {})
+    warm = loaded_site(**ours) if given == PLAIN | ours else libraries()
+    return warm.start(*arguments, cwd=BASE, env=given, **popen)
+
+
+def of_database(name: str) -> dict[str, str]:
+    """Say which settings a process has that works on a database of the tests' server."""
+    return {"DJANGO_SETTINGS_MODULE": "tests.process_settings", "TEST_DATABASE": name}
+
+
+@cache
+def loaded_site(**environment: str) -> WarmProcess:
+    """Return the process that has loaded the site, with these environment variables more; for all who work with it."""
+    made = WarmProcess(PLAIN | environment)
+    atexit.register(made.end)
+    return made
 
 
 def run_on_terminal(*arguments: str, answers: tuple[tuple[str, str], ...] = ()) -> tuple[int, str]:

@@ -3,13 +3,12 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.patience import PATIENCE, wait_until
-from tests.processes import BASE
+from tests.warm import libraries
 
 GUNICORN = ("-m", "gunicorn", "-c", "python:usagesite.gunicorn", "usagesite.asgi")
 
@@ -21,10 +20,9 @@ def serving(*program: str, log: Path | None = None, **environment: str) -> Itera
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    command = [sys.executable, *(program or GUNICORN)]
     settings = {**os.environ, **environment, "PORT": str(port)}
     with log.open("w") if log else nullcontext() as errors:
-        server = subprocess.Popen(command, cwd=BASE, env=settings, stdout=subprocess.DEVNULL, stderr=errors)
+        server = libraries().start(*(program or GUNICORN), env=settings, stdout=subprocess.DEVNULL, stderr=errors)
     try:
         wait_until(lambda: is_up(port), "the web server is up")
         yield port

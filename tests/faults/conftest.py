@@ -1,8 +1,6 @@
 """A site of its own, with a database server that a test may break: it keeps what it was told, as in production."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,27 +9,23 @@ import psycopg
 import pytest
 
 from tests.once import MakeOnce
-from tests.usagesite.conftest import BASE, Site, copy
-from tests.warm import WarmProcess
+from tests.usagesite.conftest import Site, copy
+from tests.warm import Fork, WarmProcess
+from usagesite.embedded import account
+from usagesite.embedded.postgres import Server
 from usagesite.embedded.server import PORT, take_lease
 
-FILE_LIMIT = 17 * 1024 * 1024  # bytes: PostgreSQL's own journal has files of 16 MiB
+FILE_LIMIT = 3 * 1024 * 1024  # bytes: of PostgreSQL's own tables none is larger
 
 
 class OwnSite:
     """Processes of the site over an embedded server in a folder of its own."""
 
-    def __init__(self, data: Path, *, largest_file: int | None = None, empty: bool = False) -> None:
+    def __init__(self, data: Path, *, largest_file: int | None = None) -> None:
         self.site = Site(data)
         self.largest_file = largest_file
         self.warm: WarmProcess | None = None
         take_lease(self.site.place)  # or the server may stop before its next user, who then starts it without the limit
-        if not empty:
-            self.fill()
-
-    def fill(self) -> None:
-        self.run("manage.py", "migrate", "--verbosity=0")
-        self.stay_up()
 
     def stay_up(self) -> None:
         """Else the server stops soon after its last user, and for a test's own connection it does not come back."""
@@ -50,20 +44,32 @@ class OwnSite:
         ours["PROMETHEUS_MULTIPROC_DIR"] = str(self.site.place.data / "requests")  # its disk alone was full
         return ours
 
+    def keep_small_journal(self) -> None:
+        """Have files of 1 MiB for the journal, which are else of 16 MiB; the server has to be off."""
+        server = Server(self.site.place, throwaway=False)
+        if server.user:
+            account.let_through(server.place, server.user)
+        server.run("pg_resetwal", "--wal-segsize=1", self.site.place.cluster)
+        for each in (server.watched, server.inherited):
+            os.close(each)
+
     @property
     def limit(self) -> tuple[str, ...]:
         """What stands before a command: whichever process comes first starts the server, and hands its limit on."""
-        limit = f"ulimit -S -f {self.largest_file // 1024}; " if self.largest_file else ""
-        return ("bash", "-c", f'{limit}exec "$0" "$@"')
+        limit = f'ulimit -S -f {self.largest_file // 1024}; exec "$0" "$@"' if self.largest_file else ""
+        return ("bash", "-c", limit) if limit else ()
 
-    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[str]:
-        command = [*self.limit, sys.executable, *arguments]
-        return subprocess.Popen(command, cwd=BASE, env=self.environment, text=True, **popen)
+    def loaded(self) -> WarmProcess:
+        """Return the process that has loaded the site, and runs the commands."""
+        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
+        return self.warm
+
+    def start(self, *arguments: str | Path, **popen: Any) -> Fork:
+        return self.loaded().start(*arguments, **popen)
 
     def attempt(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Exit status, output and complaints."""
-        self.warm = self.warm or WarmProcess(self.environment, prefix=self.limit)
-        return self.warm.run(*arguments)
+        return self.loaded().run(*arguments)
 
     def stop(self) -> None:
         """End the server and whoever runs commands; the next command starts them again."""
@@ -94,10 +100,12 @@ class OwnSite:
 
 
 @pytest.fixture(scope="session")
-def site_of_acme(make_once: MakeOnce) -> Path:
+def site_of_acme(make_once: MakeOnce, migrated_site: Path) -> Path:
     """The data folder of a site that is migrated and has one organization, for copies."""
 
     def make(data: Path) -> None:
+        data.rmdir()
+        copy(migrated_site, data)
         made = OwnSite(data)
         made.run(
             "manage.py",
@@ -116,6 +124,7 @@ def site_of_acme(make_once: MakeOnce) -> Path:
 def module_site(site_of_acme: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
     copy(site_of_acme, data := tmp_path_factory.mktemp("faults") / "data")
     made = OwnSite(data)
+    made.stay_up()
     yield made
     made.stop()
 

@@ -24,7 +24,7 @@ def restored(tmp_path: Path) -> Iterator[Callable[[Path], OwnSite]]:
     made: list[OwnSite] = []
 
     def restore(file: Path) -> OwnSite:
-        made.append(OwnSite(tmp_path / f"restored-{len(made)}", empty=True))
+        made.append(OwnSite(tmp_path / f"restored-{len(made)}"))
         assert "Restored." in made[-1].run("manage.py", "restore", str(file))
         made[-1].stay_up()
         return made[-1]
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_whole_backup_leaves_the_place_empty(own_site: OwnSite
     own_site.run("-m", "tests.faults.sender", "acme", "1")
     own_site.run("manage.py", "backup", str(whole))
     file.write_bytes(whole.read_bytes()[:kept] or b"CREATE TABLE something ();")
-    there = OwnSite(tmp_path / "data", empty=True)
+    there = OwnSite(tmp_path / "data")
     try:
         status, _, complained = there.attempt("manage.py", "restore", str(file))
         assert status == 1

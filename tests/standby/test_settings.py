@@ -12,15 +12,17 @@ import pytest
 
 from aggregates.db.reads import ReadOutcome
 from aggregates.ops.checks.standby import COLUMNS, TABLES
-from tests.faults.conftest import OwnSite
+from tests.faults.conftest import OwnSite, site_of_acme
 from tests.patience import wait_until
 from tests.processes import BASE
 from tests.replica import Replica
 from tests.serving import serving
+from tests.usagesite.conftest import copy
 from usagesite.embedded.server import PORT
 
+__all__ = ["site_of_acme"]
+
 pytestmark = pytest.mark.slow
-ALICE = ("--admin=alice@example.com", "--password=correct horse")
 PAGE = (BASE / "docs/standby.md").read_text()
 
 
@@ -33,11 +35,12 @@ def test_the_page_grants_what_is_read_and_tells_every_outcome() -> None:
 
 
 @pytest.fixture
-def own_site() -> Iterator[OwnSite]:
+def own_site(site_of_acme: Path) -> Iterator[OwnSite]:
     """A site with one organization; its folder is none of pytest's, for the reason that a replica's is not."""
     with tempfile.TemporaryDirectory(prefix="usagesite-standby-") as folder:
-        made = OwnSite(Path(folder) / "data")
-        made.run("manage.py", "create_organization", "acme", "--name=Acme", *ALICE)
+        copy(site_of_acme, data := Path(folder) / "data")
+        made = OwnSite(data)
+        made.stay_up()
         yield made
         made.stop()
 

@@ -54,8 +54,23 @@ class Code:
 
 def try_beside(checkout: Path, version: str, database_url: str) -> list[str]:
     """Say what goes wrong, in words. The database has to be empty."""
+    upgrade(version, database_url)
+    return try_on_tables(checkout, database_url)
+
+
+def upgrade(version: str, database_url: str) -> None:
+    """Put the installation of a version into an empty database, and make its tables those of this version."""
     with psycopg.connect(database_url) as database:
         database.execute((HERE / f"{version}.sql").read_text())  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        now = Code(BASE, Path(folder), database_url)
+        status, _, complained = now.run("manage.py", "migrate", "--verbosity", "0")
+        now.warm.end()
+    assert status == 0, complained
+
+
+def try_on_tables(checkout: Path, database_url: str) -> list[str]:
+    """Say what goes wrong on tables of this version, in words."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         before, now = Code(checkout, data / "before", database_url), Code(BASE, data / "now", database_url)
@@ -67,8 +82,6 @@ def try_beside(checkout: Path, version: str, database_url: str) -> list[str]:
 
 
 def _try(before: Code, now: Code, calls: Path) -> list[str]:
-    status, _, complained = now.run("manage.py", "migrate", "--verbosity", "0")
-    assert status == 0, complained
     calls.write_text(CALLS)
     wrong = [
         *failure("records", before.run("manage.py", "import_usage", str(calls), "--organization", "acme")),

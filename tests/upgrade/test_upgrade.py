@@ -8,8 +8,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +18,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from tests.patience import wait_until
-from tests.processes import BASE
+from tests.processes import loaded_site
 from tests.serving import serving
 from tests.upgrade.make import HERE, LAST, SECRET
 from tests.words import NO_PROBLEM
@@ -36,8 +34,8 @@ class Installation(NamedTuple):
     said: dict[str, Any]
 
     def environment(self) -> dict[str, str]:
+        """Say what its processes have that others have not."""
         return {
-            **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.process_settings",
             "SECRET_KEY": SECRET,
             "TEST_DATABASE": self.database,
@@ -45,13 +43,11 @@ class Installation(NamedTuple):
             "PROMETHEUS_MULTIPROC_DIR": os.path.join(os.environ["USAGESITE_DATA"], "upgraded", self.database),
         }
 
-    def run(self, *command: str, **rest: Any) -> str:
+    def run(self, *command: str) -> str:
         """Run Python with this database and return what it prints; it has to end well."""
-        ran = subprocess.run(
-            [sys.executable, *command], cwd=BASE, env=self.environment(), capture_output=True, text=True, **rest
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        status, said, complained = loaded_site(**self.environment()).run(*command)
+        assert status == 0, complained
+        return said
 
     def ask(self, expression: str) -> Any:
         return json.loads(self.run("-c", ASK.format(expression)))
@@ -128,9 +124,7 @@ def test_queued_and_scheduled_tasks_run_and_renew_every_day(installation: Instal
         return {("queued",), ("nightly",), ("repair",)} <= set(groups)
 
     with (tmp_path / "log").open("w") as log:
-        cluster = subprocess.Popen(
-            [sys.executable, "manage.py", "qcluster"], cwd=BASE, env=installation.environment(), stdout=log, stderr=log
-        )
+        cluster = loaded_site(**installation.environment()).start("manage.py", "qcluster", stdout=log, stderr=log)
     try:
         wait_until(finished, "all tasks have run")
     finally:

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.once import MakeOnce
 from tests.patience import PATIENCE, wait_until
+from tests.warm import libraries
 from usagesite.embedded.server import Place
 
 BASE = Path(__file__).parents[2]
@@ -51,13 +51,8 @@ class User:
     """A process that uses the server; it ends when its input does."""
 
     def __init__(self, data: Path, throwaway: bool) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", USER, data, str(throwaway)],
-            cwd=BASE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = libraries().start("-c", USER, data, str(throwaway), **pipes)
         self.hear()
 
     def tell(self, line: str) -> None:

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.patience import PATIENCE, wait_until
 from tests.serving import GUNICORN
-from tests.usagesite.conftest import BASE
+from tests.warm import libraries
 
 ADDRESS = "127.0.0.2"
 
@@ -31,12 +30,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start_one(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         plain = os.environ | {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "USAGESITE_DATA": str(tmp_path)}
-        command = [sys.executable, *arguments]
-        started.append(
-            subprocess.Popen(
-                command, cwd=BASE, env=plain | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started.append(libraries().start(*arguments, env=plain | environment, **pipes))
         return started[-1]
 
     yield start_one

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 from django.db import connection
 
 from tests.patience import PATIENCE, wait_until
-from tests.processes import BASE
 from tests.serving import is_up
+from tests.warm import libraries
 
 PROGRAM = ("-m", "usagesite.otlp")
 
@@ -33,13 +32,8 @@ class Door:
             "TEST_DATABASE": connection.settings_dict["NAME"],
         }
         with log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, *program],
-                cwd=BASE,
-                env={**os.environ, **settings, "OTLP_GRPC_PORT": str(port), **environment},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+            given = {**os.environ, **settings, "OTLP_GRPC_PORT": str(port), **environment}
+            self.process = libraries().start(*program, env=given, stdout=out, stderr=subprocess.STDOUT)
 
     @property
     def address(self) -> str:
