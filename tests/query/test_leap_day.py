@@ -58,7 +58,7 @@ def test_it_is_a_day_of_its_own_and_the_last_of_its_month(
     ],
 )
 def test_a_year_earlier_has_no_day_twice(first: date, last: date, earlier: tuple[date, date]) -> None:
-    before = ranges.of_days("custom", first, last, ZONE).year_before
+    before = ranges.of_days("custom", first, last, ZONE).whole_year_before
 
     assert (before.first, before.last) == earlier
 
