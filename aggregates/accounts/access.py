@@ -3,7 +3,7 @@
 The organization carries the scope of whoever it was found for, and every query made of it has that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
 
 SEEN_EVERY = timedelta(minutes=10)  # a page writes nothing, as a rule
+IN_MENU = 20  # organizations
 
 
 class NoAccess(LookupError):
@@ -160,14 +161,32 @@ def membership_of(key: ApiKey, permission: Permission) -> Membership:
 
 
 def organizations_of(user: User) -> list[Organization]:
-    """List the organizations that the user is a member of, or all for a platform reader, by name."""
-    return list(_open_to(user))
+    """List the first organizations that the user is a member of, or of all for a platform reader, by name: one more
+    than a menu shows."""
+    return list(_open_to(user)[: IN_MENU + 1])
 
 
-def find_organizations(user: User, sought: str, first: int, length: int) -> tuple[list[Organization], int]:
-    """List so many of the user's organizations whose names contain a text, by name; and say how many there are."""
-    found = _open_to(user).filter(name__icontains=sought)
+def find_organizations(
+    user: User, first: int, length: int, containing: Iterable[str] = ()
+) -> tuple[list[Organization], int]:
+    """List so many of the user's organizations whose names contain each of these texts, by name; and say how many
+    there are."""
+    found = _open_to(user)
+    for text in containing:
+        found = found.filter(name__icontains=text)
     return list(found[first : first + length]), found.count()
+
+
+def open_to(user: User, permission: Permission) -> Callable[[Organization], bool]:
+    """Make what says whether an organization lets the user do this."""
+    places = {each.organization_id: each for each in Membership.objects.filter(user=user)}
+    reads_all = user.reads_all and permission in READER
+
+    def is_open(organization: Organization) -> bool:
+        place = places.get(organization.pk)
+        return not organization.removal_asked_at and (may(place, permission) if place else reads_all)
+
+    return is_open
 
 
 def seen_wholly(user: User) -> set[int]:

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from aggregates.accounts import keys
+from aggregates.accounts.access import Permission
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.domain.labels import check_labels
 from aggregates.models import ApiKey
@@ -27,7 +28,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are made, replaced and revoked on an organization's own page; of their secrets nothing is shown."""
 
     form = ApiKeyForm
-    site_page, links_in_list = "keys", True
+    site_page, site_permission, links_in_list = "keys", Permission.KEYS, True
     fields = (
         "organization",
         "name",

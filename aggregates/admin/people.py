@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.utils import timezone
 
+from aggregates.accounts.access import Permission
 from aggregates.admin.readonly import ReadOnlyAdmin
 from aggregates.models import FormerSlug, Invitation
 
@@ -11,7 +12,7 @@ from aggregates.models import FormerSlug, Invitation
 class InvitationAdmin(ReadOnlyAdmin):
     """Of the secret in a link nothing is shown, not even its hash."""
 
-    site_page, links_in_list = "members", True
+    site_page, site_permission, links_in_list = "members", Permission.PLACE, True
     fields = (
         ("organization", "email"),
         ("role", "limited_to"),
@@ -42,7 +43,7 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 @admin.register(FormerSlug)
 class FormerSlugAdmin(ReadOnlyAdmin):
-    site_page, links_in_list = "settings", True
+    site_page, site_permission, links_in_list = "settings", Permission.SETTINGS, True
     fields = ("slug", "organization", "given_up_at")
     list_display = ("slug", "organization", "given_up_at")
     list_select_related = ("organization",)

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from aggregates.accounts.access import organizations_of
+from aggregates.accounts.access import Permission, open_to
 from aggregates.models import Organization
 
 Column = str | Callable[[Any], Any]
@@ -32,9 +32,11 @@ class CheckedList(ChangeList):
 
 
 class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """`site_page` names the address of the organization's page that shows a row; "" where there is none."""
+    """`site_page` names the address of the organization's page that shows a row, "" where there is none, and
+    `site_permission` what opens it."""
 
     site_page = ""
+    site_permission = Permission.SEE
     links_in_list = False  # beside each row
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -62,29 +64,28 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = super().render_change_form(request, context, *arguments, **rest)
         if isinstance(response, TemplateResponse) and response.context_data and self.site_page:
             row = response.context_data.get("original")
-            response.context_data["has_absolute_url"] = row is not None and organization_of(row) in _open_to(request)
+            response.context_data["has_absolute_url"] = row is not None and self._open_to(request)(organization_of(row))
         return response
 
     def _link_for(self, request: HttpRequest) -> Column:
-        open_here = _open_to(request)
+        is_open = self._open_to(request)
 
         @admin.display(description="on the site")
         def link(row: Any) -> str:
             organization = organization_of(row)
-            if organization not in open_here:
+            if not is_open(organization):
                 return organization.slug
             return format_html('<a href="{}">{}</a>', self.site_address(row), organization.slug)
 
         return link
 
+    def _open_to(self, request: HttpRequest) -> Callable[[Organization], bool]:
+        return open_to(request.user, self.site_permission)  # type: ignore[arg-type]
+
 
 def organization_of(row: Any) -> Organization:
     found: Organization = row if isinstance(row, Organization) else row.organization
     return found
-
-
-def _open_to(request: HttpRequest) -> set[Organization]:
-    return set(organizations_of(request.user))  # type: ignore[arg-type]
 
 
 def _grouped(model: type[Model], column: Column) -> Column:

@@ -16,7 +16,7 @@ def request(organization: Organization, zone: str, user: User) -> None:
     has, in none."""
     wanted = "" if zone == organization.time_zone else zone
     Organization.objects.filter(pk=organization.pk).update(
-        wanted_time_zone=wanted, wanted_time_zone_by=user, time_zone_problem=""
+        wanted_time_zone=wanted, wanted_time_zone_by=user if wanted else None, time_zone_problem=""
     )
     if wanted:
         _enqueue()
@@ -48,9 +48,9 @@ def _change(organization: Organization) -> str:
     except Busy:
         return f"{organization.slug} waits: calls are being recorded"  # the next repair tries again
     except CannotRecut as error:
-        asked.update(wanted_time_zone="", time_zone_problem=str(error)[:300])
+        asked.update(wanted_time_zone="", wanted_time_zone_by=None, time_zone_problem=str(error)[:300])
         return f"{organization.slug}: {error}"
-    asked.update(wanted_time_zone="")
+    asked.update(wanted_time_zone="", wanted_time_zone_by=None)
     return f"{organization.slug}: days cut in {zone}"
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from aggregates.accounts.access import organizations_of
+from aggregates.accounts.access import find_organizations
 from aggregates.accounts.saved_views import views_for
 from aggregates.db.limits import TimedOut
 from aggregates.db.snapshot import snapshot
@@ -55,7 +55,7 @@ def find(membership: Membership, selection: Selection, typed: str) -> tuple[Kind
         "Pages": _named(_pages(membership, selection), typed),
         "Views": _named(_views(membership, views), typed),
         "Ranges": _named(_ranges(selection), typed),
-        "Organizations": _named(_organizations(membership), typed),
+        "Organizations": tuple(_organizations(membership, typed)),
         **_recorded(selection, typed),
     }
     return tuple(Kind(title, tuple(hits)[:MOST]) for title, hits in found.items() if hits)
@@ -109,8 +109,9 @@ def _ranges(selection: Selection) -> Iterator[Hit]:
             yield Hit(title, address + query_string(replace(selection, range=chosen)))
 
 
-def _organizations(membership: Membership) -> Iterator[Hit]:
-    for organization in organizations_of(membership.user):
+def _organizations(membership: Membership, typed: str) -> Iterator[Hit]:
+    found, _ = find_organizations(membership.user, 0, MOST + 1, typed.split())
+    for organization in found:
         if organization != membership.organization:
             yield Hit(shown(organization.name), reverse("dashboard", args=[organization.slug]))
 

@@ -55,7 +55,7 @@ class Organizations:
 @prefer_standby
 def load(user: User, now: datetime, sought: str = "", number: int = 1) -> Organizations:
     """Read a page of them with their costs, by as few statements however many there are."""
-    found, count = find_organizations(user, sought, (number - 1) * PAGE, PAGE)
+    found, count = find_organizations(user, (number - 1) * PAGE, PAGE, [sought])
     months = {each.pk: ranges.preset("month", now, each.time_zone) for each in found}
     own = {
         Place(each.time_zone, each.calendar): OwnDays(
