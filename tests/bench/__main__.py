@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from aggregates.web.pages import calls
-from tests.bench import browsing, busy_day, listing, memory, pages, sending, sending_spans
+from tests.bench import browsing, busy_day, listing, long_tails, memory, pages, sending, sending_spans
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
@@ -16,6 +16,7 @@ from tests.conftest import find_browser
 PAGE_GOALS = {30: 50.0, 365: 300.0}  # times faster than plain SQL, at the largest size
 GROWTH = 1.3  # times as long at the largest size as at the smallest
 TODAY = 14_000  # calls of the biggest organization so far today, in all sizes
+TAIL = 100_000  # groups
 GOALS_FROM = 10_000_000  # calls: smaller logs are for trying
 
 
@@ -82,6 +83,9 @@ def main() -> None:
         sections.append(Section("Growth", f"at {small.calls:,}", (line,)))
     title = f"{calls.PAGE} calls of 365 days, at {sizes[-1].calls:,} calls, and their totals"
     sections.append(Section(title, "plain SQL", tuple(listing.lines(sizes[-1]))))
+    tell(f"Filling a log with a tail of {TAIL:,} groups ...")
+    title = f"Long tails; suggestions at {sizes[-1].calls:,} calls"
+    sections.append(Section(title, "plain SQL", tuple(long_tails.lines(sizes[-1], min(TAIL, sizes[-1].calls // 10)))))
     if find_browser():
         tell("Looking at the dashboard in Chromium ...")
         title = f"In a browser, at {sizes[-1].calls:,} calls"
