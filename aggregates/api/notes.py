@@ -8,7 +8,8 @@ from aggregates.api.reading import SECONDS, Parameters
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
 from aggregates.models import ApiKey, Kind
-from aggregates.query.notes import Note, read_notes
+from aggregates.pricing.price_changes import read_all_notes
+from aggregates.query.notes import Note
 from aggregates.query.selection import Selection
 
 
@@ -33,7 +34,7 @@ def notes(request: HttpRequest, key: ApiKey) -> HttpResponse:
 @prefer_standby
 def _read(selection: Selection) -> tuple[Note, ...]:
     with snapshot(SECONDS):
-        return read_notes(selection)
+        return read_all_notes(selection)
 
 
 def _told(note: Note) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from aggregates.domain.money import EXACT
@@ -72,6 +73,16 @@ class Model:
             if one.constraint is None or one.constraint.active(instant):
                 return getattr(one.constraint, "start_date", None)
         return None
+
+    def changes(self, first: date, last: date) -> list[date]:
+        """List the days between these two, in UTC, since when another price holds than before."""
+        listed = self._info.prices if isinstance(self._info.prices, list) else []
+        return [
+            day
+            for before, one in pairwise(listed)
+            if (day := getattr(one.constraint, "start_date", None)) and first <= day <= last
+            if self._tariffs[id(before.prices)] != self._tariffs[id(one.prices)]
+        ]
 
     def _tariff_of_tier(self, instant: datetime, tier: frozenset[str]) -> Tariff | None:
         active = [variant for variant in self._variants if _is_for(variant, tier, instant)]

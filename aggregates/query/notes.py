@@ -4,7 +4,7 @@ audit log has of them: calls that were corrected or priced anew, and another tim
 A model is new on the first day that any aggregate has it on, so a day counts once it is rolled up; the log is not read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -99,9 +99,13 @@ def read_notes(selection: Selection) -> tuple[Note, ...]:
     as a whole, so nobody with a scope is told any."""
     if selection.organization.scope:
         return ()
-    found = [*_noted(selection), *_prices(selection), *_new_models(selection), *_audited(selection)]
+    return in_order([*_noted(selection), *_prices(selection), *_new_models(selection), *_audited(selection)])
+
+
+def in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Put notes in the order of their days, and of a day by kind."""
     order = list(NoteKind)
-    return tuple(sorted(found, key=lambda note: (note.first, order.index(note.kind), note.text)))
+    return tuple(sorted(notes, key=lambda note: (note.first, order.index(note.kind), note.text)))
 
 
 def _noted(selection: Selection) -> Iterator[Note]:

@@ -14,10 +14,11 @@ from aggregates.domain import formats
 from aggregates.domain.latency import WIDTH
 from aggregates.domain.measures import Sums
 from aggregates.models import Organization, UsageDay
+from aggregates.pricing.price_changes import read_all_notes
 from aggregates.query.answer import Answer
 from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.earlier import Earlier, earlier_of
-from aggregates.query.notes import Note, read_notes
+from aggregates.query.notes import Note
 from aggregates.query.provenance import provenance, reads_more_of_log
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
@@ -104,7 +105,7 @@ def _load(selection: Selection) -> Dashboard:
             totals = replace(answers[main].totals, latency=answers[whole].totals.latency)
             if totals.unpriced_calls:
                 answers |= read([by_model], refused, seconds=PATIENCE)
-            notes = read_notes(selection) if totals.rows else ()
+            notes = read_all_notes(selection) if totals.rows else ()
             units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
             earlier = earlier_of(selection)
     except (QueryError, TimedOut) as error:

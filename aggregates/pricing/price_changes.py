@@ -1,0 +1,88 @@
+"""Published prices that change, among what is known of the days of a range: of models that were used about then."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from django.db import connection
+from psycopg.sql import SQL
+
+from aggregates.db.sql import table, text
+from aggregates.domain import days
+from aggregates.domain.texts import in_sentence
+from aggregates.models import BreakdownChunk, UsagePeriod
+from aggregates.pricing.overrides import overrides_of
+from aggregates.pricing.table import find
+from aggregates.query.notes import BY_MODEL, MOST, Note, NoteKind, in_order, read_notes
+from aggregates.query.selection import Selection
+
+# Whole months where these are summed: a year is looked at in a dozen rows.
+USED_MODELS = text(
+    SQL(
+        """
+        SELECT DISTINCT of_group.provider, of_group.model
+        FROM {chunks} AS chunk
+        CROSS JOIN LATERAL unnest(chunk.provider, chunk.model, chunk.total_calls) AS of_group (provider, model, calls)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (
+                SELECT FROM {periods} AS period
+                WHERE period.organization_id = %(organization)s AND period.unit = 'month'
+                  AND period.first = date_trunc('month', chunk.first)::date
+            )
+        ) AS month (is_summed)
+        WHERE organization_id = %(organization)s AND grain = ANY(%(grains)s) AND calls > 0 AND of_group.model <> ''
+          AND (cardinality(%(kept)s::text[]) = 0 OR of_group.model = ANY(%(kept)s::text[]))
+          AND of_group.model <> ALL(%(left_out)s::text[])
+          AND (
+            unit = 'month' AND is_summed AND first BETWEEN date_trunc('month', %(first)s::date)::date AND %(last)s
+            OR unit = 'day' AND NOT is_summed AND first BETWEEN %(first)s AND %(last)s
+          )
+        """
+    ).format(chunks=table(BreakdownChunk), periods=table(UsagePeriod))
+)
+
+
+def read_all_notes(selection: Selection) -> tuple[Note, ...]:
+    """List what is known of the days of a range, as `query.notes.read_notes` does, and which published prices changed
+    then: those of models used in its months, where no own price holds."""
+    notes = read_notes(selection)
+    return notes if selection.organization.scope else in_order([*notes, *_changes(selection)])
+
+
+def _changes(selection: Selection) -> list[Note]:
+    """Make a note of each change; at most MOST, the latest."""
+    own = overrides_of(selection.organization)
+    first, last = selection.range.first, selection.range.last
+    found = {
+        (day, model)
+        for provider, model in _used(selection)
+        for day in _days_of(provider, model, first, last)
+        if not any(
+            price.pattern.fullmatch(model) and not price.tier and price.holds(days.midnight(day, "UTC"))
+            for price in own
+        )
+    }
+    return [
+        Note(NoteKind.PRICE, day, day, f"The published price of {in_sentence(model)} changes")
+        for day, model in sorted(found)[-MOST:]
+    ]
+
+
+def _days_of(provider: str, model: str, first: date, last: date) -> list[date]:
+    found = find(provider, model)
+    return found.changes(first, last) if found else []
+
+
+def _used(selection: Selection) -> Iterator[tuple[str, str]]:
+    """Yield the models, each with the provider that its calls name."""
+    parameters: dict[str, Any] = {
+        "organization": selection.organization.pk,
+        "grains": BY_MODEL.names,
+        "first": selection.range.first,
+        "last": selection.range.last,
+        "kept": [value for name, value in selection.filters if name == "model"],
+        "left_out": [value for name, value in selection.excluded if name == "model"],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(USED_MODELS, parameters)
+        yield from cursor.fetchall()
