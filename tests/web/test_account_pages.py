@@ -308,7 +308,9 @@ def test_an_account_without_a_password_has_none_to_change(client: Client, alice:
     alice.set_unusable_password()
     alice.save()
     client.force_login(alice)
-    assert "Your account has no password" in text(client.get("/password/"))
+    answer = client.get("/password/")
+    assert "Your account has no password" in text(answer)
+    assert "no-store" in answer["Cache-Control"]
     assert client.post("/password/", {"password1": NEW, "password2": NEW}).status_code == 200
     alice.refresh_from_db()
     assert not alice.has_usable_password()

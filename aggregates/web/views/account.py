@@ -24,6 +24,7 @@ from aggregates.accounts import open_sessions
 from aggregates.accounts.access import organizations_of
 from aggregates.accounts.passkeys import let_log_in_alone
 from aggregates.domain.formats import plural
+from aggregates.models import User
 from aggregates.web.forms.log_in import ConfirmPasswordForm
 from aggregates.web.forms.refusals import Refusing, with_status
 from aggregates.web.forms.second_factors import (
@@ -41,12 +42,20 @@ class OfAccount(LoginRequiredMixin):
     """A page of “Your account”, with the header and its tab; no cache keeps it."""
 
     request: HttpRequest
+    template_name: str
     tab = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = super().dispatch(request, *args, **kwargs)
+        if isinstance(request.user, User) and not self.is_of_use(request.user):
+            response: HttpResponseBase = render(request, self.template_name, self.of_account(request))
+        else:
+            response = super().dispatch(request, *args, **kwargs)
         add_never_cache_headers(response)
         return response
+
+    def is_of_use(self, user: User) -> bool:
+        """Say whether the account has what the page changes; where not, the template says so instead of a form."""
+        return True
 
     def of_account(self, request: HttpRequest) -> dict[str, Any]:
         return {"organizations": organizations_of(request.user), "tab": self.tab}  # type: ignore[arg-type]
