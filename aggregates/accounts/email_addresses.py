@@ -16,10 +16,19 @@ class CannotChange(ValueError):
     """The account keeps its address; the message says why to people."""
 
 
+def lock(user: User) -> User:
+    """Read the user's row as it is, and hold it until the transaction ends: an address and a password change one after
+    the other. Raises CannotChange where there is none any more."""
+    found = User.objects.select_for_update().filter(pk=user.pk).first()
+    if found is None:
+        raise CannotChange("This account is no more.")
+    return found
+
+
 def note_current(user: User) -> None:
     """Have allauth know the address that the account has, whoever gave it; only the user's own row says it."""
-    current = user.email.lower()
     with transaction.atomic():
+        current = lock(user).email.lower()
         others = EmailAddress.objects.exclude(user=user).filter(email=current, verified=True)
         own = EmailAddress.objects.filter(user=user)
         if own.filter(email=current, verified=True, primary=True).exists():
@@ -52,8 +61,21 @@ def forget_change(user: User) -> None:
     EmailAddress.objects.filter(user=user).delete()
 
 
-def check_free(address: EmailAddress) -> None:
-    """Raises CannotChange where another account has the address, or this one no password to log in with."""
+def lock_wanted(wanted: EmailAddress) -> EmailAddress:
+    """Read and hold an address that is to be confirmed; raises CannotChange where it is no longer wanted, another
+    account has it, or this one has no password to log in with."""
+    user = lock(wanted.user)
+    address: EmailAddress | None = (
+        EmailAddress.objects.select_for_update().filter(pk=wanted.pk, user=user, verified=False).first()
+    )
+    if address is None:
+        raise CannotChange("This link is no longer good: the account has a new password, or its address changed.")
+    address.user = user
+    _check_free(address)
+    return address
+
+
+def _check_free(address: EmailAddress) -> None:
     if User.objects.named(address.email).exclude(pk=address.user_id).exists():
         raise CannotChange(f"{shown(address.email)} is the address of another account.")
     if not address.user.has_usable_password() or not address.user.is_active:

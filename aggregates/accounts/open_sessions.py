@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from allauth.usersessions.models import UserSession
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, logout
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from aggregates.accounts.audit_events import logs_of
 from aggregates.accounts.sessions import USED, SessionStore
 from aggregates.db import audit
 from aggregates.domain import browsers
@@ -56,6 +57,13 @@ def end_others(user: User, current: str | None) -> int:
     return _end(list(UserSession.objects.filter(user=user).exclude(session_key=current)), user)
 
 
+@transaction.atomic
+def end_current(request: HttpRequest, user: User) -> None:
+    """End the session of a request, which its owner did not ask for."""
+    _write_ended(user, 1)
+    logout(request)
+
+
 def forget() -> int:
     """Delete what was noted of sessions that are no more; return how many."""
     left = Session.objects.filter(pk=OuterRef("session_key"))
@@ -68,8 +76,12 @@ def _end(sessions: list[UserSession], user: User) -> int:
     ended, _ = Session.objects.filter(pk__in=[each.session_key for each in sessions]).delete()
     UserSession.objects.filter(pk__in=[each.pk for each in sessions]).delete()
     if ended:
-        audit.write(Event.SESSIONS_ENDED, about=user.pk, after={"rows": ended})
+        _write_ended(user, ended)
     return ended
+
+
+def _write_ended(user: User, sessions: int) -> None:
+    audit.write_for(logs_of(user), Event.SESSIONS_ENDED, about=user.pk, after={"rows": sessions})
 
 
 def _read(noted: UserSession, row: Session, user: User, current: str | None) -> OpenSession | None:

@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.attempts import shortened
 from aggregates.accounts.audit_events import logs_of
-from aggregates.accounts.email_addresses import forget_change
 from aggregates.accounts.open_sessions import note_session
 from aggregates.accounts.sessions import SessionStore
 from aggregates.db import audit
@@ -43,11 +42,6 @@ def write_log_in(user: User, **_: Any) -> None:
 
 def write_password(user: User, **_: Any) -> None:
     _write(Event.PASSWORD_CHANGED, user)
-
-
-def keep_address(user: User, **_: Any) -> None:
-    """Let a new address be wanted no longer: whoever sets a new password may mean to shut somebody out."""
-    forget_change(user)
 
 
 def write_factor_added(instance: Authenticator, created: bool, **_: Any) -> None:
@@ -100,8 +94,6 @@ def connect_signals() -> None:
     user_logged_in.connect(write_log_in, dispatch_uid="write_log_in")
     password_changed.connect(write_password, dispatch_uid="write_password")
     password_changed.connect(follow_session, dispatch_uid="follow_session")
-    password_changed.connect(keep_address, dispatch_uid="keep_address")
-    password_reset.connect(keep_address, dispatch_uid="keep_address")
     password_reset.connect(write_password, dispatch_uid="write_password")
     post_save.connect(write_factor_added, sender=Authenticator, dispatch_uid="write_factor_added")
     post_delete.connect(write_factor_removed, sender=Authenticator, dispatch_uid="write_factor_removed")

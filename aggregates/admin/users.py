@@ -108,7 +108,6 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
             if user:
                 user.refresh_from_db(fields=["password"])
                 if user.password != before:
-                    forget_change(user)
                     audit_events.write_account_changed(user, {}, ["password"])
         return response
 

@@ -19,6 +19,7 @@ class Event(models.TextChoices):
     EMAIL_CHANGED = "account.email", "E-mail address changed"
     PASSWORD_LINK = "account.password_link", "Link for a new password made"  # noqa: S105 (a name)
     FACTOR_ADDED = "account.factor_added", "Second factor added"
+    FACTOR_CHANGED = "account.factor_changed", "Second factor changed"
     FACTOR_REMOVED = "account.factor_removed", "Second factor removed"
     FACTOR_FAILED = "account.factor_failed", "Second factor failed"
     SESSIONS_ENDED = "account.sessions", "Sessions ended"
@@ -92,6 +93,7 @@ FIELDS = {
     "password": "password",
     "key": "key",
     "kind": "kind",
+    "alone": "logs in alone",
     "labels": "labels",
     "works_until": "works until",
     "what": "what",

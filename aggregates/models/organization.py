@@ -6,7 +6,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils.functional import cached_property
 
@@ -62,6 +62,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it, in one transaction with what a new password ends, of which Django tells the validators."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
 
     @property
     def has_rights(self) -> bool:

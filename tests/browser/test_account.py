@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
 from django_q.models import OrmQ
 from playwright.sync_api import Page, expect
 
 from aggregates.models import AttemptCount, Membership, Organization, User
 from aggregates.ops import own_tasks
-from tests.browser.conftest import Watch
+from tests.browser.conftest import Watch, fill_in_log_in, log_in
+from tests.fixtures import make_member
 from tests.mail_server import MailServer
 from tests.oidc import providing
 from tests.web.test_account_pages import code_of
@@ -82,6 +84,38 @@ def test_a_forgotten_password_and_a_second_factor(
     phone.get_by_role("button", name="End all others").click()
     page.goto("/account/sessions/")
     expect(page.get_by_role("heading", name="Log in to Usage")).to_be_visible()
+
+
+def test_what_was_typed_as_the_session_ended_is_there_again_for_its_owner(
+    open_page: OpenPage, usage: Organization
+) -> None:
+    for email in ("alice@example.com", "bob@example.com"):
+        user = User.objects.filter(email=email).first() or make_member(email, usage)
+        user.set_password(NEW)
+        user.save()
+    page = open_page()
+    log_in(page, place="/o/acme/notes/")
+    page.get_by_label("Note", exact=True).fill("Launch")
+    page.get_by_label("Day", exact=True).fill("2026-01-05")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Add note").click()
+    fill_in_log_in(page, "alice@example.com", NEW)
+
+    expect(page.get_by_label("Note", exact=True)).to_have_value("Launch")
+    expect(page.get_by_label("Day", exact=True)).to_have_value("2026-01-05")
+    expect(page.get_by_role("status").first).to_contain_text("This was not sent")
+    page.get_by_role("button", name="Add note").click()
+    expect(page.locator(".day-note-text")).to_contain_text("Launch")
+    expect(page.get_by_label("Note", exact=True)).to_have_value("")
+
+    page.get_by_label("Note", exact=True).fill("For nobody else")
+    page.get_by_label("Day", exact=True).fill("2026-01-06")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Add note").click()
+    fill_in_log_in(page, "bob@example.com", NEW)
+    expect(page.locator(".day-note-text")).to_be_visible()
+    expect(page.get_by_label("Note", exact=True)).to_have_value("")
+    assert page.evaluate("sessionStorage.getItem('typed')") is None
 
 
 def test_a_passkey_guards_the_log_in_and_does_alone(

@@ -1,8 +1,10 @@
 """One's own account: a second factor that guards the log-in, and sessions that can be looked at and ended."""
 
+import json
 import logging
 import re
 import time
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -10,15 +12,18 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client
 
-from aggregates.accounts import open_sessions
+from aggregates.accounts import open_sessions, passwords
 from aggregates.models import AuditEntry, Event, User
+from tests.passkeys import Passkey
 
 PASSWORD, NEW = "correct horse", "battery staple"
 FACTORS = "/account/second-factors/"
 APP, CODES, SESSIONS = f"{FACTORS}app/", f"{FACTORS}codes/", "/account/sessions/"
+ADD_PASSKEY, PASSKEY = f"{FACTORS}passkeys/add/", "/login/passkey/"
 LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1"
 
@@ -145,7 +150,18 @@ def test_an_open_session_alone_takes_no_second_factor_away(client: Client, alice
 
 
 @pytest.mark.parametrize(
-    "made_up", ["{}", "[]", "1", "no JSON", '{"id": 1}', '{"id": "AA", "rawId": "AA", "response": {}}']
+    "made_up",
+    [
+        "",
+        "{}",
+        "[]",
+        "no JSON",
+        '{"id": 1}',
+        '{"id": "AA", "rawId": "AA", "response": {}}',
+        "[" * 19_000,
+        "1" * 5_000,
+        '{"id": "AA", "rawId": "AA", "clientExtensionResults": {"a": 1e999}, "response": {}}',
+    ],
 )
 def test_answers_that_no_passkey_made_are_refused(client: Client, alice: User, guarded: Any, made_up: str) -> None:
     log_in(client, alice)
@@ -165,6 +181,86 @@ def test_answers_that_no_passkey_made_are_refused(client: Client, alice: User, g
     assert client.post(add, {"name": "x", "credential": made_up}).status_code == 200
     assert client.post("/account/confirm/passkey/", {"credential": made_up}).status_code in {200, 302}
     assert not Authenticator.objects.filter(type="webauthn").exists()
+
+
+def add_passkey(user: User, **chosen: str) -> Passkey:
+    """Add a passkey as people do; their password alone, as no factor is asked for before."""
+    client, passkey = Client(), Passkey()
+    client.force_login(user)
+    client.post("/account/confirm/", {"password": PASSWORD})
+    options = re.search(r'id="passkey-options" type="application/json">(.*?)</script>', text(client.get(ADD_PASSKEY)))
+    assert options
+    credential = passkey.register(json.loads(options[1])["creation_options"])
+    answer = client.post(ADD_PASSKEY, {"name": "laptop", "credential": json.dumps(credential), **chosen})
+    assert answer["Location"] == CODES
+    return passkey
+
+
+def log_in_with(passkey: Passkey) -> Any:
+    client = Client()
+    credential = passkey.prove(client.get(PASSKEY).json()["request_options"])
+    return client.post(PASSKEY, {"credential": json.dumps(credential)}, follow=True)
+
+
+def test_a_passkey_logs_in_alone_only_where_it_was_made_for_it(
+    alice: User, bob: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    factor, alone = add_passkey(alice), add_passkey(bob, passwordless="on")
+
+    assert log_in_with(alone).context["user"] == bob
+    refused = log_in_with(factor)
+    assert "This passkey is a second factor" in text(refused)
+    assert not refused.context["user"].is_authenticated
+
+    unknown, unknown.owner = Passkey(), alone.owner
+    assert "could not be checked" in text(log_in_with(unknown))
+    failed = AuditEntry.objects.filter(event=Event.LOG_IN_FAILED).order_by("pk")
+    assert [(entry.organization and entry.organization.slug, entry.object_id) for entry in failed] == [
+        ("acme", alice.pk),
+        (None, None),
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "A log-in failed: account ali..., address 127.0.0.1",
+        "A log-in failed: account ..., address 127.0.0.1",
+    ]
+
+
+@pytest.mark.parametrize("how", ["changed", "reset", "by staff", "by a command"])
+def test_a_new_password_lets_no_passkey_log_in_alone(
+    client: Client, alice: User, staff: User, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passkey = add_passkey(alice, passwordless="on")
+    assert log_in_with(passkey).context["user"] == alice
+    new = {"password1": "battery staple", "password2": "battery staple"}
+    match how:
+        case "changed":
+            client.force_login(alice)
+            client.post("/password/", {"oldpassword": PASSWORD, **new})
+        case "reset":
+            asked = client.get(passwords.make_link(User.objects.get(pk=alice.pk), "/"))
+            client.post(asked["Location"], new)
+        case "by staff":
+            client.force_login(staff)
+            client.post(f"/admin/aggregates/user/{alice.pk}/password/", {"usable_password": "true", **new})
+        case "by a command":
+            monkeypatch.setattr("getpass.getpass", lambda **_: "battery staple")
+            call_command("changepassword", alice.email, stdout=StringIO())
+    assert User.objects.get(pk=alice.pk).check_password("battery staple")
+
+    assert "This passkey is a second factor" in text(log_in_with(passkey))
+    changed = AuditEntry.objects.get(event=Event.FACTOR_CHANGED)
+    assert (changed.object_id, changed.before, changed.after) == (alice.pk, {"alone": True}, {"alone": False})
+
+
+def test_a_new_password_and_what_it_ends_are_one(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: User) -> None:
+        raise OSError("the disk")
+
+    monkeypatch.setattr("aggregates.accounts.new_passwords.keep_as_factors", fail)
+    alice.set_password(NEW)
+    with pytest.raises(OSError, match="the disk"):
+        alice.save()
+    assert User.objects.get(pk=alice.pk).check_password(PASSWORD)
 
 
 def test_nobody_tries_passkeys_without_end(client: Client, db: None) -> None:
@@ -194,7 +290,8 @@ def test_sessions_are_listed_and_ended(client: Client, alice: User, bob: User, s
     log_in(phone, alice)
     assert "1 other session ended." in text(client.post(f"{SESSIONS}end/", follow=True))
     assert [each.get("/o/acme/").status_code for each in (client, phone, bobs)] == [200, 302, 200]
-    assert events(Event.SESSIONS_ENDED) == [("account.sessions", {"rows": 1})] * 2
+    ended = AuditEntry.objects.filter(event=Event.SESSIONS_ENDED)
+    assert [(entry.organization, entry.after) for entry in ended] == [(alice.organizations.get(), {"rows": 1})] * 2
 
 
 def test_a_session_that_a_new_password_ended_is_not_listed(client: Client, alice: User) -> None:
@@ -212,7 +309,9 @@ def test_an_account_without_a_password_has_none_to_change(client: Client, alice:
     alice.set_unusable_password()
     alice.save()
     client.force_login(alice)
-    assert "Your account has no password" in text(client.get("/password/"))
+    answer = client.get("/password/")
+    assert "Your account has no password" in text(answer)
+    assert "no-store" in answer["Cache-Control"]
     assert client.post("/password/", {"password1": NEW, "password2": NEW}).status_code == 200
     alice.refresh_from_db()
     assert not alice.has_usable_password()

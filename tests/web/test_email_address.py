@@ -5,13 +5,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from allauth.account.models import EmailAddress
-from django.test import Client
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.db import connection, transaction
+from django.test import Client, RequestFactory
 from django_q.models import OrmQ
 
+from aggregates.accounts import email_addresses
+from aggregates.accounts.email_addresses import CannotChange
 from aggregates.models import AttemptCount, AuditEntry, Event, User
 from aggregates.ops import own_tasks
+from aggregates.web.views.log_in import Adapter
 from tests.mail_server import MailServer
+from tests.patience import wait_until
+from tests.threads import in_a_thread
 
 PAGE, PASSWORD, NEW = "/account/email/", "correct horse", "alice@new.example"
 ASKED = {"email": NEW, "action_add": ""}
@@ -31,6 +37,14 @@ def link_in(server: MailServer) -> str:
     assert link
     server.mails.clear()
     return link[1]
+
+
+def somebody_waits() -> bool:
+    """Say whether somebody waits for a lock that another holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        (waits,) = cursor.fetchone()
+    return bool(waits)
 
 
 def text(response: Any) -> str:
@@ -97,6 +111,45 @@ def test_nobody_takes_the_address_of_another_account(client: Client, alice: User
     assert not AuditEntry.objects.filter(event=Event.EMAIL_CHANGED).exists()
 
 
+def test_a_new_password_wins_against_a_link_that_was_just_followed(
+    client: Client, alice: User, asked: str, rf: RequestFactory
+) -> None:
+    """As if the page had read the address just before the password was saved."""
+    confirmation = EmailConfirmationHMAC.from_key(asked.rstrip("/").rpartition("/")[2])
+    assert confirmation
+    alice.set_password("battery staple 1")
+    alice.save()
+    with pytest.raises(CannotChange, match="no longer good"):
+        confirmation.confirm(rf.post(asked))
+    assert User.objects.get(pk=alice.pk).email == "alice@example.com"
+    assert not EmailAddress.objects.exists()
+
+
+def test_a_new_password_takes_no_new_address_back(client: Client, alice: User, asked: str) -> None:
+    before = User.objects.get(pk=alice.pk)
+    Client().post(asked)
+    Adapter().set_password(before, "battery staple 1")
+    assert User.objects.get(pk=alice.pk).email == NEW
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_ask_one_after_the_other(sends_mail: MailServer, alice: User) -> None:
+    client, answers = Client(), []
+    client.force_login(alice)
+    client.post("/account/confirm/", {"password": PASSWORD})
+    with transaction.atomic():  # what the first tab does
+        email_addresses.note_current(alice)
+        EmailAddress.objects.create(user=alice, email=NEW)
+        second = in_a_thread(lambda: answers.append(client.post(PAGE, ASKED).status_code))
+        wait_until(somebody_waits, "the second tab waits")
+    second.join()
+    assert answers == [302]
+    assert list(EmailAddress.objects.order_by("pk").values_list("email", "verified")) == [
+        ("alice@example.com", True),
+        (NEW, False),
+    ]
+
+
 @pytest.mark.parametrize("how", ["kept", "asked again", "new password", "by staff", "no password"])
 def test_a_link_is_good_only_while_nothing_else_happened(
     client: Client, alice: User, asked: str, staff: User, how: str
@@ -128,13 +181,11 @@ def test_a_link_is_good_only_while_nothing_else_happened(
 def test_an_address_that_was_given_up_is_free(client: Client, alice: User, asked: str, bob: User) -> None:
     client.post(asked)
     assert not EmailAddress.objects.exists()
-    client.get(PAGE)
+    email_addresses.note_current(alice)
     User.objects.filter(pk=alice.pk).update(email="alice@third.example")  # by a command, which tells allauth nothing
     EmailAddress.objects.filter(user=alice).update(verified=True)
     User.objects.filter(pk=bob.pk).update(email=NEW)
-    other = Client()
-    other.force_login(User.objects.get(pk=bob.pk))
-    assert other.get(PAGE).status_code == 200
+    email_addresses.note_current(bob)
     assert EmailAddress.objects.get(email=NEW).user == bob
 
 
@@ -147,13 +198,25 @@ def test_mails_are_limited_and_bad_addresses_named(sends_mail: MailServer, clien
     answers = [client.post(PAGE, {"email": f"a{nth}@new.example", "action_add": ""}) for nth in range(6)]
     assert [answer.status_code for answer in answers] == [302] * 5 + [429]
     assert "Too many attempts" in text(answers[-1])
-    assert client.post(PAGE, {"email": "a1@new.example", "action_send": ""}).status_code == 302
+    for email in ("a4@new.example", alice.email):
+        for action in ("action_send", "action_primary"):
+            assert client.post(PAGE, {"email": email, action: ""}).status_code == 302
+    assert client.post(PAGE, {"email": f"{'a' * 60}@{'b' * 50}.{'c' * 150}", "action_add": ""}).status_code == 200
     assert OrmQ.objects.count() == 5
+    assert EmailAddress.objects.get(primary=True).email == alice.email
+
+
+def test_looking_at_the_page_changes_nothing(sends_mail: MailServer, client: Client, alice: User) -> None:
+    client.force_login(alice)
+    assert "Waits for" not in text(client.get(PAGE))
+    assert not EmailAddress.objects.exists()
 
 
 def test_without_mail_or_a_password_the_page_says_who_helps(client: Client, alice: User, settings: Any) -> None:
     client.force_login(alice)
-    assert "No mail is set up on this site" in text(client.get(PAGE))
+    answer = client.get(PAGE)
+    assert "No mail is set up on this site" in text(answer)
+    assert "no-store" in answer["Cache-Control"], "it has the address"
     assert client.post(PAGE, ASKED).status_code == 200
     settings.SENDS_MAIL = True
     User.objects.filter(pk=alice.pk).update(password="!")

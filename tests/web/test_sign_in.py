@@ -12,7 +12,7 @@ from django.test import Client
 from requests import Session
 
 from aggregates.accounts import invitations
-from aggregates.models import AuditEntry, Membership, Organization, Role, User
+from aggregates.models import AuditEntry, Event, Membership, Organization, Role, User
 from tests.oidc import SECRET, Provider, providing
 from usagesite import env
 
@@ -197,6 +197,17 @@ def test_sessions_that_began_otherwise_end_there_and_lead_back(
     assert ask("post", "/o/acme/members/1/remove/", Referer=on_page) == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F%3Fa%3Db"
     assert ask("post", "/o/acme/members/", Referer="https://elsewhere/o/") == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F"
     assert ask("get", "/o/acme/values/", **fragment) == f"{BEGIN}?next=%2Fo%2Facme%2Fmembers%2F%3Fa%3Db"
+
+    ended = AuditEntry.objects.filter(event=Event.SESSIONS_ENDED)
+    assert {(entry.organization_id, entry.object_id, entry.after["rows"]) for entry in ended} == {
+        (acme.pk, alice.pk, 1)
+    }
+    assert ended.count() == 4
+
+    leaving = Client()
+    leaving.force_login(alice)
+    assert leaving.post("/logout/")["Location"] == "/login/", "who logs out is not logged in again"
+    assert leaving.get("/o/acme/")["Location"].startswith("/login/")
 
     sent = sessions[alice.email].get("/o/acme/keys/?kind=read")
     back = sessions[alice.email].get(

@@ -11,6 +11,7 @@ from aggregates.accounts import email_addresses
 
 NEW = "New password"
 AGAIN = "New password, again"
+LONGEST = 254  # characters of an address, as accounts have it
 
 
 def _say(form: forms.Form, **labels: str) -> None:
@@ -56,6 +57,8 @@ class PasswordForm(ChangePasswordForm):  # type: ignore[misc]
 class EmailForm(AddEmailForm):  # type: ignore[misc]
     """Another address for the account. Whether one has it already is not told before its owner confirms it."""
 
+    email = forms.EmailField(max_length=LONGEST, widget=forms.EmailInput({"autocomplete": "email"}))
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _say(self, email="New e-mail address")
@@ -87,4 +90,6 @@ class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
 class ResetForm(forms.Form):
     """Whose password is to be reset. It is not told whether there is such an account."""
 
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput({"autocomplete": "username"}))
+    email = forms.EmailField(
+        label="E-mail address", max_length=LONGEST, widget=forms.EmailInput({"autocomplete": "username"})
+    )

@@ -8,9 +8,11 @@ from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeVie
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.internal.flows import add_authenticator
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -20,7 +22,9 @@ from django.views.generic import FormView
 
 from aggregates.accounts import open_sessions
 from aggregates.accounts.access import organizations_of
+from aggregates.accounts.passkeys import let_log_in_alone
 from aggregates.domain.formats import plural
+from aggregates.models import User
 from aggregates.web.forms.log_in import ConfirmPasswordForm
 from aggregates.web.forms.refusals import Refusing, with_status
 from aggregates.web.forms.second_factors import (
@@ -38,12 +42,20 @@ class OfAccount(LoginRequiredMixin):
     """A page of “Your account”, with the header and its tab; no cache keeps it."""
 
     request: HttpRequest
+    template_name: str
     tab = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = super().dispatch(request, *args, **kwargs)
+        if isinstance(request.user, User) and not self.is_of_use(request.user):
+            response: HttpResponseBase = render(request, self.template_name, self.of_account(request))
+        else:
+            response = super().dispatch(request, *args, **kwargs)
         add_never_cache_headers(response)
         return response
+
+    def is_of_use(self, user: User) -> bool:
+        """Say whether the account has what the page changes; where not, the template says so instead of a form."""
+        return True
 
     def of_account(self, request: HttpRequest) -> dict[str, Any]:
         return {"organizations": organizations_of(request.user), "tab": self.tab}  # type: ignore[arg-type]
@@ -86,6 +98,15 @@ class AddPasskey(OfAccount, AddWebAuthnView):  # type: ignore[misc]
     form_class = AddPasskeyForm
     template_name = "account/add_passkey.html"
     tab = "factors"
+
+    def form_valid(self, form: AddPasskeyForm) -> HttpResponse:
+        """Keep it, and whether it was made to log in alone: by the box that was ticked, whatever the passkey can do."""
+        with transaction.atomic():
+            passkey, codes = add_authenticator(self.request, form.cleaned_data["name"], form.cleaned_data["credential"])
+            if form.cleaned_data["passwordless"]:
+                let_log_in_alone(passkey)
+        self.did_generate_recovery_codes = codes is not None
+        return redirect(self.get_success_url())
 
 
 class RemovePasskey(OfAccount, RemoveWebAuthnView):  # type: ignore[misc]

@@ -7,35 +7,45 @@ from allauth.account.decorators import reauthentication_required
 from allauth.account.views import ConfirmEmailView, EmailView
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
+from django.views.generic import FormView
 
 from aggregates.accounts import attempts, email_addresses
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.email_addresses import CannotChange
+from aggregates.models import User
 from aggregates.web.forms.log_in import EmailForm
 from aggregates.web.forms.refusals import Refusing, refusal
 from aggregates.web.views.account import OfAccount
 
 
-class Email(OfAccount, Refusing, EmailView):  # type: ignore[misc]
+class _OneAddress(EmailView):  # type: ignore[misc]
+    """allauth's page without what is for accounts of many addresses, and without what it writes at each look."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self._did_send_verification_email = False
+        return FormView.dispatch(self, request, *args, **kwargs)
+
+    def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Change nothing: another address comes by the link in a mail alone."""
+
+    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Send no further mail: another one is asked for with the address, and counted."""
+
+
+class Email(OfAccount, Refusing, _OneAddress):
     """Ask for another address; the password comes first. Where the site sends no mail, say who helps."""
 
     form_class = EmailForm
     template_name = "account/email.html"
     tab = "email"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        user = request.user
-        if not user.is_authenticated:
-            return self.handle_no_permission()
-        if not (user.has_usable_password() and settings.SENDS_MAIL):
-            return render(request, self.template_name, self.of_account(request))
-        email_addresses.note_current(user)
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        return response
+    def is_of_use(self, user: User) -> bool:
+        return user.has_usable_password() and settings.SENDS_MAIL
 
     def get_initial(self) -> dict[str, Any]:
         wanted = email_addresses.wanted_by(self.request.user)  # type: ignore[arg-type]
@@ -53,11 +63,10 @@ class Email(OfAccount, Refusing, EmailView):  # type: ignore[misc]
         except attempts.TooManyAttempts as error:
             form.add_error(None, refusal(error, HTTPStatus.TOO_MANY_REQUESTS, error.seconds))
             return self.form_invalid(form)
-        response: HttpResponse = super().form_valid(form)
+        with transaction.atomic():  # note_current lets no other tab of the account in between
+            email_addresses.note_current(self.request.user)  # type: ignore[arg-type]
+            response: HttpResponse = super().form_valid(form)
         return response
-
-    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Send no further mail: another one is asked for with the address, and counted."""
 
     def _action_remove(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         email_addresses.forget_change(request.user)  # type: ignore[arg-type]

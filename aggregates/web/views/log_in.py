@@ -21,8 +21,8 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView
 
@@ -68,6 +68,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
                 raise ValidationError(provider_only_words(organization), code="provider_only")
         return user
 
+    def set_password(self, user: User, password: str) -> None:
+        """Save nothing but the password: the address may be another one by now."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """Name the address for allauth, which notes it of sessions and needs one."""
         return client_address(request.META) or NO_ADDRESS
@@ -76,10 +81,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Take a new address, in one transaction with what tells of it; raises CannotChange."""
         try:
             with transaction.atomic():
-                email_addresses.check_free(email_address)
-                changed: bool = super().confirm_email(request, email_address)
+                wanted = email_addresses.lock_wanted(email_address)
+                changed: bool = super().confirm_email(request, wanted)
                 if changed:
-                    email_addresses.note_changed(email_address.user)
+                    email_addresses.note_changed(wanted.user)
         except IntegrityError:  # somebody else took it just now
             raise CannotChange(f"{shown(email_address.email)} is the address of another account.") from None
         return changed
@@ -139,12 +144,9 @@ class Password(OfAccount, Refusing, PasswordChangeView):  # type: ignore[misc]
     template_name = "account/password.html"
     tab = "password"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Say so where the account has no password, and so none to change."""
-        if request.user.is_authenticated and not request.user.has_usable_password():
-            return render(request, self.template_name, self.of_account(request))
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        return response
+    def is_of_use(self, user: User) -> bool:
+        """Say whether the account has a password to change."""
+        return user.has_usable_password()
 
 
 class Reset(Refusing, FormView):  # type: ignore[type-arg]
