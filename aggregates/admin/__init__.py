@@ -2,9 +2,33 @@
 
 from django.contrib import admin
 
-from aggregates.admin import audit, breakdowns, calls, days, keys, organizations, people, runs, tasks, users
+from aggregates.admin import (
+    audit,
+    breakdowns,
+    calls,
+    days,
+    keys,
+    organizations,
+    people,
+    prices,
+    runs,
+    tasks,
+    users,
+)
 
-__all__ = ["audit", "breakdowns", "calls", "days", "keys", "organizations", "people", "runs", "tasks", "users"]
+__all__ = [
+    "audit",
+    "breakdowns",
+    "calls",
+    "days",
+    "keys",
+    "organizations",
+    "people",
+    "prices",
+    "runs",
+    "tasks",
+    "users",
+]
 
 admin.site.site_header = "Usage administration"
 admin.site.site_title = "Usage administration"
