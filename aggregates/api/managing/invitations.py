@@ -48,7 +48,7 @@ def _send(asked: Asked, made: Invitation) -> None:
         invitations.admit_mail(made)
     except TooManyAttempts as error:
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.seconds)}) from None
-    mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")))
+    mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")), asked.user)
 
 
 def revoke(asked: Asked, number: int) -> HttpResponse:

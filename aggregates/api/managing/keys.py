@@ -6,10 +6,11 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from aggregates.accounts import keys
-from aggregates.accounts.access import Permission
+from aggregates.accounts.access import NoAccess, Permission
 from aggregates.accounts.forms.keys import KeyForm
 from aggregates.accounts.forms.limits import fields_of
-from aggregates.api.managing.asking import Asked, absent, forbidden, resource
+from aggregates.accounts.keys import CannotMake
+from aggregates.api.managing.asking import NO_PLACE, Asked, absent, conflict, forbidden, resource
 from aggregates.api.managing.fields import BY_NAME, TEXT, TEXTS, body_of, check, renamed
 from aggregates.api.managing.lists import listed
 from aggregates.models import ApiKey, Kind
@@ -30,7 +31,10 @@ def create_key(asked: Asked) -> HttpResponse:
     if form.chosen_kind == Kind.MANAGE:
         raise forbidden(NO_MANAGING_KEYS)
     name, labels = form.cleaned_data["name"], form.cleaned_data["labels"]
-    made, secret = keys.create(asked.organization, name, asked.user, form.chosen_kind, labels, form.limits)
+    try:
+        made, secret = keys.create(asked.organization, name, asked.user, form.chosen_kind, labels, form.limits)
+    except CannotMake as error:
+        raise conflict(error) from None
     return _made(made, secret.text)
 
 
@@ -51,12 +55,17 @@ def change_key(asked: Asked, number: int) -> HttpResponse:
 
 def rotate_key(asked: Asked, number: int) -> HttpResponse:
     """Make a successor, while the key of before goes on for a day. Of those that manage, a key renews itself alone."""
-    if _find(asked, number).kind == Kind.MANAGE and number != asked.key.pk:
+    others = ApiKey.objects.filter(organization=asked.organization, kind=Kind.MANAGE).exclude(pk=asked.key.pk)
+    if others.filter(pk=number).exists():
         raise forbidden(NO_MANAGING_KEYS)
     try:
         made, secret = keys.rotate(asked.organization, number, asked.user)
     except ApiKey.DoesNotExist:
         raise absent("key", number) from None
+    except NoAccess:
+        raise forbidden(NO_PLACE) from None
+    except CannotMake as error:
+        raise conflict(error) from None
     return _made(made, secret.text)
 
 

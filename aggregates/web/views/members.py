@@ -149,7 +149,7 @@ def _send(request: PageRequest, membership: Membership, invitation: Invitation) 
     except TooManyAttempts as error:
         messages.error(request, f"No mail to {shown(invitation.email)}. {error}")
     else:
-        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")))
+        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")), request.user)
         messages.success(request, f"A mail is on its way to {shown(invitation.email)}.")
     return redirect("members", membership.organization.slug)
 
