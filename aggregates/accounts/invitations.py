@@ -85,14 +85,14 @@ def _make(
     return invitation, text
 
 
-def admit_mail(invitation: Invitation) -> None:
-    """Count a mail with the invitation's link; raises TooManyAttempts."""
+def admit_mail(organization: Organization, email: str) -> None:
+    """Count a mail with an invitation's link; raises TooManyAttempts."""
     attempts.admit_all(
         {
-            MAILS_OF_ORGANIZATION.key(str(invitation.organization_id)): MAILS_OF_ORGANIZATION,
-            MAILS_TO_ADDRESS.key(invitation.email.casefold()): MAILS_TO_ADDRESS,
+            MAILS_OF_ORGANIZATION.key(str(organization.pk)): MAILS_OF_ORGANIZATION,
+            MAILS_TO_ADDRESS.key(email.casefold()): MAILS_TO_ADDRESS,
         },
-        invitation.email,
+        email,
     )
 
 

@@ -117,10 +117,10 @@ def test_there_may_be_so_many(owner: Membership) -> None:
 def test_an_address_gets_so_many_mails_an_hour(owner: Membership) -> None:
     invitation, _ = invitations.invite(owner, "bob@example.com", Role.VIEWER)
     for _ in range(invitations.MAILS_TO_ADDRESS.most):
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(owner.organization, invitation.email)
 
     with pytest.raises(TooManyAttempts):
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(owner.organization, invitation.email)
 
 
 def test_what_ended_is_forgotten_with_its_address(owner: Membership) -> None:

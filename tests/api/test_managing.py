@@ -140,6 +140,12 @@ def test_lists_come_by_the_page_and_have_no_other_parameters(manage: Manager, qu
     assert manage.refused("GET", f"keys?{query}")[0] == 400
 
 
+def test_what_changes_something_has_no_parameters(manage: Manager) -> None:
+    for method, path in operations():
+        if method != "GET":
+            assert manage.refused(method, f"{path}?by_mail=true", {}) == (400, "There is no parameter “by_mail”.")
+
+
 def test_a_page_leads_to_the_next(manage: Manager, acme: Organization) -> None:
     made = [ApiKey.objects.get().pk, *(keys.create(acme, f"key {number}", None)[0].pk for number in range(4))]
     found, after = [], 0

@@ -1,10 +1,10 @@
 """What all addresses that manage do around their work: admit a key as the member who made it, and bound the work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.cache import never_cache
 
 from aggregates.accounts.access import NoAccess, Permission, membership_of
@@ -12,6 +12,7 @@ from aggregates.accounts.addresses import client_address
 from aggregates.api.endpoint import View, admitted, bounded, guarded, refusing_where_ailing
 from aggregates.api.problems import ApiError
 from aggregates.db.audit import Actor, acting
+from aggregates.domain.formats import excerpt
 from aggregates.models import ApiKey, Kind, Membership, Organization, User, Via
 from aggregates.ops.allowances import FORM, Allowance, Lane
 
@@ -55,11 +56,21 @@ def resource(permission: Permission, **methods: Work) -> View:
         with refusing_where_ailing():
             key = admitted(request, Kind.MANAGE)
             with acting(lambda: _actor(request, key)), bounded():
-                return work(Asked(request, key, _place(key, permission)), **place)
+                asked = Asked(request, key, _place(key, permission))
+                if request.method != "GET":  # what reads knows its own
+                    check_parameters(asked)
+                return work(asked, **place)
 
     view = never_cache(guarded(answer, ALLOWANCE))
     view.methods = frozenset(methods)  # type: ignore[attr-defined]
     return view
+
+
+def check_parameters(asked: Asked, known: Collection[str] = ()) -> QueryDict:
+    """Give the parameters of the address; raises ApiError where one is not known."""
+    for name in sorted(set(asked.request.GET) - set(known)):
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"There is no parameter “{excerpt(name)}”.")
+    return asked.request.GET
 
 
 def absent(what: str, number: int) -> ApiError:

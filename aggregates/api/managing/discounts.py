@@ -6,12 +6,13 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from aggregates.accounts.access import Permission
-from aggregates.api.managing.asking import Asked, absent, resource
+from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import NUMBER, TEXT, body_of, check, renamed
 from aggregates.api.managing.lists import listed
 from aggregates.models import Discount
 from aggregates.pricing import discounts
 from aggregates.pricing.forms.discounts import DiscountForm
+from aggregates.pricing.overrides import CannotSet
 
 CHANGED = {"percent": NUMBER, "to": TEXT}
 FIELDS = {"provider": TEXT, "from": TEXT, **CHANGED}
@@ -59,7 +60,10 @@ def told(discount: Discount) -> dict[str, Any]:
 def _set(asked: Asked, given: dict[str, Any]) -> HttpResponse:
     form = DiscountForm(renamed(given, NAMES))
     check(form, NAMES)
-    discount = form.save_for(asked.organization, asked.user)
+    try:
+        discount = form.save_for(asked.organization, asked.user)
+    except CannotSet as error:
+        raise conflict(error) from None
     discount.refresh_from_db()
     return JsonResponse(told(discount))
 

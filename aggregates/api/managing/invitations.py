@@ -15,7 +15,7 @@ from aggregates.accounts.invitations import CannotInvite
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import FLAG, TEXT, TEXTS, body_of, check
 from aggregates.api.managing.lists import listed
-from aggregates.api.problems import ApiError
+from aggregates.api.problems import ApiError, problem
 from aggregates.models import Invitation
 from aggregates.ops import mail
 
@@ -30,25 +30,24 @@ def invite(asked: Asked) -> HttpResponse:
     """Invite the owner of an address, or whoever has the link; by mail where that is asked for and set up."""
     form = InviteForm(roles_within(asked.by), body_of(asked.request, FIELDS))
     check(form)
+    by_mail = form.cleaned_data["by_mail"]
+    if by_mail:
+        try:
+            invitations.admit_mail(asked.organization, form.cleaned_data["email"])
+        except TooManyAttempts as error:  # answered, not raised: what was counted stays counted
+            headers = {"Retry-After": str(error.seconds)}
+            return problem(asked.request, ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers))
     try:
         made, secret = invitations.invite(asked.by, form.cleaned_data["email"], form.chosen_role, form.limits)
     except CannotInvite as error:
         raise conflict(error) from None
     link = None
-    if form.cleaned_data["by_mail"]:
-        _send(asked, made)
+    if by_mail:
+        mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")), asked.user)
     else:
         link = asked.request.build_absolute_uri(reverse("follow-invitation", args=[secret]))
     made.refresh_from_db()
     return JsonResponse(told(made) | {"link": link}, status=HTTPStatus.CREATED)
-
-
-def _send(asked: Asked, made: Invitation) -> None:
-    try:
-        invitations.admit_mail(made)
-    except TooManyAttempts as error:
-        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.seconds)}) from None
-    mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")), asked.user)
 
 
 def revoke(asked: Asked, number: int) -> HttpResponse:

@@ -8,9 +8,8 @@ from django import forms
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse, JsonResponse
 
-from aggregates.api.managing.asking import Asked
+from aggregates.api.managing.asking import Asked, check_parameters
 from aggregates.api.problems import ApiError
-from aggregates.domain.formats import excerpt
 from aggregates.query.forms.fields import PlainInteger
 
 MAX_LIMIT = 1_000
@@ -45,10 +44,3 @@ def bad_parameters(form: forms.Form) -> ApiError:
     """Parameters of the address that are not what is expected."""
     said = " ".join(f"{field}: {message}" for field, messages in form.errors.items() for message in messages)
     return ApiError(HTTPStatus.BAD_REQUEST, said)
-
-
-def check_parameters(asked: Asked, known: Any = ()) -> Any:
-    """Give the parameters of the address; raises ApiError where one is not known."""
-    for name in sorted(set(asked.request.GET) - set(known)):
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"There is no parameter “{excerpt(name)}”.")
-    return asked.request.GET

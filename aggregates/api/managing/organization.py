@@ -8,9 +8,8 @@ from aggregates.accounts import organizations
 from aggregates.accounts.access import Permission
 from aggregates.accounts.forms.settings import GeneralForm, SlugForm, TimeZoneForm
 from aggregates.accounts.organizations import SlugTaken
-from aggregates.api.managing.asking import Asked, conflict, resource
+from aggregates.api.managing.asking import Asked, check_parameters, conflict, resource
 from aggregates.api.managing.fields import TEXT, WHOLE, body_of, check
-from aggregates.api.managing.lists import check_parameters
 from aggregates.models import FormerSlug, Organization
 from aggregates.ops import time_zones
 

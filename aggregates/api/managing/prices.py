@@ -9,9 +9,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from aggregates.accounts.access import Permission
-from aggregates.api.managing.asking import Asked, absent, resource
+from aggregates.api.managing.asking import Asked, absent, check_parameters, conflict, resource
 from aggregates.api.managing.fields import NUMBER, NUMBERS, TEXT, body_of, check, renamed
-from aggregates.api.managing.lists import bad_parameters, check_parameters, listed
+from aggregates.api.managing.lists import bad_parameters, listed
 from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.models import PriceOverride
 from aggregates.models.price import PRICES
@@ -104,7 +104,10 @@ def _changeable(price: PriceOverride) -> dict[str, Any]:
 
 
 def _saved(asked: Asked, form: PriceForm) -> dict[str, Any]:
-    price = form.save_for(asked.organization, asked.user)
+    try:
+        price = form.save_for(asked.organization, asked.user)
+    except overrides.CannotSet as error:
+        raise conflict(error) from None
     price.refresh_from_db()
     return told(price)
 

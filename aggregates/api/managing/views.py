@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from aggregates.accounts import saved_views
 from aggregates.accounts.access import NoAccess, Permission
-from aggregates.accounts.forms.saved_views import SavedViewForm
+from aggregates.accounts.forms.saved_views import NameForm, SavedViewForm
 from aggregates.accounts.saved_views import CannotSave
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
-from aggregates.api.managing.fields import FLAG, TEXT, body_of, wrong
+from aggregates.api.managing.fields import FLAG, TEXT, body_of, check, wrong
 from aggregates.api.managing.lists import listed
 from aggregates.models import SavedView
+from aggregates.query import stored_selections
 from aggregates.query.addresses import query_string
 from aggregates.query.saved import Restored, restore
 from aggregates.query.selection import Selection
@@ -40,18 +41,27 @@ def save_view(asked: Asked) -> HttpResponse:
 def change_view(asked: Asked, number: int) -> HttpResponse:
     """Give a view another name or query, or let it open by default or not; what is not said stays."""
     given = body_of(asked.request, FIELDS)
-    view = _find(asked, number)
-    form = SavedViewForm({"name": view.name, "is_default": view.is_default, "query": _query_of(asked, view)} | given)
-    selection = _selection_of(asked, form)
-    changes = {name: form.cleaned_data[name] for name in ("name", "is_default")}
-    if OF_QUERY & given.keys():
+    with saved_views.locked(asked.by):
+        view = _find(asked, number)
+        stays = {"name": view.name, "is_default": view.is_default}
+        form = SavedViewForm(stays | given) if OF_QUERY & given.keys() else NameForm(stays | given)
+        changes = _changes_of(asked, view, form, given)
+        try:
+            return _answer(asked, saved_views.change(asked.by, number, **changes))
+        except NoAccess:
+            raise absent("view", number) from None
+        except CannotSave as error:
+            raise conflict(error) from None
+
+
+def _changes_of(asked: Asked, view: SavedView, form: NameForm, given: dict[str, Any]) -> dict[str, Any]:
+    """Read what of a view is to be changed; raises ApiError."""
+    check(form)
+    changes: dict[str, Any] = {name: form.cleaned_data[name] for name in ("name", "is_default") if name in given}
+    if isinstance(form, SavedViewForm):
+        selection = _selection_of(asked, form) if "query" in given else _restored(asked, view).selection
         changes["parameters"] = form.parameters_of(selection)
-    try:
-        return _answer(asked, saved_views.change(asked.by, number, **changes))
-    except NoAccess:
-        raise absent("view", number) from None
-    except CannotSave as error:
-        raise conflict(error) from None
+    return changes
 
 
 def delete_view(asked: Asked, number: int) -> HttpResponse:
@@ -64,11 +74,15 @@ def delete_view(asked: Asked, number: int) -> HttpResponse:
 
 
 def told(asked: Asked, view: SavedView) -> dict[str, Any]:
+    """Describe a view; `query` is what it shows today, as the query of the dashboard's address, which works there."""
+    restored = _restored(asked, view)
+    selection = replace(restored.selection, view=None)
+    stored_selections.keep(selection)
     return {
         "id": view.pk,
         "name": view.name,
-        "query": _query_of(asked, view),
-        "left_out": list(_restored(asked, view).left_out),
+        "query": query_string(selection).removeprefix("?"),
+        "left_out": list(restored.left_out),
         "is_default": view.is_default,
         "created_at": view.created_at,
     }
@@ -96,11 +110,6 @@ def _selection_of(asked: Asked, form: SavedViewForm) -> Selection:
 
 def _restored(asked: Asked, view: SavedView) -> Restored:
     return restore(view.parameters, asked.organization, timezone.now())
-
-
-def _query_of(asked: Asked, view: SavedView) -> str:
-    """Write what the view shows as the query of the dashboard's address."""
-    return query_string(replace(_restored(asked, view).selection, view=None)).removeprefix("?")
 
 
 def _answer(asked: Asked, view: SavedView, status: int = HTTPStatus.OK) -> HttpResponse:

@@ -19,6 +19,7 @@ from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models.discount import MOST
 from aggregates.models.price import MAX_PRICE, PRICES, most_of
+from aggregates.pricing import discounts, overrides
 
 AMOUNT: Schema = {"type": ["string", "null"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
 NAME: Schema = {"type": "string", "maxLength": MAX_TEXT_BYTES}
@@ -95,6 +96,7 @@ SET = operation(
         ("model", "input", "output"),
         {"model": "o9-*", "from": "2025-07-01", "input": "3", "cached": "0.3", "output": "15"},
     ),
+    conflict=f"There are {overrides.MOST:,} prices.",
 )
 CHANGE = operation(
     "changePrice",
@@ -115,6 +117,7 @@ SET_DISCOUNT = operation(
         ("provider", "percent"),
         {"provider": "openai", "percent": "7.5"},
     ),
+    conflict=f"There are {discounts.MOST:,} discounts.",
 )
 CHANGE_DISCOUNT = operation(
     "changeDiscount",

@@ -145,7 +145,7 @@ def may_still_see(request: PageRequest, slug: str) -> bool:
 
 def _send(request: PageRequest, membership: Membership, invitation: Invitation) -> HttpResponse:
     try:
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(membership.organization, invitation.email)
     except TooManyAttempts as error:
         messages.error(request, f"No mail to {shown(invitation.email)}. {error}")
     else:

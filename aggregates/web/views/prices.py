@@ -46,7 +46,11 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
     if step == "preview":
         return _show(request, membership, form, preview=_preview(membership, form))
     found = _preview(membership, form) if step == "apply" else None
-    price = form.save_for(organization, request.user)
+    try:
+        price = form.save_for(organization, request.user)
+    except overrides.CannotSet as error:
+        form.add_error("pattern", str(error))
+        return _show(request, membership, form)
     messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
     if found:
         try:
@@ -98,7 +102,11 @@ def discounts(request: PageRequest, slug: str) -> HttpResponse:
     form = DiscountForm(request.POST)
     if not form.is_valid():
         return _show(request, membership, PriceForm(), discount_form=form)
-    discount = form.save_for(membership.organization, request.user)
+    try:
+        discount = form.save_for(membership.organization, request.user)
+    except overrides.CannotSet as error:
+        form.add_error("provider", str(error))
+        return _show(request, membership, PriceForm(), discount_form=form)
     percent = formats.exact_percent(discount.percent)
     messages.success(request, f"Calls from now on cost {percent} less than published prices of {discount.provider}.")
     return redirect("prices", slug)
