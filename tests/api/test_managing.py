@@ -146,6 +146,18 @@ def test_what_changes_something_has_no_parameters(manage: Manager) -> None:
             assert manage.refused(method, f"{path}?by_mail=true", {}) == (400, "There is no parameter “by_mail”.")
 
 
+def test_each_thing_of_a_list_is_read_by_its_id(manage: Manager) -> None:
+    manage.told("POST", "invitations", {"role": "viewer"}, 201)
+    manage.told("POST", "prices", {"model": "o9", "input": 1, "output": 2})
+    manage.told("POST", "discounts", {"provider": "openai", "percent": 5})
+    manage.told("POST", "views", {"name": "Users"}, 201)
+    for name in ("members", "invitations", "keys", "prices", "discounts", "views"):
+        (row,) = manage.told("GET", name)[name]
+        assert manage.told("GET", f"{name}/{row['id']}") == row
+        assert manage.refused("GET", f"{name}/{row['id']}?x=1")[0] == 400
+        assert manage.refused("GET", f"{name}/{row['id'] + 1}")[0] == 404
+
+
 def test_a_page_leads_to_the_next(manage: Manager, acme: Organization) -> None:
     made = [ApiKey.objects.get().pk, *(keys.create(acme, f"key {number}", None)[0].pk for number in range(4))]
     found, after = [], 0

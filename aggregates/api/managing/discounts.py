@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from aggregates.accounts.access import Permission
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import NUMBER, TEXT, body_of, check, renamed
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import listed, one
 from aggregates.models import Discount
 from aggregates.pricing import discounts
 from aggregates.pricing.forms.discounts import DiscountForm
@@ -21,6 +21,10 @@ NAMES = {"first": "from", "last": "to"}
 
 def list_discounts(asked: Asked) -> HttpResponse:
     return listed(asked, "discounts", discounts.discounts_of(asked.organization), told)
+
+
+def read_discount(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "discount", number, discounts.discounts_of(asked.organization), told)
 
 
 def set_discount(asked: Asked) -> HttpResponse:
@@ -69,4 +73,4 @@ def _set(asked: Asked, given: dict[str, Any]) -> HttpResponse:
 
 
 discount_list = resource(Permission.PRICES, GET=list_discounts, POST=set_discount)
-discount = resource(Permission.PRICES, PATCH=change_discount, DELETE=remove_discount)
+discount = resource(Permission.PRICES, GET=read_discount, PATCH=change_discount, DELETE=remove_discount)

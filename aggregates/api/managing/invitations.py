@@ -14,7 +14,7 @@ from aggregates.accounts.forms.members import InviteForm
 from aggregates.accounts.invitations import CannotInvite
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import FLAG, TEXT, TEXTS, body_of, check
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import listed, one
 from aggregates.api.problems import ApiError, problem
 from aggregates.models import Invitation
 from aggregates.ops import mail
@@ -24,6 +24,10 @@ FIELDS = {"email": TEXT, "role": TEXT, "projects": TEXTS, "users": TEXTS, "by_ma
 
 def list_invitations(asked: Asked) -> HttpResponse:
     return listed(asked, "invitations", invitations.invitations_of(asked.organization), told)
+
+
+def read_invitation(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "invitation", number, invitations.invitations_of(asked.organization), told)
 
 
 def invite(asked: Asked) -> HttpResponse:
@@ -72,4 +76,4 @@ def told(invitation: Invitation) -> dict[str, Any]:
 
 
 invitation_list = resource(Permission.MEMBERS, GET=list_invitations, POST=invite)
-invitation = resource(Permission.MEMBERS, DELETE=revoke)
+invitation = resource(Permission.MEMBERS, GET=read_invitation, DELETE=revoke)

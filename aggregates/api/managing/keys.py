@@ -12,7 +12,7 @@ from aggregates.accounts.forms.limits import fields_of
 from aggregates.accounts.keys import CannotMake
 from aggregates.api.managing.asking import NO_PLACE, Asked, absent, conflict, forbidden, resource
 from aggregates.api.managing.fields import BY_NAME, TEXT, TEXTS, body_of, check, renamed
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import listed, one
 from aggregates.models import ApiKey, Kind
 
 CHANGED = {"labels": BY_NAME, "projects": TEXTS, "users": TEXTS}
@@ -23,6 +23,10 @@ NO_MANAGING_KEYS = "A key makes none that may manage the organization: an owner 
 
 def list_keys(asked: Asked) -> HttpResponse:
     return listed(asked, "keys", keys.keys_of(asked.organization), told)
+
+
+def read_key(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "key", number, keys.keys_of(asked.organization), told)
 
 
 def create_key(asked: Asked) -> HttpResponse:
@@ -105,5 +109,5 @@ def _made(key: ApiKey, secret: str) -> HttpResponse:
 
 
 key_list = resource(Permission.KEYS, GET=list_keys, POST=create_key)
-key = resource(Permission.KEYS, PATCH=change_key, DELETE=revoke_key)
+key = resource(Permission.KEYS, GET=read_key, PATCH=change_key, DELETE=revoke_key)
 rotation = resource(Permission.KEYS, POST=rotate_key)

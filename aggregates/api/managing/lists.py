@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse, JsonResponse
 
-from aggregates.api.managing.asking import Asked, check_parameters
+from aggregates.api.managing.asking import Asked, absent, check_parameters
 from aggregates.api.problems import ApiError
 from aggregates.query.forms.fields import PlainInteger
 
@@ -38,6 +38,17 @@ def listed(asked: Asked, name: str, found: "QuerySet[Row]", told: Callable[[Row]
             "next": rows[limit - 1].pk if len(rows) > limit else None,
         }
     )
+
+
+def one(
+    asked: Asked, what: str, number: int, found: "QuerySet[Row]", told: Callable[[Row], dict[str, Any]]
+) -> HttpResponse:
+    """Answer with the one of an id; raises ApiError where there is none."""
+    check_parameters(asked)
+    row = found.filter(pk=number).first()
+    if row is None:
+        raise absent(what, number)
+    return JsonResponse(told(row))
 
 
 def bad_parameters(form: forms.Form) -> ApiError:

@@ -12,7 +12,7 @@ from aggregates.accounts.forms.members import RoleForm
 from aggregates.accounts.members import CannotChange
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import TEXT, TEXTS, body_of, check
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import listed, one
 from aggregates.models import Membership
 
 FIELDS = {"role": TEXT, "projects": TEXTS, "users": TEXTS}
@@ -20,6 +20,10 @@ FIELDS = {"role": TEXT, "projects": TEXTS, "users": TEXTS}
 
 def list_members(asked: Asked) -> HttpResponse:
     return listed(asked, "members", members.members_of(asked.organization), told)
+
+
+def read_member(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "member", number, members.members_of(asked.organization), told)
 
 
 def change_member(asked: Asked, number: int) -> HttpResponse:
@@ -65,4 +69,4 @@ def told(member: Membership) -> dict[str, Any]:
 
 
 member_list = resource(Permission.MEMBERS, GET=list_members)
-member = resource(Permission.MEMBERS, PATCH=change_member, DELETE=remove_member)
+member = resource(Permission.MEMBERS, GET=read_member, PATCH=change_member, DELETE=remove_member)

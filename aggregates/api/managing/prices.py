@@ -11,7 +11,7 @@ from django.utils import timezone
 from aggregates.accounts.access import Permission
 from aggregates.api.managing.asking import Asked, absent, check_parameters, conflict, resource
 from aggregates.api.managing.fields import NUMBER, NUMBERS, TEXT, body_of, check, renamed
-from aggregates.api.managing.lists import bad_parameters, listed
+from aggregates.api.managing.lists import bad_parameters, listed, one
 from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.models import PriceOverride
 from aggregates.models.price import PRICES
@@ -35,6 +35,10 @@ class PublishedForm(forms.Form):
 
 def list_prices(asked: Asked) -> HttpResponse:
     return listed(asked, "prices", overrides.prices_of(asked.organization), told)
+
+
+def read_price(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "price", number, overrides.prices_of(asked.organization), told)
 
 
 def set_price(asked: Asked) -> HttpResponse:
@@ -125,5 +129,5 @@ def _day(day: Any) -> str | None:
 
 
 price_list = resource(Permission.PRICES, GET=list_prices, POST=set_price)
-price = resource(Permission.PRICES, PATCH=change_price, DELETE=remove_price)
+price = resource(Permission.PRICES, GET=read_price, PATCH=change_price, DELETE=remove_price)
 published = resource(Permission.PRICES, GET=read_published)

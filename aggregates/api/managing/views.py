@@ -13,7 +13,7 @@ from aggregates.accounts.forms.saved_views import NameForm, SavedViewForm
 from aggregates.accounts.saved_views import CannotSave
 from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import FLAG, TEXT, body_of, check, wrong
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import listed, one
 from aggregates.models import SavedView
 from aggregates.query import stored_selections
 from aggregates.query.addresses import query_string
@@ -26,6 +26,10 @@ OF_QUERY = {"query", "dates"}
 
 def list_views(asked: Asked) -> HttpResponse:
     return listed(asked, "views", _shared(asked), lambda view: told(asked, view))
+
+
+def read_view(asked: Asked, number: int) -> HttpResponse:
+    return one(asked, "view", number, _shared(asked), lambda view: told(asked, view))
 
 
 def save_view(asked: Asked) -> HttpResponse:
@@ -118,4 +122,4 @@ def _answer(asked: Asked, view: SavedView, status: int = HTTPStatus.OK) -> HttpR
 
 
 view_list = resource(Permission.SHARE_VIEWS, GET=list_views, POST=save_view)
-view = resource(Permission.SHARE_VIEWS, PATCH=change_view, DELETE=delete_view)
+view = resource(Permission.SHARE_VIEWS, GET=read_view, PATCH=change_view, DELETE=delete_view)

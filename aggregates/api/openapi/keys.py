@@ -13,6 +13,7 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
@@ -82,6 +83,7 @@ PATHS: Schema = {
         "post": CREATE,
     },
     "/api/v1/keys/{id}": {
+        "get": read_one("readKey", "an API key", "Key"),
         "patch": CHANGE,
         "delete": operation(
             "revokeKey",

@@ -78,6 +78,11 @@ def body(properties: Schema, required: tuple[str, ...], example: Schema) -> Sche
     return {"required": True, "content": {DOCUMENT[0]: {"schema": schema, "example": example}}}
 
 
+def read_one(name: str, what: str, schema: str) -> Schema:
+    """Describe how one thing of a list is read."""
+    return operation(name, f"Read {what}", "As the list has it.", ref(schema), parameters=[NUMBER_IN_PATH])
+
+
 def operation(
     name: str,
     summary: str,

@@ -12,6 +12,7 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
@@ -150,8 +151,16 @@ def _list(name: str, what: str, schema: str) -> Schema:
 
 PATHS: Schema = {
     "/api/v1/prices": {"get": _list("listPrices", "prices", "Prices"), "post": SET},
-    "/api/v1/prices/{id}": {"patch": CHANGE, "delete": _remove("removePrice", "price")},
+    "/api/v1/prices/{id}": {
+        "get": read_one("readPrice", "a price", "Price"),
+        "patch": CHANGE,
+        "delete": _remove("removePrice", "price"),
+    },
     "/api/v1/discounts": {"get": _list("listDiscounts", "discounts", "Discounts"), "post": SET_DISCOUNT},
-    "/api/v1/discounts/{id}": {"patch": CHANGE_DISCOUNT, "delete": _remove("removeDiscount", "discount")},
+    "/api/v1/discounts/{id}": {
+        "get": read_one("readDiscount", "a discount", "Discount"),
+        "patch": CHANGE_DISCOUNT,
+        "delete": _remove("removeDiscount", "discount"),
+    },
     "/api/v1/published-prices": {"get": READ_PUBLISHED},
 }
