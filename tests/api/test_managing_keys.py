@@ -7,7 +7,7 @@ from django.test import Client
 
 from aggregates.accounts import keys, members
 from aggregates.accounts.access import NoAccess, key_for
-from aggregates.api.managing.asking import NO_PLACE
+from aggregates.api.managing.resources import NO_PLACE
 from aggregates.models import ApiKey, AuditEntry, Kind, Organization, User
 from tests.api.conftest import Manager
 from tests.patience import wait_until

@@ -112,6 +112,6 @@ def operation(
         **({"requestBody": sent} if sent else {}),
         "responses": {
             status: {"description": "Done." if answer is None else "As it is now.", **content},
-            **{code: refusal(*told) for code, told in sorted(refusals.items())},
+            **{code: refusal(*words) for code, words in sorted(refusals.items())},
         },
     }

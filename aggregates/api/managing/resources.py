@@ -1,6 +1,7 @@
-"""What all addresses that manage do around their work: admit a key as the member who made it, and bound the work."""
+"""What all addresses that manage do around their work: admit a key as who made it, check parameters, bound the work."""
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -21,10 +22,10 @@ NO_PLACE = "The key does what its maker may, and they may not do this in the org
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request with a key that manages, and the place of its maker, `by`, as whom it acts."""
+class ManagingRequest:
+    """An HTTP request with a key that manages, and the place of its maker, `by`, as whom it acts."""
 
-    request: HttpRequest
+    http: HttpRequest
     key: ApiKey
     by: Membership
 
@@ -37,53 +38,55 @@ class Asked:
         return self.by.user
 
 
-Work = Callable[..., HttpResponse]  # of what is asked, and of the number in the address, if one is there
+Work = Callable[..., HttpResponse]  # of the request, and of the number in the address, if one is there
 
 
-def resource(permission: Permission, **methods: Work) -> View:
-    """A view for requests with a key that manages, whose maker may do this, with what to do for each method.
+def resource(permission: Permission, *, in_one: bool = True, **methods: Work) -> View:
+    """Make a view for requests with a key that manages, whose maker may do this, of what to do for each method.
 
-    All of it is one transaction: what is refused has changed nothing.
+    All of it is one transaction: what is refused has changed nothing. Unless it is `in_one`: what looks at many calls
+    does so in a snapshot of its own.
     """
 
-    def answer(request: HttpRequest, **place: int) -> HttpResponse:
-        work = methods.get(request.method or "")
+    def answer(http: HttpRequest, **place: int) -> HttpResponse:
+        work = methods.get(http.method or "")
         if work is None:
             allowed = list(methods)
             raise ApiError(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"Expected {' or '.join(allowed)}.", {"Allow": ", ".join(allowed)}
             )
         with refusing_where_ailing():
-            key = admitted(request, Kind.MANAGE)
-            with acting(lambda: _actor(request, key)), bounded():
-                asked = Asked(request, key, _place(key, permission))
-                if request.method != "GET":  # what reads knows its own
-                    check_parameters(asked)
-                return work(asked, **place)
+            key = admitted(http, Kind.MANAGE)
+            with acting(lambda: _actor(http, key)), bounded() if in_one else nullcontext():
+                request = ManagingRequest(http, key, _place(key, permission))
+                if http.method != "GET":  # what reads knows its own
+                    check_parameters(request)
+                return work(request, **place)
 
     view = never_cache(guarded(answer, ALLOWANCE))
     view.methods = frozenset(methods)  # type: ignore[attr-defined]
     return view
 
 
-def check_parameters(asked: Asked, known: Collection[str] = ()) -> QueryDict:
+def check_parameters(request: ManagingRequest, known: Collection[str] = ()) -> QueryDict:
     """Give the parameters of the address; raises ApiError where one is not known."""
-    for name in sorted(set(asked.request.GET) - set(known)):
+    for name in sorted(set(request.http.GET) - set(known)):
         raise ApiError(HTTPStatus.BAD_REQUEST, f"There is no parameter “{excerpt(name)}”.")
-    return asked.request.GET
+    return request.http.GET
 
 
 def absent(what: str, number: int) -> ApiError:
-    """There is no such thing, or none that the key may see or change: nobody can tell the two apart."""
+    """Say that there is no such thing, or none that the key may see or change: nobody can tell the two apart."""
     return ApiError(HTTPStatus.NOT_FOUND, f"There is no {what} {number}, or none that the key may change.")
 
 
 def conflict(error: Exception) -> ApiError:
-    """What is asked for is right, and cannot be as things are."""
+    """Refuse what is right, and cannot be as things are."""
     return ApiError(HTTPStatus.CONFLICT, str(error))
 
 
 def forbidden(detail: str) -> ApiError:
+    """Refuse what the key may not do."""
     return ApiError(HTTPStatus.FORBIDDEN, detail)
 
 
@@ -94,5 +97,5 @@ def _place(key: ApiKey, permission: Permission) -> Membership:
         raise forbidden(NO_PLACE) from None
 
 
-def _actor(request: HttpRequest, key: ApiKey) -> Actor:
-    return Actor(Via.API, key.created_by_id, client_address(request.META), key.pk)
+def _actor(http: HttpRequest, key: ApiKey) -> Actor:
+    return Actor(Via.API, key.created_by_id, client_address(http.META), key.pk)
