@@ -10,12 +10,11 @@ from django.db.models import F, QuerySet
 from psycopg.sql import SQL
 
 from aggregates.db import audit
-from aggregates.db.locks import Lock, take
 from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.domain.money import EXACT
 from aggregates.models import Discount, Event, Organization, User
-from aggregates.pricing.overrides import CannotSet
+from aggregates.pricing.overrides import CannotSet, locked
 from aggregates.pricing.rates import Tariff
 
 # That which begins last comes first.
@@ -82,8 +81,7 @@ def set_discount(
     again stays whose it is. Raises CannotSet where there are too many."""
     of_what: dict[str, Any] = {"organization": organization, "provider": provider, "first": first}
     fields = {"percent": percent, "last": last, "created_by": created_by}
-    with transaction.atomic():
-        take(Lock.SAVED, organization.pk % 2**31)
+    with locked(organization):
         before = Discount.objects.select_for_update().filter(**of_what).first()
         if before and _told(before) == _told(Discount(**of_what, **fields)):
             return before

@@ -1,7 +1,8 @@
 """Prices that an organization set itself, for models by pattern and for days from and to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -89,6 +90,14 @@ def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
     return prices.order_by("pattern", "tier", F("first").desc(nulls_last=True))
 
 
+@contextmanager
+def locked(organization: Organization) -> Iterator[None]:
+    """Begin a transaction in which nobody else sets prices, or discounts, of the organization."""
+    with transaction.atomic():
+        take(Lock.SAVED, organization.pk % 2**31)
+        yield
+
+
 def set_price(
     organization: Organization,
     pattern: str,
@@ -112,8 +121,7 @@ def set_price(
         "created_by": created_by,
     }
     of_what: dict[str, Any] = {"organization": organization, "pattern": pattern, "tier": tier, "first": first}
-    with transaction.atomic():
-        take(Lock.SAVED, organization.pk % 2**31)
+    with locked(organization):
         before = PriceOverride.objects.select_for_update().filter(**of_what).first()
         if before and _told(before) == _told(PriceOverride(**of_what, **fields)):
             return before

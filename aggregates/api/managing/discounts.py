@@ -12,7 +12,7 @@ from aggregates.api.managing.resources import ManagingRequest, absent, conflict,
 from aggregates.models import Discount
 from aggregates.pricing import discounts
 from aggregates.pricing.forms.discounts import DiscountForm
-from aggregates.pricing.overrides import CannotSet
+from aggregates.pricing.overrides import CannotSet, locked
 
 CHANGEABLE = {"percent": NUMBER, "to": TEXT}
 FIELDS = {"provider": TEXT, "from": TEXT, **CHANGEABLE}
@@ -35,10 +35,11 @@ def set_discount(request: ManagingRequest) -> HttpResponse:
 def change_discount(request: ManagingRequest, number: int) -> HttpResponse:
     """Change the percent, or how long it holds; what is not said stays."""
     body = body_of(request.http, CHANGEABLE)
-    found = Discount.objects.select_for_update().filter(organization=request.organization, pk=number).first()
-    if found is None:
-        raise absent("discount", number)
-    return _set(request, {name: as_json(found)[name] for name in FIELDS} | body)
+    with locked(request.organization):
+        found = Discount.objects.filter(organization=request.organization, pk=number).first()
+        if found is None:
+            raise absent("discount", number)
+        return _set(request, {name: as_json(found)[name] for name in FIELDS} | body)
 
 
 def remove_discount(request: ManagingRequest, number: int) -> HttpResponse:

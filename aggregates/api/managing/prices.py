@@ -51,14 +51,14 @@ def set_price(request: ManagingRequest) -> HttpResponse:
 def change_price(request: ManagingRequest, number: int) -> HttpResponse:
     """Change what a price comes to, or how long it holds; what is not said stays."""
     body = body_of(request.http, CHANGEABLE)
-    prices = PriceOverride.objects.select_for_update().filter(organization=request.organization)
-    price = prices.filter(pk=number).first()
-    if price is None:
-        raise absent("price", number)
-    stays = {"model": price.pattern, "tier": price.tier, "from": _day(price.first), **_changeable(price)}
-    form = PriceForm(with_form_names(stays | body, NAMES))
-    check(form, NAMES)
-    return JsonResponse(_save(request, form))
+    with overrides.locked(request.organization):
+        price = PriceOverride.objects.filter(organization=request.organization, pk=number).first()
+        if price is None:
+            raise absent("price", number)
+        stays = {"model": price.pattern, "tier": price.tier, "from": _day(price.first), **_changeable(price)}
+        form = PriceForm(with_form_names(stays | body, NAMES))
+        check(form, NAMES)
+        return JsonResponse(_save(request, form))
 
 
 def remove_price(request: ManagingRequest, number: int) -> HttpResponse:

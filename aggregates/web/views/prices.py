@@ -12,6 +12,7 @@ from aggregates.domain import formats
 from aggregates.domain.texts import shown
 from aggregates.models import Discount, Membership, PriceOverride
 from aggregates.ops import repricings
+from aggregates.ops.past_calls import past_calls
 from aggregates.pricing import overrides
 from aggregates.pricing.discounts import discounts_of
 from aggregates.pricing.discounts import remove_discount as remove
@@ -21,11 +22,9 @@ from aggregates.pricing.models_in_use import DAYS, models_in_use
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
 from aggregates.web.pages.own_prices import own_prices
-from aggregates.web.pages.past_calls import past_calls
 from aggregates.web.pages.price_suggestions import suggestion_for
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
-from aggregates.web.views.repricing import BUSY
 
 
 @form_page
@@ -56,8 +55,8 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
         try:
             of_which = (price.pattern, price.first, price.last)
             asked = repricings.request(organization, request.user, *of_which, expected=found.calls)
-        except repricings.OneAtATime:
-            messages.error(request, BUSY)
+        except repricings.OneAtATime as error:
+            messages.error(request, str(error))
         else:
             return redirect("repricing", slug, asked.pk)
     return redirect("prices", slug)
