@@ -42,7 +42,7 @@ def test_the_document_has_all_addresses_with_their_methods() -> None:
         if any("Managing" in operation.get("tags", ()) for operation in methods.values())
     }
     assert described == addresses()
-    assert len(described) == 15
+    assert len(described) == 19
 
 
 @pytest.mark.parametrize(("kind", "may"), [(Kind.RECORD, "record calls"), (Kind.READ, "read usage")])

@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse, JsonResponse
 
+from aggregates.api.managing.fields import Names
 from aggregates.api.managing.resources import ManagingRequest, absent, check_parameters
 from aggregates.api.problems import ApiError
 from aggregates.query.forms.fields import PlainInteger
@@ -53,7 +54,9 @@ def item_of(
     return JsonResponse(as_json(row))
 
 
-def bad_parameters(form: forms.Form) -> ApiError:
+def bad_parameters(form: forms.Form, names: Names | None = None) -> ApiError:
     """Refuse parameters of the address that are not what is expected."""
-    said = " ".join(f"{field}: {message}" for field, messages in form.errors.items() for message in messages)
+    in_api = names or {}
+    errors = ((in_api.get(name, name), message) for name, messages in form.errors.items() for message in messages)
+    said = " ".join(f"{name}: {message}" for name, message in errors)
     return ApiError(HTTPStatus.BAD_REQUEST, said)
