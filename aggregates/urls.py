@@ -11,6 +11,7 @@ from aggregates.api.managing import keys as api_keys
 from aggregates.api.managing import members as api_members
 from aggregates.api.managing import organization as api_organization
 from aggregates.api.managing import prices as api_prices
+from aggregates.api.managing import repricings as api_repricings
 from aggregates.api.managing import views as api_views
 from aggregates.api.notes import notes
 from aggregates.api.otlp.logs import logs
@@ -103,6 +104,10 @@ urlpatterns = [
     path("api/v1/discounts", api_discounts.discount_list, name="api-discounts"),
     path("api/v1/discounts/<int:number>", api_discounts.discount, name="api-discount"),
     path("api/v1/published-prices", api_prices.published, name="api-published-prices"),
+    path("api/v1/past-calls", api_repricings.past, name="api-past-calls"),
+    path("api/v1/repricings", api_repricings.repricing_list, name="api-repricings"),
+    path("api/v1/repricings/<int:number>", api_repricings.repricing, name="api-repricing"),
+    path("api/v1/repricings/<int:number>/undo", api_repricings.undoing, name="api-undo-repricing"),
     path("api/v1/organization", api_organization.settings, name="api-organization"),
     path("api/v1/views", api_views.view_list, name="api-views"),
     path("api/v1/views/<int:number>", api_views.view, name="api-view"),

@@ -10,13 +10,13 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from aggregates.accounts import audit_events
 from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
+from aggregates.models.api_key import WORKING
 
 SEEN_EVERY = timedelta(minutes=10)  # a page writes nothing, as a rule
 IN_MENU = 20  # organizations
@@ -140,7 +140,7 @@ def current_slug(user: User, slug: str) -> str | None:
 def key_for(text: str, kind: Kind) -> ApiKey:
     """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked, and
     OtherKind."""
-    usable = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()))
+    usable = ApiKey.objects.filter(WORKING)
     try:
         key = usable.select_related("organization").get(secret_hash=secret.digest(text))
     except ApiKey.DoesNotExist:

@@ -1,14 +1,14 @@
 """What the audit log tells of accounts, members and an organization's settings."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
 
 from aggregates.db import audit
 from aggregates.domain.scopes import Scope
-from aggregates.models import AuditEntry, Event, Invitation, Membership, Organization, User
+from aggregates.models import ApiKey, AuditEntry, Event, Invitation, Membership, Organization, User
 
 SETTINGS = ("slug", "name", "first_weekday", "first_month", "label_attributes")  # a zone changes by another event
 RIGHTS = ("is_active", "is_staff", "is_superuser", "reads_all")
@@ -22,8 +22,9 @@ def logs_of(user: User | None) -> list[Organization | None]:
     return [*organizations] or [None]
 
 
-def settings_of(organization: Organization) -> dict[str, Any]:
-    return {name: getattr(organization, name) for name in SETTINGS}
+def settings_of(organization: Organization, names: Collection[str] = SETTINGS) -> dict[str, Any]:
+    """Read those of its settings that are among these names."""
+    return {name: getattr(organization, name) for name in SETTINGS if name in names}
 
 
 def write_organization_added(organization: Organization) -> None:
@@ -32,8 +33,9 @@ def write_organization_added(organization: Organization) -> None:
 
 
 def write_settings(organization: Organization, before: Mapping[str, Any]) -> None:
-    """Write what is no longer as it was before; nothing if that is nothing."""
-    after = settings_of(organization)
+    """Write which of these settings are no longer as they were before; nothing if that is none. What else there is may
+    be older in the caller's organization than what others have committed."""
+    after = settings_of(organization, before)
     if after != before:
         audit.write(Event.ORGANIZATION_CHANGED, organization, before=before, after=after)
 
@@ -68,6 +70,41 @@ def write_invited(invitation: Invitation) -> None:
 
 def write_invitation_revoked(invitation: Invitation) -> None:
     audit.write(Event.INVITATION_REVOKED, invitation.organization, about=invitation.pk, before=_place(invitation))
+
+
+def write_renewed(invitation: Invitation, until: datetime, by: User | None) -> None:
+    """Write that an invitation has another link, good until then; `by` is who wanted it where that is not who is
+    logged in."""
+    was, became = {"expires_at": invitation.expires_at}, {"expires_at": until}
+    audit.write(
+        Event.INVITATION_RENEWED, invitation.organization, about=invitation.pk, before=was, after=became, user=by
+    )
+
+
+def write_key_created(key: ApiKey) -> None:
+    audit.write(Event.KEY_CREATED, key.organization, about=key.pk, after=facts_of(key), user=key.created_by)
+
+
+def write_key_rotated(key: ApiKey, old: ApiKey) -> None:
+    was, became = {"key": old.prefix, "works_until": old.revoked_at}, {"key": key.prefix}
+    audit.write(Event.KEY_ROTATED, key.organization, about=key.pk, before=was, after=became, user=key.created_by)
+
+
+def write_key_changed(key: ApiKey, before: Mapping[str, object]) -> None:
+    """Write which of a key's facts changed; after them, its prefix."""
+    was = {name: value for name, value in before.items() if name != "key"}
+    audit.write(Event.KEY_CHANGED, key.organization, about=key.pk, before=was, after=facts_of(key))
+
+
+def write_key_revoked(key: ApiKey) -> None:
+    audit.write(Event.KEY_REVOKED, key.organization, about=key.pk, before=facts_of(key))
+
+
+def facts_of(key: ApiKey) -> dict[str, object]:
+    """Say of a key what the audit log may tell: its name and texts of labels may be of people, so they are looked
+    up."""
+    part = {"part": key.scope.counted} if key.scope else {}
+    return {"key": key.prefix, "kind": key.kind, "labels": sorted(key.labels), **part}
 
 
 def write_visit(user: User, organization: Organization) -> None:

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower, Now
 from aggregates.accounts import attempts, audit_events
 from aggregates.accounts.access import NoAccess, Permission, may, roles_within
 from aggregates.accounts.members import Limits, add, locked
+from aggregates.accounts.revocation import revoke_invitations
 from aggregates.db import clock
 from aggregates.domain.secret import digest
 from aggregates.domain.texts import shown
@@ -67,7 +68,7 @@ def _make(
             raise CannotInvite(f"{shown(email)} is a member already.")
         others = Invitation.objects.filter(OPEN, organization=organization)
         if email:
-            _to(others, email).update(revoked_at=clock.now())
+            revoke_invitations(_to(others, email))
         if others.count() >= MOST:
             raise CannotInvite(f"There are {MOST} open invitations already: revoke some that nobody will accept.")
         text = secrets.token_urlsafe(32)
@@ -84,24 +85,26 @@ def _make(
     return invitation, text
 
 
-def admit_mail(invitation: Invitation) -> None:
-    """Count a mail with the invitation's link; raises TooManyAttempts."""
+def admit_mail(organization: Organization, email: str) -> None:
+    """Count a mail with an invitation's link; raises TooManyAttempts."""
     attempts.admit_all(
         {
-            MAILS_OF_ORGANIZATION.key(str(invitation.organization_id)): MAILS_OF_ORGANIZATION,
-            MAILS_TO_ADDRESS.key(invitation.email.casefold()): MAILS_TO_ADDRESS,
+            MAILS_OF_ORGANIZATION.key(str(organization.pk)): MAILS_OF_ORGANIZATION,
+            MAILS_TO_ADDRESS.key(email.casefold()): MAILS_TO_ADDRESS,
         },
-        invitation.email,
+        email,
     )
 
 
-def renew(invitation: Invitation) -> str:
+def renew(invitation: Invitation, by: User | None = None) -> str:
     """Give the invitation another link, good for as long as a new one, and return its secret: the one of before is
-    good no longer. Raises NotOpen."""
-    text = secrets.token_urlsafe(32)
-    renewed = Invitation.objects.filter(OPEN, pk=invitation.pk)
-    if not renewed.update(secret_hash=digest(text), expires_at=Now() + GOOD_FOR):
-        raise NotOpen
+    good no longer. `by` is who wanted it, where that is not who is logged in. Raises NotOpen."""
+    text, until = secrets.token_urlsafe(32), clock.now() + GOOD_FOR
+    with transaction.atomic():
+        renewed = Invitation.objects.filter(OPEN, pk=invitation.pk)
+        if not renewed.update(secret_hash=digest(text), expires_at=until):
+            raise NotOpen
+        audit_events.write_renewed(invitation, until, by)
     return text
 
 
@@ -122,9 +125,8 @@ def find(by: Membership, number: int) -> Invitation:
 def revoke(by: Membership, number: int) -> Invitation:
     """Make the link good for nobody; raises NoAccess."""
     invitation = find(by, number)
-    with transaction.atomic():
-        if Invitation.objects.filter(OPEN, pk=invitation.pk).update(revoked_at=clock.now()):
-            audit_events.write_invitation_revoked(invitation)
+    with locked(by.organization):  # nobody accepts it meanwhile
+        revoke_invitations(Invitation.objects.filter(pk=invitation.pk))
     return invitation
 
 

@@ -7,15 +7,25 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from aggregates.accounts import audit_events
 from aggregates.accounts.access import NoAccess, Permission, may
-from aggregates.accounts.members import Limits
-from aggregates.db import audit
+from aggregates.accounts.members import Limits, locked
+from aggregates.accounts.revocation import revoke_keys
 from aggregates.domain import secret
 from aggregates.domain.secret import Secret
-from aggregates.models import ApiKey, Event, Kind, Membership, Organization, User
+from aggregates.models import ApiKey, Kind, Membership, Organization, User
+from aggregates.models.api_key import WORKING
 
 OVERLAP = timedelta(days=1)  # how long a key that was replaced goes on working
 USE_NOTED_EVERY = timedelta(minutes=1)
+MOST = 500  # of an organization that work, or did a day ago: else, to make and revoke them in turn would have no end
+OF_ANOTHER = (
+    "This key does what whoever made it may, so only they rotate it: make one of your own, and revoke this one."
+)
+
+
+class CannotMake(ValueError):
+    """There are too many keys, or the key acts as somebody else; the message says so to people."""
 
 
 def create(
@@ -29,46 +39,43 @@ def create(
     """Make a key and its secret, which nobody can learn later; `created_by` is None for a command.
 
     Calls that come with it have the `labels`, too; one that reads may be limited to a part of the usage. One that
-    manages does what its maker may: raises NoAccess where that is not a member who may make keys.
+    manages does what its maker may: raises NoAccess where that is not a member who may make keys. Raises CannotMake
+    where there are too many.
     """
-    with transaction.atomic():
+    with locked(organization):
         key, made = _make(organization, name, created_by, kind, labels or {}, limits or {})
-        audit.write(Event.KEY_CREATED, organization, about=key.pk, after=_told(key), user=created_by)
+        audit_events.write_key_created(key)
     return key, made
 
 
 def rotate(organization: Organization, number: int, by: User) -> tuple[ApiKey, Secret]:
     """Make a successor of the same name and labels; the old key works for OVERLAP more, so that clients can change.
 
-    One that manages does from then on what `by` may. Raises ApiKey.DoesNotExist, also for a key that is revoked or
+    One that manages does what its maker may, so nobody else rotates it: raises CannotMake, as where there are too many.
+    Raises NoAccess where the maker may make no keys now, and ApiKey.DoesNotExist, also for a key that is revoked or
     replaced already.
     """
-    with transaction.atomic():
+    with locked(organization):  # before the row: whoever ends a member's place takes both in this order
         old = ApiKey.objects.select_for_update().get(organization=organization, pk=number, revoked_at=None)
-        ApiKey.objects.filter(pk=old.pk).update(revoked_at=Now() + OVERLAP)
+        if not may_rotate(old, by):
+            raise CannotMake(OF_ANOTHER)
         key, made = _make(organization, old.name, by, Kind(old.kind), old.labels, old.limited_to)
+        ApiKey.objects.filter(pk=old.pk).update(revoked_at=Now() + OVERLAP)
         old.refresh_from_db(fields=["revoked_at"])
-        was = {"key": old.prefix, "works_until": old.revoked_at}
-        audit.write(Event.KEY_ROTATED, organization, about=key.pk, before=was, after={"key": key.prefix}, user=by)
+        audit_events.write_key_rotated(key, old)
         return key, made
+
+
+def may_rotate(key: ApiKey, by: User) -> bool:
+    """Say whether a successor would have the rights of the key: one that manages has those of its maker."""
+    return key.kind != Kind.MANAGE or key.created_by_id == by.pk
 
 
 def revoke(organization: Organization, number: int) -> ApiKey:
     """Refuse the key from now on; one that is revoked already stays so. Raises ApiKey.DoesNotExist."""
     key = ApiKey.objects.get(organization=organization, pk=number)
-    working = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()), pk=key.pk)
-    with transaction.atomic():
-        if working.update(revoked_at=Now()):
-            audit.write(Event.KEY_REVOKED, organization, about=key.pk, before=_told(key))
+    revoke_keys(ApiKey.objects.filter(pk=key.pk))
     return key
-
-
-def change_labels(key: ApiKey, before: Mapping[str, str]) -> None:
-    """Write the labels alone: meanwhile the key may have been used, or revoked. `before` are those that it had."""
-    with transaction.atomic():
-        key.save(update_fields=["labels"])
-        was, became = {"labels": sorted(before)}, {"key": key.prefix, "labels": sorted(key.labels)}
-        audit.write(Event.KEY_CHANGED, key.organization, about=key.pk, before=was, after=became)
 
 
 def change(
@@ -81,15 +88,14 @@ def change(
     """Give a key other labels, limits, or both; None leaves them as they are. Raises ApiKey.DoesNotExist, also for
     a key that is revoked."""
     with transaction.atomic():
-        working = ApiKey.objects.filter(Q(revoked_at=None) | Q(revoked_at__gt=Now()), organization=organization)
+        working = ApiKey.objects.filter(WORKING, organization=organization)
         key = working.select_for_update().get(pk=number)
-        was, before = (key.labels, key.limited_to), _told(key)
-        del before["key"]  # after it, it is told
+        was, before = (key.labels, key.limited_to), audit_events.facts_of(key)
         key.labels = key.labels if labels is None else dict(labels)
         key.limited_to = key.limited_to if limits is None else dict(limits)
         key.save(update_fields=["labels", "limited_to"])
         if was != (key.labels, key.limited_to):
-            audit.write(Event.KEY_CHANGED, organization, about=key.pk, before=before, after=_told(key))
+            audit_events.write_key_changed(key, before)
     return key
 
 
@@ -107,8 +113,15 @@ def _make(
     labels: Mapping[str, str],
     limits: Limits,
 ) -> tuple[ApiKey, Secret]:
+    """Make a key; the lock of members is held, so that its maker stays who they are, and keys can be counted."""
     if kind == Kind.MANAGE:
         _check_maker(organization, created_by)
+    recent = Q(revoked_at=None) | Q(revoked_at__gt=Now() - OVERLAP)
+    if ApiKey.objects.filter(recent, organization=organization).count() >= MOST:
+        raise CannotMake(
+            f"There are {MOST} API keys that work, or did a day ago: revoke those that nobody uses, and try again a "
+            "day later."
+        )
     made = secret.new()
     key = ApiKey.objects.create(
         organization=organization,
@@ -127,12 +140,6 @@ def _check_maker(organization: Organization, maker: User | None) -> None:
     place = Membership.objects.filter(organization=organization, user=maker, user__is_active=True).first()
     if place is None or not may(place, Permission.KEYS):
         raise NoAccess("key")
-
-
-def _told(key: ApiKey) -> dict[str, object]:
-    """What the audit log tells of a key: its name and texts of labels may be of people, so they are looked up."""
-    part = {"part": key.scope.counted} if key.scope else {}
-    return {"key": key.prefix, "kind": key.kind, "labels": sorted(key.labels), **part}
 
 
 def keys_of(organization: Organization) -> QuerySet[ApiKey]:

@@ -4,16 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import transaction
-from django.db.models import Case, Q, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, QuerySet, Value, When
 
 from aggregates.accounts import audit_events
 from aggregates.accounts.access import HIGHEST_FIRST, NoAccess, Permission, may, roles_within
-from aggregates.db import clock
+from aggregates.accounts.revocation import revoke_above, revoke_all
 from aggregates.db.locks import Lock, take
 from aggregates.domain.texts import shown
-from aggregates.models import ApiKey, Invitation, Kind, Membership, Organization, Role, User
-from aggregates.models.invitation import OPEN
+from aggregates.models import Membership, Organization, Role, User
 from aggregates.models.organization import SEEING
 
 Limits = Mapping[str, Sequence[str]]  # the values in sight, by dimension; without any, everything is
@@ -58,7 +56,7 @@ def change_role(by: Membership, number: int, role: Role) -> Membership:
         before, member.role = member.role, role
         member.save(update_fields=["role"])
         audit_events.write_role(member, before)
-        _revoke_above(member)
+        revoke_above(member)
     return member
 
 
@@ -112,7 +110,7 @@ def follow(member: Membership, role: Role | None) -> None:
         before, member.role = member.role, role
         member.save(update_fields=["role"])
         audit_events.write_role(member, before)
-        _revoke_above(member)
+        revoke_above(member)
 
 
 def leave(membership: Membership) -> None:
@@ -170,26 +168,7 @@ def _check_other_owner(member: Membership) -> None:
 def _end(member: Membership) -> Membership:
     member = _now(member)
     _check_other_owner(member)
-    _open_invitations(member).update(revoked_at=clock.now())
-    _managing_keys(member).update(revoked_at=Now())
+    revoke_all(member)
     audit_events.write_member_removed(member)
     Membership.objects.get(pk=member.pk).delete()
     return member
-
-
-def _revoke_above(member: Membership) -> None:
-    """Revoke what somebody with less to say now may no longer promise, or let keys do."""
-    _open_invitations(member).exclude(role__in=roles_within(member)).update(revoked_at=clock.now())
-    if not may(member, Permission.KEYS):
-        _managing_keys(member).update(revoked_at=Now())
-
-
-def _open_invitations(member: Membership) -> QuerySet[Invitation]:
-    return Invitation.objects.filter(OPEN, organization=member.organization_id, created_by=member.user_id)
-
-
-def _managing_keys(member: Membership) -> QuerySet[ApiKey]:
-    """Find the keys that do what the member may."""
-    working = Q(revoked_at=None) | Q(revoked_at__gt=Now())
-    made = ApiKey.objects.filter(working, organization=member.organization_id, created_by=member.user_id)
-    return made.filter(kind=Kind.MANAGE)

@@ -27,7 +27,8 @@ def create(organization: Organization, owner: User | None) -> None:
 def change_settings(organization: Organization, fields: Collection[str]) -> None:
     """Save these fields of an organization as they are in it now, and write down what of its settings that changes."""
     with transaction.atomic():
-        before = audit_events.settings_of(Organization.objects.select_for_update(no_key=True).get(pk=organization.pk))
+        now = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        before = audit_events.settings_of(now, fields)
         organization.save(update_fields=fields)
         audit_events.write_settings(organization, before)
 
@@ -39,7 +40,7 @@ def change_slug(organization: Organization, slug: str) -> None:
         organization.refresh_from_db(fields=["slug"])
         if slug == organization.slug:
             return
-        before = audit_events.settings_of(organization)
+        before = audit_events.settings_of(organization, ["slug"])
         FormerSlug.objects.filter(slug=slug).delete()  # its own
         FormerSlug.objects.create(slug=organization.slug, organization=organization)
         organization.slug = slug

@@ -1,6 +1,7 @@
 """Views of the dashboard under names: everybody's own, and those of the organization, which its admins keep."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -57,8 +58,7 @@ def save(
         parameters=parameters,
         is_default=is_default,
     )
-    with transaction.atomic():
-        _lock(membership)
+    with locked(membership):
         if _beside(view).count() >= MOST:
             whose = "The organization has" if shared else "You have"
             raise CannotSave(f"{whose} {MOST} views already: delete one that nobody opens.")
@@ -69,11 +69,13 @@ def save(
 
 
 def change(membership: Membership, number: int, **changes: Any) -> SavedView:
-    """Change `name`, `parameters` or `is_default` of a view; raises NoAccess, and CannotSave."""
-    with transaction.atomic():
-        _lock(membership)
+    """Change `name`, `parameters` or `is_default` of a view; what is as it was is not written down. Raises NoAccess,
+    and CannotSave."""
+    with locked(membership):
         view = _view_to_change(membership, number)
         before = {"is_default": view.is_default}
+        if all(getattr(view, name) == value for name, value in changes.items()):
+            return view
         for name, value in changes.items():
             setattr(view, name, value)
         _make_room(view)
@@ -84,8 +86,7 @@ def change(membership: Membership, number: int, **changes: Any) -> SavedView:
 
 def delete(membership: Membership, number: int) -> SavedView:
     """Delete a view; raises NoAccess."""
-    with transaction.atomic():
-        _lock(membership)
+    with locked(membership):
         view = _view_to_change(membership, number)
         SavedView.objects.filter(pk=view.pk).delete()
         _write(Event.VIEW_DELETED, view, before={"is_default": view.is_default})
@@ -99,8 +100,12 @@ def _within_reach(membership: Membership) -> QuerySet[SavedView]:
     return SavedView.objects.filter(Q(owner=membership.pk) | Q(owner=None), organization=membership.organization)
 
 
-def _lock(membership: Membership) -> None:
-    take(Lock.SAVED, membership.organization_id % 2**31)
+@contextmanager
+def locked(membership: Membership) -> Iterator[None]:
+    """Begin a transaction in which nobody else changes views of the organization, or of its members."""
+    with transaction.atomic():
+        take(Lock.SAVED, membership.organization_id % 2**31)
+        yield
 
 
 def _view_to_change(membership: Membership, number: int) -> SavedView:

@@ -1,8 +1,9 @@
 """API keys, to look at; and the labels of the calls that come with each."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import Permission
@@ -48,7 +49,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     search_fields = ("name", "prefix", "organization__slug")
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        return admin.ModelAdmin.has_change_permission(self, request, obj)
+        """Let labels be changed of keys that work: others get no calls that could have them."""
+        works = obj is None or obj.revoked_at is None or obj.revoked_at > timezone.now()
+        return works and admin.ModelAdmin.has_change_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
-        keys.change_labels(obj, before=form.initial["labels"])
+        try:
+            keys.change(obj.organization, obj.pk, labels=obj.labels)
+        except ApiKey.DoesNotExist:
+            messages.error(request, "The labels stay: the key was revoked meanwhile.")

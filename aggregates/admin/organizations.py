@@ -13,6 +13,7 @@ from django.urls import reverse
 from aggregates.accounts import audit_events, organizations
 from aggregates.accounts.forms.settings import RemovalForm
 from aggregates.accounts.members import has_owner
+from aggregates.accounts.revocation import revoke_above, revoke_all
 from aggregates.admin.tables import TableAdmin
 from aggregates.db.limits import lift_limits
 from aggregates.db.locks import Busy, Lock, take
@@ -31,6 +32,12 @@ def has_usage(organization: Organization) -> bool:
 
 class MembersFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     """The members of an organization; one that has an owner keeps one."""
+
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:  # type: ignore[type-arg]
+        """Let a place stay its user's: it has views, and what its user promised."""
+        super().add_fields(form, index)
+        if form.instance.pk:
+            form.fields["user"].disabled = True
 
     def clean(self) -> None:
         super().clean()
@@ -86,13 +93,11 @@ class OrganizationAdmin(TableAdmin):
             audit_events.write_organization_added(obj)
             return
         wanted = obj.time_zone
-        before = {name: form.initial[name] for name in audit_events.SETTINGS}
         if "slug" in form.changed_data:
             wanted_slug, obj.slug = obj.slug, form.initial["slug"]
             organizations.change_slug(obj, wanted_slug)
-            before["slug"] = wanted_slug
-        obj.save(update_fields=[name for name in form.changed_data if name not in ("time_zone", "slug")])
-        audit_events.write_settings(obj, before)
+        others = [name for name in form.changed_data if name not in ("time_zone", "slug")]
+        organizations.change_settings(obj, others)
         if "time_zone" not in form.changed_data:
             return
         obj.time_zone = form.initial["time_zone"]
@@ -114,8 +119,10 @@ class OrganizationAdmin(TableAdmin):
             if "role" in changed:
                 place = next(each for each in formset.initial_forms if each.instance.pk == membership.pk)
                 audit_events.write_role(membership, before=place.initial["role"])
+                revoke_above(membership)
         for membership in formset.deleted_objects:
             audit_events.write_member_removed(membership)
+            revoke_all(membership)
 
     def delete_model(self, request: HttpRequest, obj: Organization) -> None:
         """Delete what never had usage, at once."""

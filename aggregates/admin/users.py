@@ -20,6 +20,7 @@ from django.urls import reverse
 
 from aggregates.accounts import audit_events, passwords
 from aggregates.accounts.email_addresses import forget_change
+from aggregates.accounts.revocation import revoke_of_account
 from aggregates.admin.tables import TableAdmin
 from aggregates.domain.formats import plural
 from aggregates.models import User
@@ -112,12 +113,14 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
         return response
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
+        revoke_of_account(obj)
         audit_events.write_account_removed(obj)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         with transaction.atomic():
             for user in queryset:
+                revoke_of_account(user)
                 audit_events.write_account_removed(user)
             super().delete_queryset(request, queryset)
 

@@ -21,7 +21,7 @@ class Lock(IntEnum):
     PERIOD = 74_007  # by week or month: shared by whoever changes its daily aggregates, exclusive for summing them
     REMOVAL = 74_008  # whoever removes organizations as a task, in a session
     IMPORT_SLOT = 74_021  # by number: whoever imports a file of a page, or prices past calls anew, in a session
-    SAVED = 74_031  # by organization: whoever saves views, of which there is a number at most
+    SAVED = 74_031  # by organization: whoever saves views or sets prices, of which there is a number at most
     SLUGS = 74_033  # whoever gives an organization a slug
     FIRST_ACCOUNT = 74_034  # whoever makes the first account
     MEMBERS = 74_032  # by organization: whoever changes who its members are

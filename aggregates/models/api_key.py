@@ -8,6 +8,7 @@ from aggregates.models.limited import Limited
 from aggregates.models.organization import Organization, User
 
 HASH = "^[0-9a-f]{64}$"
+WORKING = Q(revoked_at=None) | Q(revoked_at__gt=Now())  # one that was replaced goes on for a while
 
 
 class Kind(models.TextChoices):

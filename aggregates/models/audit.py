@@ -32,6 +32,7 @@ class Event(models.TextChoices):
     MEMBER_REMOVED = "member.removed", "Member removed"
     MEMBER_INVITED = "member.invited", "Invitation made"
     INVITATION_REVOKED = "member.invitation_revoked", "Invitation revoked"
+    INVITATION_RENEWED = "member.invitation_renewed", "Invitation renewed"
     KEY_CREATED = "key.created", "Key created"
     KEY_CHANGED = "key.changed", "Key changed"
     KEY_ROTATED = "key.rotated", "Key rotated"

@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 class OneAtATime(Exception):
-    """Other past calls of the organization are being priced."""
+    """Other past calls of the organization are being priced; the message says so to people."""
+
+    def __init__(self) -> None:
+        super().__init__("Other past calls are being priced: try again when that is done.")
 
 
 def request(

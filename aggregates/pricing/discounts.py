@@ -14,6 +14,7 @@ from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.domain.money import EXACT
 from aggregates.models import Discount, Event, Organization, User
+from aggregates.pricing.overrides import CannotSet, locked
 from aggregates.pricing.rates import Tariff
 
 # That which begins last comes first.
@@ -21,6 +22,7 @@ ALL = text(
     SQL("SELECT * FROM {} WHERE organization_id = %s ORDER BY first DESC NULLS LAST, id DESC").format(table(Discount))
 )
 HUNDRED = Decimal(100)
+MOST = 500  # of an organization: each batch of calls is priced by all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,16 @@ def set_discount(
     last: date | None,
     created_by: User | None,
 ) -> Discount:
-    """Set a discount in place of the one for the same provider from the same day, if there is one."""
+    """Set a discount in place of the one for the same provider from the same day, if there is one; the same discount
+    again stays whose it is. Raises CannotSet where there are too many."""
     of_what: dict[str, Any] = {"organization": organization, "provider": provider, "first": first}
     fields = {"percent": percent, "last": last, "created_by": created_by}
-    with transaction.atomic():
+    with locked(organization):
         before = Discount.objects.select_for_update().filter(**of_what).first()
+        if before and _told(before) == _told(Discount(**of_what, **fields)):
+            return before
+        if not before and Discount.objects.filter(organization=organization).count() >= MOST:
+            raise CannotSet(f"There are {MOST:,} discounts already: remove some that have ended.")
         discount, _ = Discount.objects.update_or_create(**of_what, defaults=fields)
         was = _told(before) if before else {}
         became = _told(discount) | {"provider": provider, "from": first}

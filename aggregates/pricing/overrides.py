@@ -1,7 +1,8 @@
 """Prices that an organization set itself, for models by pattern and for days from and to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.db.models import F, QuerySet
 from psycopg.sql import SQL
 
 from aggregates.db import audit
+from aggregates.db.locks import Lock, take
 from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.models import Event, Organization, PriceOverride, User
@@ -20,6 +22,11 @@ from aggregates.pricing.rates import Prices, Rates, Tariff
 
 # Asked for each batch of calls that comes: putting a query together in Python takes longer than all else of it.
 NEWEST_FIRST = text(SQL("SELECT * FROM {} WHERE organization_id = %s ORDER BY id DESC").format(table(PriceOverride)))
+MOST = 1_000  # of an organization: each batch of calls is priced by all of them
+
+
+class CannotSet(ValueError):
+    """There are too many prices, or discounts; the message says so to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,14 @@ def prices_of(organization: Organization) -> QuerySet[PriceOverride]:
     return prices.order_by("pattern", "tier", F("first").desc(nulls_last=True))
 
 
+@contextmanager
+def locked(organization: Organization) -> Iterator[None]:
+    """Begin a transaction in which nobody else sets prices, or discounts, of the organization."""
+    with transaction.atomic():
+        take(Lock.SAVED, organization.pk % 2**31)
+        yield
+
+
 def set_price(
     organization: Organization,
     pattern: str,
@@ -94,7 +109,8 @@ def set_price(
     tier: str = "",
     units: Mapping[str, Decimal] | None = None,
 ) -> PriceOverride:
-    """Set a price in place of the one for the same pattern and tier from the same day, if there is one.
+    """Set a price in place of the one for the same pattern and tier from the same day, if there is one; the same price
+    again stays whose it is. Raises CannotSet where there are too many.
 
     `created_by` is None for a command; `units` are prices of what else is billed, by unit.
     """
@@ -105,8 +121,12 @@ def set_price(
         "created_by": created_by,
     }
     of_what: dict[str, Any] = {"organization": organization, "pattern": pattern, "tier": tier, "first": first}
-    with transaction.atomic():
+    with locked(organization):
         before = PriceOverride.objects.select_for_update().filter(**of_what).first()
+        if before and _told(before) == _told(PriceOverride(**of_what, **fields)):
+            return before
+        if not before and PriceOverride.objects.filter(organization=organization).count() >= MOST:
+            raise CannotSet(f"There are {MOST:,} prices already: remove some that no calls come for.")
         price, _ = PriceOverride.objects.update_or_create(**of_what, defaults=fields)
         was, became = _told(before) if before else {}, _told(price)
         of_model = {"model": pattern, "tier": tier, "from": first}

@@ -11,7 +11,7 @@ from aggregates.accounts.access import NoAccess
 from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.invitations import CannotInvite, NotOpen, OfAnother
 from aggregates.db import clock
-from aggregates.models import Invitation, Membership, Organization, Role, User
+from aggregates.models import AuditEntry, Invitation, Membership, Organization, Role, User
 from tests.threads import in_a_thread
 
 
@@ -39,6 +39,18 @@ def test_an_address_is_invited_and_nobody_else(owner: Membership, charlie: User,
     with pytest.raises(OfAnother):
         invitations.accept(secret, staff)
     assert invitations.accept(secret, charlie).role == Role.VIEWER
+
+
+def test_an_address_that_is_invited_anew_leaves_an_entry_of_both(owner: Membership) -> None:
+    first, second = (
+        invitations.invite(owner, address, Role.VIEWER)[0] for address in ("new@example.com", "New@example.com")
+    )
+    told = AuditEntry.objects.filter(event__startswith="member.invit").order_by("pk")
+    assert [(entry.event, entry.object_id) for entry in told] == [
+        ("member.invited", first.pk),
+        ("member.invitation_revoked", first.pk),
+        ("member.invited", second.pk),
+    ]
 
 
 def test_a_member_keeps_the_place_and_the_link_is_left_for_others(owner: Membership, bob: User, charlie: User) -> None:
@@ -105,10 +117,10 @@ def test_there_may_be_so_many(owner: Membership) -> None:
 def test_an_address_gets_so_many_mails_an_hour(owner: Membership) -> None:
     invitation, _ = invitations.invite(owner, "bob@example.com", Role.VIEWER)
     for _ in range(invitations.MAILS_TO_ADDRESS.most):
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(owner.organization, invitation.email)
 
     with pytest.raises(TooManyAttempts):
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(owner.organization, invitation.email)
 
 
 def test_what_ended_is_forgotten_with_its_address(owner: Membership) -> None:

@@ -8,9 +8,12 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from aggregates.accounts import access, keys
+from aggregates.accounts import access, keys, members
 from aggregates.domain import secret
-from aggregates.models import ApiKey, Kind, Organization, User
+from aggregates.models import ApiKey, Kind, Organization, Role, User
+from tests.fixtures import make_member
+from tests.patience import wait_until
+from tests.threads import in_a_thread, is_waiting
 
 
 def usable(text: str) -> bool:
@@ -78,6 +81,51 @@ def test_a_rotated_key_works_beside_its_successor_until_its_day_is_over(acme: Or
         keys.rotate(acme, key.pk, alice)
     keys.revoke(acme, key.pk)
     assert (usable(old.text), usable(new.text)) == (False, True)
+
+
+def test_a_key_that_manages_is_rotated_by_its_maker_alone(acme: Organization, alice: User) -> None:
+    """A successor does what its maker may: an owner's would do more than the admin's that it replaces."""
+    admin = make_member("bob@example.com", acme, Role.ADMIN)
+    key, _ = keys.create(acme, "deploy", admin, Kind.MANAGE)
+    with pytest.raises(keys.CannotMake, match="only they rotate it"):
+        keys.rotate(acme, key.pk, alice)
+    assert ApiKey.objects.get().revoked_at is None
+    assert keys.rotate(acme, key.pk, admin)[0].created_by == admin
+
+
+def test_there_is_a_most_also_for_who_makes_and_revokes_in_turn(
+    acme: Organization, other: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "MOST", 2)
+    first, second = (keys.create(acme, name, alice)[0] for name in ("first", "second"))
+    keys.revoke(acme, first.pk)
+    for make in (lambda: keys.create(acme, "third", alice), lambda: keys.rotate(acme, second.pk, alice)):
+        with pytest.raises(keys.CannotMake, match="There are 2 API keys that work, or did a day ago"):
+            make()
+    assert keys.create(other, "theirs", None)
+    expire(first)
+    assert keys.rotate(acme, second.pk, alice)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_may_make_no_keys_by_now_makes_none_that_was_begun_before(acme: Organization, alice: User) -> None:
+    admin = make_member("bob@example.com", acme, Role.ADMIN)
+    refused = []
+
+    def make() -> None:
+        try:
+            keys.create(acme, "deploy", admin, Kind.MANAGE)
+        except access.NoAccess as error:
+            refused.append(error)
+
+    with transaction.atomic():
+        members.change_role(access.membership_for(alice, "acme"), admin.memberships.get().pk, Role.VIEWER)
+        thread = in_a_thread(make)
+        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes members")
+    thread.join()
+
+    assert len(refused) == 1
+    assert not ApiKey.objects.exists()
 
 
 def test_a_key_of_others_can_be_neither_rotated_nor_revoked(

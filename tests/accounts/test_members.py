@@ -4,11 +4,11 @@ from functools import partial
 
 import pytest
 
-from aggregates.accounts import members
+from aggregates.accounts import keys, members
 from aggregates.accounts.access import NoAccess
 from aggregates.accounts.invitations import NotOpen, invite, opened_by
 from aggregates.accounts.members import CannotChange
-from aggregates.models import Membership, Organization, Role, SavedView
+from aggregates.models import AuditEntry, Kind, Membership, Organization, Role, SavedView
 from tests.fixtures import make_member, make_organization
 from tests.threads import in_a_thread
 
@@ -110,6 +110,28 @@ def test_invitations_go_with_what_their_maker_may_do(acme: Organization, owner: 
 
     with pytest.raises(NotOpen):
         opened_by(secret)
+
+
+@pytest.mark.parametrize("change", ["removed", "demoted"])
+def test_what_ends_with_a_members_place_is_written_down_piece_by_piece(
+    acme: Organization, owner: Membership, change: str
+) -> None:
+    admin = place(acme, Role.ADMIN)
+    promised, _ = invite(admin, "", Role.ADMIN)
+    managing = keys.create(acme, "deploy", admin.user, Kind.MANAGE)[0]
+    keys.create(acme, "checkout", admin.user)
+    keys.revoke(acme, keys.create(acme, "before", admin.user, Kind.MANAGE)[0].pk)
+    entries = AuditEntry.objects.filter(pk__gt=AuditEntry.objects.latest("pk").pk).order_by("pk")
+
+    if change == "removed":
+        members.remove(owner, admin.pk)
+    else:
+        members.change_role(owner, admin.pk, Role.VIEWER)
+
+    revoked = [("member.invitation_revoked", promised.pk), ("key.revoked", managing.pk)]
+    found = [(entry.event, entry.object_id) for entry in entries]
+    assert [each for each in found if each in revoked] == revoked
+    assert len(found) == 3
 
 
 def test_who_goes_takes_the_own_views_along_and_the_account_stays(acme: Organization, owner: Membership) -> None:

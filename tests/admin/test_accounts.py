@@ -9,7 +9,8 @@ from django.contrib.auth.models import Permission
 from django.http import HttpResponse
 from django.test import Client
 
-from aggregates.models import AuditEntry, Event, User
+from aggregates.accounts import keys
+from aggregates.models import ApiKey, AuditEntry, Event, Kind, Organization, User
 
 NEW = "battery staple"
 LIST = "/admin/aggregates/user/"
@@ -46,6 +47,23 @@ def test_a_link_that_is_handed_over_sets_one_password(client: Client, staff: Use
     assert (entry.user_id, entry.object_id, entry.via) == (staff.pk, alice.pk, "admin")
     assert entry.organization == alice.memberships.get().organization
     assert link.split("/")[-2] not in str(AuditEntry.objects.values())
+
+
+@pytest.mark.parametrize("way", ["alone", "with others"])
+def test_an_account_that_is_deleted_leaves_no_key_that_manages(
+    client: Client, staff: User, acme: Organization, alice: User, way: str
+) -> None:
+    managing, recording = (keys.create(acme, kind, alice, kind)[0] for kind in (Kind.MANAGE, Kind.RECORD))
+    alice.memberships.all().delete()  # behind our back
+    client.force_login(staff)
+    if way == "alone":
+        client.post(f"{LIST}{alice.pk}/delete/", {"post": "yes"})
+    else:
+        client.post(LIST, {"action": "delete_selected", "_selected_action": [str(alice.pk)], "post": "yes"})
+
+    assert not User.objects.filter(pk=alice.pk).exists()
+    assert [*ApiKey.objects.filter(revoked_at=None)] == [recording]
+    assert AuditEntry.objects.get(event=Event.KEY_REVOKED).object_id == managing.pk
 
 
 @pytest.mark.parametrize("rights", ["is_staff", "is_superuser"])

@@ -46,9 +46,11 @@ def test_what_happens_to_a_key_meanwhile_stays(
 
     monkeypatch.setattr(ApiKeyForm, "clean_labels", clean)
     client.force_login(staff)
-    assert edit(client, key, labels="{}") == "saved"
+    page = client.post(f"/admin/aggregates/apikey/{key.pk}/change/", {"labels": "{}"}, follow=True).content.decode()
+    assert "The labels stay: the key was revoked meanwhile." in page
     found = ApiKey.objects.get()
-    assert (found.labels, found.revoked_at is None) == ({"stage": "live"}, False)
+    assert (found.labels, found.revoked_at is None) == ({"team": "search"}, False)
+    assert client.post(f"/admin/aggregates/apikey/{key.pk}/change/", {"labels": "{}"}).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,19 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
+from aggregates.accounts import invitations, keys
 from aggregates.ingest import record
-from aggregates.models import DailyAggregate, Membership, Organization, UsageDay
+from aggregates.models import (
+    ApiKey,
+    AuditEntry,
+    DailyAggregate,
+    Invitation,
+    Kind,
+    Membership,
+    Organization,
+    Role,
+    UsageDay,
+)
 from aggregates.ops import removals
 from aggregates.rollup import recutting
 from aggregates.rollup.protocol import roll_up
@@ -127,6 +138,26 @@ def test_an_organization_keeps_an_owner(acme, alice, bob, as_staff):
     assert save(as_staff, acme, **answers).status_code == 200
     assert save(as_staff, acme, **answers | {"memberships-1-role": "owner"}).status_code == 302
     assert [member.user for member in acme.memberships.all()] == [bob]
+
+
+def test_who_goes_or_gets_another_role_there_leaves_no_key_that_manages(acme, alice, bob, charlie, as_staff):
+    place = bob.memberships.get()
+    answers = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "1"}
+    answers |= {"memberships-0-id": str(place.pk), "memberships-0-organization": str(acme.pk)}
+    for change in ({"memberships-0-role": "viewer"}, {"memberships-0-role": "admin", "memberships-0-DELETE": "on"}):
+        Membership.objects.filter(pk=place.pk).update(role="admin")
+        keys.create(acme, "deploy", bob, Kind.MANAGE)
+        invitations.invite(Membership.objects.get(pk=place.pk), "", Role.ADMIN)
+
+        assert save(as_staff, acme, **answers, **change, **{"memberships-0-user": str(charlie.pk)}).status_code == 302
+
+        assert not ApiKey.objects.filter(revoked_at=None).exists()
+        assert not Invitation.objects.filter(revoked_at=None).exists()
+        assert not Membership.objects.filter(organization=acme, user=charlie).exists()  # a place stays its user's
+    assert not Membership.objects.filter(pk=place.pk).exists()
+    told = AuditEntry.objects.filter(via="admin").order_by("pk").values_list("event", flat=True)
+    revoked = ["member.invitation_revoked", "key.revoked"]
+    assert [*told] == ["member.changed", *revoked, "member.removed", *revoked]
 
 
 def test_another_slug_leaves_a_redirect_behind(acme, alice, as_staff, client):

@@ -42,7 +42,7 @@ def test_the_document_has_all_addresses_with_their_methods() -> None:
         if any("Managing" in operation.get("tags", ()) for operation in methods.values())
     }
     assert described == addresses()
-    assert len(described) == 15
+    assert len(described) == 19
 
 
 @pytest.mark.parametrize(("kind", "may"), [(Kind.RECORD, "record calls"), (Kind.READ, "read usage")])
@@ -138,6 +138,24 @@ def test_a_body_is_one_object_of_known_fields(
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "after=-1", "after=9223372036854775808", "x=1"])
 def test_lists_come_by_the_page_and_have_no_other_parameters(manage: Manager, query: str) -> None:
     assert manage.refused("GET", f"keys?{query}")[0] == 400
+
+
+def test_what_changes_something_has_no_parameters(manage: Manager) -> None:
+    for method, path in operations():
+        if method != "GET":
+            assert manage.refused(method, f"{path}?by_mail=true", {}) == (400, "There is no parameter “by_mail”.")
+
+
+def test_each_thing_of_a_list_is_read_by_its_id(manage: Manager) -> None:
+    manage.told("POST", "invitations", {"role": "viewer"}, 201)
+    manage.told("POST", "prices", {"model": "o9", "input": 1, "output": 2})
+    manage.told("POST", "discounts", {"provider": "openai", "percent": 5})
+    manage.told("POST", "views", {"name": "Users"}, 201)
+    for name in ("members", "invitations", "keys", "prices", "discounts", "views"):
+        (row,) = manage.told("GET", name)[name]
+        assert manage.told("GET", f"{name}/{row['id']}") == row
+        assert manage.refused("GET", f"{name}/{row['id']}?x=1")[0] == 400
+        assert manage.refused("GET", f"{name}/{row['id'] + 1}")[0] == 404
 
 
 def test_a_page_leads_to_the_next(manage: Manager, acme: Organization) -> None:

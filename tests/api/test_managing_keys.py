@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from aggregates.accounts import keys
+from aggregates.accounts import keys, members
 from aggregates.accounts.access import NoAccess, key_for
+from aggregates.api.managing.resources import NO_PLACE
 from aggregates.models import ApiKey, AuditEntry, Kind, Organization, User
 from tests.api.conftest import Manager
+from tests.patience import wait_until
+from tests.threads import in_a_thread, is_waiting
 
 NO_MANAGING_KEYS = "A key makes none that may manage the organization: an owner or admin does, on the page “API keys”."
 
@@ -89,6 +92,28 @@ def test_a_key_makes_none_that_manages_and_rotates_itself_alone(
     assert manage.refused("POST", f"keys/{own}/rotate")[0] == 404  # replaced already
     assert manage("DELETE", f"keys/{own}").status_code == 204  # its last deed
     assert manage("GET", "keys").status_code == 401
+
+
+def test_too_many_keys_are_refused_in_words(manage: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MOST", 1)
+    own = key_for(manage.secret, Kind.MANAGE).pk
+    for path in ("keys", f"keys/{own}/rotate"):
+        status, words = manage.refused("POST", path, {"name": "checkout"})
+        assert (status, words[:22]) == (409, "There are 1 API keys t")
+    assert ApiKey.objects.get().revoked_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_may_not_by_now_rotates_no_key(client: Client, acme: Organization, alice: User, manage: Manager) -> None:
+    own, refused = key_for(manage.secret, Kind.MANAGE).pk, []
+    with members.locked(acme):
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+        thread = in_a_thread(lambda: refused.append(manage.refused("POST", f"keys/{own}/rotate")))
+        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes members")
+    thread.join()
+
+    assert refused == [(403, NO_PLACE)]
+    assert ApiKey.objects.get().revoked_at is None
 
 
 def test_keys_of_others_and_those_that_are_revoked_are_not_found(manage: Manager, other: Organization) -> None:

@@ -67,4 +67,5 @@ def test_what_cannot_be_changes_nothing(
 
 
 def test_it_has_no_parameters(manage: Manager) -> None:
-    assert manage.refused("GET", "organization?slug=other") == (400, "There is no parameter “slug”.")
+    for method in ("GET", "PATCH"):
+        assert manage.refused(method, "organization?slug=other", {}) == (400, "There is no parameter “slug”.")

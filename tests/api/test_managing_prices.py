@@ -5,10 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import AuditEntry, Discount, Organization, PriceOverride, UsageLog, User
+from aggregates.pricing import discounts, overrides
 from aggregates.pricing.discounts import set_discount
 from aggregates.pricing.overrides import set_price
 from tests.api.conftest import Manager
@@ -25,6 +28,7 @@ def test_prices_are_set_listed_changed_and_removed(
     record(acme, [call("2025-07-02T12:00Z", model="o9-mini", input_tokens=1_000_000)])
     assert UsageLog.objects.get().cost == 3
 
+    assert manage.told("POST", "prices", O9) == made  # the same again, which changes nothing
     again = manage.told("POST", "prices", O9 | {"input": "2.5"})
     assert (again["id"], again["input"]) == (made["id"], "2.5")  # the same model, tier and day
     changed = manage.told("PATCH", f"prices/{made['id']}", {"to": "2025-12-31", "cached": None})
@@ -64,6 +68,35 @@ def test_what_is_no_price_is_said_in_the_words_of_the_page(manage: Manager, body
     assert refused[0] == 422
     assert words in refused[1]
     assert not PriceOverride.objects.exists()
+
+
+def test_too_many_prices_and_discounts_are_refused_in_words(
+    manage: Manager, client: Client, alice: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overrides, "MOST", 1)
+    monkeypatch.setattr(discounts, "MOST", 1)
+    manage.told("POST", "prices", O9)
+    manage.told("POST", "prices", O9 | {"input": 4})  # in place of it
+    assert manage.refused("POST", "prices", O9 | {"model": "o8"})[0] == 409
+    manage.told("POST", "discounts", {"provider": "openai", "percent": 5})
+    assert manage.refused("POST", "discounts", {"provider": "anthropic", "percent": 5})[0] == 409
+
+    client.force_login(alice)
+    price = {"pattern": "o8", "input": "1", "output": "2"}
+    assert "There are 1 prices already" in client.post("/o/acme/prices/", price).content.decode()
+    page = client.post("/o/acme/prices/discounts/", {"provider": "anthropic", "percent": "5"}).content.decode()
+    assert "There are 1 discounts already" in page
+    with pytest.raises(CommandError, match="There are 1 prices already"):
+        call_command("set_price", "acme", "o8", "--price", "input=1", "output=2")
+    assert (PriceOverride.objects.count(), Discount.objects.count()) == (1, 1)
+
+
+def test_the_same_price_again_stays_whose_it_is(as_admin: Manager, manage: Manager) -> None:
+    for path, body in (("prices", O9), ("discounts", {"provider": "openai", "percent": 5})):
+        made = manage.told("POST", path, body)
+        entries = AuditEntry.objects.count()
+        assert as_admin.told("POST", path, body) == made
+        assert AuditEntry.objects.count() == entries
 
 
 def test_what_a_price_is_of_stays(manage: Manager) -> None:

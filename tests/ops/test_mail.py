@@ -15,7 +15,7 @@ from django.test import Client
 from django_q.brokers import get_broker
 from django_q.models import OrmQ, Success
 
-from aggregates.models import Invitation, Organization, User
+from aggregates.models import AuditEntry, Invitation, Organization, User
 from aggregates.ops import own_tasks
 from aggregates.ops.mail import TASK
 from tests.mail_server import MailServer
@@ -148,6 +148,8 @@ def test_an_invitation_goes_out_with_a_link_that_is_in_no_queue(
     after = Invitation.objects.get()
     assert after.sent_at
     assert before.secret_hash != after.secret_hash
+    entry = AuditEntry.objects.get(event="member.invitation_renewed")
+    assert (entry.user_id, entry.object_id) == (alice.pk, before.pk)
     assert "Mail sent" in client.get("/o/acme/members/").content.decode()
     after.delete()
     own_tasks.find(task["func"])(*task["args"])  # a task that is late sends nothing

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from aggregates.accounts import access, keys
-from aggregates.models import ApiKey, Kind, Organization, User
+from aggregates.models import ApiKey, Kind, Organization, Role, User
+from tests.fixtures import make_member
 
 URL = "/o/acme/keys/"
 SECRET = re.compile(r"usage_[0-9a-f]{8}_[0-9a-f]{64}")
@@ -68,6 +70,31 @@ def test_an_admin_rotates_and_revokes(client: Client, alice: User, acme: Organiz
     with pytest.raises(access.NoAccess):
         access.key_for(text, Kind.RECORD)
     assert client.post(f"{URL}{successor.pk}/rotate/").status_code == 404
+
+
+def test_a_key_that_manages_for_somebody_else_is_not_rotated(client: Client, alice: User, acme: Organization) -> None:
+    admin = make_member("bob@example.com", acme, Role.ADMIN)
+    key, _ = keys.create(acme, "deploy", admin, Kind.MANAGE)
+    client.force_login(alice)
+    assert "Only who made it rotates it" in client.get(URL).content.decode()
+    page = client.post(f"{URL}{key.pk}/rotate/", follow=True).content.decode()
+    assert "so only they rotate it: make one of your own, and revoke this one." in page
+    assert ApiKey.objects.get().revoked_at is None
+
+    client.force_login(admin)
+    assert f"{key.pk}/rotate/" in client.get(URL).content.decode()
+
+
+def test_too_many_are_refused_in_words_on_both_pages(
+    client: Client, alice: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "MOST", 0)
+    client.force_login(alice)
+    for url in (URL, "/o/acme/connect/"):
+        assert "There are 0 API keys" in client.post(url, {"name": "web"}).content.decode()
+    with pytest.raises(CommandError, match="There are 0 API keys"):
+        call_command("create_api_key", "acme", "--name=web")
+    assert not ApiKey.objects.exists()
 
 
 @pytest.mark.parametrize("path", ["", "{key}/rotate/", "{key}/revoke/"])

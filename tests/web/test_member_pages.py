@@ -183,13 +183,14 @@ def test_a_new_link_ends_the_one_before_and_revoking_both(as_alice: Client, acme
     told = AuditEntry.objects.filter(event__startswith="member.invit").order_by("pk")
     assert [(entry.event, entry.object_id, entry.before.get("role"), entry.after.get("role")) for entry in told] == [
         (Event.MEMBER_INVITED, number, None, "viewer"),
+        (Event.INVITATION_RENEWED, number, None, None),
         (Event.INVITATION_REVOKED, number, "viewer", None),
     ]
     assert "bob@" not in str(list(told.values()))
     assert as_alice.post(f"/o/acme/invitations/{number}/resend/").status_code == 404
 
 
-def test_with_mail_no_link_is_shown_or_queued(as_alice: Client, acme: Organization, settings: Any) -> None:
+def test_with_mail_no_link_is_shown_or_queued(as_alice: Client, alice: User, settings: Any) -> None:
     settings.SENDS_MAIL = True
     needs_address = as_alice.post(URL, {"role": "viewer", "by_mail": "on"}).content.decode()
     assert "Expected the address that the mail goes to." in needs_address
@@ -199,7 +200,7 @@ def test_with_mail_no_link_is_shown_or_queued(as_alice: Client, acme: Organizati
     assert not LINK.search(page.content.decode())
     assert "A mail is on its way to bob@example.com." in page.content.decode()
     (queued,) = OrmQ.objects.all()
-    assert queued.task["args"] == (Invitation.objects.get().pk, "http://testserver/")
+    assert queued.task["args"] == (Invitation.objects.get().pk, "http://testserver/", alice.pk)
     assert own_tasks.find(queued.task["func"])
     OrmQ.objects.all().delete()
 

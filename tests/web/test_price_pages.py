@@ -13,10 +13,10 @@ from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria
 from aggregates.ingest.repricing import reprice
 from aggregates.models import Discount, PriceOverride, Repricing, UsageLog
+from aggregates.ops.past_calls import past_calls
 from aggregates.pricing.models_in_use import models_in_use
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.pages.comparison import compare
-from aggregates.web.pages.past_calls import past_calls
 
 URL = "/o/acme/prices/"
 COMPARISON = f"{URL}comparison/"
@@ -238,7 +238,7 @@ def test_past_calls_are_looked_at_newest_first_and_no_more_than_may_be(client, a
     assert (whole.words, whole.calls, whole.unpriced) == ("2 calls, $20.20", 3, 2)
     assert past_calls(o9, "gpt-5", None, None).words == "No past call gets another cost"
     assert past_calls(o9, "o9-*", days.date(2020, 1, 1), days.date(2020, 1, 2)).change.calls == 0
-    monkeypatch.setattr("aggregates.web.pages.past_calls.MOST_CALLS", 1)
+    monkeypatch.setattr("aggregates.ops.past_calls.MOST_CALLS", 1)
     assert past_calls(o9, "o9-*", None, None).words == "At least 1 call, $10.10: not all of 3 calls were looked at"
     client.force_login(alice)
     assert "At least 1 call" in text_of(client.get(f"{URL}past/?model=o9-*"))

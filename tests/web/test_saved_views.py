@@ -166,6 +166,15 @@ def test_what_cannot_be_saved_is_said(client: Client, bob: User, sent: dict[str,
     assert SavedView.objects.count() == 1
 
 
+def test_many_filters_are_saved_though_they_are_no_short_text(client: Client, bob: User) -> None:
+    client.force_login(bob)
+    users = [f"person-{number}" for number in range(50)]
+
+    client.post(LIST, {"name": "Team", "query": "?" + "&".join(f"user={name}" for name in users)})
+
+    assert SavedView.objects.get().parameters["user"] == users
+
+
 def test_a_name_that_is_taken_can_be_mended_without_choosing_again(client: Client, bob: User) -> None:
     client.force_login(bob)
     saved_views.save(of(bob), "Week", {"range": ["7d"]})

@@ -25,7 +25,6 @@ class QueryForm(forms.Form):
         required=False,
         strip=False,
         max_length=MAX_QUERY,
-        validators=[check_text],
         error_messages={"max_length": "Too much is chosen for a view: fewer filters and hidden groups fit in one."},
     )
 

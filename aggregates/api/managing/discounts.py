@@ -6,45 +6,51 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from aggregates.accounts.access import Permission
-from aggregates.api.managing.asking import Asked, absent, resource
-from aggregates.api.managing.fields import NUMBER, TEXT, body_of, check, renamed
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.fields import NUMBER, TEXT, body_of, check, with_form_names
+from aggregates.api.managing.lists import item_of, page_of
+from aggregates.api.managing.resources import ManagingRequest, absent, conflict, resource
 from aggregates.models import Discount
 from aggregates.pricing import discounts
 from aggregates.pricing.forms.discounts import DiscountForm
+from aggregates.pricing.overrides import CannotSet, locked
 
-CHANGED = {"percent": NUMBER, "to": TEXT}
-FIELDS = {"provider": TEXT, "from": TEXT, **CHANGED}
+CHANGEABLE = {"percent": NUMBER, "to": TEXT}
+FIELDS = {"provider": TEXT, "from": TEXT, **CHANGEABLE}
 NAMES = {"first": "from", "last": "to"}
 
 
-def list_discounts(asked: Asked) -> HttpResponse:
-    return listed(asked, "discounts", discounts.discounts_of(asked.organization), told)
+def list_discounts(request: ManagingRequest) -> HttpResponse:
+    return page_of(request, "discounts", discounts.discounts_of(request.organization), as_json)
 
 
-def set_discount(asked: Asked) -> HttpResponse:
+def read_discount(request: ManagingRequest, number: int) -> HttpResponse:
+    return item_of(request, "discount", number, discounts.discounts_of(request.organization), as_json)
+
+
+def set_discount(request: ManagingRequest) -> HttpResponse:
     """Set a discount; one for the same provider from the same day is replaced."""
-    return _set(asked, body_of(asked.request, FIELDS))
+    return _set(request, body_of(request.http, FIELDS))
 
 
-def change_discount(asked: Asked, number: int) -> HttpResponse:
+def change_discount(request: ManagingRequest, number: int) -> HttpResponse:
     """Change the percent, or how long it holds; what is not said stays."""
-    given = body_of(asked.request, CHANGED)
-    found = Discount.objects.select_for_update().filter(organization=asked.organization, pk=number).first()
-    if found is None:
-        raise absent("discount", number)
-    return _set(asked, {name: told(found)[name] for name in FIELDS} | given)
+    body = body_of(request.http, CHANGEABLE)
+    with locked(request.organization):
+        found = Discount.objects.filter(organization=request.organization, pk=number).first()
+        if found is None:
+            raise absent("discount", number)
+        return _set(request, {name: as_json(found)[name] for name in FIELDS} | body)
 
 
-def remove_discount(asked: Asked, number: int) -> HttpResponse:
+def remove_discount(request: ManagingRequest, number: int) -> HttpResponse:
     try:
-        discounts.remove_discount(asked.organization, number)
+        discounts.remove_discount(request.organization, number)
     except Discount.DoesNotExist:
         raise absent("discount", number) from None
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def told(discount: Discount) -> dict[str, Any]:
+def as_json(discount: Discount) -> dict[str, Any]:
     return {
         "id": discount.pk,
         "provider": discount.provider,
@@ -56,13 +62,16 @@ def told(discount: Discount) -> dict[str, Any]:
     }
 
 
-def _set(asked: Asked, given: dict[str, Any]) -> HttpResponse:
-    form = DiscountForm(renamed(given, NAMES))
+def _set(request: ManagingRequest, body: dict[str, Any]) -> HttpResponse:
+    form = DiscountForm(with_form_names(body, NAMES))
     check(form, NAMES)
-    discount = form.save_for(asked.organization, asked.user)
+    try:
+        discount = form.save_for(request.organization, request.user)
+    except CannotSet as error:
+        raise conflict(error) from None
     discount.refresh_from_db()
-    return JsonResponse(told(discount))
+    return JsonResponse(as_json(discount))
 
 
 discount_list = resource(Permission.PRICES, GET=list_discounts, POST=set_discount)
-discount = resource(Permission.PRICES, PATCH=change_discount, DELETE=remove_discount)
+discount = resource(Permission.PRICES, GET=read_discount, PATCH=change_discount, DELETE=remove_discount)

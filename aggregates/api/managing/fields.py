@@ -64,21 +64,21 @@ Names = Mapping[str, str]  # what a form's fields are called in the API, where t
 
 
 def body_of(request: HttpRequest, fields: Fields) -> dict[str, Any]:
-    """Read the fields that were given; raises ApiError, with all of them that do not fit."""
-    given = _object(request)
-    errors = [(excerpt(name), "There is no such field.") for name in sorted(given.keys() - fields.keys())]
+    """Read the fields of the body; raises ApiError, with all of them that do not fit."""
+    body = _object(request)
+    errors = [(excerpt(name), "There is no such field.") for name in sorted(body.keys() - fields.keys())]
     errors += [
         (name, f"Expected {shape.words}.")
         for name, shape in fields.items()
-        if name in given and not shape.fits(given[name])
+        if name in body and not shape.fits(body[name])
     ]
     if errors:
         raise invalid(errors)
-    return dict(given)
+    return dict(body)
 
 
 def invalid(errors: Errors) -> ApiError:
-    """Fields that are not what is expected: which, and what was."""
+    """Refuse fields that are not what is expected: which, and what was."""
     said = " ".join(f"{field}: {reason}" for field, reason in errors)
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, said, errors=errors)
 
@@ -86,25 +86,25 @@ def invalid(errors: Errors) -> ApiError:
 def check(form: forms.BaseForm, names: Names | None = None) -> None:
     """Raise ApiError where a form has errors."""
     if not form.is_valid():
-        raise wrong(form, names)
+        raise invalid_form(form, names)
 
 
-def wrong(form: forms.BaseForm, names: Names | None = None) -> ApiError:
-    """What is wrong with a form, in its own words."""
-    told = names or {}
+def invalid_form(form: forms.BaseForm, names: Names | None = None) -> ApiError:
+    """Refuse what is wrong with a form, in its own words."""
+    in_api = names or {}
     return invalid(
         [
-            (told.get(name, "" if name == "__all__" else name), str(message))
+            (in_api.get(name, "" if name == "__all__" else name), str(message))
             for name, found in form.errors.items()
             for message in found
         ]
     )
 
 
-def renamed(given: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Call what was given as a form does; `names` are what its fields are called in the API."""
+def with_form_names(body: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Name fields of a body as a form does; `names` are what its fields are called in the API."""
     of_form = {name: field for field, name in names.items()}
-    return {of_form.get(name, name): value for name, value in given.items()}
+    return {of_form.get(name, name): value for name, value in body.items()}
 
 
 def _object(request: HttpRequest) -> Mapping[str, Any]:

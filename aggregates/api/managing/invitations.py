@@ -1,4 +1,4 @@
-"""/api/v1/invitations: who is invited; the link of an invitation is told once, to whoever makes it."""
+"""/api/v1/invitations: who is invited; the link of an invitation is in one answer only, to whoever makes it."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,54 +12,58 @@ from aggregates.accounts.attempts import TooManyAttempts
 from aggregates.accounts.forms.limits import fields_of
 from aggregates.accounts.forms.members import InviteForm
 from aggregates.accounts.invitations import CannotInvite
-from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import FLAG, TEXT, TEXTS, body_of, check
-from aggregates.api.managing.lists import listed
-from aggregates.api.problems import ApiError
+from aggregates.api.managing.lists import item_of, page_of
+from aggregates.api.managing.resources import ManagingRequest, absent, conflict, resource
+from aggregates.api.problems import ApiError, problem
 from aggregates.models import Invitation
 from aggregates.ops import mail
 
 FIELDS = {"email": TEXT, "role": TEXT, "projects": TEXTS, "users": TEXTS, "by_mail": FLAG}
 
 
-def list_invitations(asked: Asked) -> HttpResponse:
-    return listed(asked, "invitations", invitations.invitations_of(asked.organization), told)
+def list_invitations(request: ManagingRequest) -> HttpResponse:
+    return page_of(request, "invitations", invitations.invitations_of(request.organization), as_json)
 
 
-def invite(asked: Asked) -> HttpResponse:
-    """Invite the owner of an address, or whoever has the link; by mail where that is asked for and set up."""
-    form = InviteForm(roles_within(asked.by), body_of(asked.request, FIELDS))
+def read_invitation(request: ManagingRequest, number: int) -> HttpResponse:
+    return item_of(request, "invitation", number, invitations.invitations_of(request.organization), as_json)
+
+
+def invite(request: ManagingRequest) -> HttpResponse:
+    """Invite the owner of an address, or whoever has the link; by mail where that is wanted and set up."""
+    form = InviteForm(roles_within(request.by), body_of(request.http, FIELDS))
     check(form)
+    by_mail = form.cleaned_data["by_mail"]
+    if by_mail:
+        try:
+            invitations.admit_mail(request.organization, form.cleaned_data["email"])
+        except TooManyAttempts as error:  # answered, not raised: what was counted stays counted
+            headers = {"Retry-After": str(error.seconds)}
+            return problem(request.http, ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers))
     try:
-        made, secret = invitations.invite(asked.by, form.cleaned_data["email"], form.chosen_role, form.limits)
+        made, secret = invitations.invite(request.by, form.cleaned_data["email"], form.chosen_role, form.limits)
     except CannotInvite as error:
         raise conflict(error) from None
     link = None
-    if form.cleaned_data["by_mail"]:
-        _send(asked, made)
+    if by_mail:
+        mail.request_invitation(made, request.http.build_absolute_uri(reverse("home")), request.user)
     else:
-        link = asked.request.build_absolute_uri(reverse("follow-invitation", args=[secret]))
+        link = request.http.build_absolute_uri(reverse("follow-invitation", args=[secret]))
     made.refresh_from_db()
-    return JsonResponse(told(made) | {"link": link}, status=HTTPStatus.CREATED)
+    return JsonResponse(as_json(made) | {"link": link}, status=HTTPStatus.CREATED)
 
 
-def _send(asked: Asked, made: Invitation) -> None:
+def revoke(request: ManagingRequest, number: int) -> HttpResponse:
+    """Make the link of an invitation good for nobody."""
     try:
-        invitations.admit_mail(made)
-    except TooManyAttempts as error:
-        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.seconds)}) from None
-    mail.request_invitation(made, asked.request.build_absolute_uri(reverse("home")))
-
-
-def revoke(asked: Asked, number: int) -> HttpResponse:
-    try:
-        invitations.revoke(asked.by, number)
+        invitations.revoke(request.by, number)
     except NoAccess:
         raise absent("invitation", number) from None
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def told(invitation: Invitation) -> dict[str, Any]:
+def as_json(invitation: Invitation) -> dict[str, Any]:
     return {
         "id": invitation.pk,
         "email": invitation.email or None,
@@ -73,4 +77,4 @@ def told(invitation: Invitation) -> dict[str, Any]:
 
 
 invitation_list = resource(Permission.MEMBERS, GET=list_invitations, POST=invite)
-invitation = resource(Permission.MEMBERS, DELETE=revoke)
+invitation = resource(Permission.MEMBERS, GET=read_invitation, DELETE=revoke)

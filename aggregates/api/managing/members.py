@@ -10,42 +10,46 @@ from aggregates.accounts.access import NoAccess, Permission, roles_within
 from aggregates.accounts.forms.limits import LimitsForm, fields_of
 from aggregates.accounts.forms.members import RoleForm
 from aggregates.accounts.members import CannotChange
-from aggregates.api.managing.asking import Asked, absent, conflict, resource
 from aggregates.api.managing.fields import TEXT, TEXTS, body_of, check
-from aggregates.api.managing.lists import listed
+from aggregates.api.managing.lists import item_of, page_of
+from aggregates.api.managing.resources import ManagingRequest, absent, conflict, resource
 from aggregates.models import Membership
 
 FIELDS = {"role": TEXT, "projects": TEXTS, "users": TEXTS}
 
 
-def list_members(asked: Asked) -> HttpResponse:
-    return listed(asked, "members", members.members_of(asked.organization), told)
+def list_members(request: ManagingRequest) -> HttpResponse:
+    return page_of(request, "members", members.members_of(request.organization), as_json)
 
 
-def change_member(asked: Asked, number: int) -> HttpResponse:
+def read_member(request: ManagingRequest, number: int) -> HttpResponse:
+    return item_of(request, "member", number, members.members_of(request.organization), as_json)
+
+
+def change_member(request: ManagingRequest, number: int) -> HttpResponse:
     """Give a member another role, or another part of the usage to see; what is not said stays."""
-    given = body_of(asked.request, FIELDS)
-    with members.locked(asked.organization):
-        member = members.members_of(asked.organization).filter(pk=number).first()
+    body = body_of(request.http, FIELDS)
+    with members.locked(request.organization):
+        member = members.members_of(request.organization).filter(pk=number).first()
         if member is None:
             raise absent("member", number)
-        role = RoleForm(roles_within(asked.by), {"role": given.get("role", member.role)})
-        part = LimitsForm(fields_of(member.limited_to) | given)
-        if "role" in given:
+        role = RoleForm(roles_within(request.by), {"role": body.get("role", member.role)})
+        part = LimitsForm(fields_of(member.limited_to) | body)
+        if "role" in body:
             check(role)
         check(part)
         try:
-            member = members.change(asked.by, number, role.chosen_role if "role" in given else None, part.limits)
+            member = members.change(request.by, number, role.chosen_role if "role" in body else None, part.limits)
         except NoAccess:
             raise absent("member", number) from None
         except CannotChange as error:
             raise conflict(error) from None
-    return JsonResponse(told(member))
+    return JsonResponse(as_json(member))
 
 
-def remove_member(asked: Asked, number: int) -> HttpResponse:
+def remove_member(request: ManagingRequest, number: int) -> HttpResponse:
     try:
-        members.remove(asked.by, number)
+        members.remove(request.by, number)
     except NoAccess:
         raise absent("member", number) from None
     except CannotChange as error:
@@ -53,7 +57,7 @@ def remove_member(asked: Asked, number: int) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def told(member: Membership) -> dict[str, Any]:
+def as_json(member: Membership) -> dict[str, Any]:
     return {
         "id": member.pk,
         "email": member.user.email,
@@ -65,4 +69,4 @@ def told(member: Membership) -> dict[str, Any]:
 
 
 member_list = resource(Permission.MEMBERS, GET=list_members)
-member = resource(Permission.MEMBERS, PATCH=change_member, DELETE=remove_member)
+member = resource(Permission.MEMBERS, GET=read_member, PATCH=change_member, DELETE=remove_member)

@@ -8,9 +8,8 @@ from aggregates.accounts import organizations
 from aggregates.accounts.access import Permission
 from aggregates.accounts.forms.settings import GeneralForm, SlugForm, TimeZoneForm
 from aggregates.accounts.organizations import SlugTaken
-from aggregates.api.managing.asking import Asked, conflict, resource
 from aggregates.api.managing.fields import TEXT, WHOLE, body_of, check
-from aggregates.api.managing.lists import check_parameters
+from aggregates.api.managing.resources import ManagingRequest, check_parameters, conflict, resource
 from aggregates.models import FormerSlug, Organization
 from aggregates.ops import time_zones
 
@@ -18,25 +17,25 @@ GENERAL = {"name": TEXT, "first_weekday": WHOLE, "first_month": WHOLE}
 FIELDS = {**GENERAL, "slug": TEXT, "time_zone": TEXT}
 
 
-def read(asked: Asked) -> HttpResponse:
-    check_parameters(asked)
-    return JsonResponse(told(asked.organization))
+def read(request: ManagingRequest) -> HttpResponse:
+    check_parameters(request)
+    return JsonResponse(as_json(request.organization))
 
 
-def change(asked: Asked) -> HttpResponse:
+def change(request: ManagingRequest) -> HttpResponse:
     """Change settings; what is not said stays. All days are cut anew for another time zone, by the task cluster."""
-    given = body_of(asked.request, FIELDS)
-    if "slug" in given:
-        _change_slug(asked.organization, given["slug"])
-    own = Organization.objects.get(pk=asked.organization.pk)
+    body = body_of(request.http, FIELDS)
+    if "slug" in body:
+        _change_slug(request.organization, body["slug"])
+    own = Organization.objects.get(pk=request.organization.pk)
     stays = {name: getattr(own, name) for name in GENERAL}
-    general = GeneralForm(stays | {name: given[name] for name in GENERAL if name in given}, instance=own)
+    general = GeneralForm(stays | {name: body[name] for name in GENERAL if name in body}, instance=own)
     check(general)
     organizations.change_settings(own, general.changed_data)
-    if "time_zone" in given:
-        _ask_for_time_zone(asked, given["time_zone"])
+    if "time_zone" in body:
+        _ask_for_time_zone(request, body["time_zone"])
     own.refresh_from_db()
-    return JsonResponse(told(own))
+    return JsonResponse(as_json(own))
 
 
 def _change_slug(organization: Organization, slug: str | None) -> None:
@@ -48,13 +47,13 @@ def _change_slug(organization: Organization, slug: str | None) -> None:
         raise conflict(error) from None
 
 
-def _ask_for_time_zone(asked: Asked, zone: str | None) -> None:
+def _ask_for_time_zone(request: ManagingRequest, zone: str | None) -> None:
     form = TimeZoneForm({"time_zone": zone, "sure": True})  # a program that sends it is sure
     check(form)
-    time_zones.request(asked.organization, form.cleaned_data["time_zone"], asked.user)
+    time_zones.request(request.organization, form.cleaned_data["time_zone"], request.user)
 
 
-def told(organization: Organization) -> dict[str, Any]:
+def as_json(organization: Organization) -> dict[str, Any]:
     former = FormerSlug.objects.filter(organization=organization).order_by("-given_up_at")
     return {
         "slug": organization.slug,

@@ -9,9 +9,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from aggregates.accounts.access import Permission
-from aggregates.api.managing.asking import Asked, absent, resource
-from aggregates.api.managing.fields import NUMBER, NUMBERS, TEXT, body_of, check, renamed
-from aggregates.api.managing.lists import bad_parameters, check_parameters, listed
+from aggregates.api.managing.fields import NUMBER, NUMBERS, TEXT, body_of, check, with_form_names
+from aggregates.api.managing.lists import bad_parameters, item_of, page_of
+from aggregates.api.managing.resources import ManagingRequest, absent, check_parameters, conflict, resource
 from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.models import PriceOverride
 from aggregates.models.price import PRICES
@@ -21,57 +21,61 @@ from aggregates.pricing.forms.prices import PriceForm
 from aggregates.pricing.models_in_use import nearest_of, per_million, published_price
 from aggregates.query.forms.fields import check_text
 
-CHANGED = {"to": TEXT, **dict.fromkeys(PRICES, NUMBER), "units": NUMBERS}
-FIELDS = {"model": TEXT, "tier": TEXT, "from": TEXT, **CHANGED}
+CHANGEABLE = {"to": TEXT, **dict.fromkeys(PRICES, NUMBER), "units": NUMBERS}
+FIELDS = {"model": TEXT, "tier": TEXT, "from": TEXT, **CHANGEABLE}
 NAMES = {"pattern": "model", "first": "from", "last": "to"}
 
 
 class PublishedForm(forms.Form):
-    """Which model's price is asked for."""
+    """Which model's price is to be read."""
 
     model = forms.CharField(max_length=MAX_TEXT_BYTES, validators=[check_text])
     provider = forms.CharField(required=False, max_length=MAX_TEXT_BYTES, validators=[check_text])
 
 
-def list_prices(asked: Asked) -> HttpResponse:
-    return listed(asked, "prices", overrides.prices_of(asked.organization), told)
+def list_prices(request: ManagingRequest) -> HttpResponse:
+    return page_of(request, "prices", overrides.prices_of(request.organization), as_json)
 
 
-def set_price(asked: Asked) -> HttpResponse:
+def read_price(request: ManagingRequest, number: int) -> HttpResponse:
+    return item_of(request, "price", number, overrides.prices_of(request.organization), as_json)
+
+
+def set_price(request: ManagingRequest) -> HttpResponse:
     """Set a price; one for the same model and tier from the same day is replaced."""
-    form = PriceForm(renamed(body_of(asked.request, FIELDS), NAMES))
+    form = PriceForm(with_form_names(body_of(request.http, FIELDS), NAMES))
     check(form, NAMES)
-    return JsonResponse(_saved(asked, form))
+    return JsonResponse(_save(request, form))
 
 
-def change_price(asked: Asked, number: int) -> HttpResponse:
+def change_price(request: ManagingRequest, number: int) -> HttpResponse:
     """Change what a price comes to, or how long it holds; what is not said stays."""
-    given = body_of(asked.request, CHANGED)
-    prices = PriceOverride.objects.select_for_update().filter(organization=asked.organization)
-    price = prices.filter(pk=number).first()
-    if price is None:
-        raise absent("price", number)
-    stays = {"model": price.pattern, "tier": price.tier, "from": _day(price.first), **_changeable(price)}
-    form = PriceForm(renamed(stays | given, NAMES))
-    check(form, NAMES)
-    return JsonResponse(_saved(asked, form))
+    body = body_of(request.http, CHANGEABLE)
+    with overrides.locked(request.organization):
+        price = PriceOverride.objects.filter(organization=request.organization, pk=number).first()
+        if price is None:
+            raise absent("price", number)
+        stays = {"model": price.pattern, "tier": price.tier, "from": _day(price.first), **_changeable(price)}
+        form = PriceForm(with_form_names(stays | body, NAMES))
+        check(form, NAMES)
+        return JsonResponse(_save(request, form))
 
 
-def remove_price(asked: Asked, number: int) -> HttpResponse:
+def remove_price(request: ManagingRequest, number: int) -> HttpResponse:
     try:
-        overrides.remove(asked.organization, number)
+        overrides.remove(request.organization, number)
     except PriceOverride.DoesNotExist:
         raise absent("price", number) from None
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def read_published(asked: Asked) -> HttpResponse:
+def read_published(request: ManagingRequest) -> HttpResponse:
     """Tell the published price of a model now; without one, the model whose name is nearest to it and that has one."""
-    form = PublishedForm(check_parameters(asked, PublishedForm.base_fields))
+    form = PublishedForm(check_parameters(request, PublishedForm.base_fields))
     if not form.is_valid():
         raise bad_parameters(form)
     provider, model, now = form.cleaned_data["provider"], form.cleaned_data["model"], timezone.now()
-    found = published_price(provider, model, now, Discounts(asked.organization))
+    found = published_price(provider, model, now, Discounts(request.organization))
     return JsonResponse(
         {
             "provider": provider,
@@ -86,7 +90,7 @@ def read_published(asked: Asked) -> HttpResponse:
     )
 
 
-def told(price: PriceOverride) -> dict[str, Any]:
+def as_json(price: PriceOverride) -> dict[str, Any]:
     return {
         "id": price.pk,
         "model": price.pattern,
@@ -103,10 +107,13 @@ def _changeable(price: PriceOverride) -> dict[str, Any]:
     return {"to": _day(price.last), **amounts, "units": dict(price.units)}
 
 
-def _saved(asked: Asked, form: PriceForm) -> dict[str, Any]:
-    price = form.save_for(asked.organization, asked.user)
+def _save(request: ManagingRequest, form: PriceForm) -> dict[str, Any]:
+    try:
+        price = form.save_for(request.organization, request.user)
+    except overrides.CannotSet as error:
+        raise conflict(error) from None
     price.refresh_from_db()
-    return told(price)
+    return as_json(price)
 
 
 def _amounts(prices: dict[str, Decimal]) -> dict[str, str | None]:
@@ -122,5 +129,5 @@ def _day(day: Any) -> str | None:
 
 
 price_list = resource(Permission.PRICES, GET=list_prices, POST=set_price)
-price = resource(Permission.PRICES, PATCH=change_price, DELETE=remove_price)
+price = resource(Permission.PRICES, GET=read_price, PATCH=change_price, DELETE=remove_price)
 published = resource(Permission.PRICES, GET=read_published)

@@ -3,7 +3,7 @@
 from functools import cache
 
 from aggregates import __version__
-from aggregates.api.openapi import keys, members, organization, prices, views
+from aggregates.api.openapi import keys, members, organization, prices, repricings, views
 from aggregates.api.openapi.arrivals import ARRIVALS, read_arrivals
 from aggregates.api.openapi.litellm import EVENT, LITELLM_OUTCOME, record_litellm
 from aggregates.api.openapi.notes import NOTES, read_notes
@@ -40,6 +40,7 @@ def document() -> Schema:
             **members.PATHS,
             **keys.PATHS,
             **prices.PATHS,
+            **repricings.PATHS,
             **organization.PATHS,
             **views.PATHS,
         },
@@ -57,6 +58,7 @@ def document() -> Schema:
                 **members.SCHEMAS,
                 **keys.SCHEMAS,
                 **prices.SCHEMAS,
+                **repricings.SCHEMAS,
                 **organization.SCHEMAS,
                 **views.SCHEMAS,
             },

@@ -1,5 +1,6 @@
 """Managing API keys."""
 
+from aggregates.accounts.keys import MOST
 from aggregates.api.openapi.managing import (
     LIMITS,
     NUMBER_IN_PATH,
@@ -12,12 +13,14 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
 from aggregates.domain.labels import MAX_LABELS, MAX_VALUE
 from aggregates.models import Kind
 
+TOO_MANY = f"There are {MOST} keys that work, or did a day ago."
 NAME: Schema = {"type": "string", "maxLength": 100, "description": "Who uses it."}
 LABELS: Schema = {
     "type": "object",
@@ -54,6 +57,7 @@ CREATE = operation(
         ("name",),
         {"name": "checkout", "scope": "record", "labels": {"team": "search"}},
     ),
+    conflict=TOO_MANY,
 )
 CHANGE = operation(
     "changeKey",
@@ -70,6 +74,7 @@ ROTATE = operation(
     "rotates itself alone.",
     ref("NewKey"),
     status="201",
+    conflict=TOO_MANY,
     parameters=[NUMBER_IN_PATH],
 )
 PATHS: Schema = {
@@ -78,6 +83,7 @@ PATHS: Schema = {
         "post": CREATE,
     },
     "/api/v1/keys/{id}": {
+        "get": read_one("readKey", "an API key", "Key"),
         "patch": CHANGE,
         "delete": operation(
             "revokeKey",

@@ -35,6 +35,7 @@ PAGE: list[Schema] = [
     },
 ]
 COMMON = {
+    "400": ("A parameter is not known, or is not what is expected.", {}),
     "401": REFUSALS["401"],
     "403": ("The key may not do this: it records or reads, or its maker may not do it any longer.", {}),
     "405": REFUSALS["405"],
@@ -42,12 +43,11 @@ COMMON = {
     "503": (f"The database cannot do it now. Nothing was changed; try again, after {RETRY_AFTER} s or so.", RETRY),
 }
 OF_BODY = {
-    "400": ("The body is no JSON object.", {}),
+    "400": ("The body is no JSON object, or a parameter is not known.", {}),
     "413": (f"The body has more than {FORM:,} bytes.", {}),
     "415": REFUSALS["415"],
     "422": ("Fields are not known, or not what is expected: `errors` says which, and what was.", {}),
 }
-NO_PARAMETER: tuple[str, Schema] = ("A parameter is not known, or is not what is expected.", {})
 ABSENT: tuple[str, Schema] = ("The organization has none of this id, or none that the key may change.", {})
 
 
@@ -78,6 +78,11 @@ def body(properties: Schema, required: tuple[str, ...], example: Schema) -> Sche
     return {"required": True, "content": {DOCUMENT[0]: {"schema": schema, "example": example}}}
 
 
+def read_one(name: str, what: str, schema: str) -> Schema:
+    """Describe how one thing of a list is read."""
+    return operation(name, f"Read {what}", "As the list has it.", ref(schema), parameters=[NUMBER_IN_PATH])
+
+
 def operation(
     name: str,
     summary: str,
@@ -88,13 +93,11 @@ def operation(
     sent: Schema | None = None,
     conflict: str = "",
     parameters: tuple[Schema, ...] | list[Schema] = (),
-    refuses_parameters: bool = False,
 ) -> Schema:
     """Describe an operation; without an `answer` it answers that it is done."""
     is_of_one = NUMBER_IN_PATH in parameters
     refusals = {
         **COMMON,
-        **({"400": NO_PARAMETER} if refuses_parameters or any(each["in"] == "query" for each in parameters) else {}),
         **(OF_BODY if sent else {}),
         **({"404": ABSENT} if is_of_one else {}),
         **({"409": (conflict, {})} if conflict else {}),
@@ -109,6 +112,6 @@ def operation(
         **({"requestBody": sent} if sent else {}),
         "responses": {
             status: {"description": "Done." if answer is None else "As it is now.", **content},
-            **{code: refusal(*told) for code, told in sorted(refusals.items())},
+            **{code: refusal(*words) for code, words in sorted(refusals.items())},
         },
     }

@@ -14,6 +14,7 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
@@ -89,7 +90,7 @@ PATHS: Schema = {
     "/api/v1/members": {
         "get": operation("listMembers", "List the members", "All of them.", ref("Members"), parameters=PAGE)
     },
-    "/api/v1/members/{id}": {"patch": CHANGE, "delete": REMOVE},
+    "/api/v1/members/{id}": {"get": read_one("readMember", "a member", "Member"), "patch": CHANGE, "delete": REMOVE},
     "/api/v1/invitations": {
         "get": operation(
             "listInvitations",
@@ -101,6 +102,7 @@ PATHS: Schema = {
         "post": INVITE,
     },
     "/api/v1/invitations/{id}": {
+        "get": read_one("readInvitation", "an invitation", "Invitation"),
         "delete": operation(
             "revokeInvitation",
             "Revoke an invitation",
@@ -108,6 +110,6 @@ PATHS: Schema = {
             None,
             status="204",
             parameters=[NUMBER_IN_PATH],
-        )
+        ),
     },
 }

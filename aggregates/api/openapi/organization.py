@@ -45,7 +45,7 @@ CHANGE = operation(
         (),
         {"name": "Acme", "first_month": 4},
     ),
-    conflict="Another organization has, or had, the slug.",
+    conflict="Another organization took the slug at the same moment.",
 )
 PATHS: Schema = {
     "/api/v1/organization": {
@@ -54,7 +54,6 @@ PATHS: Schema = {
             "Read the organization",
             "What it is called, and how its days, weeks and fiscal years begin.",
             ref("Organization"),
-            refuses_parameters=True,
         ),
         "patch": CHANGE,
     }

@@ -12,6 +12,7 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
@@ -19,6 +20,7 @@ from aggregates.domain.calls import MAX_TEXT_BYTES
 from aggregates.domain.units import BY_NAME as UNITS
 from aggregates.models.discount import MOST
 from aggregates.models.price import MAX_PRICE, PRICES, most_of
+from aggregates.pricing import discounts, overrides
 
 AMOUNT: Schema = {"type": ["string", "null"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
 NAME: Schema = {"type": "string", "maxLength": MAX_TEXT_BYTES}
@@ -95,6 +97,7 @@ SET = operation(
         ("model", "input", "output"),
         {"model": "o9-*", "from": "2025-07-01", "input": "3", "cached": "0.3", "output": "15"},
     ),
+    conflict=f"There are {overrides.MOST:,} prices.",
 )
 CHANGE = operation(
     "changePrice",
@@ -115,6 +118,7 @@ SET_DISCOUNT = operation(
         ("provider", "percent"),
         {"provider": "openai", "percent": "7.5"},
     ),
+    conflict=f"There are {discounts.MOST:,} discounts.",
 )
 CHANGE_DISCOUNT = operation(
     "changeDiscount",
@@ -147,8 +151,16 @@ def _list(name: str, what: str, schema: str) -> Schema:
 
 PATHS: Schema = {
     "/api/v1/prices": {"get": _list("listPrices", "prices", "Prices"), "post": SET},
-    "/api/v1/prices/{id}": {"patch": CHANGE, "delete": _remove("removePrice", "price")},
+    "/api/v1/prices/{id}": {
+        "get": read_one("readPrice", "a price", "Price"),
+        "patch": CHANGE,
+        "delete": _remove("removePrice", "price"),
+    },
     "/api/v1/discounts": {"get": _list("listDiscounts", "discounts", "Discounts"), "post": SET_DISCOUNT},
-    "/api/v1/discounts/{id}": {"patch": CHANGE_DISCOUNT, "delete": _remove("removeDiscount", "discount")},
+    "/api/v1/discounts/{id}": {
+        "get": read_one("readDiscount", "a discount", "Discount"),
+        "patch": CHANGE_DISCOUNT,
+        "delete": _remove("removeDiscount", "discount"),
+    },
     "/api/v1/published-prices": {"get": READ_PUBLISHED},
 }

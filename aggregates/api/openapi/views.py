@@ -13,6 +13,7 @@ from aggregates.api.openapi.managing import (
     list_of,
     of_object,
     operation,
+    read_one,
     ref,
 )
 from aggregates.api.openapi.shared import Schema
@@ -76,6 +77,7 @@ PATHS: Schema = {
         "post": SAVE,
     },
     "/api/v1/views/{id}": {
+        "get": read_one("readView", "a view", "View"),
         "patch": CHANGE,
         "delete": operation(
             "deleteView", "Delete a view", "Links to it lead nowhere.", None, status="204", parameters=[NUMBER_IN_PATH]

@@ -60,5 +60,7 @@ class Command(BaseCommand):
             key, made = keys.create(organization, data["name"], maker, form.chosen_kind, data["labels"], form.limits)
         except NoAccess:
             raise CommandError(f"--by: expected the address of an owner or admin of {organization.slug}.") from None
+        except keys.CannotMake as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(made.text)
         self.stderr.write(f"This is the key “{key.name}” of {organization.name}. Keep it: it is not shown again.")

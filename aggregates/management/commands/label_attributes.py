@@ -3,9 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
-from aggregates.accounts import audit_events
+from aggregates.accounts import organizations
 from aggregates.domain.labels import check_attributes
 from aggregates.management.arguments import find_organization
 
@@ -26,11 +25,8 @@ class Command(BaseCommand):
                 names = check_attributes(options["names"])
             except ValueError as error:
                 raise CommandError(f"{error}.") from None
-            before = audit_events.settings_of(organization)
             organization.label_attributes = names
-            with transaction.atomic():
-                organization.save(update_fields=["label_attributes"])
-                audit_events.write_settings(organization, before)
+            organizations.change_settings(organization, ["label_attributes"])
         for name in organization.label_attributes:
             self.stdout.write(name)
         if not organization.label_attributes:

@@ -58,7 +58,10 @@ class Command(BaseCommand):
             overrides.remove(organization, found.pk)
             self.stdout.write(f"Removed the price of “{pattern}”. Calls that it priced keep their cost.")
             return
-        form.save_for(organization, created_by=None)
+        try:
+            form.save_for(organization, created_by=None)
+        except overrides.CannotSet as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(f"Calls of “{pattern}” are priced by it from now on; reprice does it for earlier ones.")
 
 

@@ -30,7 +30,11 @@ def connect(request: PageRequest, slug: str) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return show(request, membership, form)
-    key, secret = keys.create(membership.organization, form.cleaned_data["name"], request.user)
+    try:
+        key, secret = keys.create(membership.organization, form.cleaned_data["name"], request.user)
+    except keys.CannotMake as error:
+        form.add_error("name", str(error))
+        return show(request, membership, form)
     return show(request, membership, KeyForm(), key, secret)
 
 

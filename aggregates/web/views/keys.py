@@ -26,7 +26,11 @@ def key_list(request: PageRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, membership, form)
     data = form.cleaned_data
-    made = keys.create(organization, data["name"], request.user, form.chosen_kind, data["labels"], form.limits)
+    try:
+        made = keys.create(organization, data["name"], request.user, form.chosen_kind, data["labels"], form.limits)
+    except keys.CannotMake as error:
+        form.add_error("name", str(error))
+        return _show(request, membership, form)
     return _show(request, membership, KeyForm(), *made)
 
 
@@ -37,6 +41,9 @@ def rotate_key(request: PageRequest, slug: str, number: int) -> HttpResponse:
         return _show(request, membership, KeyForm(), *keys.rotate(membership.organization, number, request.user))
     except ApiKey.DoesNotExist:
         raise Http404 from None
+    except keys.CannotMake as error:
+        messages.error(request, str(error))
+        return redirect("keys", slug)
 
 
 @action

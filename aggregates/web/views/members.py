@@ -145,11 +145,11 @@ def may_still_see(request: PageRequest, slug: str) -> bool:
 
 def _send(request: PageRequest, membership: Membership, invitation: Invitation) -> HttpResponse:
     try:
-        invitations.admit_mail(invitation)
+        invitations.admit_mail(membership.organization, invitation.email)
     except TooManyAttempts as error:
         messages.error(request, f"No mail to {shown(invitation.email)}. {error}")
     else:
-        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")))
+        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")), request.user)
         messages.success(request, f"A mail is on its way to {shown(invitation.email)}.")
     return redirect("members", membership.organization.slug)
 

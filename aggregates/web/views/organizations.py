@@ -40,7 +40,7 @@ def new_organization(request: PageRequest) -> HttpResponse:
 
 def _send(request: PageRequest, organization: Organization, invitation: Invitation, secret: str) -> HttpResponse:
     if settings.SENDS_MAIL:
-        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")))
+        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")), request.user)
         return _show(request, made=organization, invited=invitation)
     return _show(request, made=organization, invited=invitation, link=link_of(request, secret))
 

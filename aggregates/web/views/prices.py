@@ -12,6 +12,7 @@ from aggregates.domain import formats
 from aggregates.domain.texts import shown
 from aggregates.models import Discount, Membership, PriceOverride
 from aggregates.ops import repricings
+from aggregates.ops.past_calls import past_calls
 from aggregates.pricing import overrides
 from aggregates.pricing.discounts import discounts_of
 from aggregates.pricing.discounts import remove_discount as remove
@@ -21,11 +22,9 @@ from aggregates.pricing.models_in_use import DAYS, models_in_use
 from aggregates.query.forms.ranges import RangeForm
 from aggregates.web.pages.comparison import MAX_CALLS, compare
 from aggregates.web.pages.own_prices import own_prices
-from aggregates.web.pages.past_calls import past_calls
 from aggregates.web.pages.price_suggestions import suggestion_for
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
-from aggregates.web.views.repricing import BUSY
 
 
 @form_page
@@ -46,14 +45,18 @@ def price_list(request: PageRequest, slug: str) -> HttpResponse:
     if step == "preview":
         return _show(request, membership, form, preview=_preview(membership, form))
     found = _preview(membership, form) if step == "apply" else None
-    price = form.save_for(organization, request.user)
+    try:
+        price = form.save_for(organization, request.user)
+    except overrides.CannotSet as error:
+        form.add_error("pattern", str(error))
+        return _show(request, membership, form)
     messages.success(request, f"Calls of “{shown(price.pattern)}” are priced by it from now on: {form.understood}.")
     if found:
         try:
             of_which = (price.pattern, price.first, price.last)
             asked = repricings.request(organization, request.user, *of_which, expected=found.calls)
-        except repricings.OneAtATime:
-            messages.error(request, BUSY)
+        except repricings.OneAtATime as error:
+            messages.error(request, str(error))
         else:
             return redirect("repricing", slug, asked.pk)
     return redirect("prices", slug)
@@ -98,7 +101,11 @@ def discounts(request: PageRequest, slug: str) -> HttpResponse:
     form = DiscountForm(request.POST)
     if not form.is_valid():
         return _show(request, membership, PriceForm(), discount_form=form)
-    discount = form.save_for(membership.organization, request.user)
+    try:
+        discount = form.save_for(membership.organization, request.user)
+    except overrides.CannotSet as error:
+        form.add_error("provider", str(error))
+        return _show(request, membership, PriceForm(), discount_form=form)
     percent = formats.exact_percent(discount.percent)
     messages.success(request, f"Calls from now on cost {percent} less than published prices of {discount.provider}.")
     return redirect("prices", slug)

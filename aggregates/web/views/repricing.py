@@ -12,14 +12,13 @@ from aggregates.accounts.access import Permission, membership_for, organization_
 from aggregates.domain.texts import shown
 from aggregates.models import Membership, Organization, Repricing, RepricingState
 from aggregates.ops import repricings
+from aggregates.ops.past_calls import past_calls
 from aggregates.pricing.forms.prices import PastForm
-from aggregates.web.pages.past_calls import past_calls
 from aggregates.web.views.answering import common
 from aggregates.web.views.gate import PageRequest, action, form_page, page
 
 RECENT = 20  # that are listed
 SLOW = timedelta(seconds=30)  # after which one that waits may wait for a task cluster that is off
-BUSY = "Other past calls are being priced: try again when that is done."
 
 
 @form_page
@@ -33,8 +32,8 @@ def past(request: PageRequest, slug: str) -> HttpResponse:
     if found and request.method == "POST":
         try:
             asked = repricings.request(organization, request.user, *form.criteria, expected=found.calls)
-        except repricings.OneAtATime:
-            messages.error(request, BUSY)
+        except repricings.OneAtATime as error:
+            messages.error(request, str(error))
         else:
             return redirect("repricing", slug, asked.pk)
     context = {
@@ -62,8 +61,8 @@ def undo_repricing(request: PageRequest, slug: str, number: int) -> HttpResponse
     try:
         if not repricings.request_undo(found, request.user):
             messages.error(request, f"“{shown(found.pattern)}” can no longer be undone.")
-    except repricings.OneAtATime:
-        messages.error(request, BUSY)
+    except repricings.OneAtATime as error:
+        messages.error(request, str(error))
     return redirect("repricing", slug, number)
 
 

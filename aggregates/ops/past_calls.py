@@ -20,8 +20,8 @@ from aggregates.pricing import Pricer
 from aggregates.pricing.overrides import expression
 from aggregates.query.runner import read
 from aggregates.query.usage_query import MAX_DAYS, Bucket, QueryError, UsageQuery
-from aggregates.web.pages.dashboard import PATIENCE
 
+SECONDS = 15  # that a statement may take
 MOST_ROWS = 200_000  # of the log that are read
 MOST_CALLS = 20_000  # that are priced
 MOST_MODELS = 500  # whose names match
@@ -85,7 +85,7 @@ def _past_calls(
 ) -> PastCalls:
     by_model = UsageQuery.for_dates(organization, *whole, bucket=Bucket.TOTAL, by=("model",))
     matches = expression(pattern).fullmatch
-    rows = [row for row in read([by_model], seconds=PATIENCE)[by_model].rows if row.key and matches(row.key)]
+    rows = [row for row in read([by_model], seconds=SECONDS)[by_model].rows if row.key and matches(row.key)]
     calls, unpriced = (sum(getattr(row.sums, name) for row in rows) for name in ("calls", "unpriced_calls"))
     if not rows:
         return PastCalls()
@@ -97,7 +97,7 @@ def _past_calls(
         organization,
         Criteria(*whole, pattern=pattern, days=chosen),
         pricer=Pricer(organization, draft),
-        seconds=PATIENCE,
+        seconds=SECONDS,
     )
     return PastCalls(done.total, calls, unpriced, is_whole and len(rows) <= MOST_MODELS)
 
@@ -121,7 +121,7 @@ def _days(
     """Choose the days with such calls that may be read, the newest first; and say whether these are all."""
     such = UsageQuery.for_dates(organization, *whole, bucket=Bucket.DAY, filters=names)
     every = UsageQuery.for_dates(organization, *whole, bucket=Bucket.DAY)
-    answers = read([such, every], seconds=PATIENCE)
+    answers = read([such, every], seconds=SECONDS)
     rows = {row.start: row.sums.rows for row in answers[every].rows}
     chosen: list[date] = []
     left_rows, left_calls = MOST_ROWS, MOST_CALLS
