@@ -20,7 +20,7 @@ from aggregates.query.selection import Selection
 USED_MODELS = text(
     SQL(
         """
-        SELECT DISTINCT of_group.provider, of_group.model
+        SELECT DISTINCT COALESCE(of_group.provider, ''), of_group.model
         FROM {chunks} AS chunk
         CROSS JOIN LATERAL unnest(chunk.provider, chunk.model, chunk.total_calls) AS of_group (provider, model, calls)
         CROSS JOIN LATERAL (
