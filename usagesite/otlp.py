@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import grpc
 
 TRY_AGAIN = 3  # seconds
+LOOK_AGAIN = 1  # seconds
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     if settings.OTLP_GRPC_PORT:
         serve(settings.BIND, settings.OTLP_GRPC_PORT, settings.STOP_SECONDS, ended)
     else:
-        ended.wait()
+        wait_for(ended)
 
 
 def serve(address: str, port: int, patience: int, ended: threading.Event) -> None:
@@ -45,10 +46,16 @@ def serve(address: str, port: int, patience: int, ended: threading.Event) -> Non
         return
     server.start()
     say(f"OTLP/gRPC is at {with_port(address, port)}")
-    ended.wait()
+    wait_for(ended)
     server.stop(patience).wait()
     # Not by the end of this function, which waits for threads: what they have not committed by now is to be sent again.
     os._exit(0)
+
+
+def wait_for(ended: threading.Event) -> None:
+    """Wait, and look again now and then: a signal that comes just as waiting begins does not end it."""
+    while not ended.wait(LOOK_AGAIN):
+        pass
 
 
 def bind(server: "grpc.Server", address: str, port: int, ended: threading.Event) -> bool:

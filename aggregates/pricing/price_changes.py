@@ -51,16 +51,14 @@ def read_all_notes(selection: Selection) -> tuple[Note, ...]:
 
 def _changes(selection: Selection) -> list[Note]:
     """Make a note of each change; at most MOST, the latest."""
-    own = overrides_of(selection.organization)
     first, last = selection.range.first, selection.range.last
-    found = {
+    found = {(day, model) for provider, model in _used(selection) for day in _days_of(provider, model, first, last)}
+    own = [price for price in overrides_of(selection.organization) if not price.tier] if found else []
+    found -= {
         (day, model)
-        for provider, model in _used(selection)
-        for day in _days_of(provider, model, first, last)
-        if not any(
-            price.pattern.fullmatch(model) and not price.tier and price.holds(days.midnight(day, "UTC"))
-            for price in own
-        )
+        for day, model in found
+        for price in own
+        if price.pattern.fullmatch(model) and price.holds(days.midnight(day, "UTC"))
     }
     return [
         Note(NoteKind.PRICE, day, day, f"The published price of {in_sentence(model)} changes")
