@@ -20,7 +20,8 @@ from tests.patience import PATIENCE, wait_until
 from usagesite.embedded.postgres import Server
 from usagesite.embedded.server import PORT, Place
 
-AT_ONCE = {"max_standby_streaming_delay": "0"}  # replay ends reads that stand in its way, and does not wait for them
+# Replay ends reads that stand in its way, and does not wait for them; that rows are cleared away is none of these.
+AT_ONCE = {"max_standby_streaming_delay": "0", "hot_standby_feedback": "on"}
 
 MIRROR = {"TEST": {"MIRROR": "default"}}  # nobody empties it
 READS_STANDBY = pytest.mark.django_db(transaction=True, databases=["default", standby.ALIAS])
