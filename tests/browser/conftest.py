@@ -53,6 +53,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+LENT = 40  # tests that have a page one after the other, before a new one takes its place: its process only grows
 WATCHED = ("console", "pageerror", "request")
 # What can be changed of a page that is open, as it is otherwise.
 MEDIA = {"media": "null", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
@@ -140,6 +141,7 @@ class KeptPage:
         self.page = self.context.new_page()
         self.tools = self.context.new_cdp_session(self.page)
         self.site = site
+        self.left = LENT
         self.watch = Watch()
         for kind in WATCHED:
             self.page.on(kind, lambda told, kind=kind: getattr(self.watch, kind)(told))
@@ -148,12 +150,14 @@ class KeptPage:
         self.page.set_viewport_size(media.pop("viewport"))
         self.page.emulate_media(**MEDIA | media)
         self.watch = watch
+        self.left -= 1
         return self.page
 
     def forget(self) -> None:
         """Leave nothing of a visitor: let none of their requests, entries, addresses and permissions stay."""
         self.page.unroute_all(behavior="ignoreErrors")
         self.watch = Watch()  # what is asked below has nothing to do with the test
+        self.page.evaluate("window.stop()")  # who gave a request up says so now, not to the next who has the page
         self.page.goto(f"{self.site}/healthz")
         self.page.evaluate("sessionStorage.clear(); localStorage.clear()")
         self.page.mouse.move(0, 0)
@@ -210,7 +214,7 @@ def open_page(
     for context in contexts:
         context.close()
     for key, kept in given.items():
-        if request.session.testsfailed > failed:  # whatever it did is not undone
+        if request.session.testsfailed > failed or not kept.left:  # whatever it did is not undone
             kept_pages.pop(key).context.close()
         else:
             kept.forget()

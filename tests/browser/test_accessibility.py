@@ -138,10 +138,11 @@ def test_pages_have_no_barriers(open_page: OpenPage, watch: Watch, usage: Organi
     log_in(page, staff.email, "/")
     numbers = {"call": UsageLog.objects.filter(organization=usage).latest("id").pk, **imports_of(usage, staff)}
     for number, (place, number_of_charts) in enumerate(PLACES.items()):
-        page.goto(place.format(**numbers))
-        for scheme, width in SCREENS if number in (1, 2) else share(SCREENS, number, 2):
+        for nth, (scheme, width) in enumerate(SCREENS if number == 1 else share(SCREENS, number, 2)):
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 900})
+            if nth == 0:
+                page.goto(place.format(**numbers))
             settle(page)
             found += barriers(page, number_of_charts)
 
@@ -206,12 +207,17 @@ def test_what_opens_has_no_barriers(
     log_in(page, staff.email)
     wait_until_drawn(page)
     found = []
-    for summary in page.locator("summary").all():
-        if not summary.is_visible():  # within another, which is closed
-            continue
-        summary.click()
+    shown = [summary for summary in page.locator("summary").all() if summary.is_visible()]  # not within what is closed
+    menus = [summary for summary in shown if summary.evaluate("each => each.parentElement.matches('.menu')")]
+    assert menus and len(shown) > len(menus)
+    for menu in menus:  # only one is open at a time
+        menu.click()
         found += barriers(page, within="details[open]")
-        summary.click()
+        menu.click()
+    for summary in shown:
+        if summary not in menus:
+            summary.click()
+    found += barriers(page, within="details[open]")
     page.goto("/o/acme/keys/")
     page.get_by_label("Name", exact=True).fill(f"checkout in {scheme}")
     page.get_by_role("button", name="Create key").click()

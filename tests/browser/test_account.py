@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +13,12 @@ from django.contrib.sessions.models import Session
 from django_q.models import OrmQ
 from playwright.sync_api import Page, expect
 
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
 from aggregates.models import AttemptCount, Membership, Organization, User
 from aggregates.ops import own_tasks
 from tests.browser.conftest import Watch, fill_in_log_in, log_in
-from tests.fixtures import make_member
+from tests.fixtures import make_member, make_organization
 from tests.mail_server import MailServer
 from tests.oidc import providing
 from tests.web.test_account_pages import code_of
@@ -23,6 +26,15 @@ from tests.web_server import WebServer
 
 OpenPage = Callable[..., Page]
 NEW = "battery staple of mine"
+
+
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
+    """A single call: what logging in is about is who, and where to."""
+    organization = make_organization("acme")
+    make_member("alice@example.com", organization)
+    record(organization, [call(datetime.now(UTC).isoformat())])
+    return organization
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,12 +13,13 @@ from aggregates.accounts import day_notes
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DayNote, Organization
-from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, OpenPage, Watch, log_in, wait_until_drawn
+from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, WATCHED, OpenPage, Watch, log_in, wait_until_drawn
 from tests.browser.test_accessibility import violations
 from tests.patience import wait_until
 
 QUERY = "?range=custom&from=2025-10-30&to=2025-11-05&bucket=day&by=user&compare=before"
 FILE = f"/o/acme/{QUERY}"
+OpenFile = Callable[..., Page]
 RED = "</script><img src=x onerror=alert(1)>"
 
 
@@ -45,11 +46,35 @@ def save(page: Page, address: str, folder: Path) -> Path:
     return path
 
 
-def open_file(chromium: Browser, path: Path, watch: Watch, **options: Any) -> Page:
-    context = chromium.new_context(offline=True, locale="en-GB", **options)
-    context.set_default_timeout(MILLISECONDS)
-    page = context.new_page()
-    watch.over(page)
+@pytest.fixture(scope="module")
+def offline(chromium: Browser) -> Iterator[Page]:
+    """A page without any network, for one file after the other."""
+    with chromium.new_context(offline=True, locale="en-GB") as context:
+        context.set_default_timeout(MILLISECONDS)
+        yield context.new_page()
+
+
+@pytest.fixture
+def open_file(offline: Page) -> Iterator[OpenFile]:
+    """Opens a file; at the end the test fails if one complained, or asked for anything but itself."""
+    watch = Watch()
+
+    def open_one(path: Path, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Page:
+        offline.set_viewport_size({"width": width, "height": 900})
+        offline.emulate_media(color_scheme=scheme)
+        watch.over(offline)
+        return shown(offline, path)
+
+    yield open_one
+    for kind in WATCHED:
+        offline.remove_listener(kind, getattr(watch, kind))
+    offline.goto("about:blank")
+    assert watch.complaints == []
+    assert watch.hosts == {""}  # the file itself
+
+
+def shown(page: Page, path: Path) -> Page:
+    """Go to a file, and wait until all of its charts are drawn."""
     page.goto(path.as_uri())
     drawn = "document.querySelectorAll('.js-plotly-plot .main-svg .xaxislayer-above').length"
     wait_until(lambda: page.evaluate(drawn) >= 3, "all charts are drawn")  # its policy forbids to wait within it
@@ -57,12 +82,11 @@ def open_file(chromium: Browser, path: Path, watch: Watch, **options: Any) -> Pa
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_it_opens_offline_and_draws_what_the_page_draws(
-    chromium: Browser, saved: tuple[Page, Path], scheme: str, width: int
+def test_it_opens_offline_and_draws_what_the_page_draws_without_barriers(
+    open_file: OpenFile, saved: tuple[Page, Path], scheme: Literal["light", "dark"], width: int
 ) -> None:
     page, path = saved
-    watch = Watch()
-    file = open_file(chromium, path, watch, color_scheme=scheme, viewport={"width": width, "height": 900})
+    file = open_file(path, width, scheme)
 
     assert path.name == "acme-usage-2025-10-30-2025-11-05.html"
     for name in NAMES:
@@ -84,9 +108,7 @@ def test_it_opens_offline_and_draws_what_the_page_draws(
     colour = file.evaluate("getComputedStyle(document.querySelector('.bars path')).fill")
     assert colour == page_colour(file)
     assert file.evaluate("document.documentElement.scrollWidth") == width
-    assert watch.complaints == []
-    assert watch.hosts == {""}  # the file itself
-    file.context.close()
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in violations(file)] == []
 
 
 def page_colour(file: Page) -> str:
@@ -100,10 +122,9 @@ def page_colour(file: Page) -> str:
     )
 
 
-def test_its_legend_hides_and_its_numbers_open(chromium: Browser, saved: tuple[Page, Path]) -> None:
+def test_its_legend_hides_and_its_numbers_open(open_file: OpenFile, saved: tuple[Page, Path]) -> None:
     page, path = saved
-    watch = Watch()
-    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+    file = open_file(path)
     expect(file.locator("#chart-explore .bars")).not_to_have_count(0)
     before = file.locator("#chart-explore .bars").count()
 
@@ -118,45 +139,37 @@ def test_its_legend_hides_and_its_numbers_open(chromium: Browser, saved: tuple[P
     ).evaluate(numbers)
     expect(file.locator(".day-notes")).to_contain_text(RED)
     assert file.locator("img").count() == 0
-    assert watch.complaints == []
-    file.context.close()
 
 
 def test_its_legend_has_whole_names(
-    chromium: Browser, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
+    open_file: OpenFile, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
 ) -> None:
     names = ["team %{y} & <b>us</b>", "%{meta.role}"]
     record(usage, [call("2025-02-03T12:00Z", user_id=name, cost=2 - number) for number, name in enumerate(names)])
     page = open_page()
     log_in(page)
     path = save(page, "/o/acme/?range=custom&from=2025-02-01&to=2025-02-05&bucket=day&by=user", tmp_path)
-    watch = Watch()
 
-    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+    file = open_file(path)
 
     legend = file.locator("#chart-explore .legendtext").all_text_contents()
     assert [text.replace("\u200b", "") for text in legend] == names
-    assert watch.complaints == []
-    file.context.close()
 
 
 def test_what_the_page_hid_its_legend_shows_again(
-    chromium: Browser, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
+    open_file: OpenFile, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
 ) -> None:
     record(usage, [call("2025-03-03T12:00Z", user_id=name, cost=1) for name in ("alice", "bob")])
     page = open_page()
     log_in(page)
     path = save(page, "/o/acme/?range=custom&from=2025-03-01&to=2025-03-05&bucket=day&by=user&hide=bob", tmp_path)
-    watch = Watch()
-    file = open_file(chromium, path, watch, viewport={"width": 1280, "height": 900})
+    file = open_file(path)
     bars = file.locator("#chart-explore .bars")
     expect(bars).to_have_count(1)
 
     file.locator("#chart-explore .legendtoggle").last.click()
 
     expect(bars).to_have_count(2)
-    assert watch.complaints == []
-    file.context.close()
 
 
 LABELS = """() => [...document.querySelectorAll("#chart-explore .xtick text")].map((label) => {
@@ -167,13 +180,12 @@ LABELS = """() => [...document.querySelectorAll("#chart-explore .xtick text")].m
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_its_time_axis_has_the_labels_that_there_is_room_for(
-    chromium: Browser, open_page: OpenPage, usage: Organization, tmp_path: Path, width: int
+    open_file: OpenFile, open_page: OpenPage, usage: Organization, tmp_path: Path, width: int
 ) -> None:
     page = open_page(viewport={"width": width, "height": 900})
     log_in(page)
     path = save(page, "/o/acme/?range=custom&from=2025-09-01&to=2025-11-29&bucket=day", tmp_path)
-    watch = Watch()
-    file = open_file(chromium, path, watch, viewport={"width": width, "height": 900})
+    file = open_file(path, width)
     day = 86_400
 
     def labels_of(first: float, last: float) -> list[str]:
@@ -196,16 +208,3 @@ def test_its_time_axis_has_the_labels_that_there_is_room_for(
     file.set_viewport_size({"width": 390, "height": 900})
     second = "document.querySelectorAll('#chart-explore .xtick text')[1]?.textContent"
     wait_until(lambda: file.evaluate(second) == "1 Oct", "its labels have the room that there is")
-    assert watch.complaints == []
-    file.context.close()
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_it_has_no_barriers(chromium: Browser, saved: tuple[Page, Path], scheme: str, width: int) -> None:
-    _, path = saved
-    file = open_file(
-        chromium, path, Watch(), color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True
-    )
-
-    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in violations(file)] == []
-    file.context.close()

@@ -62,15 +62,18 @@ def test_a_fortune_is_within_its_tile_in_one_line(
 
 
 def test_charts_follow_the_window_and_the_theme(open_page: OpenPage, usage: Organization) -> None:
-    page = open_page(color_scheme="light")
+    page = open_page(color_scheme="light", reduced_motion="reduce")
     log_in(page)
     wait_until_drawn(page)
+    page.evaluate("addEventListener('transitionrun', () => (window.moved = true))")
     light = page.evaluate("document.getElementById('chart-explore').data[0].marker.color")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
         "light => document.getElementById('chart-explore').data[0].marker.color !== light", arg=light
     )
     expect(page.locator("body")).to_have_css("background-color", "rgb(14, 15, 19)")
+    settle(page)
+    assert not page.evaluate("window.moved")  # nor does each of thousands of elements change its colour over time
 
     page.set_viewport_size({"width": 500, "height": 900})
     page.wait_for_function(

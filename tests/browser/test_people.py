@@ -1,14 +1,28 @@
 """A person's way into an organization and out of it, in two real browsers: invited, joined, raised, removed."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
 from aggregates.models import Organization, User
 from tests.browser.conftest import Watch, log_in
+from tests.fixtures import make_member, make_organization
 
 OpenPage = Callable[..., Page]
 PASSWORD = "battery staple of mine"
+
+
+@pytest.fixture(scope="module")
+def usage(committed: None, call: Callable[..., Call]) -> Organization:
+    """A single call, for there to be something to see."""
+    organization = make_organization("acme")
+    make_member("alice@example.com", organization)
+    record(organization, [call(datetime.now(UTC).isoformat())])
+    return organization
 
 
 def test_invite_accept_change_role_remove(open_page: OpenPage, watch: Watch, usage: Organization) -> None:

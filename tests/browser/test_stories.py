@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from aggregates.domain import days, formats, ranges
 from aggregates.models import Organization, UsageLog
+from aggregates.ops import demo
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
@@ -25,9 +26,12 @@ FIRST, LAST = date(2025, 4, 1), date(2025, 5, 31)
 
 
 @pytest.fixture
-def visitor(open_page: OpenPage, transactional_db: None, settings: Any, tmp_path: Path) -> Page:
-    """The admin of the demo, logged in."""
+def visitor(
+    open_page: OpenPage, transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Page:
+    """The admin of the demo, logged in; its stories began two months ago, and not a year."""
     settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(demo, "MONTHS", 2)
     call_command("demo", stdout=StringIO())
     email, password = (line.split(": ")[1] for line in (tmp_path / "demo-login").read_text().splitlines())
     page = open_page()
