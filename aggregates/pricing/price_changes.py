@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from django.db import connection
 from psycopg.sql import SQL
@@ -13,7 +12,7 @@ from aggregates.domain.texts import in_sentence
 from aggregates.models import BreakdownChunk, UsagePeriod
 from aggregates.pricing.overrides import overrides_of
 from aggregates.pricing.table import find
-from aggregates.query.notes import BY_MODEL, MOST, Note, NoteKind, in_order, read_notes
+from aggregates.query.notes import MOST, Note, NoteKind, about_models, in_order, read_notes
 from aggregates.query.selection import Selection
 
 # Whole months where these are summed: a year is looked at in a dozen rows.
@@ -73,14 +72,6 @@ def _days_of(provider: str, model: str, first: date, last: date) -> list[date]:
 
 def _used(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield the models, each with the provider that its calls name."""
-    parameters: dict[str, Any] = {
-        "organization": selection.organization.pk,
-        "grains": BY_MODEL.names,
-        "first": selection.range.first,
-        "last": selection.range.last,
-        "kept": [value for name, value in selection.filters if name == "model"],
-        "left_out": [value for name, value in selection.excluded if name == "model"],
-    }
     with connection.cursor() as cursor:
-        cursor.execute(USED_MODELS, parameters)
+        cursor.execute(USED_MODELS, about_models(selection))
         yield from cursor.fetchall()

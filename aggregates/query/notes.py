@@ -127,19 +127,22 @@ def _prices(selection: Selection) -> Iterator[Note]:
 
 
 def _new_models(selection: Selection) -> Iterator[Note]:
-    parameters: dict[str, Any] = {
+    with connection.cursor() as cursor:
+        cursor.execute(NEW_MODELS, {**about_models(selection), "most": MOST})
+        for model, first in cursor.fetchall():
+            yield Note(NoteKind.MODEL, first, first, f"First calls of {in_sentence(model)}")
+
+
+def about_models(selection: Selection) -> dict[str, Any]:
+    """Give the parameters of a statement about models of a selection, in the breakdowns of its days."""
+    return {
         "organization": selection.organization.pk,
         "grains": BY_MODEL.names,
         "first": selection.range.first,
         "last": selection.range.last,
         "kept": [value for name, value in selection.filters if name == "model"],
         "left_out": [value for name, value in selection.excluded if name == "model"],
-        "most": MOST,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(NEW_MODELS, parameters)
-        for model, first in cursor.fetchall():
-            yield Note(NoteKind.MODEL, first, first, f"First calls of {in_sentence(model)}")
 
 
 def _audited(selection: Selection) -> Iterator[Note]:
