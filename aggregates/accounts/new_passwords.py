@@ -20,8 +20,12 @@ class EndsOtherWaysIn:
         return "A new password ends all other sessions, and passkeys no longer log in without it."
 
     def password_changed(self, password: str, user: AbstractBaseUser | None = None) -> None:
-        """Forget an address that is not confirmed, and let passkeys log in alone no longer; in the transaction that
-        saves the password."""
+        """End them in the transaction that saves the password."""
         if isinstance(user, User):
-            forget_change(user)
-            keep_as_factors(user)
+            end_other_ways_in(user)
+
+
+def end_other_ways_in(user: User) -> None:
+    """Forget an address that is not confirmed, and let passkeys log in alone no longer."""
+    forget_change(user)
+    keep_as_factors(user)

@@ -20,6 +20,7 @@ from django.urls import reverse
 
 from aggregates.accounts import audit_events, passwords
 from aggregates.accounts.email_addresses import forget_change
+from aggregates.accounts.new_passwords import end_other_ways_in
 from aggregates.accounts.revocation import revoke_of_account
 from aggregates.admin.tables import TableAdmin
 from aggregates.domain.formats import plural
@@ -109,6 +110,8 @@ class UserAdmin(TableAdmin, NamedUserAdmin):  # type: ignore[type-arg]
             if user:
                 user.refresh_from_db(fields=["password"])
                 if user.password != before:
+                    if not user.has_usable_password():  # of which validators are told nothing
+                        end_other_ways_in(user)
                     audit_events.write_account_changed(user, {}, ["password"])
         return response
 

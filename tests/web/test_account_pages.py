@@ -225,7 +225,7 @@ def test_a_passkey_logs_in_alone_only_where_it_was_made_for_it(
     ]
 
 
-@pytest.mark.parametrize("how", ["changed", "reset", "by staff", "by a command"])
+@pytest.mark.parametrize("how", ["changed", "reset", "by staff", "taken by staff", "by a command"])
 def test_a_new_password_lets_no_passkey_log_in_alone(
     client: Client, alice: User, staff: User, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,10 +242,15 @@ def test_a_new_password_lets_no_passkey_log_in_alone(
         case "by staff":
             client.force_login(staff)
             client.post(f"/admin/aggregates/user/{alice.pk}/password/", {"usable_password": "true", **new})
+        case "taken by staff":
+            client.force_login(staff)
+            taken = {"usable_password": "false", "unset-password": "on"}
+            client.post(f"/admin/aggregates/user/{alice.pk}/password/", taken)
         case "by a command":
             monkeypatch.setattr("getpass.getpass", lambda **_: "battery staple")
             call_command("changepassword", alice.email, stdout=StringIO())
-    assert User.objects.get(pk=alice.pk).check_password("battery staple")
+    assert User.objects.get(pk=alice.pk).check_password("battery staple") == (how != "taken by staff")
+    assert not User.objects.get(pk=alice.pk).check_password(PASSWORD)
 
     assert "This passkey is a second factor" in text(log_in_with(passkey))
     changed = AuditEntry.objects.get(event=Event.FACTOR_CHANGED)
