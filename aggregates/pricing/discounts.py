@@ -5,7 +5,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 from psycopg.sql import SQL
 
@@ -96,11 +95,11 @@ def set_discount(
 
 def remove_discount(organization: Organization, number: int) -> Discount:
     """Take a discount away; calls that it priced keep their cost. Raises Discount.DoesNotExist."""
-    discount = Discount.objects.get(organization=organization, pk=number)
-    with transaction.atomic():
-        if Discount.objects.filter(pk=discount.pk).delete()[0]:
-            before = _told(discount) | {"provider": discount.provider, "from": discount.first}
-            audit.write(Event.DISCOUNT_REMOVED, organization, about=number, before=before)
+    with locked(organization):
+        discount = Discount.objects.get(organization=organization, pk=number)
+        Discount.objects.filter(pk=discount.pk).delete()
+        before = _told(discount) | {"provider": discount.provider, "from": discount.first}
+        audit.write(Event.DISCOUNT_REMOVED, organization, about=number, before=before)
     return discount
 
 

@@ -136,11 +136,11 @@ def set_price(
 
 def remove(organization: Organization, number: int) -> PriceOverride:
     """Take a price away; calls that it priced keep their cost. Raises PriceOverride.DoesNotExist."""
-    price = PriceOverride.objects.get(organization=organization, pk=number)
-    with transaction.atomic():
-        if PriceOverride.objects.filter(pk=price.pk).delete()[0]:
-            of_model = {"model": price.pattern, "tier": price.tier, "from": price.first}
-            audit.write(Event.PRICE_REMOVED, organization, about=number, before=_told(price) | of_model)
+    with locked(organization):
+        price = PriceOverride.objects.get(organization=organization, pk=number)
+        PriceOverride.objects.filter(pk=price.pk).delete()
+        of_model = {"model": price.pattern, "tier": price.tier, "from": price.first}
+        audit.write(Event.PRICE_REMOVED, organization, about=number, before=_told(price) | of_model)
     return price
 
 

@@ -13,9 +13,11 @@ from aggregates.ingest import record
 from aggregates.ingest.correcting import Criteria
 from aggregates.ingest.repricing import reprice
 from aggregates.models import AuditEntry, Discount, Organization, PriceOverride, UsageLog
-from aggregates.pricing import Pricer
+from aggregates.pricing import Pricer, overrides
 from aggregates.pricing.discounts import remove_discount, set_discount
 from tests.fixtures import make_organization
+from tests.patience import wait_until
+from tests.threads import in_a_thread, is_waiting
 
 ODD = {"input_tokens": 1_234_567, "cached_tokens": 7, "output_tokens": 891}
 
@@ -85,3 +87,20 @@ def test_recorded_and_repriced_calls_have_it_and_reported_costs_stay(acme: Organ
 def test_the_database_takes_no_other_percent(acme: Organization, percent: str) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Discount.objects.create(organization=acme, provider="openai", percent=percent)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of", [PriceOverride, Discount])
+def test_what_somebody_is_changing_is_not_removed_meanwhile(acme: Organization, of: Any) -> None:
+    """Or the change would set it again."""
+    price = overrides.set_price(acme, "o9", None, None, {"input": Decimal(1), "output": Decimal(2)}, None)
+    discount = set_discount(acme, "openai", Decimal(10), None, None, None)
+    number = price.pk if of is PriceOverride else discount.pk
+    remove = overrides.remove if of is PriceOverride else remove_discount
+    with overrides.locked(acme):
+        thread = in_a_thread(lambda: remove(acme, number))
+        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes prices")
+        assert of.objects.filter(pk=number).exists()
+        assert thread.is_alive()
+    thread.join()
+    assert not of.objects.filter(pk=number).exists()
