@@ -15,11 +15,13 @@ from aggregates.pricing.table import find
 from aggregates.query.notes import MOST, Note, NoteKind, about_models, in_order, read_notes
 from aggregates.query.selection import Selection
 
+MOST_MODELS = 500  # those with the most calls: names come from senders, and each is looked up
+
 # Whole months where these are summed: a year is looked at in a dozen rows.
 USED_MODELS = text(
     SQL(
         """
-        SELECT DISTINCT COALESCE(of_group.provider, ''), of_group.model
+        SELECT COALESCE(of_group.provider, ''), of_group.model
         FROM {chunks} AS chunk
         CROSS JOIN LATERAL unnest(chunk.provider, chunk.model, chunk.total_calls) AS of_group (provider, model, calls)
         CROSS JOIN LATERAL (
@@ -32,10 +34,10 @@ USED_MODELS = text(
         WHERE organization_id = %(organization)s AND grain = ANY(%(grains)s) AND calls > 0 AND of_group.model <> ''
           AND (cardinality(%(kept)s::text[]) = 0 OR of_group.model = ANY(%(kept)s::text[]))
           AND of_group.model <> ALL(%(left_out)s::text[])
-          AND (
-            unit = 'month' AND is_summed AND first BETWEEN date_trunc('month', %(first)s::date)::date AND %(last)s
-            OR unit = 'day' AND NOT is_summed AND first BETWEEN %(first)s AND %(last)s
-          )
+          AND unit = CASE WHEN is_summed THEN 'month' ELSE 'day' END
+          AND first >= date_trunc('month', %(first)s::date)::date
+          AND first < (date_trunc('month', %(last)s::date) + interval '1 month')::date
+        GROUP BY 1, 2 ORDER BY sum(calls) DESC, 1, 2 LIMIT %(most)s
         """
     ).format(chunks=table(BreakdownChunk), periods=table(UsagePeriod))
 )
@@ -73,5 +75,5 @@ def _days_of(provider: str, model: str, first: date, last: date) -> list[date]:
 def _used(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield the models, each with the provider that its calls name."""
     with connection.cursor() as cursor:
-        cursor.execute(USED_MODELS, about_models(selection))
+        cursor.execute(USED_MODELS, {**about_models(selection), "most": MOST_MODELS})
         yield from cursor.fetchall()

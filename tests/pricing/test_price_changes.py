@@ -12,7 +12,7 @@ from aggregates.domain import ranges
 from aggregates.domain.calls import Call
 from aggregates.domain.scopes import Scope
 from aggregates.ingest import record
-from aggregates.models import Organization, User
+from aggregates.models import Organization, UsagePeriod, User
 from aggregates.pricing.overrides import set_price
 from aggregates.pricing.price_changes import read_all_notes
 from aggregates.pricing.table import find
@@ -46,6 +46,13 @@ def test_a_change_is_told_of_models_that_were_used(used: Organization, other: Or
     assert changes(june(other)) == []
     may = ranges.of_days("custom", date(2025, 5, 1), date(2025, 5, 31), used.time_zone)
     assert changes(replace(june(used), range=may)) == []
+
+
+def test_it_is_told_whether_the_month_is_summed_or_not(used: Organization) -> None:
+    week = ranges.of_days("custom", date(2025, 6, 8), date(2025, 6, 14), used.time_zone)
+    assert changes(replace(june(used), range=week)) == [(CHANGED, WORDS)]
+    assert UsagePeriod.objects.filter(unit="month").delete()[0]
+    assert changes(replace(june(used), range=week)) == [(CHANGED, WORDS)]
 
 
 def test_the_prices_of_that_day_and_the_one_before_differ() -> None:
