@@ -166,15 +166,12 @@ def organizations_of(user: User) -> list[Organization]:
     return list(_open_to(user)[: IN_MENU + 1])
 
 
-def find_organizations(
-    user: User, first: int, length: int, containing: Iterable[str] = ()
-) -> tuple[list[Organization], int]:
-    """List so many of the user's organizations whose names contain each of these texts, by name; and say how many
-    there are."""
+def find_organizations(user: User, containing: Iterable[str]) -> QuerySet[Organization]:
+    """Find the user's organizations whose names contain each of these texts, by name."""
     found = _open_to(user)
     for text in containing:
         found = found.filter(name__icontains=text)
-    return list(found[first : first + length]), found.count()
+    return found
 
 
 def open_to(user: User, permission: Permission) -> Callable[[Organization], bool]:

@@ -270,6 +270,20 @@ def test_the_platform_shows_all_organizations(
     assert "<html" not in text(client, reverse("platform") + JULY, **HTMX)
 
 
+def test_the_platform_leads_to_what_is_open_however_many_come_before(
+    client: Client, acme: Organization, other: Organization, staff: User, call: Callable[..., Call]
+) -> None:
+    before = Organization.objects.bulk_create(
+        Organization(slug=f"aa-{nth}", name=f"AA {nth}", time_zone="UTC") for nth in range(25)
+    )
+    Membership.objects.bulk_create(Membership(user=staff, organization=each, role="viewer") for each in [*before, acme])
+    for organization in (acme, other):
+        record(organization, [call("2025-07-01T12:00Z", cost="1")])
+    client.force_login(staff)
+    table = text(client, reverse("platform") + JULY).partition("Top organizations")[2]
+    assert ('href="/o/acme/"' in table, 'href="/o/other/"' in table) == (True, False)
+
+
 def test_the_platform_names_what_is_wrong(client: Client, staff: User) -> None:
     client.force_login(staff)
 

@@ -110,8 +110,7 @@ def _ranges(selection: Selection) -> Iterator[Hit]:
 
 
 def _organizations(membership: Membership, typed: str) -> Iterator[Hit]:
-    found, _ = find_organizations(membership.user, 0, MOST + 1, typed.split())
-    for organization in found:
+    for organization in find_organizations(membership.user, typed.split())[: MOST + 1]:
         if organization != membership.organization:
             yield Hit(shown(organization.name), reverse("dashboard", args=[organization.slug]))
 

@@ -55,7 +55,8 @@ class Organizations:
 @prefer_standby
 def load(user: User, now: datetime, sought: str = "", number: int = 1) -> Organizations:
     """Read a page of them with their costs, by as few statements however many there are."""
-    found, count = find_organizations(user, (number - 1) * PAGE, PAGE, [sought])
+    matching = find_organizations(user, [sought])
+    found, count = list(matching[(number - 1) * PAGE : number * PAGE]), matching.count()
     months = {each.pk: ranges.preset("month", now, each.time_zone) for each in found}
     own = {
         Place(each.time_zone, each.calendar): OwnDays(

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from aggregates.accounts.access import check_staff, organizations_of
+from aggregates.accounts.access import Permission, check_staff, open_to, organizations_of
 from aggregates.domain import ranges
 from aggregates.query.addresses import range_query
 from aggregates.query.forms.ranges import RangeForm
@@ -22,7 +22,14 @@ def platform(request: PageRequest) -> HttpResponse:
     form = RangeForm(request.GET, zone=furthest_zone(now), now=now, names=NAMES)
     own = {place: chosen for place in places() if (chosen := form.chosen_in(*place))}
     loaded = overview.load(form.chosen, own)
-    context = {"form": form, "overview": loaded, "range": form.chosen, "organizations": organizations_of(request.user)}
+    is_open = open_to(request.user, Permission.SEE)
+    context = {
+        "form": form,
+        "overview": loaded,
+        "range": form.chosen,
+        "organizations": organizations_of(request.user),
+        "open": [organization for organization, _ in loaded.lines if organization and is_open(organization)],
+    }
     if request.htmx:
         response = render(request, "aggregates/_platform.html", context)
         if not form.errors:
