@@ -1,7 +1,7 @@
 """Invitations: a member makes one, its link is good once and for a week, and who follows it becomes a member."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -99,13 +99,19 @@ def admit_mail(organization: Organization, email: str) -> None:
 def renew(invitation: Invitation, by: User | None = None) -> str:
     """Give the invitation another link, good for as long as a new one, and return its secret: the one of before is
     good no longer. `by` is who wanted it, where that is not who is logged in. Raises NotOpen."""
-    text, until = secrets.token_urlsafe(32), clock.now() + GOOD_FOR
     with transaction.atomic():
-        renewed = Invitation.objects.filter(OPEN, pk=invitation.pk)
-        if not renewed.update(secret_hash=digest(text), expires_at=until):
-            raise NotOpen
+        text, until = make_link(invitation)
         audit_events.write_renewed(invitation, until, by)
     return text
+
+
+def make_link(invitation: Invitation) -> tuple[str, datetime]:
+    """Give an invitation whose link nobody has seen another one: its secret, and until when it is good. Raises
+    NotOpen."""
+    text, until = secrets.token_urlsafe(32), clock.now() + GOOD_FOR
+    if not Invitation.objects.filter(OPEN, pk=invitation.pk).update(secret_hash=digest(text), expires_at=until):
+        raise NotOpen
+    return text, until
 
 
 def note_sent(invitation: Invitation) -> None:

@@ -71,6 +71,11 @@ def may_rotate(key: ApiKey, by: User) -> bool:
     return key.kind != Kind.MANAGE or key.created_by_id == by.pk
 
 
+def works(key: ApiKey) -> bool:
+    """Say whether requests with the key are answered still; one that was replaced is for a while."""
+    return ApiKey.objects.filter(WORKING, pk=key.pk).exists()
+
+
 def revoke(organization: Organization, number: int) -> ApiKey:
     """Refuse the key from now on; one that is revoked already stays so. Raises ApiKey.DoesNotExist."""
     key = ApiKey.objects.get(organization=organization, pk=number)
@@ -143,6 +148,7 @@ def _check_maker(organization: Organization, maker: User | None) -> None:
 
 
 def keys_of(organization: Organization) -> QuerySet[ApiKey]:
-    """List all keys: first those that work for good, then those that are or will be revoked, each latest first."""
-    keys = ApiKey.objects.filter(organization=organization).select_related("created_by")
+    """List all keys, each with `works`: first those that work for good, then those that are or will be revoked, each
+    latest first."""
+    keys = ApiKey.objects.filter(organization=organization).select_related("created_by").annotate(works=WORKING)
     return keys.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-pk")

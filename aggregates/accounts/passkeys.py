@@ -14,9 +14,15 @@ def logs_in_alone(passkey: Authenticator) -> bool:
     return passkey.data.get(ALONE) is True
 
 
-def let_log_in_alone(passkey: Authenticator) -> None:
+def let_log_in_alone(passkey: Authenticator) -> bool:
+    """Let a passkey that was just made log in alone, in the caller's transaction; say no if its user, as the request
+    found them, has a new password meanwhile. The row is locked as whoever saves a password locks it.
+    """
+    if User.objects.select_for_update().get(pk=passkey.user_id).password != passkey.user.password:
+        return False
     passkey.data[ALONE] = True
     passkey.save(update_fields=["data"])
+    return True
 
 
 def keep_as_factors(user: User) -> None:

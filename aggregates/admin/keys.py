@@ -3,7 +3,6 @@
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import Permission
@@ -50,8 +49,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Let labels be changed of keys that work: others get no calls that could have them."""
-        works = obj is None or obj.revoked_at is None or obj.revoked_at > timezone.now()
-        return works and admin.ModelAdmin.has_change_permission(self, request, obj)
+        may = admin.ModelAdmin.has_change_permission(self, request, obj)
+        return may and (obj is None or keys.works(obj))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
         try:

@@ -26,10 +26,10 @@ def request_reset(email: str, site: str) -> None:
     async_task(TASK, email, site, group="mail", save=False)
 
 
-def request_invitation(invitation: Invitation, site: str, by: User) -> None:
+def request_invitation(invitation: Invitation, site: str, by: User, *, anew: bool = False) -> None:
     """Have a mail sent with the link of an invitation, as a user wants, which the task makes itself, so that no queue
-    holds it."""
-    async_task(INVITATION, invitation.pk, site, by.pk, group="mail", save=False)
+    holds it; `anew` if there may have been a link before."""
+    async_task(INVITATION, invitation.pk, site, by.pk, anew, group="mail", save=False)
 
 
 def request_confirmation(address: EmailAddress, site: str) -> None:
@@ -59,13 +59,19 @@ def send_notice(before: str, after: str) -> None:
         EmailMessage("Your address for Usage has changed", body, settings.DEFAULT_FROM_EMAIL, [before]).send()
 
 
-def send_invitation(number: int, site: str, by: int = 0) -> None:
-    """Send the mail of an invitation that is still open; `by` is the user who wanted that."""
+def send_invitation(number: int, site: str, by: int = 0, anew: bool = True) -> None:
+    """Send the mail of an invitation that is still open; `by` is the user who wanted that.
+
+    Its link is the first that anybody sees, or, `anew`, ends the one of before.
+    """
     invitation = Invitation.objects.select_related("organization", "created_by").filter(pk=number).first()
     if invitation is None or not invitation.email or not settings.SENDS_MAIL:
         return
     try:
-        secret = invitations.renew(invitation, User.objects.filter(pk=by).first())
+        if anew:
+            secret = invitations.renew(invitation, User.objects.filter(pk=by).first())
+        else:
+            secret = invitations.make_link(invitation)[0]
     except invitations.NotOpen:
         return
     context = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
@@ -255,6 +256,21 @@ def test_a_new_password_lets_no_passkey_log_in_alone(
     assert "This passkey is a second factor" in text(log_in_with(passkey))
     changed = AuditEntry.objects.get(event=Event.FACTOR_CHANGED)
     assert (changed.object_id, changed.before, changed.after) == (alice.pk, {"alone": True}, {"alone": False})
+
+
+def test_a_passkey_made_while_the_password_changes_does_not_log_in_alone(alice: User) -> None:
+    def set_password(sender: object, **_: object) -> None:
+        user = User.objects.get(pk=alice.pk)  # as another request does
+        user.set_password("battery staple")
+        user.save()
+
+    authenticator_added.connect(set_password)
+    try:
+        passkey = add_passkey(alice, passwordless="on")
+    finally:
+        authenticator_added.disconnect(set_password)
+
+    assert "This passkey is a second factor" in text(log_in_with(passkey))
 
 
 def test_a_new_password_and_what_it_ends_are_one(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,8 @@ class AddPasskey(OfAccount, AddWebAuthnView):  # type: ignore[misc]
         """Keep it, and whether it was made to log in alone: by the box that was ticked, whatever the passkey can do."""
         with transaction.atomic():
             passkey, codes = add_authenticator(self.request, form.cleaned_data["name"], form.cleaned_data["credential"])
-            if form.cleaned_data["passwordless"]:
-                let_log_in_alone(passkey)
+            if form.cleaned_data["passwordless"] and not let_log_in_alone(passkey):
+                messages.warning(self.request, "The password changed meanwhile: the passkey is a second factor only.")
         self.did_generate_recovery_codes = codes is not None
         return redirect(self.get_success_url())
 

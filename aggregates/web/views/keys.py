@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import Permission, membership_for, organization_for
@@ -65,11 +64,12 @@ def _show(
     secret: Secret | None = None,
 ) -> HttpResponse:
     """Show the page; a new secret is on it in answer to the form alone, and kept nowhere that could show it again."""
+    listed = list(keys.keys_of(membership.organization))
     context = {
         **common(request, membership, "keys"),
         "form": form,
-        "keys": keys.keys_of(membership.organization),
-        "now": timezone.now(),
+        "keys": listed,
+        "rotatable": {key.pk for key in listed if keys.may_rotate(key, request.user)},
         "made": made,
         "secret": secret,
         "usage_url": request.build_absolute_uri(reverse("record-usage")),

@@ -117,7 +117,7 @@ def resend_invitation(request: PageRequest, slug: str, number: int) -> HttpRespo
     membership = membership_for(request.user, slug, Permission.MEMBERS)
     invitation = invitations.find(membership, number)
     if settings.SENDS_MAIL and invitation.email and "by_mail" in request.POST:
-        return _send(request, membership, invitation)
+        return _send(request, membership, invitation, anew=True)
     try:
         secret = invitations.renew(invitation)
     except invitations.NotOpen:
@@ -143,13 +143,15 @@ def may_still_see(request: PageRequest, slug: str) -> bool:
     return Membership.objects.filter(user=request.user, organization__slug=slug).exists()
 
 
-def _send(request: PageRequest, membership: Membership, invitation: Invitation) -> HttpResponse:
+def _send(
+    request: PageRequest, membership: Membership, invitation: Invitation, *, anew: bool = False
+) -> HttpResponse:
     try:
         invitations.admit_mail(membership.organization, invitation.email)
     except TooManyAttempts as error:
         messages.error(request, f"No mail to {shown(invitation.email)}. {error}")
     else:
-        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")), request.user)
+        mail.request_invitation(invitation, request.build_absolute_uri(reverse("home")), request.user, anew=anew)
         messages.success(request, f"A mail is on its way to {shown(invitation.email)}.")
     return redirect("members", membership.organization.slug)
 
