@@ -143,9 +143,7 @@ def may_still_see(request: PageRequest, slug: str) -> bool:
     return Membership.objects.filter(user=request.user, organization__slug=slug).exists()
 
 
-def _send(
-    request: PageRequest, membership: Membership, invitation: Invitation, *, anew: bool = False
-) -> HttpResponse:
+def _send(request: PageRequest, membership: Membership, invitation: Invitation, *, anew: bool = False) -> HttpResponse:
     try:
         invitations.admit_mail(membership.organization, invitation.email)
     except TooManyAttempts as error:
