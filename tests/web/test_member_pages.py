@@ -200,7 +200,7 @@ def test_with_mail_no_link_is_shown_or_queued(as_alice: Client, alice: User, set
     assert not LINK.search(page.content.decode())
     assert "A mail is on its way to bob@example.com." in page.content.decode()
     (queued,) = OrmQ.objects.all()
-    assert queued.task["args"] == (Invitation.objects.get().pk, "http://testserver/", alice.pk)
+    assert queued.task["args"] == (Invitation.objects.get().pk, "http://testserver/", alice.pk, False)
     assert own_tasks.find(queued.task["func"])
     OrmQ.objects.all().delete()
 
