@@ -27,7 +27,7 @@ def python_of(name: str) -> Path:
         if is_wanted:
             _do(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
             pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python))
-            _do(*pip, "install", "--quiet", "--requirement", str(requirements))
+            _do(*pip, "install", "--quiet", "--no-compile", "--requirement", str(requirements))
     return python
 
 
