@@ -33,6 +33,7 @@ from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts.figures import as_text
+from tests.figures import figure_in
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
 from tests.lot import share
@@ -323,8 +324,7 @@ def check_charts(view: View) -> None:
     page = view.get("").decode()
     measures = {"explore": view.measure, "calls": CHARTED["calls"], "tokens": CHARTED["tokens"]}
     for name, measure in measures.items():
-        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
-        traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
+        traces = figure_in(page, name)["data"]
         is_cumulative = name == "explore" and view.is_cumulative
         traces = [trace for trace in traces if trace["meta"]["role"] != "note"]
         drawn = [trace["y"] for trace in traces if trace["meta"]["role"] != "ghost"]
@@ -554,11 +554,9 @@ def check_html(view: View) -> None:
         check_table(table, english, [log["cost"], log["calls"], tokens_of(log)])
     page = view.get("").decode()
     for name in ("explore", "calls", "tokens"):
-        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
         (plotted,) = re.findall(rf'Plotly.newPlot\(\s*"chart-{name}",\s*(\[.*?\]),\s*{{"meta"', body, re.S)
-        shown, drawn = json.loads(figure)["data"], json.loads(plotted)
-        places = shown[0]["x"] if shown else []
-        assert [(each["x"], each["y"]) for each in drawn] == [(each.get("x", places), each["y"]) for each in shown]
+        shown, drawn = figure_in(page, name)["data"], json.loads(plotted, parse_float=Decimal)
+        assert [(each["x"], each["y"]) for each in drawn] == [(each["x"], each["y"]) for each in shown]
         for each, of_page in zip(drawn, shown, strict=True):
             whole, _, part = of_page["name"].partition(" › ")
             assert each["name"] == as_text(whole)
@@ -668,8 +666,7 @@ def check_page_of_latencies(view: View) -> None:
         shown = re.findall(r">([^<>]*s)</td>", table.split("<tr")[-1])
         assert len(shown) == 2
         assert all(each in ways for each, ways in zip(shown, whole, strict=True))
-    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', page)
-    traces = json.loads(figure, parse_float=Decimal, parse_int=Decimal)["data"]
+    traces = figure_in(page, "explore")["data"]
     step = next(iter(view.pages_of_api()))["bucket"]
     report = view.report(view.first, view.last, "--bucket", step, "--latency", *_by(view))["rows"]
     drawn = {trace["name"]: [y for y in trace["y"] if y is not None] for trace in traces}
@@ -714,8 +711,7 @@ def check_subgroups(view: View) -> None:
     """Each part of the chart is what the log says of its group and subgroup; in the box of values, so are groups."""
     if "subgroup" not in view.shown:
         return
-    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', view.get("").decode())
-    drawn = json.loads(figure, parse_float=Decimal, parse_int=Decimal)
+    drawn = figure_in(view.get("").decode(), "explore")
     of_whole = [Decimal(0)] * len(drawn["layout"]["meta"]["groups"])
     traces = [trace for trace in drawn["data"] if trace["meta"]["role"] not in ("note", "ghost")]
     parts: dict[tuple[str, ...], Decimal] = {}

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -36,6 +35,7 @@ from aggregates.models import (
     UsageLog,
     User,
 )
+from tests.figures import figure_in
 from tests.lot import share
 from tests.names import NAMES
 
@@ -243,10 +243,9 @@ def test_a_word_of_ours_is_told_from_subgroups(
     record(acme, [call(timezone.now(), user_id="alice", subject_id=each, cost=n) for n, each in enumerate(subjects, 1)])
     content = page("?range=7d&by=user&subgroup=subject")
     (parts,) = re.findall(r'<ol class="parts".*?</ol>', content, re.S)
-    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', content, re.S)
     names = [f"alice › {name}" for name in ("“Other”", "“(not set)”", "(not set)", "7", "Other")]
 
-    assert [trace["name"] for trace in json.loads(figure)["data"]] == names
+    assert [trace["name"] for trace in figure_in(content, "explore")["data"]] == names
     assert re.findall(r'<i class="ours">(.*?)</i>', parts) == ["(not set)", "Other"]
     links = re.findall(r'<a class="group-name[^>]*href="([^"]*)"', parts)
     costs = [cost_of(client.get("/o/acme/" + unescape(link)).content.decode()) for link in links]
@@ -277,8 +276,7 @@ def test_a_name_is_charted_linked_filtered_proposed_and_found(
 
 def check_chart(content: str, recorded: str) -> None:
     """It says the name as text, with its own numbers."""
-    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', content, re.S)
-    (trace,) = (trace for trace in json.loads(figure)["data"] if trace["name"] == named(recorded))
+    (trace,) = (trace for trace in figure_in(content, "explore")["data"] if trace["name"] == named(recorded))
     assert [text for text in trace["customdata"] if text != "$0.00"] == ["$1.00"]
     assert not {"text", "texttemplate", "hovertext", "hovertemplate"} & trace.keys()  # Plotly would read tags in them
 

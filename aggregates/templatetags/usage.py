@@ -34,10 +34,11 @@ from aggregates.query.display_measures import MEASURES, Unit
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.notes import Note
 from aggregates.query.selection import CALL_COLUMNS, CONTROLS, CallSelection, GroupSelection, Selection, handle_of
+from aggregates.web.charts import packing
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, FigureEncoder, Series
 from aggregates.web.names import name_of, text_of_group
-from aggregates.web.pages.bar_links import links_of
+from aggregates.web.pages.bar_links import links_of, packed
 from aggregates.web.pages.comparing import Comparison, comparison_of, other_way
 from aggregates.web.pages.dashboard import others_of, rest_of
 from aggregates.web.pages.openers import Opener, address_by, opener_of
@@ -131,15 +132,16 @@ def name_of_value(selection: Selection, dimension: str, value: str) -> str:
 
 
 @register.simple_tag
-def figure(drawn: Figure, element_id: str) -> SafeString:
-    """The figure's JSON, where the page's script finds it; the places of buckets stand in the first trace alone."""
-    first, *others = drawn["data"] or [{}]
-    traces = [first, *(_without_places(each) if each["x"] == first["x"] else each for each in others)] if first else []
-    return json_script({**drawn, "data": traces}, element_id, FigureEncoder)
+def figure(drawn: Figure, element_id: str, charts: Sequence[Drawn] = ()) -> SafeString:
+    """The figure's JSON, where the page's script finds it; without its axis, where that is the one of the charts."""
+    return json_script(packing.packed(drawn, charts[0].figure if charts else None), element_id, FigureEncoder)
 
 
-def _without_places(trace: Figure) -> Figure:
-    return {name: member for name, member in trace.items() if name != "x"}
+@register.simple_tag
+def axis(charts: Sequence[Drawn]) -> SafeString:
+    """The time that the page's charts share, where its script finds it."""
+    shared = packing.axis_of(charts[0].figure) if charts else None
+    return json_script(shared, "axis", FigureEncoder) if shared else SafeString()
 
 
 @register.simple_tag
@@ -257,7 +259,7 @@ def link_to_organizations(chosen: Organizations, by: int) -> str:
 @register.simple_tag
 def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
     """Where the page's bars lead, where its script finds it."""
-    return json_script(links_of(selection, charts), "bar-links", FigureEncoder)
+    return json_script(packed(links_of(selection, charts)), "bar-links", FigureEncoder)
 
 
 @register.simple_tag(takes_context=True)

@@ -3,7 +3,6 @@
 import csv
 import html
 import io
-import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,6 +17,7 @@ from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog, User
 from aggregates.rollup.protocol import roll_up
+from tests.figures import figure_in
 from tests.fixtures import make_organization
 
 JULY = "?range=custom&from=2025-07-01&to=2025-07-31"
@@ -53,11 +53,6 @@ def text(client: Client, address: str) -> str:
     return html.unescape(response.getvalue().decode())
 
 
-def figure(page: str, name: str) -> dict:
-    (found,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
-    return json.loads(found)
-
-
 @pytest.mark.parametrize("rolled", [False, True])
 def test_the_dashboard_adds_charges_to_the_cost_and_counts_calls_alone(
     as_alice: Client, usage: Organization, rolled: bool
@@ -68,13 +63,13 @@ def test_the_dashboard_adds_charges_to_the_cost_and_counts_calls_alone(
     titles = re.findall(r'<p class="tile-value" title="([^"]*)">', page)
     assert titles[:2] == ["$8.000000000000", "4 calls"]
     assert "3 charges of −$12.00" in page
-    drawn = figure(page, "explore")
+    drawn = figure_in(page, "explore")
     assert [value for value in drawn["data"][0]["y"] if value] == [5, 5, 5, 10, -5, -12]
     assert drawn["layout"]["barmode"] == "relative"
     assert drawn["layout"]["yaxis"]["zeroline"] is True
     assert drawn["layout"]["yaxis"]["tickformat"] == "$,.0f"
-    assert sum(figure(page, "calls")["data"][0]["y"]) == 4
-    per_call = figure(text(as_alice, f"{JULY}&by=none&measure=cost_per_call"), "explore")
+    assert sum(figure_in(page, "calls")["data"][0]["y"]) == 4
+    per_call = figure_in(text(as_alice, f"{JULY}&by=none&measure=cost_per_call"), "explore")
     assert {value for value in per_call["data"][0]["y"] if value is not None} == {5}
 
 
@@ -83,7 +78,7 @@ def test_a_range_of_charges_alone_is_shown(as_alice: Client, usage: Organization
     page = text(as_alice, "?range=custom&from=2025-07-14&to=2025-07-31&by=none")
     assert "−$17.00" in page
     assert "No usage" not in page
-    assert figure(page, "explore")["layout"]["yaxis"].get("range") is None
+    assert figure_in(page, "explore")["layout"]["yaxis"].get("range") is None
     calls = text(as_alice, "calls/?range=custom&from=2025-07-14&to=2025-07-31")
     assert "<b>0</b> calls and <b>2</b> charges" in calls
 
@@ -95,7 +90,7 @@ def test_shares_are_of_calls_where_the_whole_is_below_nothing(as_alice: Client, 
     bars = re.findall(r'class="share-bar" width="([^"]*)"', page)
     assert bars
     assert all(0 <= float(bar) <= 100 for bar in bars)
-    shares = figure(text(as_alice, f"{JULY}&by=none&chart=share"), "explore")["data"][0]
+    shares = figure_in(text(as_alice, f"{JULY}&by=none&chart=share"), "explore")["data"][0]
     given_back = [text for text in shares["customdata"] if text.startswith("–")]
     assert given_back == ["– · −$5.00", "– · −$12.00"]
     assert set(shares["y"]) == {0, 100, None}
@@ -167,6 +162,6 @@ def test_a_change_to_a_negative_total_is_drawn(as_alice: Client, usage: Organiza
     record(usage, [call("2025-07-20T10:00Z", operation="chat", cost="-100")])
     page = text(as_alice, f"changes/{JULY}")
     assert "Cost fell by $102.00 (1,020.0%) to −$92.00" in page
-    low, high = figure(page, "bridge")["layout"]["xaxis"]["range"]
+    low, high = figure_in(page, "bridge")["layout"]["xaxis"]["range"]
     assert low <= -92
     assert high >= 20

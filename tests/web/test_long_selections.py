@@ -109,7 +109,7 @@ def test_the_menus_of_bars_lead_somewhere_too(page: Callable[[str], str], used: 
     content = page(other_of(page("/o/acme/?range=7d&by=user")) or "")
     (written,) = re.findall(r'<script id="bar-links" type="application/json">(.*?)</script>', content)
     linked = json.loads(written)
-    dates = linked["dates"][-1]
+    dates = "from={}&to={}".format(*linked["dates"][-1].split("/") * 2)
     for group in linked["groups"]["explore"]:
         for name, address in group.items():
             followed = page(address + dates if name == "calls" else address)

@@ -1,8 +1,6 @@
 """Notes on days: made by admins, seen by everybody in the organization, wherever that day is shown."""
 
 import io
-import json
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,6 +12,7 @@ from aggregates.accounts import day_notes, keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DayNote, Kind, Organization, User
+from tests.figures import figure_in
 
 URL = "/o/acme/notes/"
 RANGE = "range=custom&from=2025-07-01&to=2025-07-31"
@@ -41,8 +40,7 @@ def test_an_admin_notes_something_and_everybody_sees_it(
     assert "Launch </script>" not in page
     assert "Add a note" not in page
     for name in ("explore", "calls", "tokens"):
-        (figure,) = re.findall(rf'<script id="figure-{name}" type="application/json">(.*?)</script>', page)
-        trace = json.loads(figure)["data"][-1]
+        trace = figure_in(page, name)["data"][-1]
         assert trace["customdata"][13] == "Launch </script> & co"
     assert "&lt;/script&gt;" in client.get(URL).content.decode()
 
@@ -152,5 +150,4 @@ def test_a_note_of_today_is_in_the_hours_of_today(
 
     page = client.get("/o/acme/?range=24h").content.decode()
 
-    (figure,) = re.findall(r'<script id="figure-explore" type="application/json">(.*?)</script>', page)
-    assert json.loads(figure)["data"][-1]["customdata"] == ["campaign"] * 24
+    assert figure_in(page, "explore")["data"][-1]["customdata"] == ["campaign"] * 24

@@ -1,10 +1,8 @@
 """Pages: what they show, whole and as fragments, and in how many statements."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -21,6 +19,7 @@ from aggregates.query.display_measures import DISPLAY_MEASURES
 from aggregates.query.selection import CHARTS
 from aggregates.rollup.protocol import roll_up
 from aggregates.web import charts
+from tests.figures import figures_in
 from tests.fixtures import make_organization
 from tests.history import some_calls
 from tests.lot import share
@@ -75,9 +74,9 @@ def test_rolled_days_are_said_to_be(as_alice: Client, usage: Organization) -> No
 
 
 def figures(page: str) -> list[Any]:
-    found = re.findall(r'<script id="figure-\w+" type="application/json">(.*?)</script>', page, re.DOTALL)
+    found = figures_in(page)
     assert len(found) == len(charts.CHARTS)
-    return [json.loads(text, parse_float=Decimal) for text in found]
+    return found
 
 
 def test_a_fragment_is_the_page_without_its_frame(as_alice: Client, usage: Organization) -> None:

@@ -43,7 +43,8 @@ class Explore:
         drawn = [_as_drawn(one, selection, series) for one in series]
         summed = series if selection.form == SHARE else drawn
         parts = [part for one in summed for part in one.drawn]
-        totals = totals_of(parts, measure.unit) if measure.is_additive else ()
+        are_drawn = selection.form != SHARE
+        totals = totals_of(parts, measure.unit, are_drawn=are_drawn) if measure.is_additive else ()
         ghost = ghost_of(selection, earlier) if earlier else None
         told = differences(selection, answer, summed, earlier, ghost) if earlier and ghost else ()
         figure = figure_of(axis, drawn, shape, unit, ghost, totals, told)

@@ -15,6 +15,7 @@ from aggregates.domain import formats, locales
 from aggregates.domain.money import EXACT
 from aggregates.query.display_measures import COST, COUNT, PERCENT, Number, Unit
 from aggregates.web.charts.axes import Axis, State
+from aggregates.web.charts.texts import Texts
 from aggregates.web.charts.ticks import Ticks
 
 Figure = dict[str, Any]
@@ -87,23 +88,35 @@ class Series:
             ]
         return texts
 
+    def in_full(self, unit: Unit) -> Texts:
+        """Each value, in full, written where it is needed."""
+        if self.own_texts:
+            return Texts(unit, lambda: self.own_texts)
+        unpriced = [number for number, is_unpriced in enumerate(self.unpriced) if is_unpriced]
+        return Texts(unit, lambda: self.texts(unit), self.values, unpriced)
+
 
 def text_of(value: Number | None, unit: Unit) -> str:
     return "–" if value is None else unit.text(value)
 
 
-def totals_of(series: Sequence[Series], unit: Unit) -> tuple[str, ...]:
-    """Write what each bucket comes to over several series of a measure that adds up."""
+def totals_of(series: Sequence[Series], unit: Unit, *, are_drawn: bool = True) -> Texts | tuple[()]:
+    """Write what each bucket comes to over several series of a measure that adds up; `are_drawn` says that a page can
+    add them up itself."""
     if len(series) < 2:
         return ()
-    sums = [reduce(EXACT.add, (Decimal(value) for value in values if value), Decimal(0)) for values in _columns(series)]
-    priced = list(zip(*(one.unpriced for one in series if one.unpriced), strict=True)) or [()] * len(sums)
-    return tuple(
-        formats.NO_PRICE
-        if True in states and False not in states
-        else text_of(sum_ if unit is COST else int(sum_), unit)
-        for sum_, states in zip(sums, priced, strict=True)
-    )
+    states = list(zip(*(one.unpriced for one in series if one.unpriced), strict=True))
+    unpriced = [number for number, of_bucket in enumerate(states) if True in of_bucket and False not in of_bucket]
+
+    def written() -> list[str]:
+        sums = (
+            reduce(EXACT.add, (Decimal(value) for value in values if value), Decimal(0)) for values in _columns(series)
+        )
+        texts = [text_of(sum_ if unit is COST else int(sum_), unit) for sum_ in sums]
+        return [formats.NO_PRICE if number in not_known else text for number, text in enumerate(texts)]
+
+    not_known = frozenset(unpriced)
+    return Texts(unit, written, (None,) * len(series[0].values) if are_drawn else None, unpriced)
 
 
 def _columns(series: Sequence[Series]) -> Iterable[tuple[Number | None, ...]]:
@@ -174,7 +187,7 @@ def _traces(axis: Axis, one: Series, unit: Unit, draw: Callable[[Axis, Series, U
 
 def _group(one: Series, unit: Unit) -> Figure:
     """Give what a whole group is called, and comes to in each bucket, beside its subgroups."""
-    return {"name": one.name, "role": one.role, "y": list(one.values), "customdata": one.texts(unit)}
+    return {"name": one.name, "role": one.role, "y": list(one.values), "customdata": one.in_full(unit)}
 
 
 def _range(values: Sequence[Number], shape: Shape) -> tuple[Number, Number]:
@@ -229,7 +242,7 @@ def _points(axis: Axis, series: Series, unit: Unit) -> Figure:
         "x": axis.middles,
         "y": list(series.values),
         "name": series.name,
-        "customdata": series.texts(unit),
+        "customdata": series.in_full(unit),
         "meta": {"role": series.role} | ({"unpriced": unpriced} if unpriced else {}),
     } | ({"visible": False} if series.is_hidden else {})
 
@@ -323,6 +336,8 @@ class FigureEncoder(json.JSONEncoder):
             return format(o, "f")
         if isinstance(o, dict):
             return f"{{{','.join(f'{json.dumps(key)}:{self.encode(member)}' for key, member in o.items())}}}"
+        if isinstance(o, Texts):
+            o = o.written
         if isinstance(o, (list, tuple)) and not SINGLE.issuperset(map(type, o)):
             return f"[{','.join(map(self.encode, o))}]"
         return super().encode(o)

@@ -21,6 +21,7 @@ PLOTLY = "plotly/plotly-basic.min.js"
 SCRIPTS = ("aggregates/js/colours.js", "aggregates/js/ticks.js", "aggregates/js/file.js", "aggregates/js/subgroups.js")
 CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
 LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal", "itemsizing": "constant"}
+OF_PAGES = ("totals", "differences", "groups")  # what boxes of values at a pointer are made of
 END = re.compile("</(script|style)", re.IGNORECASE)
 
 
@@ -77,7 +78,14 @@ def _opened(figure: Figure) -> Figure:
     layout: Mapping[str, Any] = figure["layout"]
     times = layout["meta"]["times"]
     traces = [
-        {**trace, "name": as_text(trace["name"]), **_hidden(trace), **_hover(trace, times)} for trace in figure["data"]
+        {
+            **trace,
+            "name": as_text(trace["name"]),
+            "customdata": list(trace["customdata"]),
+            **_hidden(trace),
+            **_hover(trace, times),
+        }
+        for trace in figure["data"]
     ]
     _name_groups(traces, layout["meta"].get("groups", ()))
     of_file = {
@@ -87,7 +95,8 @@ def _opened(figure: Figure) -> Figure:
         "hovermode": "closest",
         "xaxis": {**layout["xaxis"], "fixedrange": False},
     }
-    return {"data": traces, "layout": {**layout, **of_file}}
+    meta = {name: member for name, member in layout["meta"].items() if name not in OF_PAGES}
+    return {"data": traces, "layout": {**layout, **of_file, "meta": meta}}
 
 
 def _name_groups(traces: Sequence[Figure], groups: Sequence[Figure]) -> None:

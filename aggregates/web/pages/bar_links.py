@@ -6,7 +6,9 @@ those of a group: all pairs of them would be thousands.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.urls import reverse
 
@@ -72,6 +74,20 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
             for drawn in charts
         },
     }
+
+
+def packed(links: Links) -> Links:
+    """Write the same without what its reader knows: that a bucket is a day, that buckets are in the order of their
+    dates, and what follows from where the chart's buckets are. `start` is in seconds since 1970."""
+    pairs = [dict(parse_qsl(each)) for each in links["dates"]]
+    found = links | {"dates": ["/".join(dict.fromkeys((each["from"], each["to"]))) for each in pairs]}
+    number = len(links["buckets"])
+    if links["buckets"] == list(range(number)):
+        del found["buckets"]
+    instants = [datetime.fromisoformat(each) for each in links["instants"]]
+    if instants and not any(each.microsecond for each in instants):
+        found |= {"instants": [], "start": int(instants[0].timestamp())}
+    return found | ({"cut": True} if number and len(links["cut"]) == number else {})
 
 
 def _of_drawn(selection: Selection, one: Series, drawn: Drawn) -> Iterable[Links]:

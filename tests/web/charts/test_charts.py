@@ -159,7 +159,7 @@ def test_an_unknown_value_is_a_group_of_its_own(acme: Organization, call: Callab
 
 
 def test_every_chart_file_is_listed() -> None:
-    of_all_charts = {"axes", "chart", "figures", "palette", "ticks", "earlier", "ghost", "notes"}
+    of_all_charts = {"axes", "chart", "figures", "palette", "ticks", "earlier", "ghost", "notes", "packing", "texts"}
     files = {module.name for module in pkgutil.iter_modules(charts.__path__)} - of_all_charts
 
     assert files == {chart.name for chart in CHARTS}

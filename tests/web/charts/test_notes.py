@@ -1,5 +1,6 @@
 """Notes in charts: on the bucket that their day is in, beside what is drawn, which stays as it was."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Series, Shape, figure_of
+from aggregates.web.charts.figures import FigureEncoder, Series, Shape, figure_of
 from aggregates.web.charts.notes import with_notes
 
 JULY = (date(2025, 7, 1), date(2025, 7, 31))
@@ -42,7 +43,7 @@ def marked(query: UsageQuery, notes: Sequence[Note]) -> dict[str, Any]:
     plain = drawn(query)
     found = with_notes(plain, query, notes).figure
     assert found["data"][:-1] == plain.figure["data"]
-    plotly.graph_objects.Figure(found)
+    plotly.graph_objects.Figure(json.loads(FigureEncoder().encode(found)))
     trace = found["data"][-1]
     assert trace["meta"] == {"role": "note"}
     assert trace["x"] == plain.figure["data"][0]["x"]

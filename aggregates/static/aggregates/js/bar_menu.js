@@ -20,13 +20,17 @@ function barLinks() {
   return found && JSON.parse(found.textContent);
 }
 
+// Buckets are in the order of their dates, unless it says of each which it has.
 function datesOf(links, bucket) {
-  return links.dates[links.buckets[bucket]];
+  const [from, to = from] = links.dates[links.buckets?.[bucket] ?? bucket].split("/");
+  return `from=${from}&to=${to}`;
 }
 
 // Keeps to an hour, where that is what a bucket is.
-function partOfDates({ cut, instants }, bucket) {
-  return cut.includes(bucket) ? `&since=${instants[bucket]}&until=${instants[bucket + 1]}` : "";
+function partOfDates({ cut, instants, start }, bucket, edges) {
+  if (cut !== true && !cut.includes(bucket)) return "";
+  const instant = (edge) => instants[edge] ?? new Date((start + edges[edge]) * 1000).toISOString().replace(".000Z", "Z");
+  return `&since=${instant(bucket)}&until=${instant(bucket + 1)}`;
 }
 
 function itemsOf({ chart, bucket, group }, links) {
@@ -39,7 +43,7 @@ function itemsOf({ chart, bucket, group }, links) {
   return [
     links.zoom && [[links.this], links.zoom + dates, "view"],
     [[links.why], links.changes + dates],
-    [["Its calls"], (own.calls ?? links.calls) + dates + partOfDates(links, bucket)],
+    [["Its calls"], (own.calls ?? links.calls) + dates + partOfDates(links, bucket, chart.figure.layout.meta.edges)],
     own.part && [[rest ? "What is behind " : "Only ", isolated(part), " of ", name.cloneNode(true)], own.part, "view"],
     own.only && [isOther ? ["What is behind Other"] : ["Only ", name], own.only, "view"],
     own.without && [["Leave out ", name.cloneNode(true)], own.without, "view"],

@@ -35,8 +35,7 @@ function groupOf(trace, number) {
 }
 
 function drawChart(element) {
-  const figure = JSON.parse(document.getElementById(element.dataset.figure).textContent);
-  figure.data.forEach((trace) => (trace.x ??= figure.data[0].x));
+  const figure = readFigure(element.dataset.figure);
   const buttons = document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`);
   figure.data.forEach((trace, number) => {
     const button = buttons[groupOf(trace, number)];
