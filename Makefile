@@ -24,7 +24,7 @@ help:
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
 	@echo "make siege    attack it: slow clients, large bodies, costly questions; what others notice (ten minutes; ATTACK=\"calls.csv\" only these)"
 	@echo "make screenshots  take pictures of every page, into var/screenshots; README=1 takes those of the README again"
-	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it"
+	@echo "make bench    measure it on 1 M and 10 M calls (half an hour); CALLS=\"10000 100000\" DAY=10000 SEND=10000 to try it, PAGES=1 pages alone"
 
 install: $(VENV)/installed node_modules/installed
 
@@ -70,8 +70,9 @@ prove: install $(VENV)/installed-dev
 siege: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m tests.siege $(if $(ATTACK),--only "$(ATTACK)") $(if $(SECONDS),--seconds $(SECONDS))
 
-bench: install $(VENV)/installed-dev
-	@$(VENV)/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND))
+bench: install $(VENV)/installed-dev $(VENV)/installed-bench
+	@$(VENV)/bin/python -m tests.bench $(if $(CALLS),--calls $(CALLS)) $(if $(DAY),--day $(DAY)) $(if $(SEND),--send $(SEND)) \
+	    $(if $(PAGES),--only-pages)
 
 screenshots: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m tests.screenshots $(if $(README),--readme)
@@ -88,6 +89,11 @@ $(VENV)/installed: requirements.lock
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@echo "Installing what tests and checks need ..."
 	@$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed requirements-bench.txt
+	@echo "Installing what the bench compares with ..."
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-bench.txt
 	@touch $@
 
 # npm is needed for this one folder: the machine's own, 7 or newer, or else one in an environment that goes afterwards.

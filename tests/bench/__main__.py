@@ -6,7 +6,18 @@ import tempfile
 from pathlib import Path
 
 from aggregates.web.pages import calls
-from tests.bench import browsing, busy_day, listing, long_tails, memory, pages, sending, sending_spans
+from tests.bench import (
+    browsing,
+    busy_day,
+    columnar,
+    every_page,
+    listing,
+    long_tails,
+    memory,
+    pages,
+    sending,
+    sending_spans,
+)
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
 from tests.bench.machine import described
@@ -30,6 +41,11 @@ def arguments() -> argparse.Namespace:
         "--calls", type=whole, nargs="+", default=[1_000_000, 10_000_000], help="of a year (default: 1 M and 10 M)"
     )
     parser.add_argument("--day", type=whole, default=1_000_000, help="calls of the busy day (default: 1 M)")
+    parser.add_argument("--pages", type=whole, default=every_page.DRAWN, help="dashboards by lot (default: 60)")
+    parser.add_argument("--seed", type=whole, help="of that lot (default: another one each time)")
+    parser.add_argument(
+        "--only-pages", action="store_true", help="leave out what is not about pages at these numbers of calls"
+    )
     parser.add_argument("--send", type=whole, default=200_000, help="calls sent to the web server (default: 200,000)")
     return parser.parse_args()
 
@@ -60,9 +76,8 @@ def year(made: Filled) -> Section:
     return Section(title, "plain SQL", lines)
 
 
-def main() -> None:
-    asked = arguments()
-    machine = described()
+def work(asked: argparse.Namespace) -> list[Section]:
+    """Measure what comes in, and what is done with it."""
     make("bench_day")
     with tempfile.TemporaryDirectory() as folder:
         tell(f"Importing and rolling up a day of {asked.day:,} calls ...")
@@ -72,26 +87,66 @@ def main() -> None:
     tell(f"Sending {asked.send:,} calls to the web server ...")
     sections.append(Section("Sending", "plain SQL", tuple(sending.lines(asked.send))))
     sections.append(Section("Sending spans", "plain usage", tuple(sending_spans.lines(asked.send))))
-    today = min(TODAY, min(asked.calls) // 10)
-    sizes = [filled(calls, today) for calls in sorted(asked.calls)]
-    sections += [year(made) for made in sizes]
+    return sections
+
+
+def all_pages(asked: argparse.Namespace, sizes: list[Filled]) -> list[Section]:
+    """Measure every page at each size, and how that grows; at the largest one, columnar databases beside it."""
+    seed = every_page.a_seed() if asked.seed is None else asked.seed
+    measured, sections = [], []
+    for made in sizes:
+        tell(f"Opening every page at {made.calls:,} calls ...")
+        pages_of_size = every_page.measure(made, seed, asked.pages)
+        title = f"Every page on the server, at {made.calls:,} calls"
+        sections.append(Section(title, "of it the database", tuple(every_page.lines(pages_of_size, seed))))
+        measured.append(pages_of_size)
+    if len(sizes) > 1:
+        lines = tuple(every_page.growth_lines(measured[0], measured[-1], GROWTH))
+        sections.append(Section("Growth of pages", f"at {sizes[0].calls:,}", lines))
+    if columnar.are_there():
+        tell("Copying the calls into DuckDB and ClickHouse ...")
+        title = f"Columnar databases, at {sizes[-1].calls:,} calls"
+        sections.append(Section(title, "DuckDB / chDB", tuple(columnar.lines(sizes[-1]))))
+    else:
+        tell("Columnar databases are not installed (requirements-bench.txt), and were not measured.")
+    return sections
+
+
+def of_year(sizes: list[Filled]) -> list[Section]:
+    """Measure what pages read, at each size, and how that grows."""
+    sections = [year(made) for made in sizes]
     totals = tuple(pages.year_total_line(made) for made in sizes)
     sections.append(Section("Time in the database", "of it the log", totals))
     if len(sizes) > 1:
         small, large = sizes[0], sizes[-1]
         line = pages.growth_line(small, large, GROWTH)
         sections.append(Section("Growth", f"at {small.calls:,}", (line,)))
-    title = f"{calls.PAGE} calls of 365 days, at {sizes[-1].calls:,} calls, and their totals"
-    sections.append(Section(title, "plain SQL", tuple(listing.lines(sizes[-1]))))
+    return sections
+
+
+def tails_and_browser(large: Filled) -> list[Section]:
+    title = f"{calls.PAGE} calls of 365 days, at {large.calls:,} calls, and their totals"
+    sections = [Section(title, "plain SQL", tuple(listing.lines(large)))]
     tell(f"Filling a log with a tail of {TAIL:,} groups ...")
-    title = f"Long tails; suggestions at {sizes[-1].calls:,} calls"
-    sections.append(Section(title, "plain SQL", tuple(long_tails.lines(sizes[-1], min(TAIL, sizes[-1].calls // 10)))))
+    title = f"Long tails; suggestions at {large.calls:,} calls"
+    sections.append(Section(title, "plain SQL", tuple(long_tails.lines(large, min(TAIL, large.calls // 10)))))
     if find_browser():
         tell("Looking at the dashboard in Chromium ...")
-        title = f"In a browser, at {sizes[-1].calls:,} calls"
-        sections.append(Section(title, "an empty view", tuple(browsing.lines(sizes[-1]))))
+        title = f"In a browser, at {large.calls:,} calls"
+        sections.append(Section(title, "an empty view", tuple(browsing.lines(large))))
     else:
         tell("No Chromium was found: what pages cost in a browser was not measured.")
+    return sections
+
+
+def main() -> None:
+    asked = arguments()
+    machine = described()
+    sections = [] if asked.only_pages else work(asked)
+    today = min(TODAY, min(asked.calls) // 10)
+    sizes = [filled(number, today) for number in sorted(asked.calls)]
+    sections += of_year(sizes) + all_pages(asked, sizes)
+    sections += [] if asked.only_pages else tails_and_browser(sizes[-1])
     print(f"\n{machine}\n\n{as_markdown(sections)}")
 
 
