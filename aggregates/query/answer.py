@@ -71,6 +71,11 @@ class Answer:
         return found
 
     @cached_property
+    def sums_by_group(self) -> dict[Group, dict[datetime, Sums]]:
+        """The sums of each group, by the start of their bucket."""
+        return {group: {row.start: row.sums for row in rows} for group, rows in self.rows_by_group.items()}
+
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups as the query ranks them over the whole range: highest first, Other last; subgroups within their
         group, its rest last."""

@@ -112,6 +112,14 @@ class UsageQuery:
         zone = organization.time_zone
         return cls(organization, days.midnight(first, zone), days.midnight(last + days.DAY, zone), **rest)  # type: ignore[arg-type]
 
+    def __hash__(self) -> int:
+        """Hash it once: answers are looked up by it again and again, for each of thousands of rows."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.organization.pk, *(getattr(self, each.name) for each in fields(self)[1:])))
+
     @property
     def zone(self) -> str:
         return self.organization.time_zone

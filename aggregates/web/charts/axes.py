@@ -116,7 +116,11 @@ def _hours_in_words(locals_: Sequence[datetime]) -> Iterable[str]:
 def _states(query: UsageQuery, lasts: Sequence[date], as_of: datetime) -> Iterable[State]:
     """Say which days, weeks or months the range cuts at its ends, and which one is not over."""
     begins, first_weekday = BEGINNINGS[query.bucket], query.organization.first_weekday
-    for first, last, span in zip(query.bucket_dates, lasts, query.bucket_spans, strict=True):
+    spans = query.bucket_spans
+    for number, (first, last, span) in enumerate(zip(query.bucket_dates, lasts, spans, strict=True)):
+        if 0 < number < len(spans) - 1:
+            yield _open_or(State.WHOLE, span, span.end, as_of)
+            continue
         end = days.midnight(last + DAY, query.zone)
         is_cut_before = begins(first - DAY, first_weekday) == begins(
             first, first_weekday

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
@@ -10,7 +9,7 @@ from aggregates.query.answer import Answer, Group
 from aggregates.query.display_measures import Unit
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
-from aggregates.web.charts.axes import axis_of
+from aggregates.web.charts.axes import Axis, axis_of
 from aggregates.web.charts.figures import Figure, Series, Shape, caption_of, figure_of, totals_of
 
 NOTHING = Sums()
@@ -47,7 +46,9 @@ class Chart(Protocol):
 
     def queries(self, selection: Selection) -> tuple[UsageQuery, ...]: ...
 
-    def draw(self, selection: Selection, answers: Answers) -> Drawn: ...
+    def draw(self, selection: Selection, answers: Answers, axis: Axis | None = None) -> Drawn:
+        """Draw it over an axis, where others are drawn over the same one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,24 @@ class TotalsChart:
     def queries(self, selection: Selection) -> tuple[UsageQuery, ...]:
         return (selection.over_time(),)
 
-    def draw(self, selection: Selection, answers: Answers) -> Drawn:
+    def draw(self, selection: Selection, answers: Answers, axis: Axis | None = None) -> Drawn:
         answer = answers[selection.over_time()]
         series = tuple(self.series(answer))
-        axis, words = axis_of(answer.query, answer.as_of), describe(self.title, selection, series, self.unit)
+        axis, words = axis or axis_of(answer.query, answer.as_of), describe(self.title, selection, series, self.unit)
         figure = figure_of(axis, series, Shape.BARS, self.unit, totals=totals_of(series, self.unit))
         return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS))
 
 
 def values(answer: Answer, measure: Callable[[Sums], Any], groups: Iterable[Group] = ((),)) -> tuple[Any, ...]:
     """List the measure of one or several groups for every bucket, as of no calls where there was no usage."""
-    found: dict[datetime, list[Sums]] = {}
-    for group in groups:
-        for row in answer.rows_by_group.get(group, ()):
-            found.setdefault(row.start, []).append(row.sums)
-    sums = {start: of_start[0] if len(of_start) == 1 else Sums.of(of_start) for start, of_start in found.items()}
-    return tuple(measure(sums.get(start, NOTHING)) for start in answer.query.buckets)
+    found = [sums for group in groups if (sums := answer.sums_by_group.get(group))]
+    if len(found) == 1:
+        (sums,) = found
+    else:
+        starts = dict.fromkeys(start for each in found for start in each)
+        sums = {start: Sums.of(each[start] for each in found if start in each) for start in starts}
+    of_nothing = measure(NOTHING)
+    return tuple(measure(sums[start]) if start in sums else of_nothing for start in answer.query.buckets)
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:

@@ -11,7 +11,7 @@ from aggregates.query.display_measures import COST, PERCENT, Number, Unit
 from aggregates.query.selection import BARS, CUMULATIVE, LINES, SHARE, Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts import palette
-from aggregates.web.charts.axes import axis_of
+from aggregates.web.charts.axes import Axis, axis_of
 from aggregates.web.charts.chart import Answers, Drawn, describe, values
 from aggregates.web.charts.earlier import pairs_of, query_of
 from aggregates.web.charts.figures import Series, Shape, caption_of, figure_of, text_of, totals_of
@@ -33,10 +33,10 @@ class Explore:
         coloured = (palette.query(selection),) if selection.by else ()
         return (drawn, *coloured, *((_earlier_query(selection),) if _has_ghost(selection) else ()))
 
-    def draw(self, selection: Selection, answers: Answers) -> Drawn:
+    def draw(self, selection: Selection, answers: Answers, axis: Axis | None = None) -> Drawn:
         answer = answers[self.queries(selection)[0]]
         measure, series = selection.display, tuple(series_of(selection, answer, answers))
-        axis, shape = axis_of(answer.query, answer.as_of), SHAPES[selection.form]
+        axis, shape = axis or axis_of(answer.query, answer.as_of), SHAPES[selection.form]
         before = answers.get(_earlier_query(selection)) if _has_ghost(selection) else None
         earlier = pairs_of(answer.query, before) if before else None
         unit = PERCENT if selection.form == SHARE else measure.unit

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 from django.urls import reverse
 
@@ -79,8 +78,8 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
 def packed(links: Links) -> Links:
     """Write the same without what its reader knows: that a bucket is a day, that buckets are in the order of their
     dates, and what follows from where the chart's buckets are. `start` is in seconds since 1970."""
-    pairs = [dict(parse_qsl(each)) for each in links["dates"]]
-    found = links | {"dates": ["/".join(dict.fromkeys((each["from"], each["to"]))) for each in pairs]}
+    pairs = [each.removeprefix("from=").split("&to=") for each in links["dates"]]
+    found = links | {"dates": [first if first == last else f"{first}/{last}" for first, last in pairs]}
     number = len(links["buckets"])
     if links["buckets"] == list(range(number)):
         del found["buckets"]

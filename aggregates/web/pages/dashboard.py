@@ -25,6 +25,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.units import UnitSums, UnitTotals, has_units, read_units
 from aggregates.query.usage_query import Bucket, NoHours, QueryError, UsageQuery
 from aggregates.web.charts import CHARTS
+from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.notes import with_notes
 from aggregates.web.pages import tables, unpriced
@@ -119,6 +120,7 @@ def _load(selection: Selection) -> Dashboard:
     is_known = before in answers and (comparable in answers or not only_some)
     compared_with = answers[before] if is_known else None
     sums_before = compared_with.totals if compared_with else None
+    axis = axis_of(main, answers[main].as_of)
     return Dashboard(
         selection=selection,
         totals=totals,
@@ -127,7 +129,7 @@ def _load(selection: Selection) -> Dashboard:
             *latency_tiles(totals, now, sums_before, earlier, answers[whole].without_latency),
         ),
         charts=tuple(
-            with_notes(chart.draw(selection, answers), main, notes)
+            with_notes(chart.draw(selection, answers, axis), main, notes)
             for chart in CHARTS
             if chart.queries(selection)[0] in answers
         ),
