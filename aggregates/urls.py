@@ -42,7 +42,7 @@ from aggregates.web.views.audit import audit_csv, audit_page
 from aggregates.web.views.calls import call, call_list
 from aggregates.web.views.changes import changes, within
 from aggregates.web.views.connecting import connect, first_call
-from aggregates.web.views.dashboard import dashboard, values
+from aggregates.web.views.dashboard import dashboard, subgroups, values
 from aggregates.web.views.documents import document, document_list
 from aggregates.web.views.email_address import ConfirmEmail, Email
 from aggregates.web.views.exports import calls_csv, focus_csv, usage_csv, usage_html, usage_xlsx
@@ -163,6 +163,7 @@ urlpatterns = [
     path("o/<slug:slug>/groups/", groups, name="groups"),
     path("o/<slug:slug>/find/", found, name="find"),
     path("o/<slug:slug>/values/", values, name="values"),
+    path("o/<slug:slug>/subgroups/", subgroups, name="subgroups"),
     path("o/<slug:slug>/views/", view_list, name="views"),
     path("o/<slug:slug>/views/<int:number>/", open_view, name="open-view"),
     path("o/<slug:slug>/views/<int:number>/save/", save_changes, name="save-view"),

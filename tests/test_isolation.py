@@ -101,6 +101,7 @@ ADDRESSES = {
     "o/<slug:slug>/groups/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/find/": (LOG_IN, "404", "200"),
     "o/<slug:slug>/values/": (LOG_IN, "404", "400"),
+    "o/<slug:slug>/subgroups/": (LOG_IN, "404", "400"),
     "o/<slug:slug>/prices/": (LOG_IN, "404", "404"),
     "o/<slug:slug>/prices/discounts/": ("405", "405", "405"),
     "o/<slug:slug>/prices/discounts/<int:number>/remove/": ("405", "405", "405"),

@@ -304,6 +304,9 @@ MORE: dict[str, list[dict[str, Any]]] = {
     ],
     "o/<slug:slug>/find/": [{**RANGE, "q": typed} for typed in ("hidden", "hidden-2025-03-10T10:00Z-u-1", "u-", "n")],
     "o/<slug:slug>/groups/": [{**RANGE, "by": "user", "find": "hid"}, {**RANGE, "by": "key", "find": "hid"}],
+    "o/<slug:slug>/subgroups/": [
+        {**LOGGED, "by": "project", "subgroup": "user", "project": each} for each in ("alpha", "nothing")
+    ],
     "o/<slug:slug>/changes/within/": [{**LOGGED, "of": "project", "project": each} for each in ("alpha", "nothing")],
 }
 NUMBERS = tuple(

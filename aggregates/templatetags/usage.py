@@ -193,6 +193,14 @@ def link_within(selection: Selection, key: str, subkey: str) -> str:
 
 
 @register.simple_tag
+def link_to_subgroups(selection: Selection, key: str) -> str:
+    """The same view of a group only, broken down by what its subgroups are."""
+    whole = replace(selection, by=selection.subgroup, subgroup=None, hidden=())
+    name = selection.by or ""
+    return query_of_change(whole, whole.with_filter(name, key), "only", name, key) or "?"
+
+
+@register.simple_tag
 def link_to_part(selection: Selection, one: Series, part: Series) -> str:
     """The same view of a subgroup of a series, or of what is shown as the rest of it."""
     key = one.key or ""

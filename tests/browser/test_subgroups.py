@@ -73,11 +73,17 @@ def test_groups_are_divided_drawn_told_and_opened(open_page: OpenPage, usage: Or
     swatches, drawn = page.evaluate(SHADES)
     assert len({*map(tuple, swatches)}) == 6
     assert swatches[1:5] == drawn[1:5]
-    row = page.get_by_role("button", name="Models of web")
-    expect(page.locator(".card-table .part").first).to_be_hidden()
+    row = page.get_by_role("link", name="Models of web")
+    expect(page.locator(".card-table .part")).to_have_count(0)
     row.press("Enter")
     expect(page.locator(".card-table .part:visible")).to_have_count(6)
     expect(row).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#announcement")).to_have_text("Models of web: 6")
+    row.press("Enter")
+    expect(page.locator(".card-table .part:visible")).to_have_count(0)
+    page.goto(str(row.get_attribute("href")))  # as without the script
+    expect(page.locator("#table-model")).to_have_text("Top models")
+    expect(page.locator(".tile-value").first).to_have_text("$210.00")
 
 
 def test_the_menu_of_a_bar_keeps_to_a_subgroup_by_keys(open_page: OpenPage, usage: Organization) -> None:

@@ -71,31 +71,34 @@ class Dashboard:
 
 
 @prefer_standby
-def load(selection: Selection) -> Dashboard:
+def load(selection: Selection, *, is_open: bool = False) -> Dashboard:
     """Collect the queries of every part, read them at once, and hand each part its answers; by day where hours are not
-    known, whole days beside whole days where those of before are not, and without subgroups where these are not."""
+    known, whole days beside whole days where those of before are not, and without subgroups where these are not.
+
+    A page asks for the subgroups in its table when one opens it; for a file, all of it `is_open`.
+    """
     try:
-        loaded = _load(selection)
+        loaded = _load(selection, is_open)
     except NoHours:
         selection = replace(selection, has_hours=False)
-        loaded = _load(selection)
+        loaded = _load(selection, is_open)
     if selection.subgroup and loaded.subgroups_refused:
-        whole = load(replace(selection, subgroup=None))
+        whole = load(replace(selection, subgroup=None), is_open=is_open)
         return replace(whole, refusal=whole.refusal or loaded.refusal)
     by_whole_days = replace(selection, has_hours_before=False)
     if loaded.lacks_hours_before and selection.has_hours_before and by_whole_days.is_compared_by_whole_days:
-        return _load(by_whole_days)
+        return _load(by_whole_days, is_open)
     return loaded
 
 
-def _load(selection: Selection) -> Dashboard:
+def _load(selection: Selection, is_open: bool) -> Dashboard:
     main = selection.over_time()
     whole, before, comparable = (
         replace(each.in_all(), with_latency=True) for each in (selection, selection.compared, selection.comparable)
     )
     only_some = [comparable] if selection.is_compared_by_whole_days else []
     charts = [query for chart in CHARTS for query in chart.queries(selection)]
-    top = {name: tables.query_of(name, selection) for name in tables.names_of(selection)}
+    top = {name: tables.query_of(name, selection, is_open=is_open) for name in tables.names_of(selection)}
     refused: dict[UsageQuery, QueryError] = {}
     by_model = unpriced.query_of(selection)
     try:
@@ -134,9 +137,7 @@ def _load(selection: Selection) -> Dashboard:
             if chart.queries(selection)[0] in answers
         ),
         tables=tuple(
-            tables.table_of(name, answers[query], selection.shown_columns)
-            for name, query in top.items()
-            if query in answers
+            tables.table_of(name, answers[query], selection) for name, query in top.items() if query in answers
         ),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),

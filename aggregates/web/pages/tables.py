@@ -48,30 +48,54 @@ def names_of(selection: Selection) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*([selection.by] if selection.by else []), *TABLES]))
 
 
-def query_of(name: str, selection: Selection) -> UsageQuery:
-    """Ask for the first groups; of the dimension that the chart is broken down by with their subgroups."""
+def query_of(name: str, selection: Selection, *, is_open: bool) -> UsageQuery:
+    """Ask for the first groups; where they are open, of the dimension that the chart is broken down by with their
+    subgroups."""
     top = max(TOP, selection.top)
-    within = (selection.subgroup, TOP) if name == selection.by and selection.subgroup else ()
-    needs_latency = any(column.is_latency for column in selection.shown_columns)
-    return replace(selection.in_all(name, top, *within), with_latency=needs_latency)
+    within = (selection.subgroup, TOP) if is_open and name == selection.by and selection.subgroup else ()
+    return replace(selection.in_all(name, top, *within), with_latency=_needs_latency(selection))
 
 
-def table_of(name: str, answer: Answer, columns: tuple[DisplayMeasure, ...]) -> Table:
+def query_of_subgroups(selection: Selection) -> UsageQuery:
+    """Ask for the first subgroups of the group that a selection is filtered to."""
+    return replace(selection.in_all(selection.subgroup, TOP), with_latency=_needs_latency(selection))
+
+
+def _needs_latency(selection: Selection) -> bool:
+    return any(column.is_latency for column in selection.shown_columns)
+
+
+def table_of(name: str, answer: Answer, selection: Selection) -> Table:
+    columns = selection.shown_columns
     whole = whole_of(answer.totals, answer.query.rank)
     groups: dict[str | None, list[Row]] = {}
     for row in answer.rows:
         groups.setdefault(row.group[0] if row.group else None, []).append(row)
     sums = [(key, Sums.of(row.sums for row in rows)) for key, rows in groups.items()]
     lines, total = lines_of(sums, answer.totals, whole, columns)
+    opens_to = BY_NAME[selection.subgroup] if name == selection.by and selection.subgroup else None
     if not answer.query.top_within:
-        return Table(BY_NAME[name], lines, total, whole, columns)
+        return Table(BY_NAME[name], lines, total, whole, columns, opens_to)
     opened = tuple(replace(line, parts=_parts(groups[line.key], line.sums, whole, columns)) for line in lines)
-    return Table(BY_NAME[name], opened, total, whole, columns, BY_NAME[answer.query.by[1]])
+    return Table(BY_NAME[name], opened, total, whole, columns, opens_to)
+
+
+def subgroups_of(answer: Answer, selection: Selection) -> tuple[Line, ...]:
+    """List the subgroups of the group that a selection is filtered to, with their shares of it."""
+    whole = whole_of(answer.totals, answer.query.rank)
+    parts = [(row.key, row.sums) for row in answer.rows]
+    return _lines_within(parts, answer.totals, whole, selection.shown_columns)
 
 
 def _parts(rows: list[Row], of: Sums, whole: str, columns: Sequence[DisplayMeasure]) -> tuple[Line, ...]:
     """List the subgroups of a group; () of Other, which has none."""
-    has_shares, parts = _height(of, whole) > 0, [(row.group[1], row.sums) for row in rows if row.group]
+    return _lines_within([(row.group[1], row.sums) for row in rows if row.group], of, whole, columns)
+
+
+def _lines_within(
+    parts: list[tuple[str | None, Sums]], of: Sums, whole: str, columns: Sequence[DisplayMeasure]
+) -> tuple[Line, ...]:
+    has_shares = _height(of, whole) > 0
     cells = cells_of(columns, [sums for _, sums in parts])
     return tuple(
         Line(key, sums, share_of(sums, of, whole) if has_shares else None, of_row)

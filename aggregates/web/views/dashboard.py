@@ -22,6 +22,7 @@ from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOP
 from aggregates.query.stored_selections import keep
 from aggregates.web.pages import choices
 from aggregates.web.pages import dashboard as reading
+from aggregates.web.pages import subgroups as opening
 from aggregates.web.pages.saved_views import opened, placed, switcher_of
 from aggregates.web.views import connecting
 from aggregates.web.views.answering import answer
@@ -61,6 +62,21 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
         elif not organization.scope and not request.GET and not request.htmx:
             return connecting.show(request, membership)
     return answer(request, "dashboard", membership, form, context, query_string(loaded.selection))
+
+
+@page
+def subgroups(request: PageRequest, slug: str) -> HttpResponse:
+    """The rows that a group of the dashboard's table opens to: the parameters are those of the page that is filtered to
+    the group."""
+    membership = membership_for(request.user, slug)
+    form = DashboardForm(request.GET, organization=membership.organization, now=timezone.now())
+    selection = placed(form.selection, views_for(membership))
+    key = opening.key_of(selection) if form.is_valid() else None
+    if key is None:
+        said = "Expected the parameters of the dashboard, a subgroup, and a filter to one group."
+        return HttpResponseBadRequest(said, content_type="text/plain")
+    context = {"opened": opening.load(selection, key), "organization": membership.organization}
+    return render(request, "aggregates/_subgroups.html", context)
 
 
 @page

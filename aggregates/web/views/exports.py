@@ -149,7 +149,7 @@ def usage_html(request: PageRequest, slug: str) -> HttpResponseBase:
 def _interactive(selection: Selection) -> Iterator[bytes]:
     """Make the file; raises QueryError."""
     with locales.read_by(""):  # a file says the same to every reader
-        loaded = load(selection)
+        loaded = load(selection, is_open=True)
         if loaded.failed:
             raise QueryError(loaded.refusal)
         yield from as_html(loaded)
@@ -164,7 +164,7 @@ def _workbook(selection: Selection) -> bytes:
     """Make the workbook; raises QueryError."""
     with locales.read_by(""), snapshot(PATIENCE):  # a file says the same to every reader
         _check_rows(_most_rows(selection), MAX_ROWS, "a workbook")
-        loaded = load(selection)
+        loaded = load(selection, is_open=True)
         if loaded.failed:
             raise QueryError(loaded.refusal)
         answer = _read_rows(loaded.selection)
