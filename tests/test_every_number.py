@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from html import unescape
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
@@ -340,9 +341,21 @@ def check_tables(view: View) -> None:
     tables = re.findall(r'<section class="card card-table".*?</section>', view.get("").decode(), re.S)
     assert len(tables) == len(view.tables)
     for table in tables:
-        check_table(table, view, [log["cost"], log["calls"], tokens_of(log)])
-    is_open = any('class="part' in table for table in tables)
-    assert is_open == ("subgroup" in view.shown)
+        check_table(opened(table, view), view, [log["cost"], log["calls"], tokens_of(log)])
+    assert any("data-subgroups" in table for table in tables) == ("subgroup" in view.shown)
+
+
+def opened(table: str, view: View) -> str:
+    """The table with the subgroups that its groups open to, each read by the address that the page reads it by."""
+    if "data-subgroups" not in table:
+        return table
+    rows = table.split("</tr>")
+    links = [re.findall(r'<a href="\?([^"]*)"', row) if "data-parts" in row else [] for row in rows]
+    assert any(links)
+    return "</tr>".join(
+        row + "".join("</tr>" + view.get("subgroups/", query=unescape(link)).decode() for link in found)
+        for row, found in zip(rows, links, strict=True)
+    )
 
 
 def check_table(table: str, view: View, whole: list[Decimal]) -> None:
