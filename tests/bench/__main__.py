@@ -17,6 +17,7 @@ from tests.bench import (
     pages,
     sending,
     sending_spans,
+    unit_costs,
 )
 from tests.bench.databases import make
 from tests.bench.filling import Filled, fill
@@ -103,6 +104,8 @@ def all_pages(asked: argparse.Namespace, sizes: list[Filled]) -> list[Section]:
     if len(sizes) > 1:
         lines = tuple(every_page.growth_lines(measured[0], measured[-1], GROWTH))
         sections.append(Section("Growth of pages", f"at {sizes[0].calls:,}", lines))
+    title = f"What one costs, at {sizes[-1].calls:,} calls: processor time and journal"
+    sections.append(Section(title, "in the database", tuple(unit_costs.lines(sizes[-1], asked.day // 10))))
     if columnar.are_there():
         tell("Copying the calls into DuckDB and ClickHouse ...")
         title = f"Columnar databases, at {sizes[-1].calls:,} calls"

@@ -77,7 +77,7 @@ class Pages:
 
 def measure(filled: Filled, seed: int, drawn: int = DRAWN) -> Pages:
     use(filled.name)
-    client = _client()
+    client = client_of_staff()
     empty = _empty(client, filled.biggest)
     named = [_measure(client, *page, TIMES) for page in _pages(filled.biggest)]
     by_lot = [_measure(client, *page, FEW) for page in _by_lot(filled.biggest, seed, drawn)]
@@ -198,7 +198,7 @@ def _empty(client: Client, organization: Organization) -> float:
     return min(seconds(lambda: client.get(address)) for _ in range(20 * TIMES))
 
 
-def _client() -> Client:
+def client_of_staff() -> Client:
     """Log in one of the staff who is an admin of all organizations, too: they may open every page."""
     user, _ = User.objects.get_or_create(email="staff@example.com", defaults={"is_staff": True, "is_superuser": True})
     for each in Organization.objects.all():
