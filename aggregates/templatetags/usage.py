@@ -377,8 +377,10 @@ def bar(share: Decimal) -> str:
 
 @register.simple_tag
 def numbers(line: Line, *, is_total: bool = False) -> SafeString:
-    """The cells of a line of a table: its share, but of a total, and its numbers. Hundreds of them are on a page, and take
-    a template several times as long."""
+    """The cells of a line of a table: its share, but of a total, and its numbers.
+
+    A page has hundreds of them: a template takes several times as long.
+    """
     share = "" if line.share is None or is_total else format_html(SHARE, bar(line.share), percent(line.share))
     cells = format_html_join("\n", NUMBER, ((cell.exact, cell.text) for cell in line.cells))
     return format_html('<td class="share">{}</td>\n{}', share, cells)
