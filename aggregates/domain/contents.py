@@ -94,6 +94,34 @@ VERSIONS = (
             "latency+operation+provider+model+project+tier+key",
         ),
     ),
+    # The same; the groups of a ranked grain are packed with the first of them before the others.
+    Contents(
+        measures=(
+            "calls",
+            "errors",
+            "unpriced_calls",
+            "cost",
+            "input_tokens",
+            "cached_tokens",
+            "cache_write_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "cache_hit_rates",
+            "charges",
+            "charge_cost",
+        ),
+        grains=(
+            "user",
+            "subject",
+            "operation+provider+model+project+tier+key",
+            "operation+provider+model+user+project+tier+key",
+            "operation+provider+model+subject+project+tier+key",
+            "user+subject",
+            # of histograms of latencies
+            "latency",
+            "latency+operation+provider+model+project+tier+key",
+        ),
+    ),
 )
 
 

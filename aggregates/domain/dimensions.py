@@ -51,6 +51,11 @@ class Grain:
     def columns(self) -> tuple[str, ...]:
         return tuple(BY_NAME[name].column for name in self.dimensions)
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether its many groups are packed so that the first are found without reading all: of a long tail alone."""
+        return self.dimensions == (LONG_TAIL,)
+
 
 def _with_tier_and_key(*dimensions: str) -> Grain:
     return Grain((*dimensions, "tier", "key"), older=(dimensions,))

@@ -111,6 +111,11 @@ class Sums:
     def __add__(self, other: "Sums") -> "Sums":
         return Sums.of((self, other))
 
+    def __sub__(self, other: "Sums") -> "Sums":
+        """What is left of these sums without those of a part of the same rows; latencies are left out."""
+        with localcontext(EXACT):
+            return Sums(*[mine - its for mine, its in zip(_EACH(self), _EACH(other), strict=True)])
+
     @property
     def rows(self) -> int:
         """Calls and charges: 0 where nothing was recorded."""

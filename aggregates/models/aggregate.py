@@ -96,6 +96,11 @@ class BreakdownChunk(models.Model):
 
     A row for each group would take as much room as its calls. NULL stands for an array of '' or of 0 alone, and for a
     dimension that is not of the grain. `first` is the first day of the week or month.
+
+    Of a ranked grain that has many groups then, those that come first by what they cost, or by what else pages rank,
+    are in parts 0, -1 and so on, dearest first; all others are from part 1 on, by their names. `most_*` is the most
+    that any group has that comes after such a part, NULL where none does. Part 0 has in `later` the first name of each
+    part from 1 on; where that is NULL, the groups were packed before there was such an order, and are in none.
     """
 
     pk = models.CompositePrimaryKey("organization", "grain", "unit", "first", "part")
@@ -124,6 +129,12 @@ class BreakdownChunk(models.Model):
     total_cache_hit_rate = _decimals(max_digits=28, decimal_places=8)
     total_charges = _counts()
     total_charge_cost = _decimals(max_digits=36, decimal_places=12)
+    later = _texts()
+    most_cost = models.DecimalField(max_digits=36, decimal_places=12, null=True)
+    most_calls = models.BigIntegerField(null=True)
+    most_tokens = models.BigIntegerField(null=True)
+    most_errors = models.BigIntegerField(null=True)
+    most_input_tokens = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [

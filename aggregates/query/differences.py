@@ -139,7 +139,7 @@ def _rows_of(scan: Scan, query: UsageQuery, most: int) -> int:
 @lru_cache(maxsize=200)
 def _count_text(shape: Shape, sought: tuple[str, ...]) -> str:
     """Compose what counts calls, or groups of the chunks that hold any that filters ask for."""
-    source, where = shape
+    source, where, _ = shape
     condition = SQL(" AND {} = ANY(%s)") if source == LOG else SQL(" AND ({} && %s OR %s)")
     found = SQL("FROM {} WHERE organization_id = %s AND {}{}").format(
         SQL(source), SQL(where), SQL("").join(condition.format(Identifier(column)) for column in sought)

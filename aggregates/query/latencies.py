@@ -20,7 +20,7 @@ from aggregates.domain.latency import Latency
 from aggregates.query.answer import Answer, Group, Row
 from aggregates.query.parts import PartShape, columns_of, is_log, key_names, part_of
 from aggregates.query.planner import DayStates, Plan, choose_source
-from aggregates.query.scans import NOTHING, Scan, rows_of, scans
+from aggregates.query.scans import NOTHING, Scan, Shape, rows_of, scans
 from aggregates.query.usage_query import Bucket, LatencyQuery, QueryError, Source, UsageQuery
 
 MOST_CALLS = 100_000  # of the log, that are added up for one answer
@@ -124,7 +124,7 @@ def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     )
 
 
-def _terms(scan: tuple[str, str], keys: Sequence[Composable], names: Sequence[Composable], filters: Any) -> Composable:
+def _terms(scan: Shape, keys: Sequence[Composable], names: Sequence[Composable], filters: Any) -> Composable:
     if is_log(scan):
         return terms_of_calls(keys, names, SQL("{} AND {}").format(rows_of(scan, filters), IS_COUNTED))
     return SQL("SELECT {}, term, amount FROM {}").format(listed(keys), rows_of(scan, filters, keys=keys))

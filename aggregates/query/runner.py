@@ -15,6 +15,7 @@ from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_day_states
 from aggregates.query.latencies import with_latencies
+from aggregates.query.long_tails import LongTails, is_long_tail
 from aggregates.query.planner import DayStates, Plan, choose_source
 from aggregates.query.scans import scans
 from aggregates.query.statements import batches, statement_for
@@ -49,7 +50,7 @@ def _read(
                 if refused is None:
                     raise
                 refused[query] = error
-        return _with_latencies(_answers(plans, now), zone, day_states)
+        return _with_latencies(_answers(plans, day_states, now), zone, day_states)
 
 
 def _as_cut_now(query: UsageQuery, zone: str) -> UsageQuery:
@@ -64,7 +65,33 @@ def _with_latencies(answers: dict[UsageQuery, Answer], zone: str, day_states: Da
     }
 
 
-def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, Answer]:
+def _answers(plans: dict[UsageQuery, Plan], day_states: DayStates, now: datetime) -> dict[UsageQuery, Answer]:
+    tails = [query for query, plan in plans.items() if is_long_tail(query, plan, day_states)]
+    rows = _read_rows({query: plan for query, plan in plans.items() if query not in tails})
+    if tails:
+        rows |= _read_long_tails({query: plans[query] for query in tails}, day_states, rows)
+    return {query: Answer(query, tuple(rows[query]), plan, now) for query, plan in plans.items()}
+
+
+def _read_long_tails(
+    plans: dict[UsageQuery, Plan], day_states: DayStates, known: dict[UsageQuery, list[Row]]
+) -> dict[UsageQuery, list[Row]]:
+    """Read the first of many groups by what is known of their order; where that does not say, as all others."""
+    known = dict(known)
+
+    def fetch(query: UsageQuery) -> list[Row]:
+        if query not in known:
+            known.update(_read_rows({query: choose_source(query, day_states)}))
+        return known[query]
+
+    found = LongTails(plans, fetch, lambda query: list(scans(choose_source(query, day_states))))
+    return {
+        query: rows if (rows := found.rows_of(query)) is not None else _read_rows({query: plan})[query]
+        for query, plan in plans.items()
+    }
+
+
+def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
     rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
     for queries in batches(plans):
         scans_of_each = [list(scans(plans[query])) for query in queries]
@@ -75,7 +102,7 @@ def _answers(plans: dict[UsageQuery, Plan], now: datetime) -> dict[UsageQuery, A
             cursor.execute(statement, parameters)
             for query, row in _rows(queries, cursor.fetchall()):
                 rows[query].append(row)
-    return {query: Answer(query, tuple(rows[query]), plan, now) for query, plan in plans.items()}
+    return rows
 
 
 def _rows(queries: Sequence[UsageQuery], fetched: Iterable[tuple[Any, ...]]) -> Iterator[tuple[UsageQuery, Row]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from aggregates.db.latency import terms_of_chunks
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.days import DAY
-from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, TOTALS, Grain, LatencyGrain
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, LONG_TAIL, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES, Measure
 from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, Organization, UsageLog
 from aggregates.query.planner import Plan
@@ -24,9 +24,18 @@ NOTHING = SQL("")
 LOG = text(table(UsageLog))
 DAYS, CHUNKS, LATENCIES = (text(table(model)) for model in (DailyAggregate, BreakdownChunk, LatencyChunk))
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
-Shape = tuple[str, str]  # what a scan reads from, and its condition: all that its statement depends on
+LONG_TAIL_COLUMN = BY_NAME[LONG_TAIL].column
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
 ONE = "= %s"
+
+
+class Shape(NamedTuple):
+    """What a scan reads from, and its condition: all that its statement depends on. `is_ranked` says that it reads
+    chunks of a ranked grain."""
+
+    table: str
+    where: str
+    is_ranked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class Scan:
     until: date | datetime
     where: str
     parameters: list[Any]
+    is_ranked: bool = False
 
     @property
     def is_log(self) -> bool:
@@ -49,14 +59,15 @@ class Scan:
 
     @property
     def shape(self) -> Shape:
-        return self.table, self.where
+        return Shape(self.table, self.where, self.is_ranked)
 
     def parameters_for(self, query: UsageQuery, filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
         """Give the parameters of `rows_of`, where `filters` and `values` are those of the query."""
         if self.table in (CHUNKS, LATENCIES):
             located = _located(filters) if self.table == CHUNKS else ("", filters)
             value_of = dict(zip(filters, values, strict=True))
-            return _chunk_parameters([query.organization.pk, *self.parameters], *located, value_of)
+            scan = [query.organization.pk, *self.parameters]
+            return _chunk_parameters(scan, *located, value_of, is_ranked=self.is_ranked)
         return [query.organization.pk, *self.parameters, *values]
 
     def bucket_number(self, query: UsageQuery) -> tuple[str, list[Any]]:
@@ -98,7 +109,7 @@ def _of_periods(plan: Plan, grain: Grain) -> Iterator[Scan]:
     for unit, periods in groupby(plan.periods, key=lambda period: period.unit):
         firsts = [period.first for period in periods]
         where, parameters = "grain = ANY(%s) AND unit = %s AND first = ANY(%s)", [grain.names, unit, firsts]
-        yield Scan(_chunks_of(grain), "first", firsts[0], firsts[-1] + DAY, where, parameters)
+        yield Scan(_chunks_of(grain), "first", firsts[0], firsts[-1] + DAY, where, parameters, grain.is_ranked)
 
 
 def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
@@ -119,7 +130,7 @@ def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
         yield Scan(DAYS, column, first, last + DAY, where, parameters)
     else:
         where, parameters = f"grain = ANY(%s) AND unit = 'day' AND {where}", [grain.names, *parameters]
-        yield Scan(_chunks_of(grain), column, first, last + DAY, where, parameters)
+        yield Scan(_chunks_of(grain), column, first, last + DAY, where, parameters, grain.is_ranked)
 
 
 def _chunks_of(grain: Grain) -> str:
@@ -170,7 +181,7 @@ def rows_of(
     Of chunks, the rows are their groups, with these measures and the dimensions that `keys` and filters ask for; of
     those of latencies, their terms.
     """
-    source, where = shape
+    source, where, is_ranked = shape
     if source in (CHUNKS, LATENCIES):
         located, others = _located(filters) if source == CHUNKS else ("", filters)
         filtered = {column for column, _ in others}
@@ -178,7 +189,9 @@ def rows_of(
         if source == LATENCIES:
             return _terms(asked, where, others)
         columns = [*asked, *(measure.column for measure in measures)]
-        return _picked(columns, where, located, others) if located else _unpacked(columns, where, others)
+        is_sought = located or any(comparison.startswith("=") for _, comparison in filters)
+        chunks = _of_names(columns, where) if is_ranked and is_sought else _of_filters(where, others)
+        return _picked(columns, chunks, located, others) if located else _unpacked(columns, chunks, others)
     return SQL("{} {} WHERE organization_id = %s AND {}{}").format(SQL(source), joined, SQL(where), conditions(filters))
 
 
@@ -196,23 +209,61 @@ def _terms(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Com
     return SQL("({}) AS terms WHERE true{}").format(terms_of_chunks(["first"], columns, chunks), conditions(filters))
 
 
-def _unpacked(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
-    """Compose the groups of an organization's chunks, of those chunks only that hold any which filters ask for."""
+def _of_filters(where: str, filters: Sequence[Filter]) -> Composed:
+    """Compose an organization's chunks, of those only that hold any group which filters ask for."""
+    return SQL("{} WHERE organization_id = %s AND {}{}").format(SQL(CHUNKS), SQL(where), _sought(filters))
+
+
+def _of_names(columns: Sequence[str], where: str) -> Composed:
+    """Compose an organization's chunks of a ranked grain that may hold groups of some names: of each day, week or month
+    the first, and where that lacks a name, all others of those that come first and the one among the rest where it
+    would be. Where there is no order, it is all."""
+    names = list(map(Identifier, dict.fromkeys(("first", LONG_TAIL_COLUMN, "total_calls", *columns))))
     return SQL(
-        "(SELECT first, {filled} FROM (SELECT first, {unnested} FROM {chunks} "
-        "WHERE organization_id = %s AND {where}{sought}) AS chunk) AS groups WHERE true{conditions}"
+        """(
+            WITH head AS MATERIALIZED (
+                SELECT organization_id, grain, unit, later, most_calls IS NOT NULL AS has_more, {names} FROM {chunks}
+                WHERE organization_id = %s AND {where} AND part = 0
+            ), lacking AS MATERIALIZED (
+                SELECT DISTINCT organization_id, grain, unit, first, width_bucket(sought COLLATE "C", later) AS part
+                FROM head CROSS JOIN unnest(%s::text[]) AS sought
+                WHERE has_more AND sought <> ALL(COALESCE({name}, ARRAY['']))
+            )
+            SELECT {names} FROM head
+            UNION ALL
+            SELECT {of_chunk} FROM lacking JOIN {chunks} AS chunk USING (organization_id, grain, unit, first, part)
+            WHERE part > 0
+            UNION ALL
+            SELECT {of_chunk} FROM (
+                SELECT DISTINCT organization_id, grain, unit, first, false AS is_whole FROM lacking
+                UNION ALL SELECT organization_id, grain, unit, first, true FROM head WHERE later IS NULL
+            ) AS list JOIN {chunks} AS chunk USING (organization_id, grain, unit, first)
+            WHERE chunk.part < 0 OR (is_whole AND chunk.part > 0)
+        ) AS chunk WHERE true"""
+    ).format(
+        names=listed(names),
+        of_chunk=listed(SQL("chunk.{}").format(each) for each in names),
+        chunks=SQL(CHUNKS),
+        where=SQL(where),
+        name=Identifier(LONG_TAIL_COLUMN),
+    )
+
+
+def _unpacked(columns: Sequence[str], chunks: Composable, filters: Sequence[Filter]) -> Composed:
+    """Compose the groups of chunks that filters ask for."""
+    return SQL(
+        "(SELECT first, {filled} FROM (SELECT first, {unnested} FROM {chunks}) AS chunk) AS groups "
+        "WHERE true{conditions}"
     ).format(
         filled=_filled(columns, SQL("{}")),
         unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column in columns),
-        chunks=SQL(CHUNKS),
-        where=SQL(where),
-        sought=_sought(filters),
+        chunks=chunks,
         conditions=conditions(filters),
     )
 
 
-def _picked(columns: Sequence[str], where: str, located: str, filters: Sequence[Filter]) -> Composed:
-    """Compose the groups of an organization's chunks that have one value in a column.
+def _picked(columns: Sequence[str], chunks: Composable, located: str, filters: Sequence[Filter]) -> Composed:
+    """Compose the groups of chunks that have one value in a column.
 
     Their places are found in that array alone, and of the others only what lies between the first and the last is
     unpacked, once. A subquery each: what one has worked out, the next uses as often as it likes.
@@ -222,7 +273,7 @@ def _picked(columns: Sequence[str], where: str, located: str, filters: Sequence[
         "(SELECT first, {filled} FROM (SELECT *, unnest(places) - places[1] + 1 AS place FROM ("
         "SELECT first, places, {between} FROM (SELECT first, {names}, COALESCE(array_positions({located}, %s), "
         "CASE WHEN %s THEN ARRAY(SELECT generate_series(1, cardinality(total_calls))) END) AS places FROM {chunks} "
-        "WHERE organization_id = %s AND {where}{sought} OFFSET 0) AS chunk WHERE places <> '{{}}' OFFSET 0"
+        "OFFSET 0) AS chunk WHERE places <> '{{}}' OFFSET 0"
         ") AS chunk) AS chunk) AS groups WHERE true{conditions}"
     ).format(
         filled=_filled(columns, SQL("{}[place]")),
@@ -231,9 +282,7 @@ def _picked(columns: Sequence[str], where: str, located: str, filters: Sequence[
         ),
         names=names,
         located=Identifier(located),
-        chunks=SQL(CHUNKS),
-        where=SQL(where),
-        sought=_sought(filters),
+        chunks=chunks,
         conditions=conditions(filters),
     )
 
@@ -258,7 +307,7 @@ def _sought(filters: Sequence[Filter]) -> Composable:
 
 
 def _chunk_parameters(
-    scan: Sequence[Any], located: str, others: Sequence[Filter], value_of: Mapping[Filter, Any]
+    scan: Sequence[Any], located: str, others: Sequence[Filter], value_of: Mapping[Filter, Any], *, is_ranked: bool
 ) -> list[Any]:
     """Give the parameters of chunks in order: those of the scan, and the values of filters as often as they come up."""
     sought = list[Any]()
@@ -266,6 +315,8 @@ def _chunk_parameters(
         if comparison.startswith("="):
             value = value_of[column, comparison]
             several = value if isinstance(value, list) else [value]
-            sought += [several, "" in several]
+            sought += [several] if is_ranked else [several, "" in several]
+    if located and is_ranked:
+        sought = [[value_of[located, ONE]]]
     place = [value_of[located, ONE], value_of[located, ONE] == ""] if located else []
     return [*place, *scan, *sought, *(value_of[each] for each in others)]

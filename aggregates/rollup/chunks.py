@@ -9,10 +9,10 @@ from aggregates.db.sql import columns
 from aggregates.domain.dimensions import Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES
 from aggregates.models import BreakdownChunk, LatencyChunk
-from aggregates.rollup import latency_chunks
+from aggregates.rollup import latency_chunks, ranked_chunks
 
 GROUPS = 250  # at most, in a chunk: with that few, most chunks fit into a page of the database
-NOTHING, ZERO = sql.SQL("''"), sql.SQL("0")
+NOTHING, ZERO, NO_ORDER = sql.SQL("''"), sql.SQL("0"), sql.SQL("")
 SUMS = tuple(measure.column for measure in MEASURES)
 DECIMALS = {measure.column for measure in MEASURES if measure.is_decimal}
 
@@ -61,6 +61,9 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
     if isinstance(grain, LatencyGrain):
         return latency_chunks.insertion(grain, groups)
     names = (*grain.columns, *SUMS)
+    if grain.is_ranked:
+        arrays = [_array(column, ranked_chunks.ORDER) for column in names]
+        return ranked_chunks.insertion(grain, groups, names, arrays, GROUPS)
     return sql.SQL(
         """
         INSERT INTO {table} (organization_id, grain, unit, first, part, {columns})
@@ -85,12 +88,12 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
     )
 
 
-def _array(column: str) -> sql.Composable:
+def _array(column: str, order: sql.Composable = NO_ORDER) -> sql.Composable:
     """An array of the column; NULL where it would hold nothing."""
     if column == "total_calls":
-        return sql.SQL("array_agg(total_calls)")
-    return sql.SQL("CASE WHEN bool_or({column} <> {nothing}) THEN array_agg({column}) END").format(
-        column=sql.Identifier(column), nothing=_nothing(column)
+        return sql.SQL("array_agg(total_calls{}) AS total_calls").format(order)
+    return sql.SQL("CASE WHEN bool_or({column} <> {nothing}) THEN array_agg({column}{order}) END AS {column}").format(
+        column=sql.Identifier(column), nothing=_nothing(column), order=order
     )
 
 
@@ -120,3 +123,10 @@ def selection(grain: Grain, chunks: sql.Composable) -> sql.Composed:
         ),
         chunks=chunks,
     )
+
+
+def order_differences(grain: Grain, chunks: sql.Composable) -> sql.Composable:
+    """What else to compare of chunks: UNION ALL, and a SELECT of an organization for each whose order is wrong."""
+    if not grain.is_ranked:
+        return sql.SQL("")
+    return sql.SQL("UNION ALL ({})").format(ranked_chunks.differences(grain, chunks))

@@ -266,6 +266,7 @@ def _differences(day: date, organizations: list[int], grain: Grain) -> list[tupl
 @cache
 def _comparison(grain: Grain) -> str:
     """SELECT of these organizations."""
+    order: sql.Composable = sql.SQL("")
     if grain == TOTALS:
         summed = TOTALS_OF_DAY
         stored = sql.SQL(
@@ -274,16 +275,16 @@ def _comparison(grain: Grain) -> str:
         ).format(sums=columns(SUM_COLUMNS), table=sql.Identifier(TOTALS_TABLE))
     else:
         summed = _groups(grain)
-        stored = chunks.selection(
-            grain,
-            sql.SQL(
-                "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} "
-                "AND unit = 'day' AND first = %(day)s"
-            ).format(table=chunks.packing_of(grain).table, grain=sql.Literal(grain.name)),
-        )
+        of_day = sql.SQL(
+            "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = {grain} "
+            "AND unit = 'day' AND first = %(day)s"
+        ).format(table=chunks.packing_of(grain).table, grain=sql.Literal(grain.name))
+        stored, order = chunks.selection(grain, of_day), chunks.order_differences(grain, of_day)
     statement = sql.SQL("""
         SELECT organization_id, count(*) FROM (
-            (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
+            SELECT organization_id FROM (
+                (({stored}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({stored}))
+            ) AS difference {order}
         ) AS difference WHERE organization_id = ANY(%(organizations)s) GROUP BY 1 ORDER BY 1
     """)
-    return statement.format(stored=stored, summed=summed).as_string()
+    return statement.format(stored=stored, summed=summed, order=order).as_string()

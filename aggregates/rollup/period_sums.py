@@ -121,24 +121,28 @@ def _from_days(grain: Grain) -> sql.Composed:
     ).format(columns=columns(grain.columns), sums=chunks.added_up(packing), daily=chunks.selection(grain, of_days))
 
 
-def _summed(grain: Grain) -> sql.Composed:
-    """SELECT of the groups of a period, as they were summed."""
-    of_period = sql.SQL(
+def _of_period(grain: Grain) -> sql.Composed:
+    """The chunks of a period."""
+    return sql.SQL(
         "{table} WHERE organization_id = ANY(%(organizations)s) AND grain = ANY({grains}) AND unit = %(unit)s "
         "AND first = %(first)s"
     ).format(table=chunks.packing_of(grain).table, grains=sql.Literal(grain.names))
-    return chunks.selection(grain, of_period)
 
 
 def _differences(grain: Grain) -> sql.Composed:
     """SELECT of an organization for each group of a summed period that differs from those of its days."""
+    of_period = _of_period(grain)
     return sql.SQL(
         """
         SELECT organization_id FROM (
             (({daily}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({daily}))
-        ) AS difference
+        ) AS difference {order}
         """
-    ).format(daily=_from_days(grain), summed=_summed(grain))
+    ).format(
+        daily=_from_days(grain),
+        summed=chunks.selection(grain, of_period),
+        order=chunks.order_differences(grain, of_period),
+    )
 
 
 def verify(period: Period, organizations: Ids) -> dict[int, int]:
