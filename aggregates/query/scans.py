@@ -24,6 +24,7 @@ NOTHING = SQL("")
 LOG = text(table(UsageLog))
 DAYS, CHUNKS, LATENCIES = (text(table(model)) for model in (DailyAggregate, BreakdownChunk, LatencyChunk))
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
+CALLS, FOLDED = "shared_calls", "shared_sums"  # the log's, as a statement has read them once for several questions
 Shape = tuple[str, str]  # what a scan reads from, and its condition: all that its statement depends on
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
 ONE = "= %s"
@@ -45,7 +46,12 @@ class Scan:
 
     @property
     def is_log(self) -> bool:
-        return self.table == LOG
+        """Whether it gives calls, which are to be added up before all else."""
+        return self.table in (LOG, CALLS)
+
+    @property
+    def is_of_instants(self) -> bool:
+        return self.column == "timestamp"
 
     @property
     def shape(self) -> Shape:
@@ -53,6 +59,8 @@ class Scan:
 
     def parameters_for(self, query: UsageQuery, filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
         """Give the parameters of `rows_of`, where `filters` and `values` are those of the query."""
+        if self.table in (CALLS, FOLDED):
+            return []
         if self.table in (CHUNKS, LATENCIES):
             located = _located(filters) if self.table == CHUNKS else ("", filters)
             value_of = dict(zip(filters, values, strict=True))
@@ -63,11 +71,11 @@ class Scan:
         """Give the number, from 1, of the bucket of the query that a row falls into: as SQL with its parameters."""
         if query.bucket == Bucket.TOTAL:
             return "1", []
-        starts: Sequence[Any] = query.buckets if self.is_log else query.bucket_dates
-        if query.bucket == Bucket.DAY and not self.is_log and starts[-1] - starts[0] == (len(starts) - 1) * DAY:
+        starts: Sequence[Any] = query.buckets if self.is_of_instants else query.bucket_dates
+        if query.bucket == Bucket.DAY and not self.is_of_instants and starts[-1] - starts[0] == (len(starts) - 1) * DAY:
             return _days_since(self.column), [starts[0]]  # no zone skipped one of them
         before, end = bisect(starts, self.first) - 1, bisect_left(starts, self.until)
-        return _place_among(self.column, self.is_log), [before, list(starts[before:end])]
+        return _place_among(self.column, self.is_of_instants), [before, list(starts[before:end])]
 
 
 @cache
@@ -167,10 +175,12 @@ def rows_of(
 ) -> Composed:
     """Compose what follows FROM: a scan's rows of an organization that meet filters, each with what is `joined`.
 
-    Of chunks, the rows are their groups, with these measures and the dimensions that `keys` and filters ask for; of
-    those of latencies, their terms.
+    What several questions share meets them already. Of chunks, the rows are their groups, with these measures and the
+    dimensions that `keys` and filters ask for; of those of latencies, their terms.
     """
     source, where = shape
+    if source in (CALLS, FOLDED):
+        return SQL("{} {}").format(SQL(source), joined)
     if source in (CHUNKS, LATENCIES):
         located, others = _located(filters) if source == CHUNKS else ("", filters)
         filtered = {column for column, _ in others}
