@@ -22,6 +22,7 @@ from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
 from tests.proof.droppers import drop
 from tests.proof.mutants import Mutant
+from tests.proof.questions import SHORT
 from tests.proof.readers import BY_STANDBY, compare_everything, read, read_standby
 from tests.proof.rollers import roll, roll_and_be_interrupted, terminate
 from tests.proof.scene import START, Scene, remove_tables, set_up
@@ -46,8 +47,10 @@ SEEN = (
     "comparisons that read kept days",
     "comparisons that read a month as a whole",
     "comparisons that read a week as a whole",
+    "comparisons that read hours from their sums",
     "comparisons that read the first part of an open day from aggregates",
     "comparisons of breakdowns that one statement answered",
+    "comparisons of questions that share the calls they read",
     "months dropped by hand",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",
@@ -156,7 +159,7 @@ def play(setting: Round) -> Tally:
     tally = Tally()
     # Low limits, so that short ranges read aggregates, too.
     with (
-        override_settings(LIVE_DAYS=2, LIVE_CALLS=20),
+        override_settings(LIVE_DAYS=SHORT, LIVE_CALLS=20),
         standby_set(setting.standby) if setting.standby else nullcontext(),
         patch.object(standby, "PATIENCE", PATIENCE),
         fast_clock(START, setting.seconds_a_day) as clock,
