@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,8 @@ USERS, MODELS, SUBJECTS = ("alice", "bob", ""), ("gpt-5", "o9"), ("s1", "s2", "s
 # By nothing, by each dimension, by two that a grain holds, by two that none holds with a third, and by all.
 BREAKDOWNS = ((), *((name,) for name in BY_NAME), ("model", "user"), ("subject", "user", "model"), tuple(BY_NAME))
 STEPPED = [*product(BREAKDOWNS, (Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.TOTAL))]
+# Of which days and calls what is read: all of aggregates and of hours, or of the log, which all questions then share.
+LIVE = ({"LIVE_DAYS": 7, "LIVE_CALLS": 0}, {"LIVE_DAYS": MONTHS + 5, "LIVE_CALLS": 20_000})
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe")
 
 
@@ -185,9 +188,11 @@ def short_tails() -> Iterator[None]:
     max_examples=settings().max_examples if tries_all() else 12,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(history=HISTORIES, zone=st.sampled_from(ZONES), part=st.integers(0, 2))
-def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: str, part: int) -> None:
-    with played(history, zone) as organization:
+@given(history=HISTORIES, zone=st.sampled_from(ZONES), part=st.integers(0, 2), live=st.sampled_from(LIVE))
+def test_whatever_happened_all_ways_to_a_number_agree(
+    history: list[Any], zone: str, part: int, live: dict[str, int]
+) -> None:
+    with override_settings(**live), played(history, zone) as organization:
         plain = ask(organization)
         whole = plain[Source.LOG].totals
         event(f"days from aggregates: {bool(plain[Source.AUTO].plan.aggregate_days)}")
@@ -210,6 +215,10 @@ def test_whatever_happened_all_ways_to_a_number_agree(history: list[Any], zone: 
             of_user = [each.sums for each in several[Source.AUTO].rows if each.group[0] == row.key]
             assert Sums.of(of_user) == row.sums, "the groups of a user add up to the user"
 
+        for by in ((), ("user",), ("tier", "model")):
+            answers = ask(organization, by=by, bucket=Bucket.HOUR)
+            assert answers[Source.AUTO].rows == answers[Source.LOG].rows, by
+            event(f"hours from their sums: {bool(answers[Source.AUTO].plan.hours)}")
         hours = ask(organization, bucket=Bucket.HOUR)[Source.AUTO]
         for day in {row.start for row in plain[Source.AUTO].rows}:
             of_day = days.span_of(days.date_of(day, organization.time_zone), organization.time_zone)

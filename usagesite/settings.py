@@ -277,7 +277,9 @@ AUDIT_MONTHS = env.number("AUDIT_MONTHS", default=24, least=1, most=1200)
 # Ranges of this many days or less read the log; longer ones read the daily aggregates.
 LIVE_DAYS = 7
 # A short range with more calls than this in its closed days takes those from the aggregates all the same.
-LIVE_CALLS = 100_000
+LIVE_CALLS = 20_000
+# For so many weeks the hours of large days are summed, too: ranges with more calls than that read these by hour.
+HOURLY_WEEKS = env.number("HOURLY_WEEKS", default=5, least=0, most=160)
 
 # Whether nobody else is served: then processes of this machine may read /metrics without a token.
 THIS_MACHINE_ONLY = set(ALLOWED_HOSTS) <= THIS_MACHINE

@@ -51,7 +51,8 @@ LOST, NOT_LOST = (
 _DAY_STATES = """
     {holes}
     SELECT organization_id, date, starts_at, ends_at, sealed_through, rolled_through, rolled_at, contents, is_kept,
-           is_marked, CASE WHEN is_kept OR NOT is_marked THEN rolled_through END AS readable_through
+           is_marked, COALESCE(hours_at = rolled_at, false) AS has_hours,
+           CASE WHEN is_kept OR NOT is_marked THEN rolled_through END AS readable_through
     FROM (SELECT day.*, {kept} OR {lost} AS is_kept, {marked} AS is_marked FROM {days} AS day) AS day
 """
 

@@ -63,8 +63,13 @@ def sum_of_part(measure: Measure, expression: Composable | None = None) -> Compo
 
 # The measures by their names, as the columns of a part.
 NAMES = columns(measure.name for measure in MEASURES)
-# Their sums over calls of the log; and over the rows of a part, under the same names.
+# Their sums over calls of the log; over the aggregates' columns of them; and over the rows of a part, under the same
+# names.
 SUMS_OF_CALLS = listed(_sum(measure, SQL(measure.of_call)) for measure in MEASURES)
+SUMS_OF_COLUMNS = listed(
+    SQL("{} AS {}").format(_sum(measure, Identifier(measure.column)), Identifier(measure.column))
+    for measure in MEASURES
+)
 SUMS = listed(SQL("{} AS {}").format(sum_of_part(measure), Identifier(measure.name)) for measure in MEASURES)
 
 
@@ -72,6 +77,13 @@ def sums_of_calls(keys: Sequence[Composable], rows: Composable) -> Composed:
     """Select the sums of calls by keys; `rows` is what follows FROM, rows of the log."""
     places = listed(map(Literal, range(1, len(keys) + 1)))
     return SQL("SELECT {}, {} FROM {} GROUP BY {}").format(listed(keys), SUMS_OF_CALLS, rows, places)
+
+
+def sums_of_shared_calls(keys: Sequence[Composable], rows: Composable) -> Composed:
+    """Select the sums of calls by keys, where `rows` has what each call adds to every measure in the measure's
+    column."""
+    places = listed(map(Literal, range(1, len(keys) + 1)))
+    return SQL("SELECT {}, {} FROM {} GROUP BY {}").format(listed(keys), SUMS_OF_COLUMNS, rows, places)
 
 
 def sums_of_aggregates(

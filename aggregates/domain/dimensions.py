@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ class Grain:
         return self.dimensions == (LONG_TAIL,)
 
 
+AnyGrain = TypeVar("AnyGrain", bound=Grain)
+
+
 def _with_tier_and_key(*dimensions: str) -> Grain:
     return Grain((*dimensions, "tier", "key"), older=(dimensions,))
 
@@ -95,6 +99,28 @@ LATENCY_GRAINS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class HourGrain(Grain):
+    """A grain that the hours of recent days are summed at, too: its rows, in HourChunk, are keyed by the number of the
+    hour within its day, from 0."""
+
+    @property
+    def name(self) -> str:
+        return "+".join(("hour", *self.dimensions))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*(BY_NAME[name].column for name in self.dimensions), "hour")
+
+
+# Of subjects an hour has nearly as many as calls; docs/decisions/hours.md says what each costs.
+HOUR_GRAINS = (
+    HourGrain(()),
+    HourGrain(("user",)),
+    HourGrain(("operation", "provider", "model", "project", "tier", "key")),
+)
+
+
 def grain_for(dimensions: Collection[str]) -> Grain | None:
     """The coarsest grain that holds these dimensions; None if no grain does."""
     return _coarsest((TOTALS, *GRAINS), dimensions)
@@ -105,5 +131,10 @@ def latency_grain_for(dimensions: Collection[str]) -> Grain | None:
     return _coarsest(LATENCY_GRAINS, dimensions)
 
 
-def _coarsest(grains: Iterable[Grain], dimensions: Collection[str]) -> Grain | None:
+def hour_grain_for(dimensions: Collection[str]) -> HourGrain | None:
+    """The coarsest grain of hours that holds these dimensions; None if no grain does."""
+    return _coarsest(HOUR_GRAINS, dimensions)
+
+
+def _coarsest(grains: Iterable[AnyGrain], dimensions: Collection[str]) -> AnyGrain | None:
     return next((grain for grain in grains if set(dimensions) <= set(grain.dimensions)), None)

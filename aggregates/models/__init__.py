@@ -19,6 +19,7 @@ from aggregates.models.audit import AuditEntry, Event, Via
 from aggregates.models.day_note import DayNote
 from aggregates.models.discount import Discount
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
+from aggregates.models.hours import HourChunk
 from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
 from aggregates.models.log import LogHole, Status, UsageLog
@@ -50,6 +51,7 @@ __all__ = [
     "FormerCost",
     "FormerSlug",
     "ImportState",
+    "HourChunk",
     "Invitation",
     "Job",
     "Kind",

@@ -335,6 +335,9 @@ class UsageDay(models.Model):
     contents = models.SmallIntegerField(
         db_default=1, help_text="What its aggregates hold: an entry of domain.contents.VERSIONS."
     )
+    hours_at = models.DateTimeField(
+        null=True, help_text="When its hours were summed, too: they count while that is when it was rolled up last."
+    )
     kept_at = models.DateTimeField(null=True, help_text="Since when its aggregates are all there is.")
     kept_reason = models.TextField(choices=KeptReason, blank=True, db_default="")
     accepted_at = models.DateTimeField(null=True, help_text="When somebody accepted that it is kept.")

@@ -18,7 +18,7 @@ from aggregates.ingest.arrivals import forget_arrivals
 from aggregates.models import Job, RollUpRun
 from aggregates.ops import imports, removals, repricings, time_zones
 from aggregates.query import stored_selections
-from aggregates.rollup import protocol, retention, runs, verification
+from aggregates.rollup import hours, protocol, retention, runs, verification
 from aggregates.rollup.recutting import recut_moved
 
 RENEWED = 10  # dates that a repair rolls up again because their aggregates lack what they hold today
@@ -40,6 +40,7 @@ def nightly() -> str:
         if verified.differences:
             words.append(f"{plural(len(verified.differences), 'day')} differed from the log")
         words += drop_old_months()
+        hours.prune()
         runs.prune()
         forget_arrivals()
         SessionStore.clear_expired()

@@ -23,8 +23,9 @@ from aggregates.query.usage_query import QueryError, UsageQuery
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # A recorded day: its date; its start, what it is rolled through and when, in microseconds since 1970; whether it is
-# marked as stale, and its calls that are rolled up; whether it is kept, and to its end; and what its aggregates hold.
-RecordedDay = tuple[date, int, int | None, int, bool, int, bool, bool | None, int]
+# marked as stale, and its calls that are rolled up; whether it is kept, and to its end; what its aggregates hold; and
+# whether its hours are summed.
+RecordedDay = tuple[date, int, int | None, int, bool, int, bool, bool | None, int, bool]
 
 
 def _epoch(column: str) -> Composed:
@@ -38,7 +39,7 @@ def _days(states: Composed) -> str:
         SQL(
             """
             SELECT date, {instants}, is_marked, COALESCE(total_calls + total_charges, 0), is_kept,
-                   rolled_through = ends_at, contents
+                   rolled_through = ends_at, contents, has_hours
             FROM ({days}) AS day LEFT JOIN {totals} USING (organization_id, date)
             WHERE organization_id = %s AND date BETWEEN %s AND %s
             """
@@ -104,11 +105,20 @@ def _day_states(
 
 @lru_cache(maxsize=50_000)  # what is known of past days hardly ever changes
 def _state(
-    start: int, end: int | None, at: int, stale: bool, calls: int, kept: bool, whole: bool | None, contents: int
+    start: int,
+    end: int | None,
+    at: int,
+    stale: bool,
+    calls: int,
+    kept: bool,
+    whole: bool | None,
+    contents: int,
+    has_hours: bool,
 ) -> DayState:
     if end is None:
         return DayState(None, None, stale, calls, whole=False, contents=contents)
-    return DayState(Span(_instant(start), _instant(end)), _instant(at), stale, calls, kept, bool(whole), contents)
+    rolled = Span(_instant(start), _instant(end))
+    return DayState(rolled, _instant(at), stale, calls, kept, bool(whole), contents, has_hours)
 
 
 def _instant(microseconds: int) -> datetime:

@@ -5,10 +5,18 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from aggregates.db.sql import NAMES, columns, listed, sum_of_part, sums_of_aggregates, sums_of_calls
+from aggregates.db.sql import (
+    NAMES,
+    columns,
+    listed,
+    sum_of_part,
+    sums_of_aggregates,
+    sums_of_calls,
+    sums_of_shared_calls,
+)
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import MEASURES, RANKS, Measure
-from aggregates.query.scans import LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
+from aggregates.query.scans import CALLS, LOG, NOTHING, Filter, Scan, Shape, filters_of, rows_of
 from aggregates.query.usage_query import UsageQuery
 
 Dimensions = tuple[str, ...]
@@ -87,11 +95,13 @@ def select(
     Its parameters are those of the keys, and then those that the scan gives.
     """
     rows = rows_of(shape, filters, joined, keys, measures)
+    if shape[0] == CALLS:
+        return sums_of_shared_calls(keys, rows)
     return sums_of_calls(keys, rows) if is_log(shape) else sums_of_aggregates(keys, rows, measures)
 
 
 def is_log(shape: Shape) -> bool:
-    return shape[0] == LOG
+    return shape[0] in (LOG, CALLS)
 
 
 def columns_of(by: Dimensions) -> list[Identifier]:

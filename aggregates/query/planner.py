@@ -9,10 +9,11 @@ from django.conf import settings
 
 from aggregates.domain import contents, days
 from aggregates.domain.days import MONDAY, Span
-from aggregates.domain.dimensions import Grain
+from aggregates.domain.dimensions import Grain, HourGrain
 from aggregates.domain.periods import UNITS, Period, Unit
 from aggregates.domain.scopes import EVERYTHING, Scope
-from aggregates.query.usage_query import Bucket, NoHours, QueryError, Source, UsageQuery
+from aggregates.query.hour_parts import HourPart, split
+from aggregates.query.usage_query import Bucket, LatencyQuery, NoHours, QueryError, Source, UsageQuery
 
 MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
 
@@ -24,7 +25,7 @@ class DayState:
     Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many, with
     charges. Those of a kept day hold them though it may be stale, and nothing else does; `whole` says that there are no
     others of it.
-    `contents` is which measures and grains the aggregates have.
+    `contents` is which measures and grains the aggregates have; with `has_hours` there are sums of hours, too.
     """
 
     rolled: Span | None
@@ -34,6 +35,7 @@ class DayState:
     kept: bool = False
     whole: bool = True
     contents: int = 1
+    has_hours: bool = False
 
     def head_of(self, day: Span) -> Span | None:
         """Give the part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
@@ -48,7 +50,8 @@ class Plan:
     """Which days are read where. Days on which nothing was recorded need no reading.
 
     Of `head_days`, which are among log_days, the first part is read from the aggregates. `periods` are weeks and months
-    all days of which are among the other two: they are read from their sums, and `daily_days` day by day.
+    all days of which are among the other two: they are read from their sums, and `daily_days` day by day. `hours` are
+    read from the sums of hours, at a grain of their own; what they leave of a day, which is among log_days, is not.
     """
 
     grain: Grain | None
@@ -64,6 +67,8 @@ class Plan:
     unknown: tuple[str, ...] = ()  # names of measures that the aggregates of some kept days do not have
     lost_days: tuple[date, ...] = ()  # days since the log's first whose calls are not all in it
     scope: Scope = EVERYTHING  # of the query
+    hours: tuple[HourPart, ...] = ()
+    hour_grain: HourGrain | None = None
 
 
 @dataclass(frozen=True)
@@ -103,15 +108,16 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
         () if from_log or query.grain is None else _units(query.bucket, query.grain, query.organization.first_weekday)
     )
     lacking = frozenset(version for version in day_states.outdated if _lacks(version, query.grain, query.dimensions))
-    key = (query.start, query.end, query.zone, from_log, units, lacking)
+    with_hours = query.hour_grain is not None and _takes_hours(whole or query, day_states.states)
+    key = (query.start, query.end, query.zone, from_log, units, lacking, with_hours)
     plan = day_states.plans.get(key)
     if plan is None:
         if len(day_states.plans) >= MOST_PLANS:
             day_states.plans.clear()
-        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking)
+        plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking, with_hours)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
-    return _within_scope(replace(plan, grain=query.grain), query.scope)
+    return _within_scope(replace(plan, grain=query.grain, hour_grain=query.hour_grain), query.scope)
 
 
 def _within_scope(plan: Plan, scope: Scope) -> Plan:
@@ -138,16 +144,22 @@ def _lacks(version: int, grain: Grain | None, dimensions: Collection[str]) -> bo
 
 
 def _plan_days(
-    query: UsageQuery, day_states: DayStates, from_log: bool, units: Collection[Unit], lacking: Set[int]
+    query: UsageQuery,
+    day_states: DayStates,
+    from_log: bool,
+    units: Collection[Unit],
+    lacking: Set[int],
+    with_hours: bool,
 ) -> Plan:
     """Plan where each day of the query's span is read; the same for every grain that has sums of these units, and that
-    the same contents lack."""
+    the same contents lack; of the log's what hours hold from these, if they are asked."""
     log_from = day_states.log_from or date.min
     aggregate: list[date] = []
     heads: list[date] = []
     log: list[date] = []
     empty: list[date] = []
     spans: list[Span] = []
+    hours: list[HourPart] = []
     rolled_through, unbroken = None, True
     for day, span in query.days:
         whole, state = days.span_of(day, query.zone), day_states.states.get(day)
@@ -168,7 +180,7 @@ def _plan_days(
             continue
         if unbroken := unbroken and clean:
             rolled_through = day
-        if clean and state is None and not from_log:
+        if clean and state is None and (with_hours or not from_log):
             empty.append(day)
         elif state and head and head == head.clipped(span) and (state.kept or not from_log):
             rest = Span(head.end, span.end)
@@ -176,8 +188,12 @@ def _plan_days(
             log += [day] if rest else []
             spans += [rest] if rest else []
         else:
-            log.append(day)
-            spans.append(span)
+            rests = [span]
+            if with_hours and state and known and state.has_hours and not state.kept and _is_current(state):
+                part, rests = split(day, span, whole, known)
+                hours += [part] if part else []
+            log += [day] if rests else []
+            spans += rests
     periods = _periods({*aggregate, *empty}, day_states, units) if units else ()
     in_periods = {day for period in periods for day in period.dates}
     return Plan(
@@ -187,13 +203,26 @@ def _plan_days(
         log_days=tuple(log),
         log_spans=tuple(_join(spans)),
         empty_days=tuple(empty),
-        rolled_at=max((rolled for day in aggregate if (rolled := day_states.states[day].rolled_at)), default=None),
+        rolled_at=max(
+            (
+                rolled
+                for day in (*aggregate, *(part.day for part in hours))
+                if (rolled := day_states.states[day].rolled_at)
+            ),
+            default=None,
+        ),
         rolled_through=rolled_through,
         periods=periods,
         daily_days=tuple(sorted(day for day in (*aggregate, *heads) if day not in in_periods)),
         unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
         lost_days=lost_days(query, day_states),
+        hours=tuple(hours),
     )
+
+
+def _is_current(state: DayState) -> bool:
+    """Say whether hours have all measures: they are those of the version that a day was rolled up with."""
+    return state.contents == contents.current()
 
 
 def lost_days(query: UsageQuery, day_states: DayStates) -> tuple[date, ...]:
@@ -240,7 +269,19 @@ def _reads_log(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
         return True
     if query.source == Source.AGGREGATES or len(query.days) > settings.LIVE_DAYS:
         return False
-    return sum(states[day].calls for day, _ in query.days if day in states) <= settings.LIVE_CALLS
+    if isinstance(query, LatencyQuery):  # what is read for the sums does not give them
+        return False
+    return not _has_many(query, states)
+
+
+def _takes_hours(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
+    """Say whether hours are read from their sums: of so many calls that to read them would be work."""
+    return query.source == Source.AUTO and _has_many(query, states)
+
+
+def _has_many(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
+    """Say whether the closed days of a query have more calls than are read from the log at once."""
+    return sum(states[day].calls for day, _ in query.days if day in states) > settings.LIVE_CALLS
 
 
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:

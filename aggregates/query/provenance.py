@@ -1,6 +1,7 @@
 """The line on every page that says where its numbers come from, and as of when."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -22,10 +23,30 @@ def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
 
 def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
     today = days.date_of(as_of, zone)
+    if plan.hours:
+        return _with_hours(plan, zone, as_of, today)
     if not plan.aggregate_days and not plan.empty_days:
         return "Live from the log."
+    return _sentence(_parts(plan, zone, as_of, today))
+
+
+def _with_hours(plan: Plan, zone: str, as_of: datetime, today: date) -> str:
+    """Say which days have their hours read from sums; within a scope not which, as that tells of others' usage."""
+    if plan.scope:
+        return "From hourly sums, and live from the log."
+    rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at else ""
+    hours = f"{_named_days([part.day for part in plan.hours], today)} from hourly sums{rolled}"
+    return _sentence([hours, *_parts(replace(plan, rolled_at=None), zone, as_of, today)])
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    line = "; ".join(parts)
+    return f"{line[0].upper()}{line[1:]}."
+
+
+def _parts(plan: Plan, zone: str, as_of: datetime, today: date) -> list[str]:
     parts = []
-    if plan.aggregate_days and (plan.rolled_at or plan.scope):
+    if plan.aggregate_days and (plan.rolled_at or plan.scope or plan.hours):
         counted = plural(len(plan.aggregate_days), "day")
         rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at and not plan.scope else ""
         parts.append(f"{counted} from daily aggregates{rolled}")
@@ -33,8 +54,7 @@ def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
         parts.append(f"{_named_days(plan.log_days, today)} live from the log{_head(plan, today, zone)}")
     if plan.empty_days:
         parts.append(f"{plural(len(plan.empty_days), 'day')} without usage")
-    line = "; ".join(parts)
-    return f"{line[0].upper()}{line[1:]}."
+    return parts
 
 
 def _named_days(read: Iterable[date], today: date) -> str:
@@ -48,7 +68,7 @@ def _head(plan: Plan, today: date, zone: str) -> str:
     """Say from when on today is read from the log, if its first part is read from the aggregates."""
     starts = (span.start.astimezone(ZoneInfo(zone)) for span in plan.log_spans)
     rest = next((start for start in starts if start.date() == today), None)
-    if not rest or today not in plan.head_days:
+    if not rest or today not in (*plan.head_days, *(part.day for part in plan.hours)):
         return ""
     return f"{' ' if plan.log_days == (today,) else ', today '}since {clock(rest)}"
 

@@ -3,7 +3,7 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from aggregates.query.latencies import with_latencies
 from aggregates.query.long_tails import LongTails, is_long_tail
 from aggregates.query.planner import DayStates, Plan, choose_source
 from aggregates.query.scans import scans
+from aggregates.query.sharing import shared_statement, sharing
 from aggregates.query.statements import batches, statement_for
 from aggregates.query.usage_query import QueryError, Source, UsageQuery
 
@@ -93,22 +94,32 @@ def _read_long_tails(
 
 def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
     rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
-    for queries in batches(plans):
+    apart = list(batches(plans))
+    for queries in sharing(apart, plans):
+        most = max(len(query.by) for query in queries)
+        for number, _, bucket, *fields in _fetch(*shared_statement(queries, plans)):
+            query = queries[number - 1]
+            rows[query].append(_row(query, bucket, tuple(fields[: len(query.by)]), fields[most:]))
+        apart = [each for each in apart if each[0] not in queries]
+    for queries in apart:
         scans_of_each = [list(scans(plans[query])) for query in queries]
         if not scans_of_each[0]:
             continue  # without usage, for all of them
-        statement, parameters = statement_for(queries, scans_of_each)
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            for query, row in _rows(queries, cursor.fetchall()):
-                rows[query].append(row)
+        sums = len(queries[0].by)  # where they begin
+        for number, bucket, *fields in _fetch(*statement_for(queries, scans_of_each)):
+            query = queries[number - 1]
+            rows[query].append(_row(query, bucket, tuple(fields[:sums]), fields[sums:]))
     return rows
 
 
-def _rows(queries: Sequence[UsageQuery], fetched: Iterable[tuple[Any, ...]]) -> Iterator[tuple[UsageQuery, Row]]:
-    """Make the rows, each with its query, of what a statement for these queries has answered."""
-    sums = 2 + len(queries[0].by)  # where they begin
-    for fields in fetched:
-        query, group = queries[fields[0] - 1], fields[2:sums]
-        is_other = bool(group) and group[0] is None
-        yield query, Row(query.buckets[fields[1] - 1], None if is_other else group, Sums(*fields[sums:]))
+def _fetch(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        fetched: list[tuple[Any, ...]] = cursor.fetchall()
+        return fetched
+
+
+def _row(query: UsageQuery, bucket: int, group: tuple[str | None, ...], sums: Iterable[Any]) -> Row:
+    """Make a row of what a statement has answered; the number of its bucket counts from 1."""
+    is_other = bool(group) and group[0] is None
+    return Row(query.buckets[bucket - 1], None if is_other else group, Sums(*sums))

@@ -13,20 +13,27 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from aggregates.db.latency import terms_of_chunks
 from aggregates.db.sql import listed, table, text
-from aggregates.domain.days import DAY
-from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, LONG_TAIL, TOTALS, Grain, LatencyGrain
+from aggregates.domain import days
+from aggregates.domain.days import DAY, HOUR
+from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, LONG_TAIL, TOTALS, Grain, HourGrain, LatencyGrain
 from aggregates.domain.measures import MEASURES, Measure
-from aggregates.models import BreakdownChunk, DailyAggregate, LatencyChunk, Organization, UsageLog
+from aggregates.models import BreakdownChunk, DailyAggregate, HourChunk, LatencyChunk, Organization, UsageLog
+from aggregates.query.hour_parts import HourPart
 from aggregates.query.planner import Plan
 from aggregates.query.usage_query import Bucket, UsageQuery
 
 NOTHING = SQL("")
 LOG = text(table(UsageLog))
-DAYS, CHUNKS, LATENCIES = (text(table(model)) for model in (DailyAggregate, BreakdownChunk, LatencyChunk))
+DAYS, CHUNKS, LATENCIES, HOURS = (
+    text(table(model)) for model in (DailyAggregate, BreakdownChunk, LatencyChunk, HourChunk)
+)
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 LONG_TAIL_COLUMN = BY_NAME[LONG_TAIL].column
+CALLS, FOLDED = "shared_calls", "shared_sums"  # the log's, as a statement has read them once for several questions
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
 ONE = "= %s"
+HOUR_BOUNDS = SQL("(date > %s OR hour >= %s) AND (date < %s OR hour < %s)")
+BOUNDS = 4  # parameters of these
 
 
 class Shape(NamedTuple):
@@ -55,7 +62,12 @@ class Scan:
 
     @property
     def is_log(self) -> bool:
-        return self.table == LOG
+        """Whether it gives calls, which are to be added up before all else."""
+        return self.table in (LOG, CALLS)
+
+    @property
+    def is_of_instants(self) -> bool:
+        return self.column == "timestamp"
 
     @property
     def shape(self) -> Shape:
@@ -63,6 +75,12 @@ class Scan:
 
     def parameters_for(self, query: UsageQuery, filters: Sequence[Filter], values: Sequence[Any]) -> list[Any]:
         """Give the parameters of `rows_of`, where `filters` and `values` are those of the query."""
+        if self.table in (CALLS, FOLDED):
+            return []
+        if self.table == HOURS:
+            sought = _sought_values(zip(filters, values, strict=True))
+            of_chunks, bounds = self.parameters[:-BOUNDS], self.parameters[-BOUNDS:]
+            return [query.organization.pk, *of_chunks, *sought, *bounds, *values]
         if self.table in (CHUNKS, LATENCIES):
             located = _located(filters) if self.table == CHUNKS else ("", filters)
             value_of = dict(zip(filters, values, strict=True))
@@ -74,11 +92,25 @@ class Scan:
         """Give the number, from 1, of the bucket of the query that a row falls into: as SQL with its parameters."""
         if query.bucket == Bucket.TOTAL:
             return "1", []
-        starts: Sequence[Any] = query.buckets if self.is_log else query.bucket_dates
-        if query.bucket == Bucket.DAY and not self.is_log and starts[-1] - starts[0] == (len(starts) - 1) * DAY:
+        if query.bucket == Bucket.HOUR and self.table == HOURS:
+            return PLACE_OF_HOUR, [_hours_before(query, self.first, self.until), self.first]
+        starts: Sequence[Any] = query.buckets if self.is_of_instants else query.bucket_dates
+        if query.bucket == Bucket.DAY and not self.is_of_instants and starts[-1] - starts[0] == (len(starts) - 1) * DAY:
             return _days_since(self.column), [starts[0]]  # no zone skipped one of them
         before, end = bisect(starts, self.first) - 1, bisect_left(starts, self.until)
-        return _place_among(self.column, self.is_log), [before, list(starts[before:end])]
+        return _place_among(self.column, self.is_of_instants), [before, list(starts[before:end])]
+
+
+PLACE_OF_HOUR = "(%s::int[])[date - %s + 1] + hour"
+
+
+def _hours_before(query: UsageQuery, first: Any, until: Any) -> list[int]:
+    """Give for each day what to add to the number of one of its hours, from 0, to have that of its bucket, from 1."""
+    found = []
+    for day in days.dates(first, until - DAY):
+        start = days.midnight(day, query.zone)
+        found.append(bisect_left(query.buckets, start) + 1 - max(-((start - query.start) // HOUR), 0))
+    return found
 
 
 @cache
@@ -97,6 +129,8 @@ def scans(plan: Plan) -> Iterator[Scan]:
     if plan.grain is not None:
         yield from _of_periods(plan, plan.grain)
         yield from _of_days(plan, plan.grain)
+    if plan.hours and plan.hour_grain:
+        yield _of_hours(plan.hours, plan.hour_grain)
     if plan.log_spans:
         where = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in plan.log_spans)
         bounds = [bound for span in plan.log_spans for bound in (span.start, span.end)]
@@ -131,6 +165,14 @@ def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
     else:
         where, parameters = f"grain = ANY(%s) AND unit = 'day' AND {where}", [grain.names, *parameters]
         yield Scan(_chunks_of(grain), column, first, last + DAY, where, parameters, grain.is_ranked)
+
+
+def _of_hours(parts: Sequence[HourPart], grain: HourGrain) -> Scan:
+    """Hours of days: all that are summed, but for the first day and the last, which a range may cut."""
+    first, last = parts[0], parts[-1]
+    dates = [part.day for part in parts]
+    bounds = [first.day, first.first, last.day, last.until]
+    return Scan(HOURS, "date", first.day, last.day + DAY, "grain = %s AND date = ANY(%s)", [grain.name, dates, *bounds])
 
 
 def _chunks_of(grain: Grain) -> str:
@@ -178,17 +220,21 @@ def rows_of(
 ) -> Composed:
     """Compose what follows FROM: a scan's rows of an organization that meet filters, each with what is `joined`.
 
-    Of chunks, the rows are their groups, with these measures and the dimensions that `keys` and filters ask for; of
-    those of latencies, their terms.
+    What several questions share meets them already. Of chunks, the rows are their groups, with these measures and the
+    dimensions that `keys` and filters ask for; of those of latencies, their terms.
     """
     source, where, is_ranked = shape
-    if source in (CHUNKS, LATENCIES):
+    if source in (CALLS, FOLDED):
+        return SQL("{} {}").format(SQL(source), joined)
+    if source in (CHUNKS, LATENCIES, HOURS):
         located, others = _located(filters) if source == CHUNKS else ("", filters)
         filtered = {column for column, _ in others}
         asked = [column for column in DIMENSION_COLUMNS if column in filtered or Identifier(column) in keys]
         if source == LATENCIES:
             return _terms(asked, where, others)
         columns = [*asked, *(measure.column for measure in measures)]
+        if source == HOURS:
+            return _hours(columns, where, filters)
         is_sought = located or any(comparison.startswith("=") for _, comparison in filters)
         chunks = _of_names(columns, where) if is_ranked and is_sought else _of_filters(where, others)
         return _picked(columns, chunks, located, others) if located else _unpacked(columns, chunks, others)
@@ -262,6 +308,22 @@ def _unpacked(columns: Sequence[str], chunks: Composable, filters: Sequence[Filt
     )
 
 
+def _hours(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
+    """Compose the groups of hours of an organization's chunks, within bounds."""
+    return SQL(
+        "(SELECT date, hour, {filled} FROM (SELECT date, unnest(hour) AS hour, {unnested} FROM {chunks} "
+        "WHERE organization_id = %s AND {where}{sought}) AS chunk) AS groups WHERE {bounds}{conditions}"
+    ).format(
+        filled=_filled(columns, SQL("{}")),
+        unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column in columns),
+        chunks=SQL(HOURS),
+        where=SQL(where),
+        sought=_sought(filters),
+        bounds=HOUR_BOUNDS,
+        conditions=conditions(filters),
+    )
+
+
 def _picked(columns: Sequence[str], chunks: Composable, located: str, filters: Sequence[Filter]) -> Composed:
     """Compose the groups of chunks that have one value in a column.
 
@@ -310,13 +372,19 @@ def _chunk_parameters(
     scan: Sequence[Any], located: str, others: Sequence[Filter], value_of: Mapping[Filter, Any], *, is_ranked: bool
 ) -> list[Any]:
     """Give the parameters of chunks in order: those of the scan, and the values of filters as often as they come up."""
-    sought = list[Any]()
-    for column, comparison in others:
-        if comparison.startswith("="):
-            value = value_of[column, comparison]
-            several = value if isinstance(value, list) else [value]
-            sought += [several] if is_ranked else [several, "" in several]
-    if located and is_ranked:
-        sought = [[value_of[located, ONE]]]
+    sought = _sought_values((each, value_of[each]) for each in others)
+    if is_ranked:
+        names = [value_of[each] for each in ([(located, ONE)] if located else others) if each[1].startswith("=")]
+        sought = [value if isinstance(value, list) else [value] for value in names]
     place = [value_of[located, ONE], value_of[located, ONE] == ""] if located else []
     return [*place, *scan, *sought, *(value_of[each] for each in others)]
+
+
+def _sought_values(filters: Iterable[tuple[Filter, Any]]) -> list[Any]:
+    """Give the parameters of `_sought`."""
+    sought = list[Any]()
+    for (_, comparison), value in filters:
+        if comparison.startswith("="):
+            several = value if isinstance(value, list) else [value]
+            sought += [several, "" in several]
+    return sought

@@ -40,7 +40,7 @@ def batches(plans: Mapping[UsageQuery, Plan]) -> Iterable[list[UsageQuery]]:
     for query, plan in plans.items():
         is_one_of_many = _is_breakdown(query)
         alike = (
-            (len(query.by), replace(query, by=(), with_latency=False), replace(plan, grain=None))
+            (len(query.by), replace(query, by=(), with_latency=False), replace(plan, grain=None, hour_grain=None))
             if is_one_of_many
             else query
         )

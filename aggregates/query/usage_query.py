@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.domain import days
 from aggregates.domain.days import Span
-from aggregates.domain.dimensions import BY_NAME, Grain, grain_for, latency_grain_for
+from aggregates.domain.dimensions import BY_NAME, Grain, HourGrain, grain_for, hour_grain_for, latency_grain_for
 from aggregates.domain.formats import count
 from aggregates.domain.measures import RANKS
 from aggregates.domain.scopes import Scope
@@ -148,6 +148,11 @@ class UsageQuery:
         return grain_for(self.dimensions)
 
     @property
+    def hour_grain(self) -> HourGrain | None:
+        """The grain of the hourly sums that can answer this; None if there is none."""
+        return hour_grain_for(self.dimensions)
+
+    @property
     def asked(self) -> str:
         """What aggregates have to hold to answer this, in words."""
         return " with ".join(self.dimensions)
@@ -198,6 +203,10 @@ class LatencyQuery(UsageQuery):
     @property
     def grain(self) -> Grain | None:
         return latency_grain_for(self.dimensions)
+
+    @property
+    def hour_grain(self) -> HourGrain | None:
+        return None
 
     @property
     def asked(self) -> str:

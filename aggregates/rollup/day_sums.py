@@ -21,7 +21,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, GRAINS, LATENCY_GRAINS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES
 from aggregates.models import DailyAggregate, UsageLog
-from aggregates.rollup import chunks
+from aggregates.rollup import chunks, hours
 
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
@@ -130,7 +130,7 @@ def _groups(grain: Grain) -> sql.Composed:
 
 
 def clear(day: date, organizations: list[int]) -> None:
-    """Delete the day's aggregates, so that groups which are no more vanish."""
+    """Delete the day's aggregates, but for those of its hours, so that groups which are no more vanish."""
     with connection.cursor() as cursor:
         for table, of_day in (
             (sql.Identifier(TOTALS_TABLE), sql.SQL("date = %s")),
@@ -236,12 +236,12 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             hold_log()
         statement = sql.SQL("""
-            SELECT organization_id, starts_at, readable_through, contents FROM ({day_states}) AS day
+            SELECT organization_id, starts_at, readable_through, contents, has_hours FROM ({day_states}) AS day
             WHERE organization_id = ANY(%s) AND date = %s AND readable_through IS NOT NULL AND NOT is_kept
         """)
         cursor.execute(statement.format(day_states=DAY_STATES).as_string(), [list(organizations), day])
         found = cursor.fetchall()
-        spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through, _ in found}
+        spans = {pk: Span(starts_at, rolled_through) for pk, starts_at, rolled_through, *_ in found}
         if not spans:
             return []
         sum_log(spans)
@@ -249,9 +249,13 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
             Mismatch(pk, day, grain.name or "totals", rows)
             for grain in (TOTALS, *GRAINS, *LATENCY_GRAINS)
             # Days that were rolled up before there was a grain are renewed in time.
-            for pk, rows in _differences(day, [pk for pk, *_, version in found if has_grain(version, grain)], grain)
+            for pk, rows in _differences(day, [pk for pk, *_, version, _ in found if has_grain(version, grain)], grain)
         ]
         forget()
+        with_hours = {pk: spans[pk] for pk, *_, has_hours in found if has_hours}
+        mismatches += [
+            Mismatch(each.organization_id, day, each.grain, each.rows) for each in hours.verify(day, with_hours)
+        ]
     return mismatches
 
 

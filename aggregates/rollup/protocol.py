@@ -14,7 +14,7 @@ and no correction says that it took them out, the day becomes kept instead. What
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -29,7 +29,7 @@ from aggregates.db.partitions import ensure_partitions, hold_log, months_of
 from aggregates.domain.contents import current
 from aggregates.domain.days import Span
 from aggregates.models import Organization, StaleDay
-from aggregates.rollup import day_sums, period_sums
+from aggregates.rollup import day_sums, hours, period_sums
 
 SEAL_TIMEOUT = "3s"  # how long sealing may hold up those who record calls of that day
 OPEN_SEAL_TIMEOUT = "300ms"  # the same for a day that is open: it is soon tried again
@@ -111,7 +111,8 @@ OUTDATED = sql.SQL("""
 
 
 def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) -> Summary:
-    """Roll up again, newest first and so many dates at most, what was rolled up when aggregates held less than today.
+    """Roll up again, newest first and so many dates at most, what was rolled up when aggregates held less than today,
+    and recent days that lack their hours.
 
     Kept days never are: what their aggregates lack nobody knows.
     """
@@ -121,7 +122,7 @@ def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) 
         outdated = OUTDATED.format(**TABLES, organizations=organizations_table)
         cursor.execute(outdated.as_string(), [list(range(1, current())), most])
         found = cursor.fetchall()
-    for day, organizations in found:
+    for day, organizations in [*found, *hours.lacking(most)]:
         try:
             summary.add(roll(day, organizations, force=True))
         except Exception as error:
@@ -214,6 +215,9 @@ class _Work:
     whole: bool  # it reaches the day's end
     marks: list[int]
     before: int  # calls and charges that its sums are of, where these are to be replaced
+    begins: datetime  # the day
+    held: int  # calls and charges that its sums are of
+    has_hours: bool
 
 
 def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
@@ -235,11 +239,15 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
             kept += keep(day, fewer)
             day_sums.leave_out(fewer)
             works = {pk: work for pk, work in works.items() if pk not in fewer}
+        rows_of_each = day_sums.rows_summed() if summed else {}
+        chosen = hours.choose(day, works, rows_of_each)
         period_sums.invalidate(day, works)
         day_sums.clear(day, [pk for pk, work in works.items() if work.afresh])
         added = not all(work.afresh for work in works.values())
         rows = day_sums.write(day, several=len(works) > 1, added=added) if summed and works else 0
+        hours.replace(day, works, chosen, rows_of_each)
         _finish(day, works)
+        hours.note(day, chosen)
         day_sums.forget()
     closed = sum(work.whole for work in works.values())
     return Summary(closed, len(works) - closed, rows, kept=len(kept))
@@ -248,7 +256,8 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
 def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
     statement = sql.SQL("""
         SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at, {kept}, contents,
-               array_remove(array_agg(mark.id), NULL), COALESCE(max(total_calls + total_charges), 0)
+               COALESCE(hours_at = rolled_at, false), array_remove(array_agg(mark.id), NULL),
+               COALESCE(max(total_calls + total_charges), 0)
         FROM {days} AS day
         LEFT JOIN {marks} AS mark USING (organization_id, date)
         LEFT JOIN {sums} AS sums USING (organization_id, date)
@@ -263,11 +272,23 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
             {"organizations": list(organizations), "day": day, "force": force},
         )
         works = {}
-        for pk, starts_at, rolled_through, sealed_through, whole, kept, contents, marks, before in cursor.fetchall():
+        for (
+            pk,
+            starts_at,
+            rolled_through,
+            sealed_through,
+            whole,
+            kept,
+            contents,
+            has_hours,
+            marks,
+            held,
+        ) in cursor.fetchall():
             again = bool(marks) or force or contents != current()
             afresh = rolled_through is None or (again and not kept)
             span = Span(starts_at if afresh else rolled_through, sealed_through)
-            works[pk] = _Work(span, afresh, whole, [] if kept else marks, before if afresh and rolled_through else 0)
+            replaced = held if afresh and rolled_through else 0
+            works[pk] = _Work(span, afresh, whole, [] if kept else marks, replaced, starts_at, held, has_hours)
         return works
 
 

@@ -30,7 +30,7 @@ from aggregates.models import (
     UsageLog,
     UsagePeriod,
 )
-from aggregates.rollup import chunks, period_sums
+from aggregates.rollup import chunks, hours, period_sums
 
 NAMES = ("user_id", "subject_id")
 # Statements are given no parameters: a name may hold a %.
@@ -111,11 +111,17 @@ def replace(
             grains = _grains_with(organization, name, day)
             if grains:
                 period_sums.invalidate(day, [organization.pk])
+            if rows or grains:
+                hours.forget(day, [organization.pk])  # the next repair makes them again
             for grain in grains:
                 _rename_sums(organization, day, grain, name, new)
         done.add(day, rows, in_sums=bool(grains), is_kept=known.kept_at is not None)
         on_day(day)
     _delete_periods(organization, name)
+    for day in hours.dates_with(organization, name):  # of days that are not known any more
+        with transaction.atomic():
+            take(Lock.ROLL, day_number(day))
+            hours.forget(day, [organization.pk])
     return done
 
 

@@ -31,6 +31,7 @@ from aggregates.models import (
     FileChunk,
     FileImport,
     FormerCost,
+    HourChunk,
     LatencyChunk,
     Organization,
     StaleDay,
@@ -53,7 +54,7 @@ BATCHES: tuple[tuple[type[Model], str, int], ...] = (
     (ApiKey, "organization", BATCH),
     (AuditEntry, "organization", BATCH),
 )
-OF_DAY = ((StaleDay, SQL("date = %s")), (UsageDay, SQL("date = %s")), (DailyAggregate, SQL("date = %s")))
+OF_DAY = tuple((model, SQL("date = %s")) for model in (StaleDay, UsageDay, DailyAggregate, HourChunk))
 PACKED = (BreakdownChunk, LatencyChunk)
 OF_CHUNKS = SQL("unit = %s AND first = %s")
 
@@ -128,6 +129,7 @@ def _dates(organization: Organization) -> list[date]:
             *UsageDay.objects.filter(**mine).values_list("date", flat=True),
             *StaleDay.objects.filter(**mine).values_list("date", flat=True),
             *DailyAggregate.objects.filter(**mine).values_list("date", flat=True),
+            *HourChunk.objects.filter(**mine).values_list("date", flat=True).distinct(),
             *BreakdownChunk.objects.filter(**mine, unit="day").values_list("first", flat=True).distinct(),
         }
     )

@@ -75,7 +75,7 @@ def test_the_whole_document(used):
         "time_zone": "America/Los_Angeles",
         "from": "2025-11-02",
         "to": "2025-11-02",
-        "source": {"log_days": 1, "aggregate_days": 0, "empty_days": 0, "rolled_through": None},
+        "source": {"log_days": 1, "aggregate_days": 0, "hourly_days": 0, "empty_days": 0, "rolled_through": None},
         "unknown": [],
         "totals": {
             **ALICE,
@@ -136,13 +136,14 @@ def test_rows_are_the_same_from_every_source(used, arguments, rows):
 
 def test_the_source_is_told_day_by_day(used, call):
     call_command("aggregate_day", "--from", "2025-11-01", "--to", "2025-11-03", stdout=StringIO())
-    rolled = {"log_days": 0, "aggregate_days": 3, "empty_days": 37, "rolled_through": "2025-11-09"}
+    rolled = {"log_days": 0, "aggregate_days": 3, "hourly_days": 0, "empty_days": 37, "rolled_through": "2025-11-09"}
     assert report_json(*WIDE)["source"] == rolled
 
     record(used, [call("2025-11-02T12:00Z", cost="1")])
 
     late = report_json(*WIDE)
-    assert late["source"] == {"log_days": 1, "aggregate_days": 2, "empty_days": 37, "rolled_through": "2025-11-01"}
+    read = {"log_days": 1, "aggregate_days": 2, "hourly_days": 0, "empty_days": 37, "rolled_through": "2025-11-01"}
+    assert late["source"] == read
     assert late["totals"]["cost"] == "8.350000000001"
 
 

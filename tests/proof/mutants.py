@@ -95,6 +95,12 @@ def _first_of_a_tail_know_no_bound(execute: Execute, sql: str, params: Any, many
     return execute(sql.replace('THEN max("highest_', 'THEN 0 * max("highest_'), params, many, context)
 
 
+def _hours_are_not_replaced(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if sql.startswith('DELETE FROM "aggregates_hourchunk"'):
+        return execute("SELECT 1", None, many, context)
+    return execute(sql, params, many, context)
+
+
 def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "SET kept_at = clock_timestamp()" in sql:
         return execute("SELECT 0, current_date WHERE false", None, many, context)
@@ -106,6 +112,7 @@ def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool,
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
+HOURS_ARE_NOT_REPLACED = Mutant("hours are not replaced when a day is summed afresh", _hours_are_not_replaced)
 LOST_DAYS_ARE_NOT_KEPT = Mutant("days that lost calls are rolled up afresh", _lost_days_are_not_kept, drops=True)
 
 MUTANTS = (
@@ -118,5 +125,6 @@ MUTANTS = (
     ROLLERS_DO_NOT_WAIT,
     Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
     Mutant("the first of a tail do not tell how much others have at most", _first_of_a_tail_know_no_bound),
+    HOURS_ARE_NOT_REPLACED,
     LOST_DAYS_ARE_NOT_KEPT,
 )

@@ -25,6 +25,7 @@ from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
 from tests.proof.droppers import drop
 from tests.proof.mutants import Mutant
+from tests.proof.questions import SHORT
 from tests.proof.readers import BY_STANDBY, compare_everything, read, read_standby
 from tests.proof.rollers import roll, roll_and_be_interrupted, terminate
 from tests.proof.scene import START, Scene, remove_tables, set_up
@@ -53,9 +54,11 @@ SEEN = (
     "comparisons that read kept days",
     "comparisons that read a month as a whole",
     "comparisons that read a week as a whole",
+    "comparisons that read hours from their sums",
     "comparisons that read the first part of an open day from aggregates",
     "comparisons of breakdowns that one statement answered",
     FOUND_BY_ORDER,
+    "comparisons of questions that share the calls they read",
     "months dropped by hand",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",
@@ -164,7 +167,7 @@ def play(setting: Round) -> Tally:
     tally = Tally()
     # Low limits, so that short ranges read aggregates, too.
     with (
-        override_settings(LIVE_DAYS=2, LIVE_CALLS=20),
+        override_settings(LIVE_DAYS=SHORT, LIVE_CALLS=20),
         small_chunks(**SIZES),
         long_tails_counted(tally),
         standby_set(setting.standby) if setting.standby else nullcontext(),

@@ -13,7 +13,18 @@ from tests.proof.scene import PAST, START, VALUES
 
 FILTERS = (0, 0, 1, 1, 2, 3)
 DIMENSIONS = (0, 1, 1, 1, 1, 2, 3, 6)  # of a breakdown
-BUCKETS = (Bucket.DAY, Bucket.DAY, Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.TOTAL, Bucket.TOTAL, Bucket.HOUR)
+BUCKETS = (
+    Bucket.DAY,
+    Bucket.DAY,
+    Bucket.DAY,
+    Bucket.WEEK,
+    Bucket.MONTH,
+    Bucket.TOTAL,
+    Bucket.TOTAL,
+    Bucket.HOUR,
+    Bucket.HOUR,
+)
+SHORT = 2  # days that are read from the log, whatever is asked
 
 
 def random_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
@@ -54,7 +65,8 @@ def conditions(chance: random.Random, names: list[str]) -> dict[str, tuple[tuple
 def broad_question(chance: random.Random, organization: Organization, now: datetime) -> UsageQuery:
     """About all calls of the organization: a difference anywhere shows in the answer."""
     today = days.date_of(now, organization.time_zone)
-    bucket, by = chance.choice((Bucket.DAY, Bucket.TOTAL)), random_breakdown(chance)
+    bucket = chance.choice((Bucket.DAY, Bucket.TOTAL, Bucket.HOUR))
+    by = chance.choice(((), ("model",), ("user",))) if bucket == Bucket.HOUR else random_breakdown(chance)
     return UsageQuery.for_dates(
         organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by, with_latency=True
     )
@@ -66,7 +78,10 @@ def first_of_a_tail(chance: random.Random, broad: UsageQuery) -> UsageQuery:
 
 
 def relatives(chance: random.Random, question: UsageQuery) -> list[UsageQuery]:
-    """Breakdowns of the same calls, which one statement may answer, as those of a page."""
+    """Questions about the same calls, which one statement may answer, as those of a page."""
+    if len(question.days) <= SHORT:
+        bucket = chance.choice((Bucket.DAY, Bucket.WEEK, Bucket.TOTAL))
+        return [replace(question, bucket=bucket, by=random_breakdown(chance)) for _ in range(2)]
     if question.bucket != Bucket.TOTAL or not question.by:
         return []
     return [replace(question, by=tuple(chance.sample(list(BY_NAME), len(question.by)))) for _ in range(2)]

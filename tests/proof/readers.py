@@ -22,6 +22,7 @@ from aggregates.query import platform as whole_platform
 from aggregates.query import runner
 from aggregates.query.answer import Answer
 from aggregates.query.platform import OwnDays, PlatformQuery
+from aggregates.query.sharing import sharing
 from aggregates.query.statements import batches
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.rollup import day_sums, period_sums
@@ -112,7 +113,10 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
             tally.count("questions that kept days cannot answer")
             about = [day for day, _ in question.days if day in kept]
             tally.compare("a refusal is about kept days", got=bool(about), expected=True, about=question)
-        for alike in batches({question: answer.plan for question, answer in answers.items()}):
+        plans = {question: answer.plan for question, answer in answers.items()}
+        for several in sharing(batches(plans), plans):
+            tally.count("comparisons of questions that share the calls they read", len(several))
+        for alike in batches(plans):
             tally.count("comparisons of breakdowns that one statement answered", len(alike) if alike[1:] else 0)
         for question, answer in answers.items():
             expected = plain.sums_of(question)
@@ -125,6 +129,8 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
                 tally.count("comparisons that read aggregates")
             for unit in {period.unit for period in answer.plan.periods}:
                 tally.count(f"comparisons that read a {unit} as a whole")
+            if answer.plan.hours:
+                tally.count("comparisons that read hours from their sums")
             if answer.plan.head_days:
                 tally.count("comparisons that read the first part of an open day from aggregates")
             if answer.plan.aggregate_days and answer.plan.log_days:

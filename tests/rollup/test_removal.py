@@ -25,6 +25,7 @@ from aggregates.models import (
     FileImport,
     FormerCost,
     FormerSlug,
+    HourChunk,
     KeptReason,
     Organization,
     PriceOverride,
@@ -90,6 +91,9 @@ def fill(organization: Organization, call: Any, user: Any) -> None:
     roll_up()
     UsageDay.objects.filter(organization=organization, date="2025-04-09").update(
         kept_at=clock.now(), kept_reason=KeptReason.PARTITION
+    )
+    HourChunk.objects.create(
+        organization=organization, date="2025-04-01", grain="hour", part=0, hour=[10], total_calls=[1]
     )
     arrive(organization)
     key, _ = keys.create(organization, "ours", user)

@@ -17,6 +17,7 @@ from aggregates.models import (
     DailyAggregate,
     DayNote,
     Discount,
+    HourChunk,
     LatencyChunk,
     LogHole,
     Organization,
@@ -43,6 +44,7 @@ TABLES: tuple[type[Model], ...] = (
         UsagePeriod,
         PeriodBreakdown,
         LatencyChunk,
+        HourChunk,
     ),
     *(PriceOverride, Discount, ApiKey, ArrivalCount, DayNote),
 )

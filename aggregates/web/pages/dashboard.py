@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
@@ -103,11 +104,14 @@ def _load(selection: Selection, is_open: bool) -> Dashboard:
     by_model = unpriced.query_of(selection)
     try:
         with snapshot(PATIENCE):
-            answers = read([main, whole, before, *only_some, *charts, *top.values()], refused, seconds=PATIENCE)
+            asked = [main, whole, before, *only_some, *charts, *top.values()]
+            if len(main.days) <= settings.LIVE_DAYS:  # costs next to nothing with the others, which read the log
+                asked.append(by_model)
+            answers = read(asked, refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
             totals = replace(answers[main].totals, latency=answers[whole].totals.latency)
-            if totals.unpriced_calls:
+            if totals.unpriced_calls and by_model not in asked:
                 answers |= read([by_model], refused, seconds=PATIENCE)
             notes = read_all_notes(selection) if totals.rows else ()
             units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
