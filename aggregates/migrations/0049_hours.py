@@ -63,7 +63,7 @@ EVEN = models.CheckConstraint(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aggregates", "0047_platform_readers")]
+    dependencies = [("aggregates", "0048_ranked_chunks")]
 
     operations = [
         migrations.AddField(
