@@ -21,7 +21,7 @@ from aggregates.models.discount import Discount
 from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
-from aggregates.models.log import LogHole, Status, UsageLog
+from aggregates.models.log import LogGuard, LogHole, Status, UsageLog
 from aggregates.models.organization import FormerSlug, Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
@@ -55,6 +55,7 @@ __all__ = [
     "Kind",
     "KeptReason",
     "LatencyChunk",
+    "LogGuard",
     "LogHole",
     "Membership",
     "PeriodBreakdown",

@@ -18,6 +18,7 @@ from aggregates.models import (
     DayNote,
     Discount,
     LatencyChunk,
+    LogGuard,
     LogHole,
     Organization,
     PeriodBreakdown,
@@ -35,6 +36,7 @@ TABLES: tuple[type[Model], ...] = (
     *(
         Organization,
         UsageLog,
+        LogGuard,
         LogHole,
         UsageDay,
         StaleDay,
