@@ -19,7 +19,7 @@ GROUPS = (
     ("Reading numbers", ("words", "ranges", "cost-bridge", "exports", "views-and-notes", "reading-usage")),
     ("Getting calls in", ("sending-usage", "importing", "prices")),
     ("People", ("people", "audit-log", "managing")),
-    ("Running the site", ("settings", "operations", "changing", "standby", "security", "performance")),
+    ("Running the site", ("settings", "operations", "changing", "standby", "scale", "security", "performance")),
     ("How and why it works", ("exactness", "decisions")),
 )
 MOST_FOUND = 40
