@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED = 1
 # Tests start hundreds of processes, each of which would compile the site again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install lock run test test-fast clients lint bench prove siege screenshots
+.PHONY: help install lock run test test-fast test-cluster clients lint bench prove siege screenshots
 
 help:
 	@echo "make run      start the site, with demo data when it is empty"
@@ -19,6 +19,7 @@ help:
 	@echo "make lock     renew the lock files of what is installed: the newest versions that requirements*.txt allow"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
 	@echo "make test-fast  run all but the slow ones, within a minute"
+	@echo "make test-cluster  try it on a Citus cluster whose coordinator CITUS_URL names, in a database that it empties (half an hour)"
 	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
@@ -50,6 +51,12 @@ test: install $(VENV)/installed-dev
 
 test-fast: install $(VENV)/installed-dev
 	@$(VENV)/bin/python -m pytest --numprocesses 3 --dist worksteal -m "not slow"
+
+# What a cluster has to show, in tests/cluster, and what it has in common with one server. Nothing else collects the former.
+test-cluster: install $(VENV)/installed-dev
+	@test -n "$$CITUS_URL" || { echo "Set CITUS_URL to the address of a coordinator and of a database that may be emptied."; exit 2; }
+	@$(VENV)/bin/python -m pytest -p tests.cluster.plugin --reuse-db -o python_files="test_*.py try_*.py" tests/cluster \
+	    tests/rollup/test_retention.py tests/rollup/test_recutting.py tests/ingest/test_correcting.py tests/query/test_platform.py
 
 # Real clients of many kinds, in environments of their own; CLIENTS="langfuse litellm-otel" tries these alone. It renews
 # the requests that tests send again.

@@ -35,6 +35,10 @@ KEPT = sql.SQL("day.kept_at IS NOT NULL")
 MARKED = sql.SQL("""EXISTS (
     SELECT FROM {} AS mark WHERE mark.organization_id = day.organization_id AND mark.date = day.date
 )""").format(sql.Identifier(StaleDay._meta.db_table))
+# The same of one organization, which is given: a cluster then knows that one worker has the answer.
+MARKED_OF_ONE = sql.SQL(
+    "EXISTS (SELECT FROM {} AS mark WHERE mark.organization_id = %s AND mark.date = day.date)"
+).format(sql.Identifier(StaleDay._meta.db_table))
 UNROLLED = sql.SQL("(day.rolled_through IS NULL OR day.rolled_through < day.ends_at)")  # as the index of these has it
 LOST, NOT_LOST = (
     sql.SQL("""EXISTS (
@@ -57,18 +61,20 @@ _DAY_STATES = """
 """
 
 
-def _day_states(holes: sql.Composable | None) -> sql.Composed:
+def _day_states(holes: sql.Composable | None, marked: sql.Composable) -> sql.Composed:
     """Compose the states of days: with such holes of the log; or where there are none."""
     return sql.SQL(_DAY_STATES).format(
         holes=sql.SQL("WITH hole AS MATERIALIZED ({})").format(holes) if holes else sql.SQL(""),
         kept=KEPT,
         lost=LOST if holes else NOT_LOST,
-        marked=MARKED,
+        marked=marked,
         days=sql.Identifier(UsageDay._meta.db_table),
     )
 
 
-DAY_STATES, DAY_STATES_GIVEN_HOLES, DAY_STATES_WITHOUT_HOLES = map(_day_states, (HOLES, GIVEN_HOLES, None))
+DAY_STATES = _day_states(HOLES, MARKED)
+# Of the days of one organization, which is a parameter, after those of the holes.
+DAY_STATES_GIVEN_HOLES, DAY_STATES_WITHOUT_HOLES = (_day_states(holes, MARKED_OF_ONE) for holes in (GIVEN_HOLES, None))
 
 
 def holes_around(first: date, last: date, partitions: str | None) -> list[Hole]:

@@ -4,16 +4,17 @@ Whoever keeps a day holds the log (`partitions.hold_log`), so that no month is d
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import DateTimeField, Func, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 from psycopg import sql
 
 from aggregates.db.day_states import ANY_ZONE, HOLES, MARKED
-from aggregates.db.locks import Lock, day_number, take_shared
+from aggregates.db.locks import Lock, day_number, take, take_free, take_shared
 from aggregates.domain.contents import current
 from aggregates.models import DailyAggregate, KeptReason, Organization, StaleDay, UsageDay, UsageLog
 
@@ -28,15 +29,18 @@ TABLES = {
     "holes": HOLES,
     "marked": MARKED,
 }
-# Rows are locked in one order by all who change several, so that none waits for another in a circle.
-KEEP = """
-    WITH hole AS MATERIALIZED ({holes}), chosen AS (
-        SELECT day.id FROM {days} AS day WHERE day.kept_at IS NULL AND {condition}
-        ORDER BY day.date, day.organization_id FOR NO KEY UPDATE {skip}
-    )
-    UPDATE {days} AS day SET kept_at = clock_timestamp(), kept_reason = %(reason)s
-    FROM chosen WHERE day.id = chosen.id RETURNING day.organization_id, day.date
+CHOICE = """
+    WITH hole AS MATERIALIZED ({holes})
+    SELECT day.organization_id, day.date, day.rolled_at FROM {days} AS day WHERE day.kept_at IS NULL AND {condition}
 """
+# Not what somebody has rolled up again since it was chosen.
+KEEP = sql.SQL("""
+    UPDATE {days} AS day SET kept_at = statement_timestamp(), kept_reason = %s
+    FROM unnest(%s::bigint[], %s::date[], %s::timestamptz[]) AS chosen (organization_id, date, rolled_at)
+    WHERE day.organization_id = chosen.organization_id AND day.date = chosen.date AND day.kept_at IS NULL
+      AND day.rolled_at IS NOT DISTINCT FROM chosen.rolled_at
+    RETURNING day.organization_id, day.date
+""").format(**TABLES)
 WITHIN = sql.SQL(
     "day.starts_at < %(end)s AND day.rolled_through > %(start)s AND day.date BETWEEN %(first)s AND %(last)s"
 )
@@ -81,18 +85,17 @@ def keep_lost(day: date, organizations: Collection[int]) -> list[Day]:
 
 def keep_all_lost() -> list[Day]:
     """Keep all such days there are; whoever is rolling one of them up sees to it himself."""
-    return _keep(KeptReason.PARTITION, LOST, {}, skip=sql.SQL("SKIP LOCKED"))
+    return _keep(KeptReason.PARTITION, LOST, {}, waits=False)
 
 
 def any_lost(start: datetime, end: datetime) -> bool:
     """Whether a day with a part between these instants is lost, and not kept so far."""
     statement = sql.SQL(
-        "WITH hole AS MATERIALIZED ({holes}) SELECT EXISTS (SELECT FROM {days} AS day WHERE {within} AND {lost})"
+        "WITH hole AS MATERIALIZED ({holes}) SELECT 1 FROM {days} AS day WHERE {within} AND {lost} LIMIT 1"
     ).format(**TABLES, within=WITHIN, lost=LOST)
     with connection.cursor() as cursor:
         cursor.execute(statement.as_string(), {**_around(start, end), "contents": _versions()})
-        found: bool = cursor.fetchone()[0]
-        return found
+        return cursor.fetchone() is not None
 
 
 def _versions() -> list[int]:
@@ -113,32 +116,25 @@ def keep(day: date, organizations: Collection[int]) -> list[Day]:
 def accept(days: QuerySet[UsageDay]) -> int:
     """Accept that these days are kept, so that nobody is alarmed by them any longer; how many were not accepted yet."""
     chosen = UsageDay.objects.alarming().filter(pk__in=list(days.values_list("pk", flat=True)))
-    return chosen.update(accepted_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+    return chosen.update(accepted_at=Now())
 
 
 def release(day: UsageDay) -> bool:
     """Let the log count again for a kept day whose calls were brought back; False where it still holds fewer."""
     statement = sql.SQL("""
-        UPDATE {days} AS day SET kept_at = NULL, kept_reason = '', accepted_at = NULL, rolled_at = clock_timestamp()
-        FROM {organizations} AS organization
-        WHERE day.id = %s AND day.kept_at IS NOT NULL AND NOT ({fewer}) AND organization.id = day.organization_id
-          AND (organization.log_from IS NULL OR day.date >= organization.log_from)
+        UPDATE {days} AS day
+        SET kept_at = NULL, kept_reason = '', accepted_at = NULL, rolled_at = statement_timestamp()
+        WHERE organization_id = %(organization)s AND date = %(day)s AND kept_at IS NOT NULL AND NOT ({fewer})
+          AND NOT EXISTS (SELECT FROM {organizations} WHERE id = %(organization)s AND log_from > %(day)s)
     """)
     organizations = sql.Identifier(Organization._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(**TABLES, organizations=organizations, fewer=FEWER).as_string(), [day.pk])
+        cursor.execute(
+            statement.format(**TABLES, organizations=organizations, fewer=FEWER).as_string(),
+            {"organization": day.organization_id, "day": day.date},
+        )
         changed: int = cursor.rowcount
         return changed == 1
-
-
-def lock_rows(day: date, organizations: Iterable[int]) -> None:
-    """Lock the date's rows in the order of all who change several."""
-    with connection.cursor() as cursor:
-        statement = sql.SQL(
-            "SELECT FROM {days} WHERE date = %s AND organization_id = ANY(%s) "
-            "ORDER BY organization_id FOR NO KEY UPDATE"
-        )
-        cursor.execute(statement.format(**TABLES).as_string(), [day, list(organizations)])
 
 
 def _around(start: datetime, end: datetime) -> dict[str, Any]:
@@ -146,12 +142,24 @@ def _around(start: datetime, end: datetime) -> dict[str, Any]:
     return {"start": start, "end": end, "first": (start - ANY_ZONE).date(), "last": (end + ANY_ZONE).date()}
 
 
-def _keep(
-    reason: KeptReason, condition: sql.Composable, values: dict[str, Any], skip: sql.SQL | None = None
-) -> list[Day]:
-    statement = sql.SQL(KEEP).format(**TABLES, condition=condition, skip=skip or sql.SQL(""))
+def _keep(reason: KeptReason, condition: sql.Composable, values: dict[str, Any], *, waits: bool = True) -> list[Day]:
+    """Keep days for which a condition holds; where it does not wait, without those whose states others are changing."""
+    statement = sql.SQL(CHOICE).format(**TABLES, condition=condition)
     with connection.cursor() as cursor:
-        cursor.execute(statement.as_string(), {**values, "reason": reason.value, "contents": _versions()})
+        cursor.execute(statement.as_string(), {**values, "contents": _versions()})
+        chosen = cursor.fetchall()
+        if not chosen:
+            return []
+        numbers = {day_number(day) for _, day, _ in chosen}
+        if waits:
+            take(Lock.STATES, *numbers)
+        else:
+            free = take_free(Lock.STATES, numbers)
+            chosen = [row for row in chosen if day_number(row[1]) in free]
+        if not chosen:
+            return []
+        columns = [list(column) for column in zip(*chosen, strict=True)]
+        cursor.execute(KEEP.as_string(), [reason.value, *columns])
         found: list[Day] = sorted(cursor.fetchall())
     for organization, day in found:
         logger.error("Organization %s keeps its sums of %s: %s.", organization, day, reason.label)

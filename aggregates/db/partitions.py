@@ -14,7 +14,7 @@ from aggregates.db import clock
 from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import LogHole, UsageLog
+from aggregates.models import LogGuard, LogHole, UsageLog
 
 TABLE = UsageLog._meta.db_table
 BOUNDS = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")  # as the catalogue writes them
@@ -37,8 +37,10 @@ def partition_name(month: date) -> str:
     return f"{TABLE}_{month:%Y_%m}"
 
 
-# Takes no snapshot itself.
-HOLD_LOG = sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(sql.Identifier(TABLE)).as_string()
+# A view of the log that shows nothing: to lock it locks the log, too. In a cluster it is on the coordinator alone, so
+# that nobody who locks it asks the workers, of which one may be down. To lock takes no snapshot itself.
+GUARD = sql.Identifier(LogGuard._meta.db_table)
+HOLD_LOG = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(GUARD).as_string()
 
 
 def hold_log() -> None:
@@ -54,8 +56,7 @@ def hold_log() -> None:
 def lock_out() -> None:
     """Wait for all who read or write the log, and keep them out until the transaction ends."""
     with connection.cursor() as cursor:
-        statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(TABLE))
-        cursor.execute(statement.as_string())
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(GUARD).as_string())
 
 
 def are_missing(wanted: Iterable[date]) -> bool:
@@ -242,6 +243,7 @@ def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     for statement in (
         "CREATE TABLE {name} (LIKE {log} INCLUDING ALL)",
         "CREATE UNIQUE INDEX {unique} ON {name} (organization_id, request_id)",
+        "ALTER TABLE {name} REPLICA IDENTITY USING INDEX {unique}",  # a cluster moves it while calls come in
         "ALTER TABLE {log} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
     ):
         cursor.execute(sql.SQL(statement).format(**parts).as_string(cursor.connection))

@@ -1,6 +1,7 @@
 """What statements are composed of: names of tables, lists of columns, and the sums of measures."""
 
 from collections.abc import Iterable, Sequence
+from typing import LiteralString
 
 from django.db.models import DecimalField, Model
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -22,6 +23,15 @@ def listed(parts: Iterable[Composable]) -> Composed:
 def columns(names: Iterable[str], of: str = "") -> Composed:
     """List columns by their names; `of` is the alias of the table that has them, where it has to be told."""
     return listed(Identifier(of, name) if of else Identifier(name) for name in names)
+
+
+def table_expression(name: str, names: Composable, rows: Composable, how: LiteralString = "") -> Composed:
+    """Name the columns of rows, for what follows WITH; `how` says whether they are materialized.
+
+    Not behind the name of the table expression, as Citus loses names there.
+    """
+    parts = {"name": Identifier(name), "how": SQL(how), "rows": rows, "names": names}
+    return SQL("{name} AS {how} (SELECT * FROM ({rows}) AS named ({names}))").format(**parts)
 
 
 def array(texts: Iterable[str | None]) -> str:

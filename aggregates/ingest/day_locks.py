@@ -152,10 +152,13 @@ def insert_days(organization: Organization, spans: Mapping[date, Span]) -> None:
     # Rows that are there are not even tried: that would wait for a roller who is about to commit.
     statement = sql.SQL("""
         INSERT INTO {days} (organization_id, date, starts_at, ends_at)
-        SELECT %(organization)s, day, starts_at, ends_at
+        SELECT %(organization)s, span.date, span.starts_at, span.ends_at
         FROM unnest(%(days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-             AS span (day, starts_at, ends_at)
-        WHERE NOT EXISTS (SELECT FROM {days} WHERE organization_id = %(organization)s AND date = day)
+             AS span (date, starts_at, ends_at)
+        LEFT JOIN (
+            SELECT date FROM {days} WHERE organization_id = %(organization)s AND date = ANY(%(days)s)
+        ) AS known ON known.date = span.date
+        WHERE known.date IS NULL
         ON CONFLICT DO NOTHING
     """)
     with connection.cursor() as cursor:

@@ -24,13 +24,13 @@ COMPUTED = (CostSource.NONE, CostSource.TABLE, CostSource.OVERRIDE, CostSource.D
 BATCH = 5_000  # calls in memory at a time
 NOTHING = Decimal(0)
 
-# The calls are locked: between this and the update nobody gives them another cost.
+# Whoever gives calls another cost has the lock of corrections: between this and the update nobody does.
 KEEP = sql.SQL(
     """
     INSERT INTO {kept} (organization_id, repricing_id, call, timestamp, cost, cost_source, new_cost, new_source)
     SELECT log.organization_id, {repricing}, log.id, log.timestamp, log.cost, log.cost_source, new.cost, new.cost_source
     FROM {log} AS log JOIN repriced_call AS new ON log.id = new.id AND log.timestamp = new.timestamp
-    WHERE log.organization_id = {organization} FOR NO KEY UPDATE OF log
+    WHERE log.organization_id = {organization}
     """
 )
 Seen = Callable[[int], None]  # is told how many calls more were looked at

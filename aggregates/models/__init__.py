@@ -22,7 +22,7 @@ from aggregates.models.file_import import FileChunk, FileImport, ImportState
 from aggregates.models.hours import HourChunk
 from aggregates.models.invitation import Invitation
 from aggregates.models.latency import LatencyChunk
-from aggregates.models.log import LogHole, Status, UsageLog
+from aggregates.models.log import LogGuard, LogHole, Status, UsageLog
 from aggregates.models.organization import FormerSlug, Membership, Organization, Role, User
 from aggregates.models.price import PriceOverride
 from aggregates.models.pseudonym import Pseudonym
@@ -57,6 +57,7 @@ __all__ = [
     "Kind",
     "KeptReason",
     "LatencyChunk",
+    "LogGuard",
     "LogHole",
     "Membership",
     "PeriodBreakdown",

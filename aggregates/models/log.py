@@ -186,6 +186,19 @@ class UsageLog(models.Model):
         return self.request_id
 
 
+class LogGuard(models.Model):
+    """A view without rows: whoever locks it locks the log, and on the coordinator alone where there is a cluster."""
+
+    id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "aggregates_logguard"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class LogHole(models.Model):
     """A time of which the log does not hold the calls of before `born_at`: a view of PostgreSQL's catalogue.
 

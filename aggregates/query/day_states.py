@@ -56,7 +56,10 @@ ORGANIZATION = text(
     SQL(
         """
         SELECT time_zone, log_from, ({partitions}), unit, first FROM {organizations} AS organization
-        LEFT JOIN {periods} ON organization_id = organization.id AND first BETWEEN %s AND %s AND contents = %s
+        LEFT JOIN (
+            SELECT unit, first FROM {periods}
+            WHERE organization_id = %s AND first BETWEEN %s AND %s AND contents = %s
+        ) AS period ON true
         WHERE organization.id = %s ORDER BY unit, first
         """
     ).format(partitions=PARTITIONS, organizations=table(Organization), periods=table(UsagePeriod))
@@ -66,13 +69,13 @@ ORGANIZATION = text(
 def read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
     """Read what is known of the days from first to last, both included; and the time zone that they are cut in."""
     with connection.cursor() as cursor:
-        cursor.execute(ORGANIZATION, [first, last, current(), organization.pk])
+        cursor.execute(ORGANIZATION, [organization.pk, first, last, current(), organization.pk])
         rows = cursor.fetchall()
         zone, log_from, partitions, *_ = rows[0]
         periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
         holes = holes_around(first, last, partitions)
         columns = [list(column) for column in zip(*holes, strict=True)]
-        cursor.execute(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, first, last])
+        cursor.execute(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, organization.pk, first, last])
         return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from aggregates.db.snapshot import snapshot
-from aggregates.db.sql import NAMES, listed, text
+from aggregates.db.sql import NAMES, listed, table_expression, text
 from aggregates.domain.lengths import Lengths
 from aggregates.domain.measures import MEASURES
 from aggregates.query.day_states import read_states_for
@@ -187,8 +187,8 @@ def _part(names: tuple[str, ...], parts: tuple[Part, ...], filters: tuple[Filter
     columns = listed([SQL("which"), SQL("place"), *key_names(names), SQL("cost")])
     rows = SQL(" UNION ALL ").join(_rows(names, columns, *part, filters) for part in parts)
     nothing = listed([SQL("''::text"), SQL("0"), *(SQL("''::text") for _ in names), SQL("0::numeric")])
-    return SQL("WITH part ({}) AS ({})").format(
-        columns, rows if parts else SQL("SELECT {} WHERE false").format(nothing)
+    return SQL("WITH {}").format(
+        table_expression("part", columns, rows if parts else SQL("SELECT {} WHERE false").format(nothing))
     )
 
 

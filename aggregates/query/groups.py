@@ -13,7 +13,7 @@ from django.db import connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from aggregates.db.snapshot import snapshot
-from aggregates.db.sql import NAMES, columns, listed, sum_of_part, text
+from aggregates.db.sql import NAMES, columns, listed, sum_of_part, table_expression, text
 from aggregates.domain.latency import Latency
 from aggregates.domain.lengths import WHOLE, Lengths
 from aggregates.domain.measures import MEASURES, Measure, Sums
@@ -223,7 +223,7 @@ def _statement(
     measures = tuple(dict.fromkeys(measure for _, measure in summed))
     return text(
         SQL(
-            """WITH part (which, {key}, {measures}) AS ({parts}),
+            """WITH {part},
             whole AS MATERIALIZED (SELECT {key}, {sums} FROM part {matching} GROUP BY {key})
             SELECT 0, NULL, count(*), count(*) FILTER (WHERE now_calls + now_charges = 0), {totals} FROM whole
             UNION ALL (SELECT row_number() OVER ({order}), {key}, 0, 0, {names} FROM whole {order} LIMIT %s OFFSET %s)
@@ -231,8 +231,11 @@ def _statement(
             """
         ).format(
             key=key,
-            measures=columns(measure.name for measure in measures),
-            parts=SQL(" UNION ALL ").join(_rows(which, by, shape, filters, measures) for which, shape in parts),
+            part=table_expression(
+                "part",
+                listed([SQL("which"), key, columns(measure.name for measure in measures)]),
+                SQL(" UNION ALL ").join(_rows(which, by, shape, filters, measures) for which, shape in parts),
+            ),
             sums=listed(
                 SQL("{} AS {}").format(sum_of_part(measure, _of(which, measure.name)), name)
                 for (which, measure), name in zip(summed, names, strict=True)

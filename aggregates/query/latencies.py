@@ -14,7 +14,7 @@ from django.db import connection
 from psycopg.sql import SQL, Composable, Identifier
 
 from aggregates.db.latency import IS_COUNTED, terms_of_calls
-from aggregates.db.sql import listed, text
+from aggregates.db.sql import listed, table_expression, text
 from aggregates.domain.formats import count
 from aggregates.domain.latency import Latency
 from aggregates.query.answer import Answer, Group, Row
@@ -110,14 +110,13 @@ def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     return text(
         SQL(
             """
-            WITH part ({names}, term, amount) AS ({parts})
+            WITH {part}
             SELECT bucket, place, array_agg(term), array_agg(amount) FROM (
                 SELECT bucket, {place} AS place, term, sum(amount)::bigint AS amount FROM part {groups} GROUP BY 1, 2, 3
             ) AS summed GROUP BY bucket, place
             """
         ).format(
-            names=listed(names),
-            parts=parts,
+            part=table_expression("part", listed([*names, SQL("term"), SQL("amount")]), parts),
             place=place,
             groups=groups if keys else NOTHING,
         )

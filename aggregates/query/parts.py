@@ -13,6 +13,7 @@ from aggregates.db.sql import (
     sums_of_aggregates,
     sums_of_calls,
     sums_of_shared_calls,
+    table_expression,
 )
 from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.measures import MEASURES, RANKS, Measure
@@ -48,12 +49,12 @@ def part(shape: PartShape, *, is_kept: bool = False) -> Composed:
     for number, scan in shape.scans:
         rows = select(scan, [SQL(number), *columns_of(shape.by)], shape.filters)
         if is_log(scan):
-            logged.append(SQL("logged ({}) AS MATERIALIZED ({}), ").format(names, rows))
+            logged.append(SQL("{}, ").format(table_expression("logged", names, rows, "MATERIALIZED")))
         else:
             aggregated.append(rows)
     union = SQL(" UNION ALL ").join([*aggregated, *([SQL("SELECT * FROM logged")] if logged else [])])
-    how = SQL("" if is_kept else "NOT ")
-    return SQL("WITH {}part ({}) AS {}MATERIALIZED ({})").format(NOTHING.join(logged), names, how, union)
+    how = "MATERIALIZED" if is_kept else "NOT MATERIALIZED"
+    return SQL("WITH {}{}").format(NOTHING.join(logged), table_expression("part", names, union, how))
 
 
 def is_narrow(shape: PartShape) -> bool:
@@ -80,7 +81,7 @@ def heights(shape: PartShape, rank: str) -> Composed:
     ]
     if any(is_log(scan) for _, scan in shape.scans):
         rows.append(SQL("SELECT {} FROM logged").format(names))
-    return SQL("heights ({}) AS NOT MATERIALIZED ({})").format(names, SQL(" UNION ALL ").join(rows))
+    return table_expression("heights", names, SQL(" UNION ALL ").join(rows), "NOT MATERIALIZED")
 
 
 def select(

@@ -14,9 +14,10 @@ from django.db import connection
 from django.db.models import Min
 from psycopg.sql import SQL, Identifier
 
+from aggregates.db import cluster
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.snapshot import snapshot
-from aggregates.db.sql import NAMES, SUMS, sums_of_aggregates, sums_of_calls, table, text
+from aggregates.db.sql import NAMES, SUMS, sums_of_aggregates, sums_of_calls, table, table_expression, text
 from aggregates.domain import days
 from aggregates.domain.calendars import Calendar
 from aggregates.domain.days import Span
@@ -85,7 +86,10 @@ class PlatformQuery:
 
 @dataclass(frozen=True)
 class PlatformAnswer:
-    """Sums by date, and by organization, highest cost first; and how many organizations' days were read where."""
+    """Sums by date, and by organization, highest cost first; and how many organizations' days were read where.
+
+    In a cluster organizations are as of slightly different moments, as each worker's snapshot is its own.
+    """
 
     query: PlatformQuery
     by_date: dict[date, Sums]
@@ -94,6 +98,7 @@ class PlatformAnswer:
     log_days: int
     rolled_at: datetime | None
     as_of: datetime
+    is_cluster: bool = False
 
     @cached_property
     def totals(self) -> Sums:
@@ -123,7 +128,7 @@ def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
     """Answer a query in one snapshot; raises TimedOut if a statement takes longer than so many seconds, and NoHours if
     only sums are left of a day that is asked for in part."""
     with snapshot(seconds) as now:
-        aggregate_days, log_days, rolled_at, log_span, lacking = _sources(query)
+        aggregate_days, log_days, rolled_at, log_span, lacking, is_cluster = _sources(query)
         if lacking:
             raise NoHours("Only daily aggregates are left of a day that is asked for in part.")
         rows = _sums(query, log_span)
@@ -135,13 +140,14 @@ def read(query: PlatformQuery, *, seconds: int | None = None) -> PlatformAnswer:
         log_days=log_days,
         rolled_at=rolled_at,
         as_of=now,
+        is_cluster=is_cluster,
     )
 
 
 def read_by_day(query: PlatformQuery, *, seconds: int | None = None) -> dict[int, dict[date, Sums]]:
     """Read the sums of each organization by day, without days without usage; raises as `read` does."""
     with snapshot(seconds):
-        _, _, _, log_span, lacking = _sources(query)
+        _, _, _, log_span, lacking, _ = _sources(query)
         if lacking:
             raise NoHours("Only daily aggregates are left of a day that is asked for in part.")
         found: dict[int, dict[date, Sums]] = {}
@@ -180,10 +186,10 @@ _SOURCES = text(
         SELECT count(*) FILTER (WHERE log_from = ends_at), count(*) FILTER (WHERE log_from < ends_at),
                max(rolled_at) FILTER (WHERE log_from = ends_at),
                min(log_from) FILTER (WHERE log_from < ends_at), max(ends_at) FILTER (WHERE log_from < ends_at),
-               COALESCE(bool_or(is_lacking), false)
+               COALESCE(bool_or(is_lacking), false), {}
         FROM ({}) AS day
         """
-    ).format(_DAYS)
+    ).format(cluster.IS_THERE, _DAYS)
 )
 
 _AGGREGATED = SQL("day JOIN {} USING (organization_id, date) WHERE readable_through IS NOT NULL").format(
@@ -198,8 +204,13 @@ _LOGGED = SQL(
     """
 ).format(table(UsageLog))
 _KEYS = [Identifier("day", "date"), Identifier("day", "organization_id")]
-_PARTS = SQL("WITH day AS ({}), part (date, organization_id, {}) AS ({} UNION ALL {})").format(
-    _DAYS, NAMES, sums_of_aggregates(_KEYS, _AGGREGATED), sums_of_calls(_KEYS, _LOGGED)
+_PARTS = SQL("WITH day AS ({}), {}").format(
+    _DAYS,
+    table_expression(
+        "part",
+        SQL("date, organization_id, {}").format(NAMES),
+        SQL("{} UNION ALL {}").format(sums_of_aggregates(_KEYS, _AGGREGATED), sums_of_calls(_KEYS, _LOGGED)),
+    ),
 )
 _BY_DAY = text(
     SQL("{parts} SELECT organization_id, date, {sums} FROM part GROUP BY organization_id, date").format(
@@ -222,13 +233,14 @@ _SUMS = text(
 )
 
 
-def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span, bool]:
+def _sources(query: PlatformQuery) -> tuple[int, int, datetime | None, Span, bool, bool]:
     """Count the days that come from the aggregates alone and say when the latest was rolled up; count those from the
-    log, and say when the calls that are read there were made; and whether one is asked for in part that cannot be."""
+    log, and say when the calls that are read there were made; whether one is asked for in part that cannot be; and
+    whether there is a cluster."""
     with connection.cursor() as cursor:
         cursor.execute(_SOURCES, query.parameters)
-        aggregate_days, log_days, rolled_at, start, end, lacking = cursor.fetchone()
-        return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN, lacking
+        aggregate_days, log_days, rolled_at, start, end, lacking, is_cluster = cursor.fetchone()
+        return aggregate_days, log_days, rolled_at, Span(start, end) if log_days else NOWHEN, lacking, is_cluster
 
 
 def _sums(query: PlatformQuery, log_span: Span) -> list[tuple[date | None, int | None, Sums]]:

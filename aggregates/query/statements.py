@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from aggregates.db.sql import NAMES, SUMS, listed, sum_of_part, text
+from aggregates.db.sql import NAMES, SUMS, listed, sum_of_part, table_expression, text
 from aggregates.domain.dimensions import LONG_TAIL
 from aggregates.domain.measures import MEASURES, RANKS
 from aggregates.query.parts import (
@@ -101,7 +101,7 @@ def _breakdowns_text(
     )
     return text(
         SQL(
-            """WITH part (number, {keys}, {names}) AS ({parts}),
+            """WITH {part},
             whole AS (
                 SELECT number, {keys}, {sums}, row_number() OVER (PARTITION BY number {by_rank}) AS rank
                 FROM part GROUP BY number, {keys}
@@ -109,9 +109,8 @@ def _breakdowns_text(
             {groups}
             """
         ).format(
+            part=table_expression("part", listed([SQL("number"), *keys, NAMES]), SQL(" UNION ALL ").join(selects)),
             keys=listed(keys),
-            names=NAMES,
-            parts=SQL(" UNION ALL ").join(selects),
             sums=SUMS,
             by_rank=by_rank(rank, keys),
             groups=_first_and_other(keys) if has_other else _all_groups(keys),

@@ -69,7 +69,7 @@ class Work(Protocol):
     @property
     def span(self) -> Span: ...
     @property
-    def begins(self) -> datetime: ...
+    def starts_at(self) -> datetime: ...
     @property
     def afresh(self) -> bool: ...
     @property
@@ -121,7 +121,7 @@ def replace(day: date, works: Mapping[int, Work], chosen: Ids, summed: Mapping[i
     if not filled:
         return
     with connection.cursor() as cursor:
-        _sum({pk: (works[pk].begins, works[pk].span) for pk in filled})
+        _sum({pk: (works[pk].starts_at, works[pk].span) for pk in filled})
         for grain in HOUR_GRAINS:
             cursor.execute(_insertion(grain), {"day": day})
         _forget()

@@ -34,7 +34,7 @@ DELETIONS = [
 def invalidate(day: date, organizations: Ids) -> None:
     """To be called before changing daily aggregates: the sums of their week and month count no more."""
     periods = periods_of(day)
-    take_shared(Lock.PERIOD, [period.number for period in periods])
+    take_shared(Lock.PERIOD, [period.number for period in periods], settled=True)
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM aggregates_usageperiod USING unnest(%s::text[], %s::date[]) AS changed (unit, first) "

@@ -13,6 +13,7 @@ and no correction says that it took them out, the day becomes kept instead. What
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,9 +23,9 @@ from django.db.models import Sum
 from psycopg import sql
 
 from aggregates.db import clock
-from aggregates.db.day_states import KEPT, UNROLLED
-from aggregates.db.kept_days import TABLES, Day, keep, keep_all_lost, keep_lost, lock_rows
-from aggregates.db.locks import Busy, Lock, day_number, take, take_shared, waiting_at_most
+from aggregates.db.day_states import KEPT, UNROLLED, Hole, current_holes
+from aggregates.db.kept_days import TABLES, Day, keep, keep_all_lost, keep_lost
+from aggregates.db.locks import Busy, Lock, day_number, held_for, take, take_shared, waiting_at_most
 from aggregates.db.partitions import ensure_partitions, hold_log, months_of
 from aggregates.domain.contents import current
 from aggregates.domain.days import Span
@@ -199,7 +200,7 @@ def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
         try:
             with waiting_at_most(SEAL_TIMEOUT if is_over else OPEN_SEAL_TIMEOUT):
                 take(Lock.DAY, day_number(day))
-                lock_rows(day, organizations)
+                take(Lock.STATES, day_number(day))
                 cursor.execute(update.format(**TABLES, through=through, sealable=sealable).as_string(), parameters)
         except Busy:
             return not is_over
@@ -210,12 +211,12 @@ def seal(day: date, organizations: Ids, *, open_days: bool = False) -> bool:
 class _Work:
     """What is to be summed of an organization's day: all of it, or only what was sealed since the last time."""
 
+    starts_at: datetime  # of the day
     span: Span
     afresh: bool
     whole: bool  # it reaches the day's end
     marks: list[int]
     before: int  # calls and charges that its sums are of, where these are to be replaced
-    begins: datetime  # the day
     held: int  # calls and charges that its sums are of
     has_hours: bool
 
@@ -224,13 +225,18 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
     """Sum the log of a sealed day into the aggregates, for those of the organizations where they lack something.
 
     Marks, and `force`, have everything summed afresh up to the seal. A day that has lost calls becomes kept instead.
+    Raises Busy, in a cluster, where others record calls of the day for long.
     """
     with transaction.atomic():
         take_shared(Lock.ZONES)
-        take(Lock.ROLL, day_number(day))  # in its own statement: the next ones must see what the roller before us did
+        # In its own statement: the next ones must see what the roller before us did.
+        is_cluster = take(Lock.ROLL, day_number(day))
         hold_log()  # what is there by now stays there
         kept = keep_lost(day, organizations)
-        works = _works(day, organizations, force)
+        # A worker of a cluster may have shown writers a day without its seal for a while after it was sealed. Once
+        # these have committed, and it is settled what that worker has, all who come see the seals that are read here.
+        with held_for(SEAL_TIMEOUT, Lock.DAY, day_number(day)) if is_cluster else nullcontext():
+            works = _works(day, organizations, force)
         if not works:
             return Summary(kept=len(kept))
         ensure_partitions(month for work in works.values() for month in months_of(work.span))
@@ -264,7 +270,7 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
         WHERE organization_id = ANY(%(organizations)s) AND day.date = %(day)s AND sealed_through IS NOT NULL
           AND (rolled_through IS NULL OR rolled_through < sealed_through
                OR (NOT {kept} AND (mark.id IS NOT NULL OR %(force)s)))
-        GROUP BY day.id
+        GROUP BY day.organization_id, day.id
     """)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -288,7 +294,7 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
             afresh = rolled_through is None or (again and not kept)
             span = Span(starts_at if afresh else rolled_through, sealed_through)
             replaced = held if afresh and rolled_through else 0
-            works[pk] = _Work(span, afresh, whole, [] if kept else marks, replaced, starts_at, held, has_hours)
+            works[pk] = _Work(starts_at, span, afresh, whole, [] if kept else marks, replaced, held, has_hours)
         return works
 
 
@@ -314,20 +320,33 @@ def _finish(day: date, works: Mapping[int, _Work]) -> None:
     # Never before the birth of a partition that was summed, which a clock that was wrong may have told: the day would
     # count as one that has lost its calls.
     update = sql.SQL("""
-        WITH hole AS MATERIALIZED ({holes})
-        UPDATE {days} SET rolled_through = through, rolled_at = greatest(clock_timestamp(), (
-                   SELECT max(born_at) FROM hole
-                   WHERE isfinite(born_at) AND hole.since < through AND hole.until > starts_at
-               )), contents = CASE WHEN afresh THEN %s ELSE contents END
-        FROM unnest(%s::bigint[], %s::timestamptz[], %s::bool[]) AS work (organization, through, afresh)
-        WHERE organization_id = organization AND date = %s
+        UPDATE {days} AS day SET rolled_through = through, rolled_at = greatest(statement_timestamp(), born),
+               contents = CASE WHEN afresh THEN %s ELSE contents END
+        FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
+             AS work (organization_id, through, born, afresh)
+        WHERE day.organization_id = work.organization_id AND date = %s
     """)
+    if not works:
+        return
+    holes = current_holes()
+    rows = [(pk, work.span.end, _birth(work, holes), work.afresh) for pk, work in works.items()]
+    columns = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("DELETE FROM {marks} WHERE id = ANY(%s)").format(**TABLES).as_string(),
             [[mark for work in works.values() for mark in work.marks]],
         )
-        lock_rows(day, works)
-        through = [work.span.end for work in works.values()]
-        afresh = [work.afresh for work in works.values()]
-        cursor.execute(update.format(**TABLES).as_string(), [current(), list(works), through, afresh, day])
+        take(Lock.STATES, day_number(day))
+        cursor.execute(update.format(**TABLES).as_string(), [current(), *columns, day])
+
+
+def _birth(work: _Work, holes: Collection[Hole]) -> datetime | None:
+    """Give the latest birth of a partition that holds a part of what is rolled of a day; None if none is told."""
+    return max(
+        (
+            born_at
+            for since, until, born_at in holes
+            if born_at and (since is None or since < work.span.end) and (until is None or until > work.starts_at)
+        ),
+        default=None,
+    )

@@ -136,10 +136,13 @@ def _check_clean(month: date, log_from: Mapping[str, date]) -> None:
 def _close(log_from: Mapping[str, date]) -> None:
     """Have the days before these known from their aggregates alone, where there are any: the database keeps them with
     that."""
-    statement = sql.SQL("""
+    closed = sql.SQL("SELECT DISTINCT organization.id, cut.log_from FROM {going}").format(going=GOING.format(**TABLES))
+    update = sql.SQL("""
         UPDATE {organizations} AS organization SET log_from = closed.log_from
-        FROM (SELECT DISTINCT organization.id, cut.log_from FROM {going}) AS closed
-        WHERE closed.id = organization.id
+        FROM unnest(%s::bigint[], %s::date[]) AS closed (id, log_from) WHERE closed.id = organization.id
     """)
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(**TABLES, going=GOING.format(**TABLES)).as_string(), _parameters(log_from))
+        cursor.execute(closed.as_string(), _parameters(log_from))
+        if rows := cursor.fetchall():
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            cursor.execute(update.format(**TABLES).as_string(), columns)

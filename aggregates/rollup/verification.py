@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import connection, transaction
+from psycopg.sql import SQL
 
 from aggregates.db import clock
 from aggregates.db.partitions import settle_births
 from aggregates.db.snapshot import snapshot
+from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.domain.days import DAY
 from aggregates.domain.formats import plural
 from aggregates.domain.periods import Period, periods_of
 from aggregates.ingest.day_locks import ensure_days, lock_zone
-from aggregates.models import Organization, UsageDay
+from aggregates.models import Organization, UsageDay, UsageLog
 from aggregates.rollup import day_sums, period_sums, protocol
 
 NEWEST = 7  # days that are compared every night; the others of a comparison are drawn by lot
@@ -141,16 +143,16 @@ def unknown_days() -> set[tuple[int, date]]:
     found = set()
     with snapshot():
         zones = dict(Organization.objects.in_use().values_list("pk", "time_zone"))
-        gaps = [gap for pk in zones for gap in _gaps(pk)]
-        while gaps:
-            calls = _first_calls(gaps)
-            known = [(pk, days.date_of(instant, zones[pk]), end) for pk, instant, end in calls]
-            found |= {(pk, day) for pk, day, _ in known}
-            gaps = [(pk, days.span_of(day, zones[pk]).end, end) for pk, day, end in known]
+        for pk, zone in zones.items():
+            gaps = _gaps(pk)
+            while gaps:
+                known = [(days.date_of(instant, zone), end) for instant, end in _first_calls(pk, gaps)]
+                found |= {(pk, day) for day, _ in known}
+                gaps = [(days.span_of(day, zone).end, end) for day, end in known]
     return found
 
 
-Gap = tuple[int, datetime | None, datetime | None]  # of an organization, from and until; None: without a bound
+Gap = tuple[datetime | None, datetime | None]  # from and until; None: without a bound
 
 
 def _gaps(organization: int) -> list[Gap]:
@@ -160,25 +162,23 @@ def _gaps(organization: int) -> list[Gap]:
     since: datetime | None = None
     for starts_at, ends_at in known:
         if since is None or since < starts_at:
-            gaps.append((organization, since, starts_at))
+            gaps.append((since, starts_at))
         since = ends_at
-    return [*gaps, (organization, since, None)]
+    return [*gaps, (since, None)]
 
 
-def _first_calls(gaps: list[Gap]) -> list[tuple[int, datetime, datetime | None]]:
-    """The first call in each gap that has any: organization, timestamp, and the gap's end."""
+def _first_calls(organization: int, gaps: list[Gap]) -> list[tuple[datetime, datetime | None]]:
+    """The first call of the organization in each gap that has any, and the gap's end."""
+    statement = SQL("""
+        SELECT first_call.timestamp, ends
+        FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS gap (starts, ends)
+        CROSS JOIN LATERAL (
+            SELECT timestamp FROM {} WHERE organization_id = %s
+              AND timestamp >= coalesce(starts, '-infinity') AND timestamp < coalesce(ends, 'infinity')
+            ORDER BY timestamp LIMIT 1
+        ) AS first_call
+    """).format(table(UsageLog))
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT organization_id, first_call.timestamp, ends
-            FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS gap (organization_id, starts, ends)
-            CROSS JOIN LATERAL (
-                SELECT timestamp FROM aggregates_usagelog AS call
-                WHERE call.organization_id = gap.organization_id
-                  AND timestamp >= coalesce(starts, '-infinity') AND timestamp < coalesce(ends, 'infinity')
-                ORDER BY timestamp LIMIT 1
-            ) AS first_call
-            """,
-            [[pk for pk, _, _ in gaps], [start for _, start, _ in gaps], [end for _, _, end in gaps]],
-        )
-        return [(pk, instant, end) for pk, instant, end in cursor.fetchall()]
+        cursor.execute(text(statement), [[start for start, _ in gaps], [end for _, end in gaps], organization])
+        calls: list[tuple[datetime, datetime | None]] = cursor.fetchall()
+    return calls

@@ -2,6 +2,7 @@
 
 from django.core.checks import Tags, register
 
+from aggregates.ops.checks.cluster import CLUSTER
 from aggregates.ops.checks.configuration import CONFIGURATION, DEPLOYMENT
 from aggregates.ops.checks.database import DATABASE
 from aggregates.ops.checks.standby import STANDBY
@@ -13,5 +14,5 @@ def register_checks() -> None:
         register(check)
     for check in (*DEPLOYMENT, *STRANGERS):
         register(check, deploy=True)
-    for check in (*DATABASE, *STANDBY):
+    for check in (*DATABASE, *STANDBY, *CLUSTER):
         register(check, Tags.database)

@@ -19,6 +19,7 @@ from aggregates.models import (
     Discount,
     HourChunk,
     LatencyChunk,
+    LogGuard,
     LogHole,
     Organization,
     PeriodBreakdown,
@@ -36,6 +37,7 @@ TABLES: tuple[type[Model], ...] = (
     *(
         Organization,
         UsageLog,
+        LogGuard,
         LogHole,
         UsageDay,
         StaleDay,
