@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from aggregates.accounts import audit_events
+from aggregates.accounts.working_keys import working_key
 from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Membership, Organization, Role, User
-from aggregates.models.api_key import WORKING
 
 SEEN_EVERY = timedelta(minutes=10)  # a page writes nothing, as a rule
 IN_MENU = 20  # organizations
@@ -140,11 +140,9 @@ def current_slug(user: User, slug: str) -> str | None:
 def key_for(text: str, kind: Kind) -> ApiKey:
     """Find the key of this kind with this secret, and its organization; raises NoAccess, also where it is revoked, and
     OtherKind."""
-    usable = ApiKey.objects.filter(WORKING)
-    try:
-        key = usable.select_related("organization").get(secret_hash=secret.digest(text))
-    except ApiKey.DoesNotExist:
-        raise NoAccess("key") from None
+    key = working_key(secret.digest(text))
+    if key is None:
+        raise NoAccess("key")
     if key.kind != kind:
         raise OtherKind(Kind(key.kind))
     key.organization.scope = key.scope

@@ -20,12 +20,18 @@ GZIP_NAMES = ("gzip", "x-gzip")
 
 def text_of(request: HttpRequest) -> Iterator[str]:
     """The pieces of a body that is text; raises ApiError, also on the way."""
+    check_charset(request)
+    return decoded(bytes_of(request))
+
+
+def check_charset(request: HttpRequest) -> None:
+    """Raise ApiError where a body says that it is text in another encoding than UTF-8."""
     if request.content_params and request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Expected a body in UTF-8.")
-    return _decoded(bytes_of(request))
 
 
-def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+def decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+    """The pieces of a body as text; raises ApiError on the way."""
     try:
         yield from codecs.iterdecode(pieces, "utf-8-sig")
     except UnicodeDecodeError:

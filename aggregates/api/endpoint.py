@@ -75,11 +75,13 @@ def _answer(request: HttpRequest, kind: Kind, method: str, work: Work, *, is_who
 
 
 def admitted(request: HttpRequest, kind: Kind) -> ApiKey:
-    """Admit a request once, though it is tried again when its body has arrived."""
+    """Admit a request once, though it is tried again when its body has arrived.
+
+    In no transaction of its own, as each statement of a request ends in time.
+    """
     notes: dict[str, ApiKey] = request.META.get(NOTES, {})
     if ADMITTED not in notes:
-        with bounded():
-            notes[ADMITTED] = admit(request.headers, kind)
+        notes[ADMITTED] = admit(request.headers, kind)
     return notes[ADMITTED]
 
 

@@ -86,18 +86,28 @@ def _record(key: ApiKey, taken: Sequence[Taken], outcome: Outcome) -> None:
     """Record the calls of these rows, and note in `outcome` what became of them; raises InvalidCall."""
     if not taken:
         return
-    names = list(map(_key, taken))
+    ids = [row.call.request_id for row in taken if row.call.request_id]
+    calls: Iterable[Call] = [row.call for row in taken]
     standing: dict[str, Call] = {}
-    for name, row in zip(names, taken, strict=True):
-        standing.setdefault(name, row.call)
+    if len(set(ids)) < len(ids):
+        standing = _standing(taken)
+        calls = standing.values()
     with bounded():
-        calls = [stamped(call, key) for call in standing.values()]
-        recorded = ingest.record_within(key.organization, calls)
+        recorded = ingest.record_within(key.organization, [stamped(call, key) for call in calls])
     outcome.accepted = recorded.new
     outcome.duplicate = len(taken) - recorded.new
     if outcome.duplicate:
+        names, standing = list(map(_key, taken)), standing or _standing(taken)
         standing.update(recorded.existing)
         outcome.conflicts = list(_conflicts(taken, map(standing.__getitem__, names)))
+
+
+def _standing(taken: Iterable[Taken]) -> dict[str, Call]:
+    """By key, of rows that the log takes for one call the first."""
+    standing: dict[str, Call] = {}
+    for row in taken:
+        standing.setdefault(_key(row), row.call)
+    return standing
 
 
 def record_reported(key: ApiKey, rows: Iterable[TakenReport | Rejection]) -> Outcome:

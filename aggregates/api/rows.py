@@ -1,15 +1,16 @@
 """The rows of a body, one after the other and in little memory: of a JSON document, or of JSON lines."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from json import JSONDecodeError
 
 from django.http import HttpRequest
 
-from aggregates.api.body import text_of
+from aggregates.api.body import bytes_of, check_charset, decoded
 from aggregates.api.json import Repeated, decode
 from aggregates.api.problems import ApiError
+from aggregates.api.usual_rows import Unusual, document_values, line_values, taken_whole
 
 MAX_ROWS = 10_000
 MAX_LINES = 100_000  # of JSON lines, blank ones with them: to look for a row in each is work
@@ -34,13 +35,20 @@ def rows_of(request: HttpRequest, *, longest: int = MAX_ROW, sequence: bool = Fa
 
     With `sequence`, what is called a JSON document may also be several, one after the other.
     """
-    if request.content_type in DOCUMENT:
-        rows = document_rows(text_of(request), longest, sequence)
-    elif request.content_type in LINES:
-        rows = line_rows(text_of(request), longest)
-    else:
+    if request.content_type not in (*DOCUMENT, *LINES):
         expected = f"{DOCUMENT[0]} (one call, or an array of them) or {LINES[0]} (a call a line)"
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Expected the Content-Type {expected}.")
+    is_document = request.content_type in DOCUMENT
+    check_charset(request)
+    body, pieces = taken_whole(bytes_of(request))
+    rows: Iterable[Row]
+    try:
+        if body is None or sequence:
+            raise Unusual
+        rows = map(as_row, document_values(body, longest) if is_document else line_values(body, longest, MAX_LINES))
+    except Unusual:
+        text = decoded(pieces)
+        rows = document_rows(text, longest, sequence) if is_document else line_rows(text, longest)
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MAX_ROWS:,} calls in a request.")

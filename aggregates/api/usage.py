@@ -17,6 +17,7 @@ from aggregates.api.recording import Outcome, Rejection, Taken, record_rows
 from aggregates.api.rows import BadRow, Row, rows_of
 from aggregates.domain.calls import CHECKS, OBJECTS, Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
+from aggregates.domain.usual_calls import usual_call
 from aggregates.models import ApiKey, Kind
 from aggregates.ops.allowances import allow
 
@@ -70,6 +71,8 @@ def _taken(rows: Iterator[Row]) -> Iterator[Taken | Rejection]:
 
 def call_of(row: Mapping[str, object]) -> Call:
     """The call; raises InvalidCall."""
+    if (usual := usual_call(row)) is not None:
+        return usual
     if not SINGLE.issuperset(map(type, row.values())):
         _check_values(row)
     return parse_call(row)

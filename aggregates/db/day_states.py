@@ -94,6 +94,11 @@ def current_holes() -> list[Hole]:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT ({})").format(PARTITIONS).as_string())
         (partitions,) = cursor.fetchone()
+    return holes_of(partitions)
+
+
+def holes_of(partitions: str | None) -> list[Hole]:
+    """Give the holes of the log as it is now, to whoever has just read its PARTITIONS, as `current_holes` does."""
     return _read_current_holes(partitions)
 
 

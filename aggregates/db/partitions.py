@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -59,10 +60,15 @@ def lock_out() -> None:
         cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(GUARD).as_string())
 
 
-def are_missing(wanted: Iterable[date]) -> bool:
-    """Whether some of these months (UTC) have no partition of ours."""
+def are_missing(wanted: Iterable[date], partitions: str | None) -> bool:
+    """Whether some of these months (UTC) have no partition of ours; `partitions` tells when that may have changed."""
+    return any(_is_missing(partition_name(month), partitions) for month in wanted)
+
+
+@lru_cache(maxsize=1_000)
+def _is_missing(name: str, partitions: str | None) -> bool:
     with connection.cursor() as cursor:
-        return bool(_missing(cursor, map(partition_name, wanted)))
+        return bool(_missing(cursor, [name]))
 
 
 def ensure_partitions(wanted: Iterable[date]) -> list[str]:

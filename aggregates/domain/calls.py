@@ -202,9 +202,10 @@ class Call(NamedTuple):
 
 def as_logged(call: Call) -> Call:
     """Write the texts of a call in their normal form, but for its id: by that others know it."""
-    texts = [getattr(call, name) for name in TEXTS]
-    if "".join(texts).isascii() and all(f"{name}{text}".isascii() for name, text in call.labels):  # nearly all are
+    are_ascii = "".join(call[1:8]).isascii() and call.service_tier.isascii() and call.price_model.isascii()
+    if are_ascii and all(f"{name}{text}".isascii() for name, text in call.labels):  # nearly all are
         return call
+    texts = [getattr(call, name) for name in TEXTS]
     labels = sorted((normal_form(name), normal_form(text)) for name, text in call.labels)
     normal: dict[str, Any] = dict(zip(TEXTS, map(normal_form, texts), strict=True))
     return call._replace(**normal, labels=tuple(dict(labels).items()))
@@ -212,7 +213,7 @@ def as_logged(call: Call) -> Call:
 
 def with_key(call: Call, key: str) -> Call:
     """The call, with the key that it came with."""
-    return Call(*call[:-1], key)  # the last field; `_replace` takes three times as long
+    return Call._make((*call[:-1], key))  # the last field; `_replace` takes three times as long
 
 
 TEXTS = ("model", "operation", "provider", "user_id", "subject_id", "project", "service_tier", "price_model")

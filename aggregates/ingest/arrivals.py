@@ -10,6 +10,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -64,6 +65,20 @@ WRITE = text(
         """
     ).format(counts=table(ArrivalCount))
 )
+# Nearly all tell no reasons: then nothing is to be bounded.
+PLAIN = text(
+    SQL(
+        """
+        INSERT INTO {counts} AS counted
+            (organization_id, api_key_id, file, hour, outcome, reason, count, last_at)
+        SELECT %(organization)s, %(api_key)s, %(file)s, date_trunc('hour', statement_timestamp(), 'UTC'), outcome, '',
+            count, statement_timestamp()
+        FROM unnest(%(outcomes)s::text[], %(counts)s::bigint[]) AS given (outcome, count) ORDER BY outcome
+        ON CONFLICT (organization_id, hour, api_key_id, file, outcome, reason) DO UPDATE
+        SET count = counted.count + excluded.count, last_at = greatest(counted.last_at, excluded.last_at)
+        """
+    ).format(counts=table(ArrivalCount))
+)
 
 logger = logging.getLogger(__name__)
 
@@ -110,10 +125,11 @@ def count_arrivals(source: Source, tally: Tally) -> None:
     if not tally.counts:
         return
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(LIMITS)
-            file = _file_within_limit(source)
-            cursor.execute(WRITE, _parameters(source, file, _bounded(tally.counts)))
+        file = _file_within_limit(source)
+        # In one message, which is a transaction of its own, unless there is one around it.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
+            write = WRITE if any(reason for _, reason in tally.counts) else PLAIN
+            cursor.execute(f"{LIMITS}; {write}", _parameters(source, file, _bounded(tally.counts)))
     except Error as error:
         logger.warning("What arrived was not counted: %s", str(error).partition("\n")[0])
 

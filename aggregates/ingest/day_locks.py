@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db import connection
 from psycopg import sql
 
-from aggregates.db.day_states import GIVEN_HOLES, current_holes
+from aggregates.db.day_states import GIVEN_HOLES, PARTITIONS, Hole, current_holes, holes_of
 from aggregates.db.locks import Lock, check_isolation, day_number, take_shared
-from aggregates.db.partitions import hold_log
+from aggregates.db.partitions import HOLD_LOG
 from aggregates.domain import days
 from aggregates.domain.calls import EPOCH as EARLIEST
 from aggregates.domain.calls import Call, InvalidCall
@@ -23,9 +24,9 @@ TABLES = {
 }
 KNOWN = sql.SQL(
     # Locked as the foreign key of what is recorded will lock it: who removes the organization waits for that.
-    "SELECT time_zone, log_from, removal_asked_at IS NOT NULL, current_setting('transaction_isolation') "
-    "FROM {organizations} WHERE id = %s FOR KEY SHARE"
-).format(**TABLES)
+    "{hold}; SELECT time_zone, log_from, removal_asked_at IS NOT NULL, current_setting('transaction_isolation'), "
+    "({partitions}) FROM {organizations} WHERE id = %s FOR KEY SHARE"
+).format(hold=sql.SQL(HOLD_LOG), partitions=PARTITIONS, **TABLES)
 BEING_REMOVED = "is being removed: nothing is recorded for it any longer"
 
 # Found from the few holes, as most days are in none.
@@ -39,6 +40,19 @@ KEPT_DAYS = sql.SQL("""
     WHERE date BETWEEN %s AND %s AND kept_at IS NULL AND rolled_through IS NOT NULL
       AND hole.born_at > rolled_at AND hole.since < rolled_through AND hole.until > starts_at
 """).format(**TABLES, holes=GIVEN_HOLES)
+
+# The days from first to last that are there, and the log's partitions: beside one day at least.
+THERE = (
+    sql.SQL("""
+        SELECT log.partitions, day.date, day.starts_at, day.ends_at, day.sealed_through, day.rolled_through,
+            day.rolled_at, CASE WHEN day.kept_at IS NOT NULL THEN COALESCE(sealed_through, ends_at) END
+        FROM (SELECT ({partitions}) AS partitions) AS log
+        LEFT JOIN {days} AS day ON organization_id = %s AND date BETWEEN %s AND %s
+    """)
+    .format(partitions=PARTITIONS, **TABLES)
+    .as_string()
+)
+NEIGHBOURS = 2 * days.DAY  # as far a day's row may lie from where it is cut now, when a zone has changed its rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +78,84 @@ def lock_zone(organization: Organization) -> str:
 
     Raises WrongIsolation in a transaction that would not see what others commit from here on, and InvalidCall where the
     organization is being removed."""
+    hold_log_of(organization)
+    return organization.time_zone
+
+
+def hold_log_of(organization: Organization) -> str | None:
+    """As `lock_zone`; gives the log's PARTITIONS, of which more may come."""
     take_shared(Lock.ZONES)
-    hold_log()
     with connection.cursor() as cursor:
         cursor.execute(KNOWN.as_string(), [organization.pk])
+        cursor.nextset()
         found = cursor.fetchone()
     if found is None:
         raise InvalidCall("", f"the organization {organization.slug} was removed")
-    organization.time_zone, organization.log_from, is_being_removed, isolation = found
+    organization.time_zone, organization.log_from, is_being_removed, isolation, partitions = found
     check_isolation(isolation)
     if is_being_removed:
         raise InvalidCall("", f"the organization {organization.slug} {BEING_REMOVED}")
-    return organization.time_zone
+    return None if partitions is None else str(partitions)
+
+
+class There(NamedTuple):
+    """A day that has a row: its span, through where it is sealed and rolled, and when that was; and if it is kept,
+    from which instant on it still takes calls."""
+
+    date: date
+    starts_at: datetime
+    ends_at: datetime
+    sealed_through: datetime | None
+    rolled_through: datetime | None
+    rolled_at: datetime | None
+    kept_through: datetime | None
+
+    def takes_from(self, holes: Iterable[Hole]) -> datetime | None:
+        """Give the instant from which on it takes calls; None if it takes all: as `kept_through` has it."""
+        if self.kept_through is None and self.rolled_through is not None and self.rolled_at is not None:
+            for since, until, born_at in holes:
+                is_younger = born_at is None or born_at > self.rolled_at
+                begins = since is None or since < self.rolled_through
+                if is_younger and begins and (until is None or until > self.starts_at):
+                    return self.sealed_through
+        return self.kept_through
+
+
+class Held(NamedTuple):
+    """Days whose seals stay as they are, and those around them, as they were when they were locked."""
+
+    organization: Organization
+    there: Mapping[date, There]
+
+    def mark_stale(self, changed: Mapping[date, datetime]) -> None:
+        """As `mark_stale`: it is asked only where a change may lie before a seal."""
+        zone = self.organization.time_zone
+        are_cut_alike = all(
+            Span(day.starts_at, day.ends_at) == days.span_of(day.date, zone) for day in self.there.values()
+        )
+        sealed = {day: self.there[day].sealed_through for day in changed if day in self.there}
+        if not are_cut_alike or any(
+            (until := sealed.get(day)) and earliest < until for day, earliest in changed.items()
+        ):
+            mark_stale(self.organization, changed)
+
+
+def hold_days(organization: Organization, touched: Mapping[date, datetime], recorded: Collection[date]) -> Held:
+    """Lock days as `lock_days` does, and see to it that those that get calls have their rows."""
+    take_shared(Lock.DAY, map(day_number, touched))
+    check_in_log(organization, min(touched))
+    with connection.cursor() as cursor:
+        first, last = min(touched) - NEIGHBOURS, max(touched) + NEIGHBOURS
+        cursor.execute(THERE, [organization.pk, first, last])
+        rows = cursor.fetchall()
+    there = {row[1]: There(*row[1:]) for row in rows if row[1]}
+    holes = holes_of(rows[0][0])
+    for day in sorted(there.keys() & touched.keys()):
+        if kept := there[day].takes_from(holes):
+            check_not_kept(day, touched[day], kept)
+    if missing := [day for day in recorded if day not in there]:
+        ensure_days(organization, missing)
+    return Held(organization, there)
 
 
 def lock_days(organization: Organization, touched: Mapping[date, datetime] | Collection[date]) -> None:

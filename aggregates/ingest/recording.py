@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import blake2b
+from operator import itemgetter
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -14,9 +15,9 @@ from psycopg import sql
 
 from aggregates.db.partitions import are_missing, ensure_partitions
 from aggregates.domain import days, labels, units
-from aggregates.domain.calls import CALL, EPOCH, Call, as_logged
+from aggregates.domain.calls import CALL, EARLIEST, EPOCH, Call, as_logged
 from aggregates.domain.providers import provider_name
-from aggregates.ingest.day_locks import Calendar, calendar_of, check_days, ensure_days, lock_days, lock_zone, mark_stale
+from aggregates.ingest.day_locks import Calendar, calendar_of, check_days, hold_days, hold_log_of, mark_stale
 from aggregates.ingest.existing import KEY, existing
 from aggregates.models import Organization, UsageLog
 from aggregates.models.log import CostSource
@@ -52,12 +53,13 @@ COLUMNS = (
     "price_model",
     "key",
 )
-# Their types, and that of `id_from_content`: psycopg then need not look at each value.
+# The types in which they are staged, and that of `id_from_content`: psycopg then need not look at each value. JSON is
+# written by us.
 TYPES = (
     *("text", "timestamptz", *["text"] * 7, *["int8"] * 6, "numeric", "text", "numeric"),
-    *("bool", "text", "int8", "text", "text", "jsonb", "jsonb", "text", "text", "bool"),
+    *("bool", "text", "int8", "text", "text", "text", "text", "text", "text", "bool"),
 )
-WRITTEN = tuple("text" if name == "jsonb" else name for name in TYPES)  # JSON is written by us
+CAST = {name: sql.SQL("{}::jsonb").format(sql.Identifier(name)) for name in ("units", "labels")}
 STAGED = (
     # Not made from the log: that would lock it, for as long as calls keep coming. It may hold an earlier batch of the
     # same transaction.
@@ -75,6 +77,7 @@ NUMBERED_ID = sql.SQL(
     "ELSE request_id END"
 )
 MICROSECOND = timedelta(microseconds=1)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 # Read once: `.value` of an enum is slow.
 NOT_PRICED, REPORTED = CostSource.NONE.value, CostSource.REPORTED.value
 
@@ -115,13 +118,21 @@ class Removed(NamedTuple):
 
 
 class _Staged(NamedTuple):
-    """Of staged calls: the midnights around them, the earliest, their months, and whether ids of some are made from
-    content."""
+    """Of staged calls: how many, the earliest and the latest, and whether ids of some are made from content."""
 
-    calendar: Calendar
-    earliest: datetime
-    months: Collection[date]  # in UTC
-    numbered: bool
+    calls: int
+    earliest: datetime = LATEST
+    latest: datetime = EARLIEST
+    numbered: bool = False
+
+    def months(self) -> Collection[date]:
+        """List the months, in UTC, that they are of."""
+        first, last = (instant.date().replace(day=1) for instant in (self.earliest, self.latest))
+        if first == last:
+            return [first]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
+            return [month for (month,) in cursor.fetchall()]
 
 
 class _New(NamedTuple):
@@ -157,8 +168,8 @@ def record(
     timestamps may deadlock; PostgreSQL then ends one of them, whole, and its sender tries again.
     """
     with transaction.atomic():
-        received = _stage(calls, Pricer(organization), ids_from_content, provisional)
-        return _record_staged(organization, received, return_existing, instead_of)
+        staged = _stage(calls, Pricer(organization), ids_from_content, provisional)
+        return _record_staged(organization, staged, return_existing, instead_of)
 
 
 def record_within(
@@ -169,34 +180,34 @@ def record_within(
     provisional: Collection[str] = (),
 ) -> Recorded:
     """As `record` with `return_existing`, in a transaction of the caller's that an exception undoes as a whole."""
-    received = _stage(calls, Pricer(organization), False, provisional)
-    return _record_staged(organization, received, True, instead_of)
+    staged = _stage(calls, Pricer(organization), False, provisional)
+    return _record_staged(organization, staged, True, instead_of)
 
 
 def _record_staged(
-    organization: Organization, received: int, return_existing: bool, instead_of: Collection[Place]
+    organization: Organization, staged: _Staged, return_existing: bool, instead_of: Collection[Place]
 ) -> Recorded:
-    if not received:
+    if not staged.calls:
         return Recorded(0, 0)
-    zone = lock_zone(organization)
-    staged = _staged(zone)
-    calendar, touched = staged.calendar, _staged_days(staged)
-    if are_missing(staged.months):
+    partitions, months = hold_log_of(organization), staged.months()
+    zone = organization.time_zone
+    calendar = calendar_of(zone, staged.earliest, staged.latest)
+    touched = _staged_days(staged, calendar)
+    if are_missing(months, partitions):
         check_days(organization, touched)  # no month is made for calls that are not taken
-        ensure_partitions(staged.months)
+        ensure_partitions(months)
     old = Removed.of((place.timestamp for place in instead_of), zone)
-    lock_days(organization, {**old.earliest, **touched})
+    held = hold_days(organization, {**old.earliest, **touched}, touched)
     gone = _remove(organization, instead_of, zone)
-    ensure_days(organization, touched)
-    new = _insert(organization, staged, received if return_existing else 0)
-    mark_stale(organization, {calendar.date(of_day.day): of_day.earliest for of_day in new})
+    new = _insert(organization, staged, calendar, staged.calls if return_existing else 0)
+    held.mark_stale({calendar.date(of_day.day): of_day.earliest for of_day in new})
     if gone.earliest:
         mark_stale(organization, gone.earliest, gone.calls)
     number = sum(of_day.calls for of_day in new)
-    if return_existing and number < received:
+    if return_existing and number < staged.calls:
         keys = {key for of_day in new for key in of_day.keys or ()}
-        return Recorded(number, received - number, existing(organization, new=keys))
-    return Recorded(number, received - number)
+        return Recorded(number, staged.calls - number, existing(organization, new=keys))
+    return Recorded(number, staged.calls - number)
 
 
 def _remove(organization: Organization, places: Collection[Place], zone: str) -> Removed:
@@ -214,23 +225,37 @@ def _remove(organization: Organization, places: Collection[Place], zone: str) ->
         return Removed.of((timestamp for (timestamp,) in cursor.fetchall()), zone)
 
 
-def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provisional: Collection[str]) -> int:
-    """Copy the calls into a temporary table, so that memory does not grow with their number; how many they are."""
+def _stage(calls: Iterable[Call], pricer: Pricer, ids_from_content: bool, provisional: Collection[str]) -> _Staged:
+    """Copy the calls into a temporary table, so that memory does not grow with their number."""
+    earliest, latest, numbered = LATEST, EARLIEST, False
     with connection.cursor() as cursor:
         cursor.execute(STAGED)
-        copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN")
+        copying = cursor.copy(f"COPY staged_call ({', '.join(COLUMNS)}, id_from_content) FROM STDIN (FORMAT BINARY)")
         with connection.wrap_database_errors, copying as copy:
-            copy.set_types(WRITTEN)
+            copy.set_types(TYPES)
+            write = copy.write_row
             for call in calls:
-                copy.write_row(_row(call, pricer, ids_from_content, call.request_id in provisional))
-        received: int = cursor.rowcount
-    return received
+                timestamp = call.timestamp
+                if timestamp < earliest:
+                    earliest = timestamp
+                if timestamp > latest:
+                    latest = timestamp
+                numbered = numbered or (ids_from_content and not call.request_id)
+                write(_row(call, pricer, ids_from_content, call.request_id in provisional))
+        received = cursor.rowcount
+    return _Staged(received, earliest, latest, numbered)
 
 
 def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool) -> tuple[object, ...]:
-    what = (
+    made_from_content = id_from_content and not call.request_id
+    request_id = _content_id(call) if made_from_content else call.request_id or _random_id(call)
+    call = as_logged(call)  # ids are made from what was sent, whatever is understood of it later
+    cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
+    return (
+        request_id,
+        call.timestamp,
         call.operation,
-        call.provider,
+        provider_name(call.provider),  # by its one name
         call.model,
         call.user_id,
         call.subject_id,
@@ -242,27 +267,39 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
         call.output_tokens,
         call.reasoning_tokens,
         call.latency_ms,
+        cost,
+        source,
+        call.cache_hit_rate,
+        is_provisional,
+        "",
+        call.cache_write_1h_tokens,
+        call.service_tier,
+        call.kind,
+        units.as_json(call.units),
+        labels.as_json(call.labels),
+        call.price_model,
+        call.key,
+        made_from_content,
     )
-    made_from_content = id_from_content and not call.request_id
-    request_id = _content_id(call, what) if made_from_content else call.request_id or _random_id(call)
-    call = as_logged(call)  # ids are made from what was sent, whatever is understood of it later
-    rest = (
-        *(call.cache_hit_rate, is_provisional, "", call.cache_write_1h_tokens, call.service_tier, call.kind),
-        *(units.as_json(call.units), labels.as_json(call.labels), call.price_model, call.key),
-    )
-    cost, source = (call.cost, REPORTED) if call.cost is not None else pricer.price(call)
-    # The provider by its one name.
-    names = (call.operation, provider_name(call.provider), call.model, call.user_id, call.subject_id, call.project)
-    logged = (*names, *what[len(names) :])
-    return (request_id, call.timestamp, *logged, cost, source, *rest, made_from_content)
 
 
-def _content_id(call: Call, what: tuple[object, ...]) -> str:
+CONTENT = itemgetter(
+    *map(
+        Call._fields.index,
+        (
+            *("operation", "provider", "model", "user_id", "subject_id", "project", "status"),
+            *("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "latency_ms"),
+        ),
+    )
+)
+
+
+def _content_id(call: Call) -> str:
     """The same for calls of the same content, whatever their price is when they are recorded.
 
     It begins with the time, so that the unique index grows at its end.
     """
-    content = (*what, call.cost, NOT_PRICED if call.cost is None else REPORTED, call.cache_hit_rate)
+    content = (*CONTENT(call), call.cost, NOT_PRICED if call.cost is None else REPORTED, call.cache_hit_rate)
     if call.cache_write_1h_tokens:  # so that calls without any keep the ids that they had before these were known
         content = (*content, call.cache_write_1h_tokens)
     if call.kind != CALL:  # nor do those of calls change as there are charges
@@ -281,22 +318,8 @@ def _time(call: Call) -> str:
     return f"{(call.timestamp - EPOCH) // MICROSECOND:014x}"
 
 
-def _staged(zone: str) -> _Staged:
-    """Look at the staged calls."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT min(timestamp), max(timestamp), bool_or(id_from_content) FROM staged_call")
-        earliest, latest, numbered = cursor.fetchone()
-        first, last = (instant.astimezone(UTC).date().replace(day=1) for instant in (earliest, latest))
-        months = [first]
-        if first != last:
-            cursor.execute("SELECT DISTINCT date_trunc('month', timestamp AT TIME ZONE 'UTC')::date FROM staged_call")
-            months = [month for (month,) in cursor.fetchall()]
-    return _Staged(calendar_of(zone, earliest, latest), earliest, months, numbered)
-
-
-def _staged_days(staged: _Staged) -> dict[date, datetime]:
+def _staged_days(staged: _Staged, calendar: Calendar) -> dict[date, datetime]:
     """The days of the staged calls, each with its earliest."""
-    calendar = staged.calendar
     if len(calendar.bounds) == 2:  # the midnights around one day
         return {calendar.date(1): staged.earliest}
     with connection.cursor() as cursor:
@@ -307,13 +330,13 @@ def _staged_days(staged: _Staged) -> dict[date, datetime]:
         return {calendar.date(number): earliest for number, earliest in cursor.fetchall()}
 
 
-def _insert(organization: Organization, staged: _Staged, all_of: int) -> list[_New]:
+def _insert(organization: Organization, staged: _Staged, calendar: Calendar, all_of: int) -> list[_New]:
     """Move the staged calls to the log; returns what was new of each day, with its keys if not all of so many were.
 
     In the order of time, so that neighbours in time are neighbours on disk.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_insertion(staged.numbered), [organization.pk, staged.calendar.bounds, all_of])
+        cursor.execute(_insertion(staged.numbered), [organization.pk, calendar.bounds, all_of])
         return [_New(*row) for row in cursor.fetchall()]
 
 
@@ -337,7 +360,7 @@ def _insertion(numbered: bool) -> str:
             log=sql.Identifier(UsageLog._meta.db_table),
             columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
             request_id=request_id,
-            others=sql.SQL(", ").join(map(sql.Identifier, COLUMNS[1:])),
+            others=sql.SQL(", ").join(CAST.get(name) or sql.Identifier(name) for name in COLUMNS[1:]),
             key=sql.SQL(KEY),
         )
         .as_string()

@@ -53,6 +53,10 @@ class Discounts:
                 return each.percent
         return None
 
+    def has_any(self, provider: str) -> bool:
+        """Tell whether there are percent off the provider's published prices at any time."""
+        return any(each.provider == provider for each in self._all)
+
     def reduce(self, tariff: Tariff, percent: Decimal) -> Tariff:
         """Take so many percent off a tariff, exactly: only the cost is rounded."""
         key = (id(tariff), percent)

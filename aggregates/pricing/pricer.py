@@ -4,7 +4,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from aggregates.domain.calls import Call
+from aggregates.domain.calls import EARLIEST, Call
 from aggregates.domain.texts import in_sentence
 from aggregates.models import Organization, PriceOverride
 from aggregates.models.log import CostSource
@@ -38,7 +38,9 @@ class Pricer:
         """Read the prices; also with a draft of one, as if it were set."""
         self._discounts = Discounts(organization)  # now: calls are priced while others are copied to the log
         self._overrides = overrides_of(organization, draft)
-        self._matching = lru_cache(maxsize=10_000)(self._match)  # names come from senders
+        # Names come from senders.
+        self._matching = lru_cache(maxsize=10_000)(self._match)
+        self._lasting = lru_cache(maxsize=10_000)(self._find_lasting)
 
     def price(self, call: Call) -> Priced:
         tariff, source = self._tariff(call)
@@ -67,6 +69,21 @@ class Pricer:
 
     def _tariff(self, call: Call) -> tuple[Tariff | None, str]:
         """Find what the call is priced by, and which source that is."""
+        lasting = self._lasting(call.provider, call.model, call.price_model, call.service_tier)
+        return lasting or self._tariff_of_its_time(call)
+
+    def _find_lasting(self, provider: str, model: str, price_model: str, tier: str) -> tuple[Tariff | None, str] | None:
+        """Find what calls of a model and tier are priced by at any time; None if that depends on the time."""
+        if any(override.tier == tier for override in self._matching(model) or self._matching(price_model)):
+            return None
+        found = find(provider, price_model or model)
+        if found is None:
+            return None, TABLE
+        if tier or found.varies or self._discounts.has_any(found.provider):
+            return None
+        return found.tariff(EARLIEST), TABLE
+
+    def _tariff_of_its_time(self, call: Call) -> tuple[Tariff | None, str]:
         if self._overrides:
             for override in self._matching(call.model) or self._matching(call.price_model):
                 if override.tier == call.service_tier and override.holds(call.timestamp):

@@ -84,6 +84,8 @@ class Rates:
         """
         if not is_counted(call):
             return None
+        if not call.units:
+            return self._cost_of_tokens(call)
         amount = self.call
         for kind, tokens in _plain_tokens(call):
             if tokens:
@@ -91,10 +93,29 @@ class Rates:
                 if rate is None or tokens < 0:
                     return None
                 amount = EXACT.fma(rate, tokens, amount)
-        for name, quantity in _plain_units(call) if call.units else ():
+        for name, quantity in _plain_units(call):
             if (rate := self.units.get(name)) is None:
                 return None
             amount = EXACT.fma(rate, quantity, amount)
+        return money.stored(amount) if amount < MAX_COST else None
+
+    def _cost_of_tokens(self, call: Call) -> Decimal | None:
+        """As `cost`, of a call without units, as nearly all are: TOKENS written out."""
+        cached, write, write_1h = call.cached_tokens, call.cache_write_tokens, call.cache_write_1h_tokens
+        reasoning = call.reasoning_tokens
+        amount = self.call
+        for rate, tokens in (
+            (self.input, call.input_tokens - cached - write),
+            (self.cached, cached),
+            (self.cache_write, write - write_1h),
+            (self.cache_write_1h, write_1h),
+            (self.output, call.output_tokens - reasoning),
+            (self.reasoning, reasoning),
+        ):
+            if tokens:
+                if rate is None or tokens < 0:
+                    return None
+                amount = EXACT.fma(rate, tokens, amount)
         return money.stored(amount) if amount < MAX_COST else None
 
     def lacks(self, call: Call) -> str:

@@ -58,13 +58,13 @@ class Model:
         listed = [each.prices for each in info.prices] if isinstance(info.prices, list) else [info.prices]
         self._tariffs = {id(price): tariff_of(price, self._without) for price in listed}
         self._only = self._tariffs[id(listed[0])] if len(listed) == 1 else None
-        self._varies = len(listed) > 1
+        self.varies = len(listed) > 1  # with the time
 
     def tariff(self, instant: datetime, tier: str = "") -> Tariff | None:
         """Find a tier's tariff of that moment; None if the table has no price for it."""
         if tier:
             return self._tariff_of_tier(instant, frozenset(tier.split("+")))
-        return self._tariffs[id(self._info.get_prices(instant))] if self._varies else self._only
+        return self._tariffs[id(self._info.get_prices(instant))] if self.varies else self._only
 
     def since(self, instant: datetime) -> date | None:
         """Find the day, in UTC, since when the price of that moment holds; None if the table does not say."""

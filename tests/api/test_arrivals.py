@@ -341,7 +341,8 @@ def test_old_counts_are_forgotten_by_the_nightly_task(acme: Organization) -> Non
 def test_what_cannot_be_counted_fails_no_request(
     send: Sender, row: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "WRITE", "SELECT 1 / 0")
+    for statement in ("PLAIN", "WRITE"):
+        monkeypatch.setattr(arrivals, statement, "SELECT 1 / 0")
 
     assert send([row()])["accepted"] == 1
     assert (UsageLog.objects.count(), ArrivalCount.objects.count()) == (1, 0)

@@ -330,13 +330,14 @@ def test_no_month_is_made_for_calls_that_are_not_taken(send: Sender, row: MakeRo
 
 def test_a_batch_takes_as_many_statements_as_a_call(send: Sender, row: MakeRow) -> None:
     """And few: each takes time, and the locks of the day are held meanwhile."""
-    send(row())
+    for _ in range(2):  # of which the first makes the month
+        send(row())
     numbers = []
     for calls in (1, 500):
         with CaptureQueriesContext(connection) as done:
             assert send([row() for _ in range(calls)])["accepted"] == calls
         numbers.append(len(done.captured_queries))
-    assert numbers[0] == numbers[1] <= 30
+    assert numbers[0] == numbers[1] <= 20
 
 
 def test_use_of_a_key_is_noted(send: Sender, row: MakeRow) -> None:

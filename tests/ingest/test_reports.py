@@ -2,6 +2,7 @@
 once."""
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
@@ -9,14 +10,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from aggregates.db.sql import array
 from aggregates.domain.calls import Call, check_cost
 from aggregates.domain.units import check_units
-from aggregates.ingest import forget_reports, record_reports, remember_reports
+from aggregates.ingest import forget_reports, record, record_reports, remember_reports
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.reports import Reported, keeping
+from aggregates.ingest.reports.logged import IN_LOG
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
@@ -349,3 +353,20 @@ def test_no_call_vanishes_whatever_ids_a_provider_gives(
         assert UsageLog.objects.filter(organization=acme).count() == len(made)
         if again:
             forget_all()
+
+
+def test_a_month_is_read_at_most_once_for_all_names_of_a_new_organization(acme: Organization) -> None:
+    """The database does not know yet how many calls it has, and takes the first index that it finds."""
+    for organization, number in ((Organization.objects.create(slug="large", name="Large"), 300), (acme, 200)):
+        record(organization, [Call(at(0), "m", f"{each}") for each in range(number)])
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE aggregates_usagelog" if organization != acme else "SELECT 1")
+    names = array(f"none-{each}" for each in range(100))
+    since, until = at(0) - timedelta(days=20), at(0) + timedelta(days=20)
+    with connection.cursor() as cursor:
+        values = {"organization": acme.pk, "names": names, "spans": names, "since": since, "until": until}
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {IN_LOG}", values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    removed = [int(number) for number in re.findall(r"Rows Removed by Filter: (\d+)", plan)]
+    assert sum(removed) <= 2 * 200, plan
+    assert "loops=100" not in plan, plan

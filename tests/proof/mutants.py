@@ -104,7 +104,10 @@ def _hours_are_not_replaced(execute: Execute, sql: str, params: Any, many: bool,
 def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "SET kept_at = clock_timestamp()" in sql:
         return execute("SELECT 0, current_date WHERE false", None, many, context)
-    if "COALESCE(sealed_through, ends_at)" in sql:  # which days take no calls any more
+    if " AS partitions) AS log" in sql:  # which days take no calls any more, beside their seals
+        none = sql.replace("day.kept_at IS NOT NULL", "false").replace("day.rolled_through", "NULL::timestamptz")
+        return execute(none, params, many, context)
+    if "COALESCE(sealed_through, ends_at)" in sql:  # the same, of those alone
         return execute("SELECT current_date, now() WHERE false", None, many, context)
     return execute(sql.replace("COALESCE(max(total_calls + total_charges), 0)", "0"), params, many, context)
 

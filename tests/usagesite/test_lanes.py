@@ -77,7 +77,7 @@ def test_a_large_request_has_all_of_its_senders_share_and_leaves_others_theirs()
 
 
 @pytest.mark.parametrize(
-    ("size", "encoding", "expected"), [(499_999, "", False), (500_000, "identity", True), (62_500, " GZIP", True)]
+    ("size", "encoding", "expected"), [(99_999, "", False), (100_000, "identity", True), (12_500, " GZIP", True)]
 )
 def test_what_is_large_counts_unpacked(size: int, encoding: str, expected: bool) -> None:
     assert lanes.is_large(size, encoding) is expected

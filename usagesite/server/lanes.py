@@ -11,7 +11,7 @@ from aggregates.ops.allowances import Lane
 T = TypeVar("T")
 
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
-LARGE = 500_000  # bytes of a request's body, unpacked: reading them is work of nearly a second, and more
+LARGE = 100_000  # bytes of a request's body, unpacked: two who read as many at once are no faster, and hold pages up
 UNPACKED = 8  # times as many bytes as are sent, where they are compressed
 LOG_INS = 40  # that wait, half a second each, and take turns: longer than that nobody waits for a page
 # Threads of each lane, how many of them work for one sender at once, and how many requests wait.

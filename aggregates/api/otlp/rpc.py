@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from aggregates.api import body
 from aggregates.api.admission import admit
 from aggregates.api.arrivals import counted
-from aggregates.api.endpoint import bounded, refusing_where_ailing
+from aggregates.api.endpoint import refusing_where_ailing
 from aggregates.api.otlp import answers, wire
 from aggregates.api.otlp.logs import export_log_records
 from aggregates.api.otlp.receiving import read_protobuf
@@ -139,8 +139,7 @@ _workers = ThreadPoolExecutor(THREADS, thread_name_prefix="otlp-work")
 
 
 def _admitted(context: grpc.ServicerContext) -> ApiKey:
-    with bounded():
-        return admit(_headers(context), Kind.RECORD)
+    return admit(_headers(context), Kind.RECORD)
 
 
 def _weight(messages: list[bytes]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aggregates.domain.calls import Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
+from aggregates.domain.usual_calls import usual_call, usual_text_call
 from aggregates.ingest.dialects.rows import Fields, Reader
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, Rows
@@ -64,6 +65,7 @@ class FileCalls:
     def _calls(self) -> Iterator[Call]:
         start = self._start
         fields_of: Callable[[Any], Iterable[Fields]] = self._source.fields if self._reader else self._at_most_one
+        usual = usual_call if self._reader or self._file.columns is None else usual_text_call
         for line, row in self._file.rows(self._reject_line):
             self.rows += 1
             calls = 0
@@ -71,7 +73,7 @@ class FileCalls:
                 for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    call = parse_call(fields)
+                    call = usual(fields) or parse_call(fields)
                     self._check(call)
                     yield call
             except InvalidCall as invalid:

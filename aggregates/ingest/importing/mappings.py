@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from aggregates.domain.calls import CHECKS, FIELDS, REQUIRED, InvalidCall
@@ -112,6 +113,9 @@ class Columns:
                     f"the {listed(columns)}",
                 )
         self._indexes = [(name, [columns.index(term) for term in terms]) for name, terms in self._sources]
+        self._are_alone = all(len(at) == 1 for _, at in self._indexes)
+        self._names = [name for name, _ in self._indexes]
+        self._values = itemgetter(*(at[0] for _, at in self._indexes), 0)  # one more, so that it always gives a tuple
         self._only = (columns.index(mapping.only.path), mapping.only.value) if mapping.only else None
         self.unused = [column for column in columns if column not in used]
         self.never_found: list[str] = []
@@ -120,6 +124,8 @@ class Columns:
         """None if the row is of a kind that is left out."""
         if self._only and row[self._only[0]] != self._only[1]:
             return None
+        if self._are_alone:  # as nearly always, and several times as fast
+            return {**self._mapping.values, **dict(zip(self._names, self._values(row), strict=False))}
         return {**self._mapping.values, **{name: _joined(name, [row[i] for i in at]) for name, at in self._indexes}}
 
 

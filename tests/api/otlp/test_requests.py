@@ -187,7 +187,7 @@ def test_what_cannot_be_recorded_now_is_to_be_sent_again(
     export: Exporter, monkeypatch: pytest.MonkeyPatch, error: Exception, content_type: str, encode: Encode
 ) -> None:
     with monkeypatch.context() as failing:
-        failing.setattr(ingest.recording, "mark_stale", lambda *_: (_ for _ in ()).throw(error))
+        failing.setattr(ingest.recording, "hold_days", lambda *_: (_ for _ in ()).throw(error))
         response = export.raw(encode(GOOD), content_type)
     refused(response, 503, "send it again later", content_type)
     assert int(response["Retry-After"]) > 0
