@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from aggregates.web.charts.figures import as_text
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls, some_charges
 from tests.lot import share
+from tests.small_chunks import small_chunks
 
 Numbers = dict[str, Decimal]
 Reports = dict[tuple[str, ...], dict[str, Any]]
@@ -756,6 +757,13 @@ OF_LATENCIES = (check_page_of_latencies, check_workbook_of_latencies)  # which c
 
 # Zone, language, first weekday and first month of a year.
 PLACES = [("UTC", "en-GB", 1, 1), ("America/Los_Angeles", "de-DE", 7, 10), ("Asia/Kolkata", "en-IN", 6, 4)]
+
+
+@pytest.fixture(autouse=True)
+def short_tails() -> Iterator[None]:
+    """Some subjects are a long tail, whose first ones are found by their order."""
+    with small_chunks():
+        yield
 
 
 @pytest.mark.slow

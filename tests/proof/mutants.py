@@ -91,6 +91,10 @@ def _periods_are_not_forgotten(execute: Execute, sql: str, params: Any, many: bo
     return execute(sql, params, many, context)
 
 
+def _first_of_a_tail_know_no_bound(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+    return execute(sql.replace('THEN max("highest_', 'THEN 0 * max("highest_'), params, many, context)
+
+
 def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "SET kept_at = clock_timestamp()" in sql:
         return execute("SELECT 0, current_date WHERE false", None, many, context)
@@ -113,5 +117,6 @@ MUTANTS = (
     Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
     ROLLERS_DO_NOT_WAIT,
     Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
+    Mutant("the first of a tail do not tell how much others have at most", _first_of_a_tail_know_no_bound),
     LOST_DAYS_ARE_NOT_KEPT,
 )

@@ -17,6 +17,9 @@ from django.test import override_settings
 from aggregates.db import standby
 from aggregates.domain import days
 from aggregates.models import UsageDay
+from aggregates.query.answer import Row
+from aggregates.query.long_tails import LongTails
+from aggregates.query.usage_query import UsageQuery
 from aggregates.rollup import protocol
 from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
@@ -28,9 +31,13 @@ from tests.proof.scene import START, Scene, remove_tables, set_up
 from tests.proof.tally import Tally
 from tests.proof.writers import write
 from tests.replica import Replica, standby_set
+from tests.small_chunks import small_chunks
 
 WRITERS, READERS = 4, 3
 PATIENCE = 10.0  # seconds that a read waits for the standby: with synchronous_commit off it is often behind for a while
+# Two groups make a tail, so that the five subjects of a day have one, and their month more than one beginning.
+SIZES = {"GROUPS": 2, "FIRST": 2, "A_PART": 4, "FEW": 1}
+FOUND_BY_ORDER = "first groups of a tail that were found by their order"
 # A proof in which one of these did not happen shows nothing.
 SEEN = (
     "batches across a midnight",
@@ -48,6 +55,7 @@ SEEN = (
     "comparisons that read a week as a whole",
     "comparisons that read the first part of an open day from aggregates",
     "comparisons of breakdowns that one statement answered",
+    FOUND_BY_ORDER,
     "months dropped by hand",
     "roll-ups broken off by a lost connection",
     "roll-ups broken off by an error",
@@ -157,6 +165,8 @@ def play(setting: Round) -> Tally:
     # Low limits, so that short ranges read aggregates, too.
     with (
         override_settings(LIVE_DAYS=2, LIVE_CALLS=20),
+        small_chunks(**SIZES),
+        long_tails_counted(tally),
         standby_set(setting.standby) if setting.standby else nullcontext(),
         patch.object(standby, "PATIENCE", PATIENCE),
         fast_clock(START, setting.seconds_a_day) as clock,
@@ -172,6 +182,20 @@ def play(setting: Round) -> Tally:
         converge(scene, clock, tally)
     remove_tables()
     return tally
+
+
+@contextmanager
+def long_tails_counted(tally: Tally) -> Iterator[None]:
+    """Count the questions that are answered without adding up all groups."""
+    rows_of = LongTails.rows_of
+
+    def counted(tails: LongTails, query: UsageQuery) -> list[Row] | None:
+        rows = rows_of(tails, query)
+        tally.count(FOUND_BY_ORDER, rows is not None)
+        return rows
+
+    with patch.object(LongTails, "rows_of", counted):
+        yield
 
 
 def converge(scene: Scene, clock: Clock, tally: Tally) -> None:

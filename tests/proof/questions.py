@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregates.domain import days
-from aggregates.domain.dimensions import BY_NAME
+from aggregates.domain.dimensions import BY_NAME, LONG_TAIL
 from aggregates.domain.measures import RANKS
 from aggregates.models import Organization
 from aggregates.query.usage_query import Bucket, UsageQuery
@@ -58,6 +58,11 @@ def broad_question(chance: random.Random, organization: Organization, now: datet
     return UsageQuery.for_dates(
         organization, START.date() - PAST, today + days.DAY, bucket=bucket, by=by, with_latency=True
     )
+
+
+def first_of_a_tail(chance: random.Random, broad: UsageQuery) -> UsageQuery:
+    """The first subjects among all calls: found by the order in which days and months are packed, where it says."""
+    return replace(broad, by=(LONG_TAIL,), top=chance.choice((1, 1, 2)), rank=chance.choice(("cost", *RANKS)))
 
 
 def relatives(chance: random.Random, question: UsageQuery) -> list[UsageQuery]:

@@ -26,7 +26,7 @@ from aggregates.query.statements import batches
 from aggregates.query.usage_query import QueryError, UsageQuery
 from aggregates.rollup import day_sums, period_sums
 from tests.proof import plain
-from tests.proof.questions import broad_question, kind_of, random_question, relatives
+from tests.proof.questions import broad_question, first_of_a_tail, kind_of, random_question, relatives
 from tests.proof.scene import PAST, Scene
 from tests.proof.tally import Tally
 
@@ -102,8 +102,8 @@ def compare_answers(scene: Scene, chance: random.Random, tally: Tally) -> None:
     with one_snapshot(chance, tally):
         organization = Organization.objects.get(pk=chance.choice(scene.organizations).pk)
         now = scene.clock.now()
-        questions = [broad_question(chance, organization, now)]
-        questions += [random_question(chance, organization, now) for _ in range(TOGETHER - 1)]
+        questions = [broad := broad_question(chance, organization, now), first_of_a_tail(chance, broad)]
+        questions += [random_question(chance, organization, now) for _ in range(TOGETHER - len(questions))]
         questions += [relative for question in questions for relative in relatives(chance, question)]
         refused: dict[UsageQuery, QueryError] = {}
         answers = runner.read(questions, refused)
