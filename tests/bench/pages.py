@@ -21,6 +21,8 @@ from tests.bench.measuring import DatabaseTime, database_time, execute, median, 
 from tests.bench.table import Goal, Line, at_most, faster, time
 
 BREAKDOWNS = ("model", "operation", "user")
+FIRST_BY_DAY = f"by day and {LONG_TAIL}, the first"
+BESIDE = (f"by {LONG_TAIL}", FIRST_BY_DAY)  # no part of the page
 COLUMNS = {name: BY_NAME[name].column for name in (*BREAKDOWNS, LONG_TAIL)}  # the last is measured beside it
 TOP = 10
 TIMES, PLAIN_TIMES = 5, 4
@@ -41,6 +43,7 @@ def questions(selection: Selection) -> dict[str, UsageQuery]:
         "totals": selection.in_all(),
         "series by day": selection.over_time(),
         **{f"by {name}": selection.in_all(by=name, top=TOP) for name in (*BREAKDOWNS, LONG_TAIL)},
+        FIRST_BY_DAY: selection.over_time(by=LONG_TAIL, top=TOP),
     }
 
 
@@ -52,7 +55,7 @@ def plain_statements(selection: Selection) -> dict[str, str]:
         f"AND timestamp >= '{span.start}' AND timestamp < '{span.end}'"
     )
     day = f"date_trunc('day', timestamp, '{selection.organization.time_zone}')"
-    cost = "sum(COALESCE(cost, 0))"
+    cost, tail = "sum(COALESCE(cost, 0))", COLUMNS[LONG_TAIL]
     return {
         "totals": f"SELECT {SUMS} {where}",
         "series by day": f"SELECT {day}, {SUMS} {where} GROUP BY 1",
@@ -60,6 +63,11 @@ def plain_statements(selection: Selection) -> dict[str, str]:
             f"by {name}": f"SELECT {column}, {SUMS} {where} GROUP BY 1 ORDER BY {cost} DESC"
             for name, column in COLUMNS.items()
         },
+        FIRST_BY_DAY: (
+            f"WITH first AS (SELECT {tail} {where} GROUP BY 1 ORDER BY {cost} DESC LIMIT {TOP}) "
+            f"SELECT {day}, first.{tail}, {SUMS} FROM (SELECT * {where}) AS call LEFT JOIN first USING ({tail}) "
+            "GROUP BY 1, 2"
+        ),
     }
 
 
@@ -76,7 +84,7 @@ def read_page(asked: dict[str, UsageQuery]) -> tuple[Sums, dict[UsageQuery, Answ
 
 
 def page_of(statements: dict[str, str]) -> list[str]:
-    return [statement for name, statement in statements.items() if name != f"by {LONG_TAIL}"]
+    return [statement for name, statement in statements.items() if name not in BESIDE]
 
 
 def check(filled: Filled, number: int) -> None:
@@ -86,7 +94,8 @@ def check(filled: Filled, number: int) -> None:
     totals, answers = read_page(asked)
     (row,) = execute(statements["totals"])
     assert row == values(totals), (row, totals)
-    for name in BREAKDOWNS:
+    answers |= read([asked[f"by {LONG_TAIL}"]])
+    for name in COLUMNS:
         groups = {row.key: values(row.sums) for row in answers[asked[f"by {name}"]].rows}
         for key, *sums in execute(statements[f"by {name}"])[:TOP]:
             assert groups[key] == tuple(sums), (key, sums)
@@ -114,7 +123,7 @@ def lines_of_days(filled: Filled, number: int, goal: float | None) -> Iterator[L
     asked, statements = questions(selection), plain_statements(selection)
     yield beside(f"page data, {number} days", lambda: read_page(asked), page_of(statements), goal)
     for name, query in asked.items():
-        part = f"- {name}{' (not part of it)' if name == f'by {LONG_TAIL}' else ''}"
+        part = f"- {name}{' (not part of it)' if name in BESIDE else ''}"
         yield beside(part, lambda: read([query]), [statements[name]], None)  # noqa: B023 (called at once)
 
 
