@@ -123,7 +123,7 @@ def some_questions(organization: Organization, chance: random.Random, number: in
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
 def test_the_first_groups_are_those_of_the_log(counted: dict[bool, int], shape: Shape) -> None:
     organization = Organization.objects.get(slug=shape.__name__)
-    for query in some_questions(organization, random.Random(shape.__name__), 40):
+    for query in some_questions(organization, random.Random(shape.__name__), 25):
         together = [query, replace(query, top=4), replace(query, by=(), top=None, top_within=None, rank="cost")]
         found = read(together)
         for each in together:
