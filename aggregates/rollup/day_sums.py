@@ -21,7 +21,7 @@ from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME, DIMENSIONS, GRAINS, LATENCY_GRAINS, TOTALS, Grain, LatencyGrain
 from aggregates.domain.measures import MEASURES
 from aggregates.models import DailyAggregate, UsageLog
-from aggregates.rollup import chunks, hours
+from aggregates.rollup import chunks, hour_chunks
 
 DIMENSION_COLUMNS = tuple(dimension.column for dimension in DIMENSIONS)
 SUM_COLUMNS = tuple(measure.column for measure in MEASURES)
@@ -254,7 +254,7 @@ def verify(day: date, organizations: Ids) -> list[Mismatch]:
         forget()
         with_hours = {pk: spans[pk] for pk, *_, has_hours in found if has_hours}
         mismatches += [
-            Mismatch(each.organization_id, day, each.grain, each.rows) for each in hours.verify(day, with_hours)
+            Mismatch(each.organization_id, day, each.grain, each.rows) for each in hour_chunks.verify(day, with_hours)
         ]
     return mismatches
 

@@ -18,7 +18,7 @@ from aggregates.domain import days
 from aggregates.domain.days import INSTANT, Span
 from aggregates.ingest.day_locks import insert_days
 from aggregates.models import Event, Organization, StaleDay, UsageDay, User
-from aggregates.rollup import day_sums, hours, period_sums
+from aggregates.rollup import day_sums, hour_chunks, period_sums
 
 PATIENCE = "3s"  # how long those who record calls are held up while we wait for those who began before
 
@@ -99,7 +99,7 @@ def _delete_aggregates(organization: Organization, gone: set[date]) -> None:
     for day in gone:
         period_sums.invalidate(day, [organization.pk])
         day_sums.clear(day, [organization.pk])
-        hours.clear(day, [organization.pk])
+        hour_chunks.clear(day, [organization.pk])
 
 
 def recut_moved() -> list[Organization]:

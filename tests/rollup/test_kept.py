@@ -1,7 +1,7 @@
 """Sums are never lost: a day whose calls are no longer all in the log keeps them, whoever comes along."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from aggregates.db import clock
 from aggregates.db.day_states import DAY_STATES
 from aggregates.db.partitions import ensure_partitions, existing_partitions, partition_name, settle_births
 from aggregates.domain.calls import Call, InvalidCall
@@ -396,12 +397,8 @@ def test_births_are_settled_at_night(acme: Organization) -> None:
 
 
 def test_an_open_day_that_lost_calls_keeps_them_and_goes_on(db: None, call: MakeCall) -> None:
-    from datetime import timedelta
-
-    from aggregates.db import clock
-
-    organization = make_organization("acme")
     now = clock.now()
+    organization = make_organization("acme", f"Etc/GMT{now.hour - 12:+}")  # where it is about noon
     early, new = (call((now - timedelta(minutes=m)).isoformat(), cost="1") for m in (40, 1))
     record(organization, [early])
     roll_up(open_days=True)
