@@ -84,6 +84,6 @@ def test_groups_are_shown_where_nothing_knows_their_subgroups_any_more(page: Cli
         for dates in ("from=2025-03-20&to=2025-04-20", SPRING.removeprefix("range=custom&"))
     )
     assert [part.sums.cost for part in april_rows.lines] == [1.5]
-    assert "no daily aggregate holds user with subject with model" in spring_rows.refusal
+    assert "no daily aggregate holds subject with model with user" in spring_rows.refusal
     refused = page.get(f"/o/acme/usage.csv?{asked}&{SPRING}")
     assert (refused.status_code, "user with subject with model" in refused.content.decode()) == (400, True)
