@@ -145,11 +145,11 @@ def test_a_day_that_is_recorded_meanwhile_is_no_lost_one(acme, call, monkeypatch
         record(acme, [call("2025-03-01T10:00Z")])
         connection.close()
 
-    def read_after_a_writer(*asked):
+    def read_after_a_writer(organization, gaps):
         writer = Thread(target=write)
         writer.start()
         writer.join()
-        return reading(*asked)
+        return reading(organization, gaps)
 
     monkeypatch.setattr(verification, "_first_calls", read_after_a_writer)
 
