@@ -11,6 +11,7 @@ from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, REQUIRED, Call, Invali
 from aggregates.domain.labels import Labels, fitting_labels
 from aggregates.domain.texts import normal_form, size_of
 from aggregates.domain.units import OTHER
+from aggregates.domain.usual_calls import usual_call
 
 TEXTS = (
     "request_id",
@@ -66,7 +67,7 @@ def _fitted(fields: dict[str, object], misfits: list[Misfit]) -> Call:
     """The call of the fields, which are mended in place; raises InvalidCall."""
     while True:
         try:
-            return parse_call(fields)
+            return usual_call(fields) or parse_call(fields)
         except InvalidCall as invalid:
             fields[invalid.field] = _mended(invalid, fields.get(invalid.field), misfits)
 

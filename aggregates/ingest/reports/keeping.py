@@ -12,6 +12,7 @@ from aggregates.db.clock import now
 from aggregates.db.sql import array
 from aggregates.domain import labels, units
 from aggregates.domain.calls import EPOCH, FIELDS, Call, parse_call
+from aggregates.domain.usual_calls import usual_text_call
 from aggregates.ingest.identity import Report
 from aggregates.ingest.recording import Place
 from aggregates.ingest.reports.logged import Entries, Entry, calls_in_log
@@ -228,7 +229,8 @@ def _texts(call: Call) -> list[str | None]:
 
 def _call(texts: list[str | None]) -> Call:
     """Read the call that `_texts` wrote; versions before knew fewer fields."""
-    call = parse_call(dict(zip(FIELDS, texts, strict=False)))
+    fields = {name: text or "" for name, text in zip(FIELDS, texts, strict=False)}
+    call = usual_text_call(fields) or parse_call(fields)
     key = texts[len(FIELDS)] if len(texts) > len(FIELDS) else ""
     return call._replace(key=key or "")
 
