@@ -27,7 +27,15 @@ from tests.bench.table import Line
 
 BATCH = 1_000  # calls of a request
 TICK = os.sysconf("SC_CLK_TCK")
-AGGREGATES = ("breakdownchunk", "latencychunk", "periodbreakdown", "dailyaggregate", "usageday", "usageperiod")
+AGGREGATES = (
+    "breakdownchunk",
+    "latencychunk",
+    "hourchunk",
+    "periodbreakdown",
+    "dailyaggregate",
+    "usageday",
+    "usageperiod",
+)
 PAGES = {"30 days": "", "12 months": "?range=12m"}
 TIMES = 10
 

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from aggregates.query.display_measures import COST, COUNT, Number, Unit
 
-WRITTEN_BY_PAGES = {id(COST): "cost", id(COUNT): "count"}  # as static/aggregates/js/numbers_in_full.js does
+WRITTEN_BY_PAGES = {id(COST): "cost", id(COUNT): "count"}  # as static/aggregates/js/figures.js does
 
 
 class Texts(Sequence[str]):

@@ -1,6 +1,7 @@
 """What a group of the dashboard's table opens to: its subgroups, read when one asks for them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.standby import prefer_standby
@@ -15,13 +16,15 @@ from aggregates.web.pages.tables import Line
 
 @dataclass(frozen=True)
 class Subgroups:
-    """The lines of a group, which the selection is filtered to; or why they cannot be shown."""
+    """The lines of a group, which the selection is filtered to; or why they cannot be shown. `as_of` is when they were
+    read, where calls may have come since the page was."""
 
     selection: Selection
     key: str
     dimension: Dimension
     lines: tuple[Line, ...] = ()
     refusal: str = ""
+    as_of: datetime | None = None
 
     @property
     def width(self) -> int:
@@ -42,4 +45,5 @@ def load(selection: Selection, key: str) -> Subgroups:
         answer = read([query], seconds=PATIENCE)[query]
     except (QueryError, TimedOut) as error:
         return Subgroups(selection, key, dimension, refusal=str(error))
-    return Subgroups(selection, key, dimension, tables.subgroups_of(answer, selection))
+    as_of = answer.as_of if answer.plan.log_days else None
+    return Subgroups(selection, key, dimension, tables.subgroups_of(answer, selection), as_of=as_of)

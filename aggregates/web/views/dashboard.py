@@ -75,6 +75,7 @@ def subgroups(request: PageRequest, slug: str) -> HttpResponse:
     if key is None:
         said = "Expected the parameters of the dashboard, a subgroup, and a filter to one group."
         return HttpResponseBadRequest(said, content_type="text/plain")
+    keep(selection)  # links of its rows may say it in short
     context = {"opened": opening.load(selection, key), "organization": membership.organization}
     return render(request, "aggregates/_subgroups.html", context)
 

@@ -23,7 +23,8 @@ async function readRows(opener, row) {
   const rows = partsOfRow(row);
   if (!rows.length) return;
   opener.setAttribute("aria-expanded", "true");
-  announce(`${opener.innerText.trim()}: ${rows.length}`);
+  const number = rows.filter((each) => each.dataset.subkey !== undefined).length;
+  announce(number ? `${opener.innerText.trim()}: ${number}` : rows[0].innerText);
 }
 
 document.addEventListener("click", (event) => {
