@@ -76,7 +76,7 @@ def _password(credentials: str) -> str:
 
 
 def _count(key: ApiKey) -> None:
-    """Count the request within this minute; raises ApiError beyond the limit, and that one is then not counted."""
+    """Count the request within this minute; raises ApiError for those beyond the limit, which are counted, too."""
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [key.pk])
         requests, seconds_left = cursor.fetchone()

@@ -45,7 +45,9 @@ def rows_of(request: HttpRequest, *, longest: int = MAX_ROW, sequence: bool = Fa
     try:
         if body is None or sequence:
             raise Unusual
-        rows = map(as_row, document_values(body, longest) if is_document else line_values(body, longest, MAX_LINES))
+        rows = map(
+            as_row, document_values(body, longest, MAX_ROWS) if is_document else line_values(body, longest, MAX_LINES)
+        )
     except Unusual:
         text = decoded(pieces)
         rows = document_rows(text, longest, sequence) if is_document else line_rows(text, longest)

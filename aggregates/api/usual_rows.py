@@ -14,6 +14,7 @@ from aggregates.api.json import decode
 from aggregates.api.problems import ApiError
 
 MOST = 4_000_000  # bytes of a body, decompressed: of a larger one not all is kept in memory
+COMMAS = 50  # of a call at most, with the one behind it: a body of more may have more elements than are taken
 SPACES = b" \t\n\r"
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
@@ -43,15 +44,21 @@ def _raising(error: ApiError) -> Iterator[bytes]:
     yield
 
 
-def document_values(body: bytes, longest: int) -> list[object]:
-    """Read the elements of an array, or one value alone, each of at most so many characters; raises Unusual."""
+def document_values(body: bytes, longest: int, most: int) -> list[object]:
+    """Read the elements of an array, at most so many, or one value alone, each of at most so many characters; raises
+    Unusual."""
     body = body.strip(SPACES)
     if body[:1] != b"[":
         return _values([body], longest)
+    if body.count(b",") > most * COMMAS:
+        raise Unusual
     try:
-        return _values(list(map(bytes, _elements.decode(body))), longest)
+        elements = _elements.decode(body)
     except (msgspec.DecodeError, RecursionError):
         raise Unusual from None
+    if len(elements) > most:
+        raise Unusual
+    return _values(list(map(bytes, elements)), longest)
 
 
 def line_values(body: bytes, longest: int, most: int) -> list[object]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -12,10 +11,11 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from aggregates.db import clock
+from aggregates.db.day_states import PARTITIONS
 from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
 from aggregates.db.locks import Lock, take
 from aggregates.domain.days import INSTANT, Span
-from aggregates.models import LogGuard, LogHole, UsageLog
+from aggregates.models import LogGuard, UsageLog
 
 TABLE = UsageLog._meta.db_table
 BOUNDS = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")  # as the catalogue writes them
@@ -60,15 +60,28 @@ def lock_out() -> None:
         cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(GUARD).as_string())
 
 
+NOW = sql.SQL("SELECT ({})").format(PARTITIONS).as_string()
+MOST_KNOWN = 1_000
+_there = set[tuple[str, str | None]]()  # names of partitions, with the PARTITIONS that they were among
+
+
 def are_missing(wanted: Iterable[date], partitions: str | None) -> bool:
     """Whether some of these months (UTC) have no partition of ours; `partitions` tells when that may have changed."""
     return any(_is_missing(partition_name(month), partitions) for month in wanted)
 
 
-@lru_cache(maxsize=1_000)
 def _is_missing(name: str, partitions: str | None) -> bool:
+    if (name, partitions) in _there:
+        return False
     with connection.cursor() as cursor:
-        return bool(_missing(cursor, [name]))
+        if _missing(cursor, [name]):
+            return True
+        cursor.execute(NOW)
+        if cursor.fetchone() == (partitions,):  # it is there as of these, and not made since
+            if len(_there) >= MOST_KNOWN:
+                _there.clear()
+            _there.add((name, partitions))
+    return False
 
 
 def ensure_partitions(wanted: Iterable[date]) -> list[str]:
@@ -107,7 +120,9 @@ def missing_months_ahead(now: datetime) -> list[str]:
 def prepare(**_: Any) -> None:
     """Receiver of post_migrate: a new database has its partitions before any task has run."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [LogHole._meta.db_table])  # after an older migration: none
+        cursor.execute(
+            "SELECT to_regclass(%s) IS NOT NULL", [LogGuard._meta.db_table]
+        )  # after an older migration: none
         (is_there,) = cursor.fetchone()
     if is_there:
         ensure_months_ahead(datetime.now(UTC))

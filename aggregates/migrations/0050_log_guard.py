@@ -28,7 +28,7 @@ BEGIN
     FOR name IN
         SELECT part.relname FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid
         JOIN pg_class AS once ON once.relname = part.relname || '_once' AND once.relnamespace = part.relnamespace
-        WHERE inhparent = 'aggregates_usagelog'::regclass
+        WHERE inhparent = 'aggregates_usagelog'::regclass ORDER BY part.relname
     LOOP
         EXECUTE format('ALTER TABLE %I REPLICA IDENTITY USING INDEX %I', name, name || '_once');
     END LOOP;

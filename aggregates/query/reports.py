@@ -43,16 +43,17 @@ def about(answer: Answer) -> dict[str, object]:
     """Say whose usage it is, of which days, and where it was read."""
     query, plan = answer.query, answer.plan
     hourly = {part.day for part in plan.hours}.difference(plan.log_days)
+    # Within a scope all days count as read from the log where some are read by hour: which are, others' usage decides.
+    is_vague = bool(query.scope and plan.hours)
     return {
         "organization": query.organization.slug,
         "time_zone": query.zone,
         "from": query.first.isoformat(),
         "to": query.last.isoformat(),
         "source": {
-            "log_days": len(plan.log_days),
-            # Within a scope these are not told apart, as days without others' usage are among the first.
-            "aggregate_days": len(plan.aggregate_days) + (len(hourly) if query.scope else 0),
-            "hourly_days": 0 if query.scope else len(hourly),
+            "log_days": len(query.days) if is_vague else len(plan.log_days),
+            "aggregate_days": 0 if is_vague else len(plan.aggregate_days),
+            "hourly_days": 0 if is_vague else len(hourly),
             "empty_days": len(plan.empty_days),
             "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
         },

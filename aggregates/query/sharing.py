@@ -1,7 +1,7 @@
 """Questions about the same calls of the log, put into one statement that reads these once.
 
 To add up all measures takes longer than to find the calls. So these are added up once for all questions that are not by
-a dimension of many values: by the finest of their buckets, and by all dimensions that they ask for.
+a dimension of many values: by the beginnings of all their buckets, and all dimensions that they ask for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,8 +44,7 @@ def shared_statement(queries: Sequence[UsageQuery], plans: Mapping[UsageQuery, P
     folded = [query for query in queries if not MANY.intersection(query.by)]
     arms, parameters = list[tuple[Dimensions, str]](), log.parameters_for(queries[0], filters, values)
     if folded:
-        finest = max(folded, key=lambda query: len(query.buckets))
-        starts = list(finest.buckets)
+        starts = sorted({start for query in folded for start in query.buckets})  # weeks and months do not nest
         parameters += [starts, starts]
     for query in queries:
         source = FOLDED if query in folded else CALLS

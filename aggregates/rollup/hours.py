@@ -59,6 +59,8 @@ def few() -> int:
 def choose(day: date, works: Mapping[int, Work], summed: Mapping[int, int]) -> list[int]:
     """List the organizations whose day is to have hours after this, given how many rows were summed of each: of recent
     days those that are open, and those that have many calls. What is added to needs to have them."""
+    if not settings.HOURLY_WEEKS:
+        return []
     least = few()
     chosen = [
         pk
@@ -131,6 +133,8 @@ LACKING = text(
 
 def lacking(most: int) -> list[tuple[date, list[int]]]:
     """List so many dates at most, newest first, of days without hours that are to have them, with whose."""
+    if not settings.HOURLY_WEEKS:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(LACKING, [settings.HOURLY_WEEKS, few(), most])
         found: list[tuple[date, list[int]]] = cursor.fetchall()

@@ -123,13 +123,14 @@ def renew(most: int, on_error: Callable[[date, Exception], None] | None = None) 
         outdated = OUTDATED.format(**TABLES, organizations=organizations_table)
         cursor.execute(outdated.as_string(), [list(range(1, current())), most])
         found = cursor.fetchall()
-    for day, organizations in [*found, *hours.lacking(most)]:
-        try:
-            summary.add(roll(day, organizations, force=True))
-        except Exception as error:
-            if on_error is None:
-                raise
-            on_error(day, error)
+    for days in (lambda: found, lambda: hours.lacking(most)):  # after the first, fewer lack hours
+        for day, organizations in days():
+            try:
+                summary.add(roll(day, organizations, force=True))
+            except Exception as error:
+                if on_error is None:
+                    raise
+                on_error(day, error)
     return summary
 
 
@@ -321,7 +322,7 @@ def _finish(day: date, works: Mapping[int, _Work]) -> None:
     # count as one that has lost its calls.
     update = sql.SQL("""
         UPDATE {days} AS day SET rolled_through = through, rolled_at = greatest(statement_timestamp(), born),
-               contents = CASE WHEN afresh THEN %s ELSE contents END
+               contents = CASE WHEN afresh THEN %s ELSE contents END, hours_at = NULL
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
              AS work (organization_id, through, born, afresh)
         WHERE day.organization_id = work.organization_id AND date = %s

@@ -111,10 +111,10 @@ def replace(
             grains = _grains_with(organization, name, day)
             if grains:
                 period_sums.invalidate(day, [organization.pk])
-            if rows or grains:
-                hours.forget(day, [organization.pk])  # the next repair makes them again
             for grain in grains:
                 _rename_sums(organization, day, grain, name, new)
+            if rows or grains:
+                hours.forget(day, [organization.pk])  # the next repair makes them again
         done.add(day, rows, in_sums=bool(grains), is_kept=known.kept_at is not None)
         on_day(day)
     _delete_periods(organization, name)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aggregates.api.problems import ApiError
-from aggregates.api.rows import MAX_LINES, MAX_ROW, BadRow, as_row, document_rows, line_rows
+from aggregates.api.rows import MAX_LINES, MAX_ROW, MAX_ROWS, BadRow, as_row, document_rows, line_rows
 from aggregates.api.usual_rows import MOST, Unusual, document_values, line_values, taken_whole
 
 NAMES = ["model", "cost", "labels", "a\\u0061", 'q\\"', "ë"]
@@ -80,7 +80,7 @@ def test_documents_are_read_alike() -> None:
     for body in bodies():
         expected = outcome(document_rows(iter([body])))
         try:
-            found = outcome(map(as_row, document_values(body.encode(errors="surrogatepass"), MAX_ROW)))
+            found = outcome(map(as_row, document_values(body.encode(errors="surrogatepass"), MAX_ROW, MAX_ROWS)))
         except Unusual:
             continue
         assert found == expected, body
@@ -109,16 +109,18 @@ def test_lines_are_read_alike() -> None:
         '[{"model":"x"}] [{"model":"x"}]',
         '[{"model":"\udcff"}]',
         '[{"a":1}',
+        f"[{'0,' * MAX_ROWS}0]",
+        f"[{'0,' * 50 * MAX_ROWS}0,]",
     ],
 )
 def test_what_is_wrong_is_left_to_who_says_it(body: str) -> None:
     with pytest.raises(Unusual):
-        document_values(body.encode(errors="surrogateescape"), MAX_ROW)
+        document_values(body.encode(errors="surrogateescape"), MAX_ROW, MAX_ROWS)
 
 
 def test_a_name_that_comes_twice_is_seen_however_it_is_written() -> None:
     for body in ('{"a":1,"a":2}', '{"a" :1,"a":2}', '{"a":"\\":","a":2}', '{"a":{"b":1,"b":1}}', '{"a":1,"\\u0061":2}'):
-        (row,) = document_values(f"[{body}]".encode(), MAX_ROW)
+        (row,) = document_values(f"[{body}]".encode(), MAX_ROW, MAX_ROWS)
         assert type(row).__name__ == "Repeated" or "Repeated" in {type(value).__name__ for value in dict(row).values()}
 
 
@@ -142,7 +144,7 @@ def test_a_body_that_is_large_or_breaks_off_is_read_piece_by_piece() -> None:
 
 def test_numbers_are_exact() -> None:
     (row,) = document_values(
-        b'[{"a": 0.1000000000000000055511151231257827, "b": 123456789012345678901234567890}]', MAX_ROW
+        b'[{"a": 0.1000000000000000055511151231257827, "b": 123456789012345678901234567890}]', MAX_ROW, MAX_ROWS
     )
     assert json.dumps(row, default=str) == (
         '{"a": "0.1000000000000000055511151231257827", "b": 123456789012345678901234567890}'

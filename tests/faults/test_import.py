@@ -1,11 +1,14 @@
 """An import is killed half-way."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
+from aggregates.domain.calls import Call
+from aggregates.ingest import record
+from aggregates.models import Organization, StaleDay, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.faults.holding import database_under_test, held
 from tests.faults.judge import judge
@@ -31,17 +34,20 @@ def import_file(file: Path) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_is_killed_half_way(acme: Organization, file: Path) -> None:
+def test_an_import_is_killed_half_way(acme: Organization, file: Path, call: Callable[..., Call]) -> None:
+    record(acme, [call(f"2025-03-0{day}T09:00Z") for day in (1, 2, 3)])
+    roll_up()  # so that the import leaves marks
     with held(database_under_test()) as marks:
         process = start("import_usage", str(file), "--organization", "acme")
         wait_until(lambda: marks.waiting() == 1, "its calls are written, and not committed")
         process.kill()
         process.wait(timeout=PATIENCE)
-    assert not UsageLog.objects.exists() and not UsageDay.objects.exists()
+    assert UsageLog.objects.count() == 3
+    assert not StaleDay.objects.exists()
     assert f"{CALLS} new, 0 already there" in import_file(file)
     roll_up()
     assert judge() == []
     assert f"0 new, {CALLS} already there" in import_file(file)
-    assert UsageLog.objects.count() == CALLS
+    assert UsageLog.objects.count() == 3 + CALLS
     assert not StaleDay.objects.exists()
     assert judge() == []

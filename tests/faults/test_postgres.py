@@ -26,6 +26,10 @@ def kill_server(own_site: OwnSite) -> None:
 
 
 def test_the_server_is_killed_while_calls_are_recorded(own_site: OwnSite) -> None:
+    own_site.run(*SENDER[:-1], "1")
+    own_site.run(
+        "manage.py", "aggregate_day", "--from=2025-03-01", "--to=2025-03-31"
+    )  # so that each batch leaves marks
     sender = own_site.start(*SENDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert sender.stdout
     acknowledged = [sender.stdout.readline() for _ in range(BATCHES // 3)]

@@ -66,6 +66,14 @@ def test_each_says_what_it_says_alone(
         assert together[query].rows == read([query])[query].rows, query
 
 
+def test_weeks_and_months_that_cut_each_other_are_both_right(acme: Organization) -> None:
+    asked = [UsageQuery.for_dates(acme, FIRST, LAST, bucket=bucket) for bucket in (Bucket.WEEK, Bucket.MONTH)]
+    together = read(asked)
+    for query in asked:
+        assert together[query].rows == read([query])[query].rows
+        assert len(together[query].rows) == 2
+
+
 def test_a_dashboard_reads_the_calls_of_its_week_once_and_those_of_the_week_before(acme: Organization) -> None:
     roll_up()
     selection = Selection(acme, of_days("custom", FIRST, LAST, acme.time_zone))

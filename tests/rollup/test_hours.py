@@ -122,6 +122,29 @@ def test_a_day_of_few_calls_has_none_and_one_that_gets_more_has(
     assert check(filled, date(2025, 3, 29), date(2025, 3, 31))
 
 
+def test_hours_that_went_count_no_more_though_a_month_seems_to_be_born_later(
+    db: None, call: MakeCall, settings: Any
+) -> None:
+    """As after a clock that ran ahead: whenever the day is rolled up, that is noted as its time."""
+    organization = make_organization("acme", "Europe/Berlin")
+    record(organization, about(call, organization, date(2025, 3, 30)))
+    with connection.cursor() as cursor:
+        cursor.execute("COMMENT ON TABLE aggregates_usagelog_2025_03 IS 'born 2999-01-01 00:00:00+00:00'")
+    roll_up(force=True)
+    assert HourChunk.objects.exists()
+    settings.LIVE_CALLS = 28 * 120
+    roll_up(force=True)
+    assert not HourChunk.objects.exists()
+    settings.LIVE_CALLS = 10
+    assert check(organization, date(2025, 3, 29), date(2025, 3, 31)) == 0
+
+
+def test_a_day_that_lacks_more_than_its_hours_is_renewed_once(filled: Organization) -> None:
+    UsageDay.objects.update(contents=1, hours_at=None)
+    assert protocol.renew(5).days == 3
+    assert protocol.renew(5).days == 0
+
+
 def test_an_open_day_has_hours_that_are_added_to(db: None, call: MakeCall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "OPEN_LAG", timedelta(0))
     zone = f"Etc/GMT{clock.now().hour - 12:+}"  # where it is about noon

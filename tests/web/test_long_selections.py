@@ -116,6 +116,20 @@ def test_the_menus_of_bars_lead_somewhere_too(page: Callable[[str], str], used: 
             assert name == "calls" or cost_of(followed) != cost_of(content)
 
 
+def test_rows_that_a_group_opens_to_lead_somewhere_too(
+    page: Callable[[str], str], used: Callable[..., None], client: Client
+) -> None:
+    used(LONG)
+    others = other_of(page("/o/acme/?range=7d&by=user")) or ""
+    content = page(others.replace("by=user", "by=model&subgroup=operation"))
+    table = content[content.index("data-subgroups") :]
+    (group, *_) = [unescape(link) for link in re.findall(r'<a href="(\?[^"]*)" title=', table)]
+    rows = links(client.get(f"/o/acme/subgroups/{group}").content.decode())
+    assert rows
+    for link in rows:
+        assert cost_of(page(f"/o/acme/{link}")) == cost_of(content)
+
+
 def test_the_same_filters_have_one_name_everywhere(
     client: Client, page: Callable[[str], str], acme: Organization, used: Callable[..., None]
 ) -> None:

@@ -34,7 +34,9 @@ def packed(figure: Figure, shared: Figure | None) -> Figure:
     layout, traces = figure["layout"], figure["data"]
     meta = layout.get("meta", {})
     if "edges" not in meta:
-        return {**figure, "data": [*traces[:1], *(_without(each, "x") for each in traces[1:])]} if traces else figure
+        places = traces[0]["x"] if traces else ()
+        others = (_without(each, "x") if each["x"] == places else each for each in traces[1:])
+        return {**figure, "data": [*traces[:1], *others]}
     is_shared = bool(shared) and all(meta[name] == shared["layout"]["meta"][name] for name in AXIS)  # type: ignore[index]
     own = {name: value for name, value in meta.items() if name not in AXIS}
     axis = {} if is_shared else axis_of(figure) or {}

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from aggregates.db.limits import TimedOut
 from aggregates.db.standby import prefer_standby
+from aggregates.domain.days import date_of
 from aggregates.domain.dimensions import BY_NAME, Dimension
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
@@ -45,5 +46,7 @@ def load(selection: Selection, key: str) -> Subgroups:
         answer = read([query], seconds=PATIENCE)[query]
     except (QueryError, TimedOut) as error:
         return Subgroups(selection, key, dimension, refusal=str(error))
-    as_of = answer.as_of if answer.plan.log_days else None
-    return Subgroups(selection, key, dimension, tables.subgroups_of(answer, selection), as_of=as_of)
+    is_open = query.last >= date_of(answer.as_of, query.zone)
+    return Subgroups(
+        selection, key, dimension, tables.subgroups_of(answer, selection), as_of=answer.as_of if is_open else None
+    )
