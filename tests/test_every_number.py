@@ -351,7 +351,7 @@ def opened(table: str, view: View) -> str:
     if "data-subgroups" not in table:
         return table
     rows = table.split("</tr>")
-    links = [re.findall(r'<a href="\?([^"]*)"', row) if "data-parts" in row else [] for row in rows]
+    links = [re.findall(r'<a href="\?([^"]*)" title=', row) if "data-parts" in row else [] for row in rows]
     assert any(links)
     return "</tr>".join(
         row + "".join("</tr>" + view.get("subgroups/", query=unescape(link)).decode() for link in found)
