@@ -36,6 +36,7 @@ def site() -> Iterator[dict[str, object]]:
     migrated = str(connection.settings_dict["NAME"])
     connection.close()  # nobody may use what is copied
     with psycopg.connect(**facts, dbname="postgres", autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [migrated])
         copy = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         server.execute(copy.format(psycopg.sql.Identifier(DATABASE), psycopg.sql.Identifier(migrated)))
         try:
