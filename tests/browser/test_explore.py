@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.http import QueryDict
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
@@ -211,6 +211,30 @@ def test_a_filter_is_added_by_searching_for_its_value(open_page: OpenPage, usage
 
     expect(page.locator(".chip")).to_contain_text("user is not alice")
     assert in_browser(page) == from_log(usage, "not_user=alice")
+
+
+def test_what_is_picked_while_a_list_is_on_its_way_stays_picked(open_page: OpenPage, usage: Organization) -> None:
+    page = open_page()
+    log_in(page)
+    wait_until_drawn(page)
+    page.locator(".filter-menu summary").click()
+    page.locator("#filter-by").select_option("model")
+    listed = page.locator("#filter-values li")
+    other = listed.filter(has_text="model-").filter(has_not_text="model-2").first
+    expect(other).to_be_visible()
+    name = other.locator(".option-name").inner_text()
+    wait_until_drawn(page)
+    held: list[Route] = []
+    page.route("**/values/*", lambda route: held.append(route))  # noqa: PLW0108
+    with page.expect_request("**/values/*"):
+        page.locator("#filter-search").fill("MODEL-2")
+    other.get_by_role("checkbox").check()
+    held[0].continue_()
+
+    expect(listed).to_have_count(2)
+    expect(listed.filter(has_text=name).get_by_role("checkbox")).to_be_checked()
+    expect(listed.filter(has_text="model-2").get_by_role("checkbox")).not_to_be_checked()
+    page.unroute("**/values/*")
 
 
 def test_several_groups_are_picked_at_once_with_what_each_costs_beside_it(

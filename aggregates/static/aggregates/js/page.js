@@ -97,6 +97,25 @@ document.addEventListener("htmx:pushedIntoHistory", rememberAddress);
 document.addEventListener("change", ({ target }) => {
   if (target.id === "filter-by") document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = false));
 }, true);
+// A list that comes was asked for before what has been picked since: that stands, also where the list does not have it.
+const known = new Map();
+document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  if (target.id !== "filter-values") return;
+  known.clear();
+  target.querySelectorAll('[type="checkbox"]').forEach((box) => known.set(`${box.name}=${box.value}`, box));
+});
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (target.id !== "filter-values") return;
+  target.querySelectorAll('[type="checkbox"]').forEach((box) => {
+    const before = known.get(`${box.name}=${box.value}`);
+    if (before) box.checked = before.checked;
+    known.delete(`${box.name}=${box.value}`);
+  });
+  const picked = [...known.values()].filter((box) => box.checked).map((box) => box.closest("li"));
+  if (!picked.length) return;
+  const list = target.querySelector("ul") ?? target.appendChild(Object.assign(document.createElement("ul"), { className: "options" }));
+  list.prepend(...picked);
+});
 document.addEventListener("click", ({ target }) => {
   if (target.matches("[data-picks-all]")) document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = true));
 });
