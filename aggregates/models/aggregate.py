@@ -2,18 +2,17 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now, NullIf
-from django.db.models.lookups import Exact, GreaterThan
 
 from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.measures import MEASURES
 from aggregates.models.log import LogHole
 from aggregates.models.organization import Organization
+from aggregates.models.packed import PackedTotals, are_even, texts
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -71,26 +70,10 @@ class DailyAggregate(Totals):
         return f"{self.organization} {self.date}"
 
 
-def _texts() -> "ArrayField[Any, Any]":
-    return ArrayField(models.TextField(), null=True)
-
-
-def _counts() -> "ArrayField[Any, Any]":
-    return ArrayField(models.BigIntegerField(), null=True)
-
-
-def _decimals(max_digits: int, decimal_places: int) -> "ArrayField[Any, Any]":
-    return ArrayField(models.DecimalField(max_digits=max_digits, decimal_places=decimal_places), null=True)
-
-
-def _cardinality(column: str) -> models.Func:
-    return models.Func(models.F(column), function="cardinality", output_field=models.IntegerField())
-
-
 ARRAYS = tuple(of_groups.column for of_groups in (*DIMENSIONS, *MEASURES))
 
 
-class BreakdownChunk(models.Model):
+class BreakdownChunk(PackedTotals):
     """Some groups of an organization's day, week or month at one grain, side by side: an array for each dimension and
     measure, in which a group has the same place.
 
@@ -109,27 +92,15 @@ class BreakdownChunk(models.Model):
     part = models.IntegerField()
     grain = models.TextField()
     unit = models.TextField(choices=[("day", "day"), ("week", "week"), ("month", "month")])
-    operation = _texts()
-    provider = _texts()
-    model = _texts()
-    user_id = _texts()
-    subject_id = _texts()
-    project = _texts()
-    service_tier = _texts()
-    key = _texts()
-    total_calls = ArrayField(models.BigIntegerField())
-    total_errors = _counts()
-    total_unpriced_calls = _counts()
-    total_cost = _decimals(max_digits=36, decimal_places=12)
-    total_input_tokens = _counts()
-    total_cached_tokens = _counts()
-    total_cache_write_tokens = _counts()
-    total_output_tokens = _counts()
-    total_reasoning_tokens = _counts()
-    total_cache_hit_rate = _decimals(max_digits=28, decimal_places=8)
-    total_charges = _counts()
-    total_charge_cost = _decimals(max_digits=36, decimal_places=12)
-    later = _texts()
+    operation = texts()
+    provider = texts()
+    model = texts()
+    user_id = texts()
+    subject_id = texts()
+    project = texts()
+    service_tier = texts()
+    key = texts()
+    later = texts()
     most_cost = models.DecimalField(max_digits=36, decimal_places=12, null=True)
     most_calls = models.BigIntegerField(null=True)
     most_tokens = models.BigIntegerField(null=True)
@@ -139,15 +110,7 @@ class BreakdownChunk(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                # Arrays that are NULL pass: a CHECK lets pass all that is not false.
-                condition=models.Q(
-                    GreaterThan(_cardinality("total_calls"), 0),
-                    *(
-                        Exact(_cardinality(name), _cardinality("total_calls"))
-                        for name in ARRAYS
-                        if name != "total_calls"
-                    ),
-                ),
+                condition=are_even(ARRAYS),
                 name="breakdown_chunk_even",
             ),
         ]

@@ -1,22 +1,13 @@
 """Histograms of latencies by day and month, packed."""
 
-from typing import Any
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.lookups import Exact, GreaterThan
 
 from aggregates.models.organization import Organization
+from aggregates.models.packed import cardinality, texts
 
 TEXTS = ("operation", "provider", "model", "project", "service_tier", "key")
-
-
-def _texts() -> "ArrayField[Any, Any]":
-    return ArrayField(models.TextField(), null=True)
-
-
-def _cardinality(column: str) -> models.Func:
-    return models.Func(models.F(column), function="cardinality", output_field=models.IntegerField())
 
 
 class LatencyChunk(models.Model):
@@ -33,12 +24,12 @@ class LatencyChunk(models.Model):
     part = models.IntegerField()
     grain = models.TextField()
     unit = models.TextField(choices=[("day", "day"), ("month", "month")])
-    operation = _texts()
-    provider = _texts()
-    model = _texts()
-    project = _texts()
-    service_tier = _texts()
-    key = _texts()
+    operation = texts()
+    provider = texts()
+    model = texts()
+    project = texts()
+    service_tier = texts()
+    key = texts()
     groups = models.SmallIntegerField()
     place = ArrayField(models.SmallIntegerField(), null=True)
     term = ArrayField(models.SmallIntegerField())
@@ -48,9 +39,9 @@ class LatencyChunk(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(
-                    GreaterThan(_cardinality("amount"), 0),
-                    *(Exact(_cardinality(name), _cardinality("amount")) for name in ("place", "term")),
-                    *(Exact(_cardinality(name), models.F("groups")) for name in TEXTS),
+                    GreaterThan(cardinality("amount"), 0),
+                    *(Exact(cardinality(name), cardinality("amount")) for name in ("place", "term")),
+                    *(Exact(cardinality(name), models.F("groups")) for name in TEXTS),
                 ),
                 name="latency_chunk_even",
             ),

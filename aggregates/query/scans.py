@@ -32,6 +32,7 @@ LONG_TAIL_COLUMN = BY_NAME[LONG_TAIL].column
 CALLS, FOLDED = "shared_calls", "shared_sums"  # the log's, as a statement has read them once for several questions
 Filter = tuple[str, str]  # a column, and how it compares with the values of a filter
 ONE = "= %s"
+ALL = SQL("true")
 HOUR_BOUNDS = SQL("(date > %s OR hour >= %s) AND (date < %s OR hour < %s)")
 BOUNDS = 4  # parameters of these
 
@@ -234,7 +235,7 @@ def rows_of(
             return _terms(asked, where, others)
         columns = [*asked, *(measure.column for measure in measures)]
         if source == HOURS:
-            return _hours(columns, where, filters)
+            return _unpacked(["hour", *columns], _of_filters(where, filters, HOURS), filters, "date", HOUR_BOUNDS)
         is_sought = located or any(comparison.startswith("=") for _, comparison in filters)
         chunks = _of_names(columns, where) if is_ranked and is_sought else _of_filters(where, others)
         return _picked(columns, chunks, located, others) if located else _unpacked(columns, chunks, others)
@@ -255,9 +256,9 @@ def _terms(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Com
     return SQL("({}) AS terms WHERE true{}").format(terms_of_chunks(["first"], columns, chunks), conditions(filters))
 
 
-def _of_filters(where: str, filters: Sequence[Filter]) -> Composed:
+def _of_filters(where: str, filters: Sequence[Filter], source: str = CHUNKS) -> Composed:
     """Compose an organization's chunks, of those only that hold any group which filters ask for."""
-    return SQL("{} WHERE organization_id = %s AND {}{}").format(SQL(CHUNKS), SQL(where), _sought(filters))
+    return SQL("{} WHERE organization_id = %s AND {}{}").format(SQL(source), SQL(where), _sought(filters))
 
 
 def _of_names(columns: Sequence[str], where: str) -> Composed:
@@ -295,31 +296,19 @@ def _of_names(columns: Sequence[str], where: str) -> Composed:
     )
 
 
-def _unpacked(columns: Sequence[str], chunks: Composable, filters: Sequence[Filter]) -> Composed:
-    """Compose the groups of chunks that filters ask for."""
+def _unpacked(
+    columns: Sequence[str], chunks: Composable, filters: Sequence[Filter], time: str = "first", bounds: SQL = ALL
+) -> Composed:
+    """Compose the groups of chunks that filters ask for, each with the time of its chunk, within bounds."""
     return SQL(
-        "(SELECT first, {filled} FROM (SELECT first, {unnested} FROM {chunks}) AS chunk) AS groups "
-        "WHERE true{conditions}"
+        "(SELECT {time}, {filled} FROM (SELECT {time}, {unnested} FROM {chunks}) AS chunk) AS groups "
+        "WHERE {bounds}{conditions}"
     ).format(
+        time=Identifier(time),
+        bounds=bounds,
         filled=_filled(columns, SQL("{}")),
         unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column in columns),
         chunks=chunks,
-        conditions=conditions(filters),
-    )
-
-
-def _hours(columns: Sequence[str], where: str, filters: Sequence[Filter]) -> Composed:
-    """Compose the groups of hours of an organization's chunks, within bounds."""
-    return SQL(
-        "(SELECT date, hour, {filled} FROM (SELECT date, unnest(hour) AS hour, {unnested} FROM {chunks} "
-        "WHERE organization_id = %s AND {where}{sought}) AS chunk) AS groups WHERE {bounds}{conditions}"
-    ).format(
-        filled=_filled(columns, SQL("{}")),
-        unnested=listed(SQL("unnest({0}) AS {0}").format(Identifier(column)) for column in columns),
-        chunks=SQL(HOURS),
-        where=SQL(where),
-        sought=_sought(filters),
-        bounds=HOUR_BOUNDS,
         conditions=conditions(filters),
     )
 

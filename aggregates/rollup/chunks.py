@@ -1,5 +1,6 @@
 """Groups and their sums, packed into BreakdownChunks, or LatencyChunks, and read back from them, in SQL."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +13,7 @@ from aggregates.models import BreakdownChunk, LatencyChunk
 from aggregates.rollup import latency_chunks, ranked_chunks
 
 GROUPS = 250  # at most, in a chunk: with that few, most chunks fit into a page of the database
+WHOLE = ("total_calls", "hour")  # arrays that no chunk that has them is without
 NOTHING, ZERO, NO_ORDER = sql.SQL("''"), sql.SQL("0"), sql.SQL("")
 SUMS = tuple(measure.column for measure in MEASURES)
 DECIMALS = {measure.column for measure in MEASURES if measure.is_decimal}
@@ -62,7 +64,7 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
         return latency_chunks.insertion(grain, groups)
     names = (*grain.columns, *SUMS)
     if grain.is_ranked:
-        arrays = [_array(column, ranked_chunks.ORDER) for column in names]
+        arrays = [array(column, ranked_chunks.ORDER) for column in names]
         return ranked_chunks.insertion(grain, groups, names, arrays, GROUPS)
     return sql.SQL(
         """
@@ -81,37 +83,37 @@ def insertion(grain: Grain, groups: sql.Composable) -> sql.Composed:
         table=BREAKDOWNS.table,
         columns=columns(names),
         grain=sql.Literal(grain.name),
-        arrays=sql.SQL(", ").join(_array(column) for column in names),
+        arrays=sql.SQL(", ").join(map(array, names)),
         keys=columns(grain.columns),
         each=sql.Literal(GROUPS),
         groups=groups,
     )
 
 
-def _array(column: str, order: sql.Composable = NO_ORDER) -> sql.Composable:
-    """An array of the column; NULL where it would hold nothing."""
-    if column == "total_calls":
-        return sql.SQL("array_agg(total_calls{}) AS total_calls").format(order)
+def array(column: str, order: sql.Composable = NO_ORDER) -> sql.Composable:
+    """An array of the column; NULL where it would hold nothing, if it may."""
+    if column in WHOLE:
+        return sql.SQL("array_agg({0}{1}) AS {0}").format(sql.Identifier(column), order)
     return sql.SQL("CASE WHEN bool_or({column} <> {nothing}) THEN array_agg({column}{order}) END AS {column}").format(
         column=sql.Identifier(column), nothing=_nothing(column), order=order
     )
 
 
 def _nothing(column: str) -> sql.SQL:
-    return ZERO if column in SUMS else NOTHING
+    return ZERO if column in (*SUMS, *WHOLE) else NOTHING
 
 
 def selection(grain: Grain, chunks: sql.Composable) -> sql.Composed:
     """SELECT of the grain's groups, as `insertion` takes them, from `chunks`: a table of them, with conditions."""
     if isinstance(grain, LatencyGrain):
         return latency_chunks.selection(grain, chunks)
-    names = (*grain.columns, *SUMS)
-    return sql.SQL(
-        """
-        SELECT organization_id, unit, first, {filled}
-        FROM (SELECT organization_id, unit, first, {unnested} FROM {chunks}) AS unnested
-        """
-    ).format(
+    return unpacked(("organization_id", "unit", "first"), (*grain.columns, *SUMS), chunks)
+
+
+def unpacked(of_chunk: Sequence[str], names: Sequence[str], chunks: sql.Composable) -> sql.Composed:
+    """SELECT of the groups in `chunks`: some columns of their chunk, and by `names` what they have in its arrays."""
+    return sql.SQL("SELECT {of_chunk}, {filled} FROM (SELECT {of_chunk}, {unnested} FROM {chunks}) AS unnested").format(
+        of_chunk=columns(of_chunk),
         filled=sql.SQL(", ").join(
             sql.SQL("COALESCE({column}, {nothing}) AS {column}").format(
                 column=sql.Identifier(column), nothing=_nothing(column)

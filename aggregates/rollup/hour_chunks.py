@@ -13,10 +13,9 @@ from aggregates.domain.days import Span
 from aggregates.domain.dimensions import BY_NAME, HOUR_GRAINS, HourGrain
 from aggregates.domain.measures import MEASURES
 from aggregates.models import HourChunk, UsageLog
+from aggregates.rollup.chunks import GROUPS, SUMS, array, unpacked
 
 Ids = Collection[int]
-GROUPS = 250  # at most, in a chunk
-SUMS = tuple(measure.column for measure in MEASURES)
 DIMENSIONS = tuple(dict.fromkeys(name for grain in HOUR_GRAINS for name in grain.dimensions))
 KEYS = columns(("hour", *(BY_NAME[name].column for name in DIMENSIONS)))
 TABLES = {"chunks": table(HourChunk), "log": table(UsageLog), "summed": sql.Identifier("summed_hours")}
@@ -113,22 +112,9 @@ def _groups(grain: HourGrain) -> sql.Composed:
     )
 
 
-def _stored(grain: HourGrain, chunks: sql.Composable) -> sql.Composed:
-    """SELECT of a grain's groups from `chunks`: a table of them, with conditions."""
-    names = (*grain.columns, *SUMS)
-    return sql.SQL(
-        "SELECT organization_id, {filled} FROM (SELECT organization_id, {unnested} FROM {chunks}) AS group_"
-    ).format(
-        filled=listed(
-            sql.SQL("COALESCE({0}, {1}) AS {0}").format(sql.Identifier(name), _nothing(name)) for name in names
-        ),
-        unnested=listed(sql.SQL("unnest({0}) AS {0}").format(sql.Identifier(name)) for name in names),
-        chunks=chunks,
-    )
-
-
-def _nothing(column: str) -> sql.SQL:
-    return sql.SQL("0") if column in SUMS or column == "hour" else sql.SQL("''")
+def _stored(grain: HourGrain, source: sql.Composable) -> sql.Composed:
+    """SELECT of a grain's groups from `source`: a table of chunks, with conditions."""
+    return unpacked(("organization_id",), (*grain.columns, *SUMS), source)
 
 
 @cache
@@ -158,21 +144,13 @@ def _insertion(grain: HourGrain) -> str:
             stored=_stored(grain, sql.SQL("gone")),
             new=_groups(grain),
             names=columns(names),
-            arrays=listed(map(_array, names)),
+            arrays=listed(map(array, names)),
             of_grain=columns(grain.columns),
             each=sql.Literal(GROUPS),
             keys=keys,
             sums=SUMS_OF_COLUMNS,
         )
     )
-
-
-def _array(column: str) -> sql.Composable:
-    """An array of the column; NULL where it would hold nothing, if it may."""
-    array = sql.SQL("array_agg({})").format(sql.Identifier(column))
-    if column in ("hour", "total_calls"):
-        return array
-    return sql.SQL("CASE WHEN bool_or({} <> {}) THEN {} END").format(sql.Identifier(column), _nothing(column), array)
 
 
 def _differences(day: date, organizations: Ids, grain: HourGrain) -> list[tuple[int, int]]:
