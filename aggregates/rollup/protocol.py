@@ -319,9 +319,12 @@ def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
 def _finish(day: date, works: Mapping[int, _Work]) -> None:
     """Delete the marks that were read, and note through which instant the day is rolled up, and with what contents."""
     # Never before the birth of a partition that was summed, which a clock that was wrong may have told: the day would
-    # count as one that has lost its calls.
+    # count as one that has lost its calls. Nor at the same moment twice, by which two roll-ups are told apart.
     update = sql.SQL("""
-        UPDATE {days} AS day SET rolled_through = through, rolled_at = greatest(statement_timestamp(), born),
+        UPDATE {days} AS day SET rolled_through = through,
+               rolled_at = CASE WHEN born >= statement_timestamp()
+                                THEN greatest(born, rolled_at + interval '1 microsecond')
+                                ELSE statement_timestamp() END,
                contents = CASE WHEN afresh THEN %s ELSE contents END, hours_at = NULL
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
              AS work (organization_id, through, born, afresh)

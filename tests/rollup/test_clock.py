@@ -15,6 +15,7 @@ from aggregates.models import DailyAggregate, Organization, State, UsageDay, Usa
 from aggregates.ops.tasks import nightly, repair
 from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
+from aggregates.rollup.protocol import roll_up
 from tests.faults.judge import judge
 from tests.lot import share
 from tests.proof.clock import fast_clock
@@ -123,6 +124,22 @@ def test_a_month_that_was_made_by_a_clock_that_was_ahead_loses_no_day(scene: Sce
     nightly()
     assert DailyAggregate.objects.get(date=long_ago.date()).total_calls == 2
     assert not UsageDay.objects.lost().exists()
+
+
+def test_two_roll_ups_of_a_day_are_told_apart_while_its_month_was_born_ahead_of_the_clock(scene: Scene) -> None:
+    """Who chose the day to be kept before the second one must not keep it after."""
+    long_ago = datetime(2021, 5, 6, 12, tzinfo=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS aggregates_usagelog_2021_05")
+    with fast_clock(clock.now() + DAY, AS_ALWAYS):
+        scene.record(long_ago)
+
+    moments = []
+    for _ in range(3):
+        roll_up(dates=[long_ago.date()], force=True)
+        moments.append(UsageDay.objects.get(date=long_ago.date()).rolled_at)
+
+    assert clock.now() < moments[0] < moments[1] < moments[2]
 
 
 def test_a_day_of_the_future_that_was_sealed_takes_calls_as_any_other(scene: Scene) -> None:
