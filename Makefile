@@ -34,9 +34,10 @@ lock:
 	@set -e; trap 'rm -rf .venv-lock' EXIT; \
 	$(PYTHON) -m venv --clear .venv-lock; \
 	.venv-lock/bin/python -m pip install --quiet uv==$(UV); \
-	for name in requirements requirements-install requirements-dev; do \
+	for name in requirements requirements-install requirements-saml requirements-dev; do \
 	    .venv-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
-	        $$(case $$name in requirements-dev) echo --constraint requirements.lock ;; esac) \
+	        $$(case $$name in requirements-saml) echo --constraint requirements.lock ;; \
+	            requirements-dev) echo --constraint requirements.lock --constraint requirements-saml.lock ;; esac) \
 	        --custom-compile-command "make lock" --output-file $$name.lock $$name.txt; \
 	done
 

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.processes import BASE
 
-NAMES = ("requirements", "requirements-install", "requirements-dev")
+NAMES = ("requirements", "requirements-install", "requirements-saml", "requirements-dev")
 MACHINES = [{"python_version": version, "python_full_version": f"{version}.0"} for version in ("3.11", "3.13")]
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -56,7 +56,7 @@ def test_what_people_wrote_is_what_is_locked(name: str, machine: dict[str, str])
             assert pinned.get(canonicalize_name(requirement.name)) == requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-saml", "requirements-dev"])
 def test_what_others_bring_is_locked_too(name: str) -> None:
     pinned = {canonicalize_name(one.name) for one, _ in locked(name) if one.marker is None or one.marker.evaluate()}
     for package in sorted(pinned):
@@ -72,8 +72,14 @@ def test_a_lock_file_names_no_index(name: str) -> None:
 
 
 def test_the_site_and_its_tests_are_of_the_same_versions() -> None:
-    of_site, of_tests = (
+    of_site, of_saml, of_tests = (
         {(canonicalize_name(one.name), str(one.specifier)) for one, _ in locked(name)}
-        for name in ("requirements", "requirements-dev")
+        for name in ("requirements", "requirements-saml", "requirements-dev")
     )
-    assert of_site <= of_tests
+    assert of_site | of_saml <= of_tests
+
+
+def test_a_site_without_saml_has_no_packages_of_it() -> None:
+    site, saml = ({canonicalize_name(one.name) for one, _ in locked(f"requirements{end}")} for end in ("", "-saml"))
+    assert saml == {"isodate", "lxml", "python3-saml", "xmlsec"}
+    assert not site & saml
