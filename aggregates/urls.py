@@ -20,7 +20,7 @@ from aggregates.api.otlp.traces import traces
 from aggregates.api.reading import read_units
 from aggregates.api.usage import usage
 from aggregates.ops.allowances import Allowance, Lane, allow
-from aggregates.web.views import sign_in
+from aggregates.web.views import saml, sign_in
 from aggregates.web.views.account import (
     AddApp,
     AddPasskey,
@@ -122,8 +122,12 @@ urlpatterns = [
     path("login/", door(LogIn.as_view()), name="account_login"),
     path("login/second-factor/", SecondFactor.as_view(), name="mfa_authenticate"),
     path("login/passkey/", LogInWithPasskey.as_view(), name="mfa_login_webauthn"),
-    path("login/with/<slug:provider_id>/", sign_in.begin, name="openid_connect_login"),
+    path("login/with/<slug:provider_id>/", sign_in.begin, name="sign-in"),
     path("login/with/<slug:provider_id>/callback/", sign_in.end, name="openid_connect_callback"),
+    path("login/with/<slug:organization_slug>/acs/", saml.consume, name="saml_acs"),
+    path("login/with/<slug:organization_slug>/acs/finish/", saml.finish, name="saml_finish_acs"),
+    path("login/with/<slug:organization_slug>/metadata/", saml.metadata, name="saml_metadata"),
+    path("login/with/<slug:organization_slug>/sls/", saml.no_log_out, name="saml_sls"),  # allauth needs its name
     path("account/second-factors/", Factors.as_view(), name="mfa_index"),
     path("account/second-factors/app/", AddApp.as_view(), name="mfa_activate_totp"),
     path("account/second-factors/app/remove/", RemoveApp.as_view(), name="mfa_deactivate_totp"),

@@ -17,6 +17,7 @@ from django.core.cache import cache
 from tests.clients.environments import modules_of
 from tests.patience import PATIENCE, wait_until
 from tests.serving import is_up
+from usagesite import identity_providers
 
 CALLBACK = "/login/with/oidc/callback/"
 SECRET = "a secret that no log may have"  # noqa: S105 (of these tests)
@@ -52,12 +53,11 @@ class Provider:
 
     def set_for(self, settings: Any) -> None:
         """Set the site up with this provider, which speaks for example.com."""
-        settings.OIDC_ISSUER, settings.OIDC_NAME = self.issuer, "Acme ID"
+        settings.OIDC_ISSUER, settings.SSO_NAME = self.issuer, "Acme ID"
         settings.OIDC_SCOPES = ["openid", "email", "groups"]
-        settings.OIDC_DOMAINS = [("example.com", "", "")]
-        reached = {"server_url": self.issuer, "oauth_pkce_enabled": True}
-        app = {"provider_id": "oidc", "name": "Acme ID", "client_id": "usage", "secret": SECRET, "settings": reached}
-        settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+        settings.SSO_DOMAINS = [("example.com", "", "")]
+        settings.SSO_PROVIDER = "oidc"
+        settings.SOCIALACCOUNT_PROVIDERS = identity_providers.openid_connect(self.issuer, "Acme ID", "usage", SECRET)
         cache.clear()
 
 

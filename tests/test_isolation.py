@@ -59,6 +59,10 @@ ADDRESSES = {
     "login/passkey/": ("200", "302 /", "302 /"),
     "login/with/<slug:provider_id>/": ("404", "302 /", "302 /"),  # no provider is set
     "login/with/<slug:provider_id>/callback/": ("404", "404", "404"),
+    "login/with/<slug:organization_slug>/acs/": ("405", "405", "405"),
+    "login/with/<slug:organization_slug>/acs/finish/": ("404", "404", "404"),
+    "login/with/<slug:organization_slug>/metadata/": ("404", "404", "404"),
+    "login/with/<slug:organization_slug>/sls/": ("404", "404", "404"),
     "account/second-factors/": (LOG_IN, "200", "200"),
     "account/second-factors/app/": (LOG_IN, "302 /account/confirm/", "302 /account/confirm/"),
     "account/second-factors/app/remove/": (LOG_IN, "404", "404"),

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -170,22 +171,69 @@ def standby(name: str) -> dict[str, Any] | None:
     return parsed and parsed | {"TEST": {"MIRROR": "default"}}
 
 
+def either(name: str, former: str) -> str:
+    """Choose which variable is read: the one of this name, or of its former name where that is set."""
+    if os.environ.get(name) and os.environ.get(former):
+        stop(former, f"nothing, as {name} is set: that is what it is called now")
+    return former if os.environ.get(former) else name
+
+
 def issuer(name: str) -> str:
-    """Read the address of an OpenID Connect provider, or "" where the variable is absent; without TLS only of this
-    machine, as secrets are sent there."""
-    value = os.environ.get(name, "").rstrip("/")
-    parsed = urlsplit(value)
-    is_near = parsed.scheme == "http" and parsed.hostname in ("127.0.0.1", "localhost", "::1")
-    if value and (not parsed.hostname or parsed.query or not (parsed.scheme == "https" or is_near)):
-        stop(name, "the address of an OpenID Connect provider, such as https://id.example.com")
+    """Read the address of an OpenID Connect provider, or "" where the variable is absent."""
+    expected = "the address of an OpenID Connect provider, such as https://id.example.com"
+    value = address(name, expected).rstrip("/")
+    if urlsplit(value).query:
+        stop(name, expected)
     return value
 
 
-def text(name: str, default: str, *, needed: bool = False) -> str:
+def address(name: str, expected: str) -> str:
+    """Read an address that people or secrets are sent to, or "" where the variable is absent."""
+    value = os.environ.get(name, "")
+    if value and not _is_guarded(value):
+        stop(name, expected)
+    return value
+
+
+def metadata(name: str) -> str:
+    """Read the address of a SAML provider's metadata, or of a file with it; "" where the variable is absent."""
+    value = os.environ.get(name, "")
+    if not value or _is_guarded(value):
+        return value
+    path = Path(value).expanduser().absolute()
+    if not os.access(path, os.R_OK) or not path.is_file():
+        stop(name, "a SAML provider's metadata: an address such as https://id.example.com/metadata, or a file")
+    return path.as_uri()
+
+
+def certificate(name: str, *, needed_by: str = "") -> str:
+    """Read a file with a certificate in PEM, or "" where the variable is absent."""
+    value = os.environ.get(name, "")
+    if not value and not needed_by:
+        return ""
+    try:
+        text = Path(value).expanduser().read_text().strip()
+        ssl.PEM_cert_to_DER_cert(text)
+    except (OSError, ValueError):
+        stop(name, "a file with a certificate in PEM" + (f", as {needed_by} is set" if needed_by else ""))
+    return text
+
+
+def _is_guarded(address: str) -> bool:
+    """Say whether TLS guards what is sent to an address, or nothing leaves this machine."""
+    try:
+        parsed = urlsplit(address)
+        is_near = parsed.scheme == "http" and parsed.hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        return False
+    return bool(parsed.hostname) and (parsed.scheme == "https" or is_near)
+
+
+def text(name: str, default: str, *, needed_by: str = "") -> str:
     """Read a text on one line."""
     value = os.environ.get(name, "") or default
-    if (needed and not value) or not value.isprintable():
-        stop(name, "a text on one line" + (", as OIDC_ISSUER is set" if needed else ""))
+    if (needed_by and not value) or not value.isprintable():
+        stop(name, "a text on one line" + (f", as {needed_by} is set" if needed_by else ""))
     return value
 
 

@@ -7,7 +7,7 @@ import django
 from csp.constants import NONE, SELF
 
 from aggregates.domain.hosts import THIS_MACHINE
-from usagesite import embedded, env, memory
+from usagesite import embedded, env, identity_providers, memory
 
 # Days are cut by the pinned tzdata package on every machine, and not by what its system happens to have.
 zoneinfo.reset_tzpath(to=())
@@ -139,36 +139,55 @@ MFA_TOTP_TOLERANCE = 1  # codes of 30 seconds before and after, as clocks differ
 MFA_RATE_LIMITS = False  # as above
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by those who run an organization, and signing up is nowhere
 
-# Sign-in with an OpenID Connect provider: whom it speaks for, and what its groups may do here.
+# Sign-in with an identity provider: whom it speaks for, and what its groups may do here. What was called OIDC_ before
+# there was SAML has that name, too.
+SSO_NAME = env.text(env.either("SSO_NAME", "OIDC_NAME"), "your organization’s account")
+SSO_DOMAINS = [
+    (domain.lower(), *place) for domain, *place in env.places(env.either("SSO_DOMAINS", "OIDC_DOMAINS"), alone=True)
+]
+SSO_GROUPS = env.places(env.either("SSO_GROUPS", "OIDC_GROUPS"))
+SSO_ONLY = env.names(env.either("SSO_ONLY", "OIDC_ONLY"))  # slugs of organizations whose members have no other way in
+# As some providers do not say it.
+SSO_EMAILS_CONFIRMED = env.boolean(env.either("SSO_EMAILS_CONFIRMED", "OIDC_EMAILS_CONFIRMED"), default=False)
+
 OIDC_ISSUER = env.issuer("OIDC_ISSUER")
-OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", "", needed=bool(OIDC_ISSUER))
-OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET", "", needed=bool(OIDC_ISSUER))
-OIDC_NAME = env.text("OIDC_NAME", "your organization’s account")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", "", needed_by=OIDC_ISSUER and "OIDC_ISSUER")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET", "", needed_by=OIDC_ISSUER and "OIDC_ISSUER")
 OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email").split()
 OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
-OIDC_DOMAINS = [(domain.lower(), *place) for domain, *place in env.places("OIDC_DOMAINS", alone=True)]
-OIDC_GROUPS = env.places("OIDC_GROUPS")
-OIDC_ONLY = env.names("OIDC_ONLY")  # slugs of organizations whose members have no other way in
-OIDC_EMAILS_CONFIRMED = env.boolean("OIDC_EMAILS_CONFIRMED", default=False)  # as some providers do not say it
-if OIDC_ISSUER and not OIDC_DOMAINS:
-    env.stop("OIDC_DOMAINS", "domains whose addresses the provider speaks for, as OIDC_ISSUER is set")
-if OIDC_ONLY and not OIDC_ISSUER:
-    env.stop("OIDC_ISSUER", "an OpenID Connect provider, as OIDC_ONLY leaves members no other way in")
+
+SAML_METADATA = env.metadata("SAML_METADATA")
+SAML_SSO_URL = env.address("SAML_SSO_URL", "where a SAML provider is asked, such as https://id.example.com/sso")
+SAML_ENTITY_ID = env.text("SAML_ENTITY_ID", "", needed_by=SAML_SSO_URL and "SAML_SSO_URL")
+SAML_CERTIFICATE = env.certificate("SAML_CERTIFICATE", needed_by=SAML_SSO_URL and "SAML_SSO_URL")
+SAML_EMAIL_ATTRIBUTE = env.text("SAML_EMAIL_ATTRIBUTE", "")
+SAML_GROUPS_ATTRIBUTE = env.text("SAML_GROUPS_ATTRIBUTE", "groups")
+
+SSO_PROVIDER = "oidc" if OIDC_ISSUER else "saml" if SAML_METADATA or SAML_SSO_URL else ""
+if len([each for each in (OIDC_ISSUER, SAML_METADATA, SAML_SSO_URL) if each]) > 1:
+    env.stop("SAML_METADATA", "nothing, as there is another provider, and people sign in with one")
+if SSO_PROVIDER and not SSO_DOMAINS:
+    env.stop("SSO_DOMAINS", "domains whose addresses the provider speaks for, as there is one")
+if SSO_ONLY and not SSO_PROVIDER:
+    env.stop(env.either("SSO_ONLY", "OIDC_ONLY"), "nothing, as there is no provider, and members had no way in")
 SOCIALACCOUNT_ADAPTER = "aggregates.web.views.sign_in.Adapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True  # a form could not lead there: form-action of the policy below
 SOCIALACCOUNT_PROVIDERS = {}
-if OIDC_ISSUER:
-    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "APPS": [
-            {
-                "provider_id": "oidc",
-                "name": OIDC_NAME,
-                "client_id": OIDC_CLIENT_ID,
-                "secret": OIDC_CLIENT_SECRET,
-                "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
-            }
-        ]
-    }
+if SSO_PROVIDER == "oidc":
+    SOCIALACCOUNT_PROVIDERS = identity_providers.openid_connect(
+        OIDC_ISSUER, SSO_NAME, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET
+    )
+elif SSO_PROVIDER == "saml":
+    SOCIALACCOUNT_PROVIDERS = identity_providers.saml(
+        SSO_NAME,
+        {
+            "metadata_url": SAML_METADATA,
+            "entity_id": SAML_ENTITY_ID,
+            "sso_url": SAML_SSO_URL,
+            "x509cert": SAML_CERTIFICATE,
+        },
+        SAML_EMAIL_ATTRIBUTE,
+    )
 
 # How many proxies stand in front of the site, each of which adds to X-Forwarded-For whom it was asked by.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)
@@ -246,6 +265,8 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": []},  # instead of Django's own, which mails
         "django-q": {"level": "WARNING", "filters": ["no_results"]},
+        # It has errors of what strangers send, in their words; aggregates.web.views.saml has lines of its own.
+        "allauth.socialaccount.providers.saml": {"level": "CRITICAL"},
     },
 }
 

@@ -38,6 +38,10 @@ class SessionStore(DatabaseSessions):
         """Note that somebody logged in."""
         self[BEGUN] = self[USED] = time.time()
 
+    def end_in(self, seconds: int) -> None:
+        """Have it end so many seconds from now, used or not: it is nobody's."""
+        self[BEGUN] = time.time() - settings.SESSION_LONGEST + seconds
+
     def get_expiry_date(self, **_: Any) -> datetime:
         """Return when it ends unless it is used: what the row says."""
         return self._end(self.get(BEGUN, time.time()))

@@ -1,6 +1,6 @@
-"""Who signs in with the provider that OIDC_ISSUER names: whose account that is, and which roles it brings.
+"""Who signs in with the identity provider of the settings: whose account that is, and which roles it brings.
 
-What the provider says holds for addresses of OIDC_DOMAINS that it has confirmed, and for nobody with rights over the
+What the provider says holds for addresses of SSO_DOMAINS that it has confirmed, and for nobody with rights over the
 site: who runs the provider does not thereby run the site.
 """
 
@@ -44,10 +44,10 @@ class Identity:
 
 
 def read_identity(claims: Mapping[str, Any]) -> Identity:
-    """Read the claims of an ID token and of the provider's answer about the user; what is not as expected is absent."""
-    email, groups = claims.get("email"), claims.get(settings.OIDC_GROUPS_CLAIM)
+    """Read what the provider says of somebody, whichever protocol it speaks; what is not as expected is absent."""
+    email, groups = claims.get("email"), claims.get("groups")
     names = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
-    confirmed = settings.OIDC_EMAILS_CONFIRMED or claims.get("email_verified") in (True, "true")
+    confirmed = settings.SSO_EMAILS_CONFIRMED or claims.get("email_verified") in (True, "true")
     return Identity(
         email.strip() if isinstance(email, str) else "",
         confirmed,
@@ -57,14 +57,14 @@ def read_identity(claims: Mapping[str, Any]) -> Identity:
 
 def must_use_provider(user: User) -> Organization | None:
     """Find an organization of the user's that lets members in through the provider only; None where there is none."""
-    if not settings.OIDC_ONLY or user.has_rights:
+    if not settings.SSO_ONLY or user.has_rights:
         return None
     return _provider_only().filter(members=user).first()
 
 
 def provider_only_words(organization: Organization) -> str:
     """Say that it lets its members in through the provider only."""
-    return f"{shown(organization.name)} lets its members in with {settings.OIDC_NAME} only."
+    return f"{shown(organization.name)} lets its members in with {settings.SSO_NAME} only."
 
 
 def began_with_provider(request: HttpRequest, user: User) -> bool:
@@ -74,17 +74,17 @@ def began_with_provider(request: HttpRequest, user: User) -> bool:
 
 def is_provider_only(organization: Organization) -> bool:
     """Say whether the organization lets members in through the provider only."""
-    return bool(settings.OIDC_ONLY) and _provider_only().filter(pk=organization.pk).exists()
+    return bool(settings.SSO_ONLY) and _provider_only().filter(pk=organization.pk).exists()
 
 
 def check_identity(identity: Identity) -> None:
     """Raises NotAdmitted where the provider does not speak for this address."""
-    name = settings.OIDC_NAME
+    name = settings.SSO_NAME
     if not identity.email:
         raise NotAdmitted(f"{name} did not say what your e-mail address is.")
     if not identity.is_confirmed:
         raise NotAdmitted(f"{name} did not confirm that {shown(identity.email)} is yours.")
-    if identity.domain not in {domain for domain, _, _ in settings.OIDC_DOMAINS}:
+    if identity.domain not in {domain for domain, _, _ in settings.SSO_DOMAINS}:
         raise NotAdmitted(f"Addresses of {shown(identity.domain)} do not sign in here with {name}.")
 
 
@@ -119,10 +119,10 @@ def check_user(user: User) -> None:
 
 
 def follow_roles(user: User, identity: Identity) -> None:
-    """Give the user the places that domain and groups bring. Organizations that OIDC_GROUPS names have the provider's
+    """Give the user the places that domain and groups bring. Organizations that SSO_GROUPS names have the provider's
     roles, and nobody without one; others let the domain in and keep the role that somebody has there."""
     wanted = _roles_of(identity)
-    ruled = {slug for _, slug, _ in settings.OIDC_GROUPS}
+    ruled = {slug for _, slug, _ in settings.SSO_GROUPS}
     for slug in sorted(wanted.keys() | ruled):
         organization = _named(slug)
         if organization is None:
@@ -140,8 +140,8 @@ def follow_roles(user: User, identity: Identity) -> None:
 def _roles_of(identity: Identity) -> dict[str, Role]:
     """Return the highest role of each organization, by its slug as the settings name it."""
     places: Iterable[tuple[str, str]] = (
-        *((slug, role) for domain, slug, role in settings.OIDC_DOMAINS if slug and domain == identity.domain),
-        *((slug, role) for group, slug, role in settings.OIDC_GROUPS if group in identity.groups),
+        *((slug, role) for domain, slug, role in settings.SSO_DOMAINS if slug and domain == identity.domain),
+        *((slug, role) for group, slug, role in settings.SSO_GROUPS if group in identity.groups),
     )
     found: dict[str, Role] = {}
     for slug, role in places:
@@ -150,7 +150,7 @@ def _roles_of(identity: Identity) -> dict[str, Role]:
 
 
 def _provider_only() -> QuerySet[Organization]:
-    only = Q(slug__in=settings.OIDC_ONLY) | Q(former_slugs__slug__in=settings.OIDC_ONLY)
+    only = Q(slug__in=settings.SSO_ONLY) | Q(former_slugs__slug__in=settings.SSO_ONLY)
     return Organization.objects.in_use().filter(only)
 
 
@@ -158,5 +158,5 @@ def _named(slug: str) -> Organization | None:
     try:
         return Organization.objects.in_use().named(slug)
     except Organization.DoesNotExist:
-        logger.warning("OIDC_DOMAINS or OIDC_GROUPS names an organization that there is not: %s", slug)
+        logger.warning("SSO_DOMAINS or SSO_GROUPS names an organization that there is not: %s", slug)
         return None

@@ -160,10 +160,10 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
 
     page.locator(".menu-account summary").click()
     page.get_by_role("button", name="Log out").click()
-    settings.OIDC_ONLY = ["acme"]
+    settings.SSO_ONLY = ["acme"]
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("status").first).to_contain_text("Acme lets its members in with")
-    settings.OIDC_ONLY = []
+    settings.SSO_ONLY = []
     User.objects.filter(pk=user.pk).update(is_active=False)
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("status").first).to_have_text("This passkey could not be checked: try again.")
@@ -184,7 +184,7 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
 def test_signing_in_with_the_provider_brings_the_role_of_a_group(
     open_page: OpenPage, watch: Watch, usage: Organization, web_server: WebServer, settings: Any, tmp_path: Path
 ) -> None:
-    settings.OIDC_GROUPS = [("Finance", "acme", "admin")]
+    settings.SSO_GROUPS = [("Finance", "acme", "admin")]
     with providing(web_server.url, tmp_path) as provider:
         provider.set_for(settings)
         provider.says("d-1", email="dana@example.com", email_verified=True, groups=["Finance"])

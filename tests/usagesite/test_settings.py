@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.usagesite.conftest import BASE
-from tests.warm import WarmProcess
+from tests.warm import WarmProcess, libraries
 from usagesite import env
 
 WORD = "expected 1, 0, true, false, yes, no, on or off."
@@ -24,6 +24,8 @@ MAIL = (
     "expected a mail server such as smtp+tls://user:password@mail.example.com:587; or smtps://, or smtp:// without TLS."
 )
 SENDER = "expected an address that mails are from, such as usage@example.com, as EMAIL_URL is set."
+METADATA = "expected a SAML provider's metadata: an address such as https://id.example.com/metadata, or a file."
+ASKED = "expected where a SAML provider is asked, such as https://id.example.com/sso."
 HOURS = "expected a whole number from 1 to 8,760."
 MONTHS = "expected a whole number from 0 to 1,200."
 
@@ -71,6 +73,11 @@ WRONG = [
     ("EMAIL_URL", "smtp://me:hunter2@mail.example.com:port", MAIL),
     ("EMAIL_URL", "smtp://", MAIL),
     ("EMAIL_FROM", "nobody", SENDER),
+    ("SAML_METADATA", "http://id.example.com/hunter2", METADATA),
+    ("SAML_METADATA", "https://[hunter2", METADATA),
+    ("SAML_METADATA", "/hunter2", METADATA),
+    ("SAML_SSO_URL", "http://id.example.com/hunter2", ASKED),
+    ("SAML_CERTIFICATE", __file__, "expected a file with a certificate in PEM."),
     ("USAGESITE_DATA", "/dev/null/data", "expected a folder that exists or can be made (Not a directory)."),
 ]
 
@@ -127,6 +134,52 @@ def test_a_mail_server_is_an_address(monkeypatch: pytest.MonkeyPatch, url: str, 
     assert tuple(read[name] for name in names) == expected
     monkeypatch.setenv("EMAIL_URL", "")
     assert env.mail_server("EMAIL_URL") is None
+
+
+SSO = {"SSO_DOMAINS": "example.com=acme:viewer", "SSO_NAME": "Example ID"}
+SAML = {"SAML_METADATA": "https://id.example.com/metadata?app=usage"}
+OIDC = {"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "usage", "OIDC_CLIENT_SECRET": "hunter2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (SAML | SSO, ""),
+        (OIDC | SSO, ""),
+        (OIDC | {"OIDC_DOMAINS": "example.com=acme:viewer", "OIDC_ONLY": "acme"}, ""),
+        (SAML, "SSO_DOMAINS: expected domains whose addresses the provider speaks for, as there is one."),
+        (
+            SAML | OIDC | SSO,
+            "SAML_METADATA: expected nothing, as there is another provider, and people sign in with one.",
+        ),
+        (
+            SAML | SSO | {"OIDC_NAME": "x"},
+            "OIDC_NAME: expected nothing, as SSO_NAME is set: that is what it is called now.",
+        ),
+        ({"SSO_ONLY": "acme"}, "SSO_ONLY: expected nothing, as there is no provider, and members had no way in."),
+        (
+            SSO | {"SAML_SSO_URL": "https://id.example.com/sso"},
+            "SAML_ENTITY_ID: expected a text on one line, as SAML_SSO_URL is set.",
+        ),
+        (
+            SSO | {"SAML_SSO_URL": "https://id.example.com/sso", "SAML_ENTITY_ID": "x"},
+            "SAML_CERTIFICATE: expected a file with a certificate in PEM, as SAML_SSO_URL is set.",
+        ),
+    ],
+)
+def test_there_is_one_provider_or_none(start: Start, tmp_path: Path, given: dict[str, str], expected: str) -> None:
+    answer = start(tmp_path, **given)
+    assert answer.stderr == (expected and f"Environment variable {expected}\n")
+
+
+def test_a_site_without_the_packages_of_saml_starts() -> None:
+    code = (
+        "import sys; sys.modules.update(lxml=None, xmlsec=None, onelogin=None)\n"
+        "import django; django.setup()\n"
+        "import usagesite.urls\n"
+    )
+    given = {"DJANGO_SETTINGS_MODULE": "usagesite.settings", "DATABASE_URL": "postgresql://nobody@localhost/usage"}
+    assert libraries().run("-c", code, **given) == (0, "", "")
 
 
 def test_an_empty_value_counts_as_absent(start: Start, tmp_path: Path) -> None:

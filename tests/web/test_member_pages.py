@@ -257,7 +257,7 @@ def test_whose_account_reaches_further_gets_no_link_here(
             Membership.objects.filter(user=bob).update(role=Role.OWNER)
         case "provider only":
             User.objects.filter(pk=alice.pk).update(is_staff=True)  # whose session goes on
-            settings.OIDC_ONLY = ["acme"]
+            settings.SSO_ONLY = ["acme"]
         case "reader of all":
             User.objects.filter(pk=bob.pk).update(reads_all=True)
 
@@ -273,7 +273,7 @@ def test_an_organization_of_the_provider_alone_takes_no_new_password(
 ) -> None:
     visitor = Client()
     visitor.get(invite(as_alice, email="dana@example.com"))
-    settings.OIDC_ONLY, settings.OIDC_NAME = ["acme"], "Acme ID"
+    settings.SSO_ONLY, settings.SSO_NAME = ["acme"], "Acme ID"
 
     page = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD})
 

@@ -47,8 +47,8 @@ def role_of(email: str, organization: Organization) -> str | None:
 def test_the_first_sign_in_makes_an_account_and_groups_are_roles(
     provider: Provider, settings: Any, client: Client, acme: Organization, other: Organization
 ) -> None:
-    settings.OIDC_DOMAINS = [("example.com", "other", "viewer")]
-    settings.OIDC_GROUPS = [("staff", "acme", "viewer"), ("finance", "acme", "admin"), ("gone", "nowhere", "viewer")]
+    settings.SSO_DOMAINS = [("example.com", "other", "viewer")]
+    settings.SSO_GROUPS = [("staff", "acme", "viewer"), ("finance", "acme", "admin"), ("gone", "nowhere", "viewer")]
     provider.says("d-1", email="dana@example.com", email_verified=True, groups=["staff", "finance", "gone"])
 
     begun = parse_qs(urlsplit(client.get(BEGIN)["Location"]).query)
@@ -77,7 +77,7 @@ def test_the_first_sign_in_makes_an_account_and_groups_are_roles(
 def test_the_last_owner_stays_whatever_groups_say(
     provider: Provider, settings: Any, client: Client, acme: Organization, alice: User
 ) -> None:
-    settings.OIDC_GROUPS = [("staff", "acme", "viewer")]
+    settings.SSO_GROUPS = [("staff", "acme", "viewer")]
     Membership.objects.filter(user=alice).update(role=Role.OWNER)
     provider.says("a-1", email=alice.email, email_verified=True, groups=["staff"])
     sign_in(provider, client, "a-1")
@@ -130,7 +130,7 @@ def test_whom_the_provider_does_not_speak_for_stays_outside(
 def test_an_organization_may_have_no_other_way_in(
     provider: Provider, settings: Any, client: Client, acme: Organization, alice: User, staff: User
 ) -> None:
-    settings.OIDC_ONLY = ["acme"]
+    settings.SSO_ONLY = ["acme"]
     Membership.objects.create(user=staff, organization=acme, role=Role.ADMIN)
 
     refused = client.post("/login/", {"login": alice.email, "password": PASSWORD})
@@ -145,7 +145,7 @@ def test_an_organization_may_have_no_other_way_in(
 def test_who_is_invited_there_has_no_other_way_in_either(
     provider: Provider, settings: Any, client: Client, acme: Organization, charlie: User, staff: User
 ) -> None:
-    settings.OIDC_ONLY = ["acme"]
+    settings.SSO_ONLY = ["acme"]
     provider.says("c-1", email=charlie.email, email_verified=True)
 
     def link() -> str:
@@ -181,7 +181,7 @@ def test_sessions_that_began_otherwise_end_there_and_lead_back(
     for email, session in sessions.items():
         session.post("/login/", {"login": email, "password": PASSWORD})
         assert session.get("/account/sessions/").status_code == 200
-    settings.OIDC_ONLY = ["acme"]
+    settings.SSO_ONLY = ["acme"]
 
     def ask(how: str, address: str, **headers: str) -> str:
         """Ask as Alice in a session of before."""
@@ -255,14 +255,14 @@ def test_a_provider_that_is_down_is_said_to_be_and_not_asked_at_once_again(
     "value", ["example.com", "example.com=acme", "example.com=acme:king", "=acme:viewer", "a.example=:viewer"]
 )
 def test_settings_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("OIDC_GROUPS", value)
-    with pytest.raises(SystemExit, match="OIDC_GROUPS: expected names with a slug and a role each"):
-        env.places("OIDC_GROUPS")
+    monkeypatch.setenv("SSO_GROUPS", value)
+    with pytest.raises(SystemExit, match="SSO_GROUPS: expected names with a slug and a role each"):
+        env.places("SSO_GROUPS")
 
 
 def test_settings_name_domains_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OIDC_GROUPS", "Finance=acme:admin, a=b=acme:viewer ,partner.example")
-    assert env.places("OIDC_GROUPS", alone=True) == [
+    monkeypatch.setenv("SSO_GROUPS", "Finance=acme:admin, a=b=acme:viewer ,partner.example")
+    assert env.places("SSO_GROUPS", alone=True) == [
         ("Finance", "acme", "admin"),
         ("a=b", "acme", "viewer"),
         ("partner.example", "", ""),

@@ -1,6 +1,7 @@
 """Settings that are wrong whatever the database holds; some only where others reach the site (`--deploy`)."""
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -165,6 +166,23 @@ def database_of_its_own(app_configs: Any, **_: Any) -> list[CheckMessage]:
     ]
 
 
+def packages_of_saml(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    if settings.SSO_PROVIDER != "saml":
+        return []
+    try:
+        import_module("onelogin.saml2.auth")
+    except ImportError as error:
+        return [
+            Error(
+                f"A SAML provider is set, and what reads its answers does not work: {error}.",
+                hint="pip install --require-hashes --requirement requirements-saml.lock. Where lxml and xmlsec are "
+                "built, and not taken as wheels, both have to be built with the same libxml2.",
+                id="aggregates.E007",
+            )
+        ]
+    return []
+
+
 CONFIGURATION: tuple[Check, ...] = (
     task_cluster,
     metrics_token,
@@ -172,5 +190,6 @@ CONFIGURATION: tuple[Check, ...] = (
     first_of_middleware,
     time_limits,
     cache_of_sessions,
+    packages_of_saml,
 )
 DEPLOYMENT: tuple[Check, ...] = (reach, database_of_its_own)

@@ -109,7 +109,8 @@ def _show(
         "of_another": bool(user and invitation.email and user.email.lower() != invitation.email.lower()),
         "form": None if user else form or JoinForm(invitation.email),
         "organizations": organizations_of(user) if user else [],
-        "provider": settings.OIDC_NAME if _needs_provider(request, invitation) else "",
+        "provider_id": settings.SSO_PROVIDER,
+        "provider": settings.SSO_NAME if _needs_provider(request, invitation) else "",
     }
     return render(request, "account/join.html", context, status=status)
 

@@ -112,8 +112,8 @@ class LogIn(Refusing, LoginView):  # type: ignore[misc]
     template_name = "account/login.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        provider = settings.OIDC_ISSUER and settings.OIDC_NAME
-        return {**super().get_context_data(**context), "provider": provider, "is_new": first_account.is_open()}
+        provider = {"provider_id": settings.SSO_PROVIDER, "provider": settings.SSO_PROVIDER and settings.SSO_NAME}
+        return {**super().get_context_data(**context), **provider, "is_new": first_account.is_open()}
 
 
 class LogInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]

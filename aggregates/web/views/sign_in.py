@@ -1,6 +1,5 @@
-"""Sign-in with the OpenID Connect provider of the settings: allauth asks it, accounts.sign_in decides who gets in."""
+"""Sign-in with the identity provider of the settings: allauth asks it, accounts.sign_in decides who gets in."""
 
-import hashlib
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 from allauth.account.utils import get_next_redirect_url
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialApp, SocialLogin
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
-from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.core.cache import cache
@@ -25,43 +22,21 @@ from requests import RequestException
 from aggregates.accounts import attempts, sign_in
 from aggregates.accounts.addresses import client_address
 from aggregates.accounts.sign_in import NotAdmitted
+from aggregates.web.views.identity_providers import ASKED_AGAIN, OpenIDConnect, Saml, digest, provider_of
 
-PROVIDER = "oidc"
 KNOWN_FOR = 3600  # seconds for which a process keeps what the provider says of its addresses
-ASKED_AGAIN = 5  # seconds after which one that does not answer is asked again: strangers may begin any number of times
+CANCELLED = "This sign-in was cancelled, or it took too long."
 NO_ANSWER = "{} does not answer as it should. Try again, or tell whoever runs this site."
 
 logger = logging.getLogger(__name__)
 
 
-class Provider(OpenIDConnectProvider):  # type: ignore[misc]
-    """The provider, of whose claims nothing is kept."""
-
-    def get_default_scope(self) -> list[str]:
-        return list(settings.OIDC_SCOPES)
-
-    def extract_uid(self, data: dict[str, Any]) -> str:
-        """Name somebody by issuer and subject: another provider may have the same subject for somebody else."""
-        subjects = {str(claims["sub"]) for claims in data.values()}
-        if len(subjects) != 1:
-            raise OAuth2Error("The ID token and the provider's answer are about different people.")
-        return _digest(f"{settings.OIDC_ISSUER} {subjects.pop()}")
-
-    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        return {}
-
-    def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
-        login = super().sociallogin_from_response(request, response)
-        login.claims = {**response.get("id_token", {}), **response.get("userinfo", {})}
-        return login
-
-
 class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """How the site reaches the provider."""
+    """How the site reaches an OpenID Connect provider."""
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        key = f"openid-configuration-{_digest(settings.OIDC_ISSUER)}"
+        key = f"openid-configuration-{digest(settings.OIDC_ISSUER)}"
         known: dict[str, Any] | None = cache.get(key)
         if known is None:
             if cache.get(f"{key}-failed"):
@@ -78,8 +53,8 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """What allauth asks this site."""
 
-    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Provider:
-        return Provider(request, app=self.get_app(request, provider=provider, client_id=client_id))
+    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> OpenIDConnect | Saml:
+        return provider_of(request, self.get_app(request, provider=provider, client_id=client_id))
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Admit who it is, with an account and roles, or say why not."""
@@ -93,15 +68,15 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
                     sociallogin.connect(request, sign_in.account_for(identity))
                 sign_in.follow_roles(sociallogin.user, identity)
         except NotAdmitted as error:
-            raise ImmediateHttpResponse(_show(request, str(error), HTTPStatus.FORBIDDEN)) from None
+            raise ImmediateHttpResponse(show(request, str(error), HTTPStatus.FORBIDDEN)) from None
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
         """Leave a line without what the provider sent, which may be a secret."""
         logger.warning("A sign-in failed: %s", type(exception).__name__ if exception else error)
-        words = "This sign-in was cancelled, or it took too long." if exception is None else _no_answer()
-        raise ImmediateHttpResponse(_show(request, words, HTTPStatus.UNAUTHORIZED))
+        words = CANCELLED if exception is None else _no_answer()
+        raise ImmediateHttpResponse(show(request, words, HTTPStatus.UNAUTHORIZED))
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False
@@ -113,48 +88,55 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Lead to the provider, with what only this session can come back with."""
     if request.user.is_authenticated:
         return redirect(get_next_redirect_url(request) or "home")
+    if provider_id != settings.SSO_PROVIDER:
+        raise Http404
     try:
-        connection = Connection(request, provider_id)
-        provider = connection.get_provider()
-        provider.get_oauth2_adapter = lambda _: connection
-        response: HttpResponse = provider.redirect(request, "login", next_url=get_next_redirect_url(request))
-    except SocialApp.DoesNotExist:
-        raise Http404 from None
+        connected = _openid_connect(request) if provider_id == "oidc" else _saml(request)
+        response: HttpResponse = connected.redirect(request, "login", next_url=get_next_redirect_url(request))
     except (RequestException, KeyError, ValueError) as error:
-        return _failed(request, error)
+        return failed(request, error)
     return response
+
+
+def _openid_connect(request: HttpRequest) -> OpenIDConnect:
+    connection = Connection(request, "oidc")
+    provider: OpenIDConnect = connection.get_provider()
+    provider.get_oauth2_adapter = lambda _: connection
+    return provider
+
+
+def _saml(request: HttpRequest) -> Saml:
+    from aggregates.web.views import saml_responses  # which needs what is installed for SAML alone
+
+    saml_responses.connect(request)
+    return saml_responses.provider_for(request)
 
 
 @never_cache
 @require_safe
 def end(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Take what the provider sends back."""
+    """Take what an OpenID Connect provider sends back."""
+    if not provider_id == settings.SSO_PROVIDER == "oidc":
+        raise Http404
     try:
         connection = Connection(request, provider_id)
-        connection.get_provider()
         attempts.admit_sign_in(client_address(request.META))
         response: HttpResponse = OAuth2CallbackView.adapter_view(connection)(request)
-    except SocialApp.DoesNotExist:
-        raise Http404 from None
     except attempts.TooManyAttempts as error:
-        return _show(request, str(error), HTTPStatus.TOO_MANY_REQUESTS)
+        return show(request, str(error), HTTPStatus.TOO_MANY_REQUESTS)
     except (RequestException, KeyError, ValueError) as error:
-        return _failed(request, error)
+        return failed(request, error)
     return response
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+def failed(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.warning("The sign-in provider did not answer as it should: %s", type(error).__name__)
-    return _show(request, _no_answer(), HTTPStatus.BAD_GATEWAY)
+    return show(request, _no_answer(), HTTPStatus.BAD_GATEWAY)
 
 
 def _no_answer() -> str:
-    return NO_ANSWER.format(settings.OIDC_NAME[:1].upper() + settings.OIDC_NAME[1:])
+    return NO_ANSWER.format(settings.SSO_NAME[:1].upper() + settings.SSO_NAME[1:])
 
 
-def _show(request: HttpRequest, words: str, status: HTTPStatus) -> HttpResponse:
+def show(request: HttpRequest, words: str, status: HTTPStatus) -> HttpResponse:
     return render(request, "account/not_signed_in.html", {"words": words}, status=status)
