@@ -17,7 +17,7 @@ from django.utils import timezone
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
-from aggregates.accounts.attempts import SIGN_INS_OF_ADDRESS
+from aggregates.accounts.attempts import SIGN_INS_OF_ADDRESS, admit_sign_in
 from aggregates.models import AuditEntry, Event, Membership, Organization, Role, User
 from aggregates.ops.allowances import FORM
 from aggregates.ops.checks.configuration import packages_of_saml
@@ -275,8 +275,9 @@ def test_posts_without_a_token_are_taken_at_one_address(provider: Provider, clie
     assert post(client, {}).status_code == 401
     for address in ("/login/", FINISH, BEGIN, f"{BEGIN}callback/", f"{BEGIN}metadata/"):
         assert client.post(address, {}).status_code in (403, 404, 405), address
-    answers = [post(client, {}).status_code for _ in range(SIGN_INS_OF_ADDRESS.most)]
-    assert {*answers[:-1], answers[-1]} == {401, 429}
+    for _ in range(SIGN_INS_OF_ADDRESS.most - 1):
+        admit_sign_in("127.0.0.1")
+    assert post(client, {}).status_code == 429
 
 
 def test_an_organization_may_have_no_other_way_in(
