@@ -273,7 +273,7 @@ def test_an_organization_of_the_provider_alone_takes_no_new_password(
 ) -> None:
     visitor = Client()
     visitor.get(invite(as_alice, email="dana@example.com"))
-    settings.SSO_ONLY, settings.SSO_NAME = ["acme"], "Acme ID"
+    settings.SSO_ONLY, settings.SSO_NAME, settings.SSO_PROVIDER = ["acme"], "Acme ID", "oidc"
 
     page = visitor.post("/join/", {"password1": PASSWORD, "password2": PASSWORD})
 
