@@ -304,6 +304,7 @@ def test_the_site_describes_itself(provider: Provider, client: Client, db: None)
     assert (f'entityID="{ME}"' in described, f'Location="{ACS}"' in described) == (True, True)
     assert 'WantAssertionsSigned="true"' in described
     assert "SingleLogoutService" not in described
+    assert int(re.findall(r'validUntil="(\d+)-', described)[0]) > timezone.now().year + 8, "which providers keep"
     begun = urlsplit(client.get(BEGIN)["Location"])
     asked = OneLogin_Saml2_Utils.decode_base64_and_inflate(parse_qs(begun.query)["SAMLRequest"][0]).decode()
     assert (f"{begun.scheme}://{begun.netloc}", begun.path) == (provider.entity, "/sso")

@@ -3,6 +3,7 @@
 python3-saml checks signatures and whatever an assertion says; what one does not say, it does not miss.
 """
 
+import time
 from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
@@ -23,6 +24,7 @@ CONFIRMATION = (
     "/samlp:Response/saml:Assertion[@ID=$tagid]/saml:Subject"
     f"/saml:SubjectConfirmation[@Method='{OneLogin_Saml2_Constants.CM_BEARER}']/saml:SubjectConfirmationData"
 )
+DESCRIBED_FOR = 10 * 365 * 86_400  # seconds: providers keep a copy, and some refuse one that ran out
 REASONS = {code: name for name, code in vars(OneLogin_Saml2_ValidationError).items() if isinstance(code, int)}
 
 
@@ -91,6 +93,7 @@ def describe_site(request: HttpRequest) -> bytes:
     site = build_sp_config(request, provider.app.settings, provider.app.client_id)
     del site["singleLogoutService"]
     wanted = {"wantAssertionsSigned": True, "allowSingleLabelDomains": True}
+    wanted["metadataValidUntil"] = int(time.time()) + DESCRIBED_FOR
     known = OneLogin_Saml2_Settings({"strict": True, "sp": site, "security": wanted}, sp_validation_only=True)
     written: bytes = known.get_sp_metadata()
     return written
