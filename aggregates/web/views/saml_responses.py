@@ -92,8 +92,8 @@ def describe_site(request: HttpRequest) -> bytes:
     provider = provider_for(request)
     site = build_sp_config(request, provider.app.settings, provider.app.client_id)
     del site["singleLogoutService"]
-    wanted = {"wantAssertionsSigned": True, "allowSingleLabelDomains": True}
-    wanted["metadataValidUntil"] = int(time.time()) + DESCRIBED_FOR
+    until = int(time.time()) + DESCRIBED_FOR
+    wanted = {"wantAssertionsSigned": True, "allowSingleLabelDomains": True, "metadataValidUntil": until}
     known = OneLogin_Saml2_Settings({"strict": True, "sp": site, "security": wanted}, sp_validation_only=True)
     written: bytes = known.get_sp_metadata()
     return written
