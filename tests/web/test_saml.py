@@ -21,6 +21,7 @@ from aggregates.accounts.attempts import SIGN_INS_OF_ADDRESS, admit_sign_in
 from aggregates.models import AuditEntry, Event, Membership, Organization, Role, User
 from aggregates.ops.allowances import FORM
 from aggregates.ops.checks.configuration import packages_of_saml
+from aggregates.web import views
 from aggregates.web.views.saml import KEPT_FOR
 from tests.saml import BEGIN, CONSUME, FINISH, Provider, assertion_in, providing, sent
 from usagesite import env
@@ -339,6 +340,20 @@ def test_a_provider_that_is_down_is_said_to_be_and_not_asked_at_once_again(
             "urllib.request.urlopen", lambda *_, **__: pytest.fail("strangers may ask any number of times")
         )
     assert post(client, {"SAMLResponse": "x"}).status_code == 502
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "address"), [("get", BEGIN), ("post", CONSUME), ("get", f"{BEGIN}metadata/")])
+def test_without_its_packages_nobody_signs_in_and_the_site_says_so(
+    settings: Any, client: Client, monkeypatch: pytest.MonkeyPatch, method: str, address: str
+) -> None:
+    settings.SSO_PROVIDER = "saml"
+    for name in [name for name in sys.modules if name.startswith("onelogin") or name.endswith("saml_responses")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(views, "saml_responses", raising=False)
+    monkeypatch.setitem(sys.modules, "onelogin", None)
+    answer = getattr(client, method)(address)
+    assert (answer.status_code, "does not answer as it should" in answer.content.decode()) == (502, True)
 
 
 def test_without_its_packages_a_check_says_what_to_install(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,10 @@ def of_saml(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpReques
     def checked(request: HttpRequest, organization_slug: str) -> HttpResponse:
         if not organization_slug == settings.SSO_PROVIDER == "saml":
             raise Http404
-        return view(request)
+        try:
+            return view(request)
+        except ImportError as error:  # what `manage.py check` explains
+            return failed(request, error)
 
     return checked
 

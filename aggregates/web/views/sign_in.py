@@ -93,7 +93,7 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
         connected = _openid_connect(request) if provider_id == "oidc" else _saml(request)
         response: HttpResponse = connected.redirect(request, "login", next_url=get_next_redirect_url(request))
-    except (RequestException, KeyError, ValueError) as error:
+    except (RequestException, KeyError, ValueError, ImportError) as error:
         return failed(request, error)
     return response
 
