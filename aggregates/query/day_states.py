@@ -12,6 +12,7 @@ from aggregates.db.day_states import (
     PARTITIONS,
     holes_around,
 )
+from aggregates.db.snapshot import kept_in_snapshot
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.contents import current
 from aggregates.domain.days import Span
@@ -67,7 +68,18 @@ ORGANIZATION = text(
 
 
 def read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
-    """Read what is known of the days from first to last, both included; and the time zone that they are cut in."""
+    """Read what is known of the days from first to last, both included, and may be of others; and the time zone that
+    they are cut in. A snapshot is asked once for days that were asked about before."""
+    kept = kept_in_snapshot(read_day_states)
+    for pk, since, until, found in kept:
+        if pk == organization.pk and since <= first and last <= until:
+            return found  # type: ignore[no-any-return]
+    found = _read_day_states(organization, first, last, now)
+    kept.append((organization.pk, first, last, found))
+    return found
+
+
+def _read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
     with connection.cursor() as cursor:
         cursor.execute(ORGANIZATION, [organization.pk, first, last, current(), organization.pk])
         rows = cursor.fetchall()

@@ -20,8 +20,10 @@ from aggregates.domain.measures import MEASURES, Measure, Sums
 from aggregates.query.answer import Answer, Row
 from aggregates.query.day_states import read_states_for
 from aggregates.query.latencies import with_latencies
+from aggregates.query.long_tails import MANY
 from aggregates.query.parts import columns_of, is_log, key_names, select
-from aggregates.query.planner import Plan, choose_source
+from aggregates.query.planner import DayStates, Plan, choose_source
+from aggregates.query.runner import read as read_answers
 from aggregates.query.scans import NOTHING, Filter, Scan, Shape, filters_of, scans
 from aggregates.query.usage_query import QueryError, UsageQuery
 
@@ -70,8 +72,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class GroupSums:
-    """A group, '' where it is not known: its sums in the range, in the part of it that is compared, which may be all of
-    it, and in the range before; of the measures asked for."""
+    """A group, '' where it is not known: its sums in the range, of the measures asked for; and of COSTS alone in the
+    part of it that is compared, which may be all of it, and in the range before."""
 
     key: str
     now: Sums
@@ -128,11 +130,45 @@ def read_groups(
             (which, measure)
             for which in (NOW, *([PART] if part else []), *([BEFORE] if earlier else []))
             for measure in MEASURES
-            if measure.name in listing.measures
+            if measure.name in (listing.measures if which == NOW else COSTS)
         )
-        page = _read(page, read, listing, summed)
-        last = max(1, -(-page.count // listing.length))
-        return page if page.number <= last else _read(page, read, replace(listing, number=last), summed)
+        is_long = not listing.containing and _is_long_tail(query, plan, read_states_for(query, now))
+        found = _read(page, read, listing, _ranking(listing, summed) if is_long else summed)
+        last = max(1, -(-found.count // listing.length))
+        if found.number > last:
+            found = _read(page, read, replace(listing, number=last), _ranking(listing, summed) if is_long else summed)
+        return _filled(found, read, listing, summed) if is_long else found
+
+
+def _is_long_tail(query: UsageQuery, plan: Plan, day_states: DayStates) -> bool:
+    """Say whether there are many groups, of which some are found by their names without reading all."""
+    if plan.grain is None or not plan.grain.is_ranked or query.filters or query.excluded or query.scope:
+        return False
+    return sum(day_states.states[day].calls for day in plan.aggregate_days) >= MANY
+
+
+def _ranking(listing: Listing, summed: Summed) -> Summed:
+    """Choose what puts groups in order, and tells which there are now; calls, as only their array says how many."""
+    order = text(_order(listing.order, listing.lengths.weights, _compared(summed)))
+    needed = (order, *(f"{which}_calls" for which in (NOW, PART, BEFORE)), f"{NOW}_charges")
+    return tuple(pair for pair in summed if any(f"{pair[0]}_{pair[1].name}" in each for each in needed))
+
+
+def _filled(
+    page: GroupPage, read: Sequence[tuple[str, UsageQuery, Scan]], listing: Listing, summed: Summed
+) -> GroupPage:
+    """Read all sums of a page's groups, which are found by their names, and the totals, which other grains have."""
+    keys = tuple((query.by[0], group.key) for _, query, _ in read[:1] for group in page.groups)
+    of_keys = [(which, replace(query, filters=keys), scan) for which, query, scan in read]
+    groups = _read(page, of_keys, replace(listing, number=1), summed).groups if keys else ()
+    wholes = {which: replace(query, by=()) for which, query, _ in read}
+    totals = {
+        which: Sums(**{measure.name: getattr(answer.totals, measure.name) for of, measure in summed if of == which})
+        for which, query in wholes.items()
+        for answer in read_answers([query]).values()
+    }
+    now, before = (totals.get(which, Sums()) for which in (NOW, BEFORE))
+    return replace(page, groups=groups, now=now, part=totals.get(PART, now), before=before)
 
 
 def read_latencies(
@@ -220,7 +256,6 @@ def _statement(
         name=name, key=key, place=place
     )
     names = [Identifier(f"{which}_{measure.name}") for which, measure in summed]
-    measures = tuple(dict.fromkeys(measure for _, measure in summed))
     return text(
         SQL(
             """WITH {part},
@@ -233,39 +268,40 @@ def _statement(
             key=key,
             part=table_expression(
                 "part",
-                listed([SQL("which"), key, columns(measure.name for measure in measures)]),
-                SQL(" UNION ALL ").join(_rows(which, by, shape, filters, measures) for which, shape in parts),
+                listed([key, *names]),
+                SQL(" UNION ALL ").join(_rows(which, by, shape, filters, summed) for which, shape in parts),
             ),
             sums=listed(
-                SQL("{} AS {}").format(sum_of_part(measure, _of(which, measure.name)), name)
-                for (which, measure), name in zip(summed, names, strict=True)
+                SQL("{} AS {}").format(sum_of_part(measure, name), name)
+                for (_, measure), name in zip(summed, names, strict=True)
             ),
             matching=matching if found else NOTHING,
             totals=listed(sum_of_part(measure, name) for (_, measure), name in zip(summed, names, strict=True)),
-            order=_order(*order, PART if any(which == PART for which, _ in summed) else NOW),
+            order=_order(*order, _compared(summed)),
             names=listed(names),
         )
     )
 
 
-def _of(which: str, measure: str) -> Composed:
-    """Express a measure of rows of one range; NULL in rows of the other."""
-    return SQL("CASE WHEN which = {} THEN {} END").format(Literal(which), Identifier(measure))
-
-
-def _rows(
-    which: str, by: tuple[str, ...], shape: Shape, filters: Sequence[Filter], measures: Sequence[Measure]
-) -> Composed:
-    """Compose the rows of a scan, with which range they are of."""
-    keys = [SQL("{}::text").format(Literal(which)), *columns_of(by)]
-    rows = select(shape, keys, filters, measures=measures)
-    if not is_log(shape):
-        return rows
-    shown = columns(measure.name for measure in measures)
+def _rows(which: str, by: tuple[str, ...], shape: Shape, filters: Sequence[Filter], summed: Summed) -> Composed:
+    """Compose the rows of a scan: the group, and what is summed; NULL of the other ranges."""
     (key,) = key_names(by)
-    return SQL("SELECT which, {key}, {shown} FROM ({rows}) AS logged (which, {key}, {names})").format(
-        key=key, shown=shown, rows=rows, names=NAMES
+    measures = [measure for of, measure in summed if of == which]
+    names = NAMES if is_log(shape) else columns(measure.name for measure in measures)
+    return SQL("SELECT {key}, {sums} FROM ({rows}) AS read ({key}, {names})").format(
+        key=key,
+        sums=listed(
+            Identifier(measure.name) if of == which else SQL("NULL::numeric" if measure.is_decimal else "NULL::bigint")
+            for of, measure in summed
+        ),
+        rows=select(shape, columns_of(by), filters, measures=measures),
+        names=names,
     )
+
+
+def _compared(summed: Summed) -> str:
+    """Say which sums are compared with those before."""
+    return PART if any(which == PART for which, _ in summed) else NOW
 
 
 def _order(name: str, weights: tuple[int, int], compared: str) -> Composed:

@@ -85,11 +85,14 @@ def _statement(query: LatencyQuery, found: Iterable[Scan], groups: Sequence[Grou
     shape, parameters = part_of(query, found)
     known = [group for group in groups if group and None not in group]
     rests = [group[0] for group in groups if group and None in group]
-    values = [list(column) for column in zip(*known, strict=True)] if query.by else []
+    values = [list(column) for column in zip(*known, strict=True)] if known else [[] for _ in query.by]
+    has_other = bool(query.by) and (None in groups or bool(rests))
+    kept = [list({*column, *(rests if place == 0 else [])}) for place, column in enumerate(values)] if has_other else []
+    parameters = [*kept, *parameters]
     parameters += [len(known)] if query.top_within else []
-    parameters += values or [[] for _ in query.by]
+    parameters += values if query.by else []
     parameters += [rests] if query.top_within else []
-    return _text(shape, None in groups or bool(rests), bool(query.top_within)), parameters
+    return _text(shape, has_other, bool(query.top_within)), parameters
 
 
 @lru_cache(maxsize=500)
@@ -97,7 +100,8 @@ def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     keys = key_names(shape.by)
     names = [Identifier("bucket"), *keys]
     parts = SQL(" UNION ALL ").join(
-        _terms(scan, [SQL(number), *columns_of(shape.by)], names, shape.filters) for number, scan in shape.scans
+        _terms(scan, SQL(number), columns_of(shape.by), names, shape.filters, are_kept=has_other)
+        for number, scan in shape.scans
     )
     groups = SQL("{} JOIN unnest({}) WITH ORDINALITY AS known ({}, place) USING ({})").format(
         SQL("LEFT" if has_other else ""), listed(SQL("%s::text[]") for _ in keys), listed(keys), listed(keys)
@@ -110,12 +114,13 @@ def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     return text(
         SQL(
             """
-            WITH {part}
+            WITH {kept}{part}
             SELECT bucket, place, array_agg(term), array_agg(amount) FROM (
                 SELECT bucket, {place} AS place, term, sum(amount)::bigint AS amount FROM part {groups} GROUP BY 1, 2, 3
             ) AS summed GROUP BY bucket, place
             """
         ).format(
+            kept=NOTHING.join(_kept(place) for place in range(len(keys)) if has_other),
             part=table_expression("part", listed([*names, SQL("term"), SQL("amount")]), parts),
             place=place,
             groups=groups if keys else NOTHING,
@@ -123,7 +128,33 @@ def _text(shape: PartShape, has_other: bool, has_rests: bool) -> str:
     )
 
 
-def _terms(scan: Shape, keys: Sequence[Composable], names: Sequence[Composable], filters: Any) -> Composable:
-    if is_log(scan):
-        return terms_of_calls(keys, names, SQL("{} AND {}").format(rows_of(scan, filters), IS_COUNTED))
-    return SQL("SELECT {}, term, amount FROM {}").format(listed(keys), rows_of(scan, filters, keys=keys))
+def _kept(place: int) -> Composable:
+    """Compose the values of a dimension that any known group has."""
+    return SQL("{} AS MATERIALIZED (SELECT unnest(%s::text[]) AS key), ").format(_name_of_kept(place))
+
+
+def _name_of_kept(place: int) -> Identifier:
+    return Identifier(f"kept_{place + 1}")
+
+
+def _terms(
+    scan: Shape,
+    number: Composable,
+    columns: Sequence[Composable],
+    names: Sequence[Composable],
+    filters: Any,
+    *,
+    are_kept: bool,
+) -> Composable:
+    """Compose the terms of a scan. Of calls, whatever is in no known group is added up as one where only some values
+    `are_kept`: of a long tail there would be as many groups as calls."""
+    if not is_log(scan):
+        keys = [number, *columns]
+        return SQL("SELECT {}, term, amount FROM {}").format(listed(keys), rows_of(scan, filters, keys=keys))
+    found = [
+        SQL("CASE WHEN {0} IN (SELECT key FROM {1}) THEN {0} END").format(column, _name_of_kept(place))
+        if are_kept
+        else column
+        for place, column in enumerate(columns)
+    ]
+    return terms_of_calls([number, *found], names, SQL("{} AND {}").format(rows_of(scan, filters), IS_COUNTED))

@@ -21,7 +21,7 @@ from aggregates.db.sql import listed, text
 from aggregates.domain.dimensions import LONG_TAIL
 from aggregates.domain.measures import MEASURES, RANKS, Sums
 from aggregates.query.answer import Row
-from aggregates.query.planner import DayStates, Plan
+from aggregates.query.planner import DayStates, choose_source
 from aggregates.query.scans import CHUNKS, LONG_TAIL_COLUMN, Scan, Shape, rows_of
 from aggregates.query.usage_query import Bucket, UsageQuery
 
@@ -30,6 +30,7 @@ MOST_LOG_DAYS = 2  # that are read from the log again for each step
 AHEAD = 4  # times as many groups of each beginning are looked at first, where few are wanted
 FEW = 16
 MOST_CANDIDATES = 200
+USER = "user"  # of which there are fewer, at a grain without an order
 MOST_LEFT_OUT = 50  # groups: each is sought in every beginning
 MEASURE_OF = {measure.name: measure for measure in MEASURES}
 Fetch = Callable[[UsageQuery], Sequence[Row]]
@@ -45,15 +46,18 @@ class _Candidates:
     bound: Decimal | None
 
 
-def is_long_tail(query: UsageQuery, plan: Plan, day_states: DayStates) -> bool:
-    """Say whether only the first of many groups are asked for, by the long tail, that are packed in order."""
-    if not (query.top and query.by[:1] == (LONG_TAIL,) and (query.top_within or not query.by[1:])):
+def is_long_tail(query: UsageQuery, day_states: DayStates) -> bool:
+    """Say whether only the first of many groups are asked for, over time or with their subgroups, or by the long tail:
+    they are found over the whole range from its aggregates."""
+    if not query.top or query.filters or query.scope or (query.by[1:] and not query.top_within):
         return False
-    if query.filters or query.scope or plan.grain is None or len(plan.log_days) > MOST_LOG_DAYS:
+    if query.by[0] != LONG_TAIL and (query.by[0] != USER or (query.bucket == Bucket.TOTAL and not query.top_within)):
         return False
-    if len(query.excluded) > MOST_LEFT_OUT or any(name != LONG_TAIL for name, _ in query.excluded):
+    if len(query.excluded) > MOST_LEFT_OUT or any(name != query.by[0] for name, _ in query.excluded):
         return False
-    return sum(day_states.states[day].calls for day in plan.aggregate_days) >= MANY
+    plan = choose_source(_whole(query), day_states)
+    calls = sum(day_states.states[day].calls for day in plan.aggregate_days)
+    return plan.grain is not None and len(plan.log_days) <= MOST_LOG_DAYS and calls >= MANY
 
 
 class LongTails:
@@ -95,6 +99,9 @@ class LongTails:
 
     def _first(self, whole: UsageQuery, number: int) -> list[Row] | None:
         """Find the first groups of a range, with their sums; fewer where there are no more. None if that takes all."""
+        if whole.by != (LONG_TAIL,):
+            rows = self._fetch(replace(whole, top=number))
+            return [row for row in rows if row.group is not None] if any(row.group is None for row in rows) else None
         scans = self._scans_of(whole)
         for ahead in ([AHEAD * number] if number <= FEW and whole.rank == "cost" else []) + [None]:
             candidates = _candidates(whole, scans, number, ahead)
@@ -113,13 +120,13 @@ class LongTails:
 
 def _whole(query: UsageQuery) -> UsageQuery:
     """Ask for all groups over the whole range."""
-    return replace(query, by=(LONG_TAIL,), bucket=Bucket.TOTAL, top=None, top_within=None, with_latency=False)
+    return replace(query, by=query.by[:1], bucket=Bucket.TOTAL, top=None, top_within=None, with_latency=False)
 
 
 def _only(query: UsageQuery, keys: Iterable[str]) -> UsageQuery:
     """Keep to some groups."""
     top = query.top if query.top_within else None
-    return replace(query, filters=tuple((LONG_TAIL, key) for key in keys), top=top, with_latency=False, excluded=())
+    return replace(query, filters=tuple((query.by[0], key) for key in keys), top=top, with_latency=False, excluded=())
 
 
 def _height(sums: Sums, rank: str) -> Decimal:

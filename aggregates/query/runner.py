@@ -67,7 +67,7 @@ def _with_latencies(answers: dict[UsageQuery, Answer], zone: str, day_states: Da
 
 
 def _answers(plans: dict[UsageQuery, Plan], day_states: DayStates, now: datetime) -> dict[UsageQuery, Answer]:
-    tails = [query for query, plan in plans.items() if is_long_tail(query, plan, day_states)]
+    tails = [query for query in plans if is_long_tail(query, day_states)]
     rows = _read_rows({query: plan for query, plan in plans.items() if query not in tails})
     if tails:
         rows |= _read_long_tails({query: plans[query] for query in tails}, day_states, rows)

@@ -128,8 +128,9 @@ def _place_among(column: str, is_instant: bool) -> str:
 def scans(plan: Plan) -> Iterator[Scan]:
     """List all that the plan reads; what the log holds of it comes last."""
     if plan.grain is not None:
-        yield from _of_periods(plan, plan.grain)
-        yield from _of_days(plan, plan.grain)
+        yield from _of_chunks(plan, plan.grain)
+        if plan.grain == TOTALS:
+            yield from _of_days(plan)
     if plan.hours and plan.hour_grain:
         yield _of_hours(plan.hours, plan.hour_grain)
     if plan.log_spans:
@@ -139,33 +140,42 @@ def scans(plan: Plan) -> Iterator[Scan]:
         yield Scan(LOG, "timestamp", first, until, f"({where})", bounds)
 
 
-def _of_periods(plan: Plan, grain: Grain) -> Iterator[Scan]:
-    """Whole months, and whole weeks."""
+def _of_days(plan: Plan) -> Iterator[Scan]:
+    """The totals of days that are in no period."""
+    if plan.daily_days:
+        first, last = plan.daily_days[0], plan.daily_days[-1]
+        where, parameters = _days_where(plan, "date")
+        yield Scan(DAYS, "date", first, last + DAY, where, parameters)
+
+
+def _of_chunks(plan: Plan, grain: Grain) -> Iterator[Scan]:
+    """Whole months and weeks, and days that are in none of these; all in one scan, as each takes its time to plan."""
+    parts = list[tuple[str, list[Any]]]()
+    dates = list[date]()
     for unit, periods in groupby(plan.periods, key=lambda period: period.unit):
         firsts = [period.first for period in periods]
-        where, parameters = "grain = ANY(%s) AND unit = %s AND first = ANY(%s)", [grain.names, unit, firsts]
-        yield Scan(_chunks_of(grain), "first", firsts[0], firsts[-1] + DAY, where, parameters, grain.is_ranked)
+        parts.append(("unit = %s AND first = ANY(%s)", [unit, firsts]))
+        dates += firsts
+    if plan.daily_days and grain != TOTALS:
+        where, parameters = _days_where(plan, "first")
+        parts.append((f"unit = 'day' AND {where}", parameters))
+        dates += (plan.daily_days[0], plan.daily_days[-1])
+    if parts:
+        which = " OR ".join(where for where, _ in parts)
+        where = f"grain = ANY(%s) AND {f'({which})' if parts[1:] else which}"
+        parameters = [grain.names, *(value for _, values in parts for value in values)]
+        yield Scan(_table_of(grain), "first", min(dates), max(dates) + DAY, where, parameters, grain.is_ranked)
 
 
-def _of_days(plan: Plan, grain: Grain) -> Iterator[Scan]:
-    """Days that are in no period."""
-    if not plan.daily_days:
-        return
+def _days_where(plan: Plan, column: str) -> tuple[str, list[Any]]:
+    """Write which days are read one by one, by a column of their dates."""
     first, last = plan.daily_days[0], plan.daily_days[-1]
-    column = "date" if grain == TOTALS else "first"
     if plan.periods:  # and between them few days
-        where, parameters = f"{column} = ANY(%s)", list[Any]([list(plan.daily_days)])
-    else:
-        where, parameters = f"{column} BETWEEN %s AND %s", [first, last]
-        heads = set(plan.head_days)
-        if between := [day for day in plan.log_days if day not in heads and first < day < last]:
-            where += f" AND {column} <> ALL(%s)"
-            parameters.append(between)
-    if grain == TOTALS:
-        yield Scan(DAYS, column, first, last + DAY, where, parameters)
-    else:
-        where, parameters = f"grain = ANY(%s) AND unit = 'day' AND {where}", [grain.names, *parameters]
-        yield Scan(_chunks_of(grain), column, first, last + DAY, where, parameters, grain.is_ranked)
+        return f"{column} = ANY(%s)", [list(plan.daily_days)]
+    heads = set(plan.head_days)
+    between = [day for day in plan.log_days if day not in heads and first < day < last]
+    where = f"{column} BETWEEN %s AND %s"
+    return (f"{where} AND {column} <> ALL(%s)", [first, last, between]) if between else (where, [first, last])
 
 
 def _of_hours(parts: Sequence[HourPart], grain: HourGrain) -> Scan:
@@ -176,7 +186,7 @@ def _of_hours(parts: Sequence[HourPart], grain: HourGrain) -> Scan:
     return Scan(HOURS, "date", first.day, last.day + DAY, "grain = %s AND date = ANY(%s)", [grain.name, dates, *bounds])
 
 
-def _chunks_of(grain: Grain) -> str:
+def _table_of(grain: Grain) -> str:
     return LATENCIES if isinstance(grain, LatencyGrain) else CHUNKS
 
 

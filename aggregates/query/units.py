@@ -82,6 +82,8 @@ def read_units(query: UsageQuery, *, seconds: int) -> UnitTotals:
                 raise QueryError(
                     f"{_too_many(query)} have units: ask for fewer days, or for {count(settings.LIVE_DAYS)} at most."
                 )
+            if not calls:
+                return UnitTotals((), missing)
         cursor.execute(statement, [*of_calls, *values])
         found = [UnitSums(name, quantity, _sums(*sums)) for name, quantity, *sums in cursor.fetchall()]
     order = {name: number for number, name in enumerate(BY_NAME)}

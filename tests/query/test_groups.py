@@ -15,13 +15,15 @@ from aggregates.domain.latency import Latency
 from aggregates.domain.measures import Sums
 from aggregates.ingest import record
 from aggregates.models import Organization
+from aggregates.query import groups
 from aggregates.query.display_measures import cost_per_1k, cost_per_call
-from aggregates.query.groups import ORDERS, REVERSED, SHOWN, GroupSums, Listing, read_groups, read_latencies
+from aggregates.query.groups import COSTS, ORDERS, REVERSED, SHOWN, GroupSums, Listing, read_groups, read_latencies
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.history import some_calls, some_charges
+from tests.small_chunks import small_chunks
 
 ALL = 1_000
 HEIGHTS: dict[str, Callable[[GroupSums], Any]] = {
@@ -40,14 +42,10 @@ HEIGHTS: dict[str, Callable[[GroupSums], Any]] = {
 }
 
 
-def whole(query: UsageQuery) -> dict[str, Sums]:
+def whole(query: UsageQuery, measures: Iterable[str] = SHOWN) -> dict[str, Sums]:
     """The groups with what is shown of their sums, as the log has them."""
     answer = read([query])[query]
-    return {row.key or "": shown(row.sums) for row in answer.rows}
-
-
-def shown(sums: Sums) -> Sums:
-    return Sums(**{name: getattr(sums, name) for name in SHOWN})
+    return {row.key or "": Sums(**{name: getattr(row.sums, name) for name in measures}) for row in answer.rows}
 
 
 def pages(query: UsageQuery, earlier: UsageQuery, listing: Listing) -> Iterable[GroupSums]:
@@ -60,14 +58,20 @@ def pages(query: UsageQuery, earlier: UsageQuery, listing: Listing) -> Iterable[
             return
 
 
-@pytest.fixture(params=["rolled", "from the log"])
-def history(request: pytest.FixtureRequest, acme: Organization, call: Callable[..., Call]) -> datetime:
+@pytest.fixture(params=["rolled", "from the log", "as a long tail"])
+def history(
+    request: pytest.FixtureRequest, acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> datetime:
     now = datetime.now(UTC)
     record(acme, some_calls(call, now - timedelta(days=70), now, 300, every=3))
     record(acme, some_charges(call, now - timedelta(days=70), now, 20))
     record(acme, [call((now - timedelta(days=40)).isoformat(), user_id="only before", cost="3.5")])
     if request.param == "rolled":
         roll_up()
+    if request.param == "as a long tail":
+        monkeypatch.setattr(groups, "MANY", 0)
+        with small_chunks():
+            roll_up()
     return now
 
 
@@ -77,7 +81,7 @@ def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organizati
         for chosen in (selection, replace(selection, filters=()), replace(selection, compare="year")):
             for by in BY_NAME:
                 query, earlier = chosen.in_all(by=by), chosen.compared.in_all(by=by)
-                now, before = whole(query), whole(earlier)
+                now, before = whole(query), whole(earlier, COSTS)
                 found = list(pages(query, earlier, Listing(length=3)))
                 assert {group.key: (group.now, group.before) for group in found} == {
                     key: (now.get(key, Sums()), before.get(key, Sums())) for key in now | before
@@ -88,9 +92,10 @@ def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organizati
                 assert page.groups == tuple(found[-len(page.groups) :]), "the last page is shown for later ones"
 
 
-def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: datetime) -> None:
+@pytest.mark.parametrize("by", ["user", "subject"])
+def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: datetime, by: str) -> None:
     selection = Selection(acme, ranges.preset("30d", history, "UTC"))
-    query, earlier = selection.in_all(by="user"), selection.compared.in_all(by="user")
+    query, earlier = selection.in_all(by=by), selection.compared.in_all(by=by)
     for name, (_, is_descending) in ORDERS.items():
         for order, reverse in ((name, is_descending), (REVERSED + name, not is_descending)):
             heights = [HEIGHTS[name](group) for group in pages(query, earlier, Listing(order, length=4))]

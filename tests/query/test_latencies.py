@@ -33,6 +33,10 @@ WAYS: tuple[dict[str, Any], ...] = (
     {"by": ("model",), "top": 2, "rank": "calls"},
     {"by": ("operation", "model"), "excluded": (("project", "web"), ("tier", "batch"))},
     {"by": ("user",), "bucket": Bucket.TOTAL, "top": 3},
+    {"by": ("user",), "top": 1},
+    {"by": ("subject", "user"), "bucket": Bucket.MONTH, "top": 2, "top_within": 1},
+    {"by": ("model", "subject"), "bucket": Bucket.TOTAL, "top": 1, "top_within": 2},
+    {"by": ("subject", "model"), "bucket": Bucket.TOTAL, "top": 3},
     {"by": ("model",), "filters": (("subject", "s-1"),)},
 )
 
@@ -110,6 +114,23 @@ def test_rolled_days_are_read_from_their_histograms(acme: Organization, calls: l
     LatencyChunk.objects.all().delete()
     assert ask(acme, bucket=Bucket.TOTAL).totals.latency == Latency()
     assert ask(acme, bucket=Bucket.TOTAL, by=("user",)).totals.latency == by_hand(calls), "users only the log knows"
+
+
+def test_the_groups_and_the_rest_have_the_latencies_of_their_calls(acme: Organization, calls: list[Call]) -> None:
+    """Elsewhere answers are compared with those of the log, which adds up groups beyond the first as one."""
+    for name in ("user_id", "subject_id"):
+        answer = ask(acme, by=(name.removesuffix("_id"),), bucket=Bucket.TOTAL, top=1)
+        (first, rest) = answer.rows
+        assert first.sums.latency == by_hand([call for call in calls if getattr(call, name) == first.key])
+        assert rest.sums.latency == by_hand([call for call in calls if getattr(call, name) != first.key])
+    within = ask(acme, by=("subject", "model"), bucket=Bucket.TOTAL, top=1, top_within=1)
+    (first, *rests) = within.rows
+    subject, model = first.group or ()
+    of_subject = [call for call in calls if call.subject_id == subject]
+    assert [row.group for row in rests] == [(subject, None), None]
+    assert first.sums.latency == by_hand([call for call in of_subject if call.model == model])
+    assert rests[0].sums.latency == by_hand([call for call in of_subject if call.model != model])
+    assert rests[1].sums.latency == by_hand([call for call in calls if call.subject_id != subject])
 
 
 def test_a_page_of_rows_has_the_latencies_of_its_own(acme: Organization, calls: list[Call]) -> None:

@@ -25,6 +25,7 @@ from tests.small_chunks import small_chunks
 DAYS = [date(2025, 2, number) for number in (1, 2, 9, 17, 28)] + [date(2025, 3, number) for number in (4, 5, 6, 20)]
 OLD, LATE = DAYS[1], DAYS[-2]
 CREDIT = "-100"
+USERS = ("ann", "ben", "", "ann", "cem", "dee", "ben", "eve", "ann", "fay")
 LEFT_OUT = ["s-1", "s-2", "a", "b", "", "one", "nobody"]
 Shape = Callable[[random.Random], dict[str, Any]]
 
@@ -64,8 +65,11 @@ SHAPES: tuple[Shape, ...] = (skewed, flat, tied, free, credited, few)
 
 def some_calls(call: Callable[..., Call], shape: Shape, day: date, number: int, chance: random.Random) -> list[Call]:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    at = [noon + timedelta(seconds=second) for second in range(number)]
-    return [call(moment.isoformat(), **{"model": chance.choice("xyz"), **shape(chance)}) for moment in at]
+    at = [noon + timedelta(minutes=second) for second in range(number)]
+    return [
+        call(moment.isoformat(), **{"model": chance.choice("xyz"), "user_id": USERS[nth % len(USERS)], **shape(chance)})
+        for nth, moment in enumerate(at)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,35 @@ def test_the_first_groups_are_those_of_the_log(counted: dict[bool, int], shape: 
             logged = replace(each, source=Source.LOG)
             assert found[each].rows == read([logged])[logged].rows, each
     assert counted[True] and (counted[False] or shape is few), counted
+
+
+@pytest.mark.parametrize("live_days", [1, 100])
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_over_time_the_first_are_found_by_the_whole_range(
+    counted: dict[bool, int], settings: Settings, shape: Shape, live_days: int
+) -> None:
+    """Of users and subjects, by hour, too, and with subgroups that no aggregate holds."""
+    settings.LIVE_DAYS = live_days
+    organization, chance = Organization.objects.get(slug=shape.__name__), random.Random(shape.__name__)
+    for by in (("user",), ("user", "model"), ("subject",), ("subject", "user"), ("user", "subject")):
+        for bucket in (Bucket.HOUR, Bucket.DAY, Bucket.MONTH, Bucket.TOTAL):
+            query = UsageQuery.for_dates(
+                organization,
+                chance.choice([DAYS[0], DAYS[3]]),
+                DAYS[-1],
+                bucket=bucket,
+                by=by,
+                top=chance.choice([1, 3, 5, 20]),
+                top_within=chance.choice([1, 2]) if by[1:] else None,
+                rank=chance.choice(["cost", *RANKS]),
+                excluded=((by[0], "ann"), (by[0], "s-1")) if chance.random() < 0.3 else (),
+            )
+            logged = replace(query, source=Source.LOG)
+            assert (
+                read([query, replace(query, by=(), top=None, top_within=None, rank="cost", excluded=())])[query].rows
+                == read([logged])[logged].rows
+            ), query
+    assert counted[True]
 
 
 def test_of_a_skewed_tail_the_rest_is_not_read(counted: dict[bool, int]) -> None:
