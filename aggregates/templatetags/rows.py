@@ -6,11 +6,13 @@ from decimal import Decimal
 from html import escape
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates.domain import formats, money
 from aggregates.domain.calls import CHARGE
-from aggregates.templatetags.usage import bar, name, name_in_lines, percent
+from aggregates.query.selection import Selection
+from aggregates.templatetags.usage import bar, link_with, name, name_in_lines, name_of_value, percent
 from aggregates.web.pages import calls, groups, tables
 from aggregates.web.pages.columns import Cell
 from aggregates.web.pages.compared import Compared
@@ -22,6 +24,16 @@ SHARE = (
 SIGNS = {"up": "+", "down": "−"}
 
 register = template.Library()
+
+
+@register.simple_tag
+def row_name(selection: Selection, dimension: str, key: str | None, *, is_link: bool = False) -> SafeString:
+    """The name of a group, which may lead to the same view of it alone; None is all others."""
+    shown = name_in_lines(selection, dimension, key)
+    if key is None or not is_link:
+        return shown
+    title = name_of_value(selection, dimension, key)
+    return format_html('<a href="{}" title="{}">{}</a>', link_with(selection, dimension, key), title, shown)
 
 
 @register.simple_tag
@@ -57,9 +69,10 @@ def amounts(row: Compared) -> SafeString:
 
 
 @register.simple_tag
-def call_cells(listed: calls.Calls, line: calls.Line, address: str) -> SafeString:
-    """The cells of a row of the list of calls; `address` is that of the call."""
-    call, link = line.call, escape(address)
+def call_cells(listed: calls.Calls, line: calls.Line, address: str, query: str) -> SafeString:
+    """The cells of a row of the list of calls, which has that address and URL query."""
+    call = line.call
+    link = escape(f"{address}{call.pk}/{query}")
     cells = [f'<td class="time"><a href="{link}" title="{escape(line.moment)}">{escape(line.time)}</a></td>']
     for cell in line.cells:
         text, kind = escape(cell.text), cell.name

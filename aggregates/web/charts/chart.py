@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
@@ -85,7 +86,7 @@ def values(answer: Answer, measure: Callable[[Sums], Any], sums: Mapping[datetim
     """List the measure for every bucket, as of no calls where there was no usage."""
     measured = {start: measure(each) for start, each in sums.items()}
     of_nothing = measure(NOTHING)
-    return tuple(measured.get(start, of_nothing) for start in answer.query.buckets)
+    return tuple(map(measured.get, answer.query.buckets, repeat(of_nothing)))
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:
