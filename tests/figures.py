@@ -26,12 +26,20 @@ def figure_in(page: str, name: str) -> dict[str, Any]:
     meta |= {"times": times, "edges": edges, "ticks": axis["ticks"]}
     traces = [_unpacked(trace) | {"x": middles} for trace in figure["data"]]
     if "groups" in meta:
-        meta["groups"] = [_unpacked(group) for group in meta["groups"]]
+        meta["groups"] = [_group(group, number, traces) for number, group in enumerate(meta["groups"])]
     return {**figure, "data": traces}
 
 
 def figures_in(page: str) -> list[dict[str, Any]]:
     return [figure_in(page, name) for name in re.findall(r'<script id="figure-(\w+)" type="application/json">', page)]
+
+
+def _group(group: dict[str, Any], number: int, traces: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read a group, whose numbers are the sums of its traces where they are not sent."""
+    if "y" not in group:
+        columns = [trace["y"] for trace in traces if trace["meta"].get("group") == number]
+        group = group | {"y": " ".join(str(sum(values)) for values in zip(*columns, strict=True))}
+    return _unpacked(group)
 
 
 def _unpacked(trace: dict[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,8 @@ class Sums:
     def of(cls, parts: Iterable["Sums"]) -> "Sums":
         """All of them added up."""
         parts = tuple(parts)
+        if len(parts) == 1:
+            return parts[0]
         with localcontext(EXACT):
             columns: Iterable[Any] = zip(*map(_EACH, parts), strict=True)
             sums = cls(*[sum(column) for column in columns])

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html, format_html_join, json_script
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
@@ -45,17 +46,10 @@ from aggregates.web.pages.openers import Opener, address_by, opener_of
 from aggregates.web.pages.organizations import Organizations
 from aggregates.web.pages.picker import Picker, picker_of
 from aggregates.web.pages.sentences import signed
-from aggregates.web.pages.tables import Line
 
 BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
 IN_TITLE = 3  # filters that a title names
-
-SHARE = (
-    '<svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="share-track" width="100" '
-    'height="6"/><rect class="share-bar" width="{}" height="6"/></svg><span>{}</span>'
-)
-NUMBER = '<td class="number" title="{}">{}</td>'
 
 register = template.Library()
 
@@ -106,7 +100,12 @@ def percent(share: Decimal) -> str:
 @register.filter
 def recorded(text: str) -> SafeString:
     """Show a recorded text on a page: apart from what stands beside it, and with what cannot be seen spelled out."""
-    return format_html("<bdi>{}</bdi>", texts.set_apart(texts.visible(text))) if text else SafeString()
+    return _recorded(text) if text else SafeString()
+
+
+@lru_cache(maxsize=10_000)  # a page names the same groups again and again
+def _recorded(text: str) -> SafeString:
+    return format_html("<bdi>{}</bdi>", texts.set_apart(texts.visible(text)))
 
 
 @register.filter
@@ -118,7 +117,12 @@ def name(key: str | None) -> SafeString:
 @register.filter
 def in_lines(key: str | None) -> SafeString:
     """Show the name of a group, which a line may also break behind its slashes, underscores, dots and colons."""
-    return mark_safe(BREAKABLE.sub(r"\1<wbr>", name(key)))  # noqa: S308 (escaped, and no tag in it has any of them)
+    return _breakable(name(key))
+
+
+@lru_cache(maxsize=10_000)
+def _breakable(shown: SafeString) -> SafeString:
+    return mark_safe(BREAKABLE.sub(r"\1<wbr>", shown))  # noqa: S308 (escaped, and no tag in it has any of them)
 
 
 @register.filter
@@ -373,17 +377,6 @@ def columns_menu(selection: Selection) -> dict[str, Any]:
 def bar(share: Decimal) -> str:
     """The length of a bar for a share in percent: none below 0, as where credits are, and not beyond the whole."""
     return f"{min(max(share, Decimal(0)), Decimal(100)):.2f}"
-
-
-@register.simple_tag
-def numbers(line: Line, *, is_total: bool = False) -> SafeString:
-    """The cells of a line of a table: its share, but of a total, and its numbers.
-
-    A page has hundreds of them: a template takes several times as long.
-    """
-    share = "" if line.share is None or is_total else format_html(SHARE, bar(line.share), percent(line.share))
-    cells = format_html_join("\n", NUMBER, ((cell.exact, cell.text) for cell in line.cells))
-    return format_html('<td class="share">{}</td>\n{}', share, cells)
 
 
 @register.simple_tag

@@ -16,6 +16,7 @@ last digit.
 All of it is decided with whole numbers, so it is the same whenever it is asked for.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,10 +52,10 @@ def choose(names: Sequence[str], cells: Mapping[Values, Difference], lengths: Le
     """Choose slices among usage by some dimensions, in the order in which of several alike they come first."""
     left = dict(_largest(cells, lengths))
     whole = sum(size for _, size in left.values())
-    weights: dict[Key, Weight] = {}
+    weights = defaultdict[Key, Weight](Weight)
     for values, (amount, size) in left.items():
         for key in _slices_with(values):
-            weight = weights.setdefault(key, Weight())
+            weight = weights[key]
             weight.amount += amount
             weight.size += size
     chosen = list[Key]()

@@ -65,10 +65,14 @@ def figures() -> list[Figure]:
     costs, counts = amounts(100), [None, *COUNTS]
     first = figure(COST, costs, hours(len(costs)))
     parts = Series("d", "series-1", tuple(costs), parts=(Series("e", "series-1", tuple(costs)),))
+    known = [cost for cost in costs if cost is not None]
+    halves = tuple(Series(name, "series-1", tuple(known)) for name in "ef")
+    summed = Series("d", "series-1", tuple(2 * cost for cost in known), parts=halves)
     return [
         first,
         figure(COUNT, counts * 3, axis(3 * len(counts))),
         figure_of(hours(len(costs)), [parts, parts], Shape.BARS, COST),
+        figure_of(hours(len(known)), [summed], Shape.BARS, COST, totals=totals_of(halves, COST)),
         figure_of(axis(2), [Series("Cost", "series-1", (Decimal(1), Decimal(2)))], Shape.BARS, COST),
     ]
 
@@ -96,4 +100,5 @@ def test_a_page_reads_figures_as_the_server_had_them(chromium: Browser, language
 
     assert page.evaluate(READ, [sent, shared]) == expected
     assert len(sent["figure-2"]) < len(FigureEncoder().encode(made[2])) / 2
+    assert "groups" in sent["figure-3"] and sent["figure-3"].count('"y":') == 2  # a group's are the sums of its parts
     page.close()

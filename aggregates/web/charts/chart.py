@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import repeat
 from typing import Any, Protocol
 
 from aggregates.domain.measures import Sums
@@ -71,16 +73,20 @@ class TotalsChart:
         return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS))
 
 
-def values(answer: Answer, measure: Callable[[Sums], Any], groups: Iterable[Group] = ((),)) -> tuple[Any, ...]:
-    """List the measure of one or several groups for every bucket, as of no calls where there was no usage."""
+def sums_of(answer: Answer, groups: Iterable[Group] = ((),)) -> dict[datetime, Sums]:
+    """Add up one or several groups in each bucket where there was usage, by its start."""
     found = [sums for group in groups if (sums := answer.sums_by_group.get(group))]
     if len(found) == 1:
-        (sums,) = found
-    else:
-        starts = dict.fromkeys(start for each in found for start in each)
-        sums = {start: Sums.of(each[start] for each in found if start in each) for start in starts}
+        return found[0]
+    starts = dict.fromkeys(start for each in found for start in each)
+    return {start: Sums.of(each[start] for each in found if start in each) for start in starts}
+
+
+def values(answer: Answer, measure: Callable[[Sums], Any], sums: Mapping[datetime, Sums]) -> tuple[Any, ...]:
+    """List the measure for every bucket, as of no calls where there was no usage."""
+    measured = {start: measure(each) for start, each in sums.items()}
     of_nothing = measure(NOTHING)
-    return tuple(measure(sums[start]) if start in sums else of_nothing for start in answer.query.buckets)
+    return tuple(map(measured.get, answer.query.buckets, repeat(of_nothing)))
 
 
 def describe(title: str, selection: Selection, series: tuple[Series, ...], unit: Unit) -> str:

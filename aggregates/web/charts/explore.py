@@ -12,7 +12,7 @@ from aggregates.query.selection import BARS, CUMULATIVE, LINES, SHARE, Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts import palette
 from aggregates.web.charts.axes import Axis, axis_of
-from aggregates.web.charts.chart import Answers, Drawn, describe, values
+from aggregates.web.charts.chart import Answers, Drawn, describe, sums_of, values
 from aggregates.web.charts.earlier import pairs_of, query_of
 from aggregates.web.charts.figures import Series, Shape, caption_of, figure_of, text_of, totals_of
 from aggregates.web.charts.ghost import added_up, differences, ghost_of, rest_of
@@ -104,12 +104,13 @@ def _of_group(selection: Selection, answer: Answer, key: str | None, groups: Seq
 
 
 def _series(selection: Selection, answer: Answer, groups: Sequence[Group], name: str, role: str) -> Series:
-    measure = selection.display
+    measure, sums = selection.display, sums_of(answer, groups)
     unpriced: tuple[bool | None, ...] = ()
     if measure.unit is COST:  # and where that is not known
-        unpriced = values(answer, lambda sums: formats.has_no_price(sums) if sums.rows else None, groups)
-    whole = Sums.of(row.sums for group in groups for row in answer.rows_by_group.get(group, ()))
-    return Series(name, role, values(answer, measure.of, groups), unpriced=unpriced, whole=measure.of(whole))
+        unpriced = values(answer, lambda each: formats.has_no_price(each) if each.rows else None, sums)
+    return Series(
+        name, role, values(answer, measure.of, sums), unpriced=unpriced, whole=measure.of(Sums.of(sums.values()))
+    )
 
 
 def _as_drawn(one: Series, selection: Selection, series: tuple[Series, ...]) -> Series:

@@ -13,14 +13,16 @@ from aggregates.web.charts.figures import Figure
 NAME, ROLE = "Notes", "note"
 
 
-def with_notes(drawn: Drawn, query: UsageQuery, notes: Iterable[Note]) -> Drawn:
+def with_notes(drawn: Drawn, query: UsageQuery, notes: Sequence[Note]) -> Drawn:
     """Mark what is known of the days in a chart by the buckets of a query: one more trace, the last, in place of none.
 
     It stands on a value axis of its own, where its lines go from top to bottom whatever the chart shows.
     """
-    begin, during = texts_of(query, notes)
     figure = drawn.figure
-    if not any(during) or not figure["data"]:
+    if not notes or not figure["data"]:
+        return drawn
+    begin, during = texts_of(query, notes)
+    if not any(during):
         return drawn
     trace = _trace(figure["data"][0]["x"], begin, during)
     axis = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
@@ -31,7 +33,8 @@ def with_notes(drawn: Drawn, query: UsageQuery, notes: Iterable[Note]) -> Drawn:
 def texts_of(query: UsageQuery, notes: Iterable[Note]) -> tuple[list[bool], list[list[str]]]:
     """Say of each bucket whether a note begins in it, and what there is to say of it."""
     starts = query.buckets
-    begin, during = [False] * len(starts), [list[str]() for _ in starts]
+    begin = [False] * len(starts)
+    during: list[list[str]] = [[] for _ in starts]
     for note in notes:
         start, end = days.midnight(note.first, query.zone), days.midnight(note.last + days.DAY, query.zone)
         if start >= query.end or end <= query.start or start == end:

@@ -40,9 +40,10 @@ def packed(figure: Figure, shared: Figure | None) -> Figure:
     is_shared = bool(shared) and all(meta[name] == shared["layout"]["meta"][name] for name in AXIS)  # type: ignore[index]
     own = {name: value for name, value in meta.items() if name not in AXIS}
     axis = {} if is_shared else axis_of(figure) or {}
-    of_page = own | axis | _packed_totals(own) | {"is_shared": is_shared}
+    totals = _packed_totals(own)
+    of_page = own | axis | totals | {"is_shared": is_shared}
     if "groups" in own:
-        of_page["groups"] = [_packed_column(each) for each in own["groups"]]
+        of_page["groups"] = [_packed_column(each, is_sum=bool(totals)) for each in own["groups"]]
     return {"data": [_packed_trace(each) for each in traces], "layout": {**layout, "meta": of_page}}
 
 
@@ -50,11 +51,11 @@ def _packed_trace(trace: Figure) -> Figure:
     return _packed_column(_without(trace, "x"))
 
 
-def _packed_column(trace: Figure) -> Figure:
-    """Pack the numbers of a trace, and what they are in full."""
+def _packed_column(trace: Figure, *, is_sum: bool = False) -> Figure:
+    """Pack the numbers of a trace, and what they are in full; `is_sum` says that a page can add them up itself."""
     texts = trace["customdata"]
     rule = texts.rule if isinstance(texts, Texts) else ""
-    packed_one = trace | {"y": column(trace["y"])}
+    packed_one = _without(trace, "y") if is_sum else trace | {"y": column(trace["y"])}
     if not rule:
         return packed_one
     found = {"unpriced": texts.unpriced} if texts.unpriced else {}
@@ -80,12 +81,10 @@ def _packed_axis(meta: Figure) -> Figure:
 
 def column(numbers: Sequence[Number | None]) -> str:
     """Write all digits of numbers, and no more; nothing for None."""
-    return " ".join(map(_digits, numbers))
+    return " ".join([_digits(number) if number else "" if number is None else "0" for number in numbers])
 
 
-def _digits(number: Number | None) -> str:
-    if not number:
-        return "" if number is None else "0"
+def _digits(number: Number) -> str:
     if not isinstance(number, Decimal):
         return str(number)
     digits = f"{LONG.create_decimal(number):f}"

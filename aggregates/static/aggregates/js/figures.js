@@ -66,7 +66,8 @@ function unpackTrace(trace, notation) {
 
 // All digits of what numbers come to.
 function sumOf(texts) {
-  const numbers = texts.filter(Boolean).map(digitsOf);
+  const numbers = texts.filter((text) => text && text !== "0").map(digitsOf); // most are often 0
+  if (!numbers.length) return "0";
   const decimals = Math.max(0, ...numbers.map((each) => each.decimals));
   const sum = numbers.reduce((total, each) => total + each.units * 10n ** BigInt(decimals - each.decimals), 0n);
   const padded = String(sum < 0n ? -sum : sum).padStart(decimals + 1, "0");
@@ -104,16 +105,15 @@ function readFigure(id) {
   Object.assign(meta, unpackAxis(meta.is_shared ? readJson("axis") : meta));
   const { edges, notation, totals, groups } = meta;
   const middles = edges.slice(1).map((end, bucket) => (edges[bucket] + end) / 2);
-  const columns = [];
-  figure.data.forEach((trace) => {
-    const texts = unpackTrace(trace, notation);
-    trace.x = middles;
-    if (!["ghost", "note"].includes(trace.meta.role)) columns.push(texts);
+  const texts = figure.data.map((trace) => unpackTrace(Object.assign(trace, { x: middles }), notation));
+  const sumsOf = (columns) => meta.times.map((_, bucket) => sumOf(columns.map((column) => column[bucket])));
+  groups?.forEach((group, nth) => {
+    group.y ??= sumsOf(texts.filter((_, number) => figure.data[number].meta.group === nth)).join(" ");
+    unpackTrace(group, notation);
   });
-  groups?.forEach((group) => unpackTrace(group, notation));
   if (totals?.written) {
-    const sums = meta.times.map((_, bucket) => sumOf(columns.map((texts) => texts[bucket])));
-    meta.totals = inFull(sums, totals.written, totals.unpriced, notation);
+    const drawn = texts.filter((_, number) => !["ghost", "note"].includes(figure.data[number].meta.role));
+    meta.totals = inFull(sumsOf(drawn), totals.written, totals.unpriced, notation);
   }
   return figure;
 }
