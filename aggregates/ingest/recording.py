@@ -4,7 +4,7 @@ Of many calls a batch is written while the next one is read, in one transaction.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -184,7 +184,7 @@ def record(
     instead_of: Collection[Place] = (),
     provisional: Collection[str] = (),
 ) -> Recorded:
-    """Write the calls to the log in one transaction, streaming; what the log holds already stays as it is.
+    """Write the calls to the log in one transaction, some at a time; what the log holds already stays as it is.
 
     A call without a request_id gets a random one; with `ids_from_content` one from its content and its occurrence
     among the batch's calls of the same content, so that recording the same batch again adds nothing.
@@ -201,9 +201,9 @@ def record(
     """
     with transaction.atomic():
         rows = _rows(calls, Pricer(organization), ids_from_content, provisional)
-        first = list(islice(rows, BATCH))
+        first = list(rows if return_existing else islice(rows, BATCH))
         if len(first) < BATCH or return_existing:
-            return _record_staged(organization, _stage(chain(first, rows)), return_existing, instead_of)
+            return _record_staged(organization, _stage(first), return_existing, instead_of)
         return _Many(organization, instead_of).record(chain(first, rows))
 
 
@@ -215,7 +215,7 @@ def record_within(
     provisional: Collection[str] = (),
 ) -> Recorded:
     """As `record` with `return_existing`, in a transaction of the caller's that an exception undoes as a whole."""
-    staged = _stage(_rows(calls, Pricer(organization), False, provisional))
+    staged = _stage(list(_rows(calls, Pricer(organization), False, provisional)))
     return _record_staged(organization, staged, True, instead_of)
 
 
@@ -327,25 +327,14 @@ def _batches(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
             yield rest, are_late
 
 
-def _stage(rows: Iterable[Row]) -> _Staged:
-    """Copy the rows into a temporary table, so that memory does not grow with their number."""
-    earliest, latest, numbered = LATEST, EARLIEST, False
-
-    def seen() -> Iterator[Row]:
-        nonlocal earliest, latest, numbered
-        for row in rows:
-            timestamp = row[TIMESTAMP]
-            if timestamp < earliest:
-                earliest = timestamp
-            if timestamp > latest:
-                latest = timestamp
-            numbered = numbered or row[FROM_CONTENT]
-            yield row
-
+def _stage(rows: Sequence[Row]) -> _Staged:
+    """Copy the rows into a temporary table."""
     with connection.cursor() as cursor:
         cursor.execute(STAGED)
-        received = _copy(cursor, "staged_call", seen())
-    return _Staged(received, earliest, latest, numbered)
+        received = _copy(cursor, "staged_call", rows)
+    timestamps = [row[TIMESTAMP] for row in rows]
+    earliest, latest = min(timestamps, default=LATEST), max(timestamps, default=EARLIEST)
+    return _Staged(received, earliest, latest, any(row[FROM_CONTENT] for row in rows))
 
 
 def _copy(cursor: CursorWrapper, table: str, rows: Iterable[Row]) -> int:
