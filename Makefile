@@ -34,10 +34,11 @@ lock:
 	@set -e; trap 'rm -rf .venv-lock' EXIT; \
 	$(PYTHON) -m venv --clear .venv-lock; \
 	.venv-lock/bin/python -m pip install --quiet uv==$(UV); \
-	for name in requirements requirements-install requirements-saml requirements-dev; do \
+	for name in requirements requirements-install requirements-saml requirements-dev requirements-bench; do \
 	    .venv-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	        $$(case $$name in requirements-saml) echo --constraint requirements.lock ;; \
-	            requirements-dev) echo --constraint requirements.lock --constraint requirements-saml.lock ;; esac) \
+	            requirements-dev) echo --constraint requirements.lock --constraint requirements-saml.lock ;; \
+	            requirements-bench) echo --no-deps ;; esac) \
 	        --custom-compile-command "make lock" --output-file $$name.lock $$name.txt; \
 	done
 
@@ -99,9 +100,9 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-$(VENV)/installed-bench: $(VENV)/installed requirements-bench.txt
+$(VENV)/installed-bench: $(VENV)/installed requirements-bench.lock
 	@echo "Installing what the bench compares with ..."
-	@$(VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-bench.txt
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-bench.lock
 	@touch $@
 
 # npm is needed for this one folder: the machine's own, 7 or newer, or else one in an environment that goes afterwards.

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 NOTES = "aggregates.notes"  # in a request's META: what a view noted that is tried again when the body has arrived
 FORM = 100_000  # bytes of a form without a file
+LARGE = 100_000  # bytes of a request's body, unpacked: two who read as many at once are no faster, and hold pages up
+UNPACKED = 8  # times as many bytes as are sent, where they are compressed
 
 
 class Lane(Enum):
@@ -54,3 +56,8 @@ def allowance_of(view: object) -> Allowance:
     """Find the allowance of a view: its own, or else that of pages."""
     found: Allowance = getattr(view, "allowance", DEFAULT)
     return found
+
+
+def is_large(size: int, encoding: str) -> bool:
+    """Tell whether a body of so many bytes, sent in this encoding, is much work: of one sender it is done alone."""
+    return size * (UNPACKED if encoding.strip().lower() not in ("", "identity") else 1) >= LARGE

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aggregates.ops.allowances import FORM, Lane, allowance_of
+from aggregates.ops.allowances import FORM, Lane, allowance_of, is_large
 from aggregates.urls import urlpatterns
 from tests.patience import PATIENCE
 from usagesite.server import lanes
@@ -80,7 +80,7 @@ def test_a_large_request_has_all_of_its_senders_share_and_leaves_others_theirs()
     ("size", "encoding", "expected"), [(99_999, "", False), (100_000, "identity", True), (12_500, " GZIP", True)]
 )
 def test_what_is_large_counts_unpacked(size: int, encoding: str, expected: bool) -> None:
-    assert lanes.is_large(size, encoding) is expected
+    assert is_large(size, encoding) is expected
 
 
 def test_who_waits_takes_turns_by_sender() -> None:

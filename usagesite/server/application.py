@@ -13,14 +13,14 @@ from django.urls import Resolver404, resolve
 from aggregates.accounts.addresses import client_address, network_of
 from aggregates.api.admission import secret_of
 from aggregates.ops import requests
-from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of
+from aggregates.ops.allowances import DEFAULT, NOTES, Allowance, Lane, allowance_of, is_large
 from aggregates.ops.places import NoPlace, Places
 from aggregates.web.views.probes import PROBES
 from usagesite.server import answers, bodies
 from usagesite.server.answers import Answer, Send, TooSlow, make_answer, refusal
 from usagesite.server.bodies import Awaited, Body, BodyAwaited, CutOff, NoRoom, Receive
 from usagesite.server.environ import Environ, Scope, environ_of
-from usagesite.server.lanes import Busy, is_large, make_lanes
+from usagesite.server.lanes import Busy, make_lanes
 
 AT_ONCE = 0.05  # seconds in which a small body is there, or else is not waited for before it is asked for
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")

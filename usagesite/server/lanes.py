@@ -11,8 +11,6 @@ from aggregates.ops.allowances import Lane
 T = TypeVar("T")
 
 WAITING = 200  # requests that wait for a thread of a lane; what comes then is refused
-LARGE = 100_000  # bytes of a request's body, unpacked: two who read as many at once are no faster, and hold pages up
-UNPACKED = 8  # times as many bytes as are sent, where they are compressed
 LOG_INS = 40  # that wait, half a second each, and take turns: longer than that nobody waits for a page
 # Threads of each lane, how many of them work for one sender at once, and how many requests wait.
 THREADS = {
@@ -128,11 +126,6 @@ class Threads:
 def _discard(done: "Future[T]", discard: Callable[[T], None]) -> None:
     if not done.cancelled() and done.exception() is None:
         discard(done.result())
-
-
-def is_large(size: int, encoding: str) -> bool:
-    """Tell whether a body of so many bytes, sent in this encoding, is much work."""
-    return size * (UNPACKED if encoding.strip().lower() not in ("", "identity") else 1) >= LARGE
 
 
 def make_lanes() -> dict[Lane, Threads]:

@@ -30,12 +30,12 @@ from aggregates.db.limits import WEB_SECONDS, limited_session
 from aggregates.ingest.arrivals import Tally
 from aggregates.models import ApiKey, Kind
 from aggregates.ops import request_metrics
+from aggregates.ops.allowances import is_large
 from aggregates.ops.places import NoPlace, Places, Shares
 from aggregates.ops.requests import Exchange
 
 THREADS = 8  # requests that are worked on at once
 OF_ONE = 3  # of those, with one key; a large one stands for all of these, as over HTTP
-LARGE, UNPACKED = 500_000, 8  # bytes of a large one, and times as many as are sent, where they are compressed
 PATIENCE = 5  # seconds for which a request waits for others of its key; exporters wait for 10
 ARRIVING = 64  # requests that are awaited at once
 ARRIVING_OF_ONE = 16  # of those, with one key; what comes then is refused
@@ -144,8 +144,7 @@ def _admitted(context: grpc.ServicerContext) -> ApiKey:
 
 def _weight(messages: list[bytes]) -> int:
     """How much of its key's share a request takes."""
-    size = sum(len(sent) * (UNPACKED if sent.startswith((GZIP, ZLIB)) else 1) for sent in messages)
-    return OF_ONE if size >= LARGE else 1
+    return OF_ONE if any(is_large(len(sent), _encoding(sent)) for sent in messages) else 1
 
 
 def _read(key: ApiKey, sent: bytes, signal: wire.Signal) -> Any:
@@ -205,9 +204,13 @@ def _headers(context: grpc.ServicerContext) -> dict[str, str]:
 
 
 def _unpacked(sent: bytes) -> Iterator[bytes]:
-    """The pieces of a message. How it is compressed its first bytes say; gRPC keeps that to itself."""
-    encoding = "gzip" if sent.startswith(GZIP) else "deflate" if sent.startswith(ZLIB) else ""
-    return body.pieces_of(sent, encoding)
+    """The pieces of a message."""
+    return body.pieces_of(sent, _encoding(sent))
+
+
+def _encoding(sent: bytes) -> str:
+    """How a message is compressed its first bytes say; gRPC keeps that to itself."""
+    return "gzip" if sent.startswith(GZIP) else "deflate" if sent.startswith(ZLIB) else ""
 
 
 @contextmanager
