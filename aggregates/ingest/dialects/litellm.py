@@ -52,7 +52,7 @@ def read(row: Mapping[str, Any], labels: Collection[str] = ()) -> Iterator[Field
 
 def name_of(row: Mapping[str, Any]) -> str:
     """LiteLLM's own number of the call; "" where the event has none."""
-    name = value_of(row, "litellm_call_id")
+    name = _optional(row, "litellm_call_id", [])
     return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
 
 
