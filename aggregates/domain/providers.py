@@ -53,7 +53,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 # Frameworks that give their own name: they do not say whose model it is.
 FRAMEWORKS = (
     *("strands-agents", "strands", "langchain", "langgraph", "llamaindex", "llama-index", "crewai", "autogen"),
-    *("-other", "unknown", "other"),
+    *("spring-ai", "semantic-kernel", "microsoft.agent-framework", "haystack", "dspy", "agno", "ag2", "smolagents"),
+    *("pydantic-ai", "openai-agents", "mastra", "-other", "unknown", "other"),
 )
 # Providers that pass calls on to others, whose name then begins the model's.
 GATEWAYS = ("vercel", "litellm", "cloudflare")

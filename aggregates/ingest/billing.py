@@ -126,6 +126,24 @@ def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> str:
     return "+".join(str(one) for one in told if isinstance(one, str) and one)
 
 
+def tiers_in(documents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Find what tells the tier, by name, in objects at any depth; of several the first."""
+    found: dict[str, str] = {}
+    for document in documents:
+        for name, text in _tiers_in(document, 0):
+            found.setdefault(name, text)
+    return found
+
+
+def _tiers_in(document: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            if depth < MAX_DEPTH:
+                yield from _tiers_in(value, depth + 1)
+        elif isinstance(value, str) and value and (name := UPPER.sub("_", str(key)).lower()) in TIERS:
+            yield name, value
+
+
 def units_within(found: Mapping[str, int], tokens: Mapping[str, int]) -> dict[str, int]:
     """Give the units of a call with these tokens, where nobody would be told that they do not fit.
 

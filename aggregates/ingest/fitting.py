@@ -47,19 +47,21 @@ def fitting_call(fields: Mapping[str, object], misfits: list[Misfit], request_id
 
     `request_id` stands in where the one among the fields cannot be kept.
     """
-    call = _fitted({**_with_persons(fields), "kind": CALL}, misfits)  # what clients report by themselves is no charge
+    call = _fitted({**with_persons(fields), "kind": CALL}, misfits)  # what clients report by themselves is no charge
     return call if call.request_id else call._replace(request_id=request_id)
 
 
-def fitting_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields, those that would not fit shortened or left out; what every call needs stays as it is."""
-    fitting = {**_with_persons(fields), "kind": CALL}
+def fitting_fields(fields: Mapping[str, object], misfits: list[Misfit]) -> dict[str, object]:
+    """The fields, those that would not fit shortened or left out and added to `misfits`; what every call needs stays as
+    it is. They are of a call unless they say otherwise."""
+    fitting = {"kind": CALL, **fields}
     with suppress(InvalidCall):
-        _fitted(fitting, [])
+        _fitted(fitting, misfits)
     return fitting
 
 
-def _with_persons(fields: Mapping[str, object]) -> dict[str, object]:
+def with_persons(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, with who is meant where a text names account, device and session at once."""
     return {**fields, **{name: person_of(fields[name]) for name in ("user_id", "subject_id") if fields.get(name)}}
 
 

@@ -290,6 +290,12 @@ def test_fields_that_do_not_fit_are_told_and_lose_no_call(post: Post, acme: Orga
     assert len(UsageLog.objects.get(request_id="chatcmpl-1").user_id) == 256
 
 
+@pytest.mark.parametrize("number", [{}, [1], {"a": "b"}, 5, True, "x" * 300])
+def test_a_number_of_the_call_that_is_none_loses_no_call(post: Post, acme: Organization, number: object) -> None:
+    answer = post(json.dumps({**EVENT, "litellm_call_id": number}).encode())
+    assert (answer.status_code, UsageLog.objects.count()) == (200, 1)
+
+
 def test_an_event_tells_its_tier_units_labels_and_whose_price_it_has(post: Post, acme: Organization) -> None:
     acme.label_attributes = ["user_api_key_alias"]
     acme.save()

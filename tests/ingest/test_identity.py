@@ -45,7 +45,7 @@ def test_an_id_that_a_provider_repeats_is_no_identity() -> None:
     assert len(identify(hours)) == 3
 
 
-@pytest.mark.parametrize("response_id", ["None", "null", "", "0"])
+@pytest.mark.parametrize("response_id", ["None", "null", "", "0", "-", "00000000-0000-0000-0000-000000000000"])
 def test_words_for_nothing_are_no_ids(response_id: str) -> None:
     litellm = report("a", scope=LITELLM, trace="", response_id=response_id)
 
@@ -114,6 +114,31 @@ def test_siblings_of_two_instrumentations_are_one_call_each() -> None:
     assert [sorted(span[0] for span in spans) for spans in found] == [["l", "s"]] * 4
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("amazon.nova-pro-v1:0", "bedrock/us.amazon.nova-pro-v1:0"),
+        ("openai:gpt-4o", "gpt-4o-2024-08-06"),
+        ("models/gemini-2.5-flash", "google/gemini-2.5-flash"),
+    ],
+)
+def test_siblings_may_name_the_model_with_its_maker_or_provider(one: str, other: str) -> None:
+    outer = report("a", 0, 1, OPENINFERENCE, parent="p", call={"model": one})
+
+    assert len(identify([outer, report("b", 0.1, 0.9, SDK, parent="p", call={"model": other})])) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("gpt-4o", "gpt-4o-mini"), ("ft:gpt-4o", "gpt-4o"), ("anthropic.claude-x", "amazon.nova-x")]
+)
+def test_siblings_of_other_models_are_calls_of_their_own(one: str, other: str) -> None:
+    outer = report("a", 0, 1, OPENINFERENCE, parent="p", call={"model": one})
+
+    assert len(identify([outer, report("b", 0.1, 0.9, SDK, parent="p", call={"model": other})])) == 2
+
+
 def test_calls_of_one_instrumentation_never_become_one() -> None:
     assert len(identify([report(f"s{number}", parent="p") for number in range(5)])) == 5
 
@@ -164,6 +189,17 @@ def test_a_streams_log_record_belongs_to_the_span_before_it() -> None:
         (at(0), 900, 100),
         (at(1), 900, 101),
     ]
+
+
+def test_a_stream_lasts_until_it_is_read_whose_own_span_ends_before() -> None:
+    stream = [
+        report("s", 0, 0.3, "logfire", parent="p", call=SILENT),
+        report("l", 0.9, 0.9, "logfire", parent="p", is_log=True),
+    ]
+
+    (one,) = identify([*stream, report("sdk", 0.1, 0.8, SDK, parent="p", response_id="msg_1")])
+
+    assert set(one.spans) == {"s", "l", "sdk"}
 
 
 def test_whoever_is_named_by_a_span_around_the_call_made_it() -> None:

@@ -80,7 +80,7 @@ def _object(read: frozenset[str], pairs: list[tuple[str, Any]]) -> dict[str, Any
     elif any(name in found for name in NAMED_ITEMS):
         name = found.pop("name", None)
         if isinstance(name, str) and len(name) <= MAX_NAME:
-            found["name"] = name.encode(errors="replace").decode()
+            found["name"] = name
     elif len(found) == 1:
         return _scalar(found)
     return found
@@ -93,6 +93,8 @@ def _value(name: str, value: Any) -> Any:
         return value if isinstance(value, dict) and _length(value) <= MAX_BODY else None
     if isinstance(value, list):
         return [one for one in value if one is not None]
+    if isinstance(value, str) and not value.isascii():
+        return value.encode(errors="replace").decode()  # half of a character, as where a text was cut
     return value
 
 

@@ -5,6 +5,7 @@ fields of a large one are walked over, and counted.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from aggregates.api.otlp import raw
 from aggregates.ingest.documents import MAX_DOCUMENT
@@ -100,6 +101,8 @@ LOGS = Signal(
     wanted.OF_LOGS,
     LogRecord.BODY_FIELD_NUMBER,
 )
+KEPT_OF_STATUS = frozenset({Status.CODE_FIELD_NUMBER})
+KEPT_OF_VALUE = frozenset({AnyValue.STRING_VALUE_FIELD_NUMBER})
 KEPT_OF_SCOPE = frozenset({InstrumentationScope.NAME_FIELD_NUMBER, InstrumentationScope.VERSION_FIELD_NUMBER})
 
 WANTED_KEYS = {signal.name: frozenset(name.encode() for name in signal.wanted) for signal in (TRACES, LOGS)}
@@ -118,9 +121,13 @@ def too_many_items(signal: Signal) -> TooMany:
 
 
 def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) -> Any:
-    """What is wanted of a request, and attributes of these names, too; raises DecodeError and TooMany."""
+    """What is wanted of a request, and attributes of these names, too; raises DecodeError and TooMany.
+
+    Texts that are no UTF-8 are read nonetheless: one of them is no reason to refuse all.
+    """
     if len(data) <= MOST_AT_ONCE:
-        return _thinned_at_once(data, signal, WANTED_KEYS[signal.name].union(name.encode() for name in also))
+        with suppress(DecodeError):
+            return _thinned_at_once(data, signal, WANTED_KEYS[signal.name].union(name.encode() for name in also))
     request, walk = signal.request(), _Walk(signal, also)
     for number, _, message in walk.fields(memoryview(data), MAX_VALUES):
         if number == ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER:
@@ -240,7 +247,7 @@ class _Walk:
         items = getattr(found, self._signal.names[2])
         for number, _, message in self.fields(data, MAX_VALUES):
             if number == ScopeSpans.SCOPE_FIELD_NUMBER:
-                found.scope.MergeFromString(self._only(message, KEPT_OF_SCOPE))
+                self._merge(found.scope, message, KEPT_OF_SCOPE)
             elif number == ScopeSpans.SPANS_FIELD_NUMBER:
                 items.append(self.item(message))
         return found
@@ -255,17 +262,38 @@ class _Walk:
         if self._items_left < 0:
             raise too_many_items(self._signal)
         short = {self._signal.body: MAX_BODY, self._signal.item_name: MAX_NAME}
-        item = self._signal.item.FromString(self._only(data, self._signal.kept, short))
+        item = self._signal.item()
+        self._merge(item, data, self._signal.kept, short)
         item.attributes.extend(self.attributes(data, self._signal.attributes))
         return item
 
-    def _only(self, data: memoryview, numbers: frozenset[int], short: Mapping[int, int] = NO_TEXTS) -> bytes:
-        """These fields, and those of `short` that are text and no longer than it says, in bytes."""
-        return b"".join(
-            field
+    def _merge(
+        self, message: Any, data: memoryview, numbers: frozenset[int], short: Mapping[int, int] = NO_TEXTS
+    ) -> None:
+        """Read these fields of a message, and those of `short` that are text and no longer than it says."""
+        kept = [
+            (number, field, content)
             for number, field, content in self.fields(data)
             if number in numbers or (number in short and len(field) <= short[number] and _is_text(content))
-        )
+        ]
+        try:
+            message.MergeFromString(b"".join(field for _, field, _ in kept))
+        except DecodeError:
+            for number, field, content in kept:
+                self._merge_field(message, number, field, content)
+
+    def _merge_field(self, message: Any, number: int, field: memoryview, content: memoryview) -> None:
+        """Read a field of a message that may hold a text which is no UTF-8; of a status the code alone."""
+        try:
+            message.MergeFromString(bytes(field))
+        except DecodeError:
+            described = message.DESCRIPTOR.fields_by_number[number]
+            if described.type == described.TYPE_STRING:
+                setattr(message, described.name, bytes(content).decode(errors="replace"))
+            elif described.message_type is Status.DESCRIPTOR:
+                self._merge(message.status, content, KEPT_OF_STATUS)
+            else:
+                raise
 
     def attributes(self, data: memoryview, field_number: int) -> list[KeyValue]:
         found = {}
@@ -274,10 +302,20 @@ class _Walk:
                 continue
             if (key := self._key(message)) in self._wanted:
                 long = len(message) > LONGEST.get(key, MAX_ATTRIBUTE)
-                found[key] = KeyValue(key=key.decode(), value=TOO_LONG) if long else KeyValue.FromString(bytes(message))
+                found[key] = KeyValue(key=key.decode(), value=TOO_LONG) if long else self._attribute(key, message)
             elif wanted.is_like_usage(key.decode(errors="replace")):
                 found[b""] = LIKE_USAGE
         return list(found.values())
+
+    def _attribute(self, key: bytes, data: memoryview) -> KeyValue:
+        try:
+            return KeyValue.FromString(bytes(data))
+        except DecodeError:
+            found = KeyValue(key=key.decode())
+            for number, _, content in self.fields(data):
+                if number == KeyValue.VALUE_FIELD_NUMBER:
+                    self._merge(found.value, content, KEPT_OF_VALUE)
+            return found
 
     def _key(self, data: memoryview) -> bytes:
         """Its key, which senders put first."""

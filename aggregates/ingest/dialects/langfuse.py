@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import InvalidOperation
 from typing import Any
 
-from aggregates.domain.calls import InvalidCall, parse_time
+from aggregates.domain.calls import parse_time
 from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
 from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
@@ -135,7 +135,7 @@ def _cost(row: Mapping[str, Any], *, used: bool) -> object:
     try:
         return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
-        raise InvalidCall("total_cost", "expected an amount of US dollars") from None
+        return cost  # it does not fit
 
 
 def _latency(start: object, end: object) -> int | None:

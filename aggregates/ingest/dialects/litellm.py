@@ -7,13 +7,13 @@ from decimal import InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
-from aggregates.domain.calls import MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
+from aggregates.domain.calls import CALL, MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
 from aggregates.domain.labels import Labels
 from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import TIERS, tier_of, told_units, units_of
 from aggregates.ingest.dialects.rows import Fields, list_of, mapping_of, value_of
 from aggregates.ingest.documents import usage_of
-from aggregates.ingest.fitting import Misfit, fitting_fields, labels_of
+from aggregates.ingest.fitting import Misfit, labels_of
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.operations import RETRIEVAL
 from aggregates.ingest.tokens import Counts, tokens_of
@@ -47,12 +47,12 @@ def read(row: Mapping[str, Any], labels: Collection[str] = ()) -> Iterator[Field
     """
     fields = fields_of(row, [], labels)
     if fields is not None:
-        yield fitting_fields(fields)
+        yield {"kind": CALL, **fields}
 
 
 def name_of(row: Mapping[str, Any]) -> str:
     """LiteLLM's own number of the call; "" where the event has none."""
-    name = value_of(row, "litellm_call_id")
+    name = _optional(row, "litellm_call_id", [])
     return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
 
 

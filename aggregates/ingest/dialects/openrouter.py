@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from aggregates.domain.calls import InvalidCall
 from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import OTHER
 from aggregates.ingest.billing import first_tier
@@ -38,7 +37,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
     }
 
 
-def _cost(row: Mapping[str, Any]) -> Decimal | None:
+def _cost(row: Mapping[str, Any]) -> object:
     """What OpenRouter took, searches and files included, and what the provider took for the organization's own key."""
     given = [value_of(row, name) for name in ("cost_total", "byok_usage_inference")]
     try:
@@ -46,7 +45,7 @@ def _cost(row: Mapping[str, Any]) -> Decimal | None:
             sum((read_decimal(each) for each in given if each is not None), Decimal()) if given[0] is not None else None
         )
     except InvalidOperation:
-        raise InvalidCall("cost_total", "expected amounts of US dollars") from None
+        return given  # it does not fit
 
 
 def _is_something(amount: object) -> bool:

@@ -1,6 +1,7 @@
 """Groups of reports that are of one call, as far as that is decided."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from aggregates.ingest.identity.report import RECORDED, Report
 
@@ -54,6 +55,12 @@ class Group:
     @property
     def best(self) -> Report:
         return self.members[0]
+
+    @property
+    def ends_at(self) -> datetime:
+        """When its first report ends, or the log record of its stream says that it has been read."""
+        records = (member.ends_at for member in self.members if member.is_log and not member.is_event)
+        return max([self.best.ends_at, *records])
 
     def names_another_response_than(self, other: "Group") -> bool:
         return bool(self.responses and other.responses and self.responses.isdisjoint(other.responses))

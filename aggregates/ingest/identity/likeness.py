@@ -4,8 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import lru_cache
 from itertools import islice
 
+from aggregates.domain.providers import is_known, provider_of_id
 from aggregates.ingest.identity.groups import Group, usage
 from aggregates.ingest.identity.report import RECORDED, Report
 
@@ -15,7 +17,8 @@ MOST_STEPS, ALL_STEPS = 300, 1_000_000
 MOST_NEIGHBOURS, ALL_NEIGHBOURS = 50, 200_000
 MOST_DOUBTS = 5  # that are told of a call
 # What a model's name may have behind it: a date or a version of several digits.
-DATED = re.compile(r"(?:[-@:]?(?:latest|v?\d{3,8}(?:-\d\d){0,2}|v\d+:\d+))?")
+DATED = re.compile(r"(?:[-@:]?(?:latest|v?\d{3,8}(?:-\d\d){0,2}))?(?:[-@:]?v\d+:\d+)?")
+MAKER = re.compile(r"^(?:[a-z-]+\.){1,2}(?=[a-z])")  # of Bedrock's ids, with or without a region before it
 
 Candidates = Callable[[list[Group]], Iterable[tuple[Group, Group]]]
 
@@ -63,7 +66,7 @@ def _pairs(groups: Iterable[Group]) -> Iterator[tuple[Group, Group]]:
     for number, one in enumerate(ordered):
         found = 0
         for other in islice(ordered, number + 1, number + 1 + steps):
-            if other.best.starts_at > one.best.ends_at or found == most:
+            if other.best.starts_at > one.ends_at or found == most:
                 break
             if not _are_told_by_one(one, other):
                 found += 1
@@ -161,18 +164,28 @@ def _neighbours(groups: list[Group]) -> Iterator[tuple[Group, Group]]:
 
 
 def _may_be_one(pair: tuple[Group, Group]) -> bool:
-    one, other = pair[0].best, pair[1].best
-    if pair[0].awaits_span or pair[1].awaits_span:
+    one, other = pair
+    if one.awaits_span or other.awaits_span:
         return False
-    within = one.starts_at <= other.starts_at and other.ends_at <= one.ends_at
-    around = other.starts_at <= one.starts_at and one.ends_at <= other.ends_at
-    return (within or around) and not pair[0].names_another_response_than(pair[1]) and have_one_model(one, other)
+    within = one.best.starts_at <= other.best.starts_at and other.ends_at <= one.ends_at
+    around = other.best.starts_at <= one.best.starts_at and one.ends_at <= other.ends_at
+    return (within or around) and not one.names_another_response_than(other) and have_one_model(one.best, other.best)
+
+
+@lru_cache(maxsize=10_000)  # names come from senders
+def _bare(model: str) -> str:
+    """The name of a model without who provides or made it, as in “us.anthropic.”, “openai:” and “models/”."""
+    name = model.rpartition("/")[2].lower()
+    maker, colon, rest = name.partition(":")
+    if colon and is_known(maker):
+        return rest
+    return MAKER.sub("", name) if provider_of_id(name) == "aws" else name
 
 
 def have_one_model(one: Report, other: Report) -> bool:
     """Whether they name the same model, one of them perhaps with its provider before it or its date behind it."""
     if one.call is None or other.call is None:
         return False
-    names = (report.call.model.rpartition("/")[2].lower() for report in (one, other) if report.call)
+    names = (_bare(report.call.model) for report in (one, other) if report.call)
     short, long = sorted(names, key=len)
     return long.startswith(short) and DATED.fullmatch(long[len(short) :]) is not None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from aggregates.domain.calls import Call
 
-NO_IDS = frozenset({"", "none", "null", "nil", "undefined", "unknown", "n/a", "0", "-"})
+NO_IDS = frozenset({"none", "null", "nil", "undefined", "unknown", "n/a"})  # nor are zeros alone, as of an empty UUID
 # Scopes of spans that a vendor's own library makes of its calls: their numbers are those of the bill. Instrumentations
 # around them may miss some, as they do of streams.
 VENDORS = ("com.anthropic.sdk",)
@@ -46,7 +46,8 @@ class Report(NamedTuple):
     @property
     def response(self) -> str:
         """The response that it names; "" for ids that name nothing."""
-        return "" if self.response_id.lower() in NO_IDS else self.response_id
+        is_none = self.response_id.lower() in NO_IDS or not self.response_id.strip("0-")
+        return "" if is_none else self.response_id
 
     @property
     def tells_usage(self) -> bool:

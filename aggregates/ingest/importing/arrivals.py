@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.arrivals import Source, Tally, count_arrivals
+from aggregates.ingest.fitting import Misfit
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile
 from aggregates.ingest.importing.mappings import MappingError
@@ -37,7 +38,13 @@ def add_file(tally: Tally, calls: FileCalls, recorded: Recorded) -> None:
     for rejection in calls.rejections:
         tally.add(ArrivalOutcome.REJECTED, reason=_without_quotes(rejection.reason))
     tally.add(ArrivalOutcome.REJECTED, calls.rejected - len(calls.rejections), OTHERS)
+    for misfit, number in calls.misfits.items():
+        tally.add(ArrivalOutcome.ADJUSTED, number, misfit_in_words(misfit))
     tally.add(ArrivalOutcome.NO_CALL, calls.left_out)
+
+
+def misfit_in_words(misfit: Misfit) -> str:
+    return f"{misfit.field}: {misfit.reason}" if misfit.field else misfit.reason
 
 
 def _without_quotes(reason: str) -> str:

@@ -1,5 +1,6 @@
 """The calls in a usage file, read by a mapping."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -9,11 +10,13 @@ from aggregates.domain.calls import Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
 from aggregates.domain.usual_calls import usual_call, usual_text_call
 from aggregates.ingest.dialects.rows import Fields, Reader
+from aggregates.ingest.fitting import Misfit, fitting_fields
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, Rows
 from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
 
-MAX_KEPT = 20  # rejections that are kept to be shown; of the others only their number
+MAX_KEPT = 20  # rejections that are kept to be shown; of the others only their number. And kinds of misfits
+OTHERS = Misfit("", "others")
 
 
 class RowRejected(Exception):
@@ -23,8 +26,9 @@ class RowRejected(Exception):
 class FileCalls:
     """Iterates over the calls once, and then tells about the rows.
 
-    A row that is no call raises RowRejected, or with `skip_rejected` is counted. Raises UnreadableFile, too, and at
-    once MappingError if the mapping does not fit the file.
+    A row that is no call raises RowRejected, or with `skip_rejected` is counted. Of a dialect's row a field that does
+    not fit, and was not mapped or set, is shortened or left out. Raises UnreadableFile, too, and at once MappingError
+    if the mapping does not fit the file.
     """
 
     def __init__(
@@ -41,12 +45,14 @@ class FileCalls:
         self._skip_rejected = skip_rejected
         self._in_pieces = mapping.in_pieces
         self._reader = mapping.reader(mapping.labels) if mapping.reader else None
+        self._given = {*mapping.paths, *mapping.values}
         self._source = _source(mapping, self._reader, file.columns)
         self.rows = 0
         self.left_out = 0  # rows of a kind that the mapping does not want
         self.pieces = 0  # rows that say less about a call than another one
         self.rejected = 0
         self.rejections: list[Rejection] = []  # the first of them
+        self.misfits = Counter[Misfit]()
 
     @property
     def unused(self) -> list[str]:
@@ -73,13 +79,29 @@ class FileCalls:
                 for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    call = usual(fields) or parse_call(fields)
+                    call = usual(fields) or self._parsed(fields)
                     self._check(call)
                     yield call
             except InvalidCall as invalid:
                 self._reject(Rejection(line, str(invalid)))
             else:
                 self.left_out += not calls
+
+    def _parsed(self, fields: Fields) -> Call:
+        try:
+            return parse_call(fields)
+        except InvalidCall:
+            if not self._reader:
+                raise
+            misfits = list[Misfit]()
+            fitting = fitting_fields(fields, misfits)
+            if any(misfit.field in self._given for misfit in misfits):
+                raise
+        call = parse_call(fitting)
+        for misfit in misfits:
+            alike = misfit._replace(reason=misfit.reason.partition(", got ")[0])
+            self.misfits[alike if alike in self.misfits or len(self.misfits) < MAX_KEPT else OTHERS] += 1
+        return call
 
     def _at_most_one(self, row: Any) -> tuple[Fields, ...]:
         fields: Fields | None = self._source.fields(row)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aggregates.ingest.dialects.rows import Fields, Reader
+from aggregates.ingest.fitting import with_persons
 from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, gather, listed, quoted, terms_of
 
 
@@ -34,4 +35,4 @@ class DialectRows:
             if value is not MISSING:
                 mapped[name] = value
         for fields in self._reader(named):
-            yield {**fields, **mapped}
+            yield {**with_persons(fields), **mapped}

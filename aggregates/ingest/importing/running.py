@@ -20,7 +20,7 @@ from aggregates.db.locks import Lock
 from aggregates.domain.calls import CHARGE, Call, InvalidCall
 from aggregates.ingest.arrivals import Tally
 from aggregates.ingest.importing import saved, uploads
-from aggregates.ingest.importing.arrivals import add_file, counted_file
+from aggregates.ingest.importing.arrivals import add_file, counted_file, misfit_in_words
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError
@@ -186,6 +186,7 @@ def _result(imported: FileImport, done: FileRecorded, watch: _Watch) -> dict[str
         "recognized": done.recognized.name if done.recognized else "",
         "details": {
             "rejections": [list(asdict(rejection).values()) for rejection in calls.rejections],
+            "misfits": [[misfit_in_words(misfit), number] for misfit, number in calls.misfits.items()],
             "unused": calls.unused[:MAX_SHOWN],
             "charges": watch.charges,
             "note": (done.recognized or BY_NAME.get(imported.base, OWN)).note,

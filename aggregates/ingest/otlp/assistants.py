@@ -1,7 +1,7 @@
 """Coding assistants: their spans and log records have short names of their own, each with its client's meaning."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aggregates.domain.providers import provider_of_id
 from aggregates.ingest.fitting import Misfit
@@ -89,3 +89,5 @@ GEMINI_CLI = Assistant(
     Beside(output=True),
     request_id=("response_id", "gen_ai.response.id"),
 )
+# It is made of Gemini CLI, and calls models of others; what it tells of them is as their providers count.
+QWEN_CODE = replace(GEMINI_CLI, operation="qwen-code", provider="", beside=Beside())

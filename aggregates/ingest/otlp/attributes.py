@@ -28,7 +28,8 @@ AI_6, AI_5, AI_4 = "Vercel AI SDK 6", "Vercel AI SDK 5", "Vercel AI SDK 4"
 OPENINFERENCE, OPENLLMETRY = "OpenInference 0.1", "OpenLLMetry 0.62"
 OPENLLMETRY_OLD, OPENLIT, PYDANTIC_AI = "OpenLLMetry before 0.40", "OpenLIT 1.45", "pydantic-ai 1"
 LANGSMITH, LANGFUSE, LOGFIRE = "langsmith 0.4", "Langfuse SDK 5", "Logfire 5"
-STRANDS, OTHERS = "Strands Agents 1", "several, and not tried"
+STRANDS, MASTRA, OTHERS = "Strands Agents 1", "Mastra 1, not tried", "several, and not tried"
+SEMANTIC_KERNEL = "Semantic Kernel 1 for .NET, not tried"
 
 ATTRIBUTES: tuple[Attribute, ...] = (
     # The app's own names come before the kind of the call, which is made one by `ingest.operations`.
@@ -39,6 +40,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("traceloop.workflow.name", OPENLLMETRY),
         ("ai.telemetry.functionId", AI_6),
         ("langfuse.trace.name", LANGFUSE),
+        ("agent.name", OPENINFERENCE),
     ),
     *_rows(
         "kind",
@@ -61,7 +63,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "model",
         ("gen_ai.response.model", CONVENTIONS),
         ("gen_ai.request.model", CONVENTIONS),
+        ("llm.response.model_name", OPENINFERENCE),
         ("llm.model_name", OPENINFERENCE),
+        ("llm.request.model_name", OPENINFERENCE),
         ("embedding.model_name", OPENINFERENCE),
         ("reranker.model_name", OPENINFERENCE),
         ("ai.response.model", AI_6),
@@ -96,6 +100,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("litellm.metadata.user_api_key_end_user_id", LITELLM_V2),
         ("metadata.user_api_key_end_user_id", LITELLM_V1),
         ("gen_ai.request.user", OPENLIT),
+        ("gen_ai.user", OPENLLMETRY),
+        ("llm.user", OPENLLMETRY_OLD),
         ("ai.telemetry.metadata.user_id", AI_6),
         ("langfuse.trace.user_id", "Langfuse SDK 3"),
         ("lmnr.association.properties.user_id", "Laminar 0.7"),
@@ -122,6 +128,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("ai.usage.inputTokens", AI_6),
         ("ai.usage.promptTokens", AI_4),
         ("ai.usage.tokens", "Vercel AI SDK 6, embed"),
+        ("gen_ai.response.prompt_tokens", SEMANTIC_KERNEL),
     ),
     *_rows(
         "cached",
@@ -141,6 +148,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.input_token_details.cache_read", OTHERS),
         ("gen_ai.usage.experimental.cached_tokens", "Google ADK 1"),
         ("llm.token_count.prompt_details.cache_read", OPENINFERENCE),
+        ("llm.token_count.prompt_details.cache_input", OPENINFERENCE),
         ("llm.usage.cache_read_input_tokens", OPENLLMETRY_OLD),
         ("ai.usage.inputTokenDetails.cacheReadTokens", AI_6),
         ("ai.usage.cachedInputTokens", AI_5),
@@ -159,11 +167,19 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.prompt_tokens_details.cache_write", OPENLIT),
         ("gen_ai.usage.input_token_details.cache_creation", OTHERS),
         ("llm.token_count.prompt_details.cache_write", OPENINFERENCE),
+        ("llm.token_count.prompt_details.cache_creation", "Envoy AI Gateway, not tried"),
         ("llm.usage.cache_creation_input_tokens", OPENLLMETRY_OLD),
         ("ai.usage.inputTokenDetails.cacheWriteTokens", AI_6),
     ),
-    *_rows("cache_write_5m", ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", "anthropic 2.14")),
-    *_rows("cache_write_1h", ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens", "anthropic 2.14")),
+    *(
+        row
+        for time in ("5m", "1h")
+        for row in _rows(
+            f"cache_write_{time}",
+            (f"anthropic.usage.cache_creation.ephemeral_{time}_input_tokens", "anthropic 2.14"),
+            (f"gen_ai.usage.cache_creation.{time}_input_tokens", MASTRA),
+        )
+    ),
     *_rows(
         "output",
         ("gen_ai.usage.output_tokens", CONVENTIONS),
@@ -172,6 +188,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("llm.usage.completion_tokens", OPENLLMETRY_OLD),
         ("ai.usage.outputTokens", AI_6),
         ("ai.usage.completionTokens", AI_4),
+        ("gen_ai.response.completion_tokens", SEMANTIC_KERNEL),
     ),
     *_rows(
         "reasoning",
@@ -208,9 +225,16 @@ ATTRIBUTES: tuple[Attribute, ...] = (
             (f"gen_ai.usage.{path}_tokens_details.audio", OPENLIT),
             (f"gen_ai.usage.{side}_tokens_details.audio_tokens", OTHERS),
             (f"gen_ai.usage.details.{side}_audio_tokens", PYDANTIC_AI),
+            (f"gen_ai.usage.audio_{side}_tokens", MASTRA),
             (f"gen_ai.usage.{side}_token_details.audio", OTHERS),
             (f"llm.token_count.{path}_details.audio", OPENINFERENCE),
         )
+    ),
+    *_rows("output_audio_tokens", ("gen_ai.usage.details.audio_tokens", PYDANTIC_AI)),
+    *(  # as Gemini calls the parts
+        Attribute(f"{side}_{kind}_tokens", f"gen_ai.usage.details.{kind}_{part}_tokens", PYDANTIC_AI)
+        for side, part in (("input", "prompt"), ("cached", "cache"), ("output", "candidates"))
+        for kind in ("audio", "image", "video")
     ),
     *_rows(
         "cached_audio_tokens",
@@ -248,7 +272,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("litellm.metadata.spend_logs_metadata", LITELLM_V2),
     ),
     *_rows("costs", ("langfuse.observation.cost_details", LANGFUSE)),
-    *_rows("parameters", ("llm.invocation_parameters", OPENINFERENCE)),
+    *_rows(
+        "parameters", ("llm.invocation_parameters", OPENINFERENCE), ("embedding.invocation_parameters", OPENINFERENCE)
+    ),
     *_rows(
         "failure",
         ("error.type", CONVENTIONS),
@@ -275,6 +301,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "gen_ai.operation.name": (
         *("chat", "text_completion", "generate_content", "embeddings", "completion", "embedding", "responses"),
+        *("chat.completions", "text.completions"),
     ),
     "llm.request.type": (
         *("chat", "completion", "acompletion", "embedding", "aembedding", "rerank", "arerank"),

@@ -12,7 +12,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import Report, span_name
-from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, Assistant
+from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, QWEN_CODE, Assistant
 from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, chosen_labels, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -36,6 +36,7 @@ KINDS = (
     Kind("claude_code.api_request", CLAUDE_CODE, "api_request", "com.anthropic.claude_code"),
     Kind("codex.sse_event", CODEX, event_kind="response.completed"),
     Kind("gemini_cli.api_response", GEMINI_CLI),
+    Kind("qwen-code.api_response", QWEN_CODE),
 )
 
 

@@ -1,6 +1,6 @@
 """Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.domain.labels import Labels
 from aggregates.domain.providers import provider_name
+from aggregates.ingest.billing import TIERS, tiers_in
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call, labels_of, shortened
 from aggregates.ingest.identity import span_name
@@ -26,7 +27,7 @@ from aggregates.ingest.otlp.attributes import (
     PARAMETERS_OF_MODEL,
 )
 from aggregates.ingest.otlp.clients import Retrieval, beside_of, is_no_chat, is_own_error, retrieval_of
-from aggregates.ingest.otlp.usage import usage_fields
+from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
@@ -160,13 +161,14 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
     attributes = seen.attributes
     provider = _provider(attributes)
     beside = beside_of(seen.scope, seen.version, provider, attributes)
+    documents = documents_of(attributes)
     return {
         "operation": operation_told(attributes) or _kind(seen),
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
-        "service_tier": _tier(attributes),
-        **usage_fields(attributes, beside, misfits),
+        "service_tier": _tier(attributes, documents),
+        **usage_fields(attributes, beside, misfits, documents=documents),
     }
 
 
@@ -186,9 +188,10 @@ def operation_told(attributes: Attributes) -> object:
     return told if words is None else first(parsed(words), ["operation"])
 
 
-def _tier(attributes: Attributes) -> str:
-    """The service tier, the speed and the region of inference that are told."""
-    told = [first(attributes, NAMES[field]) for field in ("service_tier", "speed", "inference_geo")]
+def _tier(attributes: Attributes, documents: Iterable[Document]) -> str:
+    """The service tier, the speed and the region of inference that attributes tell, else texts of usage."""
+    in_texts = tiers_in(documents) if documents else {}
+    told = (first(attributes, NAMES.get(name, ())) or in_texts.get(name) for name in TIERS)
     return "+".join(shortened(str(one)) for one in told if one is not None)
 
 

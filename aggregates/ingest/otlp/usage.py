@@ -1,25 +1,40 @@
 """Tokens and cost that attributes tell, in whichever names and texts: of several that tell the same, the largest."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aggregates.domain.calls import check_cost, check_count
 from aggregates.domain.units import OTHER
 from aggregates.ingest.billing import told_units, units_of
 from aggregates.ingest.documents import Usage, cost_in, parsed, total_cost, usage_of
 from aggregates.ingest.fitting import Misfit
-from aggregates.ingest.otlp.attributes import FIELD_OF, NUMBERS, UNITS
+from aggregates.ingest.otlp.attributes import FIELD_OF, NAMES, NUMBERS, UNITS
 from aggregates.ingest.otlp.values import Attributes
 from aggregates.ingest.tokens import Beside, Counts, tokens_of
 
 Number = TypeVar("Number", int, Decimal)
+Document = Mapping[str, Any]
 
+# Wholes with their parts; the first two of these do not overlap.
+INPUT = ("input_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+OUTPUT = ("output_tokens", "reasoning_tokens")
 CALLED = {name: f"{name}_tokens" for name in NUMBERS}  # fields, as misfits are told
 
 
+def documents_of(attributes: Attributes) -> list[Document]:
+    """The objects of usage that texts hold, each within one that is named as its attribute ends, which may tell of
+    which side its parts are."""
+    named = ((name, parsed(attributes[name])) for name in NAMES["usage"] if name in attributes)
+    return [{name.rpartition(".")[2]: document} for name, document in named if document]
+
+
 def usage_fields(
-    attributes: Attributes, beside: Beside, misfits: list[Misfit], field_of: Mapping[str, str] = FIELD_OF
+    attributes: Attributes,
+    beside: Beside,
+    misfits: list[Misfit],
+    field_of: Mapping[str, str] = FIELD_OF,
+    documents: Sequence[Document] = (),
 ) -> dict[str, object]:
     """The fields of a call's tokens and its cost; raises InvalidCall. `beside` says how the client counts."""
     told: dict[str, list[object]] = {}
@@ -29,7 +44,6 @@ def usage_fields(
     counts = {
         name: (_largest(CALLED[name], told[name], check_count, misfits) or 0) if name in told else 0 for name in NUMBERS
     }
-    documents = [document for text in told.get("usage", ()) if (document := parsed(text))]
     usages = [usage for document in documents if (usage := usage_of(document))]
     costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
     costs += [cost for text in told.get("costs", ()) if (cost := total_cost(parsed(text))) is not None]
@@ -42,9 +56,7 @@ def usage_fields(
     }
 
 
-def _units(
-    told: Mapping[str, list[object]], documents: Iterable[Mapping[str, object]], misfits: list[Misfit]
-) -> dict[str, int]:
+def _units(told: Mapping[str, list[object]], documents: Iterable[Document], misfits: list[Misfit]) -> dict[str, int]:
     """What has a price of its own, by unit; what is told of it and is no number is something else that was billed."""
     found: dict[str, int] = {}
     for name in filter(told.__contains__, UNITS):
@@ -72,12 +84,19 @@ def _tokens(told: dict[str, int], usages: Iterable[Usage], beside: Beside) -> di
 
 def _fuller(found: dict[str, int], more: dict[str, int], counts: Counts) -> dict[str, int]:
     """What a document tells of the input and of the output in place of what was found, where it tells that whole."""
-    input_fields = ("input_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     if more["input_tokens"]:
-        found = {**found, **{name: more[name] for name in input_fields}}
+        found = {**found, **_largest_parts(found, more, INPUT)}
     if counts.output:
-        found = {**found, **{name: more[name] for name in ("output_tokens", "reasoning_tokens")}}
+        found = {**found, **_largest_parts(found, more, OUTPUT)}
     return found
+
+
+def _largest_parts(found: dict[str, int], more: dict[str, int], names: tuple[str, ...]) -> dict[str, int]:
+    """A whole and its parts: of the same whole the largest that is told of each part, if they fit; else as `more`."""
+    largest = {name: max(found[name], more[name]) for name in names}
+    whole, *parts = names
+    is_same = found[whole] == more[whole] and sum(largest[name] for name in parts[:2]) <= more[whole]
+    return largest if is_same else {name: more[name] for name in names}
 
 
 def _largest(

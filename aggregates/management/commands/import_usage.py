@@ -15,7 +15,7 @@ from aggregates.db import audit
 from aggregates.domain.calls import Call, InvalidCall, parse_time
 from aggregates.domain.formats import plural
 from aggregates.ingest.importing import saved
-from aggregates.ingest.importing.arrivals import add_file, counted_file
+from aggregates.ingest.importing.arrivals import add_file, counted_file, misfit_in_words
 from aggregates.ingest.importing.calls_of_file import FileCalls, RowRejected
 from aggregates.ingest.importing.files import UnreadableFile, UsageFile, open_usage_file
 from aggregates.ingest.importing.mappings import MAX_SHOWN, FieldMapping, MappingError, quoted
@@ -137,6 +137,8 @@ class Command(BaseCommand):
             self.stderr.write(str(rejection))
         if more := calls.rejected - len(calls.rejections):
             self.stderr.write(f"and {more:,} more")
+        for misfit, number in calls.misfits.items():
+            self.stderr.write(f"{misfit_in_words(misfit)}, in {plural(number, 'call')}")
         self.stdout.write(
             f"{name}: {plural(calls.rows, 'row')} read: {recorded.new:,} new, {recorded.already_there:,} already "
             f"there, {calls.rejected:,} rejected{f', {calls.left_out:,} of another kind' if calls.left_out else ''}"

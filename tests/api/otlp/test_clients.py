@@ -83,6 +83,7 @@ CASES = [
         for name in (
             *("enduser.pseudo.id", "langfuse.user.id", "langsmith.metadata.user_id", "metadata.user_api_key_user_id"),
             *("metadata.user_api_key_end_user_id", "litellm.metadata.user_api_key_user_id", "gen_ai.request.user"),
+            *("gen_ai.user", "llm.user"),
         )
     ),
     case(
@@ -409,7 +410,130 @@ CASES = [
         "gcp.vertex.agent",
         **tokens(700, 0, 0, 100, 20),
     ),
+    case(
+        "Semantic Kernel",
+        {
+            "gen_ai.operation.name": "chat.completions",
+            "gen_ai.system": "openai",
+            "gen_ai.request.model": "gpt-5",
+            "gen_ai.response.prompt_tokens": 900,
+            "gen_ai.response.completion_tokens": 50,
+            "gen_ai.response.id": "N/A",
+        },
+        "Microsoft.SemanticKernel.Diagnostics",
+        **tokens(900, 0, 0, 50, 0),
+        operation="chat",
+        model="gpt-5",
+    ),
+    case(
+        "Semantic Kernel fails",
+        {
+            "gen_ai.operation.name": "text.completions",
+            "gen_ai.request.model": "gpt-5",
+            "error.type": "HttpOperationException",
+            "gen_ai.response.prompt_tokens": -1,
+        },
+        "Microsoft.SemanticKernel.Diagnostics",
+        **tokens(0, 0, 0, 0, 0),
+        operation="text_completion",
+        status="error",
+    ),
+    case(
+        "Mastra",
+        {
+            **CHAT,
+            **CLAUDE,
+            **usage(900, 50),
+            "gen_ai.usage.cache_creation.input_tokens": 300,
+            "gen_ai.usage.cache_creation.5m_input_tokens": 100,
+            "gen_ai.usage.cache_creation.1h_input_tokens": 200,
+        },
+        **tokens(900, 0, 300, 50, 0),
+        cache_write_1h_tokens=200,
+    ),
+    case(
+        "the model that answered in place of the one that was asked, with OpenInference",
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "gpt-5",
+            "llm.request.model_name": "gpt-5",
+            "llm.response.model_name": "gpt-5-mini",
+            "agent.name": "triage",
+            "llm.token_count.prompt": 900,
+            "llm.token_count.prompt_details.cache_input": 300,
+        },
+        **tokens(900, 300, 0, 0, 0),
+        model="gpt-5-mini",
+        operation="triage",
+    ),
+    case(
+        "a part that a text of the same whole leaves out",
+        {
+            **AI_SDK,
+            "ai.model.provider": "anthropic.messages",
+            "ai.usage.inputTokens": 500,
+            "ai.usage.outputTokens": 60,
+            "ai.usage.inputTokenDetails.cacheReadTokens": 300,
+            "ai.usage.outputTokenDetails.reasoningTokens": 20,
+            "ai.response.providerMetadata": '{"anthropic": {"usage": {"input_tokens": 100, "output_tokens": 60, '
+            '"cache_read_input_tokens": 400}}}',
+        },
+        "ai",
+        **tokens(500, 400, 0, 60, 20),
+    ),
+    # Tiers and units
+    *(
+        case(name, {**CHAT, **CLAUDE, **usage(900, 50), attribute: text}, service_tier=tier)
+        for name, attribute, text, tier in (
+            ("a tier in a text", "gen_ai.usage.raw", '{"input_tokens": 900, "service_tier": "batch"}', "batch"),
+            ("a speed in a text", "gen_ai.usage.raw", '{"input_tokens": 900, "speed": "fast"}', "fast"),
+            ("Gemini's", "gen_ai.usage.raw", '{"trafficType": "ON_DEMAND_PRIORITY"}', "priority"),
+            ("the AI SDK's", "ai.response.providerMetadata", '{"openai": {"serviceTier": "flex"}}', "flex"),
+            ("a plain one", "ai.response.providerMetadata", '{"openai": {"serviceTier": "default"}}', ""),
+            ("no text", "gen_ai.usage.raw", '{"service_tier": ["batch"], "speed": 5}', ""),
+        )
+    ),
+    case(
+        "an attribute before a text",
+        {**CHAT, "openai.response.service_tier": "flex", "gen_ai.usage.raw": '{"service_tier": "priority"}'},
+        service_tier="flex",
+    ),
+    *(
+        case(name, {**CHAT, **usage(900, 500), **said}, units={"input_audio_tokens": 80, "output_audio_tokens": 40})
+        for name, said in (
+            ("Mastra's sound", {"gen_ai.usage.audio_input_tokens": 80, "gen_ai.usage.audio_output_tokens": 40}),
+            (
+                "LangSmith's sound",
+                {
+                    "gen_ai.usage.input_token_details": "{'audio': 80, 'cache_read': 0}",
+                    "gen_ai.usage.output_token_details": "{'audio': 40}",
+                },
+            ),
+            (
+                "sound that Gemini tells pydantic-ai",
+                {
+                    "gen_ai.usage.details.audio_prompt_tokens": 80,
+                    "gen_ai.usage.details.audio_candidates_tokens": 40,
+                },
+            ),
+        )
+    ),
+    case(
+        "pictures that Gemini made",
+        {**GEMINI, **usage(10, 1304), "gen_ai.usage.details.image_candidates_tokens": 1120},
+        units={"output_image_tokens": 1120},
+    ),
     # Failures
+    case(
+        "embeddings name their model in parameters of their own",
+        {
+            "openinference.span.kind": "EMBEDDING",
+            "embedding.invocation_parameters": '{"model": "text-embedding-3-small"}',
+            "error.type": "RateLimitError",
+        },
+        model="text-embedding-3-small",
+        status="error",
+    ),
     case(
         "the model is in the parameters",
         {

@@ -37,6 +37,7 @@ from aggregates.api import body
 from aggregates.models import ApiKey, ArrivalCount, Kind, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, SDK, request_of, span
 from tests.api.otlp.door import Door, opened
+from tests.api.otlp.test_clients import CASES
 from tests.api.otlp.test_logs import CLAUDE, NOON, logs_of
 from tests.patience import PATIENCE, wait_until
 from tests.words import NO_KEY, VALUE
@@ -98,6 +99,19 @@ def test_calls_of_a_program_are_recorded(door: Door, secret: str, compression: g
         *("claude-sonnet-4-5", 12, "billing-bot", "u-17"),
     )
     assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_what_clients_say_is_read_as_over_http(channel: grpc.Channel, secret: str) -> None:
+    said = [case.values for case in CASES]
+    send = channel.unary_unary(EXPORT)
+    for number, (scope, attributes, _) in enumerate(said):
+        start = f"2025-03-{1 + number // 24:02}T{number % 24:02}:00:00Z"
+        made = span(attributes=attributes, scope=scope, start=start, trace=f"trace {number}")
+        send(request_of(made).SerializeToString(), metadata=bearing(secret))
+    calls = list(UsageLog.objects.order_by("timestamp").values())
+    assert [{name: call[name] for name in told} for call, (_, _, told) in zip(calls, said, strict=True)] == [
+        told for _, _, told in said
+    ]
 
 
 def test_with_a_wrong_key_its_exporter_says_so(door: Door, secret: str, caplog: pytest.LogCaptureFixture) -> None:

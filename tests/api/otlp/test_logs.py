@@ -274,3 +274,21 @@ def test_a_cost_of_0_is_believed_only_where_there_is_no_price(
     send(request_of(span(attributes=said)), "/v1/traces")
     call = UsageLog.objects.get()
     assert (call.cost, call.cost_source) == (cost, source)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"openai.response.service_tier": "scale"},
+        {"gen_ai.usage.server_tool_use.code_execution_requests": 3},
+        {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0},
+    ],
+)
+def test_a_cost_of_0_is_not_believed_where_only_what_this_call_had_lacks_a_price(
+    send: Sender, said: dict[str, Any]
+) -> None:
+    usage = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100, "gen_ai.usage.cost": 0.0}
+    model = {"gen_ai.request.model": "gpt-4o", "gen_ai.provider.name": "openai"}
+    send(request_of(span(attributes={**CHAT, **model, **usage, **said})), "/v1/traces")
+    call = UsageLog.objects.get()
+    assert (call.cost, call.cost_source) == (None, "none")

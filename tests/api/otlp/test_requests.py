@@ -169,6 +169,44 @@ def test_what_cannot_be_read_is_refused_for_good(export: Exporter, content_type:
     refused(export.raw(sent, content_type), 400, "Expected an ExportTraceServiceRequest", content_type)
 
 
+TEXT_OF = {  # a place for a text that was cut within a character, or is of another encoding
+    "user": lambda request: (
+        request.resource_spans[0].scope_spans[0].spans[0].attributes.append(attribute("user.id", "@@"))
+    ),
+    "project": lambda request: request.resource_spans[0].resource.attributes.append(attribute("service.name", "@@")),
+    "scope": lambda request: setattr(request.resource_spans[0].scope_spans[0].scope, "name", "@@"),
+    "name": lambda request: setattr(request.resource_spans[0].scope_spans[0].spans[0], "name", "@@"),
+    "error": lambda request: setattr(request.resource_spans[0].scope_spans[0].spans[0].status, "message", "@@"),
+    "prompt": lambda request: (
+        request.resource_spans[0].scope_spans[0].spans[0].attributes.append(attribute("gen_ai.prompt", "@@"))
+    ),
+}
+
+
+@pytest.mark.parametrize("most_at_once", [wire.MOST_AT_ONCE, 0], ids=["small", "large"])
+@encodings
+@pytest.mark.parametrize("place", TEXT_OF)
+def test_a_text_that_is_no_utf_8_loses_no_call(
+    export: Exporter,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    content_type: str,
+    encode: Encode,
+    most_at_once: int,
+) -> None:
+    monkeypatch.setattr(wire, "MOST_AT_ONCE", most_at_once)
+    failed = {**CHAT, "gen_ai.usage.output_tokens": 7}
+    request = request_of(span("bad", failed, failed=True), span("good", CHAT, trace="another"))
+    TEXT_OF[place](request)
+    sent = encode(request).replace(b"@@", b"\\ud83d" if content_type == JSON else b"\xf0\x9f")
+    answer = told(export.raw(sent, content_type), ExportTraceServiceResponse, content_type)
+    assert not answer.partial_success.rejected_spans
+    assert set(UsageLog.objects.values_list("status", "output_tokens")) == {("error", 7), ("ok", 0)}
+    if place == "user":
+        user = UsageLog.objects.get(status="error").user_id
+        assert user and not set(user) - set("\ufffd?")
+
+
 def test_broken_compression_is_refused(export: Exporter) -> None:
     packed = gzip.compress(GOOD.SerializeToString())
     refused(export.raw(packed[:-9], Content_Encoding="gzip"), 400, "ends too early")

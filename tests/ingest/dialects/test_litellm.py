@@ -6,6 +6,7 @@ import pytest
 
 from aggregates.domain.calls import Call, InvalidCall, parse_call
 from aggregates.ingest.dialects.litellm import read
+from aggregates.ingest.fitting import fitting_call
 
 EVENT: dict[str, Any] = {
     "id": "chatcmpl-1",
@@ -28,7 +29,7 @@ def usage(**details: Any) -> dict[str, Any]:
 
 def one(**changed: Any) -> Call:
     (fields,) = read({**EVENT, **changed})
-    return parse_call(fields)
+    return fitting_call(fields, [])
 
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
