@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import formats, money, texts
+from aggregates.domain.locales import MINUS
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
 from aggregates.models import DayNote
@@ -51,6 +52,8 @@ BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
 IN_TITLE = 3  # filters that a title names
 
+AMOUNT = re.compile(f"([+{MINUS}]\\$[0-9.,]{{1,24}})")
+WHOLE = '<span class="amount">{}</span>'
 SHARE = (
     '<svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="share-track" width="100" '
     'height="6"/><rect class="share-bar" width="{}" height="6"/></svg><span>{}</span>'
@@ -101,6 +104,13 @@ def version() -> str:
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
+
+
+@register.filter
+def unbroken(sentence: str) -> SafeString:
+    """Let no line end between a minus and its amount."""
+    parts = enumerate(AMOUNT.split(sentence))
+    return format_html_join("", "{}", ((format_html(WHOLE, part) if nth % 2 else part,) for nth, part in parts))
 
 
 @register.filter

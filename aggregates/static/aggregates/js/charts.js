@@ -25,7 +25,8 @@ function themedLayout(layout, width) {
 
 // Of a part the axis may be much shorter than of the whole, whose decimals and steps would not tell its ticks apart.
 function fitAxis(layout) {
-  layout.yaxis = { exponentformat: "none", ...layout.yaxis, tickformat: "", dtick: null };
+  const tickformat = layout.yaxis.tickformat?.startsWith("$") ? "$,~f" : ""; // which alone has the unit
+  layout.yaxis = { exponentformat: "none", ...layout.yaxis, tickformat, dtick: null };
   layout.margin = { ...layout.margin, l: Math.max(layout.margin.l, 76) };
 }
 
