@@ -149,8 +149,8 @@ class Range:
 
     @property
     def words(self) -> str:
-        """The dates it covers, for people; and until when, where it ends within a day."""
-        end = self.span.end - INSTANT if self.is_cut else self.span.end
+        """The dates it covers, for people; and until when, where it ends within a day, or hours are not over."""
+        end = self.open_at or (self.span.end - INSTANT if self.is_cut else self.span.end)
         if self.name == "24h":
             start, end = (instant.astimezone(ZoneInfo(self.zone)) for instant in (self.span.start, end))
             return f"{moment_words(start)} – {moment_words(end)}"

@@ -57,9 +57,20 @@ class Earlier:
     @property
     def words(self) -> str:
         """As in “compared with 1 – 14 Oct 2026, until 09:40”."""
-        before = self.before.words
         if self.begins:
-            return f"not compared with {before}, as usage begins on {day_words(self.begins)}"
+            return f"not compared with {self.before.words}, as usage begins on {day_words(self.begins)}"
+        return self._words
+
+    @property
+    def words_beside(self) -> str:
+        """The same of a page that has the amounts of both: there, only percentages are left out."""
+        if self.begins and self.begins <= self.before.last:
+            return f"{self._words}, where usage only begins on {day_words(self.begins)}"
+        return self.words
+
+    @property
+    def _words(self) -> str:
+        before = self.before.words
         if self.is_by_whole_days:
             return f"of which {self.now.words} is compared with {before}: hours of then are no longer kept"
         how = " by the day" if self.is_per_day else ""

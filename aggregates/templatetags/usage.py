@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import formats, money, texts
+from aggregates.domain.locales import MINUS
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
 from aggregates.models import DayNote
@@ -51,6 +52,8 @@ BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
 IN_TITLE = 3  # filters that a title names
 
+AMOUNT = re.compile(f"([+{MINUS}]\\$[0-9.,]{{1,24}})")
+WHOLE = '<span class="amount">{}</span>'
 register = template.Library()
 
 register.filter("named", texts.named)
@@ -95,6 +98,13 @@ def version() -> str:
 @register.filter
 def percent(share: Decimal) -> str:
     return formats.percent(share, 100)
+
+
+@register.filter
+def unbroken(sentence: str) -> SafeString:
+    """Let no line end between a minus and its amount."""
+    parts = enumerate(AMOUNT.split(sentence))
+    return format_html_join("", "{}", ((format_html(WHOLE, part) if nth % 2 else part,) for nth, part in parts))
 
 
 @register.filter

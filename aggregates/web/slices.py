@@ -6,7 +6,8 @@ last digit.
 
 1. A slice weighs as much as the amount by which it changed, times what the square of its share of all cost leaves of 1:
    what is nearly everything explains nothing. The heaviest is taken; of several that hold the same usage the one with
-   most conditions, and then the first by the order of dimensions and of values.
+   most conditions, and then the first by the order of dimensions and of values. What all usage has in common is no
+   condition.
 2. A slice is worth a word if its amount is a tenth of the first one's, or more.
 3. **One day did it**, of a slice or of the whole, where the difference of that day to the one that stands beside it in
    the earlier range, counted from the beginning of either, goes the way of the whole; is four fifths of it, or more;
@@ -52,9 +53,10 @@ def choose(names: Sequence[str], cells: Mapping[Values, Difference], lengths: Le
     """Choose slices among usage by some dimensions, in the order in which of several alike they come first."""
     left = dict(_largest(cells, lengths))
     whole = sum(size for _, size in left.values())
+    telling = [place for place in range(len(names)) if len({values[place] for values in left}) > 1]
     weights = defaultdict[Key, Weight](Weight)
     for values, (amount, size) in left.items():
-        for key in _slices_with(values):
+        for key in _slices_with(values, telling):
             weight = weights[key]
             weight.amount += amount
             weight.size += size
@@ -68,7 +70,7 @@ def choose(names: Sequence[str], cells: Mapping[Values, Difference], lengths: Le
         chosen.append(heaviest)
         for values in [each for each in left if _is_in(each, heaviest)]:
             del left[values]
-            for other in _slices_with(values):
+            for other in _slices_with(values, telling):
                 weights[other].is_taken = True
     return [tuple((names[place], value) for place, value in zip(*key, strict=True)) for key in chosen]
 
@@ -90,9 +92,9 @@ def weigh(difference: Difference, lengths: Lengths) -> tuple[int, int]:
     return now - before, abs(now) + abs(before)
 
 
-def _slices_with(values: Values) -> Iterator[Key]:
-    """List all slices that a cell is in."""
-    known = [place for place, value in enumerate(values) if value is not None]
+def _slices_with(values: Values, telling: Sequence[int]) -> Iterator[Key]:
+    """List all slices that a cell is in, by dimensions that tell usage apart."""
+    known = [place for place in telling if values[place] is not None]
     for number in range(1, MOST_CONDITIONS + 1):
         for places in combinations(known, number):
             yield places, tuple(values[place] or "" for place in places)

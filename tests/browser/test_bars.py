@@ -121,7 +121,8 @@ def test_pointing_shows_total_share_and_difference_and_marks_that_time_everywher
     expect(box.locator(".bar-time")).to_have_text("8 – 14 Dec 2025")
     rows = [row.split("\t") for row in box.locator("tr").all_inner_texts()]
     assert rows[:2] == [["large", "$7.00", "80.0%"], [named(RIGHT_TO_LEFT), "$1.75", "20.0%"]]
-    assert rows[-1][:2] == ["Total", "$8.75"]
+    assert [row[0] for row in rows[-2:]] == ["Total", "Before"], "nothing that is not in a total stands above it"
+    assert rows[-2][1] == "$8.75"
     expect(box.locator(".pointed")).to_contain_text("large")
     expect(box.locator(".bar-difference")).to_have_text("$0.00 (0.0%) from $8.75 · 10 – 16 Nov 2025")
     assert box.locator("bdi").count() == 2

@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization
-from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
+from aggregates.models import Membership, Organization, User
+from tests.browser.conftest import OpenPage, boxes_of, log_in, settle, wait_until_drawn
+from tests.browser.test_text import set_text_size
 from tests.fixtures import make_member, make_organization
 
 BARS = """() => document.getElementById("chart-bridge").data.filter((trace) => trace.type === "bar")
@@ -60,6 +61,34 @@ def test_the_waterfall_is_drawn(open_page: OpenPage, usage: Organization, option
     fills = page.locator("#chart-bridge .bars path").evaluate_all("paths => paths.map((path) => path.style.fill)")
     assert len(set(fills)) == 3
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_no_amount_is_beyond_the_edge_of_a_phone(
+    open_page: OpenPage, usage: Organization, call: Callable[..., Call], percent: int
+) -> None:
+    """Neither in the chart, nor in tables that would have to be moved to see the difference."""
+    rich = Organization.objects.filter(slug="rich").first() or make_organization("rich")
+    alice = User.objects.get(email="alice@example.com")
+    Membership.objects.get_or_create(user=alice, organization=rich)
+    now = datetime.now(UTC)
+    for days_ago, cost in ((20, "1"), (10, "45459.2"), (1, "41719.2")):
+        record(rich, [call((now - timedelta(days=days_ago)).isoformat(), request_id=f"{days_ago}", cost=cost)])
+    page = open_page(viewport={"width": 320 * percent // 100, "height": 800})
+    log_in(page, place="/healthz")
+    set_text_size(page, percent)
+    page.goto("/o/rich/changes/?range=7d")
+    settle(page)
+    page.locator(".card-drivers .opener").first.click()
+    expect(page.locator("tr.within table")).to_be_visible()
+    chart, texts = page.locator("#chart-bridge"), boxes_of(page.locator("#chart-bridge .bartext"))
+    edge = boxes_of(chart)[0]["right"]
+    hidden = page.locator(".card-table").evaluate_all("all => all.map((each) => each.scrollWidth - each.clientWidth)")
+    set_text_size(page, 100)
+
+    assert len(texts) == 7
+    assert all(box["right"] <= edge for box in texts)
+    assert hidden == [0, 0, 0][: len(hidden)]
 
 
 def test_another_range_replaces_the_waterfall_and_back_brings_it_again(

@@ -12,6 +12,7 @@ from aggregates.ingest import record
 from aggregates.models import Organization
 from tests.browser.conftest import (
     OpenPage,
+    boxes_of,
     log_in,
     settle,
     wait_until_drawn,
@@ -33,6 +34,21 @@ def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organizati
             page.set_viewport_size({"width": width, "height": 844})
             settle(page)
             page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)  # once redrawn
+
+
+def test_many_filters_leave_room_for_the_page(open_page: OpenPage, usage: Organization) -> None:
+    """The line of filters stays in sight: of 20 long ones nothing else would be."""
+    page = open_page()
+    names = "".join(f"&not_user=team/{'a-user-with-a-long-name-' * 6}{number}" for number in range(20))
+    log_in(page, place=f"/o/acme/?by=user{names}")
+    settle(page)
+    expect(page.locator(".chips li")).to_have_count(21)
+    page.mouse.wheel(0, 600)
+
+    (bar,) = boxes_of(page.locator(".view-bar"))
+    assert bar["height"] < 900 / 2
+    page.locator("a.group-name:not(.other-name)").last.click()
+    expect(page.locator(".chips .chip:not(.chip-not)")).to_have_count(1)
 
 
 @pytest.mark.parametrize(

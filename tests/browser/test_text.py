@@ -10,7 +10,7 @@ from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, UsageLog
-from tests.browser.conftest import OpenPage, log_in, settle
+from tests.browser.conftest import OpenPage, boxes_of, log_in, settle
 from tests.fixtures import arrive, make_member, make_organization
 from tests.lot import share
 
@@ -79,11 +79,9 @@ def paths(organization: Organization) -> list[str]:
 
 
 def set_text_size(page: Page, percent: int) -> None:
-    """As a reader does in the settings of the browser."""
+    """As a reader does in the settings of the browser; for as long as the page is there, which keeps the session."""
     sizes = {"standard": 16 * percent // 100, "fixed": 13 * percent // 100}
-    tools = page.context.new_cdp_session(page)
-    tools.send("Page.setFontSizes", {"fontSizes": sizes})
-    tools.detach()
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": sizes})
 
 
 @pytest.mark.parametrize(("font", "locale", "percent"), READERS)
@@ -107,6 +105,24 @@ def test_no_text_is_cut_and_nothing_scrolls_sideways(
                 found.append((path, width, f"{wider} px wider"))
     set_text_size(page, 100)
     assert not found, "\n".join(map(str, found))
+
+
+def test_text_of_charts_is_as_large_as_its_reader_has_it(open_page: OpenPage, spent: Organization) -> None:
+    page = open_page()
+    log_in(page, "alice-text@example.com", f"/o/{spent.slug}/")
+    settle(page)
+    sizes = []
+    for percent in (100, 150):
+        set_text_size(page, percent)
+        page.goto(f"/o/{spent.slug}/?range=30d")
+        settle(page)
+        labels = page.locator("#chart-explore :is(.xtick, .ytick) text")
+        sizes.append(set(labels.evaluate_all("all => all.map((each) => getComputedStyle(each).fontSize)")))
+        within = page.locator("#chart-explore").evaluate("each => each.getBoundingClientRect().left")
+        assert all(box["left"] >= within for box in boxes_of(labels)), "and none is cut"
+    set_text_size(page, 100)
+
+    assert sizes == [{"12px"}, {"18px"}]
 
 
 def test_what_one_taps_on_a_phone_is_large_enough(open_page: OpenPage, spent: Organization) -> None:

@@ -186,6 +186,28 @@ def test_each_organization_has_its_own_last_30_days(
                 assert shown.tiles[0].change.text == "0.0%", name
 
 
+def test_bars_of_days_that_not_all_have_wholly_are_hatched(db: None, call: Callable[..., Call]) -> None:
+    """Usage is flat: every bar that is not hatched is as tall as all others."""
+    now = datetime(2025, 7, 30, 3, 53, tzinfo=UTC)  # in Los Angeles it is the day before
+    own = {}
+    for number, zone in enumerate(("Pacific/Kiritimati", "UTC", "America/Los_Angeles")):
+        organization = make_organization(f"org-{number}", zone)
+        hours = [now.replace(minute=0) - timedelta(hours=back) for back in range(20 * 24)]
+        record(organization, [call(hour.isoformat(), cost="1") for hour in hours])
+        own[platform.Place(zone, organization.calendar)] = ranges.preset("7d", now, zone)
+    shown = overview.load(ranges.preset("7d", now, "UTC"), own)
+    (trace,) = shown.figure["data"]
+    hatched = trace["marker"]["pattern"]["shape"]
+
+    assert hatched == ["/", "", "", "", "", "", "/", "/"]
+    assert {cost for cost, hatch in zip(trace["y"], hatched, strict=True) if not hatch} == {3 * 24}
+    assert shown.caption == (
+        "Hatched: 23 Jul 2025 is there of some organizations alone; 29 – 30 Jul 2025 is not over everywhere."
+    )
+    over = overview.load(ranges.of_days("custom", date(2025, 7, 20), date(2025, 7, 22), "UTC"))
+    assert (over.caption, "marker" in over.figure["data"][0]) == ("", False)
+
+
 def test_where_hours_of_then_are_gone_whole_days_are_compared(
     client: Client, staff: User, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,11 @@ def test_where_usage_begins_within_the_earlier_range_there_is_no_percentage(
     )[0]
     assert sentence.startswith("Cost rose by $")
     assert "%" not in sentence
+    for place in ("changes/", "groups/"):  # which have the amounts of both
+        beside = html.unescape(client.get(f"/o/acme/{place}?range=30d").content.decode())
+        (words,) = re.findall('class="view-dates">(.*?)</p>', beside, re.S)
+        assert f", where usage only begins on {begins.day} {begins:%b} {begins.year}, days in UTC" in words
+        assert "not compared" not in words
 
 
 def test_where_hours_of_then_are_not_kept_whole_days_are_compared(

@@ -55,6 +55,24 @@ def test_what_each_has_cost_this_month_equals_the_log(member: User, db: None) ->
         assert bool(line.sums.rows) == (organization.slug != "idle") == bool(line.open)
 
 
+def test_a_line_of_nothing_is_at_the_bottom(db: None, call: Callable[..., Call]) -> None:
+    """At the top it would look like the flat line of a steady cost."""
+    costs = {"free": "0", "steady": "24", "credits": "-3"}
+    alice = make_member("alice@example.com", make_organization("free"))
+    for slug, cost in costs.items():
+        organization = Organization.objects.filter(slug=slug).first() or make_organization(slug)
+        Membership.objects.get_or_create(user=alice, organization=organization)
+        days = [f"2025-07-{day:02}T12:00Z" for day in range(1, 18)]
+        kind = {"kind": "charge"} if cost[0] == "-" else {}
+        record(organization, [call(day, cost=cost, **kind) for day in days])
+    heights = {
+        line.organization.slug: {float(point.partition(",")[2]) for point in line.over.split()}
+        for line in choosing.load(alice, NOW).lines
+    }
+
+    assert heights == {"free": {choosing.HEIGHT - 1}, "steady": {1}, "credits": {choosing.HEIGHT - 1}}
+
+
 def test_they_are_found_by_name_a_page_at_a_time(member: User, client: Client) -> None:
     rows = Organization.objects.bulk_create(
         Organization(slug=f"o-{nth}", name=f"Team {nth:04}", time_zone="UTC") for nth in range(MANY)

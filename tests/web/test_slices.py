@@ -49,6 +49,12 @@ def test_a_slice_is_as_narrow_as_it_can_be_without_loss() -> None:
     assert chosen == [(("user", "batch"), ("operation", "backfill"), ("model", "opus"))]  # all else is noise
 
 
+def test_what_all_usage_has_in_common_is_no_condition() -> None:
+    usage = cells(_chat_opus=("1", "9"), _chat_haiku=("1", "2"), _chat_sonnet=("3", "3"))
+
+    assert choose(NAMES, usage, WHOLE) == [(("model", "opus"),), (("model", "haiku"),)]
+
+
 def test_what_is_nearly_everything_explains_nothing() -> None:
     usage = cells(
         alice_chat_opus=("1000", "1300"), bob_chat_haiku=("10", "10"), bob_chat_opus=("5", "5"), x_y_opus=("1", "1")
@@ -61,7 +67,7 @@ def test_by_the_day_a_slice_that_is_only_longer_has_not_changed() -> None:
     usage = cells(alice_chat_opus=("30", "31"), bob_chat_opus=("30", "62"))
     by_day = Lengths(Fraction(30), Fraction(31))
 
-    assert choose(NAMES, usage, by_day) == [(("user", "bob"), ("operation", "chat"), ("model", "opus"))]
+    assert choose(NAMES, usage, by_day) == [(("user", "bob"),)]
     assert by_day.difference(Decimal(30), Decimal(31)) == 0
 
 

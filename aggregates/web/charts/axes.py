@@ -88,11 +88,12 @@ def axis_of(query: UsageQuery, as_of: datetime) -> Axis:
     )
 
 
-def axis_of_days(dates: Sequence[date]) -> Axis:
-    """Make the axis for days of 24 hours, of no zone in particular."""
+def axis_of_days(dates: Sequence[date], states: Sequence[State] = ()) -> Axis:
+    """Make the axis for days of 24 hours, of no zone in particular, which are whole unless said."""
     spans = [days.span_of(day, "UTC") for day in dates]
-    states = (State.WHOLE,) * len(dates)
-    return Axis(_edges(spans), tuple(map(weekday_words, dates)), states, ticks_of_days(Bucket.DAY, dates, days.MONDAY))
+    ticks = ticks_of_days(Bucket.DAY, dates, days.MONDAY)
+    of_days = tuple(states) or (State.WHOLE,) * len(dates)
+    return Axis(_edges(spans), tuple(map(weekday_words, dates)), of_days, ticks)
 
 
 def _edges(spans: Sequence[Span]) -> tuple[int, ...]:

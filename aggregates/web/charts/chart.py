@@ -70,7 +70,7 @@ class TotalsChart:
         series = tuple(self.series(answer))
         axis, words = axis or axis_of(answer.query, answer.as_of), describe(self.title, selection, series, self.unit)
         figure = figure_of(axis, series, Shape.BARS, self.unit, totals=totals_of(series, self.unit))
-        return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS))
+        return Drawn(self.name, self.title, self.unit, series, figure, words, caption_of(axis, Shape.BARS, series))
 
 
 def sums_of(answer: Answer, groups: Iterable[Group] = ((),)) -> dict[datetime, Sums]:

@@ -51,7 +51,8 @@ class Explore:
         by = by_words(selection)
         title = f"{measure.label} by {by}" if by else measure.label
         description = describe(title, selection, series, measure.unit)
-        caption = " ".join(filter(None, [caption_of(axis, shape), rest_of(selection, earlier) if earlier else ""]))
+        rest = rest_of(selection, earlier) if earlier else ""
+        caption = " ".join(filter(None, [caption_of(axis, shape, drawn), rest]))
         return Drawn(self.name, measure.label, measure.unit, series, figure, description, caption, by)
 
 

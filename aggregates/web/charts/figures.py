@@ -28,6 +28,7 @@ HATCHED = {"size": 6, "solidity": 0.4, "fillmode": "replace"}
 SINGLE = frozenset({str, int, float, bool, type(None)})  # what lists hold that JSON's own encoder writes, in one go
 WITHIN = " › "  # between a group and its subgroup
 DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
+DOLLARS = f"{DOLLAR},~f"  # as many decimals as there are
 
 
 class Shape(StrEnum):
@@ -167,11 +168,22 @@ def figure_of(
             "dragmode": False,
             "showlegend": False,
             "autosize": True,
-            "margin": {"l": _room(unit, max(highest, -lowest)) + 7 * (lowest < 0), "r": 20, "t": 8, "b": 44},
+            "margin": {"l": _room(unit, lowest, highest), "r": 20, "t": 8, "b": 44},
             "xaxis": _time_axis(axis),
             "yaxis": _value_axis(unit, lowest, highest),
+            **({"annotations": [_nothing(series, unit)]} if lowest == highest == 0 else {}),
         },
     }
+
+
+def _nothing(series: Sequence[Series], unit: Unit) -> Figure:
+    """Say in the middle of a chart why nothing is drawn."""
+    words = "Nothing to draw"
+    if series and all(one.is_unpriced for one in series):
+        words = "No price is known"
+    elif any(value is not None for one in series for value in one.values):
+        words = f"All of it is {unit.text(Decimal(0))}"
+    return {"text": words, "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
 
 
 def _traces(axis: Axis, one: Series, unit: Unit, draw: Callable[[Axis, Series, Unit], Figure]) -> Iterable[Figure]:
@@ -202,10 +214,16 @@ def _shape_of(axis: Axis, shape: Shape) -> Shape:
     return Shape.STACK if shape == Shape.BARS and axis.number > DENSE else shape
 
 
-def caption_of(axis: Axis, shape: Shape) -> str:
-    """Say which buckets do not have all of their time, and that this is what is hatched."""
-    how = "Hatched" if _shape_of(axis, shape) == Shape.BARS else "Not whole"
-    return f"{how}: {axis.caption}." if axis.caption else ""
+def caption_of(axis: Axis, shape: Shape, series: Iterable[Series]) -> str:
+    """Say which buckets do not have all of their time, and that this is what is hatched, if there is a bar of them."""
+    how = ""
+    if _shape_of(axis, shape) != Shape.BARS:
+        how = "Not whole: "
+    elif any(
+        value for one in series for value, state in zip(one.values, axis.states, strict=True) if state != State.WHOLE
+    ):
+        how = "Hatched: "
+    return f"{how}{axis.caption}." if axis.caption else ""
 
 
 def _bars(axis: Axis, series: Series, unit: Unit) -> Figure:
@@ -299,22 +317,23 @@ def _value_axis(unit: Unit, lowest: Number, highest: Number) -> Figure:
     }
     if furthest == 0:
         return axis | {"range": [0, 1], "tickvals": [0]}
+    if lowest < 0 and before == DOLLAR:  # which a prefix would put before the minus
+        return axis | {"tickprefix": "", "tickformat": f"{DOLLAR},.{_decimals(unit, furthest)}f"}
     if furthest >= 1000:
-        return axis | {"exponentformat": "B"}
+        return axis | {"exponentformat": "B", "separatethousands": True}
     steps = {"dtick": 1} if unit is COUNT and furthest < 5 else {}
     if unit is PERCENT:
         return axis | ({"range": [0, 100], "dtick": 25} if lowest == 0 and 60 < highest < 101 else {})
-    tickformat = f",.{_decimals(unit, furthest)}f"
-    if lowest < 0 and before == DOLLAR:  # which a prefix would put before the minus
-        return axis | {"tickprefix": "", "tickformat": DOLLAR + tickformat}
-    return axis | steps | {"tickformat": tickformat}
+    return axis | steps | {"tickformat": f",.{_decimals(unit, furthest)}f"}
 
 
-def _room(unit: Unit, highest: Number) -> int:
+def _room(unit: Unit, lowest: Number, highest: Number) -> int:
     """Reckon the pixels of the value axis's labels. Having Plotly measure them (automargin) takes as long as drawing
     the rest."""
-    longest = "0.5M" if highest >= 1000 else f"{highest:,.{_decimals(unit, highest)}f}"
-    return 18 + 7 * len("".join(unit.around()) + longest)
+    furthest, around = max(highest, -lowest), unit.around()
+    is_in_full = furthest < 1000 or (lowest < 0 and around[0] == DOLLAR)
+    longest = f"{furthest:,.{_decimals(unit, furthest)}f}" if is_in_full else "5,000"
+    return 18 + 7 * (len("".join(around) + longest) + (lowest < 0))
 
 
 def _decimals(unit: Unit, highest: Number) -> int:

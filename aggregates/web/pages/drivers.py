@@ -20,6 +20,7 @@ from aggregates.web.pages.compared import Compared, alike
 from aggregates.web.pages.dashboard import PATIENCE
 
 TOP = 10
+NOT_KNOWN = "–"
 FIRST, SECOND = "operation", "model"  # the dimensions whose values are shown where no other is chosen
 
 
@@ -38,6 +39,12 @@ class Driver(Compared):
     @property
     def text_now(self) -> str:
         return _text(self.sums_now, self.amounts[1], self.write)
+
+    @property
+    def text(self) -> str:
+        """Write no difference where all that there is to compare has no price: that is not $0."""
+        is_known = self.compared or not (formats.has_no_price(self.sums_before) or formats.has_no_price(self.sums_now))
+        return super(Driver, self).text if is_known else NOT_KNOWN
 
 
 def _text(sums: Sums, cost: Decimal, write: Callable[[Decimal], str]) -> str:

@@ -17,13 +17,14 @@ from aggregates.query.provenance import provenance
 from aggregates.query.selection import GroupSelection
 from aggregates.query.usage_query import QueryError
 from aggregates.web.pages.choices import keys_named
-from aggregates.web.pages.columns import Cell, cells_of
+from aggregates.web.pages.columns import NONE, Cell, cells_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.sentences import signed
 from aggregates.web.pages.tables import share_of, whole_of
 from aggregates.web.pages.tiles import Change, relative
 
 PAGE = 50
+NOT_KNOWN = "not known: there are no prices to compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A group: its share in percent of all that are listed, its cells, and how its cost has changed."""
+    """A group: its share in percent of all that are listed, if there is anything to have a share of; its cells, and how
+    its cost has changed."""
 
     key: str
     now: Sums
-    share: Decimal
+    share: Decimal | None
     cells: tuple[Cell, ...]
     change: Change
 
@@ -73,6 +75,16 @@ class Groups:
             if measure.name == "cost" and self.page and not self.page.without_before:
                 labels |= {"before": "Before", "change": "Change a day" if self.selection.is_per_day else "Change"}
         return tuple(_column(name, label, self.selection.order) for name, label in labels.items())
+
+    @property
+    def rank(self) -> str:
+        """What groups are in the order of, of what shares can be of."""
+        return self.selection.order if self.selection.order in RANKS else "cost"
+
+    @property
+    def whole(self) -> str:
+        """What shares are of."""
+        return whole_of(self.page.now, self.rank) if self.page else self.rank
 
     @property
     def pages(self) -> int:
@@ -111,16 +123,15 @@ def load(selection: GroupSelection, number: int = 1) -> Groups:
             page, without_latency = _with_latencies(selection, page)
     except (QueryError, TimedOut) as error:
         return Groups(selection, refusal=str(error))
-    *lines, total = _lines(selection, page, earlier)
-    return Groups(
+    found = Groups(
         selection,
         page,
-        tuple(lines),
-        total,
-        provenance(page.plan, selection.organization.time_zone, page.as_of),
+        provenance=provenance(page.plan, selection.organization.time_zone, page.as_of),
         earlier=earlier,
         without_latency=without_latency,
     )
+    *lines, total = _lines(selection, page, earlier, found.whole)
+    return replace(found, lines=tuple(lines), total=total)
 
 
 def _with_latencies(selection: GroupSelection, page: GroupPage) -> tuple[GroupPage, str]:
@@ -148,9 +159,8 @@ def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, 
     return selection, page
 
 
-def _lines(selection: GroupSelection, page: GroupPage, earlier: Earlier) -> list[Line]:
-    """Make the lines of the page, and the last one of all groups."""
-    whole = whole_of(page.now, selection.order if selection.order in RANKS else "cost")
+def _lines(selection: GroupSelection, page: GroupPage, earlier: Earlier, whole: str) -> list[Line]:
+    """Make the lines of the page, and the last one of all groups; shares are of `whole`."""
     groups = [*page.groups, GroupSums("", page.now, page.part, page.before)]
     cells = _cells(selection, groups, earlier, has_before=not page.without_before)
     return [
@@ -187,7 +197,8 @@ def _cells(
     def beside(group: GroupSums, difference: Decimal) -> tuple[Cell, ...]:
         in_all = " in all" if earlier.lengths.is_per_day else ""
         exactly = f"{money.display_exact(EXACT.subtract(group.part.cost, group.before.cost))}{in_all}"
-        changed = Cell("change", signed(difference, write), exactly)
+        is_known = difference or not (formats.has_no_price(group.part) or formats.has_no_price(group.before))
+        changed = Cell("change", signed(difference, write), exactly) if is_known else Cell("change", NONE, NOT_KNOWN)
         return (of_cost(group.now, "cost"), *((of_cost(group.before, "before"), changed) if has_before else ()))
 
     at = next(number for number, column in enumerate(columns) if column.name == "cost")

@@ -90,11 +90,13 @@ def _line(organization: Organization, month: Range, by_day: Costs) -> Line:
 
 
 def _points(amounts: list[Decimal]) -> list[str]:
-    """Place one amount a day in the drawing, from the left to the right; a single one is a flat line."""
+    """Place one amount a day in the drawing, from the left to the right; a single one is a flat line, and nothing at
+    all is one at the bottom."""
     if len(amounts) == 1:
         amounts = amounts * 2
     low, high = min(*amounts, Decimal(0)), max(*amounts, Decimal(0))
-    scale = (high - low) or Decimal(1)
+    high += high == low
+    scale = high - low
     return [
         f"{WIDTH * nth / (len(amounts) - 1):.1f},{1 + (HEIGHT - 2) * (high - amount) / scale:.1f}"
         for nth, amount in enumerate(amounts)

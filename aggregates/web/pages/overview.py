@@ -1,6 +1,6 @@
 """All that the platform page shows: cost per day over all organizations, and which of them cost most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -19,7 +19,7 @@ from aggregates.query.earlier import Earlier
 from aggregates.query.platform import OwnDays, Place, PlatformAnswer, PlatformQuery
 from aggregates.query.selection import COLUMNS
 from aggregates.query.usage_query import NoHours
-from aggregates.web.charts.axes import axis_of_days
+from aggregates.web.charts.axes import State, axis_of_days
 from aggregates.web.charts.figures import Figure, Series, Shape, figure_of
 from aggregates.web.pages.dashboard import PATIENCE
 from aggregates.web.pages.tables import Line, lines_of, whole_of
@@ -27,6 +27,7 @@ from aggregates.web.pages.tiles import Tile, tiles_of
 
 TOP = 10
 COLUMNS_SHOWN = tuple(DISPLAY_MEASURES[name] for name in COLUMNS)
+REMARKS = {State.CUT: "is there of some organizations alone", State.OPEN: "is not over everywhere"}
 Ranges = list[tuple[Place | None, Range]]
 
 
@@ -66,6 +67,7 @@ class Overview:
     answer: PlatformAnswer
     tiles: tuple[Tile, ...]
     figure: Figure
+    caption: str  # which days not all organizations have, or not wholly
     lines: tuple[tuple[Organization | None, Line], ...]  # None is all the others
     total: Line
     columns: tuple[DisplayMeasure, ...]
@@ -89,7 +91,7 @@ def load(chosen: Range, own: Mapping[Place, Range] | None = None) -> Overview:
     return Overview(
         answer,
         tiles_of(answer.totals, comparison.now, before, comparison.earlier),
-        _figure(answer),
+        *_figure(answer, [each for _, each in pairs]),
         *_lines(answer, whole),
         COLUMNS_SHOWN,
         whole,
@@ -122,10 +124,30 @@ def _compare(totals: Sums, pairs: Ranges) -> Comparison:
     return Comparison(of_now, of_before, now, before, is_by_whole_days=True)
 
 
-def _figure(answer: PlatformAnswer) -> Figure:
+def _figure(answer: PlatformAnswer, ranges: Sequence[Range]) -> tuple[Figure, str]:
+    """Draw the days of all, and say which of them are hatched."""
     dates: list[date] = answer.query.dates
+    states = [_state(day, ranges) for day in dates]
     values = tuple(answer.by_date.get(day, Sums()).cost for day in dates)
-    return figure_of(axis_of_days(dates), [Series("Cost", "series-1", values)], Shape.BARS, COST)
+    figure = figure_of(axis_of_days(dates, states), [Series("Cost", "series-1", values)], Shape.BARS, COST)
+    return figure, _caption(dates, states)
+
+
+def _state(day: date, ranges: Sequence[Range]) -> State:
+    """Say whether a day is over in all zones, and in the ranges of all."""
+    if any(each.open_at and each.last <= day for each in ranges):
+        return State.OPEN
+    return State.WHOLE if all(each.first <= day <= each.last for each in ranges) else State.CUT
+
+
+def _caption(dates: Sequence[date], states: Sequence[State]) -> str:
+    some, not_over = ([day for day, each in zip(dates, states, strict=True) if each == state] for state in REMARKS)
+    remarks = [
+        f"{span_words(found[0], found[-1])} {words}"
+        for found, words in zip((some, not_over), REMARKS.values(), strict=True)
+        if found
+    ]
+    return f"Hatched: {'; '.join(remarks)}." if remarks else ""
 
 
 def _lines(answer: PlatformAnswer, whole: str) -> tuple[tuple[tuple[Organization | None, Line], ...], Line]:

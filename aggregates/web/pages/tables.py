@@ -19,7 +19,7 @@ TABLES = ("operation", "model", "user", "subject")  # the dimensions that always
 @dataclass(frozen=True, slots=True)
 class Line:
     """One group: its value ('' unknown, None all others), sums, share in percent of what shares are of, and cells; the
-    share is None of what there is nothing to have a share of. `parts` are its subgroups, their shares are of the
+    share is None where there is nothing to have a share of. `parts` are its subgroups, their shares are of the
     group."""
 
     key: str | None
@@ -35,6 +35,7 @@ class Table:
     lines: tuple[Line, ...]
     total: Line
     whole: str  # what shares are of, one of RANKS
+    rank: str  # what groups are ordered by: what shares are of, where there is any of it
     columns: tuple[DisplayMeasure, ...]
     subgroup: Dimension | None = None  # what its groups open to
 
@@ -67,7 +68,8 @@ def _needs_latency(selection: Selection) -> bool:
 
 def table_of(name: str, answer: Answer, selection: Selection) -> Table:
     columns = selection.shown_columns
-    whole = whole_of(answer.totals, answer.query.rank)
+    rank = answer.query.rank
+    whole = whole_of(answer.totals, rank)
     groups: dict[str | None, list[Row]] = {}
     for row in answer.rows:
         groups.setdefault(row.group[0] if row.group else None, []).append(row)
@@ -75,9 +77,9 @@ def table_of(name: str, answer: Answer, selection: Selection) -> Table:
     lines, total = lines_of(sums, answer.totals, whole, columns)
     opens_to = BY_NAME[selection.subgroup] if name == selection.by and selection.subgroup else None
     if not answer.query.top_within:
-        return Table(BY_NAME[name], lines, total, whole, columns, opens_to)
+        return Table(BY_NAME[name], lines, total, whole, rank, columns, opens_to)
     opened = tuple(replace(line, parts=_parts(groups[line.key], line.sums, whole, columns)) for line in lines)
-    return Table(BY_NAME[name], opened, total, whole, columns, opens_to)
+    return Table(BY_NAME[name], opened, total, whole, rank, columns, opens_to)
 
 
 def subgroups_of(answer: Answer, selection: Selection) -> tuple[Line, ...]:
@@ -95,17 +97,16 @@ def _parts(rows: list[Row], of: Sums, whole: str, columns: Sequence[DisplayMeasu
 def _lines_within(
     parts: list[tuple[str | None, Sums]], of: Sums, whole: str, columns: Sequence[DisplayMeasure]
 ) -> tuple[Line, ...]:
-    has_shares = _height(of, whole) > 0
     cells = cells_of(columns, [sums for _, sums in parts])
     return tuple(
-        Line(key, sums, share_of(sums, of, whole) if has_shares else None, of_row)
-        for (key, sums), of_row in zip(parts, cells, strict=True)
+        Line(key, sums, share_of(sums, of, whole), of_row) for (key, sums), of_row in zip(parts, cells, strict=True)
     )
 
 
 def whole_of(total: Sums, rank: str) -> str:
-    """Choose what shares are of: what groups are ranked by, but the calls where the whole costs nothing, or less."""
-    return "calls" if rank == "cost" and total.cost <= 0 else rank
+    """Choose what shares are of: what groups are ranked by, but the calls, if any, where the whole costs nothing, or
+    less."""
+    return "calls" if rank == "cost" and total.cost <= 0 and total.calls else rank
 
 
 def lines_of(
@@ -121,10 +122,10 @@ def lines_of(
     return tuple(lines), last
 
 
-def share_of(sums: Sums, total: Sums, whole: str) -> Decimal:
-    """Give a share in percent; 0 where there is nothing to have a share of."""
+def share_of(sums: Sums, total: Sums, whole: str) -> Decimal | None:
+    """Give a share in percent; None where there is nothing to have a share of."""
     part, of = _height(sums, whole), _height(total, whole)
-    return part / of * 100 if of else Decimal(0)
+    return part / of * 100 if of > 0 else None
 
 
 def _height(sums: Sums, whole: str) -> Decimal:

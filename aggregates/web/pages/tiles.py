@@ -70,7 +70,7 @@ def cost(now: Sums, before: Sums) -> Tile:
     remarks = [f"{formats.plural(now.unpriced_calls, 'call')} without price"] if now.unpriced_calls else []
     remarks += [f"{formats.plural(now.charges, 'charge')} of {money.display(now.charge_cost)}"] if now.charges else []
     remark = ", ".join(remarks)
-    has_price = not formats.has_no_price(now)
+    has_price = not (formats.has_no_price(now) or formats.has_no_price(before))
     change = relative(now.cost, before.cost, more_is="bad") if has_price else Change("none", "–")
     return Tile("cost", "Cost", formats.cost(now), formats.exact_cost(now), change, formats.cost(before), remark)
 

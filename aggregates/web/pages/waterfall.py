@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from aggregates.domain import money
 from aggregates.domain.money import EXACT
 from aggregates.query.display_measures import COST
-from aggregates.web.charts.figures import Figure, separators
+from aggregates.web.charts.figures import DOLLAR, DOLLARS, Figure, separators
 from aggregates.web.cost_bridge import Bridge
 from aggregates.web.pages.sentences import Step, ends_of, steps_of
 
@@ -43,7 +43,7 @@ def of(bridge: Bridge) -> Waterfall:
     lowest, highest = _ends(bars)
     traces = [*(_trace(bars, role, lowest) for role in (WHOLE, UP, DOWN)), _links(bars)]
     figure = {"data": traces, "layout": _layout(bars, lowest, highest)}
-    return Waterfall(figure, _description(bridge, steps), money.display(lowest) if lowest else "")
+    return Waterfall(figure, _description(bridge, steps), money.display(lowest) if lowest > 0 else "")
 
 
 def _bars(bridge: Bridge, steps: tuple[Step, ...]) -> list[Bar]:
@@ -110,7 +110,6 @@ def _links(bars: list[Bar]) -> Figure:
 
 def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
     span = EXACT.subtract(highest, lowest) or Decimal(1)
-    before, after = COST.around()
     return {
         "separators": separators(),
         "barmode": "overlay",
@@ -126,10 +125,8 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
             "zeroline": False,
             "showgrid": False,
             "nticks": 5,
-            "tickprefix": before,
-            "ticksuffix": after,
-        }
-        | ({"exponentformat": "B"} if highest >= 10_000 else {}),
+            **_marks(lowest, highest),
+        },
         "yaxis": {
             "type": "category",
             "categoryorder": "array",
@@ -141,6 +138,15 @@ def _layout(bars: list[Bar], lowest: Decimal, highest: Decimal) -> Figure:
             "ticklabelstandoff": 8,
         },
     }
+
+
+def _marks(lowest: Decimal, highest: Decimal) -> Figure:
+    """Write amounts beside the axis as everywhere else, the minus before the dollar."""
+    before, after = COST.around()
+    if lowest < 0 and before == DOLLAR:
+        return {"tickformat": DOLLARS}
+    in_full = {"tickprefix": before, "ticksuffix": after, "separatethousands": True}
+    return in_full | ({"exponentformat": "B"} if highest >= 10_000 else {})
 
 
 def _description(bridge: Bridge, steps: tuple[Step, ...]) -> str:

@@ -8,8 +8,8 @@ import plotly.graph_objects
 import pytest
 
 from aggregates.query.display_measures import COST, COUNT, Unit
-from aggregates.web.charts.axes import Axis, axis_of_days
-from aggregates.web.charts.figures import FigureEncoder, Series, Shape, figure_of
+from aggregates.web.charts.axes import Axis, State, axis_of_days
+from aggregates.web.charts.figures import FigureEncoder, Series, Shape, caption_of, figure_of
 
 
 def axis(number: int) -> Axis:
@@ -65,3 +65,43 @@ def test_bars_stand_in_the_middle_of_their_time_and_none_is_cut_off() -> None:
     assert bars["x"] == [43_200, 129_600, 216_000]
     assert bars["width"] < 86_400
     assert figure["layout"]["xaxis"]["range"] == [0, 3 * 86_400]
+
+
+def test_a_chart_says_why_it_is_empty() -> None:
+    def words(values: tuple[Decimal | int | None, ...], unit: Unit = COUNT, **more: tuple[bool, ...]) -> str | None:
+        (said,) = figure_of(axis(2), [Series("a", "series-1", values, **more)], Shape.BARS, unit)["layout"].get(
+            "annotations", [{"text": None}]
+        )
+        return said["text"]
+
+    assert words((0, 0)) == "All of it is 0"
+    assert words((Decimal(0), Decimal(0)), COST) == "All of it is $0.00"
+    assert words((Decimal(0), Decimal(0)), COST, unpriced=(True, True)) == "No price is known"
+    assert words((None, None)) == "Nothing to draw"
+    assert words((0, 1)) is None
+
+
+def test_only_what_is_hatched_is_said_to_be() -> None:
+    days = axis_of_days([date(2025, 1, 1), date(2025, 1, 2)], [State.WHOLE, State.OPEN])
+    captions = [
+        caption_of(days, shape, [Series("a", "series-1", values)])
+        for shape, values in ((Shape.BARS, (1, 2)), (Shape.BARS, (1, 0)), (Shape.LINES, (1, 0)))
+    ]
+
+    words = "Thursday 2 Jan 2025 is not over."
+    assert captions == [f"Hatched: {words}", words, f"Not whole: {words}"]
+
+
+@pytest.mark.parametrize(("amount", "tickformat"), [("-30", "$,.0f"), ("-0.5", "$,.2f"), ("-2500", "$,.0f")])
+def test_an_axis_below_nothing_has_the_minus_before_the_dollar(amount: str, tickformat: str) -> None:
+    layout = figure_of(axis(1), [Series("a", "series-1", (Decimal(amount),))], Shape.BARS, COST)["layout"]
+
+    assert (layout["yaxis"]["tickprefix"], layout["yaxis"]["tickformat"]) == ("", tickformat)
+    assert "exponentformat" not in layout["yaxis"]
+    assert layout["margin"]["l"] >= 7 * len(f"-${amount}")
+
+
+def test_thousands_are_set_apart_on_axes_as_everywhere() -> None:
+    layout = figure_of(axis(1), [Series("a", "series-1", (2500,))], Shape.BARS, COUNT)["layout"]
+
+    assert layout["yaxis"]["separatethousands"] is True

@@ -18,6 +18,7 @@ from aggregates.pricing.overrides import set_price
 from aggregates.pricing.price_list import PriceList
 from aggregates.query.selection import Selection
 from aggregates.rollup.protocol import roll_up
+from aggregates.web.pages import changes
 from aggregates.web.pages.drivers import read_drivers
 from tests.history import some_calls
 from tests.words import NOT_KEPT
@@ -36,7 +37,7 @@ def as_bob(client: Client, bob: User) -> Client:
 def text(client: Client, url: str, **headers: str) -> str:
     response = client.get(url, headers=headers)
     assert response.status_code == 200
-    return html.unescape(response.content.decode())
+    return html.unescape(re.sub('<span class="amount">(.*?)</span>', r"\1", response.content.decode()))
 
 
 def test_it_says_why_in_a_sentence_and_in_steps(as_bob: Client, acme: Organization, call: MakeCall) -> None:
@@ -110,6 +111,49 @@ def test_empty_states_say_what_is_missing(
 
     assert expected in page
     assert "chart-bridge" not in page
+
+
+def test_what_has_no_price_is_no_amount_and_no_difference(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, [call("2025-06-01T12:00Z", model="a"), call("2025-07-10T12:00Z", model="a")])
+    record(acme, [call("2025-06-10T12:00Z", model="b", cost="2"), call("2025-07-10T12:00Z", model="b", cost="2")])
+    found = {}
+    for query in ("&by=model", "&by=model&model=a"):
+        page = text(as_bob, URL + JULY + query)
+        (table,) = re.findall(r'aria-labelledby="drivers-model">.*?</section>', page, re.DOTALL)
+        for row in re.findall("<tr>.*?</tr>", table, re.DOTALL)[1:]:
+            found[query, *re.findall(r"<bdi>(\w)</bdi>", row)[:1]] = re.findall(
+                '<td class="number"[^>]*>(.*?)</td>', row
+            )
+
+    assert found == {
+        ("&by=model", "a"): ["no price", "no price", "–"],
+        ("&by=model", "b"): ["$2.00", "$2.00", "$0.00"],
+        ("&by=model",): ["$2.00", "$2.00", "$0.00"],
+        ("&by=model&model=a", "a"): ["no price", "no price", "–"],
+        ("&by=model&model=a",): ["no price", "no price", "–"],
+    }
+    record(acme, [call("2025-08-10T12:00Z", model="c")])
+    new = text(as_bob, f"{URL}?range=custom&from=2025-08-01&to=2025-08-31&model=c")
+    assert "There are no calls that match in 1 – 31 Jul 2025: all that was used since is new." in new
+
+
+def test_a_line_ends_before_a_minus_and_not_behind_it(as_bob: Client, acme: Organization, call: MakeCall) -> None:
+    record(acme, [call(f"2025-06-1{n}T12:00Z", operation="chat", cost="2") for n in range(3)])
+    record(acme, [call("2025-05-01T12:00Z"), call("2025-07-10T12:00Z", operation="chat", cost="2")])
+    (sentence,) = re.findall('<p class="sentence">(.*)', html.unescape(as_bob.get(URL + JULY).content.decode()))
+
+    assert 'fewer calls of chat (<span class="amount">−$4.00</span>).' in sentence
+
+
+def test_an_axis_below_nothing_has_the_minus_before_the_dollar(acme: Organization, call: MakeCall) -> None:
+    credits = [call(f"2025-0{month}-10T12:00Z", kind="charge", cost="-1500") for month in (5, 6, 7)]
+    record(acme, [*credits, call("2025-07-11T12:00Z", cost="1")])
+    july = ranges.of_days("custom", date(2025, 7, 1), date(2025, 7, 31), "UTC")
+    waterfall = changes.load(Selection(acme, july)).waterfall
+    axis = waterfall.figure["layout"]["xaxis"]
+
+    assert (axis["tickformat"], axis.get("tickprefix")) == ("$,~f", None)
+    assert not waterfall.begins_at, "at nothing, or below, is where axes begin"
 
 
 def test_what_is_no_longer_kept_is_said(as_bob: Client, acme: Organization, call: MakeCall) -> None:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from aggregates.domain import ranges
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization
+from aggregates.models import Organization, User
 from aggregates.query.selection import Selection
 from aggregates.web.pages import dashboard
 
@@ -40,20 +40,20 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
         ("cost", {"gpt-5": 90, "o3": 10}),
         ("calls", {"o3": 75, "gpt-5": 25}),
         ("tokens", {"o3": 60, "gpt-5": 40}),
-        ("errors", {"gpt-5": 0, "o3": 0}),
+        ("errors", {"gpt-5": None, "o3": None}),
         ("cost_per_call", {"gpt-5": 90, "o3": 10}),
         ("cache_share", {"o3": 60, "gpt-5": 40}),
     ],
 )
 def test_shares_are_of_what_groups_are_ranked_by(
-    acme: Organization, call: Callable[..., Call], measure: str, shares: dict[str, int]
+    acme: Organization, call: Callable[..., Call], measure: str, shares: dict[str, int | None]
 ) -> None:
     now = datetime.now(UTC) - timedelta(minutes=5)
     record(acme, [call(now.isoformat(), model="gpt-5", cost="9", input_tokens=40)])
     record(acme, [call(now.isoformat(), model="o3", cost=cost, input_tokens=20) for cost in ("0.5", "0.25", "0.25")])
     loaded = dashboard.load(Selection(acme, ranges.preset("24h", datetime.now(UTC), acme.time_zone), measure=measure))
     by_model = next(table for table in loaded.tables if table.dimension.name == "model")
-    assert {line.key: line.share for line in by_model.lines} == {key: Decimal(share) for key, share in shares.items()}
+    assert {line.key: line.share for line in by_model.lines} == shares
     assert [line.key for line in by_model.lines] == list(shares)
 
 
@@ -64,3 +64,22 @@ def test_shares_are_of_calls_where_nothing_costs_anything(acme: Organization, ca
     by_model = next(table for table in loaded.tables if table.dimension.name == "model")
     assert by_model.whole == "calls"
     assert [(line.key, line.share) for line in by_model.lines] == [("gpt-5", 75), ("o3", 25)]
+
+
+def test_what_shares_are_of_is_said_where_they_are_not_of_the_cost(
+    acme: Organization, alice: User, client: Client, call: Callable[..., Call]
+) -> None:
+    """And where there is nothing to have a share of, there is none: “0.0%” would be a story of its own."""
+    client.force_login(alice)
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    record(acme, [call(now.isoformat(), kind="charge", operation="credit", cost="-7")])
+    for page in ("", "groups/"):
+        shown = client.get(f"/o/acme/{page}?range=7d").content.decode()
+        assert 'class="share-bar"' not in shown
+        assert ">Share of calls<" not in shown
+    record(acme, [call(now.isoformat(), cost="2")])
+    for page in ("", "groups/"):
+        assert "<span>Share of calls</span>" in client.get(f"/o/acme/{page}?range=7d").content.decode()
+    record(acme, [call(now.isoformat(), cost="9")])
+    for page in ("", "groups/"):
+        assert '<span class="hidden">Share of cost</span>' in client.get(f"/o/acme/{page}?range=7d").content.decode()

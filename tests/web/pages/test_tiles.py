@@ -77,6 +77,14 @@ def test_tiles_say_what_needs_attention() -> None:
     assert tiles.cost(Sums(calls=1), Sums()).remark == tiles.calls(Sums(calls=1), Sums()).remark == ""
 
 
+def test_a_cost_is_not_new_where_only_its_price_is() -> None:
+    unpriced = Sums(calls=2, unpriced_calls=2)
+    priced = Sums(calls=2, cost=Decimal(4))
+
+    tile = tiles.cost(priced, unpriced)
+    assert (tile.change, tile.before) == (Change("none", "–"), "no price")
+
+
 def test_every_digit_is_a_hover_away() -> None:
     now = Sums(cost=Decimal("1234567.123456789012"), input_tokens=7_000_000, output_tokens=654_321)
 

@@ -140,7 +140,6 @@ function addGroups(table, place) {
       lineOf(table, trace.meta.role, isolated(trace.meta.part), text, shareOf(chart, bucket, value, own), number === group ? "part pointed" : "part");
     }
   });
-  addLines(table, place, ({ isGhost }) => isGhost);
 }
 
 function boxOf(place) {
@@ -148,12 +147,13 @@ function boxOf(place) {
   const { times, totals, differences, groups } = chart.figure.layout.meta;
   const table = made("table");
   if (groups) addGroups(table, place);
-  else addLines(table, place);
+  else addLines(table, place, ({ isGhost }) => !isGhost);
   if (totals && shownIn(chart, bucket).length > 1) {
     const row = table.insertRow();
     row.className = "total";
     row.append(made("th", "", "Total"), made("td", "", totals[bucket]), made("td", "share"));
   }
+  addLines(table, place, ({ isGhost }) => isGhost); // below the total, in which they are not
   const difference = differences?.[bucket];
   return [made("p", "bar-time", times[bucket]), table, ...(difference ? [made("p", "bar-difference", difference)] : [])];
 }

@@ -11,22 +11,52 @@ function themedTrace(trace) {
   return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color }, fillcolor: color };
 }
 
+// How much larger than usual the reader has set text; bars that lie on their side need room for names and amounts.
+const SIDEWAYS = 330; // pixels
+
+function textScale({ yaxis }, width) {
+  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  return yaxis.type === "category" ? Math.min(scale, Math.max(1, width / SIDEWAYS)) : scale;
+}
+
 function themedLayout(layout, width) {
-  const quiet = { color: token("text-soft"), size: 12 };
+  const scale = textScale(layout, width);
+  const size = 12 * scale;
+  const quiet = { color: token("text-soft"), size };
+  const margin = Object.fromEntries(Object.entries(layout.margin).map(([side, pixels]) => [side, pixels * scale]));
   return {
     ...layout,
+    margin,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: token("font"), color: token("text"), size: 12 },
-    xaxis: { ...layout.xaxis, ...fitTicks(layout, width), tickfont: quiet, tickcolor: token("line-strong") },
+    font: { family: token("font"), color: token("text"), size },
+    xaxis: { ...layout.xaxis, ...fitTicks(layout, width / scale), tickfont: quiet, tickcolor: token("line-strong") },
     yaxis: { ...layout.yaxis, tickfont: quiet, gridcolor: token("grid") },
   };
 }
 
 // Of a part the axis may be much shorter than of the whole, whose decimals and steps would not tell its ticks apart.
-function fitAxis(layout) {
-  layout.yaxis = { exponentformat: "none", ...layout.yaxis, tickformat: "", dtick: null };
-  layout.margin = { ...layout.margin, l: Math.max(layout.margin.l, 76) };
+function fitAxis(layout, width) {
+  const tickformat = layout.yaxis.tickformat?.startsWith("$") ? "$,~f" : ""; // which alone has the unit
+  layout.yaxis = { exponentformat: "none", ...layout.yaxis, tickformat, dtick: null };
+  layout.margin = { ...layout.margin, l: Math.max(layout.margin.l, 76 * textScale(layout, width)) };
+}
+
+// Bars that lie on their side have their amounts behind them: the axis goes on until there is room for each.
+function fitAmounts(figure, layout, width) {
+  const bars = figure.data.filter(({ orientation }) => orientation === "h");
+  if (!bars.length) return;
+  const measure = document.createElement("canvas").getContext("2d");
+  measure.font = `${layout.font.size}px ${layout.font.family}`;
+  const widthOf = (text) => measure.measureText(text).width;
+  const { l, r } = layout.margin;
+  const plot = Math.max(1, width - l - r - layout.yaxis.ticklabelstandoff - Math.max(...layout.yaxis.categoryarray.map(widthOf)));
+  const [from, to] = layout.xaxis.range;
+  const ends = bars.flatMap(({ base, x, text }) => text.map((words, n) => {
+    const share = Math.max(0.2, 1 - (widthOf(words) + 8) / plot); // of the axis, up to where the bar may reach
+    return from + (base[n] + x[n] - from) / share;
+  }));
+  layout.xaxis.range = [from, Math.max(to, ...ends)];
 }
 
 // The number of the group that a trace is of: where groups have subgroups, there are more traces than groups.
@@ -42,7 +72,8 @@ function drawChart(element) {
     if (button) trace.visible = button.getAttribute("aria-pressed") === "true";
   });
   const layout = themedLayout(figure.layout, element.clientWidth);
-  if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout);
+  if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout, element.clientWidth);
+  fitAmounts(figure, layout, element.clientWidth);
   if (document.documentElement.classList.contains("paper")) {
     Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
   }
