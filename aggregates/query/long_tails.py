@@ -49,7 +49,7 @@ class _Candidates:
 def is_long_tail(query: UsageQuery, day_states: DayStates) -> bool:
     """Say whether only the first of many groups are asked for, over time or with their subgroups, or by the long tail:
     they are found over the whole range from its aggregates."""
-    if not query.top or query.filters or query.scope or (query.by[1:] and not query.top_within):
+    if not (query.top and query.by) or query.filters or query.scope or (query.by[1:] and not query.top_within):
         return False
     if query.by[0] != LONG_TAIL and (query.by[0] != USER or (query.bucket == Bucket.TOTAL and not query.top_within)):
         return False

@@ -165,6 +165,13 @@ def test_over_time_the_first_are_found_by_the_whole_range(
     assert counted[True]
 
 
+def test_a_question_without_groups_has_no_first_ones(counted: dict[bool, int]) -> None:
+    acme = Organization.objects.get(slug="few")
+    query = UsageQuery.for_dates(acme, DAYS[0], DAYS[-1], top=2)
+    assert read([query])[query].rows == read([whole := replace(query, top=None)])[whole].rows
+    assert not any(counted.values())
+
+
 def test_of_a_skewed_tail_the_rest_is_not_read(counted: dict[bool, int]) -> None:
     acme = Organization.objects.get(slug="skewed")
     query = UsageQuery.for_dates(acme, date(2025, 2, 1), DAYS[-1], bucket=Bucket.TOTAL, by=("subject",), top=2)
