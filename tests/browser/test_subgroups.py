@@ -62,7 +62,7 @@ def test_groups_are_divided_drawn_told_and_opened(open_page: OpenPage, usage: Or
     page.mouse.move(*tallest_bar(page))
     assert lines_of(page) == [
         "web $21.00 95.5%", "m6 $6.00 28.6%", "m5 $5.00 23.8%", "m4 $4.00 19.0%", "m3 $3.00 14.3%", "Other $3.00 14.3%",
-        "app $1.00 4.5%", "Before $0.00 · 21 Feb 2025", "Total $22.00",
+        "app $1.00 4.5%", "Total $22.00", "Before $0.00 · 21 Feb 2025",
     ]  # fmt: skip
     expect(page.locator("#bar-values .part.pointed")).to_contain_text("m6")
     expect(page.locator(".parts .same-group, .groups > .same-group")).to_have_count(1)
