@@ -153,10 +153,13 @@ def _candidates(query: UsageQuery, scans: Sequence[Scan], number: int, ahead: in
     if not chunks:
         return None
     statement = _statement(tuple(s.shape for s in chunks), tuple(s.shape for s in logged), query.rank, ahead)
-    parameters = [value for scan in (*chunks, *logged) for value in scan.parameters_for(query, (), ())]
+    of_chunks, of_log = (
+        [value for scan in which for value in scan.parameters_for(query, (), ())] for which in (chunks, logged)
+    )
     with connection.cursor() as cursor:
         left_out = [value for _, value in query.excluded]
-        cursor.execute(statement, [*parameters, left_out, number - 1, MOST_CANDIDATES + 1])
+        parameters = [*of_chunks, query.organization.pk, *of_log, left_out, number - 1, MOST_CANDIDATES + 1]
+        cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     if not rows or len(rows) > MOST_CANDIDATES:
         return None
@@ -181,7 +184,7 @@ def _statement(chunks: tuple[Shape, ...], logged: tuple[Shape, ...], rank: str, 
             SQL(
                 "SELECT unnest(chunk.{name}) AS key, {each}, 0 AS bound FROM head "
                 "JOIN {chunks} AS chunk USING (organization_id, grain, unit, first) "
-                "WHERE head.part = 0 AND NOT is_ordered AND chunk.part > 0"
+                "WHERE chunk.organization_id = %s AND head.part = 0 AND NOT is_ordered AND chunk.part > 0"
             ).format(
                 name=Identifier(LONG_TAIL_COLUMN),
                 each=listed(SQL("unnest(chunk.{0}) AS {0}").format(name) for name in names),

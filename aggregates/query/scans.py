@@ -274,7 +274,8 @@ def _of_filters(where: str, filters: Sequence[Filter], source: str = CHUNKS) -> 
 def _of_names(columns: Sequence[str], where: str) -> Composed:
     """Compose an organization's chunks of a ranked grain that may hold groups of some names: of each day, week or month
     the first, and where that lacks a name, all others of those that come first and the one among the rest where it
-    would be. Where there is no order, it is all."""
+    would be. Where there is no order, it is all. Each part names the organization, or a cluster would not know that
+    one worker has all of them."""
     names = list(map(Identifier, dict.fromkeys(("first", LONG_TAIL_COLUMN, "total_calls", *columns))))
     return SQL(
         """(
@@ -289,13 +290,13 @@ def _of_names(columns: Sequence[str], where: str) -> Composed:
             SELECT {names} FROM head
             UNION ALL
             SELECT {of_chunk} FROM lacking JOIN {chunks} AS chunk USING (organization_id, grain, unit, first, part)
-            WHERE part > 0
+            WHERE chunk.organization_id = %s AND part > 0
             UNION ALL
             SELECT {of_chunk} FROM (
                 SELECT DISTINCT organization_id, grain, unit, first, false AS is_whole FROM lacking
                 UNION ALL SELECT organization_id, grain, unit, first, true FROM head WHERE later IS NULL
             ) AS list JOIN {chunks} AS chunk USING (organization_id, grain, unit, first)
-            WHERE chunk.part < 0 OR (is_whole AND chunk.part > 0)
+            WHERE chunk.organization_id = %s AND (chunk.part < 0 OR (is_whole AND chunk.part > 0))
         ) AS chunk WHERE true"""
     ).format(
         names=listed(names),
@@ -375,6 +376,7 @@ def _chunk_parameters(
     if is_ranked:
         names = [value_of[each] for each in ([(located, ONE)] if located else others) if each[1].startswith("=")]
         sought = [value if isinstance(value, list) else [value] for value in names]
+        sought += [scan[0]] * (2 * len(names))  # the organization, once more in each of two parts
     place = [value_of[located, ONE], value_of[located, ONE] == ""] if located else []
     return [*place, *scan, *sought, *(value_of[each] for each in others)]
 

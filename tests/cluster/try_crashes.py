@@ -1,4 +1,4 @@
-"""What a worker has prepared and not committed when it goes away: no day is taken for clean that lacks it."""
+"""What workers have not committed when one of them, or the coordinator, goes away: no day is clean without it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -7,15 +7,16 @@ from threading import Event
 from unittest.mock import patch
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from aggregates.db import cluster, locks
 from aggregates.db.locks import Busy
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
+from aggregates.ingest.day_locks import lock_days
 from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
 from aggregates.rollup import day_sums, protocol
-from tests.cluster.limbo import control, lose
+from tests.cluster.limbo import control, crash, lose
 from tests.fixtures import make_organization
 from tests.threads import in_a_thread
 
@@ -104,6 +105,45 @@ def test_whoever_rolls_up_waits_for_writers_who_did_not_see_the_seal(
         protocol.roll_up(dates=[DAY])
     assert UsageDay.objects.clean().count() == 2
     assert summed() == (3 if is_held else 2)
+
+
+def test_a_call_is_in_the_sums_though_the_coordinator_crashed_in_the_middle_of_its_commit(
+    both: list[Organization], call: MakeCall
+) -> None:
+    record_for(both, call(f"{DAY}T10:00Z"))
+    with control() as session:
+        with crash(session, lambda: record(both[0], [call(f"{DAY}T12:00Z")]), is_prepared=True):
+            with pytest.raises(OperationalError, match="cannot be asked what it has"):
+                protocol.roll_up(dates=[DAY])
+            assert UsageDay.objects.clean().count() == 0
+        protocol.roll_up(dates=[DAY])
+    assert UsageLog.objects.count() == summed() == 3
+    assert day_sums.verify(DAY, [organization.pk for organization in both]) == []
+
+
+@pytest.mark.parametrize("is_settled", [True, False], ids=["settles", "does not"])
+def test_whoever_rolls_up_waits_for_what_a_worker_still_commits(
+    both: list[Organization], call: MakeCall, is_settled: bool
+) -> None:
+    record_for(both, call(f"{DAY}T10:00Z"))
+
+    def delete() -> None:
+        with transaction.atomic():
+            lock_days(both[0], [DAY])
+            UsageLog.objects.filter(organization=both[0]).delete()
+
+    with control() as session:
+        with crash(session, delete, is_prepared=False):
+            if is_settled:
+                with pytest.raises(OperationalError, match="has not ended"):
+                    protocol.roll_up(dates=[DAY])
+            else:
+                with patch.object(cluster, "_are_at_work", lambda: False):
+                    protocol.roll_up(dates=[DAY])
+        protocol.roll_up(dates=[DAY])
+    assert UsageLog.objects.count() == 1
+    assert UsageDay.objects.clean().count() == 2
+    assert summed() == (1 if is_settled else 2)
 
 
 def test_a_roll_up_ends_where_a_worker_cannot_be_asked(both: list[Organization], call: MakeCall) -> None:

@@ -20,6 +20,7 @@ from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import day_sums, period_sums, pseudonyms
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import make_organization
+from tests.one_worker import asked_of_one_worker
 from tests.small_chunks import small_chunks
 
 DAYS = [date(2025, 2, number) for number in (1, 2, 9, 17, 28)] + [date(2025, 3, number) for number in (4, 5, 6, 20)]
@@ -129,7 +130,8 @@ def test_the_first_groups_are_those_of_the_log(counted: dict[bool, int], shape: 
     organization = Organization.objects.get(slug=shape.__name__)
     for query in some_questions(organization, random.Random(shape.__name__), 25):
         together = [query, replace(query, top=4), replace(query, by=(), top=None, top_within=None, rank="cost")]
-        found = read(together)
+        with asked_of_one_worker():
+            found = read(together)
         for each in together:
             logged = replace(each, source=Source.LOG)
             assert found[each].rows == read([logged])[logged].rows, each
