@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from psycopg import sql
 from aggregates.db import clock
 from aggregates.db.day_states import PARTITIONS
 from aggregates.db.kept_days import Day, any_lost, keep_all_lost, keep_fewer, keep_month
-from aggregates.db.locks import Lock, take
+from aggregates.db.locks import Busy, Lock, take, waiting_at_most
 from aggregates.domain.days import INSTANT, Span
 from aggregates.models import LogGuard, UsageLog
 
@@ -62,6 +63,7 @@ def lock_out() -> None:
 
 NOW = sql.SQL("SELECT ({})").format(PARTITIONS).as_string()
 MOST_KNOWN = 1_000
+PATIENCE = "1s"  # for a month that others read or write
 _there = set[tuple[str, str | None]]()  # names of partitions, with the PARTITIONS that they were among
 
 
@@ -126,6 +128,7 @@ def prepare(**_: Any) -> None:
         (is_there,) = cursor.fetchone()
     if is_there:
         ensure_months_ahead(datetime.now(UTC))
+        identify_rows()
 
 
 def _missing(cursor: CursorWrapper, names: Iterable[str]) -> list[str]:
@@ -237,6 +240,30 @@ def settle_births() -> list[Day]:
     return kept
 
 
+UNIDENTIFIED = sql.SQL("""
+    SELECT month.relname FROM pg_inherits JOIN pg_class AS month ON month.oid = inhrelid
+    JOIN pg_class AS once ON once.relname = month.relname || '_once' AND once.relnamespace = month.relnamespace
+    WHERE inhparent = {}::regclass AND month.relreplident = 'd' ORDER BY 1
+""").format(sql.Literal(TABLE))
+
+
+def identify_rows() -> None:
+    """Have each month say which columns name a row, where it does not: a cluster can then move it while calls come in.
+
+    Each in a transaction of its own, which holds the month for a moment; those that others hold have it the next time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UNIDENTIFIED.as_string())
+        for (name,) in cursor.fetchall():
+            with suppress(Busy), waiting_at_most(PATIENCE):
+                cursor.execute(_identity(name))
+
+
+def _identity(name: str) -> str:
+    statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY USING INDEX {}")
+    return statement.format(sql.Identifier(name), sql.Identifier(f"{name}_once")).as_string()
+
+
 def drop_partition(month: date) -> None:
     """Drop the month's calls; whoever calls this has locked out all others, and holds Lock.PARTITIONS."""
     with connection.cursor() as cursor:
@@ -264,7 +291,7 @@ def _create(cursor: CursorWrapper, name: str, month: date) -> None:
     for statement in (
         "CREATE TABLE {name} (LIKE {log} INCLUDING ALL)",
         "CREATE UNIQUE INDEX {unique} ON {name} (organization_id, request_id)",
-        "ALTER TABLE {name} REPLICA IDENTITY USING INDEX {unique}",  # a cluster moves it while calls come in
+        _identity(name),
         "ALTER TABLE {log} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
     ):
         cursor.execute(sql.SQL(statement).format(**parts).as_string(cursor.connection))

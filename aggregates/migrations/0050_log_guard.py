@@ -1,4 +1,4 @@
-"""A view that is locked in place of the log, and partitions of the log that say which columns name a row."""
+"""A view that is locked in place of the log."""
 
 from django.db import migrations, models
 
@@ -21,19 +21,6 @@ BEGIN
     RETURN NULL;
 END $$;
 """
-IDENTITIES = """
-DO $$
-DECLARE name text;
-BEGIN
-    FOR name IN
-        SELECT part.relname FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid
-        JOIN pg_class AS once ON once.relname = part.relname || '_once' AND once.relnamespace = part.relnamespace
-        WHERE inhparent = 'aggregates_usagelog'::regclass ORDER BY part.relname
-    LOOP
-        EXECUTE format('ALTER TABLE %I REPLICA IDENTITY USING INDEX %I', name, name || '_once');
-    END LOOP;
-END $$
-"""
 
 
 class Migration(migrations.Migration):
@@ -51,5 +38,4 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(KEEPS, migrations.RunSQL.noop),
-        migrations.RunSQL(IDENTITIES, migrations.RunSQL.noop),
     ]

@@ -11,7 +11,7 @@ from aggregates.accounts import attempts, invitations, open_sessions
 from aggregates.accounts.sessions import SessionStore
 from aggregates.db import audit, clock
 from aggregates.db.locks import Busy
-from aggregates.db.partitions import ensure_months_ahead
+from aggregates.db.partitions import ensure_months_ahead, identify_rows
 from aggregates.domain.formats import plural
 from aggregates.ingest import forget_reports
 from aggregates.ingest.arrivals import forget_arrivals
@@ -35,6 +35,7 @@ def nightly() -> str:
         words = [*recut(), roll_up(run, failures)]  # first: making partitions may have to wait for a long import
         if made := ensure_months_ahead(clock.now()):
             words.append(f"{plural(len(made), 'partition')} made")
+        identify_rows()
         verified = verification.verify(verification.choose(COMPARED))
         runs.add_verified(run, verified)
         if verified.differences:

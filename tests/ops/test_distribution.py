@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 import aggregates
 from aggregates.db import locks
 from aggregates.db.locks import Lock
-from aggregates.db.partitions import existing_partitions, hold_log, lock_out
+from aggregates.db.partitions import existing_partitions, hold_log, identify_rows, lock_out
 from aggregates.ops.checks.cluster import distributed
 from aggregates.ops.distribution import Node
 
@@ -62,8 +62,12 @@ def test_the_guard_locks_the_log(db: None, lock: Callable[[], None], mode: str) 
         assert cursor.execute(locked).fetchall() == [(mode,)]
 
 
-def test_each_month_says_which_columns_name_a_row(db: None) -> None:
+def test_each_month_says_which_columns_name_a_row_whoever_made_it(db: None) -> None:
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in BY_AN_OLDER_VERSION.split(";"):
+            cursor.execute(statement)
+        identify_rows()
         cursor.execute(
             "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_inherits ON inhrelid = indrelid "
             "WHERE inhparent = 'aggregates_usagelog'::regclass AND indisreplident ORDER BY 1"
@@ -72,6 +76,12 @@ def test_each_month_says_which_columns_name_a_row(db: None) -> None:
     assert found == [f"{partition.name}_once" for partition in existing_partitions()] != []
 
 
+BY_AN_OLDER_VERSION = """
+    CREATE TABLE aggregates_usagelog_2019_05 (LIKE aggregates_usagelog INCLUDING ALL);
+    CREATE UNIQUE INDEX aggregates_usagelog_2019_05_once ON aggregates_usagelog_2019_05 (organization_id, request_id);
+    ALTER TABLE aggregates_usagelog ATTACH PARTITION aggregates_usagelog_2019_05
+        FOR VALUES FROM ('2019-05-01 00:00+00') TO ('2019-06-01 00:00+00')
+"""
 REFUSED = {  # by Citus
     "columns behind the name of a table expression": re.compile(r"\w \([^()]*\) AS (\{\})?(NOT )?(MATERIALIZED )?\(\{"),
     "a volatile function in an UPDATE": re.compile(r"\bSET [^;\"]*clock_timestamp\(\)"),

@@ -210,14 +210,14 @@ def converge(scene: Scene, clock: Clock, tally: Tally) -> None:
         compare_everything(scene, tally)
 
 
-def play_mutant(mutant: Mutant, seed: int) -> Tally:
+def play_mutant(mutant: Mutant, seed: int, seconds_a_day: float = 1.5) -> Tally:
     """Few organizations and slow days, so that much happens to the same days."""
     return play(
         Round(
             seed=seed,
             seconds=240,
             comparisons=0,
-            seconds_a_day=1.5,
+            seconds_a_day=seconds_a_day,
             organizations=2,
             calls_each=40,
             mutant=mutant,
