@@ -116,6 +116,7 @@ def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool,
 
 
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
+OPEN_DAYS_GET_NO_MARK = Mutant("late calls of the open day leave no mark", _open_days_get_no_mark)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
 HOURS_ARE_NOT_REPLACED = Mutant("hours are not replaced when a day is summed afresh", _hours_are_not_replaced)
@@ -127,7 +128,7 @@ MUTANTS = (
     UNREAD_MARKS_ARE_DELETED,
     Mutant("a writer leaves no mark", _writer_leaves_no_mark),
     Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
-    Mutant("late calls of the open day leave no mark", _open_days_get_no_mark),
+    OPEN_DAYS_GET_NO_MARK,
     ROLLERS_DO_NOT_WAIT,
     Mutant("rolling a day up leaves the sums of its week and month as they are", _periods_are_not_forgotten),
     Mutant("the first of a tail do not tell how much others have at most", _first_of_a_tail_know_no_bound),

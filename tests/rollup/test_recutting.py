@@ -5,7 +5,6 @@ from threading import Event, Thread
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
 
 from aggregates.db.locks import Busy
 from aggregates.domain import days
@@ -145,9 +144,8 @@ def test_days_whose_calls_are_gone_keep_their_zone(used):
 
 
 def test_a_zone_that_an_admin_has_changed_meanwhile_stays(used, monkeypatch):
-    UsageDay.objects.filter(pk=UsageDay.objects.order_by("date")[2].pk).update(
-        starts_at=F("starts_at") + timedelta(hours=1)
-    )
+    third = UsageDay.objects.order_by("date")[2]
+    UsageDay.objects.filter(pk=third.pk).update(starts_at=third.starts_at + timedelta(hours=1))
     listed = recutting._alone_with_zones
 
     def admin_first(organization):
