@@ -148,7 +148,20 @@ def check_kind(value: object) -> str:
 
 # Of service tiers, speeds and regions of inference, those that cost what is plainly listed.
 PLAIN_TIERS = frozenset(
-    {"", "standard", "normal", "default", "auto", "on_demand", "ondemand", "none", "null", "global", "not_available"}
+    {
+        "",
+        "standard",
+        "standard_only",
+        "normal",
+        "default",
+        "auto",
+        "on_demand",
+        "ondemand",
+        "none",
+        "null",
+        "global",
+        "not_available",
+    }
 )
 ON_DEMAND = "on_demand_"  # before Google's own names
 

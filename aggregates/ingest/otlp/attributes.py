@@ -273,7 +273,10 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows("costs", ("langfuse.observation.cost_details", LANGFUSE)),
     *_rows(
-        "parameters", ("llm.invocation_parameters", OPENINFERENCE), ("embedding.invocation_parameters", OPENINFERENCE)
+        "parameters",
+        ("llm.invocation_parameters", OPENINFERENCE),
+        ("embedding.invocation_parameters", OPENINFERENCE),
+        ("langfuse.observation.model.parameters", LANGFUSE),
     ),
     *_rows(
         "failure",

@@ -493,6 +493,16 @@ CASES = [
             ("no text", "gen_ai.usage.raw", '{"service_tier": ["batch"], "speed": 5}', ""),
         )
     ),
+    *(
+        case(f"{tier or 'the plain one'}, asked for in {name}", {**CHAT, **said, name: text}, service_tier=tier)
+        for name in ("llm.invocation_parameters", "langfuse.observation.model.parameters")
+        for said, text, tier in (
+            ({}, '{"model": "gpt-5", "service_tier": "flex"}', "flex"),
+            ({}, '{"service_tier": "standard_only"}', ""),
+            ({"gen_ai.usage.raw": '{"service_tier": "priority"}'}, '{"service_tier": "auto"}', "priority"),
+            ({"openai.response.service_tier": "priority"}, '{"service_tier": "flex"}', "priority"),
+        )
+    ),
     case(
         "an attribute before a text",
         {**CHAT, "openai.response.service_tier": "flex", "gen_ai.usage.raw": '{"service_tier": "priority"}'},
