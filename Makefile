@@ -18,7 +18,7 @@ help:
 	@echo "make install  only install what the site needs, into $(VENV)"
 	@echo "make lock     renew the lock files of what is installed: the newest versions that requirements*.txt allow"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
-	@echo "make test-fast  run all but the slow ones, within a minute"
+	@echo "make test-fast  run all but the slow ones, in less than half the time"
 	@echo "make test-cluster  try it on a Citus cluster whose coordinator CITUS_URL names, in a database that it empties (half an hour)"
 	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
 	@echo "make lint     check style, types, layers and migrations"
