@@ -91,12 +91,16 @@ def note(day: date, chosen: Ids) -> None:
 
 def forget(day: date, organizations: Ids) -> None:
     """Delete the hours of these organizations' day, which then are read from the log. To be called by who holds the
-    date apart from its rollers."""
+    date apart from its rollers.
+
+    Hours come before days, as where they are rolled up: in a cluster a statement on several organizations holds a
+    table's shards until the end, whichever the date.
+    """
+    hour_chunks.clear(day, organizations)
     update = sql.SQL("UPDATE {days} SET hours_at = NULL WHERE date = %s AND organization_id = ANY(%s)")
     take(Lock.STATES, day_number(day))
     with connection.cursor() as cursor:
         cursor.execute(text(update.format(**TABLES)), [day, list(organizations)])
-    hour_chunks.clear(day, organizations)
 
 
 def dates_with(organization: Organization, user: str) -> list[date]:

@@ -177,6 +177,23 @@ def test_what_is_taken_out_is_in_no_hour(filled: Organization) -> None:
     assert not hours.dates_with(filled, "alice")
 
 
+@pytest.mark.parametrize("are_kept", [True, False])
+def test_hours_are_written_before_their_days_whether_they_come_or_go(
+    filled: Organization, settings: Any, are_kept: bool
+) -> None:
+    """In a cluster, two who write them in turns for several organizations would deadlock, whichever the dates."""
+    if not are_kept:
+        settings.HOURLY_WEEKS = 0
+    with CaptureQueriesContext(connection) as queries:
+        protocol.roll_up(dates=[date(2025, 3, 29)], force=True) if are_kept else hours.prune()
+    written = [query["sql"].strip() for query in queries]
+    (hours_at, *_), (days_at, *_) = (
+        [number for number, sql in enumerate(written) if sql.startswith(start)]
+        for start in ('DELETE FROM "aggregates_hourchunk"', 'UPDATE "aggregates_usageday" SET hours_at')
+    )
+    assert hours_at < days_at
+
+
 def test_hours_go_after_some_weeks_and_come_where_recent_days_lack_them(filled: Organization, settings: Any) -> None:
     settings.HOURLY_WEEKS = 0
     assert hours.prune() == 3
