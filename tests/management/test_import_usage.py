@@ -505,7 +505,7 @@ def test_a_terminal_shows_progress_by_bytes_of_the_file(transactional_db: None, 
     status, shown = run_on_terminal("import_usage", str(path), "--organization", "acme")
     assert status == 0
     assert re.search(rf"[1-9]\d?%\|.*k/{path.stat().st_size / 1000:.0f}k ", shown)
-    assert "All is read; now the database writes the last of it to the log." in shown
+    assert "All is read; now the database writes it to the log." in shown
     assert "20,000 rows read: 20,000 new" in shown
 
 

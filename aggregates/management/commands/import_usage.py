@@ -130,7 +130,7 @@ class Command(BaseCommand):
                 if not bar.disable and number % STEP == 0:
                     bar.update((file.position() if file.size else number) - bar.n)
             if not bar.disable:
-                bar.write("All is read; now the database writes the last of it to the log.", file=sys.stderr)
+                bar.write("All is read; now the database writes it to the log.", file=sys.stderr)
 
     def report(self, name: str, calls: FileCalls, recorded: ingest.Recorded) -> None:
         for rejection in calls.rejections:
