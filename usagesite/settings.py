@@ -165,7 +165,10 @@ SAML_GROUPS_ATTRIBUTE = env.text("SAML_GROUPS_ATTRIBUTE", "groups")
 
 SSO_PROVIDER = "oidc" if OIDC_ISSUER else "saml" if SAML_METADATA or SAML_SSO_URL else ""
 if len([each for each in (OIDC_ISSUER, SAML_METADATA, SAML_SSO_URL) if each]) > 1:
-    env.stop("SAML_METADATA", "nothing, as there is another provider, and people sign in with one")
+    env.stop(
+        "SAML_METADATA" if SAML_METADATA else "SAML_SSO_URL",
+        "nothing, as there is another provider, and people sign in with one",
+    )
 if SSO_PROVIDER and not SSO_DOMAINS:
     env.stop("SSO_DOMAINS", "domains whose addresses the provider speaks for, as there is one")
 if SSO_ONLY and not SSO_PROVIDER:

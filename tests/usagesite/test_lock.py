@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.processes import BASE
 
-NAMES = ("requirements", "requirements-install", "requirements-saml", "requirements-dev")
+NAMES = ("requirements", "requirements-install", "requirements-saml", "requirements-dev", "requirements-bench")
 MACHINES = [{"python_version": version, "python_full_version": f"{version}.0"} for version in ("3.11", "3.13")]
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -340,6 +341,39 @@ def test_a_provider_that_is_down_is_said_to_be_and_not_asked_at_once_again(
             "urllib.request.urlopen", lambda *_, **__: pytest.fail("strangers may ask any number of times")
         )
     assert post(client, {"SAMLResponse": "x"}).status_code == 502
+
+
+@pytest.mark.parametrize("query", ["a&" * 1_001, "%00=1&" * 1_001])
+def test_what_cannot_be_read_is_no_fault_of_the_providers(
+    provider: Provider, client: Client, db: None, query: str
+) -> None:
+    assert client.get(f"{BEGIN}?{query}").status_code == 400
+    assert client.post(CONSUME, "x", content_type="multipart/form-data").status_code == 400
+    assert client.get(BEGIN).status_code == 302  # it is asked as before
+
+
+def test_packages_that_do_not_fit_each_other_are_said_to_be_wrong(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """xmlsec says with an error of its own that it was built with another libxml2."""
+
+    class Unfit:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == "xmlsec":
+                raise RuntimeError("lxml & xmlsec libxml2 library version mismatch")
+
+    settings.SSO_PROVIDER = "saml"
+    for name in [name for name in sys.modules if name.startswith(("onelogin", "xmlsec"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "aggregates.web.views.saml_responses", raising=False)
+    monkeypatch.delattr(views, "saml_responses", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Unfit(), *sys.meta_path])
+
+    (found,) = packages_of_saml(None)
+
+    assert "mismatch" in found.msg
+    with pytest.raises(ImportError, match="mismatch"):
+        import_module("aggregates.web.views.saml_responses")
 
 
 @pytest.mark.django_db

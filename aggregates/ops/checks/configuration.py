@@ -171,7 +171,7 @@ def packages_of_saml(app_configs: Any, **_: Any) -> list[CheckMessage]:
         return []
     try:
         import_module("onelogin.saml2.auth")
-    except ImportError as error:
+    except Exception as error:  # xmlsec has one of its own for another libxml2 than that of lxml
         return [
             Error(
                 f"A SAML provider is set, and what reads its answers does not work: {error}.",

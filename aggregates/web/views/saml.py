@@ -50,9 +50,9 @@ def of_saml(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpReques
 def consume(request: HttpRequest) -> HttpResponse:
     """Take a response. The provider's page has the browser post it, so without this site's cookies: it is kept for a
     moment, once it is known to be the provider's, and the browser is led to where its session is known."""
-    from allauth.socialaccount.providers.saml.views import acs
+    from aggregates.web.views import saml_responses  # first: it says what is not installed as it has to be
 
-    from aggregates.web.views import saml_responses
+    from allauth.socialaccount.providers.saml.views import acs  # isort: skip
 
     try:
         attempts.admit_sign_in(client_address(request.META))

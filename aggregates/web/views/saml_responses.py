@@ -6,8 +6,14 @@ python3-saml checks signatures and whatever an assertion says; what one does not
 import time
 from typing import Any
 
+try:
+    import xmlsec  # noqa: F401
+except ImportError:
+    raise
+except Exception as error:  # as it says that it was built with another libxml2 than lxml
+    raise ImportError(str(error)) from error
 from allauth.socialaccount.adapter import get_adapter
-from allauth.socialaccount.providers.saml.utils import build_auth, build_sp_config
+from allauth.socialaccount.providers.saml.utils import build_saml_config, build_sp_config, prepare_django_request
 from allauth.socialaccount.providers.saml.views import FinishACSView
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -55,19 +61,23 @@ class Response(OneLogin_Saml2_Response):  # type: ignore[misc]
 
 
 class Finish(FinishACSView):  # type: ignore[misc]
+    """Signs in by what `check` has taken: nothing else is in the session that it reads, and it checks less itself."""
+
     def get_provider(self, organization_slug: str) -> Saml:
         return provider_for(self.request)
 
 
 def connect(request: HttpRequest) -> OneLogin_Saml2_Auth:
-    """Make what asks the provider and checks its responses. Raises ValueError where its metadata is not to be had."""
+    """Make what asks the provider and checks its responses. Raises ValueError where its metadata is not to be had, and
+    as Django does where the request itself cannot be read."""
     request.META.setdefault("HTTP_HOST", request.get_host())  # which allauth expects
     provider = provider_for(request)
     failed = f"saml-failed-{digest(repr(provider.app.settings['idp']))}"
     if cache.get(failed):
         raise ValueError("It was asked just now, and did not answer.")
+    asked = prepare_django_request(request)  # not below: what is wrong with it is no fault of the provider's
     try:
-        auth = build_auth(request, provider)
+        auth = OneLogin_Saml2_Auth(asked, build_saml_config(request, provider.app.settings, provider.app.client_id))
     except Exception as error:  # which the library says in any number of ways
         cache.set(failed, True, ASKED_AGAIN)
         raise ValueError(type(error).__name__) from error
