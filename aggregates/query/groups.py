@@ -162,13 +162,17 @@ def _filled(
     of_keys = [(which, replace(query, filters=keys), scan) for which, query, scan in read]
     groups = _read(page, of_keys, replace(listing, number=1), summed).groups if keys else ()
     wholes = {which: replace(query, by=()) for which, query, _ in read}
+    answers = read_answers(wholes.values())
     totals = {
-        which: Sums(**{measure.name: getattr(answer.totals, measure.name) for of, measure in summed if of == which})
+        which: Sums(
+            **{measure.name: getattr(answers[query].totals, measure.name) for of, measure in summed if of == which}
+        )
         for which, query in wholes.items()
-        for answer in read_answers([query]).values()
     }
-    now, before = (totals.get(which, Sums()) for which in (NOW, BEFORE))
-    return replace(page, groups=groups, now=now, part=totals.get(PART, now), before=before)
+    now, part, before = (totals.get(which, Sums()) for which in (NOW, PART, BEFORE))
+    if not any(of == PART for of, _ in summed):
+        part = now
+    return replace(page, groups=groups, now=now, part=part, before=before)
 
 
 def read_latencies(

@@ -92,6 +92,22 @@ def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organizati
                 assert page.groups == tuple(found[-len(page.groups) :]), "the last page is shown for later ones"
 
 
+@pytest.mark.parametrize("back", [60, 10_000])
+def test_a_part_is_compared_also_where_it_has_no_usage(acme: Organization, history: datetime, back: int) -> None:
+    selection = Selection(acme, ranges.preset("30d", history, "UTC"))
+    query = selection.in_all(by="subject")
+    last = (history - timedelta(days=back)).date()
+    part = replace(selection, range=ranges.of_days("custom", last - timedelta(days=9), last, "UTC")).in_all(
+        by="subject"
+    )
+    page = read_groups(query, selection.compared.in_all(by="subject"), Listing(length=ALL), part=part, seconds=60)
+
+    in_part = whole(part, COSTS)
+    assert bool(in_part) == (back == 60)
+    assert page.part == Sums.of(in_part.values())
+    assert {group.key: group.part for group in page.groups if group.part.rows} == in_part
+
+
 @pytest.mark.parametrize("by", ["user", "subject"])
 def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: datetime, by: str) -> None:
     selection = Selection(acme, ranges.preset("30d", history, "UTC"))
