@@ -27,7 +27,7 @@ AT_WORK = """
     WITH begun AS MATERIALIZED (
         SELECT transaction_number, transaction_stamp FROM get_global_active_transactions()
         WHERE worker_query AND transaction_number > 0
-          AND initiator_node_identifier = (SELECT nodeid FROM pg_dist_node WHERE groupid = 0)
+          AND initiator_node_identifier IN (SELECT nodeid FROM pg_dist_node WHERE groupid = 0)
     )
     SELECT EXISTS (
         SELECT FROM begun WHERE (transaction_number, transaction_stamp) NOT IN (

@@ -243,6 +243,8 @@ def settle_births() -> list[Day]:
 UNIDENTIFIED = sql.SQL("""
     SELECT month.relname FROM pg_inherits JOIN pg_class AS month ON month.oid = inhrelid
     JOIN pg_class AS once ON once.relname = month.relname || '_once' AND once.relnamespace = month.relnamespace
+    JOIN pg_index AS index ON indexrelid = once.oid AND indrelid = month.oid
+     AND indisunique AND indimmediate AND indpred IS NULL
     WHERE inhparent = {}::regclass AND month.relreplident = 'd' ORDER BY 1
 """).format(sql.Literal(TABLE))
 
