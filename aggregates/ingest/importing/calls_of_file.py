@@ -79,29 +79,31 @@ class FileCalls:
                 for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    call = usual(fields) or self._parsed(fields)
+                    misfits: list[Misfit] = []
+                    call = usual(fields) or self._parsed(fields, misfits)
                     self._check(call)
+                    self._count(misfits)
                     yield call
             except InvalidCall as invalid:
                 self._reject(Rejection(line, str(invalid)))
             else:
                 self.left_out += not calls
 
-    def _parsed(self, fields: Fields) -> Call:
+    def _parsed(self, fields: Fields, misfits: list[Misfit]) -> Call:
         try:
             return parse_call(fields)
         except InvalidCall:
             if not self._reader:
                 raise
-            misfits = list[Misfit]()
             fitting = fitting_fields(fields, misfits)
             if any(misfit.field in self._given for misfit in misfits):
                 raise
-        call = parse_call(fitting)
+        return parse_call(fitting)
+
+    def _count(self, misfits: Iterable[Misfit]) -> None:
         for misfit in misfits:
             alike = misfit._replace(reason=misfit.reason.partition(", got ")[0])
             self.misfits[alike if alike in self.misfits or len(self.misfits) < MAX_KEPT else OTHERS] += 1
-        return call
 
     def _at_most_one(self, row: Any) -> tuple[Fields, ...]:
         fields: Fields | None = self._source.fields(row)

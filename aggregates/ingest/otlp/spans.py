@@ -192,7 +192,9 @@ def _tier(attributes: Attributes, documents: Iterable[Document]) -> str:
     """The service tier, the speed and the region of inference that attributes tell, else texts of usage, else the
     parameters that the model was called with."""
     asked = first(attributes, NAMES["parameters"])
-    in_texts = tiers_in([*documents, parsed(asked)]) if documents or asked is not None else {}
+    # Deeper in parameters are the program's own data.
+    parameters = {name: value for name, value in parsed(asked).items() if not isinstance(value, dict | list)}
+    in_texts = tiers_in([*documents, parameters]) if documents or parameters else {}
     told = (first(attributes, NAMES.get(name, ())) or in_texts.get(name) for name in TIERS)
     return "+".join(shortened(str(one)) for one in told if one is not None)
 

@@ -499,6 +499,7 @@ CASES = [
         for said, text, tier in (
             ({}, '{"model": "gpt-5", "service_tier": "flex"}', "flex"),
             ({}, '{"service_tier": "standard_only"}', ""),
+            ({}, '{"metadata": {"speed": "slow"}, "extra_body": {"metadata": {"service_tier": "gold"}}}', ""),
             ({"gen_ai.usage.raw": '{"service_tier": "priority"}'}, '{"service_tier": "auto"}', "priority"),
             ({"openai.response.service_tier": "priority"}, '{"service_tier": "flex"}', "priority"),
         )

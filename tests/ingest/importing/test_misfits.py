@@ -52,6 +52,12 @@ def test_the_call_is_recorded_and_told(
     assert any(reason.startswith(told) for reason in reasons)
 
 
+def test_a_row_that_is_rejected_is_not_told_as_adjusted(acme: Organization, write: Write) -> None:
+    text = lines(langfuse(user_id=LONG, start_time="2999-01-01 00:00:00.000000"), langfuse())
+    told = import_usage(write(text), "--preset", "langfuse", "--on-error", "skip")
+    assert "1 rejected" in told[0] and SHORTENED not in told[1]
+
+
 def test_what_was_mapped_or_set_has_to_fit(acme: Organization, write: Write) -> None:
     row = langfuse(mine=LONG)
     assert "user_id: expected at most 256 bytes" in refused(
