@@ -53,7 +53,7 @@ def choose(names: Sequence[str], cells: Mapping[Values, Difference], lengths: Le
     """Choose slices among usage by some dimensions, in the order in which of several alike they come first."""
     left = dict(_largest(cells, lengths))
     whole = sum(size for _, size in left.values())
-    telling = [place for place in range(len(names)) if len({values[place] for values in left}) > 1]
+    telling = [place for place in range(len(names)) if len({values[place] for values in cells}) > 1]
     weights = defaultdict[Key, Weight](Weight)
     for values, (amount, size) in left.items():
         for key in _slices_with(values, telling):

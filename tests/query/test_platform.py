@@ -204,6 +204,13 @@ def test_bars_of_days_that_not_all_have_wholly_are_hatched(db: None, call: Calla
     assert shown.caption == (
         "Hatched: 23 Jul 2025 is there of some organizations alone; 29 – 30 Jul 2025 is not over everywhere."
     )
+    begun = zip(own, (13, 14, 14), strict=True)
+    weeks = {
+        place: ranges.of_days("last_week", date(2025, 7, day), date(2025, 7, day + 6), "UTC") for place, day in begun
+    }
+    shown = overview.load(ranges.of_days("last_week", date(2025, 7, 13), date(2025, 7, 20), "UTC"), weeks)
+    some = "is there of some organizations alone"
+    assert shown.caption == f"Hatched: 13 Jul 2025 {some}; 20 Jul 2025 {some}."
     over = overview.load(ranges.of_days("custom", date(2025, 7, 20), date(2025, 7, 22), "UTC"))
     assert (over.caption, "marker" in over.figure["data"][0]) == ("", False)
 

@@ -55,6 +55,13 @@ def test_what_all_usage_has_in_common_is_no_condition() -> None:
     assert choose(NAMES, usage, WHOLE) == [(("model", "opus"),), (("model", "haiku"),)]
 
 
+def test_what_the_greatest_of_it_has_in_common_is_a_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregates.web.slices.MOST_CELLS", 2)
+    usage = cells(alice_chat_opus=("1", "90"), alice_chat_haiku=("1", "50"), bob_search_opus=("1", "2"))
+
+    assert choose(NAMES, usage, WHOLE)[0] == (("user", "alice"), ("operation", "chat"), ("model", "opus"))
+
+
 def test_what_is_nearly_everything_explains_nothing() -> None:
     usage = cells(
         alice_chat_opus=("1000", "1300"), bob_chat_haiku=("10", "10"), bob_chat_opus=("5", "5"), x_y_opus=("1", "1")

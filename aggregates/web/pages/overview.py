@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 
 from aggregates.db.snapshot import snapshot
 from aggregates.db.standby import prefer_standby
@@ -141,11 +143,11 @@ def _state(day: date, ranges: Sequence[Range]) -> State:
 
 
 def _caption(dates: Sequence[date], states: Sequence[State]) -> str:
-    some, not_over = ([day for day, each in zip(dates, states, strict=True) if each == state] for state in REMARKS)
+    alike = [[*each] for _, each in groupby(zip(dates, states, strict=True), key=itemgetter(1))]
     remarks = [
-        f"{span_words(found[0], found[-1])} {words}"
-        for found, words in zip((some, not_over), REMARKS.values(), strict=True)
-        if found
+        f"{span_words(found[0][0], found[-1][0])} {REMARKS[state]}"
+        for found in alike
+        if (state := found[0][1]) in REMARKS
     ]
     return f"Hatched: {'; '.join(remarks)}." if remarks else ""
 

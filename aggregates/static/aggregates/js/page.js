@@ -95,7 +95,7 @@ document.addEventListener("htmx:pushedIntoHistory", rememberAddress);
 
 // What was picked of one dimension is none of another's.
 document.addEventListener("change", ({ target }) => {
-  if (target.id === "filter-by") document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => (box.checked = false));
+  if (target.id === "filter-by") document.querySelectorAll('#filter-values [name="pick"]').forEach((box) => Object.assign(box, { checked: false, disabled: true }));
 }, true);
 // A list that comes was asked for before what has been picked since: that stands, also where the list does not have it.
 const known = new Map();
