@@ -114,7 +114,8 @@ def _of_other_length(now: Range, before: Range) -> str:
     if now.elapsed == before.elapsed:
         return ""
     if now.open_at:
-        return f", {plural(before.length, 'day')} against {_days(now.elapsed)}"
+        is_told = abs(now.elapsed - before.elapsed) * 20 >= DAY  # in days with one decimal
+        return f", {plural(before.length, 'day')} against {_days(now.elapsed)}" if is_told else ", nearly as long"
     if now.length != before.length:
         return f", {plural(before.length, 'day')} against {now.length}"
     return f", {plural(before.elapsed // HOUR, 'hour')} against {now.elapsed // HOUR}"

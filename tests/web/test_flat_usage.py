@@ -17,6 +17,7 @@ from aggregates.domain.days import INSTANT
 from aggregates.domain.ranges import ROLLING, TO_DATE
 from aggregates.ingest import record
 from aggregates.models import Kind, Organization, User
+from aggregates.query.earlier import earlier_of
 from aggregates.query.selection import Selection
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.pages import changes, dashboard
@@ -86,6 +87,25 @@ def test_a_month_that_is_longer_than_the_one_before_is_compared_by_the_day(
     assert (by_day.tiles[0].change.text, by_day.tiles[0].before) == ("0.0%", "$24.00 a day, now $24.00")
     assert by_day.tiles[0].value == whole.tiles[0].value == "$744.00"
     assert whole.earlier.words == "compared with 1 – 28 Feb 2025, 28 days against 31"
+
+
+def test_a_range_that_has_an_hour_more_than_all_before_is_nearly_as_long(
+    acme: Organization, call: Callable[..., Call]
+) -> None:
+    """Clocks went back: late in the last day, more time is over than the days before have in all."""
+    acme.time_zone = "America/Los_Angeles"
+    acme.save()
+    now = datetime(2026, 11, 30, 7, 12, tzinfo=UTC)
+    record(acme, [call("2026-06-01T12:00Z", cost="1")])
+    words = [
+        earlier_of(Selection(acme, ranges.preset("30d", now - earlier, acme.time_zone))).words
+        for earlier in (timedelta(), timedelta(hours=1))
+    ]
+
+    assert words == [
+        "compared with 1 – 30 Oct 2026, nearly as long",
+        "compared with 1 – 30 Oct 2026, until 23:12, as many hours: clocks were changed",
+    ]
 
 
 def test_every_page_says_so(
