@@ -33,7 +33,8 @@ def insertion(
     `arrays` are those of these columns, in ORDER."""
     (column,) = grain.columns
     name = SQL('{} COLLATE "C"').format(Identifier(column))
-    ranks = listed(SQL("row_number() OVER ({} ORDER BY {} DESC)").format(LIST, _height(rank)) for rank in RANKED)
+    place = SQL("row_number() OVER ({} ORDER BY {} DESC, {})")  # the same for the same sums, whoever adds them up
+    ranks = listed(place.format(LIST, _height(rank), name) for rank in RANKED)
     return SQL(
         """
         INSERT INTO {table} (organization_id, grain, unit, first, part, {columns}, {later}, {bounds})

@@ -184,6 +184,18 @@ def test_of_a_skewed_tail_the_rest_is_not_read(counted: dict[bool, int]) -> None
     assert counted == {True: 2, False: 0}
 
 
+def test_of_groups_that_tie_those_come_first_whose_names_do(shared: None, call: Callable[..., Call]) -> None:
+    """So the same usage is packed alike, in whatever order calls came and the database adds them up."""
+    names = [f"s-{number:02}" for number in range(40)]
+    random.Random(7).shuffle(names)
+    acme = make_organization("acme")
+    with small_chunks():
+        record(acme, [call(f"{DAYS[0]}T12:00:00Z", subject_id=name, cost="0") for name in names])
+        roll_up()
+    first, second = BreakdownChunk.objects.filter(grain="subject", unit="day", part__lte=0).order_by("-part")
+    assert [*first.subject_id, *second.subject_id] == sorted(names)[:12]
+
+
 def test_verifying_sees_a_bound_that_is_too_low_and_a_name_that_is_wrong(shapes: None, db: None) -> None:
     organizations = list(Organization.objects.values_list("pk", flat=True))
     assert day_sums.verify(DAYS[0], organizations) == []
