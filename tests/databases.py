@@ -189,9 +189,15 @@ def parameter(item: pytest.Function, fixture: str) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[Any]:
+    """Check what a module's fixture wrote when it has written it, and not once more after each of its tests."""
     if fixturedef.scope == "module":
         active[fixturedef.argname] = request.param_index
-    return (yield)
+    made = yield
+    if fixturedef.scope == "module" and "shared" in active and fixturedef.argname != "shared":
+        blocker: DjangoDbBlocker = request.getfixturevalue("django_db_blocker")
+        with blocker.unblock():
+            connection.check_constraints()
+    return made
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:

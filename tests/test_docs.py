@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ DOCUMENTS = sorted([*BASE.glob("*.md"), *(BASE / "docs").rglob("*.md")])
 SOURCES = sorted(path for root in ROOTS[:3] for path in (BASE / root).rglob("*.py"))
 PATH = re.compile(rf"(?<![\w/.])(?:{'|'.join(ROOTS)})/[\w./-]*\w/?")
 DOTTED = re.compile(r"(?<![\w/.-])(?:aggregates|usagesite|tests)(?:\.[A-Za-z_]\w*)+")
+IMPORT = re.compile(r"\s*(?:from|import) ")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 TEST = re.compile(r"`(tests/[\w/]+\.py)`: `(test_\w+)`")
 
@@ -32,6 +34,7 @@ def missing_of(text: str) -> Iterator[str]:
             yield dotted
 
 
+@cache
 def exists(dotted: str) -> bool:
     """Whether it is a module, something in one, or something in that."""
     parts = dotted.split(".")
@@ -49,8 +52,10 @@ def exists(dotted: str) -> bool:
 
 
 def prose_of(path: Path) -> str:
-    """Docstrings and comments of a file: strings that are values may name what they like."""
+    """Docstrings and comments of a file that names something: strings that are values may name what they like."""
     text = path.read_text()
+    if not any(PATH.search(line) or DOTTED.search(line) for line in text.splitlines() if not IMPORT.match(line)):
+        return ""
     with_docstrings = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = (node for node in ast.walk(ast.parse(text)) if isinstance(node, with_docstrings))
     comments = re.findall(r"(?:^|\s)# (.*)$", text, re.MULTILINE)

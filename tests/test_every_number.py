@@ -794,10 +794,10 @@ def test_every_number_is_the_sum_over_the_log(
     now = late_moment(zone)
     monkeypatch.setattr(timezone, "now", lambda: now)
     recorded = [
-        *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=5),
-        *some_calls(call, now - timedelta(days=50), now, 900),
+        *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=15),
+        *some_calls(call, now - timedelta(days=50), now, 900, every=2),
         *some_calls(call, now - timedelta(days=3), now, 100),
-        *some_charges(call, now - timedelta(days=300), now, 100, every=5),
+        *some_charges(call, now - timedelta(days=300), now, 100, every=15),
         *some_charges(call, now - timedelta(days=3), now, 20),
     ]
     record(acme, recorded)

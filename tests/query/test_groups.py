@@ -22,6 +22,7 @@ from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
+from tests.fixtures import make_organization
 from tests.history import some_calls, some_charges
 from tests.small_chunks import small_chunks
 
@@ -58,24 +59,30 @@ def pages(query: UsageQuery, earlier: UsageQuery, listing: Listing) -> Iterable[
             return
 
 
-@pytest.fixture(params=["rolled", "from the log", "as a long tail"])
-def history(
-    request: pytest.FixtureRequest, acme: Organization, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
-) -> datetime:
-    now = datetime.now(UTC)
+@pytest.fixture(scope="module", params=["rolled", "from the log", "as a long tail"])
+def recorded(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> tuple[datetime, str]:
+    """Usage of 70 days, and how it is kept."""
+    now, acme = datetime.now(UTC), make_organization("acme")
     record(acme, some_calls(call, now - timedelta(days=70), now, 300, every=3))
     record(acme, some_charges(call, now - timedelta(days=70), now, 20))
     record(acme, [call((now - timedelta(days=40)).isoformat(), user_id="only before", cost="3.5")])
     if request.param == "rolled":
         roll_up()
     if request.param == "as a long tail":
-        monkeypatch.setattr(groups, "MANY", 0)
         with small_chunks():
             roll_up()
+    return now, request.param
+
+
+@pytest.fixture
+def history(recorded: tuple[datetime, str], monkeypatch: pytest.MonkeyPatch) -> datetime:
+    now, kept = recorded
+    if kept == "as a long tail":
+        monkeypatch.setattr(groups, "MANY", 0)
     return now
 
 
-def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organization, history: datetime) -> None:
+def test_pages_together_are_the_whole_answers_beside_each_other(history: datetime, acme: Organization) -> None:
     for name in ("24h", "30d"):
         selection = Selection(acme, ranges.preset(name, history, "UTC"), filters=(("operation", "chat"),))
         for chosen in (selection, replace(selection, filters=()), replace(selection, compare="year")):
@@ -93,7 +100,7 @@ def test_pages_together_are_the_whole_answers_beside_each_other(acme: Organizati
 
 
 @pytest.mark.parametrize("back", [60, 10_000])
-def test_a_part_is_compared_also_where_it_has_no_usage(acme: Organization, history: datetime, back: int) -> None:
+def test_a_part_is_compared_also_where_it_has_no_usage(history: datetime, acme: Organization, back: int) -> None:
     selection = Selection(acme, ranges.preset("30d", history, "UTC"))
     query = selection.in_all(by="subject")
     last = (history - timedelta(days=back)).date()
@@ -109,18 +116,18 @@ def test_a_part_is_compared_also_where_it_has_no_usage(acme: Organization, histo
 
 
 @pytest.mark.parametrize("by", ["user", "subject"])
-def test_they_come_in_the_order_that_is_asked_for(acme: Organization, history: datetime, by: str) -> None:
+def test_they_come_in_the_order_that_is_asked_for(history: datetime, acme: Organization, by: str) -> None:
     selection = Selection(acme, ranges.preset("30d", history, "UTC"))
     query, earlier = selection.in_all(by=by), selection.compared.in_all(by=by)
     for name, (_, is_descending) in ORDERS.items():
         for order, reverse in ((name, is_descending), (REVERSED + name, not is_descending)):
-            heights = [HEIGHTS[name](group) for group in pages(query, earlier, Listing(order, length=4))]
+            heights = [HEIGHTS[name](group) for group in pages(query, earlier, Listing(order, length=12))]
             known = [height for height in heights if height is not None]
             assert heights[: len(known)] == sorted(known, reverse=reverse), order
             assert len(set(heights)) > 1, order
 
 
-def test_latencies_of_the_groups_of_a_page_are_those_of_the_log(acme: Organization, history: datetime) -> None:
+def test_latencies_of_the_groups_of_a_page_are_those_of_the_log(history: datetime, acme: Organization) -> None:
     """Under one filter, too, of the same dimension or another; and none of other groups is read."""
     for filters in ((), (("user", "alice"), ("user", "bob")), (("operation", "chat"),)):
         selection = Selection(acme, ranges.preset("30d", history, "UTC"), filters=filters)
@@ -136,7 +143,7 @@ def test_latencies_of_the_groups_of_a_page_are_those_of_the_log(acme: Organizati
         assert keys and any(latency.calls for latency in found.values())
 
 
-def test_those_are_found_whose_names_contain_a_text(acme: Organization, history: datetime) -> None:
+def test_those_are_found_whose_names_contain_a_text(history: datetime, acme: Organization) -> None:
     selection = Selection(acme, ranges.preset("30d", history, "UTC"))
     query, earlier = selection.in_all(by="user"), selection.compared.in_all(by="user")
     found = read_groups(query, earlier, Listing(containing="ONLY", length=ALL), seconds=60)

@@ -30,7 +30,7 @@ FIRST, LAST = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UT
 def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> None:
     """Half a year of usage that is rolled up; two days of it have changed since."""
     organization = make_organization("acme", request.param)
-    record(organization, some_calls(call, FIRST, LAST, 500, every=3))
+    record(organization, some_calls(call, FIRST, LAST, 500, every=7))
     roll_up()
     late = [call(f"2025-{month}T12:00Z", operation="late", cost="7") for month in ("05-20", "07-03")]
     record(organization, late)

@@ -20,6 +20,7 @@ from aggregates.ops import tasks
 from aggregates.query import stored_selections
 from aggregates.query.selection import Selection
 from aggregates.rollup.names_elsewhere import replace_elsewhere
+from tests.lot import share
 
 LONGEST = 3_800  # characters of a link, of the 4,094 that a first line may have
 LONG = [f"{number:02}/" + "é" * 126 for number in range(20)]  # 255 bytes each, three times that in an address
@@ -72,9 +73,9 @@ def test_other_of_long_names_can_be_followed_to_the_last(page: Callable[[str], s
         costs.append(cost_of(content))
 
     assert [cost.split(".")[0] for cost in costs] == ["210", "78", "10"]
-    for link in links(content):
-        if link.startswith("?") and "range=7d" in link:  # others lead to days without usage
-            assert cost_of(page("/o/acme/" + link))
+    found = {link for link in links(content) if link.startswith("?") and "range=7d" in link}  # others: without usage
+    for link in share(sorted(found), 0, 4):
+        assert cost_of(page("/o/acme/" + link))
 
 
 def test_other_of_many_short_names_can_be_followed_to_the_last(
