@@ -48,12 +48,11 @@ HIDDEN_COST, HIDDEN_TOKENS = Decimal("7123456.789"), 7_123_456
 FIELDS = {"user": "user_id", "subject": "subject_id", "tier": "service_tier"}
 # What may not be read anywhere: names, and amounts of any number of calls, long and short.
 NAMES = "hidden"
-AMOUNTS = re.compile(
-    "|".join(
-        f"{each:,}|{each}|{each / 10**6:.2f}M|{each / 10**6:.1f}M"
-        for each in (int(number * HIDDEN_COST) for number in range(1, 17))
-    ).replace(".", r"\.")
-)
+AMOUNTS = "|".join(
+    f"{each:,}|{each}|{each / 10**6:.2f}M|{each / 10**6:.1f}M"
+    for each in (int(number * HIDDEN_COST) for number in range(1, 17))
+).replace(".", r"\.")
+HIDDEN = re.compile(f"{NAMES}-|{AMOUNTS}")
 
 
 def calls_of(call: MakeCall, moments: list[str]) -> list[Call]:
@@ -336,8 +335,8 @@ def check_nothing_hidden(response: Any, asked: dict[str, Any], where: str) -> No
             body = body.replace(part, "") if part and NAMES in part else body
     assert not re.search(f"(?:Calls of|rolled up:) [^.<]*{OTHERS}", body), where
     assert not re.search('usage begins|usage_begins": "|latest with usage|No usage yet', body), where
-    found = re.search(f".{{60}}(?:{NAMES}-|{AMOUNTS.pattern})", body.replace("\n", " "))
-    assert found is None, f"{where}: {found.group()}"
+    found = HIDDEN.search(body)
+    assert found is None, f"{where}: {body[found.start() - 60 : found.end()]}"
     for number in UsageLog.objects.filter(project="hidden-project").values_list("pk", flat=True):
         assert f"/calls/{number}/" not in body, where
 
