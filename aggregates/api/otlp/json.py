@@ -33,6 +33,12 @@ TIMES = (
     *("startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano"),
     *("start_time_unix_nano", "end_time_unix_nano", "time_unix_nano", "observed_time_unix_nano"),
 )
+# What holds objects that are read.
+OBJECTS = (
+    *("resource", "scope", "status"),
+    *("resourceSpans", "scopeSpans", "spans", "resourceLogs", "scopeLogs", "logRecords", "attributes"),
+    *("resource_spans", "scope_spans", "resource_logs", "scope_logs", "log_records"),
+)
 NAMES = ("name", "version", "eventName", "event_name")
 CODES = frozenset(map(str, [*Status.StatusCode.keys(), *Status.StatusCode.values()]))
 # What is not read, in both of JSON's spellings.
@@ -85,7 +91,7 @@ def _items(request: Any, signal: Signal) -> int:
 
 def _object(read: frozenset[str], pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
     """The object; None for an attribute that is not wanted."""
-    found = {name: _value(name, value) for name, value in pairs if name not in DROPPED}
+    found = {name: _value(name, value) for name, value in pairs if name not in DROPPED and name.isascii()}
     key = found.get("key")
     if key is not None:
         if not isinstance(key, str) or key not in read:
@@ -112,10 +118,17 @@ def _value(name: str, value: Any) -> Any:
         return value if _is_int(value, MAX_TIME) and int(value) >= 0 else None
     if (name in NAMES and not isinstance(value, str)) or (name == "code" and str(value) not in CODES):
         return None
+    if name in OBJECTS and any(isinstance(one, str) for one in (value if isinstance(value, list) else [value])):
+        raise NoRequest  # the parser would take a text for an object without fields
+    return _whole(value)
+
+
+def _whole(value: Any) -> Any:
+    """The same without null in lists, and without halves of characters, as where a text was cut."""
     if isinstance(value, list):
-        return [one for one in value if one is not None]
+        return [_whole(one) for one in value if one is not None]
     if isinstance(value, str) and not value.isascii():
-        return value.encode(errors="replace").decode()  # half of a character, as where a text was cut
+        return value.encode(errors="replace").decode()
     return value
 
 
@@ -133,10 +146,11 @@ def _id(value: Any) -> str | None:
 
 def _any_value(value: Any) -> dict[str, Any] | None:
     """An attribute's value as OTLP has it, of several the first; one that is written as it is, as text."""
-    if value is None:
-        return None
-    told = value if isinstance(value, dict) else {TEXT: value}
-    return next((_scalar({kind: one}) for kind, one in told.items() if kind in KINDS and one is not None), None)
+    if not isinstance(value, dict):
+        value = {TEXT: value}
+    told = {kind: one for kind, one in value.items() if one is not None}
+    known = next((kind for kind in told if kind in KINDS), None)
+    return _scalar({known: told[known]}) if known else TOO_LONG if told else None
 
 
 def _scalar(found: dict[str, Any]) -> dict[str, Any]:

@@ -248,7 +248,7 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
         resource = attributes_of(resource_spans.resource.attributes)
         project = project_of(resource)
         for scope_spans in resource_spans.scope_spans:
-            scope, version = scope_spans.scope.name, scope_spans.scope.version
+            scope, version = shortened(scope_spans.scope.name).replace("\0", ""), scope_spans.scope.version
             for span in scope_spans.spans:
                 trace, parent = span.trace_id, span.parent_span_id
                 yield Seen(

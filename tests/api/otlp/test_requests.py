@@ -214,7 +214,8 @@ def test_what_else_is_wrong_in_a_span_loses_no_call(export: Exporter, changed: d
         ({"boolValue": "alice"}, "alice", ""),
         ({"stringValue": "alice", "intValue": "5"}, "alice", ""),
         ({"intValue": None, "stringValue": "alice"}, "alice", ""),
-        ({"unheard": "alice"}, "", ""),
+        ({"unheard": "alice"}, "", "user_id"),
+        ({}, "", ""),
         ({"stringValue": ["alice"]}, "", "user_id"),
         ({"arrayValue": "alice"}, "", "user_id"),
         ({"kvlistValue": [1]}, "", "user_id"),
@@ -231,6 +232,28 @@ def test_a_value_of_another_kind_loses_no_call(export: Exporter, value: Any, use
     expected = f"span 0: {adjusted}: left out: expected text" if adjusted else ""
     assert (partial.rejected_spans, partial.error_message) == (0, expected)
     assert UsageLog.objects.get().user_id == user
+
+
+@encodings
+def test_a_scope_s_name_may_be_any_text(export: Exporter, content_type: str, encode: Encode) -> None:
+    request = request_of(span("a", scope="of\0somebody"), span("b", {"user.id": "u"}, scope="s" * 50_000))
+    assert told(export.raw(encode(request), content_type), ExportTraceServiceResponse, content_type) == (
+        ExportTraceServiceResponse()
+    )
+    assert UsageLog.objects.count() == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "x"])
+def test_a_text_in_place_of_an_object_is_no_request(export: Exporter, acme: Organization, text: str) -> None:
+    for name in ("resource", "scopeSpans"):
+        for value in (text, [text]):
+            refused(export.raw(json.dumps({"resourceSpans": [{name: value}]}).encode(), JSON), 400, "Expected", JSON)
+
+
+def test_names_that_are_not_read_may_be_any_text(export: Exporter) -> None:
+    document = {**as_json(GOOD), "\ud800": ["\ud800", ["\ud800"]], "unheard": [["\ud800"]], "ü": 1}
+    assert export.raw(json.dumps(document).encode(), JSON).content == b"{}"
+    assert UsageLog.objects.count() == 1
 
 
 def test_a_key_may_come_as_x_api_key(client: Any, secret: str) -> None:
