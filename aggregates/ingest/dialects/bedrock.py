@@ -39,7 +39,7 @@ def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         "operation": "embeddings" if "embed" in str(model) else "chat",
         "provider": PROVIDER,
         "model": model,
-        "user_id": out_of(value_of(mapping_of(row.get("identity")), "arn"), _user),
+        "user_id": out_of(value_of(object_of(row, misfits, "identity"), "arn"), _user),
         "status": "error" if value_of(row, "errorCode") is not None else "ok",
         "latency_ms": value_of(body, "metrics.latencyMs"),
         **tokens,

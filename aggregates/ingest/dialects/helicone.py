@@ -6,7 +6,17 @@ from typing import Any
 
 from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
-from aggregates.ingest.dialects.rows import Fields, count, first_of, mapping_of, out_of, parts_beside, text_of, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    first_of,
+    mapping_of,
+    object_of,
+    out_of,
+    parts_beside,
+    text_of,
+    value_of,
+)
 from aggregates.ingest.fitting import Misfit
 
 # Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
@@ -34,7 +44,7 @@ def _call(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
     usually = provider.startswith(BESIDE)  # then their total is of the others alone
     total = 0 if usually else count(row, "total_tokens", misfits, "total_tokens")
     beside = parts_beside(sent, cached + written, received, total, usually=usually)
-    properties = mapping_of(row.get("request_properties"))
+    properties = object_of(row, misfits, "request_properties")
     tokens = {
         "input_tokens": sent + cached + written if beside else sent,
         "cached_tokens": cached,

@@ -148,7 +148,7 @@ def _joined(sent: int, received: int, parts: dict[str, int], total: int) -> dict
 
 def _cost(row: Mapping[str, Any], misfits: list[Misfit], *, used: bool) -> object:
     """Langfuse says 0 of a model that it has no price for."""
-    costs = mapping_of(row.get("cost_details")) or mapping_of(row.get("costDetails"))
+    costs = object_of(row, misfits, "cost_details", "costDetails")
     total = value_of(row, "total_cost", "totalCost", "calculatedTotalCost")
     cost = one_of("cost", misfits, total, value_of(costs, "total"))
     try:

@@ -54,6 +54,7 @@ PROJECTS = (
     *("user_api_key_project_id", "user_api_key_team_id"),
 )
 USAGE = ("usage_object", "additional_usage_values")
+NO_TAGS: tuple[object, ...] = (None, "", [], {}, "[]", "{}", "null")
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
@@ -115,7 +116,7 @@ def fields_of(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[
 
     `labels` are keys of metadata that are kept as such, beside what the request itself names.
     """
-    metadata = mapping_of(row.get("metadata"))
+    metadata = object_of(row, misfits, "metadata")
     tokens = _tokens(row, metadata, misfits)
     cost = value_of(row, "response_cost", "spend")
     model = value_of(row, "model", "model_group")
@@ -139,7 +140,7 @@ def fields_of(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[
         "status": status if not is_single(status) else "error" if failed else "ok",
         "latency_ms": duration(value_of(row, "startTime"), value_of(row, "endTime")),
         **tokens,
-        "price_model": _price_model(row, provider, model),
+        "price_model": _price_model(object_of(row, misfits, "model_map_information"), provider, model),
         "labels": _labels(row, metadata, labels, misfits) or None,
         **_billing(row, metadata, tokens),
         "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
@@ -196,12 +197,12 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[M
     return tokens_of(parts._replace(input=sent, output=received, tools=0, total=0))
 
 
-def _price_model(row: Mapping[str, Any], provider: object, model: object) -> str:
+def _price_model(told: Mapping[str, Any], provider: object, model: object) -> object:
     """The model by which LiteLLM prices the call, where that is not the one that was called: behind an alias, or a
     deployment's name."""
-    key = mapping_of(row.get("model_map_information")).get("model_map_key")
-    if not isinstance(key, str) or not key:
-        return ""
+    key = value_of(told, "model_map_key")
+    if not isinstance(key, str):
+        return key
     prefix = f"{provider}/"
     return "" if key.removeprefix(prefix) == str(model).removeprefix(prefix) else key
 
@@ -210,8 +211,11 @@ def _labels(
     row: Mapping[str, Any], metadata: Mapping[str, Any], chosen: Collection[str], misfits: list[Misfit]
 ) -> Labels:
     """Keys of metadata that are chosen, then the tags of the request, then the metadata that came with it."""
-    named = [str(tag) for tag in list_of(row.get("request_tags")) if isinstance(tag, (str, int)) and tag != ""]
-    told = [mapping_of(metadata.get(name)) for name in ("spend_logs_metadata", "requester_metadata")]
+    tags = list_of(row.get("request_tags"))
+    if not tags and row.get("request_tags") not in NO_TAGS:
+        misfits.append(Misfit("labels", "left out: expected a list of tags"))
+    named = [str(tag) for tag in tags if isinstance(tag, (str, int)) and tag != ""]
+    told = [object_of(metadata, misfits, name) for name in ("spend_logs_metadata", "requester_metadata")]
     own = [(name, value) for each in told for name, value in each.items() if name not in FIELDS_OF_METADATA]
     pairs = [(name, metadata.get(name)) for name in chosen]
     return labels_of([*pairs, *([("tags", ",".join(named))] if named else []), *own], misfits)

@@ -272,11 +272,23 @@ def test_without_a_time_or_a_model_it_is_no_call(preset: str, row: Any, name: st
     ("preset", "row", "name"),
     [
         ("bedrock", BEDROCK[0], "input"),
+        ("bedrock", BEDROCK[0], "identity"),
+        ("helicone", HELICONE[0], "request_properties"),
+        ("langfuse", LANGFUSE[1], "cost_details"),
+        ("litellm", LITELLM, "metadata"),
+        ("litellm", LITELLM, "model_map_information"),
+        ("litellm", LITELLM, "metadata.spend_logs_metadata"),
         ("langfuse", LANGFUSE[1], "usage_details"),
         ("litellm", {**LITELLM, "metadata": {"usage_object": {"cache_read_input_tokens": 4}}}, "metadata.usage_object"),
     ],
 )
-def test_usage_that_is_no_object_is_told(preset: str, row: Any, name: str) -> None:
+def test_what_is_no_object_is_told(preset: str, row: Any, name: str) -> None:
     around, _, inner = name.rpartition(".")
     calls, found = read(preset, [{**row, around: {inner: "n/a"}} if around else {**row, name: ["n/a"]}])
     assert (len(calls), [*found.misfits]) == (1, [("", f"{inner} left out: expected an object")])
+
+
+@pytest.mark.parametrize(("tags", "is_told"), [("blue", True), ({"a": 1}, True), (5, True), ([], False), ("[]", False)])
+def test_tags_that_are_no_list_are_told(tags: object, is_told: bool) -> None:
+    calls, found = read("litellm", [{**LITELLM, "request_tags": tags}])
+    assert (len(calls), [told.field for told in found.misfits]) == (1, ["labels"] if is_told else [])
