@@ -10,7 +10,17 @@ from typing import Any
 
 from aggregates.ingest.billing import TOOLS, tier_of, told_units, units_of
 from aggregates.ingest.dialects import bedrock
-from aggregates.ingest.dialects.rows import Fields, count, joined, last_part, mapping_of, out_of, text_of, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    joined,
+    last_part,
+    mapping_of,
+    object_of,
+    out_of,
+    text_of,
+    value_of,
+)
 from aggregates.ingest.fitting import Misfit
 
 NO_MODEL = "<synthetic>"  # what the program itself said
@@ -30,9 +40,10 @@ class Sessions:
     def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         """The calls that a line is a piece of, or none."""
         message = mapping_of(row.get("message"))
-        usage = mapping_of(message.get("usage"))
+        usage = object_of(message, misfits, "usage")
         model = value_of(message, "model")
-        if not usage or value_of(row, "type") not in ("assistant", None) or model == NO_MODEL:
+        is_call = (usage or misfits) and value_of(row, "type") in ("assistant", None)
+        if not is_call or model == NO_MODEL:
             return
         one = joined(":", value_of(message, "id"), value_of(row, "requestId"))
         if isinstance(one, str):

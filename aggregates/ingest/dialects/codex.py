@@ -153,7 +153,9 @@ def _is_search(item: Mapping[str, Any]) -> bool:
 
 def _counts(usage: object, misfits: list[Misfit]) -> _Counts | None:
     given = mapping_of(usage)
-    return tuple(count(given, field, misfits, name) for name, field in COUNTS.items()) if given else None
+    if COUNTS.keys().isdisjoint(given):
+        return None
+    return tuple(count(given, field, misfits, name) for name, field in COUNTS.items())
 
 
 def _time(value: object) -> datetime | None:

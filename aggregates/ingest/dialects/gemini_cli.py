@@ -6,6 +6,7 @@ A message of type “gemini” is a call. A line may repeat a message of an earl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.dialects.rows import (
     Fields,
     count,
@@ -13,6 +14,7 @@ from aggregates.ingest.dialects.rows import (
     last_part,
     list_of,
     mapping_of,
+    object_of,
     out_of,
     told_beside,
     value_of,
@@ -38,7 +40,7 @@ class Sessions:
         self._project: object = ""
 
     def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
-        """The calls of a document, or the call of a line, if any."""
+        """The calls of a document, or the call of a line, if any; raises InvalidCall."""
         change = mapping_of(row.get("$set")) or row
         if value_of(change, "sessionId"):
             self._id, self._project = value_of(change, "sessionId"), ""
@@ -46,10 +48,13 @@ class Sessions:
         if isinstance(folders, list) and folders:
             self._project = out_of(folders[0], last_part)
         messages = change.get("messages")
-        for message in messages if isinstance(messages, list) else [row]:
-            tokens = mapping_of(mapping_of(message).get("tokens"))
-            if tokens and value_of(message, "type") == "gemini":
-                yield self._call(message, tokens, misfits)
+        if messages is not None and not isinstance(messages, list):
+            raise InvalidCall("messages", "expected a list")
+        for message in [row] if messages is None else messages:
+            if isinstance(message, dict) and value_of(message, "type") == "gemini":
+                tokens = object_of(message, misfits, "tokens")
+                if tokens or misfits:
+                    yield self._call(message, tokens, misfits)
 
     def _call(self, message: Mapping[str, Any], tokens: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
         one = value_of(message, "id")

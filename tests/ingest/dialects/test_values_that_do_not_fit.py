@@ -273,6 +273,8 @@ def test_without_a_time_or_a_model_it_is_no_call(preset: str, row: Any, name: st
     [
         ("bedrock", BEDROCK[0], "input"),
         ("bedrock", BEDROCK[0], "identity"),
+        ("claude-code", CLAUDE_CODE, "message.usage"),
+        ("gemini-cli", GEMINI_DOCUMENT["messages"][1], "tokens"),
         ("helicone", HELICONE[0], "request_properties"),
         ("langfuse", LANGFUSE[1], "cost_details"),
         ("litellm", LITELLM, "metadata"),
@@ -284,7 +286,8 @@ def test_without_a_time_or_a_model_it_is_no_call(preset: str, row: Any, name: st
 )
 def test_what_is_no_object_is_told(preset: str, row: Any, name: str) -> None:
     around, _, inner = name.rpartition(".")
-    calls, found = read(preset, [{**row, around: {inner: "n/a"}} if around else {**row, name: ["n/a"]}])
+    of = row.get(around, {}) if around else row
+    calls, found = read(preset, [{**row, around: {**of, inner: "n/a"}} if around else {**row, inner: ["n/a"]}])
     assert (len(calls), [*found.misfits]) == (1, [("", f"{inner} left out: expected an object")])
 
 
@@ -292,3 +295,14 @@ def test_what_is_no_object_is_told(preset: str, row: Any, name: str) -> None:
 def test_tags_that_are_no_list_are_told(tags: object, is_told: bool) -> None:
     calls, found = read("litellm", [{**LITELLM, "request_tags": tags}])
     assert (len(calls), [told.field for told in found.misfits]) == (1, ["labels"] if is_told else [])
+
+
+def test_a_session_whose_messages_are_no_list_is_told() -> None:
+    _, found = read("gemini-cli", [{**GEMINI_DOCUMENT, "messages": "private"}])
+    assert [str(rejection) for rejection in found.rejections] == ["line 1: messages: expected a list"]
+
+
+def test_where_the_last_usage_tells_no_tokens_the_total_does() -> None:
+    rows = [*CODEX[:-1], {**CODEX[-1], "payload": deepcopy(CODEX[-1]["payload"])}]
+    rows[-1]["payload"]["info"]["last_token_usage"] = {"unheard": 1}
+    assert [(call.input_tokens, call.output_tokens) for call in read("codex", rows)[0]] == [(900, 60), (1100, 40)]
