@@ -27,7 +27,11 @@ def is_single(value: object) -> bool:
 
 def value_of(row: Mapping[str, Any], *paths: str) -> Any:
     """What is given at the first of these dotted paths that has anything, None if none has."""
-    return next((found for path in paths if (found := _at(row, path)) is not None and found != ""), None)
+    for path in paths:
+        found = _at(row, path)
+        if found is not None and found != "":
+            return found
+    return None
 
 
 def first_of(row: Mapping[str, Any], field: str, misfits: list[Misfit], *paths: str) -> Any:
@@ -60,7 +64,7 @@ def _at(row: Mapping[str, Any], path: str) -> Any:
 
 
 def text_of(row: Mapping[str, Any], *paths: str) -> str:
-    """The text of the first single value at one of these paths; "" if there is none."""
+    """The text of what is given at these paths; "" of nothing, and of an object or a list."""
     value = value_of(row, *paths)
     return "" if value is None or not is_single(value) else str(value)
 
@@ -78,7 +82,7 @@ def joined(separator: str, *values: object) -> object:
 
 def count(row: Mapping[str, Any], field: str, misfits: list[Misfit], *paths: str) -> int:
     """The first count at one of these paths, for a field; 0 if there is none, which is a misfit of other values."""
-    return count_in((_at(row, path) for path in paths), field, misfits)
+    return count_in([_at(row, path) for path in paths], field, misfits)
 
 
 def count_in(values: Iterable[object], field: str, misfits: list[Misfit]) -> int:
