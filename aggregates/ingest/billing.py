@@ -120,10 +120,10 @@ def told_units(found: Mapping[str, int], cached_tokens: object = 0) -> dict[str,
     return {**units, OTHER: units.get(OTHER, 0) + 1} if doubtful else units
 
 
-def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> str:
-    """Join what tells the tier; a call checks what of it is plain."""
-    told = (document.get(name) for name in names)
-    return "+".join(str(one) for one in told if isinstance(one, str) and one)
+def tier_of(document: Mapping[str, Any], names: Iterable[str] = TIERS) -> object:
+    """Join what tells the tier; a call checks what of it is plain. An object or a list stays, and is all that does."""
+    told = [one for name in names if (one := document.get(name)) and isinstance(one, (str, dict, list))]
+    return next((one for one in told if not isinstance(one, str)), "+".join(map(str, told)))
 
 
 def tiers_in(documents: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aggregates.domain.calls import MAX_COUNT, check_cost, check_count
+from aggregates.ingest.fitting import Misfit
 from aggregates.ingest.tokens import WITHIN, Beside, Counts
 
 MAX_DOCUMENT = 65_536  # characters
@@ -47,6 +48,7 @@ CACHE_BESIDE_INPUT_TOKENS = (
     *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
     *("cache_read_input_token_count", "cache_write_input_token_count"),
 )
+OF_TOKENS = "token"  # in names of what can be nothing but a number
 COST = "cost"
 
 
@@ -78,16 +80,22 @@ def _written(text: str) -> object:
         return None
 
 
-def usage_of(document: Mapping[str, Any]) -> Usage | None:
-    """The usage that a document tells; None if it tells none."""
+def usage_of(document: Mapping[str, Any], misfits: list[Misfit]) -> Usage | None:
+    """The usage that a document tells; None if it tells none. A part of which it tells tokens, and no number, is a
+    misfit."""
     named: dict[str, int] = {}
-    for name, value in _numbers(document):
+    unfit: dict[str, None] = {}
+    for name, value in _values(document):
         if (count := _count(value)) is not None:
             named[name] = max(count, named.get(name, 0))
+        elif name in FIELD_OF and OF_TOKENS in name:
+            unfit[FIELD_OF[name]] = None
     fields: dict[str, int] = {}
     for name, count in named.items():
         if field := FIELD_OF.get(name):
             fields[field] = max(count, fields.get(field, 0))
+    expected = f"left out: expected a whole number from 0 to {MAX_COUNT:,}"
+    misfits += [Misfit(f"{field}_tokens", expected) for field in unfit if field not in fields]
     if not fields:
         return None
     parts_of_write = fields.pop("cache_write_5m", 0) + fields.get("cache_write_1h", 0)
@@ -116,7 +124,7 @@ def _is_more_of(whole: str, name: str) -> bool:
 
 def cost_in(document: Mapping[str, Any]) -> Decimal | None:
     """The largest amount that it calls its cost."""
-    found = (_amount(value) for name, value in _numbers(document) if name == COST)
+    found = (_amount(value) for name, value in _values(document) if name == COST)
     return max((amount for amount in found if amount is not None), default=None)
 
 
@@ -129,18 +137,17 @@ def total_cost(document: Mapping[str, Any]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-def _numbers(document: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Its values that are no objects or lists, at any depth, by their own names in words with underscores."""
+def _values(document: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, object]]:
+    """What is given in it, at any depth, by its own name in words with underscores."""
     for name, value in document.items():
-        if isinstance(value, dict):
-            if depth < MAX_DEPTH:
-                yield from _numbers(value, depth + 1)
-        elif isinstance(value, (int, str, Decimal, float)) and not isinstance(value, bool):
+        if value is not None and value != "":
             yield UPPER.sub("_", str(name)).lower(), value
+        if isinstance(value, dict) and depth < MAX_DEPTH:
+            yield from _values(value, depth + 1)
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, bool) or (isinstance(value, str) and not value.isdigit()):
         return None
     try:
         count = check_count(value)

@@ -2,17 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
-from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
+from aggregates.domain.calls import CALL, CHARGE, MAX_TEXT_BYTES, REQUIRED, Call, InvalidCall, parse_call
 from aggregates.domain.labels import Labels, fitting_labels
 from aggregates.domain.texts import normal_form, size_of
 from aggregates.domain.units import OTHER
 from aggregates.domain.usual_calls import usual_call
 
+REQUIRED_OF_CHARGE = ("timestamp", "cost")
 TEXTS = (
     "request_id",
     "operation",
@@ -51,13 +51,10 @@ def fitting_call(fields: Mapping[str, object], misfits: list[Misfit], request_id
     return call if call.request_id else call._replace(request_id=request_id)
 
 
-def fitting_fields(fields: Mapping[str, object], misfits: list[Misfit]) -> dict[str, object]:
-    """The fields, those that would not fit shortened or left out and added to `misfits`; what every call needs stays as
-    it is. They are of a call unless they say otherwise."""
-    fitting = {"kind": CALL, **fields}
-    with suppress(InvalidCall):
-        _fitted(fitting, misfits)
-    return fitting
+def fitting_row(fields: Mapping[str, object], misfits: list[Misfit], kept: Collection[str] = ()) -> Call:
+    """The call, or charge if the fields say so; what does not fit in it is added to `misfits`. Raises InvalidCall if
+    what it needs is wrong, or one of the fields that are `kept` as they are."""
+    return _fitted({"kind": CALL, **fields}, misfits, kept)
 
 
 def with_persons(fields: Mapping[str, object]) -> dict[str, object]:
@@ -65,22 +62,25 @@ def with_persons(fields: Mapping[str, object]) -> dict[str, object]:
     return {**fields, **{name: person_of(fields[name]) for name in ("user_id", "subject_id") if fields.get(name)}}
 
 
-def _fitted(fields: dict[str, object], misfits: list[Misfit]) -> Call:
+def _fitted(fields: dict[str, object], misfits: list[Misfit], kept: Collection[str] = ()) -> Call:
     """The call of the fields, which are mended in place; raises InvalidCall."""
+    needed = REQUIRED_OF_CHARGE if fields["kind"] == CHARGE else REQUIRED
     while True:
         try:
             return usual_call(fields) or parse_call(fields)
         except InvalidCall as invalid:
-            fields[invalid.field] = _mended(invalid, fields.get(invalid.field), misfits)
+            if invalid.field in kept:
+                raise
+            fields[invalid.field] = _mended(invalid, fields.get(invalid.field), needed, misfits)
 
 
-def _mended(invalid: InvalidCall, value: object, misfits: list[Misfit]) -> object:
+def _mended(invalid: InvalidCall, value: object, needed: Collection[str], misfits: list[Misfit]) -> object:
     """What stands for a value that is wrong; raises the InvalidCall if nothing does."""
     name = invalid.field
     if name in TEXTS and isinstance(value, str) and "\0" not in value and (short := shortened(value)) != value:
         misfits.append(Misfit(name, f"shortened: {invalid.reason}"))
         return short
-    if name in REQUIRED or value is None or not name:
+    if name in needed or value is None or not name:
         raise invalid
     misfits.append(Misfit(name, f"left out: {invalid.reason}"))
     return INSTEAD.get(name)

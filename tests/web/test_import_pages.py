@@ -14,6 +14,7 @@ from aggregates.models import FileChunk, FileImport, ImportState, Organization, 
 from aggregates.ops import imports
 from aggregates.web.pages import imports as previews
 from aggregates.web.views import uploading
+from tests.ingest.dialects.samples import LANGFUSE, lines
 from tests.ingest.importing.conftest import give
 from tests.words import CUT_OFF
 
@@ -68,6 +69,31 @@ def test_the_result_leads_to_the_days_of_the_file(logged_in: Client) -> None:
         assert "every 1s" not in shown
     listed = logged_in.get(URL).content.decode()
     assert "badge-done" in listed
+
+
+MISFITS = (
+    "user_id: left out: expected text (1 call)",
+    "output_tokens: left out: expected a whole number from 0 to 1,000,000,000 (2 calls)",
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fields_that_do_not_fit_are_told_before_and_after(logged_in: Client) -> None:
+    rows = [
+        {**LANGFUSE[1], "user_id": {"name": "private"}, "usage_details": {"input": 5, "output": "many"}},
+        {**LANGFUSE[2], "usage_details": {"input": 5, "output": [7]}},
+    ]
+    drop(logged_in, lines(*rows).encode(), "observations.jsonl")
+    imported = FileImport.objects.get()
+    before = page(logged_in, imported)
+    logged_in.post(f"{URL}{imported.pk}/", {"base": "auto", "start": "1"})
+    imports.run_import()
+    for shown in (before, page(logged_in, imported)):
+        told = shown.partition("Fields that did not fit: ")[2].partition("</p>")[0]
+        assert sorted(told.split("; ")) == sorted(MISFITS)
+        assert "private" not in shown
+    drop(logged_in, OWN)
+    assert "did not fit" not in page(logged_in, FileImport.objects.latest("pk"))
 
 
 def test_of_an_unknown_file_columns_are_chosen(logged_in: Client) -> None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aggregates.domain.calls import InvalidCall, parse_time
-from aggregates.ingest.dialects.rows import Fields, value_of
+from aggregates.ingest.dialects.rows import Fields, is_single, joined, value_of
 from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
+from aggregates.ingest.fitting import Misfit
 
 SHORT, LONG = 200_000, 1_000_000  # tokens of input that a request has at most, by its context window
 DAY = timedelta(days=1)
@@ -28,7 +29,7 @@ COSTS = (
 )
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
     """The calls of a page of the API, of a bucket, or of a row of the export; raises InvalidCall."""
     of_export = "usage_date_utc" in row
     for one in [_of_row(row)] if of_export else [_of_result(bucket, one) for bucket, one in _results(row)]:
@@ -102,7 +103,7 @@ def _sum(
         "model": model,
         "project": project,
         "user_id": user,
-        "service_tier": "+".join(str(one) for one in (tier, *_conditions(row)) if one),
+        "service_tier": joined("+", tier, *_conditions(row)),
     }
     requests = max(1, -(-whole // _window(row)))
     if requests > MAX_REQUESTS:
@@ -112,7 +113,10 @@ def _sum(
 
 def _window(row: Mapping[str, Any]) -> int:
     """The context window: “≤ 200k” and “> 200k” in the export, “0-200k” and “200k-1M” in the API."""
-    window = str(value_of(row, "context_window") or "").replace(" ", "").lower()
+    window = value_of(row, "context_window")
+    if not is_single(window):
+        raise InvalidCall("context_window", "expected a single value")
+    window = str(window or "").replace(" ", "").lower()
     return LONG if window.startswith((">", "200k-")) else SHORT
 
 

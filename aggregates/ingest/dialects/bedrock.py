@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aggregates.ingest.billing import first_tier, units_of, units_within
-from aggregates.ingest.dialects.rows import Fields, count, list_of, mapping_of, value_of
+from aggregates.ingest.dialects.rows import Fields, count, list_of, mapping_of, object_of, out_of, value_of
+from aggregates.ingest.fitting import Misfit
 
 PROVIDER = "aws"
 NAMED = re.compile(r"arn:aws[\w-]*:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/")
@@ -13,23 +14,24 @@ NAMED = re.compile(r"arn:aws[\w-]*:bedrock:[^:]*:\d*:(?:foundation-model|inferen
 SESSION = re.compile(r"(?:botocore-session|aws-sdk|awscli-session)-?.*|i-[0-9a-f]+|[0-9a-f-]{32,36}|\d+", re.IGNORECASE)
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One call; raises InvalidCall. Of what was asked and answered only usage, tier and how many images is read."""
-    sent, received = mapping_of(row.get("input")), mapping_of(row.get("output"))
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+    """One call. Of what was asked and answered only usage, tier and how many images is read."""
     if value_of(row, "modelId") is None:
         return
+    sent, received = (object_of(row, misfits, name) for name in ("input", "output"))
     model = model_of(value_of(row, "modelId"))
-    fresh, cached, written = (
-        count(sent, name) for name in ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
-    )
+    fresh = count(sent, "input_tokens", misfits, "inputTokenCount")
+    cached = count(sent, "cached_tokens", misfits, "cacheReadInputTokenCount")
+    written = count(sent, "cache_write_tokens", misfits, "cacheWriteInputTokenCount")
     body = mapping_of(received.get("outputBodyJson"))
     usages = list(_usages(received.get("outputBodyJson")))
+    written_1h = max((_written_1h(usage, misfits) for usage in usages), default=0)
     tokens = {
         "input_tokens": fresh + cached + written,
         "cached_tokens": cached,
         "cache_write_tokens": written,
-        "cache_write_1h_tokens": min(written, max(map(_written_1h, usages), default=0)),
-        "output_tokens": count(received, "outputTokenCount"),
+        "cache_write_1h_tokens": min(written, written_1h),
+        "output_tokens": count(received, "output_tokens", misfits, "outputTokenCount"),
     }
     yield {
         "request_id": value_of(row, "requestId"),
@@ -37,7 +39,7 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "operation": "embeddings" if "embed" in str(model) else "chat",
         "provider": PROVIDER,
         "model": model,
-        "user_id": _user(str(value_of(mapping_of(row.get("identity")), "arn") or "")),
+        "user_id": out_of(value_of(object_of(row, misfits, "identity"), "arn"), _user),
         "status": "error" if value_of(row, "errorCode") is not None else "ok",
         "latency_ms": value_of(body, "metrics.latencyMs"),
         **tokens,
@@ -55,11 +57,12 @@ def _usages(body: object) -> Iterator[Mapping[str, Any]]:
                 yield usage
 
 
-def _written_1h(usage: Mapping[str, Any]) -> int:
+def _written_1h(usage: Mapping[str, Any], misfits: list[Misfit]) -> int:
     """In Anthropic's words, and in Converse's."""
     details = [mapping_of(each) for each in list_of(usage.get("cacheDetails"))]
-    of_converse = sum(count(each, "inputTokens") for each in details if value_of(each, "ttl") == "1h")
-    return max(of_converse, count(usage, "cache_creation.ephemeral_1h_input_tokens"))
+    field, for_an_hour = "cache_write_1h_tokens", [each for each in details if value_of(each, "ttl") == "1h"]
+    of_converse = sum(count(each, field, misfits, "inputTokens") for each in for_an_hour)
+    return max(of_converse, count(usage, field, misfits, "cache_creation.ephemeral_1h_input_tokens"))
 
 
 def _units(body: Mapping[str, Any], usages: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -10,7 +10,18 @@ from typing import Any
 
 from aggregates.ingest.billing import TOOLS, tier_of, told_units, units_of
 from aggregates.ingest.dialects import bedrock
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    joined,
+    last_part,
+    mapping_of,
+    object_of,
+    out_of,
+    text_of,
+    value_of,
+)
+from aggregates.ingest.fitting import Misfit
 
 NO_MODEL = "<synthetic>"  # what the program itself said
 OF_BEDROCK = re.compile(r"(?:^|[./])anthropic\.claude")
@@ -26,34 +37,37 @@ class Sessions:
         # Of side conversations: the call and time of each message, by session and request.
         self._aside: dict[tuple[str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
-        """The calls that a line is a piece of, or none; raises InvalidCall."""
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+        """The calls that a line is a piece of, or none."""
         message = mapping_of(row.get("message"))
-        usage = mapping_of(message.get("usage"))
+        usage = object_of(message, misfits, "usage")
         model = value_of(message, "model")
-        if not usage or value_of(row, "type") not in ("assistant", None) or model == NO_MODEL:
+        is_call = (usage or misfits) and value_of(row, "type") in ("assistant", None)
+        if not is_call or model == NO_MODEL:
             return
-        one = ":".join(str(each) for each in (value_of(message, "id"), value_of(row, "requestId")) if each is not None)
-        self._note(row, message, one)
+        one = joined(":", value_of(message, "id"), value_of(row, "requestId"))
+        if isinstance(one, str):
+            self._note(row, message, one)
         call = {
             "request_id": one,
             "timestamp": value_of(row, "timestamp"),
             "operation": "claude-code",
             "provider": bedrock.PROVIDER if OF_BEDROCK.search(str(model)) else "anthropic",
             "model": bedrock.model_of(model),
-            "project": re.split(r"[/\\]", str(value_of(row, "cwd") or "").rstrip("/\\"))[-1],
+            "project": out_of(value_of(row, "cwd"), last_part),
             "service_tier": tier_of(usage),
         }
         units = told_units(units_of({TOOLS: mapping_of(usage.get(TOOLS))}))
         yield {
             **call,
-            **_tokens(usage),
+            **_tokens(usage, misfits),
             "units": units,
             "cost": value_of(row, "costUSD"),
         }  # in logs of 2025's first months
         for number, part in enumerate(_parts_apart(usage), 1):
-            name = {"request_id": f"{one}:{value_of(part, 'type')}:{number}"} if one else {}
-            yield {**call, **name, "model": bedrock.model_of(value_of(part, "model") or model), **_tokens(part)}
+            name = {"request_id": f"{one}:{value_of(part, 'type')}:{number}"} if one and isinstance(one, str) else {}
+            named = bedrock.model_of(value_of(part, "model") or model)
+            yield {**call, **name, "model": named, **_tokens(part, misfits)}
 
     def repeats(self) -> Callable[[str], bool]:
         """What tells, at the end, whether the call of a request_id is another one that was read, logged again.
@@ -72,27 +86,27 @@ class Sessions:
 
     def _note(self, row: Mapping[str, Any], message: Mapping[str, Any], call: str) -> None:
         session, request, name = (
-            str(each or "")
-            for each in (value_of(row, "sessionId"), value_of(row, "requestId"), value_of(message, "id"))
+            text_of(*named) for named in ((row, "sessionId"), (row, "requestId"), (message, "id"))
         )
         if not request or not name:
             return
         if row.get("isSidechain") is True:
-            self._aside[session, request].setdefault(name, (call, str(value_of(row, "timestamp") or "")))
+            self._aside[session, request].setdefault(name, (call, text_of(row, "timestamp")))
         else:
             self._main[session, name].add(call)
 
 
-def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
-    fresh, cached, written = (
-        count(usage, name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    )
+def _tokens(usage: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
+    fresh = count(usage, "input_tokens", misfits, "input_tokens")
+    cached = count(usage, "cached_tokens", misfits, "cache_read_input_tokens")
+    written = count(usage, "cache_write_tokens", misfits, "cache_creation_input_tokens")
+    written_1h = count(usage, "cache_write_1h_tokens", misfits, "cache_creation.ephemeral_1h_input_tokens")
     return {
         "input_tokens": fresh + cached + written,
         "cached_tokens": cached,
         "cache_write_tokens": written,
-        "cache_write_1h_tokens": min(written, count(usage, "cache_creation.ephemeral_1h_input_tokens")),
-        "output_tokens": count(usage, "output_tokens"),
+        "cache_write_1h_tokens": min(written, written_1h),
+        "output_tokens": count(usage, "output_tokens", misfits, "output_tokens"),
     }
 
 

@@ -5,16 +5,33 @@ the folder, the tier and each search of the web are on other lines. A session th
 a copy of it, its lines re-stamped with the time of the fork: these calls are in the other session's file.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from aggregates.domain.calls import parse_time
 from aggregates.ingest.billing import first_tier
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    joined,
+    last_part,
+    mapping_of,
+    one_of,
+    out_of,
+    parts_beside,
+    text_of,
+    value_of,
+)
+from aggregates.ingest.fitting import Misfit
 
-COUNTS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens")
+COUNTS = {
+    "input_tokens": "input_tokens",
+    "cached_input_tokens": "cached_tokens",
+    "cache_write_input_tokens": "cache_write_tokens",
+    "output_tokens": "output_tokens",
+    "reasoning_output_tokens": "reasoning_tokens",
+}
 AT_ONCE = timedelta(seconds=1)  # no call is answered sooner after the start of a forked session
 
 _Counts = tuple[int, ...]  # in the order of COUNTS
@@ -27,16 +44,16 @@ class Sessions:
         self._told: set[tuple[_Counts, _Counts]] = set()  # by all sessions so far
         self._model: Any = None
         self._folder: Any = None
-        self._tier = ""
+        self._tier: Any = None
         self._searches = 0  # since the last call
         self._begin({})
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
-        """The call that a line tells of, or none; raises InvalidCall."""
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+        """The call that a line tells of, or none."""
         kind, payload = value_of(row, "type"), mapping_of(row.get("payload"))
         if kind == "session_meta":
             if not self._is_ancestor(payload):
-                self._begin(payload, str(value_of(row, "timestamp") or ""))
+                self._begin(payload, text_of(row, "timestamp"))
         elif kind == "turn_context":
             self._model = value_of(payload, "model") or self._model
             self._folder = value_of(payload, "cwd") or self._folder
@@ -48,39 +65,39 @@ class Sessions:
             self._model = value_of(settings, "model") or self._model
             self._set_tier(settings)
         elif kind == "event_msg" and value_of(payload, "type") == "token_count":
-            yield from self._call(row, mapping_of(payload.get("info")))
+            yield from self._call(row, mapping_of(payload.get("info")), misfits)
 
     def _set_tier(self, settings: Mapping[str, Any]) -> None:
         """Take the tier of the calls that follow; settings that do not name one leave it as it is."""
         if "service_tier" in settings:
-            self._tier = first_tier(settings["service_tier"])
+            self._tier = settings["service_tier"]
 
     def _begin(self, meta: Mapping[str, Any], written: str = "") -> None:
-        self._id = str(value_of(meta, "id") or "")
+        self._id = value_of(meta, "id")
         self._folder = value_of(meta, "cwd")
         self._provider = value_of(meta, "model_provider") or "openai"
         self._model = None
-        self._tier, self._searches = "", 0
+        self._tier, self._searches = None, 0
         self._total: _Counts = (0,) * len(COUNTS)
         spawned = mapping_of(mapping_of(mapping_of(meta.get("source")).get("subagent")).get("thread_spawn"))
-        parent = value_of(meta, "forked_from_id") or value_of(spawned, "parent_thread_id")
-        self._ancestors = {str(parent)} if parent else set()
+        parent = text_of(meta, "forked_from_id") or text_of(spawned, "parent_thread_id")
+        self._ancestors = {parent} if parent else set()
         self._copied: set[str] = set()  # ancestors whose head was in it
         self._copying = bool(parent)  # what is read is a copy of the session that this one is forked off
         self._since = _time(value_of(meta, "timestamp")) or _time(written)
 
     def _is_ancestor(self, meta: Mapping[str, Any]) -> bool:
         """Whether this is the copied head of a session that the one being read is forked off."""
-        one = str(value_of(meta, "id") or "")
+        one = text_of(meta, "id")
         if not self._copying or one not in self._ancestors or one in self._copied:
-            return one != "" and one == self._id  # not what the next file begins with
+            return one != "" and one == str(self._id)  # not what the next file begins with
         self._copied.add(one)
-        if parent := value_of(meta, "forked_from_id"):
-            self._ancestors.add(str(parent))
+        if parent := text_of(meta, "forked_from_id"):
+            self._ancestors.add(parent)
         return True
 
-    def _call(self, row: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[Fields]:
-        total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
+    def _call(self, row: Mapping[str, Any], info: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+        total, last = (_counts(info.get(name), misfits) for name in ("total_token_usage", "last_token_usage"))
         if total is None and last is None or total == self._total:
             return  # rate limits alone, or the same again
         if last is None:
@@ -100,22 +117,22 @@ class Sessions:
             sent,
             cached + written,
             received,
-            count(mapping_of(info.get("last_token_usage")), "total_tokens"),
+            count(mapping_of(info.get("last_token_usage")), "total_tokens", misfits, "total_tokens"),
             usually=False,
         )
         yield {
-            "request_id": ":".join(["codex", self._id, "-".join(map(str, total))]) if self._id and total else None,
+            "request_id": joined(":", "codex", self._id, joined("-", *total)) if self._id and total else None,
             "timestamp": value_of(row, "timestamp"),
             "operation": "codex",
             "provider": self._provider,
-            "model": value_of(info, "model") or self._model,
-            "project": re.split(r"[/\\]", str(self._folder or "").rstrip("/\\"))[-1],
+            "model": one_of("model", misfits, value_of(info, "model"), self._model),
+            "project": out_of(self._folder, last_part),
             "input_tokens": sent + cached + written if beside else sent,
             "cached_tokens": cached,
             "cache_write_tokens": written,
             "output_tokens": received if reasoning <= received else received + reasoning,
             "reasoning_tokens": reasoning,
-            "service_tier": self._tier,
+            "service_tier": out_of(self._tier, first_tier),
             "units": {"web_searches": searches},
         }
 
@@ -134,9 +151,11 @@ def _is_search(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "web_search_call" and status in (None, "completed") and action in (None, "search")
 
 
-def _counts(usage: object) -> _Counts | None:
+def _counts(usage: object, misfits: list[Misfit]) -> _Counts | None:
     given = mapping_of(usage)
-    return tuple(count(given, name) for name in COUNTS) if given else None
+    if COUNTS.keys().isdisjoint(given):
+        return None
+    return tuple(count(given, field, misfits, name) for name, field in COUNTS.items())
 
 
 def _time(value: object) -> datetime | None:

@@ -11,8 +11,9 @@ from typing import Any
 from aggregates.domain.calls import CHARGE, InvalidCall, parse_time
 from aggregates.domain.money import EXACT
 from aggregates.domain.numbers import read_decimal
-from aggregates.ingest.dialects.rows import Fields, value_of
+from aggregates.ingest.dialects.rows import Fields, first_of, text_of, value_of
 from aggregates.ingest.dialects.sums import name_of, objects_of
+from aggregates.ingest.fitting import Misfit
 
 DAY = timedelta(days=1)
 MAX_AMOUNT = Decimal(10**15)  # of anything, so that all can be divided; what a charge may be is less
@@ -37,12 +38,12 @@ class OpenAI:
     def __init__(self) -> None:
         self._amounts = _Amounts()
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         for result in [row] if "amount_value" in row else _results(row, ("start_time", "end_time"), OPENAI_PAGE):
             start = value_of(result, "start_time")
             if not _is_over(result, "end_time"):
                 continue
-            item = str(value_of(result, "line_item") or "")
+            item = text_of(result, "line_item")
             model, comma, _ = item.partition(", ")  # “gpt-5-2025-08-07, cached input”; others are of no model
             yield from self._amounts.charges(
                 {
@@ -51,7 +52,7 @@ class OpenAI:
                     "model": model if comma else "",
                     "project": value_of(result, "project_id"),
                     "user_id": value_of(result, "user_id"),
-                    "subject_id": item,
+                    "subject_id": value_of(result, "line_item"),
                     "request_id": name_of("openai-costs", start, result, OPENAI_GROUPS),
                 },
                 _amount(result, "amount.value", "amount_value"),
@@ -65,27 +66,30 @@ class Anthropic:
     def __init__(self) -> None:
         self._amounts = _Amounts()
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         if "usage_date_utc" in row:
             day = _time(row, "usage_date_utc")
             if day + DAY <= datetime.now(UTC):
                 request_id = name_of("anthropic-console-costs", day.date(), row, CONSOLE_GROUPS)
-                yield from self._charges(row, day, request_id, _amount(row, "cost_usd"))
+                yield from self._charges(row, day, request_id, _amount(row, "cost_usd"), misfits)
             return
         for result in _results(row, ("starting_at", "ending_at"), ANTHROPIC_PAGE):
             if _is_over(result, "ending_at"):
                 start = _time(result, "starting_at")
                 request_id = name_of("anthropic-costs", start.isoformat(), result, ANTHROPIC_GROUPS)
-                yield from self._charges(result, start, request_id, EXACT.divide(_amount(result, "amount"), CENTS))
+                amount = EXACT.divide(_amount(result, "amount"), CENTS)
+                yield from self._charges(result, start, request_id, amount, misfits)
 
-    def _charges(self, row: Mapping[str, Any], start: datetime, request_id: str, amount: Decimal) -> Iterator[Fields]:
+    def _charges(
+        self, row: Mapping[str, Any], start: datetime, request_id: str, amount: Decimal, misfits: list[Misfit]
+    ) -> Iterator[Fields]:
         fields = {
             "timestamp": start,
             "provider": "anthropic",
-            "model": value_of(row, "model", "model_version"),
+            "model": first_of(row, "model", misfits, "model", "model_version"),
             "project": value_of(row, "workspace_id", "workspace"),
             "user_id": value_of(row, "account_id"),
-            "subject_id": value_of(row, "description", "token_type", "cost_type"),
+            "subject_id": first_of(row, "subject_id", misfits, "description", "token_type", "cost_type"),
             "request_id": request_id,
         }
         yield from self._amounts.charges(fields, amount, value_of(row, "currency"))

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aggregates.ingest.dialects.rows import Fields, count, value_of
+from aggregates.ingest.dialects.rows import Fields, count, out_of, text_of, value_of
+from aggregates.ingest.fitting import Misfit
 
 # Kinds whose requests cost nothing by themselves: what is within a plan is quota, whatever its worth is said to be.
 QUOTA = ("included", "free", "no charge", "not charged")
@@ -13,35 +14,36 @@ FAILED = ("errored", "aborted")
 FAST = re.compile(r"(?!.*grok).*-fast(?:-max)?", re.IGNORECASE)
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One call; raises InvalidCall."""
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+    """One call."""
     numbers = {name: str(value or "").replace(",", "") for name, value in row.items()}
-    whole, written, cached = _input(numbers)
-    kind = str(value_of(row, "Kind") or "").lower()
+    whole, written, cached = _input(numbers, misfits)
+    kind = text_of(row, "Kind").lower()
     yield {
         "timestamp": value_of(row, "Date"),
         "operation": "cursor",
         "model": value_of(row, "Model"),
         "user_id": value_of(row, "User"),
-        "status": "error" if kind.startswith(FAILED) else "ok",
+        "status": out_of(value_of(row, "Kind"), lambda kind: "error" if kind.lower().startswith(FAILED) else "ok"),
         "input_tokens": whole,
         "cached_tokens": cached,
         "cache_write_tokens": written,
-        "output_tokens": count(numbers, "Output Tokens"),
-        "service_tier": "fast" if FAST.fullmatch(str(value_of(row, "Model") or "")) else "",
-        "cost": _cost(kind, str(value_of(row, "Cost") or "")),
+        "output_tokens": count(numbers, "output_tokens", misfits, "Output Tokens"),
+        "service_tier": "fast" if FAST.fullmatch(text_of(row, "Model")) else "",
+        "cost": out_of(value_of(row, "Cost"), lambda given: _cost(kind, given)),
     }
 
 
-def _input(row: Mapping[str, str]) -> tuple[int, int, int]:
+def _input(row: Mapping[str, str], misfits: list[Misfit]) -> tuple[int, int, int]:
     """All of the input, what of it was written to a cache, and what was read from one.
 
     “w/ Cache Write” is what was written, or that together with what is “w/o” it: the total tells.
     """
-    first, plain, cached = (
-        count(row, name) for name in ("Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read")
-    )
-    if plain and plain <= first and count(row, "Total Tokens") == first + cached + count(row, "Output Tokens"):
+    first = count(row, "cache_write_tokens", misfits, "Input (w/ Cache Write)")
+    plain = count(row, "input_tokens", misfits, "Input (w/o Cache Write)")
+    cached = count(row, "cached_tokens", misfits, "Cache Read")
+    total = count(row, "total_tokens", misfits, "Total Tokens")
+    if plain and plain <= first and total == first + cached + count(row, "output_tokens", [], "Output Tokens"):
         return first + cached, first - plain, cached
     return first + plain + cached, first, cached
 

@@ -6,30 +6,45 @@ from typing import Any
 
 from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, parts_beside, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    first_of,
+    mapping_of,
+    object_of,
+    out_of,
+    parts_beside,
+    text_of,
+    value_of,
+)
+from aggregates.ingest.fitting import Misfit
 
 # Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
 BESIDE = ("anthropic", "bedrock", "aws")
+COUNTS = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "cached_tokens": "prompt_cache_read_tokens",
+    "cache_write_tokens": "prompt_cache_write_tokens",
+}
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """The calls of a request or of a page of them; raises InvalidCall. Of bodies only usage and tier are read."""
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+    """The calls of a request or of a page of them. Of bodies only usage and tier are read."""
     data = row.get("data")
     for one in data if isinstance(data, list) else [row]:
         request = mapping_of(one)
         if value_of(request, "request_created_at") is not None:
-            yield _call(request)
+            yield _call(request, misfits)
 
 
-def _call(row: Mapping[str, Any]) -> Fields:
-    provider = str(value_of(row, "provider") or "").lower()
-    sent, received, cached, written = (
-        count(row, f"{name}_tokens") for name in ("prompt", "completion", "prompt_cache_read", "prompt_cache_write")
-    )
+def _call(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
+    provider = text_of(row, "provider").lower()
+    sent, received, cached, written = (count(row, field, misfits, name) for field, name in COUNTS.items())
     usually = provider.startswith(BESIDE)  # then their total is of the others alone
-    total = 0 if usually else count(row, "total_tokens")
+    total = 0 if usually else count(row, "total_tokens", misfits, "total_tokens")
     beside = parts_beside(sent, cached + written, received, total, usually=usually)
-    properties = mapping_of(row.get("request_properties"))
+    properties = object_of(row, misfits, "request_properties")
     tokens = {
         "input_tokens": sent + cached + written if beside else sent,
         "cached_tokens": cached,
@@ -37,17 +52,19 @@ def _call(row: Mapping[str, Any]) -> Fields:
         "output_tokens": received,
     }
     return {
-        "request_id": value_of(row, "request_id", "response_id"),
+        "request_id": first_of(row, "request_id", misfits, "request_id", "response_id"),
         "timestamp": value_of(row, "request_created_at"),
         "operation": value_of(properties, "Helicone-Session-Name") or "chat",
-        "provider": provider,
-        "model": value_of(row, "response_model", "request_model", "model_override", "model"),
+        "provider": out_of(value_of(row, "provider"), str.lower),
+        "model": first_of(row, "model", misfits, "response_model", "request_model", "model_override", "model"),
         "user_id": value_of(row, "request_user_id"),
-        "status": "ok" if _succeeded(row) else "error",
+        "status": out_of(value_of(row, "response_status"), _status),
         "latency_ms": value_of(row, "delay_ms"),
         **tokens,
         **_billing(row, tokens),
-        "cost": _cost(row, used=bool(sent or received or cached or written)),
+        "cost": _cost(
+            first_of(row, "cost", misfits, "costUSD", "cost"), used=bool(sent or received or cached or written)
+        ),
     }
 
 
@@ -65,14 +82,13 @@ def _billing(row: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
     return {"service_tier": tier, "units": units_within(units, tokens)}
 
 
-def _succeeded(row: Mapping[str, Any]) -> bool:
-    status = str(value_of(row, "response_status") or "200")
-    return status.isdigit() and 200 <= int(status) < 400
+def _status(code: str) -> str:
+    is_told = code.strip("0") != ""
+    return "error" if is_told and not (code.isdigit() and 200 <= int(code) < 400) else "ok"
 
 
-def _cost(row: Mapping[str, Any], *, used: bool) -> object:
+def _cost(cost: object, *, used: bool) -> object:
     """Helicone says 0 or nothing of a model that it has no price for."""
-    cost = value_of(row, "costUSD", "cost")
     try:
         return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:

@@ -7,12 +7,34 @@ from collections.abc import Iterator, Mapping
 from decimal import InvalidOperation
 from typing import Any
 
-from aggregates.domain.calls import parse_time
 from aggregates.domain.numbers import read_decimal
 from aggregates.ingest.billing import first_tier, units_of, units_within
-from aggregates.ingest.dialects.rows import Fields, count, mapping_of, told_beside, value_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    count_in,
+    duration,
+    first_of,
+    joined,
+    mapping_of,
+    object_of,
+    one_of,
+    out_of,
+    text_of,
+    told_beside,
+    value_of,
+)
+from aggregates.ingest.fitting import Misfit
 
 CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
+# Of kinds of parts; others are parts of the input or the output.
+FIELDS = {
+    "cached": "cached_tokens",
+    "written": "cache_write_tokens",
+    "written_1h": "cache_write_1h_tokens",
+    "reasoning": "reasoning_tokens",
+}
+USAGE = ("usage_details", "usageDetails", "usage")
 MODALITY = "modality_"  # in keys of usage, as in “input_modality_audio”
 # Where attributes of a span that became an observation tell its tier: as it was answered, then as it was asked for.
 TIERS = (
@@ -22,34 +44,34 @@ TIERS = (
 )
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """The calls of an observation or of a page of them; raises InvalidCall. Inputs and outputs are not looked at."""
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+    """The calls of an observation or of a page of them. Inputs and outputs are not looked at."""
     data = row.get("data")
     for one in data if isinstance(data, list) else [row]:
         observation = mapping_of(one)
-        operation = CALLS.get(str(value_of(observation, "type") or "").upper())
+        operation = CALLS.get(text_of(observation, "type").upper())
         if operation:
-            yield _call(observation, operation)
+            yield _call(observation, operation, misfits)
 
 
-def _call(row: Mapping[str, Any], operation: str) -> Fields:
-    tokens = _tokens(row)
+def _call(row: Mapping[str, Any], operation: str, misfits: list[Misfit]) -> Fields:
+    tokens = _tokens(row, misfits)
     trace, span = value_of(row, "trace_id", "traceId"), value_of(row, "id")
     start = value_of(row, "start_time", "startTime")
     return {
         # As a span of OpenTelemetry is named, which Langfuse keeps: one call that is sent both ways is one.
-        "request_id": "-".join(str(each) for each in (trace, span) if each is not None),
+        "request_id": joined("-", trace, span),
         "timestamp": start,
         "operation": value_of(row, "name") or operation,
-        "model": value_of(row, "provided_model_name", "providedModelName", "model"),
+        "model": first_of(row, "model", misfits, "provided_model_name", "providedModelName", "model"),
         "user_id": value_of(row, "user_id", "userId"),
         "project": value_of(row, "trace_name", "traceName"),
-        "status": "error" if str(value_of(row, "level")).upper() == "ERROR" else "ok",
-        "latency_ms": _latency(start, value_of(row, "end_time", "endTime")),
+        "status": out_of(value_of(row, "level"), lambda level: "error" if level.upper() == "ERROR" else "ok"),
+        "latency_ms": duration(start, value_of(row, "end_time", "endTime"), before=0),
         **tokens,
         "service_tier": _tier(row),
         "units": units_within(_units(row), tokens),
-        "cost": _cost(row, used=any(tokens.values())),
+        "cost": _cost(row, misfits, used=any(tokens.values())),
     }
 
 
@@ -68,30 +90,27 @@ def _tier(row: Mapping[str, Any]) -> str:
 
 def _units(row: Mapping[str, Any]) -> dict[str, int]:
     """What has a price of its own among the parts of usage."""
-    return units_of({name.lower().replace(MODALITY, ""): number for name, number in _usage(row).items()})
+    return units_of({name.lower().replace(MODALITY, ""): number for name, number in object_of(row, [], *USAGE).items()})
 
 
-def _usage(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return mapping_of(row.get("usage_details")) or mapping_of(row.get("usageDetails")) or mapping_of(row.get("usage"))
-
-
-def _tokens(row: Mapping[str, Any]) -> dict[str, int]:
-    usage = _usage(row)
+def _tokens(row: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
+    usage = object_of(row, misfits, *USAGE)
     if not usage:
         return {
-            "input_tokens": count(row, "promptTokens", "inputUsage"),
-            "output_tokens": count(row, "completionTokens", "outputUsage"),
+            "input_tokens": count(row, "input_tokens", misfits, "promptTokens", "inputUsage"),
+            "output_tokens": count(row, "output_tokens", misfits, "completionTokens", "outputUsage"),
         }
     parts = {"cached": 0, "written": 0, "written_1h": 0, "reasoning": 0, "sent": 0, "received": 0}
     whole = {"input": 0, "output": 0}
-    for name in usage:
+    for name, value in usage.items():
         kind, side = _kind(name)
-        number = count(usage, name) if kind else 0
+        number = count_in([value], FIELDS.get(kind, f"{side}_tokens"), misfits) if kind else 0
         if kind == "whole":
             whole[side] = max(whole[side], number)
         elif kind:
             parts[kind] += number
-    return _joined(whole["input"], whole["output"], parts, count(usage, "total", "total_tokens", "totalTokens"))
+    total = count(usage, "total_tokens", misfits, "total", "total_tokens", "totalTokens")
+    return _joined(whole["input"], whole["output"], parts, total)
 
 
 def _kind(name: str) -> tuple[str, str]:
@@ -127,19 +146,12 @@ def _joined(sent: int, received: int, parts: dict[str, int], total: int) -> dict
     }
 
 
-def _cost(row: Mapping[str, Any], *, used: bool) -> object:
+def _cost(row: Mapping[str, Any], misfits: list[Misfit], *, used: bool) -> object:
     """Langfuse says 0 of a model that it has no price for."""
-    costs = mapping_of(row.get("cost_details")) or mapping_of(row.get("costDetails"))
-    cost = value_of(row, "total_cost", "totalCost", "calculatedTotalCost")
-    cost = value_of(costs, "total") if cost is None else cost
+    costs = object_of(row, misfits, "cost_details", "costDetails")
+    total = value_of(row, "total_cost", "totalCost", "calculatedTotalCost")
+    cost = one_of("cost", misfits, total, value_of(costs, "total"))
     try:
         return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
         return cost  # it does not fit
-
-
-def _latency(start: object, end: object) -> int | None:
-    try:
-        return max(0, round((parse_time(end) - parse_time(start)).total_seconds() * 1000))
-    except ValueError:
-        return None

@@ -7,11 +7,23 @@ from decimal import InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
-from aggregates.domain.calls import CALL, MAX_COUNT, MAX_TEXT_BYTES, Call, InvalidCall, check_count, parse_time
+from aggregates.domain.calls import CALL, MAX_TEXT_BYTES, Call
 from aggregates.domain.labels import Labels
 from aggregates.domain.numbers import read_decimal
-from aggregates.ingest.billing import TIERS, tier_of, told_units, units_of
-from aggregates.ingest.dialects.rows import Fields, list_of, mapping_of, value_of
+from aggregates.ingest.billing import TIERS, first_tier, tier_of, told_units, units_of
+from aggregates.ingest.dialects.rows import (
+    Fields,
+    count,
+    duration,
+    is_single,
+    list_of,
+    mapping_of,
+    object_of,
+    one_of,
+    out_of,
+    text_of,
+    value_of,
+)
 from aggregates.ingest.documents import usage_of
 from aggregates.ingest.fitting import Misfit, labels_of
 from aggregates.ingest.identity import RETRIEVALS, Report
@@ -37,22 +49,28 @@ PASSED_ON = re.compile(r"pass_through_endpoint|a?llm_passthrough_route")
 SCOPE = "litellm logger"
 LONGEST_NAME = 100  # characters
 FIELDS_OF_METADATA = ("operation", "subject_id", "project")  # these are no labels
+PROJECTS = (
+    *("spend_logs_metadata.project", "user_api_key_project_alias", "user_api_key_team_alias"),
+    *("user_api_key_project_id", "user_api_key_team_id"),
+)
+USAGE = ("usage_object", "additional_usage_values")
+NO_TAGS: tuple[object, ...] = (None, "", [], {}, "[]", "{}", "null")
 PROXY_ADMIN = "default_user_id"  # its name for whoever uses the proxy's master key
 
 
-def read(row: Mapping[str, Any], labels: Collection[str] = ()) -> Iterator[Fields]:
+def read(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[str] = ()) -> Iterator[Fields]:
     """One call, or none; raises InvalidCall. Contents of messages are not looked at.
 
     `labels` are keys of metadata that are kept as such.
     """
-    fields = fields_of(row, [], labels)
+    fields = fields_of(row, misfits, labels)
     if fields is not None:
         yield {"kind": CALL, **fields}
 
 
 def name_of(row: Mapping[str, Any]) -> str:
     """LiteLLM's own number of the call; "" where the event has none."""
-    name = _optional(row, "litellm_call_id", [])
+    name = value_of(row, "litellm_call_id")
     return name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() else ""
 
 
@@ -94,42 +112,35 @@ def is_retrieval(row: Mapping[str, Any]) -> bool:
 
 
 def fields_of(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[str] = ()) -> Fields | None:
-    """The fields of the call, None if it is none; raises InvalidCall. What is no single value is a misfit.
+    """The fields of the call, None if it is none; raises InvalidCall.
 
     `labels` are keys of metadata that are kept as such, beside what the request itself names.
     """
-    metadata = mapping_of(row.get("metadata"))
+    metadata = object_of(row, misfits, "metadata")
     tokens = _tokens(row, metadata, misfits)
-    cost = _optional(row, "cost", misfits, "response_cost", "spend")
+    cost = value_of(row, "response_cost", "spend")
     model = value_of(row, "model", "model_group")
     kind = _kind(row)
     manages = MANAGING.match(kind) or RETRIEVAL.match(kind) or PASSED_ON.fullmatch(kind)
-    if (model is None or manages) and not any(tokens.values()) and _is_zero(cost):
+    if (model is None or manages) and not any(tokens.values()) and (_is_zero(cost) or not is_single(cost)):
         return None
-    failed = str(_optional(row, "status", []) or _optional(metadata, "status", []) or "") == "failure"
-    provider = _optional(row, "provider", misfits, "custom_llm_provider")
+    status = one_of("status", misfits, value_of(row, "status"), value_of(metadata, "status"))
+    failed = status == "failure"
+    provider = value_of(row, "custom_llm_provider")
     return {
         "request_id": _id(row, misfits),
         "timestamp": value_of(row, "startTime"),
-        "operation": _optional(metadata, "operation", misfits, "spend_logs_metadata.operation") or _operation(kind),
+        "operation": _operation(row, metadata, misfits),
         "provider": provider,
         "model": str(model).removeprefix(f"{provider}/") if isinstance(model, str) else model,
         **_people(row, metadata, misfits),
-        "project": _optional(
-            metadata,
-            "project",
-            misfits,
-            "spend_logs_metadata.project",
-            "user_api_key_project_alias",
-            "user_api_key_team_alias",
-            "user_api_key_project_id",
-            "user_api_key_team_id",
-        )
-        or _optional(row, "project", misfits, "team_id"),
-        "status": "error" if failed else "ok",
-        "latency_ms": _latency(row),
+        "project": one_of(
+            "project", misfits, *(value_of(metadata, path) for path in PROJECTS), value_of(row, "team_id")
+        ),
+        "status": status if not is_single(status) else "error" if failed else "ok",
+        "latency_ms": duration(value_of(row, "startTime"), value_of(row, "endTime")),
         **tokens,
-        "price_model": _price_model(row, provider, model),
+        "price_model": _price_model(object_of(row, misfits, "model_map_information"), provider, model),
         "labels": _labels(row, metadata, labels, misfits) or None,
         **_billing(row, metadata, tokens),
         "cost": _cost(row, cost, nothing_used=failed and not any(tokens.values())),
@@ -137,62 +148,48 @@ def fields_of(row: Mapping[str, Any], misfits: list[Misfit], labels: Collection[
 
 
 def _kind(row: Mapping[str, Any]) -> str:
-    return str(_optional(row, "operation", [], "call_type") or "")
-
-
-def _optional(row: Mapping[str, Any], field: str, misfits: list[Misfit], *paths: str) -> Any:
-    """The first single value at these paths, or under the field's name; others are misfits."""
-    for path in paths or (field,):
-        try:
-            if (value := value_of(row, path)) is not None:
-                return value
-        except InvalidCall as invalid:
-            misfits.append(Misfit(field, f"left out: {invalid.reason}"))
-    return None
+    return text_of(row, "call_type")
 
 
 def _id(row: Mapping[str, Any], misfits: list[Misfit]) -> Any:
     """The provider's own id where it has one that fits; LiteLLM wraps some into very long ones."""
-    ids = [_optional(row, "request_id", misfits, name) for name in ("id", "request_id", "litellm_call_id")]
-    fitting = (one for one in ids if one is not None and len(str(one).encode(errors="replace")) <= MAX_TEXT_BYTES)
-    return next(fitting, None) or next((one for one in ids if one is not None), None)
+    ids = [value_of(row, name) for name in ("id", "request_id", "litellm_call_id")]
+    short = [one for one in ids if not is_single(one) or len(str(one).encode(errors="replace")) <= MAX_TEXT_BYTES]
+    found = one_of("request_id", misfits, *short)
+    return found if found is not None and is_single(found) else one_of("request_id", misfits, *ids)
 
 
-def _operation(kind: str) -> str:
+def _operation(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> Any:
+    """What the caller says, else the kind of the request in OpenTelemetry's words."""
+    kind = out_of(value_of(row, "call_type"), _kind_in_our_words)
+    return one_of("operation", misfits, value_of(metadata, "spend_logs_metadata.operation"), kind)
+
+
+def _kind_in_our_words(kind: str) -> str:
     return OPERATIONS.get(kind) or OPERATIONS.get(kind.removeprefix("a")) or kind
 
 
 def _people(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
     """Whose key it was made the call, about the end user; without such a key it was the end user."""
-    owner = _optional(metadata, "user_id", misfits, "user_api_key_user_id") or _optional(
-        row, "user_id", misfits, "user"
+    owner = one_of("user_id", misfits, value_of(metadata, "user_api_key_user_id"), value_of(row, "user"))
+    end_user = one_of(
+        "user_id",
+        misfits,
+        value_of(row, "end_user"),
+        value_of(metadata, "user_api_key_end_user_id"),
+        value_of(mapping_of(row.get("model_parameters")), "user"),
     )
-    parameters = mapping_of(row.get("model_parameters"))
-    end_user = (
-        _optional(row, "user_id", misfits, "end_user")
-        or _optional(metadata, "user_id", misfits, "user_api_key_end_user_id")
-        or _optional(parameters, "user_id", misfits, "user")
-    )
-    subject = _optional(metadata, "subject_id", misfits, "spend_logs_metadata.subject_id")
+    subject = value_of(metadata, "spend_logs_metadata.subject_id")
     if owner in (None, PROXY_ADMIN):
         return {"user_id": end_user, "subject_id": subject}
-    return {"user_id": owner, "subject_id": subject or end_user}
-
-
-def _latency(row: Mapping[str, Any]) -> int | None:
-    """To the last token; its `response_time` ends at the first one of a stream."""
-    try:
-        taken = parse_time(value_of(row, "endTime")) - parse_time(value_of(row, "startTime"))
-    except ValueError:
-        return None
-    milliseconds = round(taken.total_seconds() * 1000)
-    return milliseconds if 0 <= milliseconds <= MAX_COUNT else None
+    return {"user_id": owner, "subject_id": one_of("subject_id", misfits, subject, end_user)}
 
 
 def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
     """Of several names that tell a part the largest counts: those that it does not fill in say 0."""
-    usage = usage_of(_usage(metadata))
-    sent, received = _count(row, "prompt_tokens", misfits), _count(row, "completion_tokens", misfits)
+    usage = usage_of(object_of(metadata, misfits, *USAGE), misfits)
+    sent = count(row, "input_tokens", misfits, "prompt_tokens")
+    received = count(row, "output_tokens", misfits, "completion_tokens")
     if usage and usage.whole and not sent and not received:
         return tokens_of(usage.counts, usage.beside)
     parts = usage.counts if usage else Counts()
@@ -200,12 +197,12 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[M
     return tokens_of(parts._replace(input=sent, output=received, tools=0, total=0))
 
 
-def _price_model(row: Mapping[str, Any], provider: object, model: object) -> str:
+def _price_model(told: Mapping[str, Any], provider: object, model: object) -> object:
     """The model by which LiteLLM prices the call, where that is not the one that was called: behind an alias, or a
     deployment's name."""
-    key = mapping_of(row.get("model_map_information")).get("model_map_key")
-    if not isinstance(key, str) or not key:
-        return ""
+    key = value_of(told, "model_map_key")
+    if not isinstance(key, str):
+        return key
     prefix = f"{provider}/"
     return "" if key.removeprefix(prefix) == str(model).removeprefix(prefix) else key
 
@@ -214,8 +211,11 @@ def _labels(
     row: Mapping[str, Any], metadata: Mapping[str, Any], chosen: Collection[str], misfits: list[Misfit]
 ) -> Labels:
     """Keys of metadata that are chosen, then the tags of the request, then the metadata that came with it."""
-    named = [str(tag) for tag in list_of(row.get("request_tags")) if isinstance(tag, (str, int)) and tag != ""]
-    told = [mapping_of(metadata.get(name)) for name in ("spend_logs_metadata", "requester_metadata")]
+    tags = list_of(row.get("request_tags"))
+    if not tags and row.get("request_tags") not in NO_TAGS:
+        misfits.append(Misfit("labels", "left out: expected a list of tags"))
+    named = [str(tag) for tag in tags if isinstance(tag, (str, int)) and tag != ""]
+    told = [object_of(metadata, misfits, name) for name in ("spend_logs_metadata", "requester_metadata")]
     own = [(name, value) for each in told for name, value in each.items() if name not in FIELDS_OF_METADATA]
     pairs = [(name, metadata.get(name)) for name in chosen]
     return labels_of([*pairs, *([("tags", ",".join(named))] if named else []), *own], misfits)
@@ -224,23 +224,10 @@ def _labels(
 def _billing(row: Mapping[str, Any], metadata: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
     """The tier, speed and region, of each what the answer tells, else what was asked for; and what has a price of its
     own."""
-    document = _usage(metadata)
+    document = object_of(metadata, [], *USAGE)
     asked = mapping_of(row.get("model_parameters"))
-    told = {name: tier_of(document, [name]) or tier_of(asked, [name]) for name in TIERS}
+    told = {name: tier_of(document, [name]) or first_tier(asked.get(name)) for name in TIERS}
     return {"service_tier": tier_of(told), "units": told_units(units_of(document), tokens["cached_tokens"])}
-
-
-def _usage(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    return mapping_of(metadata.get("usage_object")) or mapping_of(metadata.get("additional_usage_values"))
-
-
-def _count(row: Mapping[str, Any], name: str, misfits: list[Misfit]) -> int:
-    value = _optional(row, "input_tokens" if name == "prompt_tokens" else "output_tokens", misfits, name)
-    try:
-        return 0 if value is None else check_count(value)
-    except ValueError as error:
-        misfits.append(Misfit(name, f"left out: {error}"))
-        return 0
 
 
 def _cost(row: Mapping[str, Any], cost: Any, *, nothing_used: bool) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 from aggregates.domain.calls import InvalidCall, parse_time
 from aggregates.domain.units import BY_NAME
 from aggregates.ingest.billing import told_units
-from aggregates.ingest.dialects.rows import Fields, value_of
+from aggregates.ingest.dialects.rows import Fields, is_single, out_of, text_of, value_of
 from aggregates.ingest.dialects.sums import MAX_REQUESTS, Sum, calls_of, name_of, objects_of, total_of
+from aggregates.ingest.fitting import Misfit
 
 # Where sums of the same time differ.
 GROUPS = ("object", "model", "project_id", "user_id", "api_key_id", "batch", "service_tier")
@@ -68,7 +69,7 @@ class Sums:
         self._taken: dict[str, int] = {}  # by plain name, how many numbers are
         self._plain: dict[str, range] = {}  # by own name, the numbers of a sum that it has under its plain one
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         """The calls of a page of the API, of a bucket, or of one sum; raises InvalidCall before the first of them."""
         for one, own in [(_sum(each), _own_name(each)) for each in _results(row) if _is_over(each)]:
             yield from self._apart(one, own) if own else calls_of(one)
@@ -100,8 +101,8 @@ def _results(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _sum(result: Mapping[str, Any]) -> Sum:
-    if _operation(result) in TOOLS:
-        return _sum_of_tool(result, _operation(result))
+    if (kind := _operation(text_of(result, "object"))) in TOOLS:
+        return _sum_of_tool(result, kind)
     requests = total_of(result, "num_model_requests")
     totals = {field: total_of(result, name) for field, name in SHARED.items()}
     if requests > MAX_REQUESTS or (not requests and any(totals.values())):
@@ -124,7 +125,7 @@ def _sum_of_tool(result: Mapping[str, Any], kind: str) -> Sum:
 def _common(result: Mapping[str, Any], model: object) -> Fields:
     return {
         "timestamp": value_of(result, "start_time"),
-        "operation": _operation(result),
+        "operation": out_of(value_of(result, "object"), _operation),
         "provider": "openai",
         "model": model,
         "user_id": value_of(result, "user_id"),
@@ -149,14 +150,16 @@ def _with_cached(units: dict[str, int], result: Mapping[str, Any], totals: Mappi
     return {name: number + units.get(BY_NAME[name].cached, 0) for name, number in units.items()}
 
 
-def _tier(result: Mapping[str, Any]) -> str:
-    is_batch = str(value_of(result, "batch")).lower() in ("true", "1")
-    return "batch" if is_batch else str(value_of(result, "service_tier") or "")
+def _tier(result: Mapping[str, Any]) -> object:
+    batch = value_of(result, "batch")
+    if not is_single(batch):
+        return batch
+    return "batch" if str(batch).lower() in ("true", "1") else value_of(result, "service_tier")
 
 
-def _operation(result: Mapping[str, Any]) -> str:
+def _operation(kind: str) -> str:
     """Of “organization.usage.completions.result” the completions."""
-    parts = str(value_of(result, "object") or "").split(".")
+    parts = kind.split(".")
     return OPERATIONS.get(parts[2], parts[2]) if len(parts) == 4 else ""
 
 

@@ -7,16 +7,21 @@ from typing import Any
 from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import OTHER
 from aggregates.ingest.billing import first_tier
-from aggregates.ingest.dialects.rows import Fields, count, value_of
+from aggregates.ingest.dialects.rows import Fields, count, first_of, out_of, value_of
+from aggregates.ingest.fitting import Misfit
 
+COUNTS = {
+    "input_tokens": "tokens_prompt",
+    "cached_tokens": "tokens_cached",
+    "output_tokens": "tokens_completion",
+    "reasoning_tokens": "tokens_reasoning",
+}
 BESIDE_TOKENS = ("cost_web_search", "cost_file_processing")  # how many of these there were is not told
 
 
-def read(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One call; raises InvalidCall."""
-    sent, cached = count(row, "tokens_prompt"), count(row, "tokens_cached")
-    received, reasoning = count(row, "tokens_completion"), count(row, "tokens_reasoning")
-    failed = str(value_of(row, "finish_reason_normalized") or "").lower() == "error"
+def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
+    """One call."""
+    sent, cached, received, reasoning = (count(row, field, misfits, name) for field, name in COUNTS.items())
     yield {
         "request_id": value_of(row, "generation_id"),
         "timestamp": value_of(row, "created_at"),
@@ -24,17 +29,21 @@ def read(row: Mapping[str, Any]) -> Iterator[Fields]:
         "provider": "openrouter",
         "model": value_of(row, "model_permaslug"),
         "user_id": value_of(row, "user"),
-        "project": value_of(row, "app_name", "api_key_name"),
-        "status": "error" if failed else "ok",
+        "project": first_of(row, "project", misfits, "app_name", "api_key_name"),
+        "status": out_of(value_of(row, "finish_reason_normalized"), _status),
         "latency_ms": _whole(value_of(row, "generation_time_ms")),
         "input_tokens": max(sent, cached),
         "cached_tokens": cached,
         "output_tokens": max(received, reasoning),
         "reasoning_tokens": reasoning,
-        "service_tier": first_tier(value_of(row, "service_tier")),
+        "service_tier": out_of(value_of(row, "service_tier"), first_tier),
         "units": {OTHER: int(any(_is_something(row.get(name)) for name in BESIDE_TOKENS))},
         "cost": _cost(row),
     }
+
+
+def _status(reason: str) -> str:
+    return "error" if reason.lower() == "error" else "ok"
 
 
 def _cost(row: Mapping[str, Any]) -> object:
@@ -55,8 +64,9 @@ def _is_something(amount: object) -> bool:
         return True
 
 
-def _whole(milliseconds: object) -> int | None:
+def _whole(milliseconds: object) -> object:
+    """Whole milliseconds; what is no number stays."""
     try:
         return round(read_decimal(milliseconds))
-    except (ArithmeticError, ValueError):
-        return None
+    except ArithmeticError:
+        return milliseconds

@@ -10,7 +10,7 @@ from aggregates.domain.calls import Call, InvalidCall, parse_call
 from aggregates.domain.formats import excerpt
 from aggregates.domain.usual_calls import usual_call, usual_text_call
 from aggregates.ingest.dialects.rows import Fields, Reader
-from aggregates.ingest.fitting import Misfit, fitting_fields
+from aggregates.ingest.fitting import Misfit, fitting_row
 from aggregates.ingest.importing.dialect_rows import DialectRows
 from aggregates.ingest.importing.files import Rejection, Rows
 from aggregates.ingest.importing.mappings import Columns, FieldMapping, Keys, after
@@ -70,19 +70,21 @@ class FileCalls:
 
     def _calls(self) -> Iterator[Call]:
         start = self._start
-        fields_of: Callable[[Any], Iterable[Fields]] = self._source.fields if self._reader else self._at_most_one
+        fields_of: Callable[[Any, list[Misfit]], Iterable[Fields]]
+        fields_of = self._source.fields if self._reader else self._at_most_one
         usual = usual_call if self._reader or self._file.columns is None else usual_text_call
         for line, row in self._file.rows(self._reject_line):
             self.rows += 1
             calls = 0
+            misfits: list[Misfit] = []
             try:
-                for calls, fields in enumerate(fields_of(row), 1):  # noqa: B007
+                for calls, fields in enumerate(fields_of(row, misfits), 1):  # noqa: B007
                     if start:
                         fields["timestamp"] = _after(start, fields.get("timestamp"))
-                    misfits: list[Misfit] = []
                     call = usual(fields) or self._parsed(fields, misfits)
                     self._check(call)
                     self._count(misfits)
+                    misfits.clear()
                     yield call
             except InvalidCall as invalid:
                 self._reject(Rejection(line, str(invalid)))
@@ -95,17 +97,15 @@ class FileCalls:
         except InvalidCall:
             if not self._reader:
                 raise
-            fitting = fitting_fields(fields, misfits)
-            if any(misfit.field in self._given for misfit in misfits):
-                raise
-        return parse_call(fitting)
+        return fitting_row(fields, misfits, self._given)
 
     def _count(self, misfits: Iterable[Misfit]) -> None:
-        for misfit in misfits:
-            alike = misfit._replace(reason=misfit.reason.partition(", got ")[0])
-            self.misfits[alike if alike in self.misfits or len(self.misfits) < MAX_KEPT else OTHERS] += 1
+        """Count each that is told of a call once; what was mapped or set is not lost."""
+        told = (misfit._replace(reason=misfit.reason.partition(", got ")[0]) for misfit in misfits)
+        for misfit in dict.fromkeys(misfit for misfit in told if misfit.field not in self._given):
+            self.misfits[misfit if misfit in self.misfits or len(self.misfits) < MAX_KEPT else OTHERS] += 1
 
-    def _at_most_one(self, row: Any) -> tuple[Fields, ...]:
+    def _at_most_one(self, row: Any, misfits: list[Misfit]) -> tuple[Fields, ...]:
         fields: Fields | None = self._source.fields(row)
         return () if fields is None else (fields,)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aggregates.ingest.dialects.rows import Fields, Reader
-from aggregates.ingest.fitting import with_persons
+from aggregates.ingest.fitting import Misfit, with_persons
 from aggregates.ingest.importing.mappings import MISSING, FieldMapping, MappingError, gather, listed, quoted, terms_of
 
 
@@ -26,13 +26,13 @@ class DialectRows:
     def never_found(self) -> list[str]:
         return list(self._not_found)
 
-    def fields(self, row: Any) -> Iterator[Fields]:
-        """Of each call that the row tells of; raises InvalidCall."""
+    def fields(self, row: Any, misfits: list[Misfit]) -> Iterator[Fields]:
+        """Of each call that the row tells of; what did not fit is added to the misfits. Raises InvalidCall."""
         named: dict[str, Any] = row if self._columns is None else dict(zip(self._columns, row, strict=True))
         mapped: Fields = dict(self._mapping.values)
         for name, terms in self._terms.items():
             value = gather(named, name, terms, self._not_found)
             if value is not MISSING:
                 mapped[name] = value
-        for fields in self._reader(named):
+        for fields in self._reader(named, misfits):
             yield {**with_persons(fields), **mapped}

@@ -12,6 +12,7 @@ from aggregates import ingest
 from aggregates.domain.calls import CALL, CHARGE, Call
 from aggregates.domain.money import EXACT
 from aggregates.ingest.importing import saved, uploads
+from aggregates.ingest.importing.arrivals import misfit_in_words
 from aggregates.ingest.importing.calls_of_file import FileCalls
 from aggregates.ingest.importing.files import Reject, Rejection, Row, UnreadableFile, UsageFile
 from aggregates.ingest.importing.guesses import guess
@@ -91,6 +92,12 @@ class Preview:
     @property
     def calls_alone(self) -> int:
         return self.number - self.charges
+
+    @property
+    def misfits(self) -> list[tuple[str, int]]:
+        """What did not fit, in words, and in how many calls, as the result of the import will tell it."""
+        told = self.calls.misfits if self.calls else {}
+        return [(misfit_in_words(misfit), number) for misfit, number in told.items()]
 
     def add(self, call: Call, cost: Decimal | None) -> None:
         """Count a call; `cost` is what it will be in the log."""

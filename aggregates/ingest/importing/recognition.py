@@ -6,6 +6,7 @@ from typing import Any
 
 from aggregates.domain.calls import InvalidCall
 from aggregates.ingest.dialects.rows import Fields, Reader
+from aggregates.ingest.fitting import Misfit
 from aggregates.ingest.importing.files import UsageFile
 from aggregates.ingest.importing.mappings import FieldMapping, MappingError, listed
 from aggregates.ingest.importing.presets import OWN, PRESETS, Preset
@@ -52,9 +53,9 @@ class _Alone:
         if repeats := getattr(reader, "repeats", None):
             self.repeats = repeats
 
-    def __call__(self, row: Mapping[str, Any]) -> Iterator[Fields]:
+    def __call__(self, row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         number = 0
-        for number, fields in enumerate(self._reader(row), 1):  # noqa: B007
+        for number, fields in enumerate(self._reader(row, misfits), 1):  # noqa: B007
             yield fields
         if number:
             return

@@ -16,7 +16,7 @@ from aggregates.ingest.fitting import Misfit
 from aggregates.ingest.identity import EVENTS, Report
 from aggregates.ingest.otlp.attributes import NAMES
 from aggregates.ingest.otlp.reports import reports_of
-from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, Batch, project_of
+from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, Batch, are_ids, project_of
 from aggregates.ingest.otlp.values import attributes_of, first
 
 NAME = "gen_ai.client.inference.operation.details"
@@ -96,7 +96,7 @@ def _as_span(record: LogRecord, scope: str, content: str, alike: int) -> Span:
     milliseconds, calls at once have the same time.
     """
     attributes = attributes_of(record.attributes)
-    is_within = len(record.trace_id) == TRACE_ID and len(record.span_id) == SPAN_ID and any(record.span_id)
+    is_within = are_ids(record.trace_id, record.span_id)
     named = (f"{content}\0{alike}" if alike else content).encode(errors="replace")
     span = Span(
         trace_id=record.trace_id if is_within else blake2b(named, digest_size=TRACE_ID).digest(),

@@ -13,7 +13,7 @@ from aggregates.domain.calls import EPOCH, Call
 from aggregates.ingest.fitting import Misfit, fitting_call
 from aggregates.ingest.identity import Report, span_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI, QWEN_CODE, Assistant
-from aggregates.ingest.otlp.spans import SPAN_ID, TRACE_ID, chosen_labels, project_of
+from aggregates.ingest.otlp.spans import are_ids, chosen_labels, project_of
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
 SESSION = ("session.id", "conversation.id")
@@ -63,7 +63,7 @@ class Event:
     def report(self, call: Call) -> Report:
         """Make it a report of its call. It is within the span that it names."""
         trace, span = self.record.trace_id, self.record.span_id
-        is_within = len(trace) == TRACE_ID and len(span) == SPAN_ID and any(span)
+        is_within = are_ids(trace, span)
         return Report(
             span=call.request_id,
             scope=f"{self.assistant.operation} events",

@@ -14,8 +14,11 @@ LATEST = 2**63 - 1  # nanoseconds since 1970
 
 
 def reports_of(batch: Batch) -> Iterator[tuple[int, Report | InvalidCall, list[Misfit]]]:
-    """Give each span of the batch with its number, and what of its fields did not fit."""
+    """Give each span of the batch with its number, and what of its fields did not fit. What is no call and has no name
+    of its own tells nothing of others."""
     for index, seen in enumerate(batch.spans):
+        if not (seen.is_call or seen.is_named):
+            continue
         misfits: list[Misfit] = []
         try:
             yield index, _report(batch, seen, misfits), misfits

@@ -39,6 +39,11 @@ WHOLES = frozenset([*NAMES["input"], *NAMES["output"]])
 OF_CALLS = WHOLES.union(KINDS)  # a span without any of these is no call
 
 
+def are_ids(trace_id: bytes, span_id: bytes) -> bool:
+    """Whether these name a trace and a span; zeros alone stand for none."""
+    return len(trace_id) == TRACE_ID and len(span_id) == SPAN_ID and any(trace_id) and any(span_id)
+
+
 @dataclass(slots=True, eq=False)
 class Seen:
     """A span that came, with what is said of all spans of its program and its instrumentation.
@@ -59,6 +64,11 @@ class Seen:
 
     def __post_init__(self) -> None:
         self.is_call = self._is_call()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether its name is its own: its ids are such as OpenTelemetry makes."""
+        return are_ids(self.span.trace_id, self.span.span_id)
 
     @property
     def is_of_claude_code(self) -> bool:
@@ -131,8 +141,10 @@ class Batch:
     def call_of(self, seen: Seen, misfits: list[Misfit]) -> Call:
         """The call that the span is; what did not fit is added to `misfits`. Raises InvalidCall."""
         span = seen.span
-        if len(span.trace_id) != TRACE_ID or len(span.span_id) != SPAN_ID or not any(span.span_id):
-            raise InvalidCall("", f"expected a trace id of {TRACE_ID} bytes and a span id of {SPAN_ID}")
+        if not seen.is_named:
+            raise InvalidCall(
+                "", f"expected a trace id of {TRACE_ID} bytes and a span id of {SPAN_ID}, not zeros alone"
+            )
         took = (span.end_time_unix_nano - span.start_time_unix_nano) // 1_000_000
         fields: dict[str, object] = {
             **(_of_claude_code(seen, misfits) if seen.is_of_claude_code else _fields(seen, misfits)),
@@ -236,7 +248,7 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
         resource = attributes_of(resource_spans.resource.attributes)
         project = project_of(resource)
         for scope_spans in resource_spans.scope_spans:
-            scope, version = scope_spans.scope.name, scope_spans.scope.version
+            scope, version = shortened(scope_spans.scope.name).replace("\0", ""), scope_spans.scope.version
             for span in scope_spans.spans:
                 trace, parent = span.trace_id, span.parent_span_id
                 yield Seen(

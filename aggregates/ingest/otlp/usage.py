@@ -44,7 +44,7 @@ def usage_fields(
     counts = {
         name: (_largest(CALLED[name], told[name], check_count, misfits) or 0) if name in told else 0 for name in NUMBERS
     }
-    usages = [usage for document in documents if (usage := usage_of(document))]
+    usages = [usage for document in documents if (usage := usage_of(document, misfits))]
     costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
     costs += [cost for text in told.get("costs", ()) if (cost := total_cost(parsed(text))) is not None]
     tokens = _tokens(counts, usages, beside)

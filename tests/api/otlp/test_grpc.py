@@ -39,6 +39,7 @@ from tests.api.otlp.conftest import CHAT, SDK, request_of, span
 from tests.api.otlp.door import Door, opened
 from tests.api.otlp.test_clients import CASES
 from tests.api.otlp.test_logs import CLAUDE, NOON, logs_of
+from tests.api.otlp.test_requests import IDS
 from tests.patience import PATIENCE, wait_until
 from tests.words import NO_KEY, VALUE
 
@@ -435,3 +436,13 @@ def test_where_the_port_is_taken_it_says_so_and_waits(tmp_path: Path) -> None:
         f"Port {door.port} cannot be used (Address already in use): no calls are taken over OTLP/gRPC until it can, "
         f"all else works. Set OTLP_GRPC_PORT to another one, or to 0.\nOTLP/gRPC is at {door.address}\n"
     )
+
+
+def test_a_span_whose_ids_are_none_is_rejected_alone(channel: grpc.Channel, secret: str) -> None:
+    request = request_of(*map(span, ("a", "zeros", "short", "long", "b")))
+    zeros, short, long = (of_scope.spans[0] for of_scope in request.resource_spans[0].scope_spans[1:4])
+    zeros.trace_id, short.span_id, long.trace_id = bytes(16), b"s", b"t" * 50_000
+    answer = TraceServiceStub(channel).Export(request, metadata=bearing(secret))
+    assert answer.partial_success.rejected_spans == 3
+    assert answer.partial_success.error_message == "; ".join(f"span {number}: {IDS}" for number in (1, 2, 3))
+    assert UsageLog.objects.count() == 2

@@ -19,6 +19,7 @@ from tests.api.otlp.conftest import CHAT, PROTOBUF, Exporter, as_json, attribute
 from tests.words import VALUE
 
 JSON = "application/json"
+DETAILS = "gen_ai.client.inference.operation.details"
 NOON = 1_740_830_400_000_000_000
 PRIVATE = "a private question"
 CLAUDE = {
@@ -218,6 +219,24 @@ def test_a_record_within_a_span_that_is_the_call_counts_once(send: Sender) -> No
     send(request_of(one), "/v1/traces")
     send(logs_of(CODEX, trace_id=one.span.trace_id, span_id=span_id("call")))
     assert UsageLog.objects.get().operation == "codex"
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [{"traceId": "soon"}, {"spanId": 5}, {"traceId": "0" * 32, "spanId": "0" * 16}, {"traceId": ["a"], "spanId": {}}],
+    ids=str,
+)
+def test_ids_of_a_record_that_are_none_lose_no_call(export: Exporter, ids: dict[str, Any]) -> None:
+    details = {**CHAT, "event.name": DETAILS, "gen_ai.usage.input_tokens": 5}
+    request = logs_of(CLAUDE, scope="com.anthropic.claude_code.events")
+    request.MergeFrom(logs_of(details))
+    document = as_json(request)
+    for of_program in document["resourceLogs"]:
+        of_program["scopeLogs"][0]["logRecords"][0].update(ids)
+    headers = {"Authorization": f"Bearer {export.secret}", "Content-Type": JSON}
+    response = export.client.generic("POST", "/v1/logs", json.dumps(document).encode(), headers=headers)
+    assert (response.status_code, response.content) == (200, b"{}")
+    assert sorted(UsageLog.objects.values_list("input_tokens", flat=True)) == [5, 550]
 
 
 def test_what_is_no_call_is_told(send: Sender, acme: Organization) -> None:

@@ -114,6 +114,148 @@ def test_what_is_rejected_is_told_in_the_request_s_encoding(
     assert partial.error_message == f"span 0: model: {VALUE}"
 
 
+IDS = "expected a trace id of 16 bytes and a span id of 8, not zeros alone"
+WRONG_IDS = [
+    ("traceId", "0" * 32),
+    ("spanId", "0" * 16),
+    ("traceId", ""),
+    ("spanId", ""),
+    ("traceId", "ab" * 8),
+    ("spanId", "ab" * 16),
+    ("spanId", "ab" * 50_000),
+]
+NO_HEXADECIMALS: list[tuple[str, Any]] = [
+    ("traceId", "0af7651916cd43dd8448eb211c80319"),
+    ("traceId", "0af76519-16cd-43dd-8448-eb211c80319c"),
+    ("traceId", "CvdlGRbNQ92ESOshHIAxnA=="),
+    ("spanId", "span-1"),
+    ("spanId", "é" * 8),
+    ("spanId", "\ud800"),
+    ("spanId", 17),
+    ("span_id", 1.5),
+    ("traceId", True),
+    ("traceId", None),
+    ("traceId", ["0af7651916cd43dd8448eb211c80319c"]),
+    ("spanId", {"id": "b7ad6b7169203331"}),
+]
+
+
+def with_wrong_ids(name: str, value: Any) -> Any:
+    """As JSON: a call and a span that is none with these ids, between two calls and a span around one of them."""
+    wrong = [span("wrong call"), span("wrong", {"user.id": "bob"})]
+    around = span("around", {"user.id": "alice"})
+    document = as_json(request_of(span("before"), *wrong, around, span("within", parent="around"), span("after")))
+    for of_scope in document["resourceSpans"][0]["scopeSpans"][1:3]:
+        del of_scope["spans"][0]["traceId" if name[0] == "t" else "spanId"]
+        of_scope["spans"][0][name] = value
+    return document
+
+
+@pytest.mark.parametrize(("name", "value"), [*WRONG_IDS, *NO_HEXADECIMALS], ids=lambda value: str(value)[:40])
+def test_a_span_whose_ids_are_none_is_rejected_alone(export: Exporter, name: str, value: Any) -> None:
+    response = export.raw(json.dumps(with_wrong_ids(name, value)).encode(), JSON)
+    partial = told(response, ExportTraceServiceResponse, JSON).partial_success
+    assert (partial.rejected_spans, partial.error_message) == (1, f"span 1: {IDS}")
+    assert sorted(UsageLog.objects.values_list("user_id", flat=True)) == ["", "", "alice"]
+
+
+@pytest.mark.parametrize("most_at_once", [wire.MOST_AT_ONCE, 0], ids=["small", "large"])
+@pytest.mark.parametrize(("name", "value"), WRONG_IDS, ids=lambda value: str(value)[:40])
+def test_a_span_whose_ids_are_none_is_rejected_alone_in_protobuf(
+    export: Exporter, monkeypatch: pytest.MonkeyPatch, name: str, value: str, most_at_once: int
+) -> None:
+    monkeypatch.setattr(wire, "MOST_AT_ONCE", most_at_once)
+    body = otlp_json.thinned(json.dumps(with_wrong_ids(name, value)).encode()).SerializeToString()
+    partial = told(export.raw(body), ExportTraceServiceResponse, PROTOBUF).partial_success
+    assert (partial.rejected_spans, partial.error_message) == (1, f"span 1: {IDS}")
+    assert sorted(UsageLog.objects.values_list("user_id", flat=True)) == ["", "", "alice"]
+
+
+@pytest.mark.parametrize("value", ["-1", 1.5, float("nan"), 10**400, 2**64, "soon", "1_740", True, {}, [1]], ids=str)
+def test_a_span_whose_time_is_none_is_rejected_alone(export: Exporter, value: Any) -> None:
+    document = as_json(request_of(span("a"), span("wrong"), span("b")))
+    document["resourceSpans"][0]["scopeSpans"][1]["spans"][0]["startTimeUnixNano"] = value
+    partial = told(export.raw(json.dumps(document).encode(), JSON), ExportTraceServiceResponse, JSON).partial_success
+    assert (partial.rejected_spans, partial.error_message) == (1, f"span 1: timestamp: {VALUE}")
+    assert UsageLog.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"endTimeUnixNano": "soon"},
+        {"endTimeUnixNano": {}},
+        {"kind": "SPAN_KIND_OF_ITS_OWN"},
+        {"kind": []},
+        {"flags": "none"},
+        {"name": 5},
+        {"name": {"a": "b"}},
+        {"droppedAttributesCount": "few"},
+        {"status": {"code": "STATUS_CODE_ODD"}},
+        {"status": {"code": [2]}},
+        {"traceState": 5},
+    ],
+    ids=str,
+)
+def test_what_else_is_wrong_in_a_span_loses_no_call(export: Exporter, changed: dict[str, Any]) -> None:
+    document = as_json(GOOD)
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(changed)
+    assert export.raw(json.dumps(document).encode(), JSON).content == b"{}"
+    assert UsageLog.objects.get().status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("value", "user", "adjusted"),
+    [
+        ("alice", "alice", ""),
+        (17, "17", ""),
+        ({"stringValue": 17}, "17", ""),
+        ({"string_value": 17}, "17", ""),
+        ({"boolValue": "alice"}, "alice", ""),
+        ({"stringValue": "alice", "intValue": "5"}, "alice", ""),
+        ({"intValue": None, "stringValue": "alice"}, "alice", ""),
+        ({"unheard": "alice"}, "", "user_id"),
+        ({}, "", ""),
+        ({"stringValue": ["alice"]}, "", "user_id"),
+        ({"arrayValue": "alice"}, "", "user_id"),
+        ({"kvlistValue": [1]}, "", "user_id"),
+        ({"bytesValue": "@"}, "", "user_id"),
+        ({"intValue": {}}, "", "user_id"),
+        (["alice"], "", "user_id"),
+    ],
+    ids=str,
+)
+def test_a_value_of_another_kind_loses_no_call(export: Exporter, value: Any, user: str, adjusted: str) -> None:
+    document = as_json(request_of(span()))
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] += [{"key": "user.id", "value": value}]
+    partial = told(export.raw(json.dumps(document).encode(), JSON), ExportTraceServiceResponse, JSON).partial_success
+    expected = f"span 0: {adjusted}: left out: expected text" if adjusted else ""
+    assert (partial.rejected_spans, partial.error_message) == (0, expected)
+    assert UsageLog.objects.get().user_id == user
+
+
+@encodings
+def test_a_scope_s_name_may_be_any_text(export: Exporter, content_type: str, encode: Encode) -> None:
+    request = request_of(span("a", scope="of\0somebody"), span("b", {"user.id": "u"}, scope="s" * 50_000))
+    assert told(export.raw(encode(request), content_type), ExportTraceServiceResponse, content_type) == (
+        ExportTraceServiceResponse()
+    )
+    assert UsageLog.objects.count() == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "x"])
+def test_a_text_in_place_of_an_object_is_no_request(export: Exporter, acme: Organization, text: str) -> None:
+    for name in ("resource", "scopeSpans"):
+        for value in (text, [text]):
+            refused(export.raw(json.dumps({"resourceSpans": [{name: value}]}).encode(), JSON), 400, "Expected", JSON)
+
+
+def test_names_that_are_not_read_may_be_any_text(export: Exporter) -> None:
+    document = {**as_json(GOOD), "\ud800": ["\ud800", ["\ud800"]], "unheard": [["\ud800"]], "ü": 1}
+    assert export.raw(json.dumps(document).encode(), JSON).content == b"{}"
+    assert UsageLog.objects.count() == 1
+
+
 def test_a_key_may_come_as_x_api_key(client: Any, secret: str) -> None:
     headers = {"x-api-key": secret, "Content-Type": PROTOBUF}
     assert client.generic("POST", URL, GOOD.SerializeToString(), headers=headers).status_code == 200
@@ -138,7 +280,7 @@ def test_other_encodings_are_refused(export: Exporter) -> None:
     refused(export.raw(GOOD.SerializeToString(), Content_Encoding="zstd"), 415, "gzip")
 
 
-ID = '{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{{"{0}": {1}}}]}}]}}]}}'
+TIME = '{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": %s}]}]}]}'
 BROKEN = [
     (PROTOBUF, b"\x0a"),
     (PROTOBUF, b"\x0a\x05\x0a"),
@@ -159,8 +301,7 @@ BROKEN = [
     (JSON, b"[" * 100_000),
     (JSON, b'{"resourceSpans":[' * 5_000),
     (JSON, GOOD.SerializeToString()),
-    *((JSON, ID.format("traceId", value).encode()) for value in ('"xyz"', '"0"', "1", "[]")),
-    *((JSON, ID.format("startTimeUnixNano", value).encode()) for value in ('"-1"', "1.5", "NaN", "9" * 5000, "1e400")),
+    (JSON, (TIME % ("9" * 5000)).encode()),
 ]
 
 

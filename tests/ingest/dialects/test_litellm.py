@@ -28,7 +28,7 @@ def usage(**details: Any) -> dict[str, Any]:
 
 
 def one(**changed: Any) -> Call:
-    (fields,) = read({**EVENT, **changed})
+    (fields,) = read({**EVENT, **changed}, [])
     return fitting_call(fields, [])
 
 
@@ -230,7 +230,7 @@ UNUSED = {"prompt_tokens": 0, "completion_tokens": 0, "response_cost": 0.0}
     ],
 )
 def test_what_manages_other_things_than_models_is_no_call(changed: dict[str, Any], calls: int) -> None:
-    assert len(list(read({**EVENT, **UNUSED, **changed}))) == calls
+    assert len(list(read({**EVENT, **UNUSED, **changed}, []))) == calls
 
 
 @pytest.mark.parametrize(
