@@ -1,6 +1,7 @@
 """How gunicorn serves the site: one small machine, behind a proxy or by itself on this one."""
 
 import errno
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,10 @@ def on_starting(arbiter: "Arbiter") -> None:
 
 
 def post_worker_init(worker: "Worker") -> None:
-    """Let the first worker, which has loaded the site by now, say how its first account is made."""
+    """Look for no garbage in what is loaded by now, as that stays, and holds up requests for as long as that takes; and
+    let the first worker say how the first account is made."""
+    gc.collect()
+    gc.freeze()
     if worker.age == 1:
         from usagesite import first_link
 

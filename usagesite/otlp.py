@@ -5,6 +5,7 @@ machine or by a Collector, this one says so and goes on trying, and the site run
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def serve(address: str, port: int, patience: int, ended: threading.Event) -> Non
     server = rpc.server()
     if not bind(server, address, port, ended):
         return
+    gc.freeze()  # what is loaded stays: to look for garbage in it holds up requests
     server.start()
     say(f"OTLP/gRPC is at {with_port(address, port)}")
     wait_for(ended)

@@ -24,7 +24,7 @@ TYPES = {
     "timestamp": (str, datetime),
     "latency_ms": (int, type(None)),
     "cost": (type(None), str, Decimal, int),
-    **dict.fromkeys(("units", "labels"), (tuple,)),  # that are left out
+    **dict.fromkeys(("units", "labels"), (tuple,)),  # empty ones: those of others are unusual
 }
 SHAPES = frozenset(product(*(TYPES.get(name, (type(ABSENT[name]),)) for name in FIELDS)))
 NO_TEXTS: Mapping[str, object] = dict.fromkeys(FIELDS, "")
@@ -73,7 +73,9 @@ def _checked(values: Sequence[Any]) -> Call | None:
     at, model, request_id, operation, provider, user, subject, project, status, latency, *rest = values
     given, cached, write, write_1h, output, reasoning, cost, tier, kind, units, labels, price_model = rest
     texts = (model, request_id, operation, provider, user, subject, project, price_model)
-    if not (_are_plain(texts) and model and status in ("ok", "error") and not tier and kind == CALL):
+    if not (_are_plain(texts) and model and status in ("ok", "error") and kind == CALL):
+        return None
+    if tier or units or labels:
         return None
     if latency is not None and not 0 <= latency <= MAX_COUNT:
         return None

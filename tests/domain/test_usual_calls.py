@@ -55,7 +55,7 @@ VALUES: dict[str, list[Any]] = {
     "service_tier": ["", "default", "batch", "flex+fast", None],
     "cost": [*AMOUNTS, None, "", 1, True, Decimal("0.1"), Decimal("NaN"), float("nan"), "x"],
     "units": [{}, {"web_searches": 1}, "", "{}", None, ()],
-    "labels": [{}, {"team": "search"}, "", None, "x", []],
+    "labels": [{}, {"team": "search"}, "", None, "x", [], (), (("team", "search"),)],
     **dict.fromkeys((*COUNTS, "latency_ms"), NUMBERS),
 }
 

@@ -197,6 +197,45 @@ def test_a_call_that_moves_into_a_month_where_its_id_is_taken_stays_a_call(acme:
     assert log() == [9, 100]
 
 
+def test_what_others_recorded_of_a_report_that_was_just_kept_counts_once(acme: Organization) -> None:
+    inner = report("inner", 1, 2, SDK, parent="outer", response_id="x", call={"input_tokens": 900})
+    outer = report("outer", 0, 3, LANGCHAIN, response_id="x", user_id="u-17")
+    kept = remember_reports(acme, [inner])
+    assert take(acme, outer).new == 1
+
+    assert record_reports(acme, [inner], kept).already_there == 1
+
+    assert log("input_tokens", "user_id", "request_id") == [(900, "u-17", "x")]
+
+
+@pytest.mark.parametrize("few", [0, 30])
+def test_others_are_found_by_trace_response_and_time(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(keeping, "FEW", few)
+    told = {"project": "shop", "response_id": "x"}
+    first = [
+        report("trace", 0, 9, LANGCHAIN, user_id="u-17", call=None),
+        report("response", 1, 2, SDK, trace="r1", **told),
+        report("near", 20, 29, SDK, trace="r2", project="shop"),
+        report("far", 20, 29, SDK, trace="r3", project="shop", parent="some"),
+        report("late", 60, 61, SDK, trace="r4", project="shop"),
+    ]
+    take(acme, *first)
+    own = [
+        report("a", 1, 2, trace="t", parent="trace", **told),
+        report("b", 21, 28, trace="r5", parent="step", project="shop"),
+        report("c", 40, 41, trace="r6", parent="step", project="shop"),
+    ]
+    kept = remember_reports(acme, own)
+
+    traces = {one.trace for one in own}
+    known = keeping.related_reports(acme, own, kept, traces, {"x"})
+
+    others = {one.span for one in known.reports} - {one.span for one in own}
+    assert others == {one.span for one in first[:3]}
+
+
 def test_too_many_reports_are_forgotten_those_of_no_calls_first(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,13 +295,14 @@ def stories(draw: some.DrawFn) -> tuple[int, list[Report]]:
 @settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(), some.randoms(use_true_random=False))
 def test_calls_are_counted_once_in_whatever_requests_they_come(
-    db: None, story: tuple[int, list[Report]], chance: random.Random
+    db: None, monkeypatch: pytest.MonkeyPatch, story: tuple[int, list[Report]], chance: random.Random
 ) -> None:
     calls, reports = story
     acme = make_organization(f"acme-{uuid4()}")
     shuffled = [*reports, *chance.sample(reports, len(reports) // 2)]
     chance.shuffle(shuffled)
     while shuffled:
+        monkeypatch.setattr(keeping, "FEW", chance.choice([0, 30]))
         size = chance.randint(1, 4)
         take(acme, *shuffled[:size])
         shuffled = shuffled[size:]

@@ -1,5 +1,6 @@
 """The web server between clients and Django: what it answers without a body, and what it keeps of one meanwhile."""
 
+import gc
 import http.client
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -253,6 +255,12 @@ run()
 
 def test_no_body_is_ended_by_others_before_its_time() -> None:
     assert gunicorn.timeout > max(DEFAULT.seconds, endpoint.ALLOWANCE.seconds)
+
+
+def test_what_a_worker_has_loaded_is_no_garbage_to_look_for() -> None:
+    before = gc.get_freeze_count()
+    gunicorn.post_worker_init(SimpleNamespace(age=2))
+    assert gc.get_freeze_count() > before
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ fields of a large one are walked over, and counted.
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -186,7 +187,12 @@ def _keep(attributes: Any, keys: Collection[bytes]) -> None:
 
 
 def _is_like_usage(key: bytes) -> bool:
-    if len(key) > wanted.LONGEST_NAME * 4 or not any(part in key for part in PARTS_OF_USAGE):
+    return len(key) <= wanted.LONGEST_NAME * 4 and _is_named_like_usage(key)
+
+
+@lru_cache(maxsize=1_000)  # names come from senders
+def _is_named_like_usage(key: bytes) -> bool:
+    if not any(part in key for part in PARTS_OF_USAGE):
         return False
     return wanted.is_like_usage(key.decode(errors="replace"))
 

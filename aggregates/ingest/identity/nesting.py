@@ -33,6 +33,8 @@ def merge_nested(tree: Tree) -> list[Group]:
 
 def _counted(report: Report, inner: list[Group]) -> list[Group]:
     """The groups that count of a call and those directly within it."""
+    if not inner:  # nearly always
+        return [Group(report)]
     alone, inner = _with_own_events(Group(report), inner)
     same = [
         group

@@ -17,6 +17,9 @@ class Words(NamedTuple):
         return Words(*(own or other for own, other in zip(self, others, strict=True)))
 
 
+NO_WORDS = Words()
+
+
 class Tree:
     """Spans within spans, each looked at once however deep they lie."""
 
@@ -50,6 +53,8 @@ class Tree:
             report, around = self.by_span[inner], self.by_span.get(outer)
             self._depths[inner] = self._depths[outer] + 1 if around else 0
             self._calls[inner] = (outer if around.call else self._calls[outer]) if around else ""
-            own = Words(report.user_id, report.operation, report.project)
-            self._known[inner] = own.or_else(self._known[outer]) if around else own
+            known = self._known[outer] if around else NO_WORDS
+            self._known[inner] = Words(
+                report.user_id or known.user_id, report.operation or known.operation, report.project or known.project
+            )
             outer = inner

@@ -99,8 +99,9 @@ RETRIEVALS = (
     Retrieval(OPENLIT, {}, "responses.retrieve "),
     Retrieval(OPENLIT, {}, "responses.cancel "),
 )
-# Spans that say they are a chat, and ask for none: by scope and how their names begin.
-NO_CHATS = ((OPENLIT, "responses.token_count "), (OPENLIT, "chat.messages.list "))
+RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.scope] for each in RETRIEVALS}
+# Spans that say they are a chat, and ask for none: by scope how their names begin.
+NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list ")}
 # Errors of instrumentations themselves, over an answer that they did not expect, as that of a response in the
 # background is: the call did not fail. By scope and the type of the error.
 OWN_ERRORS = (("openlit.", "AttributeError"),)
@@ -108,17 +109,17 @@ OWN_ERRORS = (("openlit.", "AttributeError"),)
 
 def retrieval_of(scope: str, name: str, attributes: Attributes) -> Retrieval | None:
     """What says that the span of a call only asks for a response that was made before."""
-    return next((one for one in RETRIEVALS if _is_of(one, scope, name, attributes)), None)
+    return next((one for one in RETRIEVALS_OF.get(scope, ()) if _is_of(one, name, attributes)), None)
 
 
-def _is_of(one: Retrieval, scope: str, name: str, attributes: Attributes) -> bool:
-    is_named = one.scope == scope and name.startswith(one.name)
+def _is_of(one: Retrieval, name: str, attributes: Attributes) -> bool:
+    is_named = name.startswith(one.name)
     return is_named and all(attributes.get(name) == value for name, value in one.attributes.items())
 
 
 def is_no_chat(scope: str, name: str) -> bool:
     """Whether a span that says it is a chat asks for something else."""
-    return any(scope == its and name.startswith(begin) for its, begin in NO_CHATS)
+    return name.startswith(NO_CHATS.get(scope, ()))
 
 
 def is_own_error(scope: str, error: object) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from aggregates.domain.calls import EPOCH, InvalidCall
+from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
@@ -11,6 +11,8 @@ from aggregates.ingest.otlp.spans import Batch, Seen, operation_told
 from aggregates.ingest.otlp.values import first
 
 LATEST = 2**63 - 1  # nanoseconds since 1970
+LOGFIRE = "logfire.span_type"
+NAME = Call._fields.index("request_id")
 
 
 def reports_of(batch: Batch) -> Iterator[tuple[int, Report | InvalidCall, list[Misfit]]]:
@@ -28,24 +30,37 @@ def reports_of(batch: Batch) -> Iterator[tuple[int, Report | InvalidCall, list[M
 
 def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
     """Make the span a report; raises InvalidCall for one that should be a call and is none."""
+    span, attributes = seen.span, seen.attributes
+    start, end = span.start_time_unix_nano, span.end_time_unix_nano
+    starts_at = _instant(start)
+    ends_at = _instant(end) if end > start else starts_at
     call = batch.call_of(seen, misfits) if seen.is_call else None
-    user = call.user_id if call else person_of(first(seen.attributes, NAMES["user_id"]))
-    own = call.operation if call and seen.is_of_claude_code else operation_told(seen.attributes)
-    project = call.project if call else seen.project
-    start, end = seen.span.start_time_unix_nano, seen.span.end_time_unix_nano
+    if not call:
+        return Report(
+            seen.name,
+            seen.scope,
+            starts_at,
+            ends_at,
+            span.trace_id.hex(),
+            seen.parent,
+            user_id=_text(person_of(first(attributes, NAMES["user_id"]))),
+            operation=_text(operation_told(attributes)),
+            project=_text(seen.project),
+            is_log=attributes.get(LOGFIRE) == "log",
+        )
     return Report(
-        span=seen.name,
-        scope=seen.scope + RETRIEVALS * bool(call and seen.is_retrieval),
-        starts_at=_instant(start),
-        ends_at=_instant(max(start, end)),
-        trace=seen.span.trace_id.hex(),
-        parent=seen.parent,
-        call=call._replace(request_id="") if call else None,
-        response_id=call.request_id if call and call.request_id != seen.name else "",
-        user_id=_text(user),
-        operation=_text(own),
-        project=_text(project),
-        is_log=seen.attributes.get("logfire.span_type") == "log",
+        seen.name,
+        seen.scope + RETRIEVALS if seen.is_retrieval else seen.scope,
+        starts_at,
+        ends_at,
+        span.trace_id.hex(),
+        seen.parent,
+        Call._make((*call[:NAME], "", *call[NAME + 1 :])),  # `_replace` takes twice as long
+        call.request_id if call.request_id != seen.name else "",
+        _text(call.user_id),
+        _text(call.operation if seen.is_of_claude_code else operation_told(attributes)),
+        _text(call.project),
+        attributes.get(LOGFIRE) == "log",
     )
 
 
@@ -55,4 +70,6 @@ def _instant(nanoseconds: int) -> datetime:
 
 def _text(value: object) -> str:
     """A text that fits; "" for what is none."""
+    if value is None or value == "":
+        return ""
     return shortened(str(value)).replace("\0", "") if isinstance(value, (str, int)) else ""

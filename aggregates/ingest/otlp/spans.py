@@ -1,8 +1,9 @@
 """Spans as they came, and what they say: which of them are calls to a model, and of these the fields."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
@@ -35,6 +36,8 @@ MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
 FALSE = (False, "false")
 WHO = frozenset(NAMES["user_id"])
+OWN_NAMES = frozenset([*NAMES["operation"], *NAMES["words"]])
+TELL_TIER = frozenset([*NAMES["parameters"], *(name for field in TIERS for name in NAMES.get(field, ()))])
 WHOLES = frozenset([*NAMES["input"], *NAMES["output"]])
 OF_CALLS = WHOLES.union(KINDS)  # a span without any of these is no call
 
@@ -108,11 +111,12 @@ class Seen:
 
     def has_failed(self) -> bool:
         level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
-        if is_own_error(self.scope, self.attributes.get("error.type")):
+        tells_error = "error.type" in self.attributes
+        if tells_error and is_own_error(self.scope, self.attributes["error.type"]):
             return False
         return (
             self.span.status.code == trace_pb2.Status.STATUS_CODE_ERROR
-            or "error.type" in self.attributes
+            or tells_error
             or level == LEVEL_OF_FAILURE
             or (self.is_of_claude_code and succeeded in FALSE)
         )
@@ -155,12 +159,12 @@ class Batch:
             "labels": chosen_labels(self._labels, seen.attributes, seen.resource, misfits),
         }
         fields["user_id"] = fields.get("user_id") or self._user_of(seen)
-        return fitting_call(fields, misfits, seen.name)
+        told = {name: value for name, value in fields.items() if value is not None}
+        return fitting_call(told, misfits, seen.name)
 
     def _user_of(self, seen: Seen) -> object:
         """Who made the call, from the span, the nearest one around it that says so, or the program."""
-        spans = [seen, *self.ancestors(seen)]
-        told = (*(one.attributes for one in spans), seen.resource)
+        told = chain([seen.attributes], (one.attributes for one in self.ancestors(seen)), [seen.resource])
         said = (first(attributes, NAMES["user_id"]) for attributes in told if not WHO.isdisjoint(attributes))
         return next((user for user in said if user is not None), None)
 
@@ -192,7 +196,7 @@ def _provider(attributes: Attributes) -> str:
 
 def operation_told(attributes: Attributes) -> object:
     """What the program calls it, by the first attribute that has a name of its own."""
-    if not attributes:
+    if OWN_NAMES.isdisjoint(attributes):
         return None
     named = (own_name(value) for name in NAMES["operation"] if (value := attributes.get(name)) not in (None, ""))
     told = next((one for one in named if one is not None), None)
@@ -200,9 +204,11 @@ def operation_told(attributes: Attributes) -> object:
     return told if words is None else first(parsed(words), ["operation"])
 
 
-def _tier(attributes: Attributes, documents: Iterable[Document]) -> str:
+def _tier(attributes: Attributes, documents: Sequence[Document]) -> str:
     """The service tier, the speed and the region of inference that attributes tell, else texts of usage, else the
     parameters that the model was called with."""
+    if not documents and TELL_TIER.isdisjoint(attributes):  # nearly always
+        return ""
     asked = first(attributes, NAMES["parameters"])
     # Deeper in parameters are the program's own data.
     parameters = {name: value for name, value in parsed(asked).items() if not isinstance(value, dict | list)}

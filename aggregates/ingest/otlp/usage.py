@@ -19,12 +19,15 @@ Document = Mapping[str, Any]
 # Wholes with their parts; the first two of these do not overlap.
 INPUT = ("input_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 OUTPUT = ("output_tokens", "reasoning_tokens")
+DOCUMENTS = frozenset(NAMES["usage"])
 CALLED = {name: f"{name}_tokens" for name in NUMBERS}  # fields, as misfits are told
 
 
 def documents_of(attributes: Attributes) -> list[Document]:
     """The objects of usage that texts hold, each within one that is named as its attribute ends, which may tell of
     which side its parts are."""
+    if DOCUMENTS.isdisjoint(attributes):  # nearly always
+        return []
     named = ((name, parsed(attributes[name])) for name in NAMES["usage"] if name in attributes)
     return [{name.rpartition(".")[2]: document} for name, document in named if document]
 
@@ -39,11 +42,11 @@ def usage_fields(
     """The fields of a call's tokens and its cost; raises InvalidCall. `beside` says how the client counts."""
     told: dict[str, list[object]] = {}
     for name, value in attributes.items():
-        if value not in (None, "") and (field := field_of.get(name)):
+        if (field := field_of.get(name)) and value not in (None, ""):
             told.setdefault(field, []).append(value)
-    counts = {
-        name: (_largest(CALLED[name], told[name], check_count, misfits) or 0) if name in told else 0 for name in NUMBERS
-    }
+    counts = dict.fromkeys(NUMBERS, 0)
+    for name in filter(told.__contains__, NUMBERS):
+        counts[name] = _largest(CALLED[name], told[name], check_count, misfits) or 0
     usages = [usage for document in documents if (usage := usage_of(document, misfits))]
     costs = [*told.get("cost", ()), *(cost for document in documents if (cost := cost_in(document)) is not None)]
     costs += [cost for text in told.get("costs", ()) if (cost := total_cost(parsed(text))) is not None]
@@ -51,7 +54,7 @@ def usage_fields(
     units = _units(told, documents, misfits)
     return {
         **tokens,
-        "units": told_units(units, tokens["cached_tokens"]),
+        "units": told_units(units, tokens["cached_tokens"]) or None,
         "cost": _largest("cost", costs, check_cost, misfits),
     }
 

@@ -15,6 +15,8 @@ def attributes_of(pairs: Iterable[KeyValue]) -> Attributes:
 
 
 def value_of(value: AnyValue) -> object:
+    if text := value.string_value:  # most are
+        return text
     kind = value.WhichOneof("value")
     if kind in PLAIN:
         return getattr(value, kind)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import connection
 from psycopg import sql
 
@@ -19,15 +20,18 @@ from aggregates.ingest.reports.logged import Entries, Entry, calls_in_log
 from aggregates.models import CallReport, Organization
 
 KEPT = timedelta(hours=1)  # how long more may be told of a call
+FEW = 30  # names by which others are looked up at once
 MOST_RELATED = 20_000  # reports that those of a request are compared with; the newest count
 # Reports of an organization that are kept at most: of spans that are no calls, of calls. Looked after as they come.
 MOST_KEPT = {"call IS NULL": 100_000, "call IS NOT NULL": 100_000}
-LOOKED_AFTER = 5_000  # reports
+LOOKED_AFTER = 20_000  # reports
 REPORTS = sql.Identifier(CallReport._meta.db_table)
 COLUMNS = (
     *("span", "scope", "trace", "parent", "starts_at", "ends_at", "call"),
     *("response_id", "user_id", "operation", "project", "is_log"),
 )
+UNITS, LABELS = map(Call._fields.index, ("units", "labels"))
+NONE_OR_NUMBER = tuple(map(Call._fields.index, ("latency_ms", "cost")))
 TYPES = (*["text"] * 4, "timestamptz", "timestamptz", "jsonb", *["text"] * 4, "boolean")
 
 # Calls of the hour before that told no usage, where a request holds retrievals.
@@ -47,8 +51,10 @@ KEEP = (
     sql.SQL("""
     WITH new AS (
         INSERT INTO {reports} (organization_id, {columns}) SELECT %s, * FROM unnest({values})
-        ON CONFLICT DO NOTHING RETURNING id, span
-    ) SELECT id, span, (SELECT set_config('synchronous_commit', 'off', true)) FROM new
+        ON CONFLICT (organization_id, span) DO NOTHING RETURNING id, span
+    ) SELECT min(id), max(id), CASE WHEN count(*) < %s THEN coalesce(array_agg(span), '{{}}') END,
+        (SELECT set_config('synchronous_commit', 'off', true))
+    FROM new
     """)
     .format(
         columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
@@ -100,6 +106,28 @@ RELATED_TO_CALLS, RELATED_TO_RETRIEVALS = (
     RELATED.format(columns=ENTRY, reports=REPORTS, more=more.format(columns=ENTRY, reports=REPORTS)).as_string()
     for more in (sql.SQL(""), WITHOUT_USAGE)
 )
+# The same of the usual request: all of its reports were kept just now, none asks again, and its names are few. It is
+# one scan, which is planned in a third of the time; of many names the database would rather read all reports.
+RELATED_TO_FEW = (
+    sql.SQL("""
+    SELECT {columns} FROM (
+        SELECT *, trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[]) AS is_near,
+            bool_or(call IS NOT NULL AND (scope <> %(scope)s OR is_log <> %(is_log)s)) OVER () AS by_others
+        FROM {reports}
+        WHERE organization_id = %(organization)s AND span <> ALL(%(spans)s::text[]) AND (
+            (trace <> '' AND trace = ANY(%(traces)s::text[]))
+            OR (response_id <> '' AND response_id = ANY(%(responses)s::text[]))
+            OR (project <> '' AND project = ANY(%(projects)s::text[]) AND call IS NOT NULL
+                AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
+                AND (parent = '' OR %(any_root)s))
+        )
+    ) AS report
+    WHERE NOT is_near OR NOT %(by_one)s OR by_others
+    ORDER BY received_at DESC, id DESC LIMIT %(most)s
+    """)
+    .format(columns=ENTRY, reports=REPORTS)
+    .as_string()
+)
 
 
 class Known(NamedTuple):
@@ -123,18 +151,21 @@ def remember_reports(organization: Organization, reports: Sequence[Report]) -> l
     unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
     columns = map(array, zip(*map(_row, unique), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, [organization.pk, *columns])
-        new = {span: number for number, span, _ in cursor.fetchall()}
-    if new and (min(new.values()) - 1) // LOOKED_AFTER != max(new.values()) // LOOKED_AFTER:
+        cursor.execute(KEEP, [organization.pk, *columns, len(unique)])
+        first, last, new, _ = cursor.fetchone()  # which are new is told where not all are
+    if last and (first - 1) // LOOKED_AFTER != last // LOOKED_AFTER:
         _forget_too_many(organization)
-    return [report for report in unique if report.span in new]
+    if new is None:
+        return unique
+    spans = set(new)
+    return [report for report in unique if report.span in spans]
 
 
 def _row(report: Report) -> tuple[str | None, ...]:
     """Write a report as texts, in the order of COLUMNS."""
     return (
         *(report.span, report.scope, report.trace, report.parent, str(report.starts_at), str(report.ends_at)),
-        json.dumps(_texts(report.call), ensure_ascii=False) if report.call else None,
+        msgspec.json.encode(_texts(report.call)).decode() if report.call else None,
         *(report.response_id, report.user_id, report.operation, report.project, str(report.is_log)),
     )
 
@@ -181,16 +212,23 @@ def related_reports(
     asks_again = any(report.is_retrieval for report in calls)
     tellers = {(report.scope, report.is_log) for report in calls}
     scope, is_log = min(tellers, default=("", False))
+    projects = {report.project for report in calls}
+    if asks_again:
+        statement = RELATED_TO_RETRIEVALS
+    elif spans == as_they_are.keys() and len(traces) + len(responses) + len(projects) <= FEW:
+        statement = RELATED_TO_FEW
+    else:
+        statement = RELATED_TO_CALLS
     with connection.cursor() as cursor:
         cursor.execute(
-            RELATED_TO_RETRIEVALS if asks_again else RELATED_TO_CALLS,
+            statement,
             {
                 "organization": organization.pk,
                 "spans": array(spans),
                 "others": array(spans - as_they_are.keys()),
                 "traces": array(traces),
                 "responses": array(responses),
-                "projects": array({report.project for report in calls}),
+                "projects": array(projects),
                 "first": min((report.starts_at for report in calls), default=EPOCH),
                 "last": max((report.ends_at for report in calls), default=EPOCH),
                 "any_root": any(not report.parent for report in calls),
@@ -223,8 +261,12 @@ def _report(
 
 def _texts(call: Call) -> list[str | None]:
     """Write a call's fields, in their order, and its key."""
-    written = call._replace(units=units.as_json(call.units), labels=labels.as_json(call.labels))  # type: ignore[arg-type]
-    return [None if value is None else str(value) for value in written]
+    written: list[str | None] = list(map(str, call))
+    for place in NONE_OR_NUMBER:
+        if call[place] is None:
+            written[place] = None
+    written[UNITS], written[LABELS] = units.as_json(call.units), labels.as_json(call.labels)
+    return written
 
 
 def _call(texts: list[str | None]) -> Call:
@@ -251,6 +293,7 @@ NOTE = (
          AS place (span, request_id, timestamp, digest)
     WHERE organization_id = %(organization)s AND report.span = ANY(%(spans)s::text[]) AND report.span = place.span
         AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
+        AND (report.request_id = '' OR NOT %(are_new)s)
     """)
     .format(reports=REPORTS)
     .as_string()
@@ -268,13 +311,17 @@ def lock_reports(organization: Organization, spans: Collection[str]) -> Entries:
         }
 
 
-def note_places(organization: Organization, places: Iterable[tuple[str, Place, str]]) -> None:
-    """Note of reports where in the log their calls are, and the digest of what was made of them.
+def note_places(organization: Organization, places: Iterable[tuple[str, Place, str]], *, are_new: bool = False) -> int:
+    """Note of reports where in the log their calls are, and the digest of what was made of them; of how many.
 
-    Whoever calls this holds their rows.
+    Whoever calls this holds their rows; or has just kept them, `are_new`: then only those are noted, and held from here
+    on, whose calls nobody has recorded meanwhile.
     """
-    rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in places]
-    if rows:
-        with connection.cursor() as cursor:
-            columns = zip(("spans", "ids", "timestamps", "digests"), map(array, zip(*rows, strict=True)), strict=True)
-            cursor.execute(NOTE, {"organization": organization.pk, **dict(columns)})
+    rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in sorted(places)]
+    if not rows:
+        return 0
+    with connection.cursor() as cursor:
+        columns = zip(("spans", "ids", "timestamps", "digests"), map(array, zip(*rows, strict=True)), strict=True)
+        cursor.execute(NOTE, {"organization": organization.pk, "are_new": are_new, **dict(columns)})
+        noted: int = cursor.rowcount
+    return noted

@@ -59,11 +59,9 @@ class Logged(NamedTuple):
 # has, and may read all of its month. That is then done once, and not for each name.
 IN_LOG = (
     sql.SQL("""
-    SELECT {columns} FROM {log} WHERE organization_id = %(organization)s AND request_id = ANY(%(names)s::text[])
+    SELECT {columns} FROM {log} WHERE organization_id = %(organization)s
         AND timestamp >= %(since)s AND timestamp < %(until)s
-    UNION ALL
-    SELECT {columns} FROM {log} WHERE organization_id = %(organization)s AND parent_span = ANY(%(spans)s::text[])
-        AND parent_span <> '' AND timestamp >= %(since)s AND timestamp < %(until)s
+        AND (request_id = ANY(%(names)s::text[]) OR (parent_span <> '' AND parent_span = ANY(%(spans)s::text[])))
     """)
     .format(
         columns=sql.SQL("request_id, timestamp, kind, provisional, parent_span, coalesce(latency_ms, 0), {}").format(

@@ -57,7 +57,7 @@ def record_reports(
         return Reported()
     for attempt in range(ATTEMPTS):
         with suppress(_Raced), within():
-            return _settle(organization, reports, kept, is_last=attempt == ATTEMPTS - 1)
+            return _settle(organization, reports, () if attempt else kept, is_last=attempt == ATTEMPTS - 1)
     raise AssertionError
 
 
@@ -67,12 +67,18 @@ def _settle(
     spans = {report.span for report in reports}
     known, touched = _touched(organization, reports, kept, spans)
     held = {span for identity in touched for span in identity.spans}
-    locked = lock_reports(organization, held)
-    if any(known.entries.get(span) != entry for span, entry in locked.items()):  # others recorded them while we waited
-        known, touched = _touched(organization, reports, (), spans)
+    are_new = held <= {report.span for report in kept}
+    if not are_new:
+        locked = lock_reports(organization, held)
+        if any(known.entries.get(span) != entry for span, entry in locked.items()):  # others were before us
+            known, touched = _touched(organization, reports, (), spans)
     changes = changes_of(touched, known, may_change_in(organization))
-    _record(organization, changes, known.taken, is_last=is_last)
-    note_places(organization, _noted(changes, held))
+    _name(changes, known.taken)
+    # Before any call is written: who has others' rows, too, may be about to write the same ones.
+    if note_places(organization, _noted(changes, held), are_new=are_new) < len(held) and are_new:
+        raise _Raced
+    if _record(organization, changes, is_last=is_last):
+        note_places(organization, _noted(changes, held))
     told = [change for change in changes if spans.intersection(change.identity.spans)]
     return Reported(
         new=sum(change.is_new for change in told),
@@ -140,23 +146,31 @@ def _is_told_anew(identity: Identity, entries: Entries) -> bool:
     return any(entry.digest for entry in known) and {entry.digest for entry in known} != {digest_of(identity)}
 
 
-def _record(organization: Organization, changes: Sequence[Change], known: Collection[str], *, is_last: bool) -> None:
-    """Write what is new or told anew, each under a request_id of its own that is not among those that are known to be
-    taken; raises _Raced unless it is the last time."""
+def _name(changes: Iterable[Change], known: Collection[str]) -> None:
+    """Give what is new or told anew a request_id of its own, each, that is not among those that are known to be
+    taken."""
     written = [change for change in changes if change.is_written]
-    old = {place for change in written for place in change.old}
-    taken = {*known} - {log_key(place.timestamp, place.request_id) for place in old}
+    taken = {*known} - {log_key(place.timestamp, place.request_id) for change in written for place in change.old}
     for change in written:
         if change.key in taken:  # the provider gave that id to another call
             change.call = change.call._replace(request_id=change.identity.spans[0])
         taken.add(change.key)
-    recorded = _write(organization, written, old)
-    if left := [change for change in written if change.key in recorded]:
-        if not is_last:
-            raise _Raced
-        for change in left:
-            change.call = change.call._replace(request_id=change.identity.spans[0])
-        _write(organization, left, [])
+
+
+def _record(organization: Organization, changes: Iterable[Change], *, is_last: bool) -> bool:
+    """Write what is new or told anew; raises _Raced where others have just recorded a call under one of these ids.
+
+    The last time those get another id, which is returned then.
+    """
+    written = [change for change in changes if change.is_written]
+    recorded = _write(organization, written, {place for change in written for place in change.old})
+    left = [change for change in written if change.key in recorded]
+    if left and not is_last:
+        raise _Raced
+    for change in left:
+        change.call = change.call._replace(request_id=change.identity.spans[0])
+    _write(organization, left, [])
+    return bool(left)
 
 
 def _write(organization: Organization, changes: Sequence[Change], old: Collection[Place]) -> Collection[str]:
