@@ -153,7 +153,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         return Calls(selection, found.kept, unknown=found.unknown, refusal=str(error))
     answer, kept, log_from = found.answer, found.kept, found.log_from
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
-    lost = [day for day in answer.plan.lost_days if not query.scope or day in by_day] if answer else []
+    lost = answer.plan.lost_days if answer else ()
     return Calls(
         selection,
         kept,
