@@ -239,11 +239,13 @@ def _cell(name: str, call: UsageLog, dollars: Callable[[Decimal], str]) -> Cell:
 def _number(name: str, call: UsageLog) -> Cell:
     """A number that charges have none of."""
     if name in ("took", "speed"):
-        if not call.latency_ms:
-            return Cell(name, "–" if call.latency_ms is None or name == "speed" else "0 ms")
-        speed = EXACT.divide(Decimal(1000 * call.output_tokens), Decimal(call.latency_ms))
+        if call.latency_ms is None:
+            return Cell(name, "–")
         took = f"{formats.count(call.latency_ms)}{NARROW_SPACE}ms"
-        return Cell(name, took if name == "took" else formats.decimal(speed, 1), took)
+        if name == "took" or not call.latency_ms or not call.output_tokens:
+            return Cell(name, took if name == "took" else "–", took)
+        speed = EXACT.divide(Decimal(1000 * call.output_tokens), Decimal(call.latency_ms))
+        return Cell(name, formats.decimal(speed, 1), took)
     parts = {
         "input": (call.input_tokens, f"{formats.count(call.cached_tokens)} of them cached"),
         "cached": (call.cached_tokens, f"of {formats.count(call.input_tokens)} of the input"),
