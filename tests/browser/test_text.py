@@ -48,8 +48,10 @@ WIDER = """() => document.documentElement.scrollWidth - document.documentElement
 def spent(committed: None, call: Callable[..., Call]) -> Organization:
     """Calls with long names, of large and of tiny amounts, and whatever else has a page."""
     organization = make_organization("text")
+    Organization.objects.filter(pk=organization.pk).update(name="Names of a Limited Company, Incorporated")
     alice = make_member("alice-text@example.com", organization)
-    make_member("bob-with-a-name-that-is-rather-long@example.com", organization, Role.ANALYST)
+    bob = make_member("bob-with-a-name-that-is-rather-long@example.com", organization, Role.ANALYST)
+    bob.memberships.update(limited_to={"project": ["a-project-with-a-name-that-is-rather-long"]})
     now = datetime.now(UTC)
     record(
         organization,
