@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = [
-    f"tests.{name}" for name in ("collecting", "fixtures", "mail_server", "once", "web_server", "databases")
+    f"tests.{name}" for name in ("collecting", "fixtures", "mail_server", "once", "stories", "web_server", "databases")
 ]
 
 HERE = Path(__file__).parent

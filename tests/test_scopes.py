@@ -36,6 +36,7 @@ from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 from aggregates.rollup.names_elsewhere import replace_elsewhere
 from aggregates.rollup.protocol import roll_up
 from tests.fixtures import arrive, make_member, make_organization
+from tests.lot import share
 from tests.test_isolation import ADDRESSES, address
 
 pytestmark = pytest.mark.django_db
@@ -104,21 +105,27 @@ def calls_of(call: MakeCall, moments: list[str]) -> list[Call]:
 
 @pytest.fixture(scope="module")
 def recorded(shared: None, call: MakeCall) -> list[Call]:
-    """A day whose calls are no longer in the log, one that is rolled up, one with calls that came later, and today."""
-    acme = make_organization("acme")
+    """A day whose calls are no longer in the log, one that is rolled up, one with calls that came later, and today;
+    and in Twin the same without what is out of sight."""
+    acme, twin = make_organization("acme"), make_organization("twin")
+
+    def record_both(calls: list[Call]) -> None:
+        record(acme, calls)
+        record(twin, [each for each in calls if each.project == "alpha"])
+
     now = timezone.now().astimezone(UTC)
     moments = [f"{FEBRUARY}T09:00Z", f"{MARCH}T10:00Z", f"{MARCH}T23:00Z", "2025-03-20T08:00Z"]
     calls = calls_of(call, [*moments, (now - timedelta(minutes=5)).isoformat()])
     newest = calls_of(call, [(now - timedelta(minutes=4)).isoformat()])
     newest += calls_of(call, [f"{OTHERS}T09:00Z"])
     calls += [each for each in newest if each.project != "alpha"]
-    record(acme, calls)
+    record_both(calls)
     roll_up()
     early = [each for each in calls_of(call, ["2025-01-15T15:00Z"]) if each.project != "alpha"]
     record(acme, early)
     roll_up()
     late = calls_of(call, ["2025-03-20T15:00Z"])
-    record(acme, late)
+    record_both(late)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"DROP TABLE {partition_name(FEBRUARY)}")
@@ -246,11 +253,6 @@ def test_a_refusal_names_no_day_on_which_only_others_had_usage(scene: Organizati
     assert f"Calls of {FEBRUARY} are missing" in ask(FEBRUARY, FEBRUARY, bucket=Bucket.HOUR)
     rolled = ask(MARCH, LAST, by=("project",), source=Source.AGGREGATES)
     assert f"Not all days are rolled up: some of the days from {MARCH} to {LAST}." in rolled
-    Organization.objects.filter(pk=acme.pk).update(log_from=date(2025, 1, 10))
-    said = {ask(day, day, bucket=Bucket.HOUR) for day in (date(2025, 1, 5), date(2025, 1, 6))}
-    assert said == {
-        "The calls of days before 2025-01-10 are no longer kept, and daily aggregates know no hours: ask by day."
-    }
 
 
 def test_groups_and_units_are_those_in_sight(scene: Organization, recorded: list[Call]) -> None:
@@ -358,6 +360,44 @@ def test_no_address_tells_what_is_out_of_sight(client: Client, bob: User, scene:
             check_nothing_hidden(response, asked, where)
             if route in NUMBERS and asked.get("from") == str(MARCH) and "set" not in asked:
                 assert response.status_code == 200, where
+
+
+# Of a day on which only others had usage: by hour, and what its aggregates do not hold.
+DAY_OF_OTHERS = {"range": "custom", "from": str(OTHERS), "to": str(OTHERS)}
+ASKED_OF_IT: list[dict[str, Any]] = [
+    {**DAY_OF_OTHERS, **more}
+    for more in (
+        {"bucket": "hour"},
+        {"bucket": "day", "by": "subject", "compare": "before"},
+        {"by": "key", "measure": "p95"},
+        {"by": "project", "subgroup": "subject"},
+        {"project": "hidden-project"},
+    )
+]
+VARIES = re.compile(
+    'name="csrfmiddlewaretoken" value="[^"]*"|/calls/[0-9]+/|data-call="[0-9]+"|[0-9]{2}(?::[0-9]{2}){1,2}'
+    '|<li><a href="/o/[a-z]*/"[^>]*>.*</a></li>'  # the other one is a choice away
+)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_whether_others_had_usage_shows_in_no_answer(client: Client, scene: Organization, number: int) -> None:
+    limits = [PROJECT, {"project": ["alpha"], "user": ["u-1"]}][number]
+    bob, places = limit("bob@example.com", scene, limits), [scene, Organization.objects.get(slug="twin")]
+    Membership.objects.create(user=bob, organization=places[1], role=Role.ANALYST, limited_to=limits)
+    secrets = {each: keys.create(each, "report", None, Kind.READ, limits=limits)[1] for each in places}
+    client.force_login(bob)
+
+    def answered(place: Organization, path: str, asked: dict[str, Any]) -> list[str]:
+        headers = {"Accept-Encoding": "", "Authorization": f"Bearer {secrets[place].text}"}
+        response = client.get(f"{path}?{urlencode(asked, doseq=True)}", headers=headers)
+        said = VARIES.sub("", text_of(response).removesuffix(str(response.headers)))
+        return [str(response.status_code), *said.replace(place.name, "").replace(place.slug, "").split("\n")]
+
+    paths = [*map(address, NUMBERS), "/api/v1/usage", "/api/v1/units"]
+    for path, asked in share([*product(paths, [RANGE, ASKED[3], *ASKED_OF_IT])], number, 2):
+        of_acme, of_twin = (answered(each, path.replace("acme", each.slug), asked) for each in places)
+        assert of_acme == of_twin, f"{path}?{urlencode(asked, doseq=True)}"
 
 
 def test_calls_out_of_sight_are_not_found_by_their_numbers(client: Client, bob: User, scene: Organization) -> None:

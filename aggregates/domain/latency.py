@@ -87,7 +87,8 @@ class Latency:
 
     @property
     def tokens_per_second(self) -> Decimal | None:
-        """Output tokens by the time that their calls took; None where that is none."""
-        if not self.milliseconds:
+        """Output tokens by the time that their calls took; None where either is none: what puts nothing out has no
+        speed."""
+        if not self.milliseconds or not self.output_tokens:
             return None
         return EXACT.divide(Decimal(1000 * self.output_tokens), Decimal(self.milliseconds))

@@ -15,6 +15,7 @@ SPELLED = ".spelled"  # behind the name of a parameter: its text is as `visible`
 BEGIN = "⟨U+"  # of a character that is spelled out
 LONGEST_SOUGHT = 256  # characters
 ONE = re.compile("⟨U\\+([0-9A-F]{4,6})⟩")
+IN_LEGEND = 48  # characters of a name in a legend: some names have hundreds, and a chart has many names
 MOST_MARKS = 3  # accents and vowels on one letter: more reach into the lines above and below
 # Blank characters of classes that can be seen: fillers, joiners, selectors of variants, the empty pattern of Braille.
 BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")

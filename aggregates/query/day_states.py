@@ -1,5 +1,6 @@
 """What a snapshot knows of an organization's days: read in two statements, and kept while nothing happens to them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -14,11 +15,12 @@ from aggregates.db.day_states import (
 )
 from aggregates.db.snapshot import kept_in_snapshot
 from aggregates.db.sql import listed, table, text
-from aggregates.domain.contents import current
+from aggregates.domain.contents import answers, current
 from aggregates.domain.days import Span
 from aggregates.domain.periods import Period
 from aggregates.models import DailyAggregate, Organization, UsagePeriod
 from aggregates.query.planner import DayState, DayStates
+from aggregates.query.scans import days_in_sight
 from aggregates.query.usage_query import QueryError, UsageQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,11 +73,12 @@ def read_day_states(organization: Organization, first: date, last: date, now: da
     """Read what is known of the days from first to last, both included, and may be of others; and the time zone that
     they are cut in. A snapshot is asked once for days that were asked about before."""
     kept = kept_in_snapshot(read_day_states)
-    for pk, since, until, found in kept:
-        if pk == organization.pk and since <= first and last <= until:
+    for whose, since, until, found in kept:
+        if whose == (organization.pk, organization.scope) and since <= first and last <= until:
             return found  # type: ignore[no-any-return]
-    found = _read_day_states(organization, first, last, now)
-    kept.append((organization.pk, first, last, found))
+    zone, day_states = _read_day_states(organization, first, last, now)
+    found = zone, _in_sight(organization, day_states)
+    kept.append(((organization.pk, organization.scope), first, last, found))
     return found
 
 
@@ -89,6 +92,29 @@ def _read_day_states(organization: Organization, first: date, last: date, now: d
         columns = [list(column) for column in zip(*holes, strict=True)]
         cursor.execute(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, organization.pk, first, last])
         return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
+
+
+def _in_sight(organization: Organization, day_states: DayStates) -> DayStates:
+    """Say which kept days are out of sight: to whoever has the organization's scope they are days without usage.
+
+    Of a day whose aggregates cannot tell, it is not said.
+    """
+    if not organization.scope or not day_states.has_kept:
+        return day_states
+    kept = [day for day, state in day_states.states.items() if state.kept]
+    query = UsageQuery.for_dates(organization, kept[0], kept[0])  # its filters are what matters
+    if not (grain := query.grain):
+        return day_states
+    known = [day for day in kept if answers(day_states.states[day].contents, grain, query.dimensions)]
+    if not known:
+        return day_states
+    with connection.cursor() as cursor:
+        cursor.execute(*days_in_sight(query, grain, known))
+        hidden = set(known).difference(day for (day,) in cursor.fetchall())
+    states = {
+        day: replace(state, out_of_sight=True) if day in hidden else state for day, state in day_states.states.items()
+    }
+    return replace(day_states, states=states, plans={})
 
 
 def read_states_for(query: UsageQuery, now: datetime) -> DayStates:

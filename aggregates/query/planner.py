@@ -25,7 +25,8 @@ class DayState:
     Unless it is stale, its aggregates hold the calls of `rolled`, which begins with the day; `calls` is how many, with
     charges. Those of a kept day hold them though it may be stale, and nothing else does; `whole` says that there are no
     others of it.
-    `contents` is which measures and grains the aggregates have; with `has_hours` there are sums of hours, too.
+    `contents` is which measures and grains the aggregates have; with `has_hours` there are sums of hours, too. A kept
+    day is `out_of_sight` if its aggregates hold nothing within the scope of whoever asks.
     """
 
     rolled: Span | None
@@ -36,6 +37,7 @@ class DayState:
     whole: bool = True
     contents: int = 1
     has_hours: bool = False
+    out_of_sight: bool = False
 
     def head_of(self, day: Span) -> Span | None:
         """Give the part of the day, from its start, that can be read from the aggregates: all of it, if it is clean."""
@@ -102,7 +104,7 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
     there are none.
     """
     from_log = _reads_log(whole or query, day_states.states)
-    if day_states.has_kept or query.scope:
+    if day_states.has_kept:
         _check_aggregates_answer(query, day_states)
     units = (
         () if from_log or query.grain is None else _units(query.bucket, query.grain, query.organization.first_weekday)
@@ -117,16 +119,7 @@ def choose_source(query: UsageQuery, day_states: DayStates, whole: UsageQuery | 
         plan = day_states.plans[key] = _plan_days(query, day_states, from_log, units, lacking, with_hours)
     if query.source == Source.AGGREGATES and plan.log_days:
         _refuse(query, plan.log_days)
-    return _within_scope(replace(plan, grain=query.grain, hour_grain=query.hour_grain), query.scope)
-
-
-def _within_scope(plan: Plan, scope: Scope) -> Plan:
-    """Tell nobody with a scope on which days others had no usage."""
-    if not scope:
-        return plan
-    return replace(
-        plan, scope=scope, aggregate_days=tuple(sorted((*plan.aggregate_days, *plan.empty_days))), empty_days=()
-    )
+    return replace(plan, grain=query.grain, hour_grain=query.hour_grain, scope=query.scope)
 
 
 @cache
@@ -165,6 +158,13 @@ def _plan_days(
         whole, state = days.span_of(day, query.zone), day_states.states.get(day)
         if day < log_from and state is None:
             empty.append(day)
+            rolled_through = day if unbroken else rolled_through
+            continue
+        if state and state.out_of_sight:
+            rest = _after_kept(state, whole, span)
+            (log if rest else empty).append(day)
+            spans += [rest] if rest else []
+            unbroken = unbroken and not rest
             rolled_through = day if unbroken else rolled_through
             continue
         known = state.head_of(whole) if state else None
@@ -220,6 +220,12 @@ def _plan_days(
     )
 
 
+def _after_kept(state: DayState, day: Span, span: Span) -> Span:
+    """Give the part of a span of a kept day that is in the log; it may be empty."""
+    head = state.head_of(day)
+    return Span(max(head.end, span.start), span.end) if head else span
+
+
 def _is_current(state: DayState) -> bool:
     """Say whether hours have all measures: they are those of the version that a day was rolled up with."""
     return state.contents == contents.current()
@@ -237,10 +243,11 @@ def days_not_in_log(query: UsageQuery, day_states: DayStates) -> tuple[date, ...
 
 
 def _kept(query: UsageQuery, day_states: DayStates) -> list[tuple[date, Span, DayState]]:
-    """List the kept days of a query, with their part of it."""
+    """List the kept days of a query, with their part of it; not those on which only others had usage."""
     if not day_states.has_kept:
         return []
-    return [(day, span, state) for day, span in query.days if (state := day_states.states.get(day)) and state.kept]
+    found = ((day, span, day_states.states.get(day)) for day, span in query.days)
+    return [(day, span, state) for day, span, state in found if state and state.kept and not state.out_of_sight]
 
 
 def _unknown(read: Iterable[date], day_states: DayStates) -> tuple[str, ...]:
@@ -287,7 +294,7 @@ def _has_many(query: UsageQuery, states: Mapping[date, DayState]) -> bool:
 def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
     """Raise QueryError if the query asks of kept days what their aggregates do not hold."""
     asked = _kept(query, day_states)
-    if not asked and not _begins_before(query, day_states.log_from):
+    if not asked:
         return
     error: type[QueryError] = QueryError
     if query.source == Source.LOG:
@@ -301,12 +308,6 @@ def _check_aggregates_answer(query: UsageQuery, day_states: DayStates) -> None:
     else:
         return
     raise error(f"{named_days(query, [day for day, _, _ in asked], day_states.log_from)}, and {reason}.")
-
-
-def _begins_before(query: UsageQuery, log_from: date | None) -> bool:
-    """Say whether a query within a scope asks of days before those of the log: it is answered as if there had been
-    usage on them, as it may not tell."""
-    return bool(query.scope and log_from and query.first < log_from)
 
 
 def _holds(span: Span, day: date, query: UsageQuery, state: DayState) -> bool:

@@ -11,10 +11,13 @@ from aggregates.domain.wallclock import clock, when
 from aggregates.query.answer import Answer
 from aggregates.query.planner import Plan
 
+# Within a scope: which days are read where, others' usage decides.
+IN_SIGHT = "From sums of days and hours, and live from the log."
+
 
 def provenance(plan: Plan, zone: str, as_of: datetime) -> str:
     """Say in natural words which days were read where, and what is not known of some."""
-    line = _sources(plan, zone, as_of) + (f" Only {plan.scope.words}." if plan.scope else "")
+    line = f"{IN_SIGHT} Only {plan.scope.words}." if plan.scope else _sources(plan, zone, as_of)
     if not plan.unknown:
         return line
     listed = ", ".join(name.replace("_", " ") for name in plan.unknown)
@@ -31,9 +34,7 @@ def _sources(plan: Plan, zone: str, as_of: datetime) -> str:
 
 
 def _with_hours(plan: Plan, zone: str, as_of: datetime, today: date) -> str:
-    """Say which days have their hours read from sums; within a scope not which, as that tells of others' usage."""
-    if plan.scope:
-        return "From hourly sums, and live from the log."
+    """Say which days have their hours read from sums."""
     rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at else ""
     hours = f"{_named_days([part.day for part in plan.hours], today)} from hourly sums{rolled}"
     return _sentence([hours, *_parts(replace(plan, rolled_at=None), zone, as_of, today)])
@@ -46,9 +47,9 @@ def _sentence(parts: Sequence[str]) -> str:
 
 def _parts(plan: Plan, zone: str, as_of: datetime, today: date) -> list[str]:
     parts = []
-    if plan.aggregate_days and (plan.rolled_at or plan.scope or plan.hours):
+    if plan.aggregate_days and (plan.rolled_at or plan.hours):
         counted = plural(len(plan.aggregate_days), "day")
-        rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at and not plan.scope else ""
+        rolled = f", rolled up {when(plan.rolled_at, zone, as_of)}" if plan.rolled_at else ""
         parts.append(f"{counted} from daily aggregates{rolled}")
     if plan.log_days:
         parts.append(f"{_named_days(plan.log_days, today)} live from the log{_head(plan, today, zone)}")
@@ -74,7 +75,7 @@ def _head(plan: Plan, today: date, zone: str) -> str:
 
 
 def reads_more_of_log(main: Answer, others: Iterable[Answer]) -> bool:
-    """Say whether any other answer about the same span had to read more of the log."""
-    return any(
+    """Say whether any other answer about the same span had to read more of the log; within a scope nobody says."""
+    return not main.plan.scope and any(
         set(other.plan.log_days) > set(main.plan.log_days) for other in others if other.query.span == main.query.span
     )

@@ -43,8 +43,7 @@ def about(answer: Answer) -> dict[str, object]:
     """Say whose usage it is, of which days, and where it was read."""
     query, plan = answer.query, answer.plan
     hourly = {part.day for part in plan.hours}.difference(plan.log_days)
-    # Within a scope all days count as read from the log where some are read by hour: which are, others' usage decides.
-    is_vague = bool(query.scope and plan.hours)
+    is_vague = bool(query.scope)  # all days count as read from the log: which are, others' usage decides
     return {
         "organization": query.organization.slug,
         "time_zone": query.zone,
@@ -54,8 +53,8 @@ def about(answer: Answer) -> dict[str, object]:
             "log_days": len(query.days) if is_vague else len(plan.log_days),
             "aggregate_days": 0 if is_vague else len(plan.aggregate_days),
             "hourly_days": 0 if is_vague else len(hourly),
-            "empty_days": len(plan.empty_days),
-            "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through else None,
+            "empty_days": 0 if is_vague else len(plan.empty_days),
+            "rolled_through": plan.rolled_through.isoformat() if plan.rolled_through and not is_vague else None,
         },
         **({"limited_to": {name: list(values) for name, values in query.scope.values}} if query.scope else {}),
         "unknown": list(_unknown(answer)),

@@ -140,6 +140,16 @@ def scans(plan: Plan) -> Iterator[Scan]:
         yield Scan(LOG, "timestamp", first, until, f"({where})", bounds)
 
 
+def days_in_sight(query: UsageQuery, grain: Grain, asked: Sequence[date]) -> tuple[str, list[Any]]:
+    """Compose which of some days have a group at a grain that meets the query's filters, with its parameters."""
+    where = "grain = ANY(%s) AND unit = 'day' AND first = ANY(%s)"
+    parameters = [grain.names, list(asked)]
+    scan = Scan(CHUNKS, "first", min(asked), max(asked) + DAY, where, parameters, grain.is_ranked)
+    filters, values = filters_of(query)
+    statement = SQL("SELECT DISTINCT first FROM {}").format(rows_of(scan.shape, filters, measures=MEASURES[:1]))
+    return text(statement), scan.parameters_for(query, filters, values)
+
+
 def _of_days(plan: Plan) -> Iterator[Scan]:
     """The totals of days that are in no period."""
     if plan.daily_days:

@@ -114,8 +114,9 @@ def recorded(text: str) -> SafeString:
 
 
 @lru_cache(maxsize=10_000)  # a page names the same groups again and again
-def _recorded(text: str) -> SafeString:
-    return format_html("<bdi>{}</bdi>", texts.set_apart(texts.visible(text)))
+def _recorded(text: str, longest: int | None = None) -> SafeString:
+    shown = texts.set_apart(texts.visible(text))
+    return format_html("<bdi>{}</bdi>", texts.cut(shown, longest) if longest else shown)
 
 
 @register.filter
@@ -145,6 +146,13 @@ def days_of_note(note: Note | DayNote) -> str:
 def name_in_lines(selection: Selection, dimension: str, value: str | None) -> SafeString:
     """The name of a dimension's value, which a line may break as `in_lines` has it."""
     return in_lines(text_of_group(selection.organization, dimension, value))
+
+
+@register.simple_tag
+def name_in_legend(selection: Selection, dimension: str, value: str | None) -> SafeString:
+    """The same, with its middle left out where it is long: whole it is in titles and tables."""
+    text = text_of_group(selection.organization, dimension, value)
+    return _breakable(_recorded(text, texts.IN_LEGEND) if text else name(text))
 
 
 @register.simple_tag

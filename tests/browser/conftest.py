@@ -265,11 +265,13 @@ def menu_item(page: Page, name: str) -> Locator:
     return page.get_by_role("menuitem", name=name)
 
 
-def fill_in_log_in(page: Page, email: str, password: str = PASSWORD) -> None:
+def fill_in_log_in(
+    page: Page, email: str, password: str = PASSWORD, click: Callable[[Locator], None] = Locator.click
+) -> None:
     """Log in on the page that asks for it."""
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    click(page.get_by_role("button", name="Log in"))
 
 
 def wait_until_drawn(page: Page, number: int = len(NAMES)) -> None:

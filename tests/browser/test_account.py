@@ -21,6 +21,7 @@ from tests.browser.conftest import Watch, fill_in_log_in, log_in
 from tests.fixtures import make_member, make_organization
 from tests.mail_server import MailServer
 from tests.oidc import providing
+from tests.stories import Tell
 from tests.web.test_account_pages import code_of
 from tests.web_server import WebServer
 
@@ -44,34 +45,31 @@ def password_alone(usage: Organization) -> None:
     AttemptCount.objects.all().delete()
 
 
-def enter(page: Page, password: str) -> None:
-    page.get_by_label("E-mail address").fill("alice@example.com")
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Log in").click()
-
-
 def test_a_forgotten_password_and_a_second_factor(
-    open_page: OpenPage, usage: Organization, sends_mail: MailServer
+    open_page: OpenPage, usage: Organization, sends_mail: MailServer, tell: Tell
 ) -> None:
     page = open_page()
-    page.goto("/o/acme/")
-    page.get_by_role("link", name="Forgot your password?").click()
-    page.get_by_label("E-mail address").fill("alice@example.com")
-    page.get_by_role("button", name="Send the mail").click()  # two clicks and an address
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
-    for queued in OrmQ.objects.all():  # what the task cluster does
-        own_tasks.find(queued.task["func"])(*queued.task["args"])
-        queued.delete()
-    ((recipients, mail),) = sends_mail.mails
-    assert recipients == ["alice@example.com"]
-    link = re.search(r"http://\S+/password/reset/\S+", mail.get_content())
-    assert link
-    page.goto(link[0])
-    for label in ("New password", "New password, again"):
-        page.get_by_label(label, exact=True).fill(NEW)
-    page.get_by_role("button", name="Set the password").click()
-    page.get_by_role("link", name="Log in").click()
-    enter(page, NEW)
+    with tell("from a forgotten password to the page again, by mail") as story:
+        page.goto("/o/acme/")
+        story.click(page.get_by_role("link", name="Forgot your password?"))
+        page.get_by_label("E-mail address").fill("alice@example.com")
+        story.click(page.get_by_role("button", name="Send the mail"))
+        expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+        for queued in OrmQ.objects.all():  # what the task cluster does
+            own_tasks.find(queued.task["func"])(*queued.task["args"])
+            queued.delete()
+        ((recipients, mail),) = sends_mail.mails
+        assert recipients == ["alice@example.com"]
+        link = re.search(r"http://\S+/password/reset/\S+", mail.get_content())
+        assert link
+        page.goto(link[0])
+        for label in ("New password", "New password, again"):
+            page.get_by_label(label, exact=True).fill(NEW)
+        story.click(page.get_by_role("button", name="Set the password"))
+        story.click(page.get_by_role("link", name="Log in"))
+        fill_in_log_in(page, "alice@example.com", NEW, story.click)
+        expect(page.locator(".menu-account summary")).to_be_visible()
+    assert story.clicks == 5
 
     page.locator(".menu-account summary").click()
     page.get_by_role("link", name="Your account").click()
@@ -88,7 +86,7 @@ def test_a_forgotten_password_and_a_second_factor(
 
     phone = open_page(viewport={"width": 390, "height": 844})
     phone.goto("/login/")
-    enter(phone, NEW)
+    fill_in_log_in(phone, "alice@example.com", NEW)
     phone.get_by_label("Code").fill(code_of(secret, 1))
     phone.get_by_role("button", name="Log in").click()
     expect(phone.get_by_role("heading", name="AI usage")).to_be_visible()
@@ -143,7 +141,7 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
     key["hasResidentKey"] = True
     tools.send("WebAuthn.addVirtualAuthenticator", {"options": {**key, "automaticPresenceSimulation": True}})
     page.goto("/account/second-factors/passkeys/add/")
-    enter(page, NEW)
+    fill_in_log_in(page, "alice@example.com", NEW)
     page.get_by_label("Password").fill(NEW)
     page.get_by_role("button", name="Go on").click()
     page.get_by_label("Name").fill("key ring")
@@ -154,7 +152,7 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
     page.locator(".menu-account summary").click()
     page.get_by_role("button", name="Log out").click()
     page.goto("/o/acme/")
-    enter(page, NEW)
+    fill_in_log_in(page, "alice@example.com", NEW)
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_role("heading", name="AI usage")).to_be_visible()
 
@@ -182,7 +180,13 @@ def test_a_passkey_guards_the_log_in_and_does_alone(
 
 
 def test_signing_in_with_the_provider_brings_the_role_of_a_group(
-    open_page: OpenPage, watch: Watch, usage: Organization, web_server: WebServer, settings: Any, tmp_path: Path
+    open_page: OpenPage,
+    watch: Watch,
+    usage: Organization,
+    web_server: WebServer,
+    settings: Any,
+    tmp_path: Path,
+    tell: Tell,
 ) -> None:
     settings.SSO_GROUPS = [("Finance", "acme", "admin")]
     with providing(web_server.url, tmp_path) as provider:
@@ -191,14 +195,15 @@ def test_signing_in_with_the_provider_brings_the_role_of_a_group(
         page = open_page()
         page.route(re.compile("^https:"), lambda route: route.abort())  # fonts of the provider's page
         watch.forgiven = ("Failed to load resource",)
-        page.goto("/o/acme/keys/")
-        page.get_by_role("link", name="Log in with Acme ID").click()
-        page.locator("input[name=login]").fill("d-1")
-        page.locator("input[name=password]").fill("any")
-        page.locator("button[type=submit]").click()
-        page.locator("button[type=submit]").click()  # agree
-
-        expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+        with tell("sign in with a provider, whose group brings a role") as story:
+            page.goto("/o/acme/keys/")
+            story.click(page.get_by_role("link", name="Log in with Acme ID"))
+            page.locator("input[name=login]").fill("d-1")
+            page.locator("input[name=password]").fill("any")
+            story.click(page.locator("button[type=submit]"))
+            story.click(page.locator("button[type=submit]"))  # agree
+            expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+        assert story.clicks == 3
         watch.hosts = {host for host in watch.hosts if host != urlsplit(provider.issuer).netloc and ":" in host}
     assert Membership.objects.get(user__email="dana@example.com").role == "admin"
     assert not User.objects.get(email="dana@example.com").has_usable_password()

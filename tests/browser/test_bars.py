@@ -227,6 +227,41 @@ def test_a_tap_shows_the_values_and_a_second_one_the_menu(open_page: OpenPage, u
     page.wait_for_url("**/o/acme/calls/**")
 
 
+def test_a_finger_drags_over_days_across_and_scrolls_down(open_page: OpenPage, usage: Organization) -> None:
+    page = opened(
+        open_page,
+        "bucket=day&range=custom&from=2025-12-01&to=2025-12-31&by=none",
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+    )
+    tools = page.context.new_cdp_session(page)
+
+    def touch(*places: tuple[float, float]) -> None:
+        for kind, (x, y) in zip(["touchStart", *["touchMove"] * len(places)], places, strict=False):
+            tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+
+    def let_go() -> None:
+        tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    page.locator("#chart-explore").evaluate("each => each.scrollIntoView({ block: 'center' })")
+    address, boxes, scrolled = page.url, painted(page, "explore"), page.evaluate("scrollY")
+    height = boxes[0]["y"] + boxes[0]["height"] / 2
+    touch(*((boxes[4]["x"] + 2, height - 20 * n) for n in range(10)))
+    let_go()
+    page.wait_for_function("scrolled => scrollY > scrolled + 50", arg=scrolled)
+    expect(page.locator("#bar-values")).to_be_hidden()
+    assert page.url == address
+
+    page.locator("#chart-explore").evaluate("each => each.scrollIntoView({ block: 'center' })")
+    boxes = painted(page, "explore")
+    height = boxes[0]["y"] + boxes[0]["height"] / 2
+    touch(*((boxes[n]["x"] + 2, height) for n in (4, 5, 6, 7)))
+    expect(page.locator("#bar-values")).to_contain_text("Friday 5 Dec 2025 – Monday 8 Dec 2025")
+    let_go()
+    page.wait_for_url(lambda url: "from=2025-12-05&to=2025-12-08" in url)
+
+
 def test_keys_move_between_bars_and_groups_and_open_the_menu(open_page: OpenPage, usage: Organization) -> None:
     page = opened(open_page, "bucket=week&range=custom&from=2025-12-01&to=2025-12-28")
     chart = page.get_by_role("application", name="Cost by model")

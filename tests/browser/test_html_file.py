@@ -13,7 +13,17 @@ from aggregates.accounts import day_notes
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DayNote, Organization
-from tests.browser.conftest import DRAWN, MILLISECONDS, NAMES, WATCHED, OpenPage, Watch, log_in, wait_until_drawn
+from tests.browser.conftest import (
+    DRAWN,
+    MILLISECONDS,
+    NAMES,
+    WATCHED,
+    OpenPage,
+    Watch,
+    boxes_of,
+    log_in,
+    wait_until_drawn,
+)
 from tests.browser.test_accessibility import violations
 from tests.patience import wait_until
 
@@ -141,19 +151,28 @@ def test_its_legend_hides_and_its_numbers_open(open_file: OpenFile, saved: tuple
     assert file.locator("img").count() == 0
 
 
-def test_its_legend_has_whole_names(
+def test_its_legend_has_names_as_the_page_has_them(
     open_file: OpenFile, open_page: OpenPage, usage: Organization, call: Callable[..., Call], tmp_path: Path
 ) -> None:
-    names = ["team %{y} & <b>us</b>", "%{meta.role}"]
-    record(usage, [call("2025-02-03T12:00Z", user_id=name, cost=2 - number) for number, name in enumerate(names)])
+    names = ["team %{y} & <b>us</b>", "%{meta.role}", *(f"{n:02}" + "a-long-name-" * 16 + f"{n:02}" for n in range(18))]
+    record(usage, [call("2025-02-03T12:00Z", user_id=name, cost=20 - number) for number, name in enumerate(names)])
     page = open_page()
     log_in(page)
-    path = save(page, "/o/acme/?range=custom&from=2025-02-01&to=2025-02-05&bucket=day&by=user", tmp_path)
+    path = save(page, "/o/acme/?range=custom&from=2025-02-01&to=2025-02-05&bucket=day&by=user&top=20", tmp_path)
+    links = page.locator(".groups a.group-name")
+    shown = links.all_inner_texts()
 
     file = open_file(path)
 
     legend = file.locator("#chart-explore .legendtext").all_text_contents()
-    assert [text.replace("\u200b", "") for text in legend] == names
+    assert [text.replace("\u200b", "") for text in legend[:3]] == [*names[:2], "00a-long-name-a-long-na…long-name-00"]
+    assert shown[:3] == [*names[:2], "00a-long-name-a-long-name-a-lon…e-a-long-name-00"]
+    assert links.evaluate_all("all => all.map((each) => each.title)") == names
+    assert file.locator(".card-wide .chart-numbers thead bdi").all_text_contents() == names
+    assert page.locator(".groups").evaluate("each => each.clientHeight") < 2000
+    for each in (page, file):
+        heights = [box["height"] for box in boxes_of(each.locator("#chart-explore .bars path"))]
+        assert sum(heights) > 100, "there is room for the bars of the one day"
 
 
 def test_what_the_page_hid_its_legend_shows_again(

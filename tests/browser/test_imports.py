@@ -13,6 +13,7 @@ from aggregates.models import FileImport, ImportState, Organization, UsageLog
 from aggregates.ops import imports
 from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 from tests.fixtures import make_member, make_organization
+from tests.stories import Tell
 
 ROWS = [f"2025-07-0{1 + n % 3}T10:00:{n % 60:02}Z,gpt-5,user-{n % 4},{100 + n},0.25" for n in range(120)]
 CONTENT = "\n".join(["timestamp,model,user_id,input_tokens,cost", *ROWS])
@@ -71,28 +72,32 @@ def fits(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 800}}])
-def test_a_file_is_dropped_and_ends_on_the_chart(open_page: OpenPage, acme: Organization, options: dict) -> None:
+def test_a_file_is_dropped_and_ends_on_the_chart(
+    open_page: OpenPage, acme: Organization, options: dict, tell: Tell
+) -> None:
     page = open_page(**options)
     log_in(page, place="/o/acme/")
-    page.locator(".menu-account summary").click()
-    page.locator(".menu-account").get_by_role("link", name="Import a file").click()
-    expect(page.get_by_role("heading", name="Import a file")).to_be_visible()
-    assert fits(page)
-    drop(page, CONTENT)
+    with tell("drop a file, and see it on the chart" + (", on a phone" if options else "")) as story:
+        story.click(page.locator(".menu-account summary"))
+        story.click(page.locator(".menu-account").get_by_role("link", name="Import a file"))
+        expect(page.get_by_role("heading", name="Import a file")).to_be_visible()
+        assert fits(page)
+        drop(page, CONTENT)
 
-    expect(page.get_by_role("heading", name="calls.csv")).to_be_visible()
-    expect(page.locator(".recognised")).to_contain_text("Recognised as calls")
-    expect(page.locator(".first-calls tbody tr")).to_have_count(8)
-    expect(page.locator(".tile", has_text="Cost")).to_contain_text("$30.00")
-    assert fits(page)
-    with worker():
-        page.get_by_role("button", name="Import 120 calls").click()
-        expect(page.get_by_role("heading", name="120 calls recorded")).to_be_visible()
-    assert fits(page)
+        expect(page.get_by_role("heading", name="calls.csv")).to_be_visible()
+        expect(page.locator(".recognised")).to_contain_text("Recognised as calls")
+        expect(page.locator(".first-calls tbody tr")).to_have_count(8)
+        expect(page.locator(".tile", has_text="Cost")).to_contain_text("$30.00")
+        assert fits(page)
+        with worker():
+            story.click(page.get_by_role("button", name="Import 120 calls"))
+            expect(page.get_by_role("heading", name="120 calls recorded")).to_be_visible()
+        assert fits(page)
 
-    page.get_by_role("link", name="on the dashboard").click()
-    page.wait_for_url("**/o/acme/?range=custom&from=2025-07-01&to=2025-07-03")
-    wait_until_drawn(page)
+        story.click(page.get_by_role("link", name="on the dashboard"))
+        page.wait_for_url("**/o/acme/?range=custom&from=2025-07-01&to=2025-07-03")
+        wait_until_drawn(page)
+    assert story.clicks == 4
     expect(page.locator(".tile", has_text="Cost").first).to_contain_text("$30.00")
     drawn = page.evaluate("document.getElementById('chart-explore').data.flatMap((trace) => trace.y)")
     assert sum(value for value in drawn if value) == 30

@@ -14,6 +14,7 @@ from tests.browser.conftest import OpenPage, log_in, wait_until_drawn
 from tests.browser.test_accessibility import barriers
 from tests.fixtures import make_member, make_organization
 from tests.history import some_calls
+from tests.stories import Tell
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,16 @@ def page(open_page: OpenPage, usage: Organization) -> Page:
     return page
 
 
-def test_last_month_by_project_is_two_choices_away(page: Page) -> None:
-    page.locator("#period").click()
-    page.get_by_role("link", name="Last month").click()
-    page.wait_for_url("**/?range=last_month")
-    wait_until_drawn(page)
-    page.locator("#by").select_option("project")
-    page.wait_for_url("**/?range=last_month&by=project")
+def test_last_month_by_project_is_two_choices_away(page: Page, tell: Tell) -> None:
+    with tell("last month by project") as story:
+        story.click(page.locator("#period"))
+        story.click(page.get_by_role("link", name="Last month"))
+        page.wait_for_url("**/?range=last_month")
+        wait_until_drawn(page)
+        story.choose(page.locator("#by"), "project")
+        page.wait_for_url("**/?range=last_month&by=project")
+        wait_until_drawn(page)
+    assert story.clicks == 3
 
     expect(page.locator("#period")).to_have_text("Last month")
     last = month_before(datetime.now(UTC).date())

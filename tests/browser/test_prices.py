@@ -12,6 +12,7 @@ from aggregates.ops import repricings
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import OpenPage, log_in
 from tests.fixtures import make_member, make_organization
+from tests.stories import Tell
 
 JULY = "/o/acme/?range=custom&from=2025-07-01&to=2025-07-31"
 
@@ -37,23 +38,24 @@ def costs() -> set[Decimal | None]:
     return set(UsageLog.objects.filter(model="gpt-5.2-codex-mini").values_list("cost", flat=True))
 
 
-def test_a_model_without_a_price_gets_a_priced_past(open_page: OpenPage, acme: Organization) -> None:
+def test_a_model_without_a_price_gets_a_priced_past(open_page: OpenPage, acme: Organization, tell: Tell) -> None:
     page = open_page()
     log_in(page)
-    page.goto(JULY)
-    page.get_by_role("link", name="Set a price of gpt-5.2-codex-mini").click()
-    page.get_by_role("link", name="Price it as gpt-5.2-codex?").first.click()
-    page.get_by_label("Input", exact=True).fill("2")
-    page.get_by_label("Cached", exact=True).fill("0.5")
-    page.get_by_label("Output", exact=True).fill("10")
-    page.get_by_role("button", name="What would it change?").click()
-    expect(page.get_by_role("status").get_by_role("heading")).to_have_text("30 calls, $60.30")
-    assert costs() == {None}
-    page.get_by_role("button", name="Set price, and price past calls").click()  # five clicks and three numbers
-
-    expect(page.get_by_role("heading", name="It waits for its turn")).to_be_visible()
-    repricings.reprice_calls()
-    expect(page.get_by_role("heading", name="30 calls priced")).to_be_visible()
+    with tell("from a model without a price to its priced past") as story:
+        page.goto(JULY)
+        story.click(page.get_by_role("link", name="Set a price of gpt-5.2-codex-mini"))
+        story.click(page.get_by_role("link", name="Price it as gpt-5.2-codex?").first)
+        page.get_by_label("Input", exact=True).fill("2")
+        page.get_by_label("Cached", exact=True).fill("0.5")
+        page.get_by_label("Output", exact=True).fill("10")
+        story.click(page.get_by_role("button", name="What would it change?"))
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("30 calls, $60.30")
+        assert costs() == {None}
+        story.click(page.get_by_role("button", name="Set price, and price past calls"))
+        expect(page.get_by_role("heading", name="It waits for its turn")).to_be_visible()
+        repricings.reprice_calls()
+        expect(page.get_by_role("heading", name="30 calls priced")).to_be_visible()
+    assert story.clicks == 4
     assert costs() == {Decimal("2.01")}
     roll_up()
     page.goto(JULY)

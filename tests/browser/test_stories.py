@@ -1,6 +1,7 @@
 """The demo's organizations, and a coding assistant's calls, in a real browser: pages show what the log holds."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -20,6 +21,7 @@ from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup.protocol import roll_up
 from tests.browser.conftest import assert_charts_show, fill_in_log_in, log_in, menu_item, tallest_bar, wait_until_drawn
 from tests.fixtures import make_member, make_organization
+from tests.stories import Tell
 
 OpenPage = Callable[..., Page]
 FIRST, LAST = date(2025, 4, 1), date(2025, 5, 31)
@@ -27,7 +29,12 @@ FIRST, LAST = date(2025, 4, 1), date(2025, 5, 31)
 
 @pytest.fixture
 def visitor(
-    open_page: OpenPage, transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    open_page: OpenPage,
+    transactional_db: None,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tell: Tell,
 ) -> Page:
     """The admin of the demo, logged in; its stories began two months ago, and not a year."""
     settings.DATA_DIR = tmp_path
@@ -35,9 +42,12 @@ def visitor(
     call_command("demo", stdout=StringIO())
     email, password = (line.split(": ")[1] for line in (tmp_path / "demo-login").read_text().splitlines())
     page = open_page()
-    page.goto("/login/")
-    fill_in_log_in(page, email, password)
-    page.wait_for_url(lambda url: "login" not in url)
+    with tell("the demo: from its log-in to the first chart") as story:
+        page.goto("/login/")
+        fill_in_log_in(page, email, password, story.click)
+        story.click(page.get_by_role("link", name=re.compile("^Lumen")))
+        wait_until_drawn(page)
+    assert story.clicks == 2
     return page
 
 
@@ -99,7 +109,9 @@ def assistant(transactional_db: None, tmp_path: Path) -> Organization:
     return organization
 
 
-def test_a_call_that_cost_a_fortune_is_found_from_the_chart(open_page: OpenPage, assistant: Organization) -> None:
+def test_a_call_that_cost_a_fortune_is_found_from_the_chart(
+    open_page: OpenPage, assistant: Organization, tell: Tell
+) -> None:
     page = open_page()
     log_in(page)
     range_ = ranges.of_days("custom", FIRST, LAST, assistant.time_zone)
@@ -112,14 +124,18 @@ def test_a_call_that_cost_a_fortune_is_found_from_the_chart(open_page: OpenPage,
 
     dearest = UsageLog.objects.order_by("-cost").first()
     assert dearest
-    page.mouse.click(*tallest_bar(page))  # three clicks
-    menu_item(page, "Its calls").click()
-    page.locator("tr.call a").first.click()
-    page.wait_for_url(f"**/calls/{dearest.pk}/**")
-    expect(page.locator("main")).to_contain_text("exactly $9,990.010000000000")
+    with tell("from the tallest bar to its most expensive call") as story:
+        story.click_at(page, *tallest_bar(page))
+        story.click(menu_item(page, "Its calls"))
+        story.click(page.locator("tr.call a").first)
+        page.wait_for_url(f"**/calls/{dearest.pk}/**")
+        expect(page.locator("main")).to_contain_text("exactly $9,990.010000000000")
+    assert story.clicks == 3
 
 
-def test_what_changed_on_the_tallest_day_is_two_clicks_away(open_page: OpenPage, assistant: Organization) -> None:
+def test_what_changed_on_the_tallest_day_is_two_clicks_away(
+    open_page: OpenPage, assistant: Organization, tell: Tell
+) -> None:
     page = open_page()
     log_in(page)
     page.goto(f"/o/acme/?range=custom&from={FIRST}&to={LAST}&by=model")
@@ -128,8 +144,9 @@ def test_what_changed_on_the_tallest_day_is_two_clicks_away(open_page: OpenPage,
     assert dearest
     day = days.date_of(dearest.timestamp, assistant.time_zone)
 
-    page.mouse.click(*tallest_bar(page))  # two clicks
-    menu_item(page, "Why did it change").click()
-
-    page.wait_for_url(f"**/o/acme/changes/?range=custom&from={day}&to={day}")
-    expect(page.locator(".sentence")).to_contain_text(f"to {formats.cost(whole(assistant, day, day))}")
+    with tell("from the tallest bar to what changed on that day") as story:
+        story.click_at(page, *tallest_bar(page))
+        story.click(menu_item(page, "Why did it change"))
+        page.wait_for_url(f"**/o/acme/changes/?range=custom&from={day}&to={day}")
+        expect(page.locator(".sentence")).to_contain_text(f"to {formats.cost(whole(assistant, day, day))}")
+    assert story.clicks == 2

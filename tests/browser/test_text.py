@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
-from aggregates.models import Organization, UsageLog
+from aggregates.models import Organization, Role, UsageLog
 from tests.browser.conftest import OpenPage, boxes_of, log_in, settle
 from tests.fixtures import arrive, make_member, make_organization
 from tests.lot import share
@@ -48,7 +48,10 @@ WIDER = """() => document.documentElement.scrollWidth - document.documentElement
 def spent(committed: None, call: Callable[..., Call]) -> Organization:
     """Calls with long names, of large and of tiny amounts, and whatever else has a page."""
     organization = make_organization("text")
+    Organization.objects.filter(pk=organization.pk).update(name="Names of a Limited Company, Incorporated")
     alice = make_member("alice-text@example.com", organization)
+    bob = make_member("bob-with-a-name-that-is-rather-long@example.com", organization, Role.ANALYST)
+    bob.memberships.update(limited_to={"project": ["a-project-with-a-name-that-is-rather-long"]})
     now = datetime.now(UTC)
     record(
         organization,
@@ -74,8 +77,9 @@ def spent(committed: None, call: Callable[..., Call]) -> Organization:
 def paths(organization: Organization) -> list[str]:
     number = UsageLog.objects.filter(organization=organization, model=LONG).values_list("pk", flat=True)[0]
     place = f"/o/{organization.slug}/"
-    pages = ("", f"?range=30d&model={LONG}", "calls/?range=30d", f"calls/{number}/", "changes/", "arrivals/", "keys/")
-    return ["/password/", *(place + page for page in (*pages, "prices/", "prices/comparison/", "imports/"))]
+    pages = ["", f"?range=30d&model={LONG}&by=user&subgroup=model", "calls/?range=30d", f"calls/{number}/", "changes/"]
+    pages += ["arrivals/", "keys/", "prices/", "prices/comparison/", "imports/", "members/", "notes/", "connect/"]
+    return ["/password/", "/api/", *(place + page for page in pages)]
 
 
 def set_text_size(page: Page, percent: int) -> None:
@@ -97,7 +101,8 @@ def test_no_text_is_cut_and_nothing_scrolls_sideways(
         page.goto(path)
         if font:
             page.evaluate("font => document.documentElement.style.setProperty('--font', font)", font)
-        for width in share(WIDTHS, number // 2 + nth, 2):
+        narrowest = WIDTHS[:1] if percent == 200 else ()
+        for width in dict.fromkeys((*narrowest, *share(WIDTHS, number // 2 + nth, 2))):
             page.set_viewport_size({"width": width, "height": 900})
             settle(page)
             found += [(path, width, each) for each in page.evaluate(CUT)]

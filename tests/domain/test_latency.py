@@ -48,6 +48,7 @@ def test_nothing_has_no_percentile_and_no_throughput() -> None:
     assert Latency().percentile(50) is None
     assert Latency().tokens_per_second is None
     assert histogram([0, 0], 5).tokens_per_second is None
+    assert histogram([100, 200], 0).tokens_per_second is None
 
 
 def test_throughput_weighs_calls_by_how_long_they_took() -> None:

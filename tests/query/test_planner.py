@@ -1,5 +1,6 @@
 """The planner, without a database."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -119,6 +120,19 @@ def test_a_combination_that_no_grain_holds_comes_from_the_log() -> None:
     filters = (("user", "alice"), ("subject", "s"))
     assert plan(30, all_clean(30), by=("model",), filters=filters).aggregate_days == ()
     assert plan(30, all_clean(30), filters=filters).aggregate_days != ()
+
+
+def test_a_kept_day_of_which_all_is_out_of_sight_answers_by_hour() -> None:
+    day, whole = ago(2), days.span_of(ago(2), "America/Los_Angeles")
+    rolled = replace(whole, end=whole.start + timedelta(hours=9))
+    kept = DayState(rolled, ROLLED, stale=True, calls=5, kept=True, whole=False)
+    with pytest.raises(QueryError, match="Calls of 2025-03-18 are missing"):
+        plan(1, {day: kept}, until=day, bucket=Bucket.HOUR)
+
+    chosen = plan(1, {day: replace(kept, out_of_sight=True)}, until=day, bucket=Bucket.HOUR)
+    assert chosen.log_spans == (replace(whole, start=rolled.end),), "what came later may be in sight"
+    chosen = plan(1, {day: replace(kept, whole=True, out_of_sight=True)}, until=day, bucket=Bucket.HOUR)
+    assert (chosen.log_days, chosen.empty_days, chosen.lost_days) == ((), (day,), ())
 
 
 def test_the_log_can_be_insisted_on() -> None:

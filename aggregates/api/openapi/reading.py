@@ -59,6 +59,7 @@ COMPARISON: Schema = {
         "description": "The day of the first usage, where the earlier range begins before it.",
     },
 }
+READ_WHERE = "How many days were read where, for the totals; with a key that is limited, all count as of the log."
 ABOUT: Schema = {
     "organization": {"type": "string"},
     "time_zone": {"type": "string"},
@@ -67,7 +68,7 @@ ABOUT: Schema = {
     "bucket": {"type": "string"},
     "by": {"type": ["string", "null"]},
     "subgroup": {"type": ["string", "null"]},
-    "source": {"type": "object", "description": "How many days were read where, for the totals."},
+    "source": {"type": "object", "description": READ_WHERE},
     "unknown": {
         "type": "array",
         "items": {"type": "string"},

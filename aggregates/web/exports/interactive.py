@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
+from aggregates.domain.texts import cut
 from aggregates.web.charts.chart import Drawn
 from aggregates.web.charts.figures import Figure, as_text
 from aggregates.web.pages.dashboard import Dashboard
@@ -22,6 +24,7 @@ SCRIPTS = ("aggregates/js/colours.js", "aggregates/js/ticks.js", "aggregates/js/
 CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
 LEGEND = {"orientation": "h", "y": -0.14, "traceorder": "normal", "itemsizing": "constant"}
 OF_PAGES = ("totals", "differences", "groups")  # what boxes of values at a pointer are made of
+LINE = 36  # characters that legends and boxes of values have in a line, which is no wider than a phone
 END = re.compile("</(script|style)", re.IGNORECASE)
 
 
@@ -80,7 +83,7 @@ def _opened(figure: Figure) -> Figure:
     traces = [
         {
             **trace,
-            "name": as_text(trace["name"]),
+            "name": as_text(cut(trace["name"], LINE)),
             "customdata": list(trace["customdata"]),
             **_hidden(trace),
             **_hover(trace, times),
@@ -105,7 +108,7 @@ def _name_groups(traces: Sequence[Figure], groups: Sequence[Figure]) -> None:
     for trace in traces:
         number = trace["meta"].get("group")
         if number is not None:
-            name = as_text(groups[number]["name"])
+            name = as_text(cut(groups[number]["name"], LINE))
             trace |= {"name": name, "legendgroup": f"group-{number}", "showlegend": number not in named}
             named.add(number)
 
@@ -117,8 +120,12 @@ def _hidden(trace: Figure) -> Figure:
 
 def _hover(trace: Figure, times: Sequence[str]) -> Figure:
     texts = zip(times, trace["customdata"], strict=True)
-    name = as_text(trace["name"])
-    return {"hovertext": [f"{time}<br>{name}  {as_text(text)}" for time, text in texts], "hoverinfo": "text"}
+    lines = [f"{time}<br>{_in_lines('  '.join((trace['name'], text)))}" for time, text in texts]
+    return {"hovertext": lines, "hoverinfo": "text"}
+
+
+def _in_lines(words: str) -> str:
+    return "<br>".join(map(as_text, wrap(words, LINE, drop_whitespace=False))) if len(words) > LINE else as_text(words)
 
 
 @cache

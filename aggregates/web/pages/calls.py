@@ -153,7 +153,7 @@ def load(selection: CallSelection, boundary: PageBoundary | None = None) -> Call
         return Calls(selection, found.kept, unknown=found.unknown, refusal=str(error))
     answer, kept, log_from = found.answer, found.kept, found.log_from
     by_day = {days.date_of(row.start, query.zone): row.sums for row in answer.rows} if answer else {}
-    lost = [day for day in answer.plan.lost_days if not query.scope or day in by_day] if answer else []
+    lost = answer.plan.lost_days if answer else ()
     return Calls(
         selection,
         kept,
@@ -239,11 +239,13 @@ def _cell(name: str, call: UsageLog, dollars: Callable[[Decimal], str]) -> Cell:
 def _number(name: str, call: UsageLog) -> Cell:
     """A number that charges have none of."""
     if name in ("took", "speed"):
-        if not call.latency_ms:
-            return Cell(name, "–" if call.latency_ms is None or name == "speed" else "0 ms")
-        speed = EXACT.divide(Decimal(1000 * call.output_tokens), Decimal(call.latency_ms))
+        if call.latency_ms is None:
+            return Cell(name, "–")
         took = f"{formats.count(call.latency_ms)}{NARROW_SPACE}ms"
-        return Cell(name, took if name == "took" else formats.decimal(speed, 1), took)
+        if name == "took" or not call.latency_ms or not call.output_tokens:
+            return Cell(name, took if name == "took" else "–", took)
+        speed = EXACT.divide(Decimal(1000 * call.output_tokens), Decimal(call.latency_ms))
+        return Cell(name, formats.decimal(speed, 1), took)
     parts = {
         "input": (call.input_tokens, f"{formats.count(call.cached_tokens)} of them cached"),
         "cached": (call.cached_tokens, f"of {formats.count(call.input_tokens)} of the input"),

@@ -136,7 +136,9 @@ def test_by_cost_its_pages_have_each_call_once_the_most_expensive_first(
 
 def test_the_list_has_the_columns_that_the_address_names(as_bob: Client, acme: Organization, call: MakeCall) -> None:
     timed = {"latency_ms": 2000, "output_tokens": 150, "cached_tokens": 7, "input_tokens": 1234, "subject_id": "doc-1"}
-    record(acme, [call("2025-07-03T12:00Z", cost="12.5", **timed), call("2025-07-02T12:00Z", cost="0.004")])
+    record(
+        acme, [call("2025-07-03T12:00Z", cost="12.5", **timed), call("2025-07-02T12:00Z", cost="0.004", latency_ms=7)]
+    )
     record(acme, [call("2025-07-01T12:00Z", cost="-1", kind="charge", model="", provider="", request_id="credit")])
 
     def cells(query: str) -> list[list[str]]:
@@ -156,6 +158,7 @@ def test_the_list_has_the_columns_that_the_address_names(as_bob: Client, acme: O
         "Subject", "Cached", "Took", "Tokens/s", "Cost",
     ]  # fmt: skip
     assert cells(asked)[0] == ["doc-1", "7", "2,000\u202fms", "75.0", "$12.50000"]
+    assert cells(asked)[1][2:4] == ["7\u202fms", "–"], "without output there is no speed"
     assert cells(asked)[2][1:] == ["–", "–", "–", "−$1.00000"]
     assert "show=cost" in str(link(text(as_bob, f"{URL}{listed(chosen)[0]}/{JULY}&show=cost"), "next"))
     assert 'id="problems"' in text(as_bob, f"{URL}?show=weather")

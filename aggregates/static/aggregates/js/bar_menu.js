@@ -138,6 +138,8 @@ function endDrag() {
   pointAway();
 }
 
+document.addEventListener("pointercancel", () => drag && endDrag()); // a finger scrolls, after all
+
 function zoomInto({ first, last }) {
   const links = barLinks();
   const [from, to] = [Math.min(first, last), Math.max(first, last)].map((bucket) => new URLSearchParams(datesOf(links, bucket)));
@@ -146,7 +148,7 @@ function zoomInto({ first, last }) {
 
 document.addEventListener("pointerdown", (event) => {
   hasDragged = false;
-  const place = event.button === 0 && event.pointerType !== "touch" && placeAt(event);
+  const place = event.button === 0 && event.isPrimary && placeAt(event);
   if (place && barLinks()?.span) drag = { chart: place.chart, first: place.bucket, last: place.bucket, x: event.clientX };
 });
 

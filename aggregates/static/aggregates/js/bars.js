@@ -12,6 +12,15 @@ function made(tag, className, ...content) {
   return element;
 }
 
+const IN_LEGEND = 48; // characters of a name, as in the legend of the page
+
+// The middle of a long name is left out: beginnings are often alike.
+function cut(name) {
+  const letters = [...name];
+  const end = IN_LEGEND / 3;
+  return letters.length > IN_LEGEND ? `${letters.slice(0, IN_LEGEND - 1 - end).join("")}…${letters.slice(-end).join("")}` : name;
+}
+
 // A recorded name, which changes nothing around it, whatever it is written in.
 function isolated(name) {
   return made("bdi", "", name);
@@ -119,7 +128,7 @@ function lineOf(table, role, name, text, share, className) {
 function addLines(table, { chart, bucket, group }, isSaid = () => true) {
   for (const { trace, number, text, value, isGhost } of linesOf(chart, bucket).filter(isSaid)) {
     const share = isGhost ? "" : shareOf(chart, bucket, value);
-    lineOf(table, trace.meta.role, isGhost ? trace.name : isolated(trace.name), text, share, number === group ? "pointed" : "");
+    lineOf(table, trace.meta.role, isGhost ? trace.name : isolated(cut(trace.name)), text, share, number === group ? "pointed" : "");
   }
 }
 
@@ -133,11 +142,11 @@ function addGroups(table, place) {
     const value = Number(whole.y[bucket] ?? NaN);
     if (!shown.some(own) || !(value || nth === pointedWhole)) return;
     const isPointed = nth === pointedWhole;
-    lineOf(table, whole.role, isolated(whole.name), whole.customdata[bucket], shareOf(chart, bucket, value), isPointed ? "whole pointed" : "whole");
+    lineOf(table, whole.role, isolated(cut(whole.name)), whole.customdata[bucket], shareOf(chart, bucket, value), isPointed ? "whole pointed" : "whole");
     if (!isPointed) return;
     for (const { trace, number, text, value } of linesOf(chart, bucket).filter(own)) {
       if (!trace.meta.part) continue;
-      lineOf(table, trace.meta.role, isolated(trace.meta.part), text, shareOf(chart, bucket, value, own), number === group ? "part pointed" : "part");
+      lineOf(table, trace.meta.role, isolated(cut(trace.meta.part)), text, shareOf(chart, bucket, value, own), number === group ? "part pointed" : "part");
     }
   });
 }

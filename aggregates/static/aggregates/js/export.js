@@ -22,7 +22,7 @@ function pictured(element, title) {
     paper_bgcolor: token("surface"),
     plot_bgcolor: token("surface"),
   };
-  return { data: element.data.map((trace) => ({ ...trace, name: plain(trace.name) })), layout };
+  return { data: element.data.map((trace) => ({ ...trace, name: plain(cut(trace.name)) })), layout };
 }
 
 // Plotly's own way to PNG loads a blob, which the Content-Security-Policy forbids.
