@@ -21,6 +21,7 @@ from aggregates.query.answer import Row
 from aggregates.query.long_tails import LongTails
 from aggregates.query.usage_query import UsageQuery
 from aggregates.rollup import protocol
+from tests import patience
 from tests.proof.clock import Clock, fast_clock
 from tests.proof.correctors import amend
 from tests.proof.droppers import drop
@@ -215,7 +216,7 @@ def play_mutant(mutant: Mutant, seed: int, seconds_a_day: float = 1.5) -> Tally:
     return play(
         Round(
             seed=seed,
-            seconds=240,
+            seconds=patience.PATIENCE,
             comparisons=0,
             seconds_a_day=seconds_a_day,
             organizations=2,
