@@ -64,7 +64,7 @@ class _Events:
         taken = Taken(index, fitting_call(fields, found))
         self._names[index] = dialect.name_of(event)
         (self._retrievals if dialect.is_retrieval(event) else self._taken).append(taken)
-        self.misfits += [Rejection(index, *misfit) for misfit in found]
+        self.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(found)]
 
     def reports(self) -> Iterator[TakenReport | Rejection]:
         """Give what the events report; those that are wrong as they are."""

@@ -290,6 +290,12 @@ def test_fields_that_do_not_fit_are_told_and_lose_no_call(post: Post, acme: Orga
     assert len(UsageLog.objects.get(request_id="chatcmpl-1").user_id) == 256
 
 
+def test_what_two_names_tell_that_does_not_fit_is_told_once(post: Post, acme: Organization) -> None:
+    wrong = {"prompt_tokens": "n/a"}
+    answer = post(json.dumps(EVENT | wrong | {"metadata": {"usage_object": wrong}}).encode()).json()
+    assert (answer["accepted"], [told["field"] for told in answer["adjusted"]]) == (1, ["input_tokens"])
+
+
 @pytest.mark.parametrize("number", [{}, [1], {"a": "b"}, 5, True, "x" * 300])
 def test_a_number_of_the_call_that_is_none_loses_no_call(post: Post, acme: Organization, number: object) -> None:
     answer = post(json.dumps({**EVENT, "litellm_call_id": number}).encode())

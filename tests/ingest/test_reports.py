@@ -208,6 +208,18 @@ def test_what_others_recorded_of_a_report_that_was_just_kept_counts_once(acme: O
     assert log("input_tokens", "user_id", "request_id") == [(900, "u-17", "x")]
 
 
+def test_what_was_forgotten_as_soon_as_it_was_kept_is_recorded(acme: Organization) -> None:
+    """As where many others come meanwhile."""
+    reports = [report("a", 0, 1), report("b", 5, 6)]
+    kept = remember_reports(acme, reports)
+    CallReport.objects.filter(span=reports[0].span).delete()
+
+    assert record_reports(acme, reports, kept).new == 2
+
+    assert log() == [100, 100]
+    assert take(acme, *reports).new == 0
+
+
 @pytest.mark.parametrize("few", [0, 30])
 def test_others_are_found_by_trace_response_and_time(
     acme: Organization, monkeypatch: pytest.MonkeyPatch, few: int

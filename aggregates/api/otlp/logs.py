@@ -36,13 +36,13 @@ def export_log_records(key: ApiKey, request: ExportLogsServiceRequest) -> Export
         except InvalidCall as invalid:
             exported.rejections.append(Rejection(index, invalid.field, invalid.reason))
         else:
-            exported.misfits += [Rejection(index, *misfit) for misfit in found]
+            exported.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(found)]
             items.append(Item(index, event.report(call)))
     for index, report, unfit in details_of(request, {index for index, _ in events}, labels):
         if isinstance(report, InvalidCall):
             exported.rejections.append(Rejection(index, report.field, report.reason))
         else:
-            exported.misfits += [Rejection(index, *misfit) for misfit in unfit]
+            exported.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(unfit)]
             items.append(Item(index, report))
     record(key, items, exported)
     return exported

@@ -1,5 +1,6 @@
 """Helicone: exports of its requests, as its export tool or its API gives them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import InvalidOperation
 from typing import Any
@@ -21,6 +22,7 @@ from aggregates.ingest.fitting import Misfit
 
 # Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
 BESIDE = ("anthropic", "bedrock", "aws")
+SUCCEEDED = re.compile("[23][0-9]{2}")  # codes of responses
 COUNTS = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
@@ -84,7 +86,7 @@ def _billing(row: Mapping[str, Any], tokens: Mapping[str, int]) -> Fields:
 
 def _status(code: str) -> str:
     is_told = code.strip("0") != ""
-    return "error" if is_told and not (code.isdigit() and 200 <= int(code) < 400) else "ok"
+    return "error" if is_told and not SUCCEEDED.fullmatch(code) else "ok"
 
 
 def _cost(cost: object, *, used: bool) -> object:

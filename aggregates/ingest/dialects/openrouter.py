@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from aggregates.domain.calls import MAX_COUNT
 from aggregates.domain.numbers import read_decimal
 from aggregates.domain.units import OTHER
 from aggregates.ingest.billing import first_tier
@@ -53,7 +54,7 @@ def _cost(row: Mapping[str, Any]) -> object:
         return (
             sum((read_decimal(each) for each in given if each is not None), Decimal()) if given[0] is not None else None
         )
-    except InvalidOperation:
+    except ArithmeticError:
         return given  # it does not fit
 
 
@@ -65,8 +66,9 @@ def _is_something(amount: object) -> bool:
 
 
 def _whole(milliseconds: object) -> object:
-    """Whole milliseconds; what is no number stays."""
+    """Whole milliseconds; what is no number stays, and so does one that no call takes."""
     try:
-        return round(read_decimal(milliseconds))
-    except ArithmeticError:
+        number = read_decimal(milliseconds)
+    except InvalidOperation:
         return milliseconds
+    return round(number) if 0 <= number <= MAX_COUNT else milliseconds

@@ -204,11 +204,13 @@ def related_reports(
 ) -> Known:
     """The reports that may be of the same calls as these, and what of them is in the log.
 
-    Those that are `kept` as they are need not be read: their lock shows whether anybody has recorded their calls.
+    Those that are `kept` as they are need not be read: their lock shows whether anybody has recorded their calls. Those
+    that are forgotten already, as so many others came meanwhile, are what they were.
     """
     calls = [report for report in reports if report.call]
     as_they_are = {report.span: report for report in kept}
-    spans = {report.span for report in reports}
+    given = {report.span: report for report in reports}
+    spans = given.keys()
     asks_again = any(report.is_retrieval for report in calls)
     tellers = {(report.scope, report.is_log) for report in calls}
     scope, is_log = min(tellers, default=("", False))
@@ -242,7 +244,7 @@ def related_reports(
         )
         rows = cursor.fetchall()
     read = {row[0]: _report(*row[: len(COLUMNS)]) for row in rows}
-    related = [*read.values(), *(report for span, report in as_they_are.items() if span not in read)]
+    related = [*read.values(), *(report for span, report in given.items() if span not in read)]
     entries = {row[0]: Entry(Place(*row[-3:-1]), row[-1]) for row in rows if row[-3]}
     logged = calls_in_log(organization, [report for report in related if report.call], entries)
     entries = {span: entry for span, entry in entries.items() if entry.place in logged.calls}  # others were deleted

@@ -302,6 +302,12 @@ def test_a_field_that_does_not_fit_does_not_lose_the_call(
     assert len(str(call[field]).encode()) <= 256
 
 
+def test_what_an_attribute_and_a_text_tell_that_does_not_fit_is_told_once(export: Exporter) -> None:
+    said = {"gen_ai.usage.input_tokens": -1, "metadata.usage_object": '{"prompt_tokens": "n/a"}'}
+    answer = export(span("bad", {**CHAT, **said})).partial_success
+    assert answer.error_message.count("input_tokens") == 1
+
+
 def test_a_response_id_that_is_too_long_still_tells_the_same_call(export: Exporter) -> None:
     ids = [f"resp_{'x' * 300}{letter}" for letter in "aba"]
     for number, response_id in enumerate(ids):

@@ -249,6 +249,18 @@ def test_a_call_does_without_a_field_that_does_not_fit(
     assert set(found.misfits.values()) == {len(calls)}
 
 
+@pytest.mark.parametrize("name", ["cost_total", "byok_usage_inference", "generation_time_ms"])
+def test_a_number_of_openrouter_may_be_larger_than_all_memory(name: str) -> None:
+    calls, found = read("openrouter", [{**OPENROUTER, name: "1e999999999"}])
+    assert (len(calls), len(found.misfits)) == (1, 1)
+
+
+@pytest.mark.parametrize("status", ["²00", "9" * 5000, "20"])
+def test_what_is_no_code_of_a_response_tells_of_an_error(status: str) -> None:
+    calls, _ = read("helicone", [{**HELICONE[0], "response_status": status}])
+    assert [call.status for call in calls] == ["error"]
+
+
 @pytest.mark.parametrize("other", OTHERS[:2], ids=json.dumps)
 @pytest.mark.parametrize(
     ("preset", "row", "name", "field"),
