@@ -45,6 +45,7 @@ def serve(address: str, port: int, patience: int, ended: threading.Event) -> Non
     server = rpc.server()
     if not bind(server, address, port, ended):
         return
+    gc.collect()
     gc.freeze()  # what is loaded stays: to look for garbage in it holds up requests
     server.start()
     say(f"OTLP/gRPC is at {with_port(address, port)}")

@@ -101,14 +101,18 @@ def count_in(values: Iterable[object], field: str, misfits: list[Misfit]) -> int
 
 
 def duration(start: object, end: object, *, before: int | None = None) -> object:
-    """Milliseconds from one time to the other, `before` where it ends earlier, None if it is not told. An end that is
-    no time stays as it is."""
+    """Milliseconds from one time to the other, `before` where it ends earlier, None if either is not told. An end
+    that is no time stays as it is."""
     if end is None:
         return None
     try:
-        taken = round((parse_time(end) - parse_time(start)).total_seconds() * 1000)
+        ended = parse_time(end)
     except ValueError:
         return end
+    try:
+        taken = round((ended - parse_time(start)).total_seconds() * 1000)
+    except ValueError:
+        return None
     return taken if taken >= 0 else before
 
 

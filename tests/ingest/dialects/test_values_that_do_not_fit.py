@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aggregates.domain.calls import Call
+from aggregates.ingest.dialects.rows import duration
 from aggregates.ingest.importing import recognition
 from aggregates.ingest.importing.calls_of_file import FileCalls
 from aggregates.ingest.importing.files import open_usage_stream
@@ -253,6 +254,19 @@ def test_a_call_does_without_a_field_that_does_not_fit(
 def test_a_number_of_openrouter_may_be_larger_than_all_memory(name: str) -> None:
     calls, found = read("openrouter", [{**OPENROUTER, name: "1e999999999"}])
     assert (len(calls), len(found.misfits)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "taken"),
+    [
+        ("2025-03-01T12:00:00Z", "2025-03-01T12:00:02Z", 2000),
+        (None, "2025-03-01T12:00:02Z", None),
+        ("never", "2025-03-01T12:00:02Z", None),
+        ("2025-03-01T12:00:00Z", "never", "never"),
+    ],
+)
+def test_without_a_start_no_latency_is_told(start: object, end: object, taken: object) -> None:
+    assert duration(start, end) == taken
 
 
 @pytest.mark.parametrize("status", ["²00", "9" * 5000, "20"])
