@@ -28,8 +28,7 @@ def sharing(batches: Iterable[list[UsageQuery]], plans: Mapping[UsageQuery, Plan
     groups = dict[object, list[list[UsageQuery]]]()
     for queries in batches:
         first = queries[0]
-        plan = plans[first]
-        if (spans := plan.log_spans) and len(plan.log_days) <= settings.LIVE_DAYS:
+        if (spans := plans[first].log_spans) and len(first.days) <= settings.LIVE_DAYS:
             groups.setdefault((first.span, spans, first.filters, first.excluded), []).append(queries)
     return [[query for queries in several for query in queries] for several in groups.values() if several[1:]]
 

@@ -237,7 +237,7 @@ def seven_weeks(shared: None, call: MakeCall) -> None:
     record(acme, [call("2025-04-07T10:00Z", model="late", user_id="late", cost="0.5")])  # its week is read by day
 
 
-@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 4), (Source.LOG, 6)])
+@pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
 def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
     source: Source, statements: int, seven_weeks: None, acme: Organization
 ) -> None:
