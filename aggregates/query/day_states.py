@@ -1,4 +1,4 @@
-"""What a snapshot knows of an organization's days: read in two statements, and kept while nothing happens to them."""
+"""What a snapshot knows of an organization's days: read in few statements, and kept until something happens to them."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -111,10 +111,8 @@ def _in_sight(organization: Organization, day_states: DayStates) -> DayStates:
     with connection.cursor() as cursor:
         cursor.execute(*days_in_sight(query, grain, known))
         hidden = set(known).difference(day for (day,) in cursor.fetchall())
-    states = {
-        day: replace(state, out_of_sight=True) if day in hidden else state for day, state in day_states.states.items()
-    }
-    return replace(day_states, states=states, plans={})
+    states = {day: replace(day_states.states[day], out_of_sight=True, calls=0) for day in hidden}
+    return replace(day_states, states={**day_states.states, **states}, plans={})
 
 
 def read_states_for(query: UsageQuery, now: datetime) -> DayStates:

@@ -55,6 +55,7 @@ FLAGS = (
 )
 LENT = 40  # tests that have a page one after the other, before a new one takes its place: its process only grows
 WATCHED = ("console", "pageerror", "request")
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 # What can be changed of a page that is open, as it is otherwise.
 MEDIA = {"media": "null", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
 

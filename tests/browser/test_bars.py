@@ -14,7 +14,16 @@ from aggregates.domain.calls import Call
 from aggregates.domain.texts import named
 from aggregates.ingest import record
 from aggregates.models import Organization
-from tests.browser.conftest import LOS_ANGELES, OpenPage, boxes_of, log_in, menu_item, tallest_bar, wait_until_drawn
+from tests.browser.conftest import (
+    LOS_ANGELES,
+    PHONE,
+    OpenPage,
+    boxes_of,
+    log_in,
+    menu_item,
+    tallest_bar,
+    wait_until_drawn,
+)
 from tests.browser.test_accessibility import barriers
 from tests.fixtures import make_member, make_organization
 
@@ -208,9 +217,7 @@ def test_a_tap_shows_the_values_and_a_second_one_the_menu(open_page: OpenPage, u
     page = opened(
         open_page,
         "bucket=month&range=custom&from=2025-10-01&to=2025-12-31&by=none",
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
+        **PHONE,
     )
     page.locator("#chart-explore").scroll_into_view_if_needed()
     address, place = page.url, tallest_bar(page)
@@ -231,9 +238,7 @@ def test_a_finger_drags_over_days_across_and_scrolls_down(open_page: OpenPage, u
     page = opened(
         open_page,
         "bucket=day&range=custom&from=2025-12-01&to=2025-12-31&by=none",
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
+        **PHONE,
     )
     tools = page.context.new_cdp_session(page)
 

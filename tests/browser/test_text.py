@@ -10,7 +10,7 @@ from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import Organization, Role, UsageLog
-from tests.browser.conftest import OpenPage, boxes_of, log_in, settle
+from tests.browser.conftest import PHONE, OpenPage, boxes_of, log_in, settle
 from tests.fixtures import arrive, make_member, make_organization
 from tests.lot import share
 
@@ -132,7 +132,7 @@ def test_text_of_charts_is_as_large_as_its_reader_has_it(open_page: OpenPage, sp
 
 def test_what_one_taps_on_a_phone_is_large_enough(open_page: OpenPage, spent: Organization) -> None:
     """24 by 24 pixels, as WCAG 2.2 asks for (2.5.8)."""
-    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_page(**PHONE)
     log_in(page, "alice-text@example.com", f"/o/{spent.slug}/")
     found = []
     for path in paths(spent):

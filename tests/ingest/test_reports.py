@@ -19,12 +19,14 @@ from aggregates.domain.calls import Call, check_cost
 from aggregates.domain.units import check_units
 from aggregates.ingest import forget_reports, record, record_reports, remember_reports
 from aggregates.ingest.identity import RETRIEVALS, Report
-from aggregates.ingest.reports import Reported, keeping
+from aggregates.ingest.reports import Reported, keeping, settling
 from aggregates.ingest.reports.logged import IN_LOG
 from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
+from tests.patience import PATIENCE
+from tests.threads import in_a_thread
 
 EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 1)
@@ -206,6 +208,30 @@ def test_what_others_recorded_of_a_report_that_was_just_kept_counts_once(acme: O
     assert record_reports(acme, [inner], kept).already_there == 1
 
     assert log("input_tokens", "user_id", "request_id") == [(900, "u-17", "x")]
+
+
+def test_what_others_record_while_reports_are_settled_counts_once(
+    transactional_db: None, acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They came after these reports were kept, and commit between the look at what is known and the note of it."""
+    inner = report("inner", 1, 2, SDK, parent="outer", call=SILENT)
+    outer = report("outer", 0, 3, LANGCHAIN, user_id="u-17")
+    kept, look = remember_reports(acme, [inner]), settling.related_reports
+    looks = list[int]()
+
+    def look_before_others(*arguments: Any) -> Any:
+        found = look(*arguments)
+        looks.append(len(found.reports))
+        if len(looks) == 1:
+            in_a_thread(lambda: take(acme, outer)).join(PATIENCE)
+            assert UsageLog.objects.count() == 1
+        return found
+
+    monkeypatch.setattr(settling, "related_reports", look_before_others)
+
+    assert record_reports(acme, [inner], kept).already_there == 1
+    assert looks[0] == 1
+    assert log("input_tokens", "user_id") == [(100, "u-17")]
 
 
 def test_what_was_forgotten_as_soon_as_it_was_kept_is_recorded(acme: Organization) -> None:

@@ -35,8 +35,7 @@ TIMES = (
 )
 # What holds objects that are read.
 OBJECTS = (
-    *("resource", "scope", "status"),
-    *("resourceSpans", "scopeSpans", "spans", "resourceLogs", "scopeLogs", "logRecords", "attributes"),
+    *("resource", "scope", "resourceSpans", "scopeSpans", "spans", "resourceLogs", "scopeLogs", "logRecords"),
     *("resource_spans", "scope_spans", "resource_logs", "scope_logs", "log_records"),
 )
 NAMES = ("name", "version", "eventName", "event_name")
@@ -103,8 +102,6 @@ def _object(read: frozenset[str], pairs: list[tuple[str, Any]]) -> dict[str, Any
         name = found.pop("name", None)
         if name and len(name) <= MAX_NAME:
             found["name"] = name
-    elif len(found) == 1:
-        return _scalar(found)
     return found
 
 
@@ -116,6 +113,10 @@ def _value(name: str, value: Any) -> Any:
         return told if told and _length(told) <= MAX_BODY else None
     if name in TIMES:
         return value if _is_int(value, MAX_TIME) and int(value) >= 0 else None
+    if name == "status" and not isinstance(value, dict):
+        return None
+    if name == "attributes":
+        return [one for one in value if isinstance(one, dict) and "key" in one] if isinstance(value, list) else None
     if (name in NAMES and not isinstance(value, str)) or (name == "code" and str(value) not in CODES):
         return None
     if name in OBJECTS and any(isinstance(one, str) for one in (value if isinstance(value, list) else [value])):

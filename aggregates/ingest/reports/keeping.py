@@ -204,20 +204,21 @@ def related_reports(
 ) -> Known:
     """The reports that may be of the same calls as these, and what of them is in the log.
 
-    Those that are `kept` as they are need not be read: their lock shows whether anybody has recorded their calls. Those
-    that are forgotten already, as so many others came meanwhile, are what they were.
+    Those that are `kept` as they are need not be read: noting them shows whether anybody has recorded their calls.
+    Those that are forgotten already, as so many others came meanwhile, are what they were.
     """
     calls = [report for report in reports if report.call]
-    as_they_are = {report.span: report for report in kept}
+    kept_spans = {report.span for report in kept}
     given = {report.span: report for report in reports}
     spans = given.keys()
+    all_kept = spans == kept_spans
     asks_again = any(report.is_retrieval for report in calls)
     tellers = {(report.scope, report.is_log) for report in calls}
     scope, is_log = min(tellers, default=("", False))
     projects = {report.project for report in calls}
     if asks_again:
         statement = RELATED_TO_RETRIEVALS
-    elif spans == as_they_are.keys() and len(traces) + len(responses) + len(projects) <= FEW:
+    elif all_kept and len(traces) + len(responses) + len(projects) <= FEW:
         statement = RELATED_TO_FEW
     else:
         statement = RELATED_TO_CALLS
@@ -227,14 +228,14 @@ def related_reports(
             {
                 "organization": organization.pk,
                 "spans": array(spans),
-                "others": array(spans - as_they_are.keys()),
+                "others": array(spans - kept_spans),
                 "traces": array(traces),
                 "responses": array(responses),
                 "projects": array(projects),
                 "first": min((report.starts_at for report in calls), default=EPOCH),
                 "last": max((report.ends_at for report in calls), default=EPOCH),
                 "any_root": any(not report.parent for report in calls),
-                "by_one": len(tellers) < 2 and not asks_again and spans == as_they_are.keys(),
+                "by_one": len(tellers) < 2 and not asks_again and all_kept,
                 "scope": scope,
                 "is_log": is_log,
                 "input": FIELDS.index("input_tokens"),
@@ -289,10 +290,14 @@ LOCK = (
 )
 NOTE = (
     sql.SQL("""
+    WITH held AS MATERIALIZED (
+        SELECT span FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
+        ORDER BY span FOR UPDATE
+    )
     UPDATE {reports} AS report
     SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
     FROM unnest(%(spans)s::text[], %(ids)s::text[], %(timestamps)s::text[]::timestamptz[], %(digests)s::text[])
-         AS place (span, request_id, timestamp, digest)
+         AS place (span, request_id, timestamp, digest) JOIN held USING (span)
     WHERE organization_id = %(organization)s AND report.span = ANY(%(spans)s::text[]) AND report.span = place.span
         AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
         AND (report.request_id = '' OR NOT %(are_new)s)
@@ -316,8 +321,8 @@ def lock_reports(organization: Organization, spans: Collection[str]) -> Entries:
 def note_places(organization: Organization, places: Iterable[tuple[str, Place, str]], *, are_new: bool = False) -> int:
     """Note of reports where in the log their calls are, and the digest of what was made of them; of how many.
 
-    Whoever calls this holds their rows; or has just kept them, `are_new`: then only those are noted, and held from here
-    on, whose calls nobody has recorded meanwhile.
+    Whoever calls this holds their rows; or has just kept them, `are_new`: then only those are noted whose calls nobody
+    has recorded meanwhile. All are held from here on, taken in the order in which `lock_reports` takes them.
     """
     rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in sorted(places)]
     if not rows:

@@ -24,7 +24,7 @@ from aggregates.ingest.reports.overlaps import Overlaps, overlaps_of
 from aggregates.models import Organization
 
 ROUNDS = 4  # in which reports of reports are looked for
-ATTEMPTS = 3  # where others record the same ids at the same moment
+ATTEMPTS = 3  # where others record the same ids or reports at the same moment
 
 
 @dataclass(slots=True)
@@ -39,7 +39,8 @@ class Reported:
 
 
 class _Raced(Exception):
-    """Others have just recorded a call under an id that was free when it was looked for."""
+    """Others have just recorded a call under an id that was free when it was looked for, or of the same reports; or
+    these are forgotten."""
 
 
 def record_reports(

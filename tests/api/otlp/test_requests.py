@@ -193,6 +193,9 @@ def test_a_span_whose_time_is_none_is_rejected_alone(export: Exporter, value: An
         {"droppedAttributesCount": "few"},
         {"status": {"code": "STATUS_CODE_ODD"}},
         {"status": {"code": [2]}},
+        {"status": "STATUS_CODE_OK"},
+        {"status": 1},
+        {"status": [{"code": 1}]},
         {"traceState": 5},
     ],
     ids=str,
@@ -240,6 +243,15 @@ def test_a_scope_s_name_may_be_any_text(export: Exporter, content_type: str, enc
     assert told(export.raw(encode(request), content_type), ExportTraceServiceResponse, content_type) == (
         ExportTraceServiceResponse()
     )
+    assert UsageLog.objects.count() == 1
+
+
+@pytest.mark.parametrize("odd", ["text", 5, {}, ["text"], [5, None], [{"value": {"intValue": "x", "a": 1}}]], ids=str)
+def test_attributes_that_are_none_are_left_out(export: Exporter, odd: Any) -> None:
+    document = as_json(request_of(span("a"), span("b")))
+    document["resourceSpans"][0]["resource"] = {"attributes": odd}
+    document["resourceSpans"][0]["scopeSpans"][1]["spans"][0]["attributes"] = odd
+    assert export.raw(json.dumps(document).encode(), JSON).status_code == 200
     assert UsageLog.objects.count() == 1
 
 
