@@ -13,7 +13,7 @@ from aggregates.rollup import protocol
 from tests.proof.scene import Scene
 from tests.proof.tally import Tally
 
-PATIENCE = "300ms"
+PATIENCE = "3s"  # that others wait behind whoever drops a month, at most
 AWAY = 0.5  # seconds, at most, that a month is gone which comes back
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from aggregates.db.kept_days import KEEP
 from aggregates.db.locks import Lock
 from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS, TOTALS
 from aggregates.rollup.day_sums import ADDING, target_of
@@ -26,6 +27,11 @@ class Mutant:
     broken: str
     wrapper: Wrapper
     drops: bool = False
+
+
+def _changed(sql: str, text: str, instead: str) -> str:
+    assert text in sql, f"no mutant: {text!r} is no longer in a statement that it changes"
+    return sql.replace(text, instead)
 
 
 def _seal_does_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -78,13 +84,13 @@ def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, co
     if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
         sql += ADDING.as_string()
     if any(f"INSERT INTO {target_of(grain)}" in sql.replace('"', "") for grain in (GRAINS[0], LATENCY_GRAINS[0])):
-        sql = sql.replace("RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
+        sql = _changed(sql, "RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
     return execute(sql, params, many, context)
 
 
 def _open_days_get_no_mark(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if 'INSERT INTO "aggregates_staleday"' in sql:
-        sql = sql.replace("GROUP BY", "AND ends_at <= clock_timestamp() GROUP BY")
+        sql = _changed(sql, "GROUP BY", "AND ends_at <= clock_timestamp() GROUP BY")
     return execute(sql, params, many, context)
 
 
@@ -105,11 +111,11 @@ def _hours_are_not_replaced(execute: Execute, sql: str, params: Any, many: bool,
 
 
 def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "SET kept_at = clock_timestamp()" in sql:
+    if sql == KEEP.as_string():
         return execute("SELECT 0, current_date WHERE false", None, many, context)
     if " AS partitions) AS log" in sql:  # which days take no calls any more, beside their seals
-        none = sql.replace("day.kept_at IS NOT NULL", "false").replace("day.rolled_through", "NULL::timestamptz")
-        return execute(none, params, many, context)
+        none = _changed(sql, "day.kept_at IS NOT NULL", "false")
+        return execute(_changed(none, "day.rolled_through", "NULL::timestamptz"), params, many, context)
     if "COALESCE(sealed_through, ends_at)" in sql:  # the same, of those alone
         return execute("SELECT current_date, now() WHERE false", None, many, context)
     return execute(sql.replace("COALESCE(max(total_calls + total_charges), 0)", "0"), params, many, context)
