@@ -16,6 +16,7 @@ from aggregates.query.hour_parts import HourPart, split
 from aggregates.query.usage_query import Bucket, LatencyQuery, NoHours, QueryError, Source, UsageQuery
 
 MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
+MANY_CALLS = 5_000  # of the log: to read fewer several times takes less time than planning one large statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Plan:
     scope: Scope = EVERYTHING  # of the query
     hours: tuple[HourPart, ...] = ()
     hour_grain: HourGrain | None = None
+    reads_many: bool = False  # calls of the log, as far as can be told from what is rolled up of log_days
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,20 @@ def _plan_days(
         unknown=_unknown([*aggregate, *heads], day_states) if day_states.outdated else (),
         lost_days=lost_days(query, day_states),
         hours=tuple(hours),
+        reads_many=_are_many(log, spans, day_states),
     )
+
+
+def _are_many(log: Iterable[date], spans: Iterable[Span], day_states: DayStates) -> bool:
+    """Tell whether the log is likely to have many calls in these spans of days: as many a second as what is rolled up
+    of the days has; a day of which nothing is may have many."""
+    states = [state for day in log if (state := day_states.states.get(day))]
+    rolled = [(state.calls, state.rolled) for state in states if state.rolled]
+    if len(rolled) < len(states):
+        return True
+    calls_a_second = max((calls / max((span.end - span.start).total_seconds(), 1) for calls, span in rolled), default=0)
+    seconds = sum(max((min(span.end, day_states.now) - span.start).total_seconds(), 0) for span in spans)
+    return calls_a_second * seconds >= MANY_CALLS
 
 
 def _after_kept(state: DayState, day: Span, span: Span) -> Span:

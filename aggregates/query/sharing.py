@@ -24,12 +24,15 @@ MANY = frozenset({"user", "subject"})  # of whose values most hours have nearly 
 
 
 def sharing(batches: Iterable[list[UsageQuery]], plans: Mapping[UsageQuery, Plan]) -> list[list[UsageQuery]]:
-    """List the questions of several statements that would read the same calls of few days from the log."""
+    """List the questions of several statements that would read the same calls of few days from the log; of ranges that
+    are longer only where these are many."""
     groups = dict[object, list[list[UsageQuery]]]()
     for queries in batches:
         first = queries[0]
-        if (spans := plans[first].log_spans) and len(first.days) <= settings.LIVE_DAYS:
-            groups.setdefault((first.span, spans, first.filters, first.excluded), []).append(queries)
+        plan = plans[first]
+        days = plan.log_days if plan.reads_many else first.days
+        if plan.log_spans and len(days) <= settings.LIVE_DAYS:
+            groups.setdefault((first.span, plan.log_spans, first.filters, first.excluded), []).append(queries)
     return [[query for queries in several for query in queries] for several in groups.values() if several[1:]]
 
 

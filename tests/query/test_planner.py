@@ -103,6 +103,28 @@ def test_calls_outside_the_range_do_not_make_it_large(settings: Any) -> None:
     assert len(plan(7, all_clean(300)).log_days) == 7
 
 
+TEN_HOURS = days.Span(days.midnight(TODAY, ORGANIZATION.time_zone), NOW - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("state", "many"),
+    [
+        (UNROLLED, True),  # may have
+        (DayState(TEN_HOURS, ROLLED, False, 0), False),
+        (DayState(TEN_HOURS, ROLLED, False, 49_999), False),  # 4,999.9 in the hour since then
+        (DayState(TEN_HOURS, ROLLED, False, 50_000), True),
+        (DayState(TEN_HOURS, ROLLED, True, 4_545), False),  # read whole, 4,999.5 in eleven hours
+        (DayState(TEN_HOURS, ROLLED, True, 4_546), True),
+    ],
+)
+def test_the_log_is_likely_to_have_as_many_calls_as_the_day_had_so_far(state: DayState, many: bool) -> None:
+    assert plan(30, all_clean(30) | {TODAY: state}).reads_many == many
+
+
+def test_the_log_has_few_calls_of_the_future() -> None:
+    assert not plan(30, {}, until=TODAY + timedelta(days=60)).reads_many
+
+
 def test_hours_come_from_the_log() -> None:
     assert len(plan(30, all_clean(30), bucket=Bucket.HOUR).log_days) == 30
 

@@ -1,4 +1,4 @@
-"""The questions of a page about a short range read the same calls of the log once, and say what each says alone."""
+"""The questions of a page read the same calls of the log once, and say what each says alone."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -46,22 +46,27 @@ def questions(organization: Organization, **rest: object) -> list[UsageQuery]:
     return [UsageQuery.for_dates(organization, FIRST, LAST, **rest, **each) for each in asked]
 
 
-@pytest.mark.parametrize("live_calls", [1000, 0])
+@pytest.mark.parametrize(
+    ("live_days", "live_calls", "reads"), [(7, 1000, 1), (7, 0, 2), (5, 1000, 1)], ids=["live", "many", "long"]
+)
 @pytest.mark.parametrize(
     "conditions",
     [{}, {"filters": (("model", "o9"), ("user", "alice"), ("user", "")), "excluded": (("operation", "chat"),)}],
     ids=["all calls", "some calls"],
 )
 def test_each_says_what_it_says_alone(
-    acme: Organization, conditions: dict[str, object], live_calls: int, settings: Any
+    acme: Organization, conditions: dict[str, object], live_days: int, live_calls: int, reads: int, settings: Any
 ) -> None:
-    """Of days that are read whole, and where some of them come from aggregates."""
-    settings.LIVE_CALLS = live_calls
+    """Of days that are read whole; where some of them come from hours, which are none by hour; or from aggregates, as
+    far as these know what is asked."""
+    settings.LIVE_DAYS, settings.LIVE_CALLS = live_days, live_calls
     roll_up(dates={date(2025, 3, 28), date(2025, 3, 30)})
     asked = questions(acme, **conditions)
+    if live_days < len(asked[0].days):
+        asked = [query for query in asked if query.grain and query.bucket != Bucket.HOUR]
     with CaptureQueriesContext(connection) as queries:
         together = read(asked)
-    assert len(reads_of_log(queries)) == (1 if live_calls else 2)  # once by hour, and once for the others
+    assert len(reads_of_log(queries)) == reads
     for query in asked:
         assert together[query].rows == read([query])[query].rows, query
 
@@ -82,3 +87,14 @@ def test_a_dashboard_reads_the_calls_of_its_week_once_and_those_of_the_week_befo
     assert loaded.totals.calls > 100
     sums = [statement for statement in reads_of_log(queries) if "units IS NOT NULL" not in statement]
     assert [statement.count("aggregates_usagelog") for statement in sums] == [1, 1]
+
+
+def test_a_dashboard_of_many_days_reads_once_what_is_not_rolled_up(acme: Organization) -> None:
+    roll_up(dates=[date(2025, 3, day) for day in range(25, 32)])
+    selection = Selection(acme, of_days("custom", date(2025, 3, 20), date(2025, 4, 2), acme.time_zone))
+    with CaptureQueriesContext(connection) as queries:
+        loaded = dashboard.load(selection)
+    assert loaded.totals.calls > 100
+    others = ("units IS NOT NULL", "latency_ms IS NOT NULL")
+    sums = [read for read in reads_of_log(queries) if not any(condition in read for condition in others)]
+    assert [statement.count("aggregates_usagelog") for statement in sums] == [1]
