@@ -20,7 +20,7 @@ from aggregates.query.planner import DayStates, Plan, choose_source
 from aggregates.query.scans import scans
 from aggregates.query.sharing import shared_statement, sharing
 from aggregates.query.statements import batches, statement_for
-from aggregates.query.usage_query import QueryError, Source, UsageQuery
+from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
 
 
 def read(
@@ -67,11 +67,25 @@ def _with_latencies(answers: dict[UsageQuery, Answer], zone: str, day_states: Da
 
 
 def _answers(plans: dict[UsageQuery, Plan], day_states: DayStates, now: datetime) -> dict[UsageQuery, Answer]:
+    added_up = {query: series for query in plans if (series := _series_of(query, plans))}
     tails = [query for query in plans if is_long_tail(query, day_states)]
-    rows = _read_rows({query: plan for query, plan in plans.items() if query not in tails})
+    rows = _read_rows({query: plan for query, plan in plans.items() if query not in tails and query not in added_up})
+    rows |= {query: _in_all(query, rows[series]) for query, series in added_up.items()}
     if tails:
         rows |= _read_long_tails({query: plans[query] for query in tails}, day_states, rows)
     return {query: Answer(query, tuple(rows[query]), plan, now) for query, plan in plans.items()}
+
+
+def _series_of(query: UsageQuery, others: Iterable[UsageQuery]) -> UsageQuery | None:
+    """Find the question by bucket, if there is one, whose rows add up to what a query asks for: that of no groups."""
+    if query.bucket != Bucket.TOTAL or query.by:
+        return None
+    alike = {"bucket": query.bucket, "rank": query.rank, "with_latency": query.with_latency}
+    return next((each for each in others if each.bucket != query.bucket and replace(each, **alike) == query), None)
+
+
+def _in_all(query: UsageQuery, rows: Sequence[Row]) -> list[Row]:
+    return [Row(query.start, (), Sums.of(row.sums for row in rows))] if rows else []
 
 
 def _read_long_tails(

@@ -237,6 +237,25 @@ def seven_weeks(shared: None, call: MakeCall) -> None:
     record(acme, [call("2025-04-07T10:00Z", model="late", user_id="late", cost="0.5")])  # its week is read by day
 
 
+def test_a_total_is_added_up_from_its_series_that_is_read_with_it(seven_weeks: None, acme: Organization) -> None:
+    series = UsageQuery.for_dates(acme, date(2025, 3, 1), date(2025, 4, 20), filters=(("user", "alice"),))
+    total = replace(series, bucket=Bucket.TOTAL, with_latency=True, rank="calls")
+    others = [replace(total, filters=()), replace(total, excluded=(("model", "o9"),)), replace(total, by=("model",))]
+    others.append(replace(total, start=series.buckets[1]))
+    read([series])  # reads the log's holes, which are then known
+    counted = []
+    for asked in ([series, *others], [series, total, *others]):
+        with CaptureQueriesContext(connection) as captured:
+            answers = read(asked)
+        counted.append(len(captured))
+
+    assert counted[1] == counted[0] + 1  # that of latencies
+    for query, answer in answers.items():
+        alone = read([query])[query]
+        assert (answer.rows, answer.plan) == (alone.rows, alone.plan)
+    assert read([series, replace(total, filters=(("user", "nobody"),))])[series].rows == answers[series].rows
+
+
 @pytest.mark.parametrize(("source", "statements"), [(Source.AUTO, 8), (Source.LOG, 6)])
 def test_breakdowns_of_the_same_calls_are_read_at_once_and_are_the_same_as_alone(
     source: Source, statements: int, seven_weeks: None, acme: Organization

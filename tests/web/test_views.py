@@ -185,7 +185,7 @@ def test_the_number_of_statements_does_not_grow_with_the_data(
     as_alice: Client, acme: Organization, call: Callable[..., Call]
 ) -> None:
     first = datetime(2025, 6, 30, tzinfo=UTC)
-    record(acme, some_calls(call, first, first + timedelta(days=2), 12))
+    record(acme, some_calls(call, first, first + timedelta(days=2), 90))  # of all models
     text(as_alice, URL + JULY)  # reads the log's holes, which are then known
     with CaptureQueriesContext(connection) as few:
         text(as_alice, URL + JULY)
@@ -194,7 +194,23 @@ def test_the_number_of_statements_does_not_grow_with_the_data(
         text(as_alice, URL + JULY)
 
     assert len(many) == len(few)
-    assert len(many) < 47
+    assert len(many) < 43
+
+
+def test_models_without_a_price_are_named_and_asked_for_only_where_not_all_are_shown(
+    as_alice: Client, acme: Organization, call: Callable[..., Call]
+) -> None:
+    counted = []
+    for number in (3, 10, 11):
+        record(acme, [call("2025-07-02T09:00Z", model=f"priced-{each}", cost="1") for each in range(number - 1)])
+        record(acme, [call("2025-07-02T09:00Z", model="o9-experimental", cost=None)])
+        text(as_alice, URL + JULY)
+        with CaptureQueriesContext(connection) as captured:
+            page = text(as_alice, URL + JULY)
+        assert re.search("calls have no price: .{0,20}o9-experimental", page)
+        counted.append(len(captured))
+
+    assert counted[0] == counted[1] < counted[2]
 
 
 def test_one_call_more_is_on_the_next_page(as_alice: Client, acme: Organization, call: Callable[..., Call]) -> None:

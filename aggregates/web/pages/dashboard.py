@@ -111,8 +111,9 @@ def _load(selection: Selection, is_open: bool) -> Dashboard:
             if main in refused:
                 raise refused[main]
             totals = replace(answers[main].totals, latency=answers[whole].totals.latency)
-            if totals.unpriced_calls and by_model not in asked:
-                answers |= read([by_model], refused, seconds=PATIENCE)
+            models = answers.get(by_model) or unpriced.of_first(answers.get(top["model"]))
+            if totals.unpriced_calls and not models:
+                models = read([by_model], refused, seconds=PATIENCE).get(by_model)
             notes = read_all_notes(selection) if totals.rows else ()
             units, without_units = _units(selection) if totals.rows else (NO_UNITS, "")
             earlier = earlier_of(selection)
@@ -145,8 +146,8 @@ def _load(selection: Selection, is_open: bool) -> Dashboard:
         ),
         provenance=provenance(answers[main].plan, main.zone, answers[main].as_of),
         reads_more_of_log=reads_more_of_log(answers[main], answers.values()),
-        unpriced=unpriced.describe(totals, answers.get(by_model)),
-        model_to_price=unpriced.model_to_price(answers.get(by_model)) if totals.unpriced_calls else "",
+        unpriced=unpriced.describe(totals, models),
+        model_to_price=unpriced.model_to_price(models) if totals.unpriced_calls else "",
         units=units,
         without_units=without_units,
         refusal=next(map(str, refused.values()), ""),

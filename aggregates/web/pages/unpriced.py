@@ -17,6 +17,12 @@ def query_of(selection: Selection) -> UsageQuery:
     return selection.in_all(by="model")
 
 
+def of_first(first: Answer | None) -> Answer | None:
+    """Give the first models of an answer where these are all of them, so that they need not be asked for."""
+    is_all = first and len(first.query.by) == 1 and all(row.group is not None for row in first.rows)
+    return first if is_all else None
+
+
 def describe(totals: Sums, by_model: Answer | None) -> str:
     """Say “2.1% of calls have no price: o9-experimental.”; nothing where all have one, no models where `by_model` is
     None."""
