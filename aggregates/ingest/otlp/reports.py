@@ -7,7 +7,7 @@ from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
-from aggregates.ingest.otlp.spans import Batch, Seen, operation_told
+from aggregates.ingest.otlp.spans import Batch, Seen
 from aggregates.ingest.otlp.values import first
 
 LATEST = 2**63 - 1  # nanoseconds since 1970
@@ -41,10 +41,10 @@ def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
             seen.scope,
             starts_at,
             ends_at,
-            span.trace_id.hex(),
+            seen.trace,
             seen.parent,
             user_id=_text(person_of(first(attributes, NAMES["user_id"]))),
-            operation=_text(operation_told(attributes)),
+            operation=_text(seen.operation),
             project=_text(seen.project),
             is_log=attributes.get(LOGFIRE) == "log",
         )
@@ -53,12 +53,12 @@ def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
         seen.scope + RETRIEVALS if seen.is_retrieval else seen.scope,
         starts_at,
         ends_at,
-        span.trace_id.hex(),
+        seen.trace,
         seen.parent,
         Call._make((*call[:NAME], "", *call[NAME + 1 :])),  # `_replace` takes twice as long
         call.request_id if call.request_id != seen.name else "",
         _text(call.user_id),
-        _text(call.operation if seen.is_of_claude_code else operation_told(attributes)),
+        _text(call.operation if seen.is_of_claude_code else seen.operation),
         _text(call.project),
         attributes.get(LOGFIRE) == "log",
     )

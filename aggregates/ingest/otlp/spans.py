@@ -14,7 +14,6 @@ from aggregates.domain.providers import provider_name
 from aggregates.ingest.billing import TIERS, tiers_in
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call, labels_of, shortened
-from aggregates.ingest.identity import span_name
 from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
@@ -51,8 +50,9 @@ def are_ids(trace_id: bytes, span_id: bytes) -> bool:
 class Seen:
     """A span that came, with what is said of all spans of its program and its instrumentation.
 
-    `name` is its own in all the world, and `parent` that of the span around it; "" where there is none. `project` is
-    what its program is called, and `is_call` whether it is a call to a model.
+    `name` is its own in all the world, and `parent` that of the span around it; "" where there is none. `trace` is that
+    of both, `project` what its program is called, `operation` what that calls the work, and `is_call` whether it is a
+    call to a model.
     """
 
     span: trace_pb2.Span
@@ -60,12 +60,15 @@ class Seen:
     resource: Attributes
     scope: str
     version: str  # of the scope
+    trace: str
     name: str
     parent: str
     project: object
+    operation: object = field(init=False)
     is_call: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.operation = operation_told(self.attributes)
         self.is_call = self._is_call()
 
     @property
@@ -179,7 +182,7 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
     beside = beside_of(seen.scope, seen.version, provider, attributes)
     documents = documents_of(attributes)
     return {
-        "operation": operation_told(attributes) or _kind(seen),
+        "operation": seen.operation or _kind(seen),
         "provider": provider,
         "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
         "request_id": first(attributes, NAMES["request_id"]),
@@ -256,14 +259,15 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
         for scope_spans in resource_spans.scope_spans:
             scope, version = shortened(scope_spans.scope.name).replace("\0", ""), scope_spans.scope.version
             for span in scope_spans.spans:
-                trace, parent = span.trace_id, span.parent_span_id
+                trace, parent = span.trace_id.hex(), span.parent_span_id  # names as `identity.span_name` makes them
                 yield Seen(
                     span,
                     attributes_of(span.attributes),
                     resource,
                     scope,
                     version,
-                    span_name(trace, span.span_id),
-                    span_name(trace, parent) if len(parent) == SPAN_ID and any(parent) else "",
+                    trace,
+                    f"{trace}-{span.span_id.hex()}",
+                    f"{trace}-{parent.hex()}" if len(parent) == SPAN_ID and any(parent) else "",
                     project,
                 )

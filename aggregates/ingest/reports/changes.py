@@ -122,5 +122,6 @@ def places_of(identity: Identity, entries: Entries) -> set[Place]:
 
 
 def digest_of(identity: Identity) -> str:
-    content = repr(identity.call._replace(request_id="")).encode()
+    call = identity.call
+    content = repr(call._replace(request_id="") if call.request_id else call).encode()
     return f"{blake2b(content, digest_size=12).hexdigest()} {len(identity.spans)}"

@@ -76,15 +76,13 @@ RELATED = sql.SQL("""
             FROM (
                 SELECT report.*, false AS is_near FROM unnest(%(traces)s::text[]) AS named (name) CROSS JOIN LATERAL (
                     SELECT * FROM {reports}
-                    WHERE organization_id = %(organization)s AND trace = name AND trace <> ''
-                        AND span <> ALL(%(spans)s::text[])
-                    OFFSET 0
+                    WHERE organization_id = %(organization)s AND trace = name AND trace <> '' OFFSET 0
                 ) AS report
                 UNION ALL
                 SELECT report.*, false FROM unnest(%(responses)s::text[]) AS named (name) CROSS JOIN LATERAL (
                     SELECT * FROM {reports}
                     WHERE organization_id = %(organization)s AND response_id = name AND response_id <> ''
-                        AND span <> ALL(%(spans)s::text[]) AND trace <> ALL(%(traces)s::text[])
+                        AND trace <> ALL(%(traces)s::text[])
                     OFFSET 0
                 ) AS report
                 UNION ALL
@@ -92,11 +90,12 @@ RELATED = sql.SQL("""
                     SELECT * FROM {reports}
                     WHERE organization_id = %(organization)s AND project = name AND project <> '' AND call IS NOT NULL
                         AND starts_at BETWEEN %(first)s - interval '1 hour' AND %(last)s AND ends_at >= %(first)s
-                        AND (parent = '' OR %(any_root)s) AND span <> ALL(%(spans)s::text[])
+                        AND (parent = '' OR %(any_root)s)
                         AND trace <> ALL(%(traces)s::text[]) AND response_id <> ALL(%(responses)s::text[])
                     OFFSET 0
                 ) AS report
             ) AS report
+            WHERE span <> ALL(%(spans)s::text[])
         ) AS report
         WHERE NOT is_near OR NOT %(by_one)s OR by_others
         ORDER BY received_at DESC, id DESC LIMIT %(most)s
@@ -288,19 +287,22 @@ LOCK = (
     .format(reports=REPORTS)
     .as_string()
 )
+# Places are looked up in an object, by the report's span: of a table of which the database knows little it would join
+# them by comparing each with all.
 NOTE = (
     sql.SQL("""
     WITH held AS MATERIALIZED (
-        SELECT span FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
+        SELECT id FROM {reports} WHERE organization_id = %(organization)s AND span = ANY(%(spans)s::text[])
         ORDER BY span FOR UPDATE
     )
     UPDATE {reports} AS report
-    SET request_id = place.request_id, timestamp = place.timestamp, digest = place.digest
-    FROM unnest(%(spans)s::text[], %(ids)s::text[], %(timestamps)s::text[]::timestamptz[], %(digests)s::text[])
-         AS place (span, request_id, timestamp, digest) JOIN held USING (span)
-    WHERE organization_id = %(organization)s AND report.span = ANY(%(spans)s::text[]) AND report.span = place.span
-        AND (report.request_id, report.digest) IS DISTINCT FROM (place.request_id, place.digest)
-        AND (report.request_id = '' OR NOT %(are_new)s)
+    SET request_id = places -> span ->> 0, timestamp = (places -> span ->> 1)::timestamptz,
+        digest = places -> span ->> 2
+    FROM (SELECT %(places)s::jsonb AS places) AS told
+    WHERE organization_id = %(organization)s AND id = ANY(ARRAY(SELECT id FROM held)) AND (
+        request_id = ''
+        OR (NOT %(are_new)s AND (request_id, digest) IS DISTINCT FROM (places -> span ->> 0, places -> span ->> 2))
+    )
     """)
     .format(reports=REPORTS)
     .as_string()
@@ -324,11 +326,11 @@ def note_places(organization: Organization, places: Iterable[tuple[str, Place, s
     Whoever calls this holds their rows; or has just kept them, `are_new`: then only those are noted whose calls nobody
     has recorded meanwhile. All are held from here on, taken in the order in which `lock_reports` takes them.
     """
-    rows = [(span, place.request_id, str(place.timestamp), digest) for span, place, digest in sorted(places)]
-    if not rows:
+    told = {span: (place.request_id, str(place.timestamp), digest) for span, place, digest in places}
+    if not told:
         return 0
+    values = {"spans": array(told), "places": msgspec.json.encode(told).decode()}
     with connection.cursor() as cursor:
-        columns = zip(("spans", "ids", "timestamps", "digests"), map(array, zip(*rows, strict=True)), strict=True)
-        cursor.execute(NOTE, {"organization": organization.pk, "are_new": are_new, **dict(columns)})
+        cursor.execute(NOTE, {"organization": organization.pk, "are_new": are_new, **values})
         noted: int = cursor.rowcount
     return noted

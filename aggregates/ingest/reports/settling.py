@@ -81,16 +81,17 @@ def _settle(
     if _record(organization, changes, is_last=is_last):
         note_places(organization, _noted(changes, held))
     told = [change for change in changes if spans.intersection(change.identity.spans)]
+    by_span = {report.span: report for report in known.reports}
     return Reported(
         new=sum(change.is_new for change in told),
         already_there=sum(not change.is_new for change in told),
         doubts={change.identity.spans[0]: change.identity.doubts for change in told if change.identity.doubts},
         overlaps=overlaps_of(
             [change.identity for change in told],
-            {report.span: report for report in known.reports},
+            by_span,
             [report.span for report in reports],
         ),
-        duplicates=_duplicates(told, reports, {report.span: report for report in known.reports}),
+        duplicates=_duplicates(told, reports, by_span),
     )
 
 
