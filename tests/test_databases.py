@@ -4,12 +4,18 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django_q.models import Schedule
 
+from aggregates.accounts import keys
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
-from tests.fixtures import make_organization
+from tests.fixtures import make_member, make_organization
 
 
 @pytest.fixture(scope="module", params=["UTC", "Asia/Kolkata"])
@@ -49,3 +55,14 @@ def test_who_asks_for_nothing_finds_nothing(db: None) -> None:
 
 def test_who_commits_finds_nothing(transactional_db: None) -> None:
     assert not Organization.objects.exists()
+
+
+def test_who_commits_leaves_nothing(transactional_db: None, call: Callable[..., Call]) -> None:
+    acme = make_organization("acme")
+    keys.create(acme, "web", make_member("alice@example.com", acme))
+    record(acme, [call(f"{month}-01T12:00Z", cost="1") for month in ("2020-02", "2025-03")])
+    roll_up()
+    call_command("flush", verbosity=0, interactive=False)
+
+    left = {model for model in apps.get_models() if model._meta.managed and model._base_manager.exists()}
+    assert left == {ContentType, Permission, Schedule}  # as after migrating
