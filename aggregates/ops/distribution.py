@@ -26,6 +26,7 @@ from aggregates.models import (
     UsageLog,
     UsagePeriod,
 )
+from aggregates.ops.health.gathering import pending_migrations
 
 OLDEST = 14  # version of Citus that this was tried with; older ones refuse some statements
 BY = "organization_id"
@@ -111,16 +112,16 @@ def examine() -> Node:
 
 def missing() -> list[str]:
     """Name the tables of a cluster that are to be distributed and are not, the log's months among them; and those whose
-    rows lie elsewhere than the log's."""
+    rows lie elsewhere than the log's. Those that a migration has yet to make are not missing."""
     statement = SQL("""
         SELECT name FROM (
             SELECT name, 0 AS place FROM unnest(%s::text[]) AS name
             UNION ALL SELECT inhrelid::regclass::text, 1 FROM pg_inherits WHERE inhparent = {log}::regclass
         ) AS wanted
-        WHERE NOT EXISTS (
+        WHERE to_regclass(name) IS NOT NULL AND NOT EXISTS (
             SELECT FROM pg_dist_partition AS distributed
             JOIN pg_dist_partition AS log ON log.logicalrelid = {log}::regclass
-            WHERE distributed.logicalrelid = name::regclass AND distributed.colocationid = log.colocationid
+            WHERE distributed.logicalrelid = to_regclass(name) AND distributed.colocationid = log.colocationid
         ) ORDER BY place, name
     """).format(log=Literal(UsageLog._meta.db_table))
     with connection.cursor() as cursor:
@@ -135,6 +136,8 @@ def distribute(say: Callable[[str], None]) -> None:
     """
     if problem := examine().problem:
         raise CannotDistribute(problem)
+    if pending := pending_migrations():
+        raise CannotDistribute(f"Run manage.py migrate first, for {', '.join(pending)}.")
     with transaction.atomic():
         _run(_guard())
         lock_out()
