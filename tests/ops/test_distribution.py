@@ -84,6 +84,9 @@ BY_AN_OLDER_VERSION = """
 """
 REFUSED = {  # by Citus
     "columns behind the name of a table expression": re.compile(r"\w \([^()]*\) AS (\{\})?(NOT )?(MATERIALIZED )?\(\{"),
+    "the time, or a sum with it, in a CASE of an UPDATE": re.compile(
+        r"\bSET [^;\"]*\b(CASE|COALESCE)\b[^;\"]*(\w_timestamp\(\)|\binterval\b)"
+    ),
     "a volatile function in an UPDATE": re.compile(r"\bSET [^;\"]*clock_timestamp\(\)"),
 }
 
