@@ -61,13 +61,15 @@ class CannotDistribute(Exception):
 @dataclass(frozen=True, slots=True)
 class Node:
     """What the server that we are connected to is: Citus' version, "" where there is none; whether it is the
-    coordinator, and known as such to the others; how many workers take rows, and the names of those that do not."""
+    coordinator, and known as such to the others; how many workers take rows, and the names of those that do not; and
+    whether our role may settle what workers have prepared."""
 
     citus: str
     is_coordinator: bool = False
     is_known: bool = False
     workers: int = 0
     idle: tuple[str, ...] = ()
+    may_settle: bool = True
 
     @property
     def problem(self) -> str:
@@ -85,6 +87,11 @@ class Node:
             return "The coordinator is not known to its workers: SELECT citus_set_coordinator_host(its name, its port)."
         if not self.workers:
             return "The cluster has no worker that takes rows: SELECT citus_add_node(its name, its port) for each."
+        if not self.may_settle:
+            return (
+                "The site's role may not settle what workers have prepared, and records nothing: have a superuser "
+                "GRANT EXECUTE ON FUNCTION recover_prepared_transactions() TO it."
+            )
         return ""
 
 
@@ -103,11 +110,14 @@ def examine() -> Node:
         found = cursor.fetchone()
         if found is None:
             return Node("")
-        cursor.execute("SELECT citus_is_coordinator()")
-        (is_coordinator,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT citus_is_coordinator(), "
+            "has_function_privilege('pg_catalog.recover_prepared_transactions()', 'EXECUTE')"
+        )
+        is_coordinator, may_settle = cursor.fetchone()
         cursor.execute(NODES)
         known, workers, idle = cursor.fetchone()
-    return Node(found[0], is_coordinator, bool(known), workers, tuple(idle or ()))
+    return Node(found[0], is_coordinator, bool(known), workers, tuple(idle or ()), may_settle)
 
 
 def missing() -> list[str]:

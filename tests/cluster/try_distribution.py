@@ -15,6 +15,7 @@ from aggregates.db.ailing import AILING
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
+from aggregates.ops import distribution
 from aggregates.ops.checks.cluster import distributed
 from aggregates.query.runner import read
 from aggregates.query.usage_query import UsageQuery
@@ -71,6 +72,17 @@ def test_before_a_migration_that_makes_a_table_nothing_is_missing_and_nothing_ca
         assert distributed(databases=["default"]) == []  # migrate looks, too
         with pytest.raises(CommandError, match=r"Run manage\.py migrate first, for aggregates\.0049_hours"):
             call_command("distribute", stdout=StringIO())
+        transaction.set_rollback(True)
+
+
+def test_a_role_that_may_not_settle_is_told_what_it_lacks(transactional_db: None) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL citus.enable_ddl_propagation = off")
+        cursor.execute("CREATE ROLE plain")
+        cursor.execute("SET LOCAL ROLE plain")
+        assert "GRANT EXECUTE" in distribution.examine().problem
+        cursor.execute("SET LOCAL ROLE NONE")
+        assert distribution.examine().problem == ""
         transaction.set_rollback(True)
 
 
