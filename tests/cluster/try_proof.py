@@ -15,15 +15,15 @@ import pytest
 from aggregates.ingest import record
 from aggregates.rollup import protocol
 from tests.fixtures import make_organization
-from tests.proof import writers
-from tests.proof.mutants import MUTANTS, OPEN_DAYS_GET_NO_MARK, SEAL_DOES_NOT_WAIT, WRITERS_DO_NOT_LOCK, Execute, Mutant
+from tests.proof import droppers, writers
+from tests.proof.mutants import MUTANTS, SEAL_DOES_NOT_WAIT, WRITERS_DO_NOT_LOCK, Execute, Mutant
 from tests.proof.play import Round, play, play_mutant
 from tests.proof.scene import START, TIMES, make_call, very_late
 
 DAYS = 10  # rolled up to see how long that takes
 ROLLS_A_DAY = 30  # roll-ups of days that there is time for while one passes
-GAP, LONGEST_GAP = 0.3, 2.0  # seconds; whoever seals a day waits 3 s for its writers
-UNSEEN = (SEAL_DOES_NOT_WAIT, WRITERS_DO_NOT_LOCK)  # their writers keep no roller waiting
+GAP = 6  # roll-ups of days that a writer commits later
+UNSEEN = (SEAL_DOES_NOT_WAIT, WRITERS_DO_NOT_LOCK)  # whose writers keep no roller waiting, however long they take
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -60,11 +60,10 @@ def test_whoever_writes_rolls_and_breaks_off_every_answer_is_the_sum_over_the_lo
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.broken)
 def test_the_proof_sees_it_when(mutant: Mutant, pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(droppers, "PATIENCE", "30s")
     if not mutant.drops:  # calls of all the days there are would keep rollers from those that come to their end
         monkeypatch.setattr(writers, "TIMES", [(when, often) for when, often in TIMES if when is not very_late])
     if mutant in UNSEEN:
-        mutant = slowly(mutant, max(GAP, 6 * pace))
-    elif mutant is not OPEN_DAYS_GET_NO_MARK:  # sealing an open day waits for nobody that long
-        mutant = slowly(mutant, min(LONGEST_GAP, max(GAP, 2 * pace)))
+        mutant = slowly(mutant, GAP * pace)
     tally = play_mutant(mutant, seed=1, seconds_a_day=max(1.5, ROLLS_A_DAY * pace))
     assert tally.differences > 0
