@@ -26,6 +26,7 @@ from aggregates.models import (
     UsageLog,
     UsagePeriod,
 )
+from aggregates.ops.health.gathering import pending_migrations
 
 OLDEST = 14  # version of Citus that this was tried with; older ones refuse some statements
 BY = "organization_id"
@@ -60,13 +61,15 @@ class CannotDistribute(Exception):
 @dataclass(frozen=True, slots=True)
 class Node:
     """What the server that we are connected to is: Citus' version, "" where there is none; whether it is the
-    coordinator, and known as such to the others; how many workers take rows, and the names of those that do not."""
+    coordinator, and known as such to the others; how many workers take rows, and the names of those that do not; and
+    whether our role may settle what workers have prepared."""
 
     citus: str
     is_coordinator: bool = False
     is_known: bool = False
     workers: int = 0
     idle: tuple[str, ...] = ()
+    may_settle: bool = True
 
     @property
     def problem(self) -> str:
@@ -84,6 +87,11 @@ class Node:
             return "The coordinator is not known to its workers: SELECT citus_set_coordinator_host(its name, its port)."
         if not self.workers:
             return "The cluster has no worker that takes rows: SELECT citus_add_node(its name, its port) for each."
+        if not self.may_settle:
+            return (
+                "The site's role may not settle what workers have prepared, and records nothing: have a superuser "
+                "GRANT EXECUTE ON FUNCTION recover_prepared_transactions() TO it."
+            )
         return ""
 
 
@@ -102,25 +110,28 @@ def examine() -> Node:
         found = cursor.fetchone()
         if found is None:
             return Node("")
-        cursor.execute("SELECT citus_is_coordinator()")
-        (is_coordinator,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT citus_is_coordinator(), "
+            "has_function_privilege('pg_catalog.recover_prepared_transactions()', 'EXECUTE')"
+        )
+        is_coordinator, may_settle = cursor.fetchone()
         cursor.execute(NODES)
         known, workers, idle = cursor.fetchone()
-    return Node(found[0], is_coordinator, bool(known), workers, tuple(idle or ()))
+    return Node(found[0], is_coordinator, bool(known), workers, tuple(idle or ()), may_settle)
 
 
 def missing() -> list[str]:
     """Name the tables of a cluster that are to be distributed and are not, the log's months among them; and those whose
-    rows lie elsewhere than the log's."""
+    rows lie elsewhere than the log's. Those that a migration has yet to make are not missing."""
     statement = SQL("""
         SELECT name FROM (
             SELECT name, 0 AS place FROM unnest(%s::text[]) AS name
             UNION ALL SELECT inhrelid::regclass::text, 1 FROM pg_inherits WHERE inhparent = {log}::regclass
         ) AS wanted
-        WHERE NOT EXISTS (
+        WHERE to_regclass(name) IS NOT NULL AND NOT EXISTS (
             SELECT FROM pg_dist_partition AS distributed
             JOIN pg_dist_partition AS log ON log.logicalrelid = {log}::regclass
-            WHERE distributed.logicalrelid = name::regclass AND distributed.colocationid = log.colocationid
+            WHERE distributed.logicalrelid = to_regclass(name) AND distributed.colocationid = log.colocationid
         ) ORDER BY place, name
     """).format(log=Literal(UsageLog._meta.db_table))
     with connection.cursor() as cursor:
@@ -135,6 +146,8 @@ def distribute(say: Callable[[str], None]) -> None:
     """
     if problem := examine().problem:
         raise CannotDistribute(problem)
+    if pending := pending_migrations():
+        raise CannotDistribute(f"Run manage.py migrate first, for {', '.join(pending)}.")
     with transaction.atomic():
         _run(_guard())
         lock_out()

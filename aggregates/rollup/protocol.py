@@ -214,6 +214,7 @@ class _Work:
 
     starts_at: datetime  # of the day
     span: Span
+    rolled_at: datetime | None  # the last time
     afresh: bool
     whole: bool  # it reaches the day's end
     marks: list[int]
@@ -262,8 +263,8 @@ def roll(day: date, organizations: Ids, *, force: bool = False) -> Summary:
 
 def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
     statement = sql.SQL("""
-        SELECT organization_id, starts_at, rolled_through, sealed_through, sealed_through = ends_at, {kept}, contents,
-               COALESCE(hours_at = rolled_at, false), array_remove(array_agg(mark.id), NULL),
+        SELECT organization_id, starts_at, rolled_through, rolled_at, sealed_through, sealed_through = ends_at, {kept},
+               contents, COALESCE(hours_at = rolled_at, false), array_remove(array_agg(mark.id), NULL),
                COALESCE(max(total_calls + total_charges), 0)
         FROM {days} AS day
         LEFT JOIN {marks} AS mark USING (organization_id, date)
@@ -283,6 +284,7 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
             pk,
             starts_at,
             rolled_through,
+            rolled_at,
             sealed_through,
             whole,
             kept,
@@ -295,7 +297,9 @@ def _works(day: date, organizations: Ids, force: bool) -> dict[int, _Work]:
             afresh = rolled_through is None or (again and not kept)
             span = Span(starts_at if afresh else rolled_through, sealed_through)
             replaced = held if afresh and rolled_through else 0
-            works[pk] = _Work(starts_at, span, afresh, whole, [] if kept else marks, replaced, held, has_hours)
+            works[pk] = _Work(
+                starts_at, span, rolled_at, afresh, whole, [] if kept else marks, replaced, held, has_hours
+            )
         return works
 
 
@@ -318,30 +322,35 @@ def _fewer(day: date, works: Mapping[int, _Work]) -> list[int]:
 
 def _finish(day: date, works: Mapping[int, _Work]) -> None:
     """Delete the marks that were read, and note through which instant the day is rolled up, and with what contents."""
-    # Never before the birth of a partition that was summed, which a clock that was wrong may have told: the day would
-    # count as one that has lost its calls. Nor at the same moment twice, by which two roll-ups are told apart.
     update = sql.SQL("""
-        UPDATE {days} AS day SET rolled_through = through,
-               rolled_at = CASE WHEN born >= statement_timestamp()
-                                THEN greatest(born, rolled_at + interval '1 microsecond')
-                                ELSE statement_timestamp() END,
+        UPDATE {days} AS day SET rolled_through = through, rolled_at = at,
                contents = CASE WHEN afresh THEN %s ELSE contents END, hours_at = NULL
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
-             AS work (organization_id, through, born, afresh)
+             AS work (organization_id, through, at, afresh)
         WHERE day.organization_id = work.organization_id AND date = %s
     """)
     if not works:
         return
     holes = current_holes()
-    rows = [(pk, work.span.end, _birth(work, holes), work.afresh) for pk, work in works.items()]
-    columns = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("DELETE FROM {marks} WHERE id = ANY(%s)").format(**TABLES).as_string(),
             [[mark for work in works.values() for mark in work.marks]],
         )
         take(Lock.STATES, day_number(day))
+        now = clock.now()
+        rows = [(pk, work.span.end, _moment(work, now, _birth(work, holes)), work.afresh) for pk, work in works.items()]
+        columns = [list(column) for column in zip(*rows, strict=True)]
         cursor.execute(update.format(**TABLES).as_string(), [current(), *columns, day])
+
+
+def _moment(work: _Work, now: datetime, born: datetime | None) -> datetime:
+    """Say when a day is rolled up: now, but never before the birth of a partition that was summed, which a clock that
+    was wrong may have told: the day would count as one that has lost its calls. Nor at the same moment twice, by which
+    two roll-ups are told apart."""
+    if born is None or born < now:
+        return now
+    return max(born, work.rolled_at + timedelta(microseconds=1)) if work.rolled_at else born
 
 
 def _birth(work: _Work, holes: Collection[Hole]) -> datetime | None:

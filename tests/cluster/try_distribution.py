@@ -7,14 +7,15 @@ from io import StringIO
 from threading import Event
 
 import pytest
-from django.core.management import call_command
-from django.db import IntegrityError, OperationalError, connection, connections
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 
 from aggregates.accounts import keys
 from aggregates.db.ailing import AILING
 from aggregates.domain.calls import Call
 from aggregates.ingest import record
 from aggregates.models import DailyAggregate, Organization, UsageDay, UsageLog
+from aggregates.ops import distribution
 from aggregates.ops.checks.cluster import distributed
 from aggregates.query.runner import read
 from aggregates.query.usage_query import UsageQuery
@@ -60,6 +61,29 @@ def test_what_was_distributed_stays_as_it_is_and_nothing_is_missing(transactiona
     call_command("distribute", stdout=said)
     assert said.getvalue() == "Everything was distributed already; nothing was changed.\n"
     assert distributed(databases=["default"]) == []
+
+
+def test_before_a_migration_that_makes_a_table_nothing_is_missing_and_nothing_can_be_distributed(
+    transactional_db: None,
+) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE aggregates_hourchunk RENAME TO not_there_yet")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'aggregates' AND name >= '0049'")
+        assert distributed(databases=["default"]) == []  # migrate looks, too
+        with pytest.raises(CommandError, match=r"Run manage\.py migrate first, for aggregates\.0049_hours"):
+            call_command("distribute", stdout=StringIO())
+        transaction.set_rollback(True)
+
+
+def test_a_role_that_may_not_settle_is_told_what_it_lacks(transactional_db: None) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL citus.enable_ddl_propagation = off")
+        cursor.execute("CREATE ROLE plain")
+        cursor.execute("SET LOCAL ROLE plain")
+        assert "GRANT EXECUTE" in distribution.examine().problem
+        cursor.execute("SET LOCAL ROLE NONE")
+        assert distribution.examine().problem == ""
+        transaction.set_rollback(True)
 
 
 def test_a_month_that_is_made_by_recording_is_distributed_too(both: list[Organization], call: MakeCall) -> None:

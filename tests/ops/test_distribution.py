@@ -31,6 +31,7 @@ def test_one_server_refuses_in_words_to_distribute_and_changes_nothing(db: None)
         (Node("14.0-1", False, True, 2), "DATABASE_URL is to name its coordinator"),
         (Node("14.0-1", True, False, 2), "citus_set_coordinator_host"),
         (Node("14.0-1", True, True, 0), "citus_add_node"),
+        (Node("14.0-1", True, True, 2, may_settle=False), "GRANT EXECUTE"),
         (Node("14.1-1", True, True, 2), ""),
     ],
 )
@@ -84,6 +85,9 @@ BY_AN_OLDER_VERSION = """
 """
 REFUSED = {  # by Citus
     "columns behind the name of a table expression": re.compile(r"\w \([^()]*\) AS (\{\})?(NOT )?(MATERIALIZED )?\(\{"),
+    "the time, or a sum with it, in a CASE of an UPDATE": re.compile(
+        r"\bSET [^;\"]*\b(CASE|COALESCE)\b[^;\"]*(\w_timestamp\(\)|\binterval\b)"
+    ),
     "a volatile function in an UPDATE": re.compile(r"\bSET [^;\"]*clock_timestamp\(\)"),
 }
 

@@ -122,6 +122,7 @@ def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool,
 
 
 SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
+WRITERS_DO_NOT_LOCK = Mutant("writers do not lock the days of their calls", _writer_does_not_lock)
 OPEN_DAYS_GET_NO_MARK = Mutant("late calls of the open day leave no mark", _open_days_get_no_mark)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
 ROLLERS_DO_NOT_WAIT = Mutant("two rollers do not wait for each other", _rollers_do_not_wait)
@@ -130,7 +131,7 @@ LOST_DAYS_ARE_NOT_KEPT = Mutant("days that lost calls are rolled up afresh", _lo
 
 MUTANTS = (
     SEAL_DOES_NOT_WAIT,
-    Mutant("writers do not lock the days of their calls", _writer_does_not_lock),
+    WRITERS_DO_NOT_LOCK,
     UNREAD_MARKS_ARE_DELETED,
     Mutant("a writer leaves no mark", _writer_leaves_no_mark),
     Mutant("a mark comes in a later commit than its calls", _mark_comes_later),
