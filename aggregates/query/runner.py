@@ -80,8 +80,11 @@ def _series_of(query: UsageQuery, others: Iterable[UsageQuery]) -> UsageQuery | 
     """Find the question by bucket, if there is one, whose rows add up to what a query asks for: that of no groups."""
     if query.bucket != Bucket.TOTAL or query.by:
         return None
-    alike = {"bucket": query.bucket, "rank": query.rank, "with_latency": query.with_latency}
-    return next((each for each in others if each.bucket != query.bucket and replace(each, **alike) == query), None)
+    for each in others:
+        alike = replace(each, bucket=query.bucket, rank=query.rank, with_latency=query.with_latency)
+        if each.bucket != query.bucket and alike == query:
+            return each
+    return None
 
 
 def _in_all(query: UsageQuery, rows: Sequence[Row]) -> list[Row]:
