@@ -116,7 +116,11 @@ def _value(name: str, value: Any) -> Any:
     if name == "status" and not isinstance(value, dict):
         return None
     if name == "attributes":
-        return [one for one in value if isinstance(one, dict) and "key" in one] if isinstance(value, list) else None
+        return (
+            [one for one in value if isinstance(one, dict) and one.get("key") is not None]
+            if isinstance(value, list)
+            else None
+        )
     if (name in NAMES and not isinstance(value, str)) or (name == "code" and str(value) not in CODES):
         return None
     if name in OBJECTS and any(isinstance(one, str) for one in (value if isinstance(value, list) else [value])):

@@ -246,7 +246,15 @@ def test_a_scope_s_name_may_be_any_text(export: Exporter, content_type: str, enc
     assert UsageLog.objects.count() == 1
 
 
-@pytest.mark.parametrize("odd", ["text", 5, {}, ["text"], [5, None], [{"value": {"intValue": "x", "a": 1}}]], ids=str)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("text", 5, {}, ["text"], [5, None], [{"value": {"intValue": "x", "a": 1}}]),
+        [{"key": None, "value": {"intValue": "x"}}],
+        [{"key": 5, "value": {"stringValue": 5}}, {"key": "a", "value": {"intValue": "x"}}],
+    ],
+    ids=str,
+)
 def test_attributes_that_are_none_are_left_out(export: Exporter, odd: Any) -> None:
     document = as_json(request_of(span("a"), span("b")))
     document["resourceSpans"][0]["resource"] = {"attributes": odd}
