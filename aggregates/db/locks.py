@@ -120,10 +120,11 @@ def held_for(limit: str, lock: Lock, number: int) -> Iterator[None]:
 
     Raises Busy where others hold it for longer than the limit.
     """
-    with waiting_at_most(limit), transaction.atomic():
+    with waiting_at_most(limit):
+        before = transaction.savepoint()
         take(lock, number)
         yield
-        transaction.set_rollback(True)  # to the savepoint, with which the lock goes
+        transaction.savepoint_rollback(before)  # with which the lock goes
 
 
 def day_number(day: date) -> int:
