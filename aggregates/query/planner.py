@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 
 from django.conf import settings
@@ -16,7 +16,10 @@ from aggregates.query.hour_parts import HourPart, split
 from aggregates.query.usage_query import Bucket, LatencyQuery, NoHours, QueryError, Source, UsageQuery
 
 MOST_PLANS = 16  # that are kept of what is known; a page needs half of them
-MANY_CALLS = 5_000  # of the log: to read fewer several times takes less time than planning one large statement
+# Calls of the log. To read fewer several times takes less time than planning one large statement; and one statement is
+# to end within the time that it has with more, too.
+MANY_CALLS = range(5_000, 500_000)
+QUARTER = timedelta(minutes=15)  # after which what is known is as of another moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +226,20 @@ def _plan_days(
     )
 
 
-def _are_many(log: Iterable[date], spans: Iterable[Span], day_states: DayStates) -> bool:
+def _are_many(log: Sequence[date], spans: Iterable[Span], day_states: DayStates) -> bool:
     """Tell whether the log is likely to have many calls in these spans of days: as many a second as what is rolled up
-    of the days has; a day of which nothing is may have many."""
+    of the days has, or of the day before; where nothing is, it may have many."""
     states = [state for day in log if (state := day_states.states.get(day))]
-    rolled = [(state.calls, state.rolled) for state in states if state.rolled]
-    if len(rolled) < len(states):
-        return True
-    calls_a_second = max((calls / max((span.end - span.start).total_seconds(), 1) for calls, span in rolled), default=0)
-    seconds = sum(max((min(span.end, day_states.now) - span.start).total_seconds(), 0) for span in spans)
-    return calls_a_second * seconds >= MANY_CALLS
+    if any(not state.rolled for state in states):
+        states += [state for day in log if (state := day_states.states.get(day - days.DAY))]
+    rates = [state.calls / max(_seconds(state.rolled), 1) for state in states if state.rolled]
+    until = day_states.now + QUARTER
+    seconds = sum(max(_seconds(Span(span.start, min(span.end, until))), 0) for span in spans)
+    return int(max(rates) * seconds) in MANY_CALLS if rates else bool(states)
+
+
+def _seconds(span: Span) -> float:
+    return (span.end - span.start).total_seconds()
 
 
 def _after_kept(state: DayState, day: Span, span: Span) -> Span:

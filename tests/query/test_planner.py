@@ -109,16 +109,33 @@ TEN_HOURS = days.Span(days.midnight(TODAY, ORGANIZATION.time_zone), NOW - timede
 @pytest.mark.parametrize(
     ("state", "many"),
     [
-        (UNROLLED, True),  # may have
         (DayState(TEN_HOURS, ROLLED, False, 0), False),
-        (DayState(TEN_HOURS, ROLLED, False, 49_999), False),  # 4,999.9 in the hour since then
-        (DayState(TEN_HOURS, ROLLED, False, 50_000), True),
-        (DayState(TEN_HOURS, ROLLED, True, 4_545), False),  # read whole, 4,999.5 in eleven hours
-        (DayState(TEN_HOURS, ROLLED, True, 4_546), True),
+        (DayState(TEN_HOURS, ROLLED, False, 39_999), False),  # 4,999.9 in the hour since then, and the quarter of now
+        (DayState(TEN_HOURS, ROLLED, False, 40_000), True),
+        (DayState(TEN_HOURS, ROLLED, True, 4_444), False),  # read whole, 4,999.5 in eleven hours and a quarter
+        (DayState(TEN_HOURS, ROLLED, True, 4_445), True),
+        (DayState(TEN_HOURS, ROLLED, False, 3_999_999), True),
+        (DayState(TEN_HOURS, ROLLED, False, 4_000_000), False),  # too many for one statement
     ],
 )
 def test_the_log_is_likely_to_have_as_many_calls_as_the_day_had_so_far(state: DayState, many: bool) -> None:
     assert plan(30, all_clean(30) | {TODAY: state}).reads_many == many
+
+
+@pytest.mark.parametrize(("before", "many"), [(10_666, False), (10_667, True), (None, True)])
+def test_of_a_day_of_which_nothing_is_rolled_up_it_may_have_as_many_as_of_the_day_before(
+    before: int | None, many: bool
+) -> None:
+    yesterday = UNROLLED if before is None else replace(clean(ago(1)), calls=before)
+    assert plan(30, {ago(1): yesterday, TODAY: UNROLLED}).reads_many == many
+
+
+@pytest.mark.parametrize("minutes", [0, 5, 14])
+def test_calls_of_the_quarter_of_an_hour_that_has_begun_count(minutes: int) -> None:
+    """20,400 calls of the last 17 minutes, as of the moment that is known."""
+    rolled = days.Span(TEN_HOURS.start, NOW + timedelta(minutes=minutes - 17))
+    state = DayState(rolled, ROLLED, False, int((rolled.end - rolled.start).total_seconds() * 20))
+    assert plan(30, all_clean(30) | {TODAY: state}).reads_many
 
 
 def test_the_log_has_few_calls_of_the_future() -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from aggregates.domain.ranges import of_days
 from aggregates.ingest import record
 from aggregates.models import Organization
+from aggregates.query import planner
 from aggregates.query.runner import read
 from aggregates.query.selection import Selection
 from aggregates.query.usage_query import Bucket, UsageQuery
@@ -28,6 +29,11 @@ def acme(db: None, call: MakeCall) -> Iterator[Organization]:
     organization = make_organization("acme", "Europe/Berlin")
     record(organization, history(call, datetime(2025, 3, 25, tzinfo=UTC), datetime(2025, 4, 4, tzinfo=UTC)))
     yield organization
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "MANY_CALLS", range(1, 10_000))
 
 
 def questions(organization: Organization, **rest: object) -> list[UsageQuery]:
@@ -55,7 +61,13 @@ def questions(organization: Organization, **rest: object) -> list[UsageQuery]:
     ids=["all calls", "some calls"],
 )
 def test_each_says_what_it_says_alone(
-    acme: Organization, conditions: dict[str, object], live_days: int, live_calls: int, reads: int, settings: Any
+    acme: Organization,
+    conditions: dict[str, object],
+    live_days: int,
+    live_calls: int,
+    reads: int,
+    settings: Any,
+    few_are_many: None,
 ) -> None:
     """Of days that are read whole; where some of them come from hours, which are none by hour; or from aggregates, as
     far as these know what is asked."""
@@ -89,7 +101,7 @@ def test_a_dashboard_reads_the_calls_of_its_week_once_and_those_of_the_week_befo
     assert [statement.count("aggregates_usagelog") for statement in sums] == [1, 1]
 
 
-def test_a_dashboard_of_many_days_reads_once_what_is_not_rolled_up(acme: Organization) -> None:
+def test_a_dashboard_of_many_days_reads_once_what_is_not_rolled_up(acme: Organization, few_are_many: None) -> None:
     roll_up(dates=[date(2025, 3, day) for day in range(25, 32)])
     selection = Selection(acme, of_days("custom", date(2025, 3, 20), date(2025, 4, 2), acme.time_zone))
     with CaptureQueriesContext(connection) as queries:
