@@ -3,14 +3,16 @@ once."""
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -25,7 +27,7 @@ from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
 
 EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
@@ -210,26 +212,48 @@ def test_what_others_recorded_of_a_report_that_was_just_kept_counts_once(acme: O
     assert log("input_tokens", "user_id", "request_id") == [(900, "u-17", "x")]
 
 
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("commits", ["before these are noted", "while noting waits"])
 def test_what_others_record_while_reports_are_settled_counts_once(
-    transactional_db: None, acme: Organization, monkeypatch: pytest.MonkeyPatch
+    transactional_db: None, acme: Organization, monkeypatch: pytest.MonkeyPatch, commits: str
 ) -> None:
-    """They came after these reports were kept, and commit between the look at what is known and the note of it."""
+    """They came after these reports were kept, and have noted them by when these are."""
     inner = report("inner", 1, 2, SDK, parent="outer", call=SILENT)
     outer = report("outer", 0, 3, LANGCHAIN, user_id="u-17")
     kept, look = remember_reports(acme, [inner]), settling.related_reports
-    looks = list[int]()
+    looks, others, have_noted = list[int](), list[Thread](), Event()
+
+    @contextmanager
+    def until_noting_waits() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            have_noted.set()
+            if commits == "while noting waits":
+                wait_until(somebody_waits, "these are noted")
 
     def look_before_others(*arguments: Any) -> Any:
         found = look(*arguments)
         looks.append(len(found.reports))
         if len(looks) == 1:
-            in_a_thread(lambda: take(acme, outer)).join(PATIENCE)
-            assert UsageLog.objects.count() == 1
+            kept = remember_reports(acme, [outer])
+            others.append(in_a_thread(lambda: record_reports(acme, [outer], kept, until_noting_waits)))
+            assert have_noted.wait(PATIENCE)
+            if commits == "before these are noted":
+                others[0].join(PATIENCE)
         return found
 
     monkeypatch.setattr(settling, "related_reports", look_before_others)
 
     assert record_reports(acme, [inner], kept).already_there == 1
+    others[0].join(PATIENCE)
     assert looks[0] == 1
     assert log("input_tokens", "user_id") == [(100, "u-17")]
 
