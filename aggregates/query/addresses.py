@@ -1,9 +1,9 @@
 """The state of a page as the query of its URL; aggregates.query.forms reads it back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from aggregates.domain import ranges
 from aggregates.domain.ranges import Range
@@ -19,7 +19,7 @@ from aggregates.query.selection import (
     GroupSelection,
     Selection,
 )
-from aggregates.query.stored_selections import is_long, key_of, parameters_of
+from aggregates.query.stored_selections import LONGEST, is_long, key_of, parameters_of
 
 DEFAULTS = {
     "measure": "cost",
@@ -87,6 +87,22 @@ def query_of_change(selection: Selection, changed: Selection, what: str, name: s
         return query_string(changed)
     query = query_string(replace(selection, hidden=()))
     return f"{query}{'&' if query else '?'}{urlencode({what: f'{name}:{value}'})}"
+
+
+def queries_of_values(selection: Selection, name: str) -> Callable[[str], str]:
+    """Write the URL queries of what keeps only one value of a dimension, as `query_of_change` does for each; what they
+    have in common once."""
+    changed = selection.with_filter(name, "")
+    filters = urlencode(parameters_of(changed.filters, changed.excluded), doseq=True)
+    room = -1 if is_long(changed) else LONGEST - len(filters)
+    before, _, after = f"&{query_string(changed)[1:]}".partition(f"&{name}=")
+
+    def query_of(value: str) -> str:
+        if len(text := quote_plus(value)) > room:
+            return query_of_change(selection, selection.with_filter(name, value), "only", name, value)
+        return f"?{f'{before}&'[1:]}{name}={text}{after}"
+
+    return query_of
 
 
 def query_of_pairs(selection: Selection, changed: Selection, pairs: Sequence[tuple[str, str]]) -> str:

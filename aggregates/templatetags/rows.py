@@ -1,18 +1,20 @@
 """Cells of pages' long tables, written at once: a page has hundreds of them, and a template takes several times as
 long."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from html import escape
 
 from django import template
-from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from aggregates.domain import formats, money
 from aggregates.domain.calls import CHARGE
+from aggregates.domain.dimensions import Dimension
+from aggregates.query.addresses import queries_of_values
 from aggregates.query.selection import Selection
-from aggregates.templatetags.usage import bar, link_with, name, name_in_lines, name_of_value, percent
+from aggregates.templatetags.usage import bar, link_to_subgroups, name, name_in_lines, name_of_value, percent
 from aggregates.web.pages import calls, groups, tables
 from aggregates.web.pages.columns import Cell
 from aggregates.web.pages.compared import Compared
@@ -21,19 +23,57 @@ SHARE = (
     '<svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="share-track" width="100" '
     'height="6"/><rect class="share-bar" width="{}" height="6"/></svg><span>{}</span>'
 )
+QueryOf = Callable[[str], str]  # of a value
 SIGNS = {"up": "+", "down": "−"}
 
 register = template.Library()
 
 
 @register.simple_tag
-def row_name(selection: Selection, dimension: str, key: str | None, *, is_link: bool = False) -> SafeString:
-    """The name of a group, which may lead to the same view of it alone; None is all others."""
+def table_lines(selection: Selection, table: tables.Table, *, has_links: bool = False) -> SafeString:
+    """The lines of a table. One opens to its subgroups, if there are any: those that are there are hidden, others are
+    behind a link."""
+    dimension, subgroup = table.dimension.name, table.subgroup
+    query_of = queries_of_values(selection, dimension) if has_links else None
+    written = []
+    for number, line in enumerate(table.lines, 1):
+        parts_id = f"parts-{dimension}-{number}"
+        about = ' class="other"' if line.key is None else f' data-key="{escape(line.key)}"' if has_links else ""
+        shown: str = _row_name(selection, dimension, line.key, query_of)
+        if subgroup and line.key is not None and (line.parts or has_links):
+            opener = _opener(selection, subgroup, line, parts_id)
+            shown = f'<span class="opens">{opener}<span>{shown}</span></span>'
+        written.append(f'<tr{about}><th scope="row">{shown}</th>{numbers(line)}</tr>')
+        if subgroup and line.parts:
+            parts = _joined(_part(selection, subgroup.name, part) for part in line.parts)
+            written.append(f'</tbody><tbody id="{parts_id}" hidden>{parts}</tbody><tbody>')
+    return _joined(written)
+
+
+def _row_name(selection: Selection, dimension: str, key: str | None, query_of: QueryOf | None) -> SafeString:
+    """Write the name of a group, which may lead to the same view of it alone; None is all others."""
     shown = name_in_lines(selection, dimension, key)
-    if key is None or not is_link:
+    if key is None or not query_of:
         return shown
     title = name_of_value(selection, dimension, key)
-    return format_html('<a href="{}" title="{}">{}</a>', link_with(selection, dimension, key), title, shown)
+    return _joined([f'<a href="{escape(query_of(key))}" title="{escape(title)}">{shown}</a>'])
+
+
+def _opener(selection: Selection, subgroup: Dimension, line: tables.Line, parts_id: str) -> str:
+    key = line.key or ""
+    what = f"{capfirst(subgroup.plural)} of {name_of_value(selection, selection.by or '', key)}"
+    hidden = f'<span class="hidden">{escape(what)}</span>'
+    if line.parts:
+        return f'<button type="button" aria-expanded="false" aria-controls="{parts_id}" data-parts>{hidden}</button>'
+    address = escape(link_to_subgroups(selection, key))
+    fetches = 'data-parts hx-boost="false" hx-sync="this:drop" hx-indicator="this"'
+    return f'<a href="{address}" aria-expanded="false" {fetches}>{hidden}</a>'
+
+
+def _part(selection: Selection, dimension: str, part: tables.Line) -> str:
+    kind = "part other" if part.key is None else "part"
+    shown = name_in_lines(selection, dimension, part.key)
+    return f'<tr class="{kind}"><th scope="row">{shown}</th>{numbers(part)}</tr>'
 
 
 @register.simple_tag
