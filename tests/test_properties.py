@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
@@ -233,6 +233,6 @@ def test_whatever_happened_all_ways_to_a_number_agree(
 
         query = plain[Source.LOG].query
         summed = platform.read(PlatformQuery((OwnDays(query.first, query.last),)))
-        assert dict(summed.by_organization).get(organization.pk, Sums()) == replace(whole, latency=None)
+        assert dict(summed.by_organization).get(organization.pk, Sums()) == whole._replace(latency=None)
         for day in days.dates(query.first, query.last):
             assert verify(day, [organization.pk]) == []

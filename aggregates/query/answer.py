@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from aggregates.domain.measures import RANKS, Sums
 from aggregates.query.planner import Plan
@@ -29,8 +29,7 @@ def keys_of(group: Group, by: tuple[str, ...]) -> tuple[str | None, ...]:
     return group or (None,) * len(by)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The sums of one bucket and group."""
 
     start: datetime

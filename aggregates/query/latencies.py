@@ -64,7 +64,7 @@ def _check_work(query: LatencyQuery, plan: Plan, day_states: DayStates) -> None:
 
 
 def _with_latency(row: Row, found: dict[tuple[Any, Group], Latency]) -> Row:
-    return replace(row, sums=replace(row.sums, latency=found.get((row.start, row.group), Latency())))
+    return row._replace(sums=row.sums._replace(latency=found.get((row.start, row.group), Latency())))
 
 
 def _read(

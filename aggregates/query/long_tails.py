@@ -95,7 +95,7 @@ class LongTails:
         for row in self._fetch(totals):
             left = row.sums - sums[row.start] if row.start in sums else row.sums
             if left.rows:
-                yield replace(row, sums=left)
+                yield row._replace(sums=left)
 
     def _first(self, whole: UsageQuery, number: int) -> list[Row] | None:
         """Find the first groups of a range, with their sums; fewer where there are no more. None if that takes all."""
@@ -143,7 +143,7 @@ def _with_other(rows: Iterable[Row], totals: Iterable[Row]) -> Iterator[Row]:
         yield from shown
         rest = total.sums - Sums.of(row.sums for row in shown)
         if rest.rows:
-            yield replace(total, group=None, sums=rest)
+            yield total._replace(group=None, sums=rest)
 
 
 def _candidates(query: UsageQuery, scans: Sequence[Scan], number: int, ahead: int | None) -> _Candidates | None:

@@ -3,7 +3,7 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -113,19 +113,19 @@ def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
     rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
     apart = list(batches(plans))
     for queries in sharing(apart, plans):
+        add = [_adder(query, rows[query]) for query in queries]
         most = max(len(query.by) for query in queries)
         for number, _, bucket, *fields in _fetch(*shared_statement(queries, plans)):
-            query = queries[number - 1]
-            rows[query].append(_row(query, bucket, tuple(fields[: len(query.by)]), fields[most:]))
+            add[number - 1](bucket, fields[: len(queries[number - 1].by)], fields[most:])
         apart = [each for each in apart if each[0] not in queries]
     for queries in apart:
         scans_of_each = [list(scans(plans[query])) for query in queries]
         if not scans_of_each[0]:
             continue  # without usage, for all of them
+        add = [_adder(query, rows[query]) for query in queries]
         sums = len(queries[0].by)  # where they begin
         for number, bucket, *fields in _fetch(*statement_for(queries, scans_of_each)):
-            query = queries[number - 1]
-            rows[query].append(_row(query, bucket, tuple(fields[:sums]), fields[sums:]))
+            add[number - 1](bucket, fields[:sums], fields[sums:])
     return rows
 
 
@@ -136,7 +136,13 @@ def _fetch(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return fetched
 
 
-def _row(query: UsageQuery, bucket: int, group: tuple[str | None, ...], sums: Iterable[Any]) -> Row:
-    """Make a row of what a statement has answered; the number of its bucket counts from 1."""
-    is_other = bool(group) and group[0] is None
-    return Row(query.buckets[bucket - 1], None if is_other else group, Sums(*sums))
+def _adder(query: UsageQuery, rows: list[Row]) -> Callable[[int, Sequence[str | None], Iterable[Any]], None]:
+    """Give what adds a row to those of a query, of what a statement has answered; the number of its bucket counts
+    from 1."""
+    starts = query.buckets
+
+    def add(bucket: int, group: Sequence[str | None], sums: Iterable[Any]) -> None:
+        is_other = bool(group) and group[0] is None
+        rows.append(Row(starts[bucket - 1], None if is_other else tuple(group), Sums(*sums)))
+
+    return add

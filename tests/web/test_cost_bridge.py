@@ -177,7 +177,7 @@ def test_calls_at_the_prices_of_the_list_have_no_price_step(before: CostGroups, 
             (each.cache_write_tokens, PRICE_OF_A.cache_write),
             (each.output_tokens, PRICE_OF_A.output),
         )
-        fields: dict[str, Any] = {name: getattr(each, name) for name in Sums.__dataclass_fields__}
+        fields: dict[str, Any] = {name: getattr(each, name) for name in Sums._fields}
         cost = total(EXACT.multiply(tokens, price or Decimal(0)) for tokens, price in kinds)
         return Sums(**fields | {"cost": EXACT.add(cost, each.charge_cost), "unpriced_calls": 0})
 

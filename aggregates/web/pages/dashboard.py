@@ -110,7 +110,7 @@ def _load(selection: Selection, is_open: bool) -> Dashboard:
             answers = read(asked, refused, seconds=PATIENCE)
             if main in refused:
                 raise refused[main]
-            totals = replace(answers[main].totals, latency=answers[whole].totals.latency)
+            totals = answers[main].totals._replace(latency=answers[whole].totals.latency)
             models = answers.get(by_model) or unpriced.of_first(answers.get(top["model"]))
             if totals.unpriced_calls and not models:
                 models = read([by_model], refused, seconds=PATIENCE).get(by_model)

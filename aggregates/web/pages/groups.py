@@ -144,8 +144,8 @@ def _with_latencies(selection: GroupSelection, page: GroupPage) -> tuple[GroupPa
         found, reason = read_latencies(query, page, has_total=not selection.sought, seconds=PATIENCE)
     except TimedOut as error:
         return page, str(error)
-    groups = tuple(replace(each, now=replace(each.now, latency=found.get(each.key))) for each in page.groups)
-    return replace(page, groups=groups, now=replace(page.now, latency=found.get(None))), reason
+    groups = tuple(replace(each, now=each.now._replace(latency=found.get(each.key))) for each in page.groups)
+    return replace(page, groups=groups, now=page.now._replace(latency=found.get(None))), reason
 
 
 def _read(selection: GroupSelection, listing: Listing) -> tuple[GroupSelection, GroupPage]:

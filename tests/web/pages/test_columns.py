@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -137,7 +136,7 @@ def test_a_column_has_one_scale_and_nothing_in_it_looks_like_none() -> None:
 
 def test_what_cannot_be_known_is_not_0() -> None:
     unpriced = Sums(calls=2, unpriced_calls=1, cost=Decimal(3), input_tokens=500)
-    priced = replace(unpriced, unpriced_calls=0, latency=latency_of(7, 100))
+    priced = unpriced._replace(unpriced_calls=0, latency=latency_of(7, 100))
     shown = [{cell.name: cell.text for cell in row} for row in cells_of(MEASURES, [unpriced, priced, None])]
     assert (shown[0]["cost_per_1k"], shown[1]["cost_per_1k"]) == ("–", "$6.00")
     assert (shown[0]["cost_per_call"], shown[1]["cost_per_call"]) == ("$3.00", "$1.50")
