@@ -75,7 +75,9 @@ TOLD = text(
         )
         UNION ALL
         SELECT event, first, last, COALESCE(after ->> 'time_zone', ''), '', at FROM (
-            SELECT *, row_number() OVER (PARTITION BY event ORDER BY first DESC, id DESC) AS number FROM {audit}
+            SELECT event, first, last, at, after,
+                   row_number() OVER (PARTITION BY event ORDER BY first DESC, id DESC) AS number
+            FROM {audit}
             WHERE organization_id = %(organization)s AND event = ANY(%(events)s)
               AND first <= %(last)s AND last >= %(first)s
         ) AS entry WHERE number <= %(most)s
