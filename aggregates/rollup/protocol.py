@@ -332,10 +332,11 @@ def _finish(day: date, works: Mapping[int, _Work]) -> None:
     if not works:
         return
     holes = current_holes()
-    marks = [mark for work in works.values() for mark in work.marks]
     with connection.cursor() as cursor:
-        if marks:
-            cursor.execute(sql.SQL("DELETE FROM {marks} WHERE id = ANY(%s)").format(**TABLES).as_string(), [marks])
+        cursor.execute(
+            sql.SQL("DELETE FROM {marks} WHERE id = ANY(%s)").format(**TABLES).as_string(),
+            [[mark for work in works.values() for mark in work.marks]],
+        )
         take(Lock.STATES, day_number(day))
         now = clock.now()
         rows = [(pk, work.span.end, _moment(work, now, _birth(work, holes)), work.afresh) for pk, work in works.items()]
