@@ -28,7 +28,7 @@ from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
 from tests.patience import PATIENCE, wait_until
-from tests.threads import in_a_thread
+from tests.threads import in_a_thread, is_waiting
 
 EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 1)
@@ -212,15 +212,6 @@ def test_what_others_recorded_of_a_report_that_was_just_kept_counts_once(acme: O
     assert log("input_tokens", "user_id", "request_id") == [(900, "u-17", "x")]
 
 
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
-        )
-        return bool(cursor.fetchone()[0])
-
-
 @pytest.mark.parametrize("commits", ["before these are noted", "while noting waits"])
 def test_what_others_record_while_reports_are_settled_counts_once(
     transactional_db: None, acme: Organization, monkeypatch: pytest.MonkeyPatch, commits: str
@@ -237,7 +228,7 @@ def test_what_others_record_while_reports_are_settled_counts_once(
             yield
             have_noted.set()
             if commits == "while noting waits":
-                wait_until(somebody_waits, "these are noted")
+                wait_until(is_waiting, "these are noted")
 
     def look_before_others(*arguments: Any) -> Any:
         found = look(*arguments)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client, RequestFactory
 from django_q.models import OrmQ
 
@@ -17,7 +17,7 @@ from aggregates.ops import own_tasks
 from aggregates.web.views.log_in import Adapter
 from tests.mail_server import MailServer
 from tests.patience import wait_until
-from tests.threads import in_a_thread
+from tests.threads import in_a_thread, is_waiting
 
 PAGE, PASSWORD, NEW = "/account/email/", "correct horse", "alice@new.example"
 ASKED = {"email": NEW, "action_add": ""}
@@ -37,14 +37,6 @@ def link_in(server: MailServer) -> str:
     assert link
     server.mails.clear()
     return link[1]
-
-
-def somebody_waits() -> bool:
-    """Say whether somebody waits for a lock that another holds."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        (waits,) = cursor.fetchone()
-    return bool(waits)
 
 
 def text(response: Any) -> str:
@@ -141,7 +133,7 @@ def test_two_tabs_ask_one_after_the_other(sends_mail: MailServer, alice: User) -
         email_addresses.note_current(alice)
         EmailAddress.objects.create(user=alice, email=NEW)
         second = in_a_thread(lambda: answers.append(client.post(PAGE, ASKED).status_code))
-        wait_until(somebody_waits, "the second tab waits")
+        wait_until(is_waiting, "the second tab waits")
     second.join()
     assert answers == [302]
     assert list(EmailAddress.objects.order_by("pk").values_list("email", "verified")) == [
