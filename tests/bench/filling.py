@@ -37,9 +37,14 @@ class Filled:
 
 
 def zone_of_afternoon(now: datetime) -> str:
-    """Find a zone where the day is well under way, so that “today” means the same at whatever time this runs."""
+    """Find a zone where the day is well under way, so that “today” means the same at whatever time this runs.
+
+    Where its day would lie in two months of UTC, which a load refuses, it is UTC.
+    """
     ahead = AFTERNOON - now.astimezone(UTC).hour
-    return f"Etc/GMT{-ahead:+}" if ahead else "UTC"
+    zone = f"Etc/GMT{-ahead:+}" if ahead else "UTC"
+    span = days.span_of(days.date_of(now, zone), zone)
+    return zone if span.start.month == (span.end - days.INSTANT).month else "UTC"
 
 
 def fill(calls: int, today: int) -> Filled:
