@@ -15,7 +15,7 @@ import pytest
 from aggregates.ingest import record
 from aggregates.rollup import protocol
 from tests.fixtures import make_organization
-from tests.proof import droppers, writers
+from tests.proof import droppers, mutants, writers
 from tests.proof.mutants import MUTANTS, SEAL_DOES_NOT_WAIT, WRITERS_DO_NOT_LOCK, Execute, Mutant
 from tests.proof.play import Round, play, play_mutant
 from tests.proof.scene import START, TIMES, make_call, very_late
@@ -61,6 +61,7 @@ def test_whoever_writes_rolls_and_breaks_off_every_answer_is_the_sum_over_the_lo
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.broken)
 def test_the_proof_sees_it_when(mutant: Mutant, pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(droppers, "PATIENCE", "30s")
+    monkeypatch.setattr(mutants, "LATER", GAP * pace)
     if not mutant.drops:  # calls of all the days there are would keep rollers from those that come to their end
         monkeypatch.setattr(writers, "TIMES", [(when, often) for when, often in TIMES if when is not very_late])
     if mutant in UNSEEN:

@@ -18,6 +18,8 @@ from aggregates.rollup.day_sums import ADDING, target_of
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
 
+LATER = 0.02  # seconds by which a mark comes after its calls
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -60,7 +62,7 @@ def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, conte
         return execute(sql, params, many, context)
 
     def mark() -> None:
-        time.sleep(0.02)  # widens the gap, which is else as short as a statement
+        time.sleep(LATER)  # the gap is else as short as a statement
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
 
