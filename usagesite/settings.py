@@ -217,6 +217,11 @@ USE_I18N = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "usagesite.bundles.Bundles",
+]
 STATICFILES_DIRS = [("plotly", BASE_DIR / "node_modules" / "plotly.js-basic-dist-min")]
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {

@@ -62,6 +62,17 @@ def test_where_the_site_does_not_answer_the_page_stays_and_says_so(page: Page, w
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_page_whose_charts_cannot_be_drawn_does_all_else(page: Page, watch: Watch) -> None:
+    watch.forgiven = ("Failed to load resource", "Plotly is not defined")
+    page.route("**/plotly-basic.min.js", lambda route: route.abort())
+    page.goto("/o/acme/")
+    page.get_by_label("7 days", exact=True).click()
+
+    page.wait_for_url("**/o/acme/?range=7d**")
+    expect(page.locator("#announcement")).not_to_be_empty()  # by a script of ours
+    page.unroute("**/plotly-basic.min.js")
+
+
 @pytest.mark.parametrize("status", [0, 500])
 def test_suggestions_that_fail_leave_the_page_alone(page: Page, watch: Watch, status: int) -> None:
     watch.forgiven = ("Failed to load resource", *OF_HTMX)

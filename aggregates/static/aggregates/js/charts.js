@@ -91,7 +91,7 @@ function forgetCharts() {
   });
 }
 
-drawCharts(); // deferred: the document is there
+addEventListener("DOMContentLoaded", drawCharts); // what else is in this file works, too, where Plotly was not loaded
 darkTheme.addEventListener("change", drawCharts);
 
 let resized;
