@@ -22,6 +22,7 @@ BUNDLES = {
     "aggregates/site.css": [f"aggregates/css/{name}.css" for name in STYLES],
     "aggregates/site.js": [f"aggregates/js/{name}.js" for name in SCRIPTS],
     "aggregates/usage.css": [f"aggregates/css/{name}.css" for name in USAGE_STYLES],
+    "aggregates/plotly-basic.min.js": ["aggregates/js/eager.js", "plotly/plotly-basic.min.js"],
     "aggregates/usage.js": [f"aggregates/js/{name}.js" for name in USAGE_SCRIPTS],
 }
 
