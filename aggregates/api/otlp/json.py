@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict, ParseError
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from aggregates.api.otlp.usual_json import usual_request
 from aggregates.api.otlp.wire import (
     LONGEST,
     MAX_ATTRIBUTE,
@@ -70,15 +71,20 @@ def thinned(data: bytes, signal: Signal = TRACES, also: Collection[str] = ()) ->
         text = data.decode("utf-8-sig")
         if sum(map(text.count, BEGINNINGS)) > MAX_VALUES:
             raise TooMany(f"Expected at most {MAX_VALUES:,} values in a request.")
-        document = json.loads(text, object_pairs_hook=partial(_object, signal.wanted.union(also)))
-        if not isinstance(document, dict):
-            raise NoRequest
-        request = ParseDict(document, signal.request(), ignore_unknown_fields=True, max_recursion_depth=20)
+        request = usual_request(data, signal.wanted.union(also)) if signal is TRACES else None
+        request = _request_of(text, signal, also) if request is None else request
     except WRONG as error:
         raise NoRequest from error
     if _items(request, signal) > MAX_SPANS:
         raise too_many_items(signal)
     return request
+
+
+def _request_of(text: str, signal: Signal, also: Collection[str]) -> Any:
+    document = json.loads(text, object_pairs_hook=partial(_object, signal.wanted.union(also)))
+    if not isinstance(document, dict):
+        raise NoRequest
+    return ParseDict(document, signal.request(), ignore_unknown_fields=True, max_recursion_depth=20)
 
 
 def _items(request: Any, signal: Signal) -> int:

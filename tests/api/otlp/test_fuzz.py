@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from aggregates.api.otlp import wire
+from aggregates.api.otlp import json as otlp_json
+from aggregates.api.otlp import usual_json, wire
 from aggregates.ingest.otlp.spans import Batch, Seen
 from aggregates.ingest.otlp.wanted import OF_SPANS
 from aggregates.models import UsageLog
@@ -109,6 +110,21 @@ def test_requests_are_thinned_alike_whatever_their_size(
         with monkeypatch.context() as patched:
             patched.setattr(wire, "MOST_AT_ONCE", most)
             found.append(list(map(_told, Batch(wire.thinned(body)).spans)))
+    assert found[0] == found[1]
+
+
+@bounded
+@given(requests, some.booleans())
+def test_json_is_read_alike_whether_it_is_usual_or_not(
+    monkeypatch: pytest.MonkeyPatch, request: ExportTraceServiceRequest, is_compact: bool
+) -> None:
+    """What is usual is read in one go, all else the long way."""
+    body = json.dumps(as_json(request), ensure_ascii=is_compact, indent=None if is_compact else 1)
+    found = []
+    for most in (usual_json.MOST_OBJECTS, 0):
+        with monkeypatch.context() as patched:
+            patched.setattr(usual_json, "MOST_OBJECTS", most)
+            found.append(otlp_json.thinned(body.encode(), also=["tenant"]))
     assert found[0] == found[1]
 
 

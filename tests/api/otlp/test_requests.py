@@ -4,7 +4,7 @@ import gzip
 import json
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from aggregates import ingest
 from aggregates.api import body
 from aggregates.api.otlp import json as otlp_json
-from aggregates.api.otlp import receiving, wire
+from aggregates.api.otlp import receiving, usual_json, wire
 from aggregates.domain.calls import InvalidCall
 from aggregates.models import ApiKey, Organization, UsageLog
 from tests.api.otlp.conftest import CHAT, PROTOBUF, URL, Exporter, as_json, attribute, request_of, span
@@ -96,6 +96,111 @@ def test_json_as_other_senders_write_it(export: Exporter) -> None:
     body = b"\xef\xbb\xbf" + json.dumps(document, indent=1).encode()
     assert export.raw(body, f"{JSON}; charset=utf-8").status_code == 200
     assert UsageLog.objects.get().status == "error"
+
+
+USUAL = {
+    **CHAT,
+    **{"gen_ai.usage.input_tokens": 12, "gen_ai.usage.cost": 0.25, "user.id": "é", "gen_ai.prompt": "no"},
+    **{
+        "llm.usage.new_tokens_count": 3,
+        "error.type": True,
+        "gen_ai.response.id": ["no", "text"],
+        "enduser.id": "x" * 5_000,
+    },
+}
+SPANS = ("resourceSpans", 0, "scopeSpans", 0, "spans", 0)
+VALUES = (*SPANS, "attributes", 2, "value")
+
+
+def json_with(path: Sequence[str | int], value: object) -> bytes:
+    """A usual request, but for the value of one of its fields."""
+    request = request_of(span("a", USUAL), span("b", parent="a", failed=True), resource={"service.name": "s", "n": 1})
+    document = as_json(request)
+    at: Any = document
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return json.dumps(document).encode()
+
+
+def test_a_usual_request_in_json_is_read_in_one_go() -> None:
+    request = usual_json.usual_request(json_with([*SPANS, "kind"], "SPAN_KIND_CLIENT"), wire.TRACES.wanted)
+    assert request is not None
+    assert b"no" not in request.SerializeToString()
+
+
+# Forms in which others may write a field: usual ones, unusual ones, and wrong ones.
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(
+            ([*SPANS, name], one)
+            for name in ("traceId", "spanId", "parentSpanId")
+            for one in ("", "0g", "ab cd", None, 1)
+        ),
+        *(
+            ([*where, name], one)
+            for where, name in [(SPANS, "startTimeUnixNano"), (SPANS, "endTimeUnixNano"), (VALUES, "intValue")]
+            for one in (
+                0,
+                "0",
+                "007",
+                "7",
+                "-7",
+                -7,
+                7.0,
+                7.5,
+                "7.0",
+                " 7",
+                "٧",
+                2**63 - 1,
+                2**63,
+                2**64,
+                "1" * 30,
+                None,
+                True,
+            )
+        ),
+        *(([*SPANS, "name"], one) for one in ("x" * 200, "x" * 201, None, 7, "\ud800")),
+        *(
+            ([*SPANS, "status"], one)
+            for one in (
+                {},
+                None,
+                {"code": 2, "message": "no"},
+                {"code": "2"},
+                {"code": "STATUS_CODE_ERROR"},
+                {"code": 7},
+            )
+        ),
+        *(
+            (VALUES, one)
+            for one in (
+                *({}, None, 7, "text", {"stringValue": None}, {"stringValue": 7}, {"stringValue": "\ud800"}),
+                *({"string_value": "a"}, {"boolValue": 1}, {"boolValue": False}, {"stringValue": "a", "intValue": 7}),
+                *({"doubleValue": 1}, {"doubleValue": 10**400}, {"doubleValue": "1.5"}, {"doubleValue": 1.5}),
+                *({"bytesValue": "aa"}, {"arrayValue": {"values": []}}, {"kvlistValue": None}, {"heard": 1}),
+            )
+        ),
+        *(([*SPANS, "events"], one) for one in ([{"name": "a", "attributes": [{"key": 1}]}], None)),
+        *(([*SPANS, name], "a") for name in ("trace_id", "unheard", "é")),
+        *(([*SPANS, "attributes"], one) for one in ([None], None, [{"key": "user.id"}], [{"value": {}}], {}, "a")),
+        *(([*SPANS[:4], "scope"], one) for one in ({}, None, "a", {"version": "1", "attributes": []}, {"name": 1})),
+        *((["resourceSpans", 0, "resource"], one) for one in ({}, None, "a", {"attributes": []}, {"entityRefs": []})),
+        *((["resourceSpans"], one) for one in ([], None, {}, [None], [{}])),
+    ],
+)
+def test_json_is_read_alike_in_one_go_and_the_long_way(
+    monkeypatch: pytest.MonkeyPatch, path: Sequence[str | int], value: object
+) -> None:
+    body, found = json_with(path, value), []
+    for most in (usual_json.MOST_OBJECTS, 0):
+        monkeypatch.setattr(usual_json, "MOST_OBJECTS", most)
+        try:
+            found.append(otlp_json.thinned(body).SerializeToString())
+        except otlp_json.NoRequest:
+            found.append(None)
+    assert found[0] == found[1]
 
 
 @encodings
