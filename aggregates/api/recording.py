@@ -143,7 +143,7 @@ def record_all(key: ApiKey, reports: Sequence[Report]) -> tuple[Reported, dict[i
 
     Returns by number, too, which of them are of days that the log no longer takes calls of, and why.
     """
-    reports = [report._replace(call=stamped(report.call, key)) if report.call else report for report in reports]
+    reports = [report.with_call(stamped(report.call, key)) if report.call else report for report in reports]
     try:
         return _record_all(key, reports), {}
     except InvalidCall:

@@ -32,7 +32,8 @@ def export_spans(key: ApiKey, request: ExportTraceServiceRequest) -> Exported:
             exported.rejections.append(Rejection(index, report.field, report.reason))
         else:
             items.append(Item(index, report))
-            exported.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(unfit)]
+            if unfit:
+                exported.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(unfit)]
     exported.not_understood += not_understood(batch)
     record(key, items, exported)
     return exported

@@ -35,6 +35,7 @@ MOST_AT_ONCE = 1_000_000  # bytes of a request that is parsed without being walk
 MAX_SHORT = 1_000  # bytes of a value that is not too long for any attribute
 TOO_LONG = AnyValue(bytes_value=b"")  # stands for a value of more bytes
 LIKE_USAGE = KeyValue(key=wanted.LIKE_USAGE, value=AnyValue(bool_value=True))
+LONGEST_KEY = wanted.LONGEST_NAME * 4  # bytes of a name that is looked at
 PARTS_OF_USAGE = [part.encode() for part in wanted.PARTS]
 LONGEST = {name.encode(): MAX_DOCUMENT for name in DOCUMENTS}  # of these keys values are objects in one text
 
@@ -172,7 +173,7 @@ def _keep(attributes: Any, keys: Collection[bytes]) -> None:
     for index, attribute in enumerate(attributes):
         key = attribute.key
         if key not in keys:
-            if not _is_like_usage(key):
+            if len(key) > LONGEST_KEY or not _is_named_like_usage(key):
                 dropped.append(index)
                 continue
             key = attribute.key = LIKE_USAGE.key.encode()
@@ -184,10 +185,6 @@ def _keep(attributes: Any, keys: Collection[bytes]) -> None:
         last[key] = index
     for index in sorted(dropped, reverse=True):
         del attributes[index]
-
-
-def _is_like_usage(key: bytes) -> bool:
-    return len(key) <= wanted.LONGEST_NAME * 4 and _is_named_like_usage(key)
 
 
 @lru_cache(maxsize=1_000)  # names come from senders

@@ -32,8 +32,11 @@ __all__ = ["EVENTS", "RECORDED", "RETRIEVALS", "Identity", "Report", "identify",
 
 def identify(reports: Iterable[Report]) -> list[Identity]:
     """Decide which calls the reports are of, and merge what they tell of each; in the order of their spans' names."""
-    by_span = {report.span: report for report in sorted(reports, key=_worth)}  # of one that came twice the fuller one
-    tree = Tree(by_span)
+    told = list(reports)
+    by_span = {report.span: report for report in told}
+    if len(by_span) < len(told):
+        by_span = {report.span: report for report in sorted(told, key=_worth)}  # of one that came twice the fuller one
+    tree = Tree({span: by_span[span] for span in sorted(by_span)})
     groups = merge_nested(tree)
     are_told_by_several = len({scope for group in groups for scope in group.scopes}) > 1
     if are_told_by_several:  # one instrumentation tells each call once

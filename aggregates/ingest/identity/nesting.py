@@ -15,7 +15,9 @@ def merge_nested(tree: Tree) -> list[Group]:
         (report for report in tree.by_span.values() if report.call),
         key=lambda report: (-tree.depth(report), report.span),
     )
-    around = {*tree.by_span, *(report.parent for report in tree.by_span.values() if not report.is_event)}
+    around: set[str] = set()
+    if any(report.is_event for report in calls):
+        around = {*tree.by_span, *(report.parent for report in tree.by_span.values() if not report.is_event)}
     within: dict[str, list[Group]] = defaultdict(list)
     groups: list[Group] = []
     for report in calls:  # from the innermost outwards

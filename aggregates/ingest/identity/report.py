@@ -43,11 +43,15 @@ class Report(NamedTuple):
     is_log: bool = False
     is_recorded: bool = False  # its call is in the log
 
+    def with_call(self, call: Call) -> "Report":
+        """The same of another call; `_replace` takes three times as long."""
+        return Report._make((*self[:CALL], call, *self[CALL + 1 :]))
+
     @property
     def response(self) -> str:
         """The response that it names; "" for ids that name nothing."""
-        is_none = self.response_id.lower() in NO_IDS or not self.response_id.strip("0-")
-        return "" if is_none else self.response_id
+        told = self.response_id
+        return "" if not told or told.lower() in NO_IDS or not told.strip("0-") else told
 
     @property
     def tells_usage(self) -> bool:
@@ -74,3 +78,6 @@ class Report(NamedTuple):
     @property
     def is_embedding(self) -> bool:
         return self.call is not None and (EMBEDDINGS in self.call.model.lower() or EMBEDDINGS in self.call.operation)
+
+
+CALL = Report._fields.index("call")

@@ -14,7 +14,7 @@ class Words(NamedTuple):
 
     def or_else(self, others: "Words") -> "Words":
         """These, and the others' where there are none."""
-        return Words(*(own or other for own, other in zip(self, others, strict=True)))
+        return Words(self.user_id or others.user_id, self.operation or others.operation, self.project or others.project)
 
 
 NO_WORDS = Words()
@@ -24,11 +24,12 @@ class Tree:
     """Spans within spans, each looked at once however deep they lie."""
 
     def __init__(self, by_span: dict[str, Report]) -> None:
+        """Look at reports, in the order of their spans."""
         self.by_span = by_span
         self._depths: dict[str, int] = {}
         self._calls: dict[str, str] = {}  # the nearest call around
         self._known: dict[str, Words] = {}
-        for span in sorted(by_span):
+        for span in by_span:
             self._follow(span)
 
     def depth(self, report: Report) -> int:
@@ -54,7 +55,6 @@ class Tree:
             self._depths[inner] = self._depths[outer] + 1 if around else 0
             self._calls[inner] = (outer if around.call else self._calls[outer]) if around else ""
             known = self._known[outer] if around else NO_WORDS
-            self._known[inner] = Words(
-                report.user_id or known.user_id, report.operation or known.operation, report.project or known.project
-            )
+            own = report.user_id, report.operation, report.project
+            self._known[inner] = Words._make(own).or_else(known) if any(own) else known
             outer = inner

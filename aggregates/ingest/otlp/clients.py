@@ -109,7 +109,9 @@ OWN_ERRORS = (("openlit.", "AttributeError"),)
 
 def retrieval_of(scope: str, name: str, attributes: Attributes) -> Retrieval | None:
     """What says that the span of a call only asks for a response that was made before."""
-    return next((one for one in RETRIEVALS_OF.get(scope, ()) if _is_of(one, name, attributes)), None)
+    if scope not in RETRIEVALS_OF:
+        return None
+    return next((one for one in RETRIEVALS_OF[scope] if _is_of(one, name, attributes)), None)
 
 
 def _is_of(one: Retrieval, name: str, attributes: Attributes) -> bool:

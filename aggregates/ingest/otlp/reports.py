@@ -7,7 +7,7 @@ from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.ingest.fitting import Misfit, person_of, shortened
 from aggregates.ingest.identity import RETRIEVALS, Report
 from aggregates.ingest.otlp.attributes import NAMES
-from aggregates.ingest.otlp.spans import Batch, Seen
+from aggregates.ingest.otlp.spans import WHO, Batch, Seen
 from aggregates.ingest.otlp.values import first
 
 LATEST = 2**63 - 1  # nanoseconds since 1970
@@ -34,38 +34,28 @@ def _report(batch: Batch, seen: Seen, misfits: list[Misfit]) -> Report:
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
     starts_at = _instant(start)
     ends_at = _instant(end) if end > start else starts_at
-    call = batch.call_of(seen, misfits) if seen.is_call else None
-    if not call:
-        return Report(
-            seen.name,
-            seen.scope,
-            starts_at,
-            ends_at,
-            seen.trace,
-            seen.parent,
-            user_id=_text(person_of(first(attributes, NAMES["user_id"]))),
-            operation=_text(seen.operation),
-            project=_text(seen.project),
-            is_log=attributes.get(LOGFIRE) == "log",
-        )
-    return Report(
+    named = (seen.scope, starts_at, ends_at, seen.trace, seen.parent)
+    if not seen.is_call:
+        user = None if WHO.isdisjoint(attributes) else person_of(first(attributes, NAMES["user_id"]))
+        words = (_text(user), _text(seen.operation), _text(seen.project))
+        return Report._make((seen.name, *named, None, "", *words, attributes.get(LOGFIRE) == "log", False))
+    call = batch.call_of(seen, misfits)
+    operation = call.operation if seen.is_of_claude_code else seen.operation
+    report = Report(
         seen.name,
-        seen.scope + RETRIEVALS if seen.is_retrieval else seen.scope,
-        starts_at,
-        ends_at,
-        seen.trace,
-        seen.parent,
+        *named,
         Call._make((*call[:NAME], "", *call[NAME + 1 :])),  # `_replace` takes twice as long
         call.request_id if call.request_id != seen.name else "",
-        _text(call.user_id),
-        _text(call.operation if seen.is_of_claude_code else seen.operation),
-        _text(call.project),
+        call.user_id,
+        _text(operation) if operation else "",
+        call.project,
         attributes.get(LOGFIRE) == "log",
     )
+    return report._replace(scope=seen.scope + RETRIEVALS) if seen.is_retrieval else report
 
 
 def _instant(nanoseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=min(nanoseconds, LATEST) // 1000)
+    return EPOCH + timedelta(0, 0, (nanoseconds if nanoseconds < LATEST else LATEST) // 1000)
 
 
 def _text(value: object) -> str:

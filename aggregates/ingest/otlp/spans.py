@@ -31,9 +31,11 @@ from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
+NO_TRACE, NO_SPAN = bytes(TRACE_ID), bytes(SPAN_ID)
 MAX_DEPTH = 100  # of spans within spans that are looked through
 NO_SERVICE = "unknown_service"  # what SDKs call a service that has no name
 FALSE = (False, "false")
+OF_CLAUDE_CODE = KINDS["span.type"]
 WHO = frozenset(NAMES["user_id"])
 OWN_NAMES = frozenset([*NAMES["operation"], *NAMES["words"]])
 TELL_TIER = frozenset([*NAMES["parameters"], *(name for field in TIERS for name in NAMES.get(field, ()))])
@@ -43,7 +45,7 @@ OF_CALLS = WHOLES.union(KINDS)  # a span without any of these is no call
 
 def are_ids(trace_id: bytes, span_id: bytes) -> bool:
     """Whether these name a trace and a span; zeros alone stand for none."""
-    return len(trace_id) == TRACE_ID and len(span_id) == SPAN_ID and any(trace_id) and any(span_id)
+    return len(trace_id) == TRACE_ID and len(span_id) == SPAN_ID and trace_id != NO_TRACE and span_id != NO_SPAN
 
 
 @dataclass(slots=True, eq=False)
@@ -68,8 +70,8 @@ class Seen:
     is_call: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.operation = operation_told(self.attributes)
-        self.is_call = self._is_call()
+        self.operation = operation_told(self.attributes) if self.attributes else None
+        self.is_call = bool(self.attributes) and self._is_call()
 
     @property
     def is_named(self) -> bool:
@@ -78,7 +80,7 @@ class Seen:
 
     @property
     def is_of_claude_code(self) -> bool:
-        return self.attributes.get("span.type") in KINDS["span.type"]
+        return self.attributes.get("span.type") in OF_CLAUDE_CODE
 
     def _is_call(self) -> bool:
         attributes = self.attributes
@@ -86,8 +88,8 @@ class Seen:
             return False
         if attributes.get("gen_ai.operation.name") in NO_CALLS:
             return False
-        told = {name: attributes[name] in KINDS[name] for name in KINDS.keys() & attributes.keys()}
-        if any(not told.get(name, True) for name in EXACT_KINDS) or self.asks_for_what_was_made():
+        told = {name: attributes[name] in kinds for name, kinds in KINDS.items() if name in attributes}
+        if False in map(told.get, EXACT_KINDS) or self.asks_for_what_was_made():
             return False
         tells_usage = self._tells_usage()
         if not tells_usage and (retrieval := self._retrieval) and retrieval.is_certain:
@@ -96,7 +98,7 @@ class Seen:
 
     def _tells_usage(self) -> bool:
         """Whether it tells tokens: such a span is a call also where its operation is new to us."""
-        return any(self.attributes[name] != "" for name in self.attributes.keys() & WHOLES)
+        return any(value != "" for name, value in self.attributes.items() if name in WHOLES)
 
     def asks_for_what_was_made(self) -> bool:
         """Whether it only asks for a response that was made before, or for something else than a model's answer."""
@@ -167,9 +169,10 @@ class Batch:
 
     def _user_of(self, seen: Seen) -> object:
         """Who made the call, from the span, the nearest one around it that says so, or the program."""
-        told = chain([seen.attributes], (one.attributes for one in self.ancestors(seen)), [seen.resource])
-        said = (first(attributes, NAMES["user_id"]) for attributes in told if not WHO.isdisjoint(attributes))
-        return next((user for user in said if user is not None), None)
+        for attributes in chain([seen.attributes], (one.attributes for one in self.ancestors(seen)), [seen.resource]):
+            if not WHO.isdisjoint(attributes) and (user := first(attributes, NAMES["user_id"])) is not None:
+                return user
+        return None
 
 
 def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
@@ -268,6 +271,6 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
                     version,
                     trace,
                     f"{trace}-{span.span_id.hex()}",
-                    f"{trace}-{parent.hex()}" if len(parent) == SPAN_ID and any(parent) else "",
+                    f"{trace}-{parent.hex()}" if len(parent) == SPAN_ID and parent != NO_SPAN else "",
                     project,
                 )

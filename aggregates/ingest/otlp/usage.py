@@ -20,6 +20,7 @@ Document = Mapping[str, Any]
 INPUT = ("input_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 OUTPUT = ("output_tokens", "reasoning_tokens")
 DOCUMENTS = frozenset(NAMES["usage"])
+READ = frozenset([*NUMBERS, *UNITS, "cost", "costs"])
 CALLED = {name: f"{name}_tokens" for name in NUMBERS}  # fields, as misfits are told
 
 
@@ -42,7 +43,7 @@ def usage_fields(
     """The fields of a call's tokens and its cost; raises InvalidCall. `beside` says how the client counts."""
     told: dict[str, list[object]] = {}
     for name, value in attributes.items():
-        if (field := field_of.get(name)) and value not in (None, ""):
+        if (field := field_of.get(name)) in READ and value not in (None, ""):
             told.setdefault(field, []).append(value)
     counts = dict.fromkeys(NUMBERS, 0)
     for name in filter(told.__contains__, NUMBERS):
@@ -106,6 +107,8 @@ def _largest(
     field: str, values: Iterable[object], check: Callable[[object], Number], misfits: list[Misfit]
 ) -> Number | None:
     """The largest of the values that are one; None, and a misfit if there were others, if none is."""
+    if not values:
+        return None
     found: Number | None = None
     reason = ""
     for value in values:

@@ -11,13 +11,13 @@ NO_VALUE = object()  # for a value that is none of a call's
 
 
 def attributes_of(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: value_of(pair.value) for pair in pairs}
+    return {pair.key: (value := pair.value).string_value or value_of(value) for pair in pairs}  # most are texts
 
 
 def value_of(value: AnyValue) -> object:
-    if text := value.string_value:  # most are
-        return text
     kind = value.WhichOneof("value")
+    if kind == "int_value":
+        return value.int_value
     if kind in PLAIN:
         return getattr(value, kind)
     if kind == "double_value":

@@ -38,6 +38,8 @@ class Change:
 
 def changes_of(touched: Sequence[Identity], known: Known, may_change: Callable[[datetime], bool]) -> list[Change]:
     """What is to become of these calls; a call in the log is one of them, also where two were thought to be one."""
+    if not known.entries:  # nearly always: all are new
+        return [_change(identity, (), known.rows, {}, may_change) for identity in touched]
     claims: dict[Place, list[tuple[bool, int, Identity]]] = {}
     for identity in touched:
         for place in places_of(identity, known.entries):

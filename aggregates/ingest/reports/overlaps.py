@@ -26,12 +26,14 @@ def overlaps_of(identities: Iterable[Identity], reports: Mapping[str, Report], s
             else:
                 fresh.add(span)
     for identity in identities:
+        pairs |= {frozenset((identity.spans[0], doubt)) for doubt in identity.doubts}
+        if len(identity.spans) == 1:  # nobody else told of it
+            continue
         parts = _parts(identity)
         anew = sum(part <= fresh or not _is_recorded(part, reports) and bool(part & fresh) for part in parts)
         is_new = not any(reports[span].is_recorded for span in identity.spans)
         if (number := anew - is_new) > 0:
             found.same_calls[_tellers(identity.spans, reports)] += number
-        pairs |= {frozenset((identity.spans[0], doubt)) for doubt in identity.doubts}
     for pair in pairs:
         if pair & fresh:
             found.doubted[_tellers(pair, reports)] += 1
