@@ -37,10 +37,11 @@ def table_expression(name: str, names: Composable, rows: Composable, how: Litera
 def array(texts: Iterable[str | None]) -> str:
     """Write texts as PostgreSQL writes a text[]; of many, psycopg's own way takes ten times as long."""
     listed = list(texts)
-    if None not in listed:
-        joined = '","'.join(listed)  # type: ignore[arg-type]
-        if "\\" not in joined and joined.count('"') == 2 * max(0, len(listed) - 1):  # nearly always
-            return f'{{"{joined}"}}' if listed else "{}"
+    if listed and None not in listed:  # nearly always: then all are quoted at once
+        joined = "\0".join(listed)  # type: ignore[arg-type]
+        if joined.count("\0") == len(listed) - 1:
+            quoted = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+            return f'{{"{quoted}"}}'
     return "{" + ",".join(map(_quoted, listed)) + "}"
 
 
