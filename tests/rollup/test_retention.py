@@ -35,7 +35,7 @@ ZONES = {"acme": "America/Los_Angeles", "other": "Asia/Kolkata", "third": "UTC"}
 def rolled(shared, call):
     """Months of three organizations, rolled up."""
     for slug, zone in ZONES.items():
-        record(make_organization(slug, zone), some_calls(call, START, END, 400))
+        record(make_organization(slug, zone), some_calls(call, START, END, 400, every=3))
     roll_up()
     with connection.cursor() as cursor:  # other tests leave theirs behind
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -30,7 +30,7 @@ QUARTER = ranges.of_days("custom", date(2025, 4, 1), date(2025, 6, 30), "UTC")
 @pytest.fixture(scope="module")
 def sixteen_months(shared: None, call: Callable[..., Call]) -> None:
     acme = make_organization("acme")
-    record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700, every=5))
+    record(acme, some_calls(call, datetime(2024, 3, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC), 700, every=10))
     roll_up()
 
 
