@@ -32,7 +32,7 @@ def standby(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
 
 
 def test_whoever_writes_rolls_and_breaks_off_every_answer_is_the_sum_over_the_log(standby: Replica) -> None:
-    tally = play(Round(seed=1, seconds=240, comparisons=500, standby=standby))
+    tally = play(Round(seed=1, seconds=240, comparisons=800, standby=standby))
     assert tally.differences == 0, "\n".join(tally.shown)
     assert not_done(tally, BY_STANDBY) == []
 
