@@ -15,14 +15,17 @@ USERS = ["alice", "bob", "", *(f"user-{number}" for number in range(15))]
 def some_calls(
     call: Callable[..., Call], first: datetime, last: datetime, number: int = 150, every: int = 1
 ) -> list[Call]:
-    """Calls spread over [first, last); or only over every so manieth day of it, which are rolled up sooner."""
+    """Calls spread over [first, last); or only over every so manieth day of it, which are rolled up sooner.
+
+    Days are those of the zone that `first` is told in: in another one, each touches two.
+    """
     chance, latencies = random.Random(11), random.Random(13)
     calls = []
     for nth in range(number):
         tokens = chance.randrange(9000)
         calls.append(
             call(
-                (first + _on_every(every, (last - first) * chance.random())).isoformat(),
+                _on_every(every, first, (last - first) * chance.random()).isoformat(),
                 model=chance.choice(MODELS),
                 operation=chance.choice(["chat", "search", ""]),
                 provider=chance.choice(["openai", "anthropic"]),
@@ -58,7 +61,7 @@ def some_charges(
     chance = random.Random(12)
     return [
         call(
-            (first + _on_every(every, (last - first) * chance.random())).isoformat(),
+            _on_every(every, first, (last - first) * chance.random()).isoformat(),
             kind="charge",
             model=chance.choice(["", *MODELS]),
             operation=chance.choice(["chat", "seats", ""]),
@@ -72,6 +75,7 @@ def some_charges(
     ]
 
 
-def _on_every(nth: int, elapsed: timedelta) -> timedelta:
-    """The same time of the day, on the nth day that came before it, or on itself."""
-    return elapsed - timedelta(days=elapsed.days % nth)
+def _on_every(nth: int, first: datetime, elapsed: timedelta) -> datetime:
+    """The same time of the day, on the nth day that came before it, or on itself; but not before the first."""
+    moment = first + elapsed
+    return max(first, moment - timedelta(days=(moment.date() - first.date()).days % nth))

@@ -793,11 +793,12 @@ def test_every_number_is_the_sum_over_the_log(
     acme.memberships.filter(role=Role.ANALYST).update(limited_to={"user": LIMITED_TO})
     now = late_moment(zone)
     monkeypatch.setattr(timezone, "now", lambda: now)
+    there = now.astimezone(ZoneInfo(zone))
     recorded = [
-        *some_calls(call, now - timedelta(days=425), now - timedelta(days=1), 900, every=15),
-        *some_calls(call, now - timedelta(days=50), now, 900, every=2),
-        *some_calls(call, now - timedelta(days=3), now, 100),
-        *some_charges(call, now - timedelta(days=300), now, 100, every=15),
+        *some_calls(call, there - timedelta(days=425), now - timedelta(days=1), 900, every=15),
+        *some_calls(call, there - timedelta(days=50), now, 900, every=3),
+        *some_calls(call, now - timedelta(days=9), now, 250),  # so that the first day of a week has one before it
+        *some_charges(call, there - timedelta(days=305), now, 100, every=15),
         *some_charges(call, now - timedelta(days=3), now, 20),
     ]
     record(acme, recorded)

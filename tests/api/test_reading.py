@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -52,7 +53,7 @@ def pages(client: Client, secret: str, query: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module", params=["UTC", "America/Los_Angeles", "Asia/Kolkata"])
 def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> None:
-    now = datetime.now(UTC)
+    now = datetime.now(ZoneInfo(request.param))
     acme = make_organization("acme", request.param)
     record(acme, some_calls(call, now - timedelta(days=200), now, 300, every=8))
     roll_up()

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 # Rows are judged one by one, and more forms of a value are taken than are described: these checks expect otherwise.
 NOT_CHECKED = [negative_data_rejection, positive_data_acceptance]
 # The bounds of fields lead to a thousand bodies, which differ in one value: behind the first ones every so manieth.
-FIRST, EVERY = 30, 1 if tries_all() else 10
+FIRST, EVERY = 30, 1 if tries_all() else 20
 met = Counter[str]()
 GUARDED = set[str]()  # operations that were seen to need a key: to see it once is enough, and takes two requests more
 # What manages is compared with its description wherever a test of it asks (tests/api/conftest.py).

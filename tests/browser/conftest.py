@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -225,11 +226,12 @@ def open_page(
 
 @pytest.fixture(scope="module")
 def usage(committed: None, call: Callable[..., Call]) -> Organization:
-    """Five weeks of usage up to now and around the day of 25 hours, in Los Angeles; rolled up but for the last day."""
+    """Usage on every other day of five weeks, up to now, and around the day of 25 hours, in Los Angeles; rolled up but
+    for the last day."""
     organization = make_organization("acme", LOS_ANGELES)
     make_member("alice@example.com", organization)
-    now = datetime.now(UTC)
-    record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
+    now = datetime.now(ZoneInfo(LOS_ANGELES))
+    record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300, every=2))
     record(organization, some_calls(call, datetime(2025, 10, 30, tzinfo=UTC), datetime(2025, 11, 6, tzinfo=UTC), 300))
     roll_up()
     record(organization, some_calls(call, now - timedelta(days=1), now, 40))

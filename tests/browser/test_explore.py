@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import QueryDict
@@ -30,7 +31,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
     """A year and more of usage, rolled up but for the last day."""
     organization = make_organization("acme", ZONE)
     make_member("alice@example.com", organization)
-    now = datetime.now(UTC)
+    now = datetime.now(ZoneInfo(ZONE))
     record(organization, some_calls(call, now - timedelta(days=440), now - timedelta(days=35), 400, every=9))
     record(organization, some_calls(call, now - timedelta(days=35), now - timedelta(days=1), 300))
     roll_up()

@@ -64,7 +64,7 @@ def recorded(request: pytest.FixtureRequest, shared: None, call: Callable[..., C
     """Usage of 70 days, and how it is kept."""
     now, acme = datetime.now(UTC), make_organization("acme")
     record(acme, some_calls(call, now - timedelta(days=70), now, 300, every=3))
-    record(acme, some_charges(call, now - timedelta(days=70), now, 20))
+    record(acme, some_charges(call, now - timedelta(days=70), now, 20, every=3))
     record(acme, [call((now - timedelta(days=40)).isoformat(), user_id="only before", cost="3.5")])
     if request.param == "rolled":
         roll_up()

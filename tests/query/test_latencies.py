@@ -20,6 +20,7 @@ from aggregates.query.runner import read
 from aggregates.query.usage_query import Bucket, Source, UsageQuery
 from aggregates.rollup import day_sums, protocol
 from aggregates.rollup.protocol import roll_up
+from tests.fixtures import make_organization
 from tests.latencies import latency_of
 
 FIRST, LAST = date(2025, 1, 20), date(2025, 4, 9)
@@ -71,11 +72,17 @@ def by_hand(calls: list[Call]) -> Latency:
     return Latency.of(latency_of(call.latency_ms or 0, call.output_tokens) for call in told)
 
 
-@pytest.fixture
-def calls(acme: Organization, call: Callable[..., Call]) -> list[Call]:
+@pytest.fixture(scope="module")
+def calls(shared: None, call: Callable[..., Call]) -> list[Call]:
     made = some_calls(call)
-    record(acme, made)
+    record(make_organization("acme"), made)
     return made
+
+
+@pytest.fixture(scope="module")
+def rolled(calls: list[Call]) -> list[Call]:
+    roll_up()
+    return calls
 
 
 def ask(organization: Organization, **way: Any) -> Answer:
@@ -107,13 +114,12 @@ def test_every_way_to_latencies_equals_the_log_before_and_after_rolling_up(
     assert_equal_to_log(acme)
 
 
-def test_rolled_days_are_read_from_their_histograms(acme: Organization, calls: list[Call]) -> None:
-    roll_up()
+def test_rolled_days_are_read_from_their_histograms(acme: Organization, rolled: list[Call]) -> None:
     LatencyChunk.objects.filter(unit="day").delete()
     assert ask(acme, bucket=Bucket.MONTH).rows[1].sums.latency != Latency(), "a whole month, from its own"
     LatencyChunk.objects.all().delete()
     assert ask(acme, bucket=Bucket.TOTAL).totals.latency == Latency()
-    assert ask(acme, bucket=Bucket.TOTAL, by=("user",)).totals.latency == by_hand(calls), "users only the log knows"
+    assert ask(acme, bucket=Bucket.TOTAL, by=("user",)).totals.latency == by_hand(rolled), "users only the log knows"
 
 
 def test_the_groups_and_the_rest_have_the_latencies_of_their_calls(acme: Organization, calls: list[Call]) -> None:
@@ -133,8 +139,7 @@ def test_the_groups_and_the_rest_have_the_latencies_of_their_calls(acme: Organiz
     assert rests[1].sums.latency == by_hand([call for call in calls if call.subject_id != subject])
 
 
-def test_a_page_of_rows_has_the_latencies_of_its_own(acme: Organization, calls: list[Call]) -> None:
-    roll_up()
+def test_a_page_of_rows_has_the_latencies_of_its_own(acme: Organization, rolled: list[Call]) -> None:
     query = UsageQuery.for_dates(acme, FIRST, LAST, with_latency=True, by=("model",))
     rows = {(row.start, row.group): row.sums for row in read([query])[query].rows}
     place, found = None, []
@@ -145,8 +150,7 @@ def test_a_page_of_rows_has_the_latencies_of_its_own(acme: Organization, calls: 
     assert {(row.start, row.group): row.sums for row in found} == rows
 
 
-def test_verification_compares_histograms(acme: Organization, calls: list[Call]) -> None:
-    roll_up()
+def test_verification_compares_histograms(acme: Organization, rolled: list[Call]) -> None:
     day = date(2025, 2, 3)
     assert day_sums.verify(day, [acme.pk]) == []
     LatencyChunk.objects.filter(unit="day", first=day, grain="latency").update(amount=[1], term=[4], place=None)
@@ -154,9 +158,8 @@ def test_verification_compares_histograms(acme: Organization, calls: list[Call])
 
 
 @pytest.fixture
-def before(acme: Organization, calls: list[Call]) -> Organization:
+def before(acme: Organization, rolled: list[Call]) -> Organization:
     """Days that were rolled up before there were histograms."""
-    roll_up()
     LatencyChunk.objects.all().delete()
     UsageDay.objects.update(contents=2)
     UsagePeriod.objects.update(contents=2)
@@ -164,7 +167,7 @@ def before(acme: Organization, calls: list[Call]) -> Organization:
 
 
 def test_days_that_were_rolled_up_before_are_read_from_the_log_until_they_are_renewed(
-    before: Organization, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+    before: Organization, rolled: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ask(before).plan.log_days == (), "their sums are known"
     assert_equal_to_log(before)
@@ -177,7 +180,7 @@ def test_days_that_were_rolled_up_before_are_read_from_the_log_until_they_are_re
     )
     while protocol.renew(50).days:
         pass
-    assert ask(before).totals.latency == by_hand(calls)
+    assert ask(before).totals.latency == by_hand(rolled)
 
 
 def test_of_kept_days_that_were_rolled_up_before_latencies_are_not_known(before: Organization) -> None:
@@ -191,22 +194,20 @@ def test_of_kept_days_that_were_rolled_up_before_latencies_are_not_known(before:
     )
 
 
-def test_kept_days_keep_their_histograms(acme: Organization, calls: list[Call]) -> None:
-    roll_up()
+def test_kept_days_keep_their_histograms(acme: Organization, rolled: list[Call]) -> None:
     UsageDay.objects.filter(date=date(2025, 2, 3)).update(kept_at="2025-05-01T00:00Z", kept_reason="calls")
-    assert ask(acme, by=("model",)).totals.latency == by_hand(calls)
+    assert ask(acme, by=("model",)).totals.latency == by_hand(rolled)
     assert "no daily aggregate holds latencies by user" in ask(acme, by=("user",)).without_latency
 
 
 def test_users_and_subjects_of_many_calls_are_not_read(
-    acme: Organization, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+    acme: Organization, rolled: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    roll_up()
     monkeypatch.setattr(latencies, "MOST_CALLS", 600)
     answer = ask(acme, by=("user",))
     assert (answer.totals.calls, answer.totals.latency) == (700, None)
     assert answer.without_latency.endswith("no daily aggregate holds latencies by user: ask for fewer days.")
-    assert ask(acme, by=("model",)).totals.latency == by_hand(calls)
+    assert ask(acme, by=("model",)).totals.latency == by_hand(rolled)
 
 
 def test_the_version_is_what_tells() -> None:

@@ -22,9 +22,9 @@ from tests.fixtures import make_organization
 from tests.history import some_calls
 from tests.patience import PATIENCE
 
-START, END = datetime(2011, 12, 20, tzinfo=UTC), datetime(2012, 1, 20, tzinfo=UTC)
+START, END = datetime(2011, 12, 24, tzinfo=UTC), datetime(2012, 1, 8, tzinfo=UTC)
 FIRST, LAST = date(2011, 12, 1), date(2012, 2, 10)
-TOUCHED = date(2011, 12, 17), date(2012, 1, 23)  # what any zone has a call on, and days around them
+TOUCHED = date(2011, 12, 21), date(2012, 1, 11)  # what any zone has a call on, and days around them
 # From the furthest west to the furthest east, half hours, a skipped date, clocks that change.
 JOURNEY = ("Pacific/Apia", "Etc/GMT+12", "Pacific/Kiritimati", "Asia/Kolkata", "America/Los_Angeles", "UTC")
 

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -35,7 +36,7 @@ ZONES = {"acme": "America/Los_Angeles", "other": "Asia/Kolkata", "third": "UTC"}
 def rolled(shared, call):
     """Months of three organizations, rolled up."""
     for slug, zone in ZONES.items():
-        record(make_organization(slug, zone), some_calls(call, START, END, 400))
+        record(make_organization(slug, zone), some_calls(call, START.replace(tzinfo=ZoneInfo(zone)), END, 400, every=2))
     roll_up()
     with connection.cursor() as cursor:  # other tests leave theirs behind
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

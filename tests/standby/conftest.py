@@ -72,9 +72,9 @@ def behind(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> Behind:
 @pytest.fixture
 def history(acme: Organization, call: Callable[..., Call]) -> Organization:
     """Acme with calls of some days, most of which are rolled up."""
-    moments = [TODAY - timedelta(days=number, hours=-1) for number in range(12)]
+    moments = [TODAY - timedelta(days=number, hours=-1) for number in (0, 1, 2, 5, 9, 11)]
     record(acme, [call(at.isoformat(), cost="0.5", user_id=f"u{at.day % 3}", input_tokens=100) for at in moments])
-    roll_up(dates={(TODAY - timedelta(days=number)).date() for number in range(2, 12)})
+    roll_up(dates={at.date() for at in moments[2:]})
     return acme
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Count, Sum
@@ -30,7 +31,8 @@ FIRST, LAST = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UT
 def half_a_year(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]) -> None:
     """Half a year of usage that is rolled up; two days of it have changed since."""
     organization = make_organization("acme", request.param)
-    record(organization, some_calls(call, FIRST, LAST, 500, every=7))
+    first = FIRST.replace(tzinfo=ZoneInfo(request.param))
+    record(organization, some_calls(call, first, LAST, 500, every=10))
     roll_up()
     late = [call(f"2025-{month}T12:00Z", operation="late", cost="7") for month in ("05-20", "07-03")]
     record(organization, late)

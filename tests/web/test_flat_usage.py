@@ -56,8 +56,8 @@ def test_flat_usage_never_seems_to_change(db: None, call: Callable[..., Call], z
     record(acme, flat(call, now, ALL))
     place = [zone for zone, _ in MOMENTS].index(zone)
     for rolled in share([False, True], place + 1, 2):
-        if rolled:  # whole months, and not the next two
-            roll_up(dates=[day for day in days.dates((now - ALL).date(), now.date()) if day.month % 3 == 1])
+        if rolled:  # a whole month and a part of one, and not those between them
+            roll_up(dates=[day for day in days.dates((now - ALL).date(), now.date()) if day.month % 6 == 1])
         for name in share([*ROLLING, *TO_DATE], place // 2, 2):
             for compare in ("before", "before_per_day"):
                 selection = Selection(acme, ranges.preset(name, now, zone), compare=compare)

@@ -127,7 +127,7 @@ ANTHROPIC_PAGE = {
                 {
                     "uncached_input_tokens": 1000,
                     "cache_creation": {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100},
-                    "cache_read_input_tokens": 3_000_000_000,
+                    "cache_read_input_tokens": 3_000_000,
                     "output_tokens": 40,
                     "server_tool_use": {"web_search_requests": 0},
                     "model": "claude-haiku-4-5-20251001",

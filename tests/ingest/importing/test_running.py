@@ -53,7 +53,7 @@ OPENAI = (
 
 
 def many(number: int) -> bytes:
-    rows = (f"2025-03-{1 + n % 28:02}T10:00:00.{n:06}Z,gpt-5,user-{n % 7},0.000{n % 9}\n" for n in range(number))
+    rows = (f"2025-03-{1 + n % 7:02}T10:00:00.{n:06}Z,gpt-5,user-{n % 7},0.000{n % 9}\n" for n in range(number))
     return HEADER + "".join(rows).encode()
 
 

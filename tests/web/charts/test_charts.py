@@ -47,7 +47,8 @@ def case(request: pytest.FixtureRequest, shared: None, call: Callable[..., Call]
     organization = make_organization("acme", zone)
     start, end = days.midnight(first, zone), days.midnight(last + days.DAY, zone)
     around = timedelta(hours=3)
-    record(organization, some_calls(call, start - around, end + around))
+    every = 5 if number > 300 else 1
+    record(organization, some_calls(call, start - around, end + around, every=every))
     roll_up()
     record(organization, [call((start + timedelta(minutes=90)).isoformat(), cost="0.000000000007", input_tokens=5)])
     return Selection(organization, ranges.of_days("custom", first, last, zone), by="user"), number

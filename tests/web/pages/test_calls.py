@@ -39,7 +39,7 @@ def as_bob(client: Client, bob: User) -> Client:
 def summer(shared: None, call: MakeCall) -> None:
     """300 calls from June to August; a hundred more of July are of the same moment."""
     acme = make_organization("acme")
-    record(acme, some_calls(call, datetime(2025, 6, 20, tzinfo=UTC), datetime(2025, 8, 5, tzinfo=UTC), 300))
+    record(acme, some_calls(call, datetime(2025, 6, 20, tzinfo=UTC), datetime(2025, 8, 5, tzinfo=UTC), 300, every=2))
     record(acme, [call("2025-07-20T12:00Z", request_id=f"same-{n}", user_id="alice", cost="1") for n in range(100)])
 
 
