@@ -64,25 +64,33 @@ function groupOf(trace, number) {
   return trace.meta.group ?? number;
 }
 
-function drawChart(element) {
+// What there is to draw: to look at the page again once a chart is drawn takes a layout of it, so all are made before any is drawn.
+function chartOf(element) {
   const figure = readFigure(element.dataset.figure);
+  const width = element.clientWidth;
   const buttons = document.querySelectorAll(`[data-legend="${element.id}"] [aria-pressed]`);
   figure.data.forEach((trace, number) => {
     const button = buttons[groupOf(trace, number)];
     if (button) trace.visible = button.getAttribute("aria-pressed") === "true";
   });
-  const layout = themedLayout(figure.layout, element.clientWidth);
-  if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout, element.clientWidth);
-  fitAmounts(figure, layout, element.clientWidth);
-  if (document.documentElement.classList.contains("paper")) {
-    Object.assign(layout, { width: element.clientWidth, height: element.clientHeight });
-  }
+  const layout = themedLayout(figure.layout, width);
+  if (figure.data.some(({ visible }) => visible === false)) fitAxis(layout, width);
+  fitAmounts(figure, layout, width);
+  if (document.documentElement.classList.contains("paper")) Object.assign(layout, { width, height: element.clientHeight });
+  return { element, figure, traces: figure.data.map(themedTrace), layout };
+}
+
+function draw({ element, figure, traces, layout }) {
   element.figure = figure;
-  return Plotly.react(element, figure.data.map(themedTrace), layout, CHART_CONFIG);
+  return Plotly.react(element, traces, layout, CHART_CONFIG);
+}
+
+function drawChart(element) {
+  return draw(chartOf(element));
 }
 
 function drawCharts() {
-  document.querySelectorAll(".chart").forEach(drawChart);
+  [...document.querySelectorAll(".chart")].map(chartOf).forEach(draw);
 }
 
 function forgetCharts() {

@@ -31,6 +31,17 @@ document.addEventListener("htmx:afterSettle", ({ target }) => {
   announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
 });
 
+// The filters stay in sight, so what is scrolled to stops below them.
+const MUCH = 8; // filters, which take more than a line
+
+function leaveRoomForFilters() {
+  const filters = document.querySelectorAll(".chips > *").length;
+  document.documentElement.classList.toggle("is-filtered", filters > 0);
+  document.documentElement.classList.toggle("is-filtered-much", filters >= MUCH);
+}
+leaveRoomForFilters();
+document.addEventListener("htmx:afterSettle", leaveRoomForFilters);
+
 // What was there stays, with a word about what is not.
 function tell(...words) {
   document.getElementById("no-answer")?.remove();
