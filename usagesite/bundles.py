@@ -1,11 +1,12 @@
 """Style sheets and scripts that pages ask for together, each in one file: thirty requests take longer than three."""
 
-import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import get_ident
 from typing import Any
 
-from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.files.storage import FileSystemStorage
 
@@ -28,33 +29,36 @@ BUNDLES = {
 
 
 class Bundles(finders.BaseFinder):
-    """Find bundles, made anew of what their parts are now."""
+    """Find bundles, made of what their parts are now, in a folder that goes with the process."""
 
     def find(self, path: str, find_all: bool = False, **_: Any) -> Any:
         if path not in BUNDLES:
             return []
-        _make(path)
-        made = str(_folder() / path)
+        made = str(_make(path))
         return [made] if find_all else made
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
-        storage = FileSystemStorage(_folder())
+        storage = FileSystemStorage(_folder().name)
         for path in BUNDLES:
             _make(path)
             yield path, storage
 
 
-def _folder() -> Path:
-    return Path(settings.DATA_DIR) / "bundles"
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="usagesite-bundles-")
 
 
-def _make(path: str) -> None:
-    """Write a bundle where it is not yet what its parts are; another process may do so at the same moment."""
-    content = "".join(Path(str(finders.find(part))).read_text() for part in BUNDLES[path])
-    made = _folder() / path
-    if made.exists() and made.read_text() == content:
-        return
+def _make(path: str) -> Path:
+    made = Path(_folder().name, path)
     made.parent.mkdir(parents=True, exist_ok=True)
-    partial = made.with_suffix(f".{os.getpid()}")
-    partial.write_text(content)
-    partial.replace(made)
+    partial = made.with_suffix(f".{get_ident()}")  # a server has several threads
+    partial.write_text("".join(map(_read, BUNDLES[path])))
+    return partial.replace(made)
+
+
+def _read(part: str) -> str:
+    found = finders.find(part)
+    if not found:
+        raise FileNotFoundError(f"{part} is not there: `make install` brings it.")
+    return Path(found).read_text()

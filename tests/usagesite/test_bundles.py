@@ -34,6 +34,12 @@ def test_a_part_that_has_changed_is_in_the_bundle(monkeypatch: pytest.MonkeyPatc
     assert source("aggregates/site.js") == before + source("aggregates/js/rows.js")
 
 
+def test_a_part_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUNDLES, "aggregates/site.js", ["plotly/none.js"])
+    with pytest.raises(FileNotFoundError, match=r"^plotly/none\.js is not there: `make install` brings it\.$"):
+        source("aggregates/site.js")
+
+
 def test_every_bundle_is_collected_under_its_own_name(tmp_path: Path, settings: Any) -> None:
     settings.STATIC_ROOT = tmp_path
     call_command("collectstatic", interactive=False, verbosity=0)
