@@ -53,12 +53,12 @@ def _make(path: str) -> Path:
     made = Path(_folder().name, path)
     made.parent.mkdir(parents=True, exist_ok=True)
     partial = made.with_suffix(f".{get_ident()}")  # a server has several threads
-    partial.write_text("".join(map(_read, BUNDLES[path])))
+    partial.write_bytes(b"\n".join(map(_read, BUNDLES[path])))
     return partial.replace(made)
 
 
-def _read(part: str) -> str:
+def _read(part: str) -> bytes:
     found = finders.find(part)
     if not found:
         raise FileNotFoundError(f"{part} is not there: `make install` brings it.")
-    return Path(found).read_text()
+    return Path(found).read_bytes()

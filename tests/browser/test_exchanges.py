@@ -62,6 +62,18 @@ def test_where_the_site_does_not_answer_the_page_stays_and_says_so(page: Page, w
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_what_is_scrolled_to_stops_below_the_filters_while_there_are_any(page: Page) -> None:
+    room = "getComputedStyle(document.documentElement).scrollPaddingTop"
+    assert page.evaluate(room) == "auto"
+    page.goto(FILTERED)
+    assert page.evaluate(room) == "64px"
+    page.locator(".chip").first.click()
+
+    page.wait_for_url("**/o/acme/")
+    expect(page.locator(".chips")).to_have_count(0)
+    page.wait_for_function(f"{room} === 'auto'")
+
+
 def test_a_page_whose_charts_cannot_be_drawn_does_all_else(page: Page, watch: Watch) -> None:
     watch.forgiven = ("Failed to load resource", "Plotly is not defined")
     page.route("**/plotly-basic.min.js", lambda route: route.abort())
