@@ -5,7 +5,9 @@ A mutant changes the statements that writers and rollers send, and nothing else:
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Barrier, BrokenBarrierError, Condition, local
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,10 +17,13 @@ from aggregates.db.locks import Lock
 from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS, TOTALS
 from aggregates.rollup.day_sums import ADDING, target_of
 
+READ_WORK = "array_remove(array_agg(mark.id), NULL)"  # of rolling up: what there is to do of a day
 Execute = Callable[..., Any]
 Wrapper = Callable[[Execute, str, Any, bool, Any], Any]
 
 LATER = 0.02  # seconds by which a mark comes after its calls
+A_WHILE = 0.5  # seconds that a roller waits at most for somebody to come between
+MUCH_LATER = 1.0  # seconds that a writer waits at most before it commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,27 @@ def _changed(sql: str, text: str, instead: str) -> str:
     return sql.replace(text, instead)
 
 
-def _seal_does_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if "pg_advisory_xact_lock(" in sql and params[0] == Lock.DAY:
-        return execute("SELECT 1", None, many, context)
-    found = execute(sql, params, many, context)
-    if 'INSERT INTO "aggregates_usagelog"' in sql:
-        time.sleep(0.05)  # widens the gap before the writer commits, which is else as short as a statement
-    return found
+class _SealDoesNotWait:
+    """A writer commits only once some day was sealed and rolled up, or after a while: days are sealed seldom, and its
+    gap is else as short as a statement."""
+
+    def __init__(self) -> None:
+        self.sealed = local()  # whether this thread has sealed a day, and not rolled it up yet
+        self.rolled = Condition()
+
+    def __call__(self, execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "pg_advisory_xact_lock(" in sql and params[0] == Lock.DAY:
+            self.sealed.any = True
+            return execute("SELECT 1", None, many, context)
+        found = execute(sql, params, many, context)
+        if "SET rolled_through = through" in sql and getattr(self.sealed, "any", False):
+            self.sealed.any = False
+            with self.rolled:
+                self.rolled.notify_all()
+        if 'INSERT INTO "aggregates_usagelog"' in sql:
+            with self.rolled:
+                self.rolled.wait(MUCH_LATER)
+        return found
 
 
 def _writer_does_not_lock(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -71,17 +90,35 @@ def _mark_comes_later(execute: Execute, sql: str, params: Any, many: bool, conte
 
 
 def _unread_marks_are_deleted(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if 'DELETE FROM "aggregates_staleday"' in sql:
-        sql = (
-            "DELETE FROM aggregates_staleday WHERE (organization_id, date) IN "
+    """Delete all marks of days, once there are more than were read, or after a while."""
+    if 'DELETE FROM "aggregates_staleday"' in sql and params[0]:
+        of_days = (
+            "FROM aggregates_staleday WHERE (organization_id, date) IN "
             "(SELECT organization_id, date FROM aggregates_staleday WHERE id = ANY(%s))"
         )
+        give_up = time.monotonic() + A_WHILE
+        while time.monotonic() < give_up:
+            execute(f"SELECT count(*) > cardinality(%s) {of_days}", [*params, *params], many, context)
+            if context["cursor"].fetchone()[0]:
+                break
+            time.sleep(LATER)
+        sql = f"DELETE {of_days}"
     return execute(sql, params, many, context)
+
+
+_both = Barrier(2)
 
 
 def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, context: Any) -> Any:
     if "pg_advisory_xact_lock(" in sql and params[0] == Lock.ROLL:
         return execute("SELECT 1", None, many, context)
+    if READ_WORK in sql:
+        found = execute(sql, params, many, context)
+        if context["cursor"].rowcount:
+            with suppress(BrokenBarrierError):
+                _both.wait(A_WHILE)
+            _both.reset()
+        return found
     # Else a constraint stops the second who writes the same day.
     if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
         sql += ADDING.as_string()
@@ -123,7 +160,7 @@ def _lost_days_are_not_kept(execute: Execute, sql: str, params: Any, many: bool,
     return execute(sql.replace("COALESCE(max(total_calls + total_charges), 0)", "0"), params, many, context)
 
 
-SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _seal_does_not_wait)
+SEAL_DOES_NOT_WAIT = Mutant("sealing does not wait for those who write", _SealDoesNotWait())
 WRITERS_DO_NOT_LOCK = Mutant("writers do not lock the days of their calls", _writer_does_not_lock)
 OPEN_DAYS_GET_NO_MARK = Mutant("late calls of the open day leave no mark", _open_days_get_no_mark)
 UNREAD_MARKS_ARE_DELETED = Mutant("marks are deleted that were not read before summing", _unread_marks_are_deleted)
