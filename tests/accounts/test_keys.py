@@ -12,8 +12,9 @@ from aggregates.accounts import access, keys, members
 from aggregates.domain import secret
 from aggregates.models import ApiKey, Kind, Organization, Role, User
 from tests.fixtures import make_member
+from tests.locking import waiting
 from tests.patience import wait_until
-from tests.threads import in_a_thread, is_waiting
+from tests.threads import in_a_thread
 
 
 def usable(text: str) -> bool:
@@ -121,7 +122,7 @@ def test_who_may_make_no_keys_by_now_makes_none_that_was_begun_before(acme: Orga
     with transaction.atomic():
         members.change_role(access.membership_for(alice, "acme"), admin.memberships.get().pk, Role.VIEWER)
         thread = in_a_thread(make)
-        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes members")
+        wait_until(lambda: waiting() or not thread.is_alive(), "it waits for who changes members")
     thread.join()
 
     assert len(refused) == 1

@@ -14,7 +14,7 @@ from aggregates.models import ApiKey, Organization, UsageDay, UsageLog
 from aggregates.ops import disk
 from tests.api.conftest import Sender
 from tests.ingest.conftest import DAY
-from tests.locking import somebody_else
+from tests.locking import somebody_else, waiting
 from tests.log_lines import log_lines
 from tests.patience import PATIENCE, wait_until
 from tests.threads import in_a_thread
@@ -22,12 +22,6 @@ from tests.words import VALUE
 
 MakeRow = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def waiting_for_the_log() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'aggregates_usagelog'::regclass AND NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 def unavailable(response: Any) -> None:
@@ -101,7 +95,7 @@ def test_a_month_that_is_dropped_meanwhile_is_no_failure_of_ours(
     with somebody_else() as dropping:
         dropping.execute("LOCK TABLE aggregates_usagelog IN ACCESS EXCLUSIVE MODE")
         sending = in_a_thread(lambda: answers.append(send(rows)))
-        wait_until(lambda: waiting_for_the_log() == 1, "the sender waits for the log")
+        wait_until(lambda: waiting("relation = 'aggregates_usagelog'::regclass") == 1, "the sender waits for the log")
         dropping.execute("UPDATE aggregates_organization SET log_from = '2025-04-01'")
     sending.join(timeout=PATIENCE)
     (answer,) = answers

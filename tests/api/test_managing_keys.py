@@ -10,8 +10,9 @@ from aggregates.accounts.access import NoAccess, key_for
 from aggregates.api.managing.resources import NO_PLACE
 from aggregates.models import ApiKey, AuditEntry, Kind, Organization, User
 from tests.api.conftest import Manager
+from tests.locking import waiting
 from tests.patience import wait_until
-from tests.threads import in_a_thread, is_waiting
+from tests.threads import in_a_thread
 
 NO_MANAGING_KEYS = "A key makes none that may manage the organization: an owner or admin does, on the page “API keys”."
 
@@ -109,7 +110,7 @@ def test_who_may_not_by_now_rotates_no_key(client: Client, acme: Organization, a
     with members.locked(acme):
         User.objects.filter(pk=alice.pk).update(is_active=False)
         thread = in_a_thread(lambda: refused.append(manage.refused("POST", f"keys/{own}/rotate")))
-        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes members")
+        wait_until(lambda: waiting() or not thread.is_alive(), "it waits for who changes members")
     thread.join()
 
     assert refused == [(403, NO_PLACE)]

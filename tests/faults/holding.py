@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from tests.locking import waiting
+
 
 class Held:
     """Nobody gets on who writes or deletes marks.
@@ -19,17 +21,11 @@ class Held:
 
     def waiting(self) -> int:
         """How many wait for us."""
-        return self._count("relation = 'aggregates_staleday'::regclass")
+        return waiting("relation = 'aggregates_staleday'::regclass", self.holder)
 
     def waiting_for_another(self) -> int:
         """How many wait for somebody who holds an advisory lock."""
-        return self._count("locktype = 'advisory'")
-
-    def _count(self, which: str) -> int:
-        row = self.holder.execute(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND {which}").fetchone()
-        assert row
-        number: int = row[0]
-        return number
+        return waiting("locktype = 'advisory'", self.holder)
 
 
 @contextmanager

@@ -27,8 +27,9 @@ from aggregates.models import CallReport, Organization, UsageLog
 from aggregates.rollup.protocol import roll_up
 from tests.comparing import assert_equal_to_log
 from tests.fixtures import make_organization
+from tests.locking import waiting
 from tests.patience import PATIENCE, wait_until
-from tests.threads import in_a_thread, is_waiting
+from tests.threads import in_a_thread
 
 EVENING = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)  # so that calls lie on both sides of a midnight and a month
 FIRST, LAST = date(2025, 1, 1), date(2025, 3, 1)
@@ -228,7 +229,7 @@ def test_what_others_record_while_reports_are_settled_counts_once(
             yield
             have_noted.set()
             if commits == "while noting waits":
-                wait_until(is_waiting, "these are noted")
+                wait_until(lambda: waiting() > 0, "these are noted")
 
     def look_before_others(*arguments: Any) -> Any:
         found = look(*arguments)

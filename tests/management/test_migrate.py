@@ -64,7 +64,8 @@ def test_who_comes_behind_one_that_waits_is_let_through(site: dict[str, str]) ->
 
 WAITS_FOR_LONGER_THAN_FOR_A_TABLE = """
     SELECT FROM pg_stat_activity
-    WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event = 'virtualxid' AND now() - query_start > '1.5s'
+    WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'
+        AND wait_event = 'virtualxid' AND now() - query_start > '1.5s'
 """
 
 

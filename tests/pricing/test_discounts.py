@@ -16,8 +16,9 @@ from aggregates.models import AuditEntry, Discount, Organization, PriceOverride,
 from aggregates.pricing import Pricer, overrides
 from aggregates.pricing.discounts import remove_discount, set_discount
 from tests.fixtures import make_organization
+from tests.locking import waiting
 from tests.patience import wait_until
-from tests.threads import in_a_thread, is_waiting
+from tests.threads import in_a_thread
 
 ODD = {"input_tokens": 1_234_567, "cached_tokens": 7, "output_tokens": 891}
 
@@ -99,7 +100,7 @@ def test_what_somebody_is_changing_is_not_removed_meanwhile(acme: Organization, 
     remove = overrides.remove if of is PriceOverride else remove_discount
     with overrides.locked(acme):
         thread = in_a_thread(lambda: remove(acme, number))
-        wait_until(lambda: is_waiting() or not thread.is_alive(), "it waits for who changes prices")
+        wait_until(lambda: waiting() or not thread.is_alive(), "it waits for who changes prices")
         assert of.objects.filter(pk=number).exists()
         assert thread.is_alive()
     thread.join()

@@ -15,9 +15,10 @@ from aggregates.accounts.email_addresses import CannotChange
 from aggregates.models import AttemptCount, AuditEntry, Event, User
 from aggregates.ops import own_tasks
 from aggregates.web.views.log_in import Adapter
+from tests.locking import waiting
 from tests.mail_server import MailServer
 from tests.patience import wait_until
-from tests.threads import in_a_thread, is_waiting
+from tests.threads import in_a_thread
 
 PAGE, PASSWORD, NEW = "/account/email/", "correct horse", "alice@new.example"
 ASKED = {"email": NEW, "action_add": ""}
@@ -133,7 +134,7 @@ def test_two_tabs_ask_one_after_the_other(sends_mail: MailServer, alice: User) -
         email_addresses.note_current(alice)
         EmailAddress.objects.create(user=alice, email=NEW)
         second = in_a_thread(lambda: answers.append(client.post(PAGE, ASKED).status_code))
-        wait_until(is_waiting, "the second tab waits")
+        wait_until(lambda: waiting() > 0, "the second tab waits")
     second.join()
     assert answers == [302]
     assert list(EmailAddress.objects.order_by("pk").values_list("email", "verified")) == [

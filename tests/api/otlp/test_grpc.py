@@ -40,6 +40,7 @@ from tests.api.otlp.door import Door, opened
 from tests.api.otlp.test_clients import CASES
 from tests.api.otlp.test_logs import CLAUDE, NOON, logs_of
 from tests.api.otlp.test_requests import IDS
+from tests.locking import waiting
 from tests.patience import PATIENCE, wait_until
 from tests.words import NO_KEY, VALUE
 
@@ -334,15 +335,6 @@ def lock_log() -> None:
         cursor.execute(f"LOCK TABLE {UsageLog._meta.db_table} IN ACCESS EXCLUSIVE MODE")
 
 
-def is_waited_for() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = %s::regclass)",
-            [UsageLog._meta.db_table],
-        )
-        return bool(cursor.fetchone()[0])
-
-
 def test_it_ends_in_time_and_records_what_it_answers(tmp_path: Path, secret: str) -> None:
     with opened(tmp_path / "log") as door, grpc.insecure_channel(door.address) as channel:
         send = TraceServiceStub(channel).Export
@@ -350,7 +342,7 @@ def test_it_ends_in_time_and_records_what_it_answers(tmp_path: Path, secret: str
         with transaction.atomic():
             lock_log()
             unanswered = send.future(request_of(span("late")), metadata=bearing(secret), timeout=PATIENCE)
-            wait_until(is_waited_for, "the second request waits for the log")
+            wait_until(lambda: waiting("relation = 'aggregates_usagelog'::regclass") == 1, "the second request waits")
             assert door.end() == 0
         assert unanswered.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
     assert UsageLog.objects.get().user_id == "u-17"
@@ -409,15 +401,8 @@ def test_one_key_has_a_share_of_what_works_and_others_the_rest(
             each.exception()
         return is_beside
 
-    assert any(is_recorded_beside_them() for _ in range(20))
+    wait_until(is_recorded_beside_them, "calls are recorded while they wait")
     assert UsageLog.objects.filter(organization=acme).count() == 1
-
-
-def waiting() -> int:
-    """How many sessions wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 def refused(calls: list[Any]) -> int:
