@@ -11,7 +11,7 @@ from aggregates.models import BreakdownChunk, HourChunk, LatencyChunk, UsageLog
 
 TABLES = "|".join(model._meta.db_table for model in (UsageLog, BreakdownChunk, LatencyChunk, HourChunk))
 READ = re.compile(rf'\b(?:FROM|JOIN) "?(?:{TABLES})\b')
-NAMED = re.compile(r'\borganization_id"? = \d')
+NAMED = re.compile(r'\borganization_id"? = (?:\d|%s)')
 
 
 @contextmanager

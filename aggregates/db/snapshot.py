@@ -13,6 +13,8 @@ from psycopg import sql
 
 from aggregates.db.limits import limits_in_sql, timed_out
 from aggregates.db.partitions import HOLD_LOG
+from aggregates.db.prepared import GENERIC_PLANS
+from aggregates.db.sql import listed
 
 BEGIN = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 # Ten times the default: to add up the aggregates of a long tail in parallel takes twice as long as alone, since the
@@ -56,7 +58,7 @@ def snapshot(seconds: float | None = None) -> Iterator[datetime]:
             return
         _say(BEGIN, *limits, ALONE, sql.SQL(HOLD_LOG))
         wrapper = connections[DEFAULT_DB_ALIAS]
-        _open[wrapper] = _Open(_now(), seconds)
+        _open[wrapper] = _Open(_now(GENERIC_PLANS), seconds)
         try:
             yield _open[wrapper].moment
         finally:
@@ -81,8 +83,9 @@ def _say(*statements: sql.Composable) -> None:
             cursor.execute(sql.SQL("; ").join(statements).as_string())
 
 
-def _now() -> datetime:
+def _now(*more: sql.Composable) -> datetime:
+    """Ask what time it is, and for whatever else is to be done with the first question."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
+        cursor.execute(sql.SQL("SELECT {}").format(listed([sql.SQL("statement_timestamp()"), *more])).as_string())
         now: datetime = cursor.fetchone()[0]
     return now

@@ -13,6 +13,7 @@ from aggregates.db.day_states import (
     PARTITIONS,
     holes_around,
 )
+from aggregates.db.prepared import fetch_all
 from aggregates.db.snapshot import kept_in_snapshot
 from aggregates.db.sql import listed, table, text
 from aggregates.domain.contents import answers, current
@@ -83,15 +84,13 @@ def read_day_states(organization: Organization, first: date, last: date, now: da
 
 
 def _read_day_states(organization: Organization, first: date, last: date, now: datetime) -> tuple[str, DayStates]:
-    with connection.cursor() as cursor:
-        cursor.execute(ORGANIZATION, [organization.pk, first, last, current(), organization.pk])
-        rows = cursor.fetchall()
-        zone, log_from, partitions, *_ = rows[0]
-        periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
-        holes = holes_around(first, last, partitions)
-        columns = [list(column) for column in zip(*holes, strict=True)]
-        cursor.execute(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, organization.pk, first, last])
-        return zone, _day_states(tuple(cursor.fetchall()), _quarter(now), log_from, periods)
+    rows = fetch_all(ORGANIZATION, [organization.pk, first, last, current(), organization.pk])
+    zone, log_from, partitions, *_ = rows[0]
+    periods = tuple(Period(unit, begins) for *_, unit, begins in rows if unit)
+    holes = holes_around(first, last, partitions)
+    columns = [list(column) for column in zip(*holes, strict=True)]
+    days = fetch_all(DAYS_NEAR_HOLES if holes else DAYS, [*columns, organization.pk, organization.pk, first, last])
+    return zone, _day_states(tuple(days), _quarter(now), log_from, periods)
 
 
 def _in_sight(organization: Organization, day_states: DayStates) -> DayStates:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from aggregates.db.prepared import fetch_all
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import NAMES, listed, table_expression, text
 from aggregates.domain.lengths import Lengths
@@ -62,14 +63,14 @@ class Ranges:
     def read_values(self, name: str, lengths: Lengths, most: int) -> list[tuple[str, Difference]]:
         """Read the values of a dimension that differ most, with what they cost."""
         parts, parameters, filters = self._parts((name,))
-        rows = _fetch(_values_text(name, parts, filters, lengths.weights), [*parameters, most])
+        rows = fetch_all(_values_text(name, parts, filters, lengths.weights), [*parameters, most])
         return [(value, Difference(before, now)) for value, before, now in rows]
 
     def read_cells(self, values: Mapping[str, Sequence[str]]) -> dict[Values, Difference]:
         """Read what each combination of some dimensions' values cost; all other values of a dimension count as one."""
         names = tuple(values)
         parts, parameters, filters = self._parts(names)
-        rows = _fetch(_cells_text(names, parts, filters), [*parameters, *map(list, values.values())])
+        rows = fetch_all(_cells_text(names, parts, filters), [*parameters, *map(list, values.values())])
         return {tuple(key): Difference(before, now) for *key, before, now in rows}
 
     def read_slices(self, slices: Sequence[Conditions], bucket: Bucket) -> dict[tuple[int, int], Difference]:
@@ -79,7 +80,7 @@ class Ranges:
         parts, parameters, filters = self._parts(names, bucket)
         shape = tuple(tuple(names.index(name) for name, _ in conditions) for conditions in slices)
         wanted = [value for conditions in slices for _, value in conditions]
-        rows = _fetch(_slices_text(names, parts, filters, shape), [*parameters, *wanted])
+        rows = fetch_all(_slices_text(names, parts, filters, shape), [*parameters, *wanted])
         return {(number, place): Difference(before, now) for number, place, before, now in rows}
 
     def _by(self, which: str, names: Sequence[str], bucket: Bucket) -> UsageQuery:
@@ -209,10 +210,3 @@ def _sums() -> Composed:
         SQL("COALESCE(sum(cost) FILTER (WHERE which = {}), 0) AS {}").format(Literal(which), Identifier(which))
         for which in (BEFORE, NOW)
     )
-
-
-def _fetch(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

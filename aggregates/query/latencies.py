@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
 from psycopg.sql import SQL, Composable, Identifier
 
 from aggregates.db.latency import IS_COUNTED, terms_of_calls
+from aggregates.db.prepared import fetch_all
 from aggregates.db.sql import listed, table_expression, text
 from aggregates.domain.formats import count
 from aggregates.domain.latency import Latency
@@ -73,11 +73,9 @@ def _read(
     """Read the histogram of each bucket and group, Other the last of these: it has all that are not among them."""
     if not found or not groups:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(*_statement(query, found, groups))
-        for bucket, place, terms, amounts in cursor.fetchall():
-            group = None if place is None else groups[place - 1]
-            yield (query.buckets[bucket - 1], group), Latency.of_terms(dict(zip(terms, amounts, strict=True)))
+    for bucket, place, terms, amounts in fetch_all(*_statement(query, found, groups)):
+        group = None if place is None else groups[place - 1]
+        yield (query.buckets[bucket - 1], group), Latency.of_terms(dict(zip(terms, amounts, strict=True)))
 
 
 def _statement(query: LatencyQuery, found: Iterable[Scan], groups: Sequence[Group]) -> Statement:

@@ -14,9 +14,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from aggregates.db.prepared import fetch_all
 from aggregates.db.sql import listed, text
 from aggregates.domain.dimensions import LONG_TAIL
 from aggregates.domain.measures import MEASURES, RANKS, Sums
@@ -156,11 +156,9 @@ def _candidates(query: UsageQuery, scans: Sequence[Scan], number: int, ahead: in
     of_chunks, of_log = (
         [value for scan in which for value in scan.parameters_for(query, (), ())] for which in (chunks, logged)
     )
-    with connection.cursor() as cursor:
-        left_out = [value for _, value in query.excluded]
-        parameters = [*of_chunks, query.organization.pk, *of_log, left_out, number - 1, MOST_CANDIDATES + 1]
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
+    left_out = [value for _, value in query.excluded]
+    parameters = [*of_chunks, query.organization.pk, *of_log, left_out, number - 1, MOST_CANDIDATES + 1]
+    rows = fetch_all(statement, parameters)
     if not rows or len(rows) > MOST_CANDIDATES:
         return None
     _, height, bound, has_more = rows[0]

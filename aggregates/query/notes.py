@@ -10,9 +10,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db import connection
 from psycopg.sql import SQL
 
+from aggregates.db.prepared import fetch_all
 from aggregates.db.sql import table, text
 from aggregates.domain.days import date_of
 from aggregates.domain.dimensions import GRAINS
@@ -131,9 +131,8 @@ def read_notes(selection: Selection) -> tuple[Note, ...]:
     as a whole, so nobody with a scope is told any."""
     if selection.organization.scope:
         return ()
-    with connection.cursor() as cursor:
-        cursor.execute(TOLD, {**about_models(selection), "events": [event.value for event in AUDITED], "most": MOST})
-        told = cursor.fetchall()
+    events = [event.value for event in AUDITED]
+    told = fetch_all(TOLD, {**about_models(selection), "events": events, "most": MOST})
     return in_order(dict.fromkeys(_note(selection.organization.time_zone, *each) for each in told))
 
 

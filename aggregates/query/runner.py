@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
+from aggregates.db.prepared import fetch_all
 from aggregates.db.snapshot import snapshot
 from aggregates.domain.measures import Sums
 from aggregates.query.answer import Answer, Row
@@ -115,7 +114,7 @@ def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
     for queries in sharing(apart, plans):
         add = [_adder(query, rows[query]) for query in queries]
         most = max(len(query.by) for query in queries)
-        for number, _, bucket, *fields in _fetch(*shared_statement(queries, plans)):
+        for number, _, bucket, *fields in fetch_all(*shared_statement(queries, plans)):
             add[number - 1](bucket, fields[: len(queries[number - 1].by)], fields[most:])
         apart = [each for each in apart if each[0] not in queries]
     for queries in apart:
@@ -124,16 +123,9 @@ def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
             continue  # without usage, for all of them
         add = [_adder(query, rows[query]) for query in queries]
         sums = len(queries[0].by)  # where they begin
-        for number, bucket, *fields in _fetch(*statement_for(queries, scans_of_each)):
+        for number, bucket, *fields in fetch_all(*statement_for(queries, scans_of_each)):
             add[number - 1](bucket, fields[:sums], fields[sums:])
     return rows
-
-
-def _fetch(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        fetched: list[tuple[Any, ...]] = cursor.fetchall()
-        return fetched
 
 
 def _adder(query: UsageQuery, rows: list[Row]) -> Callable[[int, Sequence[str | None], Iterable[Any]], None]:

@@ -211,15 +211,21 @@ def test_after_rolling_up_a_long_range_reads_aggregates_only(length: int, acme: 
         and grain_for((*question.get("by", ()), *dict((*question.get("filters", ()), *question.get("excluded", ())))))
     ]
     answers = dict[UsageQuery, Answer]()
-    with CaptureQueriesContext(connection) as captured:
+    asked = []
+
+    def note(execute: Callable[..., object], sql: str, params: object, *more: object) -> object:
+        asked.append((sql, params))
+        return execute(sql, params, *more)
+
+    with connection.execute_wrapper(note):
         for query in queries:
             answers |= read([query])
     assert all(answer.plan.log_days == () for answer in answers.values())
     plans = []
     with connection.cursor() as cursor:
-        for statement in captured.captured_queries:
-            if statement["sql"].startswith(("SELECT", "WITH")) or "SELECT" in statement["sql"][:20]:
-                cursor.execute("EXPLAIN (ANALYZE, VERBOSE) " + statement["sql"])
+        for sql, parameters in asked:
+            if sql.startswith(("SELECT", "WITH")) or "SELECT" in sql[:20]:
+                cursor.execute("EXPLAIN (ANALYZE, VERBOSE) " + sql, parameters)
                 plans.append("\n".join(line for (line,) in cursor.fetchall()))
     assert len(plans) > len(queries)
     reads_log = re.compile(r" on \S*aggregates_usagelog")
