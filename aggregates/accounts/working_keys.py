@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.db.models import Model
 
+from aggregates.db.prepared import preparing_cursor
 from aggregates.models import ApiKey, Organization
 from aggregates.models.api_key import WORKING
 
@@ -15,7 +16,7 @@ Of = TypeVar("Of", bound=Model)
 
 def working_key(digest: str) -> ApiKey | None:
     """Find the key with this digest of its secret, and its organization; None where there is none that works."""
-    with connection.cursor() as cursor:
+    with preparing_cursor() as cursor:
         cursor.execute(_statement(), [digest])
         found = cursor.fetchone()
     if found is None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from psycopg.sql import SQL
 
 from aggregates.accounts import keys
 from aggregates.accounts.access import NoAccess, OtherKind, key_for
 from aggregates.api.problems import ApiError
+from aggregates.db.prepared import preparing_cursor
 from aggregates.db.sql import table, text
 from aggregates.ingest.day_locks import BEING_REMOVED
 from aggregates.models import ApiKey, Kind, RequestCount
@@ -77,7 +77,7 @@ def _password(credentials: str) -> str:
 
 def _count(key: ApiKey) -> None:
     """Count the request within this minute; raises ApiError for those beyond the limit, which are counted, too."""
-    with connection.cursor() as cursor:
+    with preparing_cursor() as cursor:
         cursor.execute(COUNT, [key.pk])
         requests, seconds_left = cursor.fetchone()
     if requests > settings.API_REQUESTS_PER_MINUTE:

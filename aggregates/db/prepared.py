@@ -3,7 +3,7 @@ as long as to run it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from django.db import connection
@@ -12,7 +12,6 @@ from psycopg import sql
 
 from aggregates.db import cluster
 
-OFTEN = 1  # times that a session has run a statement before it prepares it
 MOST = 50  # statements that are prepared in a session; one takes about half a megabyte of its server process
 # An expression that has the transaction plan once, for any values. Else the server plans for those of each of the first
 # five times, and often goes on doing so: without values it takes all that is asked for to be much. In a cluster each
@@ -20,30 +19,44 @@ MOST = 50  # statements that are prepared in a session; one takes about half a m
 GENERIC_PLANS = sql.SQL(
     "set_config('plan_cache_mode', CASE WHEN {} THEN 'auto' ELSE 'force_generic_plan' END, true)"
 ).format(cluster.IS_THERE)
-LONG = 9  # texts of a list: only a plan for its values looks up in it by hashes
+FEW = 8  # texts of a list: where there are more, only a plan for them looks up in it by hashes
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def fetch_all(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Run a statement, which is prepared if it comes often, and give all its rows.
+    """Run a statement, prepared once in each session, and give all its rows.
 
     Raises what Django's cursors do.
     """
-    with connection.cursor() if _has_long_list(parameters) else _server_bound() as cursor:
+    with preparing_cursor(of_few=_longest_list(parameters) <= FEW) as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
-def _server_bound() -> CursorWrapper:
-    """Make a cursor as Django does, but one that sends values apart from the statement: Django's own writes them into
-    its text."""
+def preparing_cursor(*, of_few: bool = True) -> CursorWrapper:
+    """Make a cursor as Django does, but one whose statements are prepared: it sends values apart from them, where
+    Django's own writes them into their text. Django's own for what is not `of_few` values.
+    """
+    if not of_few:
+        return connection.cursor()
     connection.ensure_connection()
-    session = connection.connection
-    session.prepare_threshold, session.prepared_max = OFTEN, MOST
+    connection.connection.prepared_max = MOST
     wrap = _Logging if connection.queries_logged else CursorWrapper
-    return wrap(psycopg.Cursor(session), connection)
+    return wrap(_Preparing(connection.connection), connection)
+
+
+class _Preparing(psycopg.Cursor[Any]):
+    """Prepares its own statements, the first time that they come; the session's others have values in their texts."""
+
+    def execute(self, *statement: Any, **options: Any) -> Self:
+        before = self.connection.prepare_threshold
+        self.connection.prepare_threshold = 0
+        try:
+            return super().execute(*statement, **options)
+        finally:
+            self.connection.prepare_threshold = before
 
 
 class _Logging(CursorDebugWrapper):
@@ -59,6 +72,8 @@ class _Logging(CursorDebugWrapper):
         return super().debug_sql(sql, params, many=many)
 
 
-def _has_long_list(parameters: Parameters) -> bool:
+def _longest_list(parameters: Parameters) -> int:
+    """Count the texts of the list that has most of them."""
     values = parameters.values() if isinstance(parameters, Mapping) else parameters
-    return any(isinstance(value, list) and len(value) >= LONG and isinstance(value[0], str) for value in values)
+    texts = (each for each in values if isinstance(each, list) and each and isinstance(each[0], str))
+    return max(map(len, texts), default=0)

@@ -11,6 +11,7 @@ from psycopg import sql
 from aggregates.db.day_states import GIVEN_HOLES, PARTITIONS, Hole, current_holes, holes_of
 from aggregates.db.locks import Lock, check_isolation, day_number, take_shared
 from aggregates.db.partitions import HOLD_LOG
+from aggregates.db.prepared import preparing_cursor
 from aggregates.domain import days
 from aggregates.domain.calls import EPOCH as EARLIEST
 from aggregates.domain.calls import Call, InvalidCall
@@ -144,7 +145,7 @@ def hold_days(organization: Organization, touched: Mapping[date, datetime], reco
     """Lock days as `lock_days` does, and see to it that those that get calls have their rows."""
     take_shared(Lock.DAY, map(day_number, touched))
     check_in_log(organization, min(touched))
-    with connection.cursor() as cursor:
+    with preparing_cursor() as cursor:
         first, last = min(touched) - NEIGHBOURS, max(touched) + NEIGHBOURS
         cursor.execute(THERE, [organization.pk, first, last])
         rows = cursor.fetchall()
@@ -216,7 +217,7 @@ def kept_through(organization: Organization, first: date, last: date) -> dict[da
 
     So are days that have lost calls, before anybody has noted that: what came now would be in no sum.
     """
-    with connection.cursor() as cursor:
+    with preparing_cursor() as cursor:
         columns = [list(column) for column in zip(*current_holes(), strict=True)] or [[], [], []]
         cursor.execute(KEPT_DAYS.as_string(), [*columns, organization.pk, first, last, organization.pk, first, last])
         return dict(cursor.fetchall())

@@ -9,7 +9,7 @@ import pytest
 from django.db import DataError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from aggregates.db.prepared import LONG, MOST, fetch_all
+from aggregates.db.prepared import FEW, MOST, fetch_all
 from aggregates.db.snapshot import snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,13 +35,12 @@ def test_what_a_snapshot_asks_again_is_planned_once() -> None:
     for number in range(5):
         with snapshot():
             assert fetch_all("SELECT %s + 1", [number]) == [(number + 1,)]
-    assert prepared() == [("SELECT $1 + 1", 4, 0)]
+    assert prepared() == [("SELECT $1 + 1", 5, 0)]
 
 
 def test_a_session_prepares_only_so_many() -> None:
     for number in range(MOST + 10):
-        for _ in range(2):
-            fetch_all(f"SELECT %s::int + {number}", [1])
+        fetch_all(f"SELECT %s::int + {number}", [1])
     assert len(prepared()) <= MOST + 1
 
 
@@ -67,12 +66,18 @@ def test_values_are_what_django_reads_and_writes(kind: str, value: object) -> No
         assert fetch_all(f"SELECT %(it)s::{kind}", {"it": value}) == [(value,)]
 
 
+def test_nothing_else_is_counted_or_prepared() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(9):
+            cursor.execute("SELECT %s", [1])
+    assert prepared() == []
+
+
 def test_a_list_that_is_long_is_looked_up_by_a_plan_of_its_own() -> None:
     for _ in range(3):
-        assert fetch_all(AMONG, [["b", *map(str, range(LONG))]]) == [("b",)]
+        assert fetch_all(AMONG, [["b", *map(str, range(FEW))]]) == [("b",)]
     assert prepared() == []
-    for _ in range(3):
-        assert fetch_all(AMONG, [["b", "c"]]) == [("b",)]
+    assert fetch_all(AMONG, [["b", "c"]]) == [("b",)]
     assert [statement for statement, *_ in prepared()] == [AMONG.replace("%s", "$1")]
 
 

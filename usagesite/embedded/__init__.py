@@ -17,7 +17,7 @@ def database(data: Path, throwaway: bool = False) -> dict[str, Any]:
         "USER": "postgres",
         "HOST": str(Place(data).sockets),
         "PORT": PORT,
-        "CONN_MAX_AGE": 60,
+        "CONN_MAX_AGE": 600,  # seconds, as usagesite.env has it
         "CONN_HEALTH_CHECKS": True,
         "EMBEDDED": {"data": data, "throwaway": throwaway},
     }

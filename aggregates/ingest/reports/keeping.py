@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from aggregates.db.clock import now
+from aggregates.db.prepared import preparing_cursor
 from aggregates.db.sql import array
 from aggregates.domain import labels, units
 from aggregates.domain.calls import EPOCH, FIELDS, Call, parse_call
@@ -149,7 +150,7 @@ def remember_reports(organization: Organization, reports: Sequence[Report]) -> l
         return []
     unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
     columns = map(array, zip(*map(_row, unique), strict=True))
-    with connection.cursor() as cursor:
+    with preparing_cursor(of_few=len(unique) <= FEW) as cursor:
         cursor.execute(KEEP, [organization.pk, *columns, len(unique)])
         first, last, new, _ = cursor.fetchone()  # which are new is told where not all are
     if last and (first - 1) // LOOKED_AFTER != last // LOOKED_AFTER:
@@ -221,7 +222,7 @@ def related_reports(
         statement = RELATED_TO_FEW
     else:
         statement = RELATED_TO_CALLS
-    with connection.cursor() as cursor:
+    with preparing_cursor(of_few=statement == RELATED_TO_FEW) as cursor:
         cursor.execute(
             statement,
             {
@@ -330,7 +331,7 @@ def note_places(organization: Organization, places: Iterable[tuple[str, Place, s
     if not told:
         return 0
     values = {"spans": array(told), "places": msgspec.json.encode(told).decode()}
-    with connection.cursor() as cursor:
+    with preparing_cursor(of_few=len(told) <= FEW) as cursor:
         cursor.execute(NOTE, {"organization": organization.pk, "are_new": are_new, **values})
         noted: int = cursor.rowcount
     return noted

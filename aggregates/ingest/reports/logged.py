@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.db import connection
 from psycopg import sql
 
 from aggregates.db.logged_calls import call_of, fields_in_sql
 from aggregates.db.partitions import bounds_of
+from aggregates.db.prepared import preparing_cursor
 from aggregates.db.sql import array
 from aggregates.domain.calls import CALL, Call
 from aggregates.ingest.existing import log_key
@@ -26,6 +26,7 @@ SEEN = (
     *("timestamp", "model", "operation", "user_id", "subject_id", "project", "status", "input_tokens", "output_tokens"),
     *("service_tier", "units", "labels", "price_model", "key"),
 )
+FEW = 60  # names by which calls are looked up at once
 GENERIC = frozenset({"", "chat", "completion", "text_completion", "generate_content", "embeddings", "embedding"})
 
 
@@ -83,7 +84,7 @@ def calls_in_log(organization: Organization, reports: Sequence[Report], entries:
         return Logged({}, [], set())
     first = min(report.starts_at for report in reports) - ABOUT
     last = max(report.starts_at for report in reports) + ABOUT
-    with connection.cursor() as cursor:
+    with preparing_cursor(of_few=len(names) <= FEW) as cursor:
         cursor.execute(
             IN_LOG,
             {
