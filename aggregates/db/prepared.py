@@ -9,10 +9,14 @@ import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg import sql
+from psycopg.errors import FeatureNotSupported
+from psycopg.pq import TransactionStatus
 
 from aggregates.db import cluster
 
-MOST = 50  # statements that are prepared in a session; one takes about half a megabyte of its server process
+MOST = (
+    30  # statements that are prepared in a session, three pages; one takes about half a megabyte of its server process
+)
 # An expression that has the transaction plan once, for any values. Else the server plans for those of each of the first
 # five times, and often goes on doing so: without values it takes all that is asked for to be much. In a cluster each
 # statement is planned for its values, which say where they are.
@@ -25,22 +29,24 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def fetch_all(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Run a statement, prepared once in each session, and give all its rows.
+    """Run a statement, prepared once in each session, or since the last transaction of it that was rolled back, and
+    give all its rows.
 
     Raises what Django's cursors do.
     """
-    with preparing_cursor(of_few=_longest_list(parameters) <= FEW) as cursor:
+    with preparing_cursor(where=_longest_list(parameters) <= FEW) as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
-def preparing_cursor(*, of_few: bool = True) -> CursorWrapper:
-    """Make a cursor as Django does, but one whose statements are prepared: it sends values apart from them, where
-    Django's own writes them into their text. Django's own for what is not `of_few` values.
+def preparing_cursor(*, where: bool = True) -> CursorWrapper:
+    """Make a cursor as Django does, but one that sends values apart from statements, which are prepared, where Django's
+    own writes them into their text. Django's own it is but `where` that pays.
     """
-    if not of_few:
+    if not where:
         return connection.cursor()
+    connection.close_if_health_check_failed()  # as Django does before the first statement of a request
     connection.ensure_connection()
     connection.connection.prepared_max = MOST
     wrap = _Logging if connection.queries_logged else CursorWrapper
@@ -55,12 +61,18 @@ class _Preparing(psycopg.Cursor[Any]):
         self.connection.prepare_threshold = 0
         try:
             return super().execute(*statement, **options)
+        except FeatureNotSupported:  # what it gives is of another type since a column was changed
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise  # and rolling back has all prepared anew
+            super().execute("DEALLOCATE ALL", prepare=False)
+            return super().execute(*statement, **options)
         finally:
             self.connection.prepare_threshold = before
 
 
 class _Logging(CursorDebugWrapper):
-    """Logs statements without their values: of one that is prepared psycopg does not remember the text."""
+    """Keeps statements as they were given, without their values: of one that is prepared psycopg does not remember what
+    it sent."""
 
     def debug_sql(
         self,

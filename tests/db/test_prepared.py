@@ -1,16 +1,18 @@
 """Statements that a session prepares: planned once, and with the rows that they have without it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError, ProgrammingError, connection, transaction
+from django.db import DataError, NotSupportedError, ProgrammingError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from aggregates.db.prepared import FEW, MOST, fetch_all
 from aggregates.db.snapshot import snapshot
+from tests.locking import somebody_else
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -67,10 +69,13 @@ def test_values_are_what_django_reads_and_writes(kind: str, value: object) -> No
 
 
 def test_nothing_else_is_counted_or_prepared() -> None:
+    for value in (1, 0):
+        with suppress(DataError):
+            fetch_all("SELECT 1 / %s", [value])
     with connection.cursor() as cursor:
         for _ in range(9):
             cursor.execute("SELECT %s", [1])
-    assert prepared() == []
+    assert {statement for statement, *_ in prepared()} == {"SELECT 1 / $1"}
 
 
 def test_a_list_that_is_long_is_looked_up_by_a_plan_of_its_own() -> None:
@@ -103,6 +108,33 @@ def test_whoever_watches_statements_sees_them() -> None:
         for _ in range(3):
             fetch_all("SELECT %s::text", ["it's"])
     assert seen == [query["sql"] for query in queries] == ["SELECT %s::text"] * 3
+
+
+def test_a_connection_that_was_lost_between_requests_is_made_anew() -> None:
+    fetch_all("SELECT %s", [1])
+    with somebody_else() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.connection.info.backend_pid])
+    close_old_connections()  # as a request begins
+    assert fetch_all("SELECT %s", [1]) == [(1,)]
+
+
+def test_it_is_prepared_anew_after_a_transaction_was_rolled_back() -> None:
+    for _ in range(2):
+        with suppress(DataError), transaction.atomic():
+            fetch_all("SELECT 1 / %s", [0])
+        assert fetch_all("SELECT %s", [1]) == [(1,)]
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_it_is_prepared_anew_when_a_column_gets_another_type(is_atomic: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE changing (name varchar(10))")
+        fetch_all("SELECT name FROM changing WHERE name <> %s", ["a"])
+        cursor.execute("ALTER TABLE changing ALTER name TYPE varchar(20)")
+    if is_atomic:
+        with pytest.raises(NotSupportedError), transaction.atomic():
+            fetch_all("SELECT name FROM changing WHERE name <> %s", ["a"])
+    assert fetch_all("SELECT name FROM changing WHERE name <> %s", ["a"]) == []
 
 
 def test_it_is_planned_anew_when_a_table_changes() -> None:

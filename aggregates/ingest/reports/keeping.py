@@ -150,7 +150,7 @@ def remember_reports(organization: Organization, reports: Sequence[Report]) -> l
         return []
     unique = sorted({report.span: report for report in reports}.values(), key=lambda report: report.span)
     columns = map(array, zip(*map(_row, unique), strict=True))
-    with preparing_cursor(of_few=len(unique) <= FEW) as cursor:
+    with preparing_cursor(where=len(unique) <= FEW) as cursor:
         cursor.execute(KEEP, [organization.pk, *columns, len(unique)])
         first, last, new, _ = cursor.fetchone()  # which are new is told where not all are
     if last and (first - 1) // LOOKED_AFTER != last // LOOKED_AFTER:
@@ -222,7 +222,7 @@ def related_reports(
         statement = RELATED_TO_FEW
     else:
         statement = RELATED_TO_CALLS
-    with preparing_cursor(of_few=statement == RELATED_TO_FEW) as cursor:
+    with preparing_cursor(where=statement == RELATED_TO_FEW) as cursor:
         cursor.execute(
             statement,
             {
@@ -331,7 +331,7 @@ def note_places(organization: Organization, places: Iterable[tuple[str, Place, s
     if not told:
         return 0
     values = {"spans": array(told), "places": msgspec.json.encode(told).decode()}
-    with preparing_cursor(of_few=len(told) <= FEW) as cursor:
+    with preparing_cursor(where=len(told) <= FEW) as cursor:
         cursor.execute(NOTE, {"organization": organization.pk, "are_new": are_new, **values})
         noted: int = cursor.rowcount
     return noted

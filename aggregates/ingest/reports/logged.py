@@ -26,7 +26,7 @@ SEEN = (
     *("timestamp", "model", "operation", "user_id", "subject_id", "project", "status", "input_tokens", "output_tokens"),
     *("service_tier", "units", "labels", "price_model", "key"),
 )
-FEW = 60  # names by which calls are looked up at once
+FEW = 60  # names that are looked up by a prepared statement
 GENERIC = frozenset({"", "chat", "completion", "text_completion", "generate_content", "embeddings", "embedding"})
 
 
@@ -84,7 +84,8 @@ def calls_in_log(organization: Organization, reports: Sequence[Report], entries:
         return Logged({}, [], set())
     first = min(report.starts_at for report in reports) - ABOUT
     last = max(report.starts_at for report in reports) + ABOUT
-    with preparing_cursor(of_few=len(names) <= FEW) as cursor:
+    sought = names.union(place.request_id for place in known)
+    with preparing_cursor(where=len(sought) <= FEW) as cursor:
         cursor.execute(
             IN_LOG,
             {
@@ -92,7 +93,7 @@ def calls_in_log(organization: Organization, reports: Sequence[Report], entries:
                 # Whole months: in each a request_id is of one call.
                 "since": bounds_of(first.date())[0],
                 "until": bounds_of(last.date())[1],
-                "names": array(names.union(place.request_id for place in known)),
+                "names": array(sought),
                 "spans": array(spans),
             },
         )
