@@ -14,9 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from aggregates.db import cluster
 
-MOST = (
-    30  # statements that are prepared in a session, three pages; one takes about half a megabyte of its server process
-)
+MOST = 30  # statements that a session has prepared, those of three pages; each takes half a megabyte of its process
 # An expression that has the transaction plan once, for any values. Else the server plans for those of each of the first
 # five times, and often goes on doing so: without values it takes all that is asked for to be much. In a cluster each
 # statement is planned for its values, which say where they are.
