@@ -19,7 +19,7 @@ help:
 	@echo "make lock     renew the lock files of what is installed: the newest versions that requirements*.txt allow"
 	@echo "make test     run the tests; PYTHON=python3.13 with another Python, here and everywhere"
 	@echo "make test-fast  run all but the slow ones, in less than half the time"
-	@echo "make test-cluster  try it on a Citus cluster whose coordinator CITUS_URL names, in a database that it empties (half an hour)"
+	@echo "make test-cluster  try it on a Citus cluster whose coordinator CITUS_URL names, in a database that it empties (ten minutes)"
 	@echo "make clients  try real clients of many kinds (minutes; installs them); CLIENTS=\"langfuse openinference\" only these"
 	@echo "make lint     check style, types, layers and migrations"
 	@echo "make prove    compare answers with the log for minutes, under fire: writers, rollers, crashes"
