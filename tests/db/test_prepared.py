@@ -72,6 +72,7 @@ def test_nothing_else_is_counted_or_prepared() -> None:
     for value in (1, 0):
         with suppress(DataError):
             fetch_all("SELECT 1 / %s", [value])
+        assert connection.connection.prepare_threshold is None  # else it keeps the texts of all others
     with connection.cursor() as cursor:
         for _ in range(9):
             cursor.execute("SELECT %s", [1])
