@@ -62,6 +62,11 @@ class Answer:
         return Sums.of(row.sums for row in self.rows)
 
     @cached_property
+    def has_unpriced(self) -> bool:
+        """Whether some call has no price."""
+        return any(row.sums.unpriced_calls for row in self.rows)
+
+    @cached_property
     def rows_by_group(self) -> dict[Group, list[Row]]:
         """The rows of each group."""
         found: dict[Group, list[Row]] = {}

@@ -3,9 +3,11 @@
 The numbers are the same wherever they come from. All queries of one request are read in one snapshot, so they agree.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from aggregates.db.prepared import fetch_all
@@ -20,6 +22,8 @@ from aggregates.query.scans import scans
 from aggregates.query.sharing import shared_statement, sharing
 from aggregates.query.statements import batches, statement_for
 from aggregates.query.usage_query import Bucket, QueryError, Source, UsageQuery
+
+NUMBER_OF_QUERY = itemgetter(0)  # in rows of statements, which come query by query
 
 
 def read(
@@ -112,29 +116,24 @@ def _read_rows(plans: dict[UsageQuery, Plan]) -> dict[UsageQuery, list[Row]]:
     rows: dict[UsageQuery, list[Row]] = {query: [] for query in plans}
     apart = list(batches(plans))
     for queries in sharing(apart, plans):
-        add = [_adder(query, rows[query]) for query in queries]
         most = max(len(query.by) for query in queries)
-        for number, _, bucket, *fields in fetch_all(*shared_statement(queries, plans)):
-            add[number - 1](bucket, fields[: len(queries[number - 1].by)], fields[most:])
+        for number, answered in groupby(fetch_all(*shared_statement(queries, plans)), NUMBER_OF_QUERY):
+            rows[queries[number - 1]] += _rows_of(queries[number - 1], answered, bucket=2, most=most)
         apart = [each for each in apart if each[0] not in queries]
     for queries in apart:
         scans_of_each = [list(scans(plans[query])) for query in queries]
         if not scans_of_each[0]:
             continue  # without usage, for all of them
-        add = [_adder(query, rows[query]) for query in queries]
-        sums = len(queries[0].by)  # where they begin
-        for number, bucket, *fields in fetch_all(*statement_for(queries, scans_of_each)):
-            add[number - 1](bucket, fields[:sums], fields[sums:])
+        for number, answered in groupby(fetch_all(*statement_for(queries, scans_of_each)), NUMBER_OF_QUERY):
+            rows[queries[number - 1]] += _rows_of(queries[number - 1], answered, bucket=1, most=len(queries[0].by))
     return rows
 
 
-def _adder(query: UsageQuery, rows: list[Row]) -> Callable[[int, Sequence[str | None], Iterable[Any]], None]:
-    """Give what adds a row to those of a query, of what a statement has answered; the number of its bucket counts
-    from 1."""
-    starts = query.buckets
-
-    def add(bucket: int, group: Sequence[str | None], sums: Iterable[Any]) -> None:
-        is_other = bool(group) and group[0] is None
-        rows.append(Row(starts[bucket - 1], None if is_other else tuple(group), Sums(*sums)))
-
-    return add
+def _rows_of(query: UsageQuery, answered: Iterable[Sequence[Any]], *, bucket: int, most: int) -> Iterator[Row]:
+    """Make rows of what a statement has answered to a query. The number of the bucket, from 1, stands at the place
+    `bucket`; behind it the values of the group, for which there are `most` places, and then the sums."""
+    starts, first, sums = query.buckets, bucket + 1, bucket + 1 + most
+    end = first + len(query.by)
+    for fields in answered:
+        group = tuple(fields[first:end])
+        yield Row(starts[fields[bucket] - 1], None if group and group[0] is None else group, Sums(*fields[sums:]))

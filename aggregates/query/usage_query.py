@@ -173,7 +173,7 @@ class UsageQuery:
         hours = (hour for day, _ in self.days for hour in days.hours_of(day, self.zone))
         return tuple(hour for hour in hours if self.start <= hour < self.end)
 
-    @property
+    @cached_property
     def bucket_spans(self) -> tuple[Span, ...]:
         """The buckets, each with its part of the range."""
         return tuple(map(Span, self.buckets, (*self.buckets[1:], self.end)))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html, format_html_join, json_script
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
@@ -38,7 +38,7 @@ from aggregates.query.notes import Note
 from aggregates.query.selection import CALL_COLUMNS, CONTROLS, CallSelection, GroupSelection, Selection, handle_of
 from aggregates.web.charts import packing
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import Figure, FigureEncoder, Series
+from aggregates.web.charts.figures import Figure, Series, write_json
 from aggregates.web.names import name_of, text_of_group
 from aggregates.web.pages.bar_links import links_of, packed
 from aggregates.web.pages.comparing import Comparison, comparison_of, other_way
@@ -160,17 +160,23 @@ def name_of_value(selection: Selection, dimension: str, value: str) -> str:
     return name_of(selection.organization, dimension, value)
 
 
+def _script(value: Any, element_id: str) -> SafeString:
+    """Write what a script of the page reads from the element of that name; nothing in it ends the element."""
+    text = write_json(value).replace("&", "\\u0026").replace("<", "\\u003C").replace(">", "\\u003E")
+    return mark_safe(f'<script id="{escape(element_id)}" type="application/json">{text}</script>')  # noqa: S308 (as said)
+
+
 @register.simple_tag
 def figure(drawn: Figure, element_id: str, charts: Sequence[Drawn] = ()) -> SafeString:
     """The figure's JSON, where the page's script finds it; without its axis, where that is the one of the charts."""
-    return json_script(packing.packed(drawn, charts[0].figure if charts else None), element_id, FigureEncoder)
+    return _script(packing.packed(drawn, charts[0].figure if charts else None), element_id)
 
 
 @register.simple_tag
 def axis(charts: Sequence[Drawn]) -> SafeString:
     """The time that the page's charts share, where its script finds it."""
     shared = packing.axis_of(charts[0].figure) if charts else None
-    return json_script(shared, "axis", FigureEncoder) if shared else SafeString()
+    return _script(shared, "axis") if shared else SafeString()
 
 
 @register.simple_tag
@@ -296,7 +302,7 @@ def link_to_organizations(chosen: Organizations, by: int) -> str:
 @register.simple_tag
 def bar_links(selection: Selection, charts: Sequence[Drawn]) -> SafeString:
     """Where the page's bars lead, where its script finds it."""
-    return json_script(packed(links_of(selection, charts)), "bar-links", FigureEncoder)
+    return _script(packed(links_of(selection, charts)), "bar-links")
 
 
 @register.simple_tag(takes_context=True)

@@ -15,7 +15,7 @@ from aggregates.domain import locales
 from aggregates.query.display_measures import COST, COUNT, Number, Unit
 from aggregates.web.charts import packing
 from aggregates.web.charts.axes import Axis, State, axis_of_days
-from aggregates.web.charts.figures import Figure, FigureEncoder, Series, Shape, figure_of, totals_of
+from aggregates.web.charts.figures import Figure, Series, Shape, figure_of, totals_of, write_json
 
 SCRIPT = Path(__file__).parents[2] / "aggregates/static/aggregates/js/figures.js"
 READ = """([figures, axis]) => {
@@ -79,7 +79,7 @@ def figures() -> list[Figure]:
 
 def whole(figure: Figure) -> list[Any]:
     """The same of what the server had."""
-    made = json.loads(FigureEncoder().encode(figure), parse_int=float)  # as a browser has numbers
+    made = json.loads(write_json(figure), parse_int=float)  # as a browser has numbers
     meta = made["layout"]["meta"]
     return [
         [[trace["name"], trace["x"], trace["y"], trace["customdata"]] for trace in made["data"]],
@@ -92,13 +92,13 @@ def whole(figure: Figure) -> list[Any]:
 def test_a_page_reads_figures_as_the_server_had_them(chromium: Browser, language: str) -> None:
     with locales.read_by(language):
         made = figures()
-        sent = {f"figure-{n}": FigureEncoder().encode(packing.packed(each, made[0])) for n, each in enumerate(made)}
-        shared = FigureEncoder().encode(packing.axis_of(made[0]))
+        sent = {f"figure-{n}": write_json(packing.packed(each, made[0])) for n, each in enumerate(made)}
+        shared = write_json(packing.axis_of(made[0]))
         expected = [whole(each) for each in made]
     page = chromium.new_page()
     page.add_script_tag(path=SCRIPT)
 
     assert page.evaluate(READ, [sent, shared]) == expected
-    assert len(sent["figure-2"]) < len(FigureEncoder().encode(made[2])) / 2
+    assert len(sent["figure-2"]) < len(write_json(made[2])) / 2
     assert "groups" in sent["figure-3"] and sent["figure-3"].count('"y":') == 2  # a group's are the sums of its parts
     page.close()

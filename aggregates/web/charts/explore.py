@@ -107,7 +107,7 @@ def _of_group(selection: Selection, answer: Answer, key: str | None, groups: Seq
 def _series(selection: Selection, answer: Answer, groups: Sequence[Group], name: str, role: str) -> Series:
     measure, sums = selection.display, sums_of(answer, groups)
     unpriced: tuple[bool | None, ...] = ()
-    if measure.unit is COST:  # and where that is not known
+    if measure.unit is COST and answer.has_unpriced:  # where that is not known
         unpriced = values(answer, lambda each: formats.has_no_price(each) if each.rows else None, sums)
     return Series(
         name, role, values(answer, measure.of, sums), unpriced=unpriced, whole=measure.of(Sums.of(sums.values()))

@@ -3,13 +3,14 @@
 The page's script puts in the colours of those roles from the style sheet, so that a figure fits either theme.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
 from typing import Any
+
+import msgspec
 
 from aggregates.domain import formats, locales
 from aggregates.domain.money import EXACT
@@ -25,7 +26,6 @@ DENSE = 200  # with more buckets than this bars would be a pixel wide or less: a
 FEW = 62  # points of a line that are marked one by one
 FEW_TICKS = 9  # where nobody knows how wide the chart is
 HATCHED = {"size": 6, "solidity": 0.4, "fillmode": "replace"}
-SINGLE = frozenset({str, int, float, bool, type(None)})  # what lists hold that JSON's own encoder writes, in one go
 WITHIN = " › "  # between a group and its subgroup
 DOLLAR = "$"  # also in formats of numbers, where it stands behind the minus
 DOLLARS = f"{DOLLAR},~f"  # as many decimals as there are
@@ -137,11 +137,7 @@ def figure_of(
 
     `totals` is what each bucket comes to, and `differences` what that is more or less than in the other range.
     """
-    drawn = [part for one in series for part in one.drawn]
-    columns = [tuple(value for value in values if value) for values in _columns(drawn)]
-    ranges = [_range(values, shape) for values in columns] or [(0, 0)] * axis.number
-    ends = [*(end for each in ranges for end in each), *(filter(None, ghost.values) if ghost else ())]
-    lowest, highest = min(ends, default=0), max(ends, default=0)
+    lowest, highest = _range([part for one in series for part in one.drawn], shape, ghost)
     draw = DRAWN[_shape_of(axis, shape)]
     traces = [trace for one in series for trace in _traces(axis, one, unit, draw)]
     has_parts = any(one.parts for one in series)
@@ -202,12 +198,15 @@ def _group(one: Series, unit: Unit) -> Figure:
     return {"name": one.name, "role": one.role, "y": list(one.values), "customdata": one.in_full(unit)}
 
 
-def _range(values: Sequence[Number], shape: Shape) -> tuple[Number, Number]:
-    """Say from where to where the values of a bucket reach; 0 is between."""
-    if shape == Shape.LINES:
-        return min([0, *values]), max([0, *values])
-    below, above = ([value for value in values if (value > 0) == is_above] for is_above in (False, True))
-    return sum(below), sum(above)
+def _range(drawn: Iterable[Series], shape: Shape, ghost: Series | None) -> tuple[Number, Number]:
+    """Say from where to where values reach, those on top of each other together; 0 is between."""
+    columns: list[list[Number]] = [[value or 0 for value in one.values] for one in drawn]
+    if shape != Shape.LINES:
+        below = [[value if value < 0 else 0 for value in column] for column in columns]
+        above = [[value if value > 0 else 0 for value in column] for column in columns]
+        columns = [[*map(sum, zip(*each, strict=True))] for each in (below, above)]
+    reached = [0, *(value for column in columns for value in column), *(filter(None, ghost.values) if ghost else ())]
+    return min(reached), max(reached)
 
 
 def _shape_of(axis: Axis, shape: Shape) -> Shape:
@@ -344,19 +343,19 @@ def _decimals(unit: Unit, highest: Number) -> int:
     return max(2, 1 - Decimal(highest).adjusted())
 
 
-class FigureEncoder(json.JSONEncoder):
-    """Writes a Decimal as a number with all of its digits: nothing on our side rounds it."""
+def write_json(value: Any) -> str:
+    """Write a figure, or what else a page's script reads, as JSON; a Decimal as a number with all of its digits, as
+    nothing on our side rounds it."""
+    return JSON.encode(value).decode()
 
-    item_separator = ","
-    key_separator = ":"
 
-    def encode(self, o: Any) -> str:
-        if isinstance(o, Decimal):
-            return format(o, "f")
-        if isinstance(o, dict):
-            return f"{{{','.join(f'{json.dumps(key)}:{self.encode(member)}' for key, member in o.items())}}}"
-        if isinstance(o, Texts):
-            o = o.written
-        if isinstance(o, (list, tuple)) and not SINGLE.issuperset(map(type, o)):
-            return f"[{','.join(map(self.encode, o))}]"
-        return super().encode(o)
+def _plain(value: Any) -> Any:
+    """Give what JSON has a form for: of texts those that are written, of a marked text its characters."""
+    if isinstance(value, Texts):
+        return value.written
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"Expected what JSON has a form for, and not {type(value).__name__}.")
+
+
+JSON = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")

@@ -12,7 +12,7 @@ from typing import Any
 from django.urls import reverse
 
 from aggregates.domain import days
-from aggregates.domain.ranges import of_days
+from aggregates.domain.days import DAY
 from aggregates.query.addresses import (
     iso,
     only_query,
@@ -45,14 +45,12 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
     query = selection.over_time()
     by_hour = query.bucket == Bucket.HOUR
     zone = selection.range.zone
-    dates = [
-        (days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)) for span in query.bucket_spans
-    ]
     spans = query.bucket_spans
+    dates = [(days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)) for span in spans]
     cut = [
         number
-        for number, (of_bucket, span) in enumerate(zip(dates, spans, strict=True))
-        if of_days("custom", *of_bucket, zone).span != span
+        for number, ((first, last), span) in enumerate(zip(dates, spans, strict=True))
+        if (span.start, span.end) != (days.midnight(first, zone), days.midnight(last + DAY, zone))
     ]
     distinct = {of_bucket: number for number, of_bucket in enumerate(dict.fromkeys(dates))}
     whole = replace(selection, hidden=())

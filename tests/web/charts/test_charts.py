@@ -24,7 +24,7 @@ from aggregates.query.usage_query import Source
 from aggregates.rollup.protocol import roll_up
 from aggregates.web import charts
 from aggregates.web.charts import CHARTS
-from aggregates.web.charts.figures import FigureEncoder
+from aggregates.web.charts.figures import write_json
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -59,7 +59,7 @@ def figures(selection: Selection, source: Source = Source.AUTO) -> dict[str, Any
     asked = [query for chart in CHARTS for query in chart.queries(selection)]
     read_from = read([replace(query, source=source) for query in asked])
     answers = {query: read_from[replace(query, source=source)] for query in asked}
-    texts = {chart.name: FigureEncoder().encode(chart.draw(selection, answers).figure) for chart in CHARTS}
+    texts = {chart.name: write_json(chart.draw(selection, answers).figure) for chart in CHARTS}
     return {name: json.loads(text, parse_float=Decimal) for name, text in texts.items()}
 
 

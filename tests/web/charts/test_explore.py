@@ -20,7 +20,7 @@ from aggregates.query.selection import BUCKETS, CHARTS, Selection
 from aggregates.rollup.protocol import roll_up
 from aggregates.web.charts import explore, palette
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import BAR_SHARE, FigureEncoder
+from aggregates.web.charts.figures import BAR_SHARE, write_json
 from tests.fixtures import make_organization
 from tests.history import some_calls
 
@@ -49,7 +49,7 @@ def test_every_form_of_every_measure_is_valid_for_plotly(usage: Organization) ->
     assert len(BUCKETS) == len(CHARTS) + 1
     for (measure, bucket), chart in zip(product(DISPLAY_MEASURES, BUCKETS), cycle(CHARTS), strict=False):
         selection = Selection(usage, QUARTER, "user", measure=measure, chart=chart, bucket=bucket, compare="before")
-        plotly.graph_objects.Figure(json.loads(FigureEncoder().encode(drawn(selection).figure)))
+        plotly.graph_objects.Figure(json.loads(write_json(drawn(selection).figure)))
 
 
 def test_forms_show_the_same_numbers(usage: Organization) -> None:
@@ -138,7 +138,7 @@ def test_subgroups_are_drawn_in_place_of_their_groups_and_add_up_to_them(
 ) -> None:
     selection = Selection(usage, QUARTER, "operation", measure=measure, bucket="month", chart=chart, compare="before")
     whole, parted = drawn(selection), drawn(replace(selection, subgroup="model"))
-    plotly.graph_objects.Figure(json.loads(FigureEncoder().encode(parted.figure)))
+    plotly.graph_objects.Figure(json.loads(write_json(parted.figure)))
     groups, traces = parted.figure["layout"]["meta"]["groups"], parted.figure["data"]
 
     assert [(one.name, one.role, one.values) for one in parted.series] == [

@@ -17,7 +17,7 @@ from aggregates.query.selection import Selection
 from aggregates.query.usage_query import UsageQuery
 from aggregates.web.charts.axes import axis_of
 from aggregates.web.charts.chart import Drawn
-from aggregates.web.charts.figures import FigureEncoder, Series, Shape, figure_of
+from aggregates.web.charts.figures import Series, Shape, figure_of, write_json
 from aggregates.web.charts.notes import with_notes
 
 JULY = (date(2025, 7, 1), date(2025, 7, 31))
@@ -43,7 +43,7 @@ def marked(query: UsageQuery, notes: Sequence[Note]) -> dict[str, Any]:
     plain = drawn(query)
     found = with_notes(plain, query, notes).figure
     assert found["data"][:-1] == plain.figure["data"]
-    plotly.graph_objects.Figure(json.loads(FigureEncoder().encode(found)))
+    plotly.graph_objects.Figure(json.loads(write_json(found)))
     trace = found["data"][-1]
     assert trace["meta"] == {"role": "note"}
     assert trace["x"] == plain.figure["data"][0]["x"]
