@@ -87,7 +87,9 @@ def column(numbers: Sequence[Number | None]) -> str:
 def _digits(number: Number) -> str:
     if not isinstance(number, Decimal):
         return str(number)
-    digits = f"{LONG.create_decimal(number):f}"
+    digits = f"{number:f}"
+    if len(digits) > LONG.prec:
+        digits = f"{LONG.create_decimal(number):f}"
     return digits.rstrip("0").rstrip(".").removeprefix("0") if "." in digits else digits
 
 

@@ -34,6 +34,20 @@ def test_a_question_that_takes_too_long_is_given_up_and_said_so(
     assert not loaded.tables
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_it_asks_is_planned_once_in_a_session(acme: Organization, call: Callable[..., Call]) -> None:
+    now = datetime.now(UTC) - timedelta(days=5)
+    record(acme, [call(now.isoformat(), model=model, cost="1", latency_ms=40) for model in ("gpt-5", "o3")])
+    connection.close()
+    for _ in range(3):
+        dashboard.load(Selection(acme, ranges.preset("30d", datetime.now(UTC), acme.time_zone), compare="before"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement ~ 'aggregates_'")
+        plans = cursor.fetchall()
+    assert len(plans) > 5
+    assert set(plans) == {(3, 0)}
+
+
 @pytest.mark.parametrize(
     ("measure", "shares"),
     [
