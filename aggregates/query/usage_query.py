@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aggregates.domain import days
@@ -57,6 +58,32 @@ def days_within(start: datetime, end: datetime, zone: str) -> tuple[tuple[date, 
     first, last = days.date_of(start, zone), days.date_of(end - days.INSTANT, zone)
     spans = ((day, days.span_of(day, zone).clipped(Span(start, end))) for day in days.dates(first, last))
     return tuple((day, span) for day, span in spans if span)
+
+
+class Buckets(NamedTuple):
+    """The buckets of a range: the instants at which they begin, their parts of the range, and the first and the last
+    day of each."""
+
+    starts: tuple[datetime, ...]
+    spans: tuple[Span, ...]
+    days: tuple[tuple[date, date], ...]
+
+
+@lru_cache(maxsize=16)  # those of hours may be thousands
+def buckets_within(start: datetime, end: datetime, zone: str, bucket: Bucket, first_weekday: int) -> Buckets:
+    """List the buckets from start to before end, each of hours, days, weeks or months."""
+    within = days_within(start, end, zone)
+    if bucket == Bucket.HOUR:
+        hours = [(hour, day) for day, _ in within for hour in days.hours_of(day, zone) if start <= hour < end]
+        starts, of_days = tuple(hour for hour, _ in hours), tuple((day, day) for _, day in hours)
+    else:
+        begins, first_days = BEGINNINGS[bucket], dict[date, tuple[date, Span]]()
+        last_days = {begins(day, first_weekday): day for day, _ in within}
+        for day, span in within:
+            first_days.setdefault(begins(day, first_weekday), (day, span))
+        starts = tuple(span.start for _, span in first_days.values())
+        of_days = tuple((day, last_days[begin]) for begin, (day, _) in first_days.items())
+    return Buckets(starts, tuple(map(Span, starts, (*starts[1:], end))), of_days)
 
 
 @dataclass(frozen=True)
@@ -163,31 +190,30 @@ class UsageQuery:
         return days_within(self.start, self.end, self.zone)
 
     @cached_property
+    def _buckets(self) -> Buckets:
+        if self.bucket == Bucket.TOTAL:
+            return Buckets((self.start,), (self.span,), ((self.first, self.last),))
+        return buckets_within(self.start, self.end, self.zone, self.bucket, self.organization.first_weekday)
+
+    @property
     def buckets(self) -> tuple[datetime, ...]:
         """The instants at which the range's buckets begin."""
-        if self.bucket == Bucket.TOTAL:
-            return (self.start,)
-        if self.bucket != Bucket.HOUR:
-            starts = dict(self.days)
-            return tuple(starts[day].start for day in self.bucket_dates)
-        hours = (hour for day, _ in self.days for hour in days.hours_of(day, self.zone))
-        return tuple(hour for hour in hours if self.start <= hour < self.end)
+        return self._buckets.starts
 
-    @cached_property
+    @property
     def bucket_spans(self) -> tuple[Span, ...]:
         """The buckets, each with its part of the range."""
-        return tuple(map(Span, self.buckets, (*self.buckets[1:], self.end)))
+        return self._buckets.spans
+
+    @property
+    def bucket_days(self) -> tuple[tuple[date, date], ...]:
+        """The first and the last day of each bucket."""
+        return self._buckets.days
 
     @cached_property
     def bucket_dates(self) -> tuple[date, ...]:
         """The first day of each bucket, where buckets are made of days."""
-        begins = BEGINNINGS.get(self.bucket)
-        if not begins:
-            return ()
-        first_days: dict[date, date] = {}
-        for day, _ in self.days:
-            first_days.setdefault(begins(day, self.organization.first_weekday), day)
-        return tuple(first_days.values())
+        return tuple(first for first, _ in self.bucket_days) if self.bucket in BEGINNINGS else ()
 
     def local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.zone))

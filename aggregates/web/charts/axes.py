@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
 
-from aggregates.domain import days
-from aggregates.domain.days import DAY, HOUR, Span
+from aggregates.domain import days, locales
+from aggregates.domain.days import DAY, HOUR, INSTANT, Span
+from aggregates.domain.locales import Locale
 from aggregates.domain.wallclock import abbreviation, clock, day_words, span_words, weekday_words
-from aggregates.query.usage_query import BEGINNINGS, Bucket, UsageQuery
+from aggregates.query.usage_query import BEGINNINGS, Bucket, UsageQuery, buckets_within
 from aggregates.web.charts.ticks import Ticks, ticks_of_days, ticks_of_hours
 
 SECOND = timedelta(seconds=1)
@@ -28,7 +31,7 @@ class State(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """Bucket n is from `edges[n]` to `edges[n + 1]`, in seconds since the first begins, called `times[n]` in words.
 
@@ -45,16 +48,16 @@ class Axis:
     def number(self) -> int:
         return len(self.times)
 
-    @property
+    @cached_property
     def widths(self) -> list[int]:
         return [end - start for start, end in zip(self.edges, self.edges[1:], strict=False)]
 
-    @property
+    @cached_property
     def middles(self) -> list[float | int]:
         sums = [start + end for start, end in zip(self.edges, self.edges[1:], strict=False)]
         return [sum_ / 2 if sum_ % 2 else sum_ // 2 for sum_ in sums]
 
-    @property
+    @cached_property
     def caption(self) -> str:
         """Say which buckets do not have all of their time, as in “1 – 3 Mar 2026 is a part of its week”; "" if all
         do."""
@@ -68,24 +71,27 @@ class Axis:
 
 def axis_of(query: UsageQuery, as_of: datetime) -> Axis:
     """Make the axis for the buckets of a query by hour, day, week or month, as of a moment."""
-    spans = query.bucket_spans
-    if query.bucket == Bucket.HOUR:
-        locals_ = [query.local(span.start) for span in spans]
-        states = [_open_or(State.WHOLE, span, max(span.end, span.start + HOUR), as_of) for span in spans]
-        begin_days = [_begins_day(span.start, query.zone) for span in spans]
-        ticks = ticks_of_hours(locals_, begin_days, query.organization.first_weekday)
-        return Axis(_edges(spans), tuple(_hours_in_words(locals_)), tuple(states), ticks, query.bucket)
-    firsts = query.bucket_dates
-    lasts = [*(first - DAY for first in firsts[1:]), query.last]
-    words = weekday_words if query.bucket == Bucket.DAY else None
-    times = tuple(words(first) if words else span_words(first, last) for first, last in zip(firsts, lasts, strict=True))
-    return Axis(
-        _edges(spans),
-        times,
-        tuple(_states(query, lasts, as_of)),
-        ticks_of_days(query.bucket, firsts, query.organization.first_weekday),
-        query.bucket,
-    )
+    first_weekday, locale = query.organization.first_weekday, locales.current()
+    times, ticks = _in_words(query.span, query.zone, query.bucket, first_weekday, locale)
+    return Axis(_edges(query.bucket_spans), times, tuple(_states(query, as_of)), ticks, query.bucket)
+
+
+@lru_cache(maxsize=16)  # those of hours may be thousands
+def _in_words(
+    span: Span, zone: str, bucket: Bucket, first_weekday: int, locale: Locale
+) -> tuple[tuple[str, ...], tuple[Ticks, ...]]:
+    """Say what the buckets of a range are called, and how to mark some; in the notation of the `locale`, which is that
+    of the reader."""
+    buckets = buckets_within(span.start, span.end, zone, bucket, first_weekday)
+    if bucket == Bucket.HOUR:
+        locals_ = [start.astimezone(ZoneInfo(zone)) for start in buckets.starts]
+        begin_days = [_begins_day(start, zone) for start in buckets.starts]
+        return tuple(_hours_in_words(locals_)), ticks_of_hours(locals_, begin_days, first_weekday)
+    if bucket == Bucket.DAY:
+        times = tuple(weekday_words(day) for day, _ in buckets.days)
+    else:
+        times = tuple(span_words(first, last) for first, last in buckets.days)
+    return times, ticks_of_days(bucket, [first for first, _ in buckets.days], first_weekday)
 
 
 def axis_of_days(dates: Sequence[date], states: Sequence[State] = ()) -> Axis:
@@ -114,20 +120,26 @@ def _hours_in_words(locals_: Sequence[datetime]) -> Iterable[str]:
         yield f"{day_words(local.date())}, {clock(local)}{twice}"
 
 
-def _states(query: UsageQuery, lasts: Sequence[date], as_of: datetime) -> Iterable[State]:
-    """Say which days, weeks or months the range cuts at its ends, and which one is not over."""
-    begins, first_weekday = BEGINNINGS[query.bucket], query.organization.first_weekday
+def _states(query: UsageQuery, as_of: datetime) -> Iterable[State]:
+    """Say which buckets the range cuts at its ends, and which one is not over."""
     spans = query.bucket_spans
-    for number, (first, last, span) in enumerate(zip(query.bucket_dates, lasts, spans, strict=True)):
+    if query.bucket == Bucket.HOUR:
+        yield from (_open_or(State.WHOLE, span, max(span.end, span.start + HOUR), as_of) for span in spans)
+        return
+    for number, ((_, last), span) in enumerate(zip(query.bucket_days, spans, strict=True)):
         if 0 < number < len(spans) - 1:
             yield _open_or(State.WHOLE, span, span.end, as_of)
-            continue
-        end = days.midnight(last + DAY, query.zone)
-        is_cut_before = begins(first - DAY, first_weekday) == begins(
-            first, first_weekday
-        ) or span.start > days.midnight(first, query.zone)
-        is_cut_after = begins(last + DAY, first_weekday) == begins(last, first_weekday) or span.end < end
-        yield _open_or(State.CUT if is_cut_before or is_cut_after else State.WHOLE, span, end, as_of)
+        else:
+            state = State.CUT if _is_cut(query, span) else State.WHOLE
+            yield _open_or(state, span, days.midnight(last + DAY, query.zone), as_of)
+
+
+def _is_cut(query: UsageQuery, span: Span) -> bool:
+    """Say whether what is just before or after a bucket's part of the range is of the same bucket."""
+    instants = (span.start - INSTANT, span.start, span.end - INSTANT, span.end)
+    of_days = (days.date_of(instant, query.zone) for instant in instants)
+    before, first, last, after = (BEGINNINGS[query.bucket](day, query.organization.first_weekday) for day in of_days)
+    return before == first or last == after
 
 
 def _open_or(state: State, span: Span, end: datetime, as_of: datetime) -> State:

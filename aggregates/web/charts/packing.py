@@ -6,6 +6,7 @@ writes from all of their digits. Nothing is rounded on the way.
 
 from collections.abc import Sequence
 from decimal import ROUND_05UP, Context, Decimal
+from functools import lru_cache
 from os.path import commonprefix
 from typing import Any
 
@@ -93,7 +94,8 @@ def _digits(number: Number) -> str:
     return digits.rstrip("0").rstrip(".").removeprefix("0") if "." in digits else digits
 
 
-def front_coded(texts: Sequence[str]) -> str:
+@lru_cache(maxsize=16)  # a page's axis, which may have thousands of texts, is mostly the one of the page before
+def front_coded(texts: tuple[str, ...]) -> str:
     """Write texts without the beginning that each shares with the one before, but for its length, one digit."""
     found, before = list[str](), ""
     for text in texts:

@@ -45,8 +45,7 @@ def links_of(selection: Selection, charts: Iterable[Drawn]) -> Links:
     query = selection.over_time()
     by_hour = query.bucket == Bucket.HOUR
     zone = selection.range.zone
-    spans = query.bucket_spans
-    dates = [(days.date_of(span.start, zone), days.date_of(span.end - days.INSTANT, zone)) for span in spans]
+    spans, dates = query.bucket_spans, query.bucket_days
     cut = [
         number
         for number, ((first, last), span) in enumerate(zip(dates, spans, strict=True))
