@@ -108,10 +108,17 @@ def _series(selection: Selection, answer: Answer, groups: Sequence[Group], name:
     measure, sums = selection.display, sums_of(answer, groups)
     unpriced: tuple[bool | None, ...] = ()
     if measure.unit is COST and answer.has_unpriced:  # where that is not known
-        unpriced = values(answer, lambda each: formats.has_no_price(each) if each.rows else None, sums)
+        unpriced = values(answer, _has_no_price, sums)
     return Series(
         name, role, values(answer, measure.of, sums), unpriced=unpriced, whole=measure.of(Sums.of(sums.values()))
     )
+
+
+def _has_no_price(sums: Sums) -> bool | None:
+    """Say whether no call has a price; None where there is neither a call nor a charge. Of most there is no doubt."""
+    if sums.unpriced_calls:
+        return formats.has_no_price(sums)
+    return False if sums.calls or sums.charges else None
 
 
 def _as_drawn(one: Series, selection: Selection, series: tuple[Series, ...]) -> Series:
