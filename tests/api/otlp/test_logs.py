@@ -167,6 +167,12 @@ def test_a_call_is_an_event_of_one_kind_and_counts_once(
     assert not [value for value in call.values() if PRIVATE in str(value)]
 
 
+def test_codex_tells_that_a_response_was_completed_before_it_tells_its_tokens(send: Sender) -> None:
+    told_first = {name: value for name, value in CODEX.items() if not name.endswith("_token_count")}
+    send(logs_of({**told_first, "duration_ms": "812"}, CODEX))
+    assert list(UsageLog.objects.values_list("input_tokens", "output_tokens")) == [(1000, 90)]
+
+
 def test_calls_without_an_id_are_told_apart_by_what_they_say(send: Sender) -> None:
     send(logs_of(CODEX, {**CODEX, "output_token_count": 91}, {**CODEX, "conversation.id": "c-2"}, CODEX))
     assert UsageLog.objects.count() == 3
