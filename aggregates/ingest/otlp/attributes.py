@@ -29,6 +29,7 @@ OPENINFERENCE, OPENLLMETRY = "OpenInference 0.1", "OpenLLMetry 0.62"
 OPENLLMETRY_OLD, OPENLIT, PYDANTIC_AI = "OpenLLMetry before 0.40", "OpenLIT 1.45", "pydantic-ai 1"
 LANGSMITH, LANGFUSE, LOGFIRE = "langsmith 0.4", "Langfuse SDK 5", "Logfire 5"
 STRANDS, MASTRA, OTHERS = "Strands Agents 1", "Mastra 1, not tried", "several, and not tried"
+OPENLIT_CLI = "OpenLIT's tool for coding agents, not tried"
 SEMANTIC_KERNEL = "Semantic Kernel 1 for .NET, not tried"
 
 ATTRIBUTES: tuple[Attribute, ...] = (
@@ -145,6 +146,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.prompt_tokens_details.cached_tokens", OTHERS),
         ("gen_ai.usage.input_tokens_details.cached_tokens", OTHERS),
         ("gen_ai.usage.prompt_tokens_details.cache_read", OPENLIT),
+        ("gen_ai.usage.cache.read_input_tokens", OPENLIT_CLI),
         ("gen_ai.usage.input_token_details.cache_read", OTHERS),
         ("gen_ai.usage.experimental.cached_tokens", "Google ADK 1"),
         ("llm.token_count.prompt_details.cache_read", OPENINFERENCE),
@@ -165,6 +167,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.cache_creation_tokens", OTHERS),
         ("gen_ai.usage.cache_write_tokens", OTHERS),
         ("gen_ai.usage.prompt_tokens_details.cache_write", OPENLIT),
+        ("gen_ai.usage.cache.creation_input_tokens", OPENLIT_CLI),
         ("gen_ai.usage.input_token_details.cache_creation", OTHERS),
         ("llm.token_count.prompt_details.cache_write", OPENINFERENCE),
         ("llm.token_count.prompt_details.cache_creation", "Envoy AI Gateway, not tried"),
@@ -254,7 +257,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     *_rows("code_executions", ("gen_ai.usage.server_tool_use.code_execution_requests", OTHERS)),
     *_rows("speed", ("anthropic.usage.speed", OTHERS), ("gen_ai.usage.speed", OTHERS)),
     *_rows("inference_geo", ("anthropic.usage.inference_geo", OTHERS), ("gen_ai.usage.inference_geo", OTHERS)),
-    *_rows("tools", ("gen_ai.usage.details.tool_use_prompt_tokens", PYDANTIC_AI)),
     # Texts that hold an object of counts: they are read within limits, and none of them is kept.
     *_rows(
         "usage",
@@ -262,6 +264,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.raw", LOGFIRE),
         ("gen_ai.usage.input_token_details", LANGSMITH),
         ("gen_ai.usage.output_token_details", LANGSMITH),
+        ("langsmith.usage_metadata", "langsmith 0.4 for JavaScript"),
         ("ai.response.providerMetadata", AI_5),
         ("metadata.usage_object", LITELLM_V1),
         ("litellm.metadata.usage_object", LITELLM_V2),

@@ -27,15 +27,26 @@ class Rule(NamedTuple):
 
 
 RULES = (
+    # They add the cache to the input themselves.
+    Rule("openlit.instrumentation.claude_agent_sdk", "", WITHIN),
+    Rule("openlit-cli", "", WITHIN),
     # They pass on what Anthropic and Bedrock count, where the cache is beside the input, and add their own totals.
     Rule("openlit", "anthropic", CACHE_AND_OWN_TOTALS),
     Rule("openlit", "aws", CACHE_AND_OWN_TOTALS),
+    Rule("@openlit/instrumentation-anthropic", "", CACHE_AND_OWN_TOTALS),
+    Rule("@openlit/instrumentation-bedrock", "", CACHE_AND_OWN_TOTALS),
+    Rule("openinference.instrumentation.agno", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("openinference.instrumentation.crewai", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("opentelemetry.instrumentation.llamaindex", "anthropic", CACHE_AND_OWN_TOTALS),
     Rule("opentelemetry.instrumentation.bedrock", "", CACHE_AND_OWN_TOTALS),
     Rule("opentelemetry.instrumentation.botocore", "", CACHE_AND_OWN_TOTALS),
     # Its totals are those of the provider.
     Rule("strands", "", CACHE),
+    Rule("@arizeai/openinference-instrumentation-bedrock", "", CACHE),
     # They pass on Gemini's candidates, where thoughts are beside.
     Rule("openlit", "google", THOUGHTS),
+    Rule("@openlit/instrumentation-google-ai", "", THOUGHTS),
+    Rule("@openlit/instrumentation-vertexai", "", THOUGHTS),
     Rule("openinference.instrumentation.google_genai", "", THOUGHTS),
     Rule("openinference.instrumentation.vertexai", "", THOUGHTS),
     Rule("opentelemetry.instrumentation.google_generativeai", "", THOUGHTS),
@@ -47,10 +58,23 @@ RULES = (
 # Vercel's AI SDK passed on what providers count until version 6, which tells these parts besides.
 AI_SDK, AI_SDK_PARTS = "ai.operationId", ("ai.usage.inputTokenDetails.", "ai.usage.outputTokenDetails.")
 AI_SDK_BESIDE = {"anthropic": CACHE_AND_OWN_TOTALS, "aws": CACHE_AND_OWN_TOTALS, "google": THOUGHTS}
+# Names that clients give another meaning, by scope: here it is all text of the input, cached or not.
+OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
+    "openinference.instrumentation.litellm": ("llm.token_count.prompt_details.cache_input",),
+}
+CLAUDE = re.compile(r"(?:anthropic[./])?claude", re.IGNORECASE)  # of models whose provider is not told
 
 
-def beside_of(scope: str, version: str, provider: str, attributes: Attributes) -> Beside:
-    """What the client that made a span tells beside its whole, of a call to this provider."""
+def as_meant(scope: str, attributes: Attributes) -> Attributes:
+    """The attributes of a span, without those that its client gives another meaning."""
+    others = OTHER_MEANINGS.get(scope)
+    return {name: value for name, value in attributes.items() if name not in others} if others else attributes
+
+
+def beside_of(scope: str, version: str, provider: str, attributes: Attributes, model: object = "") -> Beside:
+    """What the client that made a span tells beside its whole, of a call to this provider's model."""
+    if not provider and isinstance(model, str) and CLAUDE.match(model):
+        provider = "anthropic"
     if AI_SDK in attributes:
         tells_parts = any(name.startswith(AI_SDK_PARTS) for name in attributes)
         return WITHIN if tells_parts else AI_SDK_BESIDE.get(provider, WITHIN)

@@ -26,7 +26,7 @@ from aggregates.ingest.otlp.attributes import (
     NO_CALLS,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import Retrieval, beside_of, is_no_chat, is_own_error, retrieval_of
+from aggregates.ingest.otlp.clients import Retrieval, as_meant, beside_of, is_no_chat, is_own_error, retrieval_of
 from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -180,14 +180,15 @@ def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
 
 
 def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
-    attributes = seen.attributes
+    attributes = as_meant(seen.scope, seen.attributes)
     provider = _provider(attributes)
-    beside = beside_of(seen.scope, seen.version, provider, attributes)
+    model = first(attributes, NAMES["model"]) or _model_asked_for(attributes)
+    beside = beside_of(seen.scope, seen.version, provider, attributes, model)
     documents = documents_of(attributes)
     return {
         "operation": seen.operation or _kind(seen),
         "provider": provider,
-        "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
+        "model": model,
         "request_id": first(attributes, NAMES["request_id"]),
         "service_tier": _tier(attributes, documents),
         **usage_fields(attributes, beside, misfits, documents=documents),

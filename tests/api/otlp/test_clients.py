@@ -18,6 +18,12 @@ GEMINI = {
 }
 BEDROCK = {**CHAT, "gen_ai.request.model": "eu.anthropic.claude-x-v1:0", "gen_ai.provider.name": "aws.bedrock"}
 LANGFUSE = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-5"}
+OPENINFERENCE = {
+    "openinference.span.kind": "LLM",
+    "llm.model_name": "claude-sonnet-4-5",
+    "llm.token_count.prompt": 700,
+    "llm.token_count.completion": 80,
+}
 AI_SDK = {"ai.operationId": "ai.streamText.doStream", "ai.model.id": "m"}
 
 
@@ -556,6 +562,102 @@ CASES = [
         model="gpt-5",
         status="error",
         operation="chat",
+    ),
+    *(
+        case(
+            scope,
+            {**CLAUDE, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200, **total},
+            scope,
+            **tokens(900, 200, 0, 80, 0),
+        )
+        for scope, total in (
+            ("@openlit/instrumentation-anthropic", {}),
+            ("openlit.anthropic", {"gen_ai.usage.total_tokens": 780}),
+            ("opentelemetry.instrumentation.llamaindex", {"gen_ai.usage.total_tokens": 780}),
+        )
+    ),
+    case(
+        "OpenLIT for Claude's agents adds the cache to the input",
+        {**CLAUDE, **usage(900, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "openlit.instrumentation.claude_agent_sdk",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenLIT's tool for coding agents does so, too, under names of its own",
+        {
+            **CLAUDE,
+            **usage(900, 80),
+            "gen_ai.usage.cache.read_input_tokens": 200,
+            "gen_ai.usage.cache.creation_input_tokens": 50,
+            "gen_ai.usage.total_tokens": 980,
+        },
+        "openlit-cli",
+        **tokens(900, 200, 50, 80, 0),
+    ),
+    case(
+        "OpenLIT for JavaScript and Gemini",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning_tokens": 20},
+        "@openlit/instrumentation-google-ai",
+        **tokens(700, 0, 0, 100, 20),
+    ),
+    *(
+        case(
+            name,
+            {**OPENINFERENCE, **more, "llm.token_count.prompt_details.cache_read": 200},
+            f"{package}{name.split()[0]}",
+            **tokens(sent, 200, 0, 80, 0),
+        )
+        for package, name, sent, more in (
+            ("openinference.instrumentation.", "agno", 900, {"llm.provider": "Anthropic"}),
+            ("openinference.instrumentation.", "crewai", 900, {"llm.token_count.total": 780}),
+            (
+                "openinference.instrumentation.",
+                "crewai and OpenAI",
+                700,
+                {"llm.model_name": "gpt-5", "llm.token_count.total": 780},
+            ),
+            ("@arizeai/openinference-instrumentation-", "bedrock", 900, {"llm.provider": "aws"}),
+        )
+    ),
+    case(
+        "OpenInference for LiteLLM tells all text as what was cached",
+        {
+            **OPENINFERENCE,
+            "llm.token_count.prompt_details.cache_read": 200,
+            "llm.token_count.prompt_details.cache_input": 500,
+        },
+        "openinference.instrumentation.litellm",
+        **tokens(700, 200, 0, 80, 0),
+    ),
+    case(
+        "pydantic-ai has the results of Gemini's tools in the input",
+        {
+            **GEMINI,
+            **usage(700, 80),
+            "gen_ai.usage.details.tool_use_prompt_tokens": 360,
+            "gen_ai.usage.details.thoughts_tokens": 20,
+        },
+        "pydantic-ai",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    case(
+        "LangSmith for JavaScript",
+        {
+            **CHAT,
+            "langsmith.span.kind": "llm",
+            "langsmith.usage_metadata": json.dumps(
+                {
+                    "input_tokens": 900,
+                    "output_tokens": 50,
+                    "total_tokens": 950,
+                    "input_token_details": {"cache_read": 300, "cache_creation": 0, "ephemeral_1h_input_tokens": 100},
+                    "output_token_details": {"reasoning": 20},
+                }
+            ),
+        },
+        "langsmith",
+        **tokens(900, 300, 100, 50, 20),
+        cache_write_1h_tokens=100,
     ),
     # Claude Code
     case(
