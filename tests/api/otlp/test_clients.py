@@ -659,6 +659,69 @@ CASES = [
         **tokens(900, 300, 100, 50, 20),
         cache_write_1h_tokens=100,
     ),
+    # LangChain tells parts of a service tier under its name
+    case(
+        "LangSmith and flex",
+        {
+            **CHAT,
+            **usage(1000, 100),
+            "gen_ai.usage.input_token_details": "{'audio': None, 'flex_cache_read': 600, 'flex': 400}",
+            "gen_ai.usage.output_token_details": "{'audio': None, 'flex_reasoning': 40, 'flex': 60}",
+        },
+        "langsmith",
+        **tokens(1000, 600, 0, 100, 40),
+        service_tier="flex",
+    ),
+    *(
+        case(
+            f"Langfuse and {tier}, with {sent} tokens of the input besides",
+            {
+                **LANGFUSE,
+                "langfuse.observation.usage_details": json.dumps(
+                    {
+                        "input": sent,
+                        "output": received,
+                        "total": 1100,
+                        f"input_{tier}": 400,
+                        f"input_{tier}_cache_read": 600,
+                        f"output_{tier}": 60,
+                        f"output_{tier}_reasoning": 40,
+                    }
+                ),
+            },
+            "langfuse-sdk",
+            **tokens(1000, 600, 0, 100, 40),
+            service_tier=tier,
+        )
+        for tier, sent, received in (("flex", 0, 0), ("priority", 0, 0), ("priority", 1000, 100))
+    ),
+    *(
+        case(
+            f"Langfuse and what LangChain tells of Anthropic's cache, {written}",
+            {
+                **LANGFUSE,
+                "langfuse.observation.usage_details": json.dumps(
+                    {"input": 100, "output": 9, "cache_read": 30, **written}
+                ),
+            },
+            "langfuse-sdk",
+            **tokens(190, 30, 60, 9, 0),
+            cache_write_1h_tokens=40,
+        )
+        for written in (
+            {
+                "input_cache_creation": 0,
+                "input_ephemeral_5m_input_tokens": 20,
+                "input_ephemeral_1h_input_tokens": 40,
+            },
+            {
+                "cache_creation_input_tokens": 60,
+                "cache_creation_ephemeral_5m_input_tokens": 20,
+                "cache_creation_ephemeral_1h_input_tokens": 40,
+            },
+            {"cache_creation_input_tokens": 20, "input_cache_creation_1h": 40},
+        )
+    ),
     # Claude Code
     case(
         "Claude Code",
