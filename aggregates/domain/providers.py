@@ -12,7 +12,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "azure": (
         *("azure", "azure-openai", "azureopenai", "azure-ai", "azure.ai.openai", "azure.ai.inference", "az.ai.openai"),
         *("az.ai.inference", "azure-text", "azure-cognitive-services", "azure-foundry", "microsoft-foundry"),
-        *("azure-ai-inference", "azure-openai-responses"),
+        *("azure-ai-inference", "azure-openai-responses", "azure.ai.foundry"),
     ),
     "anthropic": ("anthropic", "anthropic-text"),
     "aws": (
@@ -26,6 +26,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
         *("google.generative-ai", "google.vertex", "google.vertex.anthropic", "vertex.anthropic", "vertex-ai-beta"),
         *("googleai", "google-ai", "google-ai-studio", "google-anthropic-vertex", "vertex-ai-anthropic"),
         *("google-vertexai", "google-vertex-ai", "google-cloud", "google-gemini", "gemini-api", "anthropic-vertex"),
+        *("google.vertex.ai",),
     ),
     "x-ai": ("x-ai", "xai", "x.ai", "grok"),
     "mistral": ("mistral", "mistral-ai", "mistralai", "codestral"),

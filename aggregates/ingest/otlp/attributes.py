@@ -99,6 +99,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("litellm.metadata.user_api_key_user_id", LITELLM_V2),
         ("metadata.user_api_key_user_id", LITELLM_V1),
         ("litellm.metadata.user_api_key_end_user_id", LITELLM_V2),
+        ("litellm.end_user.id", LITELLM_V2),
         ("metadata.user_api_key_end_user_id", LITELLM_V1),
         ("gen_ai.request.user", OPENLIT),
         ("gen_ai.user", OPENLLMETRY),
@@ -318,6 +319,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "langsmith.span.kind": ("llm", "embedding"),
     "span.type": ("llm_request",),
 }
+CALL_TYPES = ("llm.request.type", "litellm.call_type")  # LiteLLM's own kind of each request
 # These tell what each of their spans is, so one of another kind is no call, whatever else is said of it.
 EXACT_KINDS = ("ai.operationId", "openinference.span.kind", "langsmith.span.kind")
 # Here another kind is no call either, though the span may be one by what else it says.
@@ -327,4 +329,5 @@ AROUND = ("traceloop.span.kind",)
 NO_CALLS = (
     *("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "plan", "retrieval", "agent_step"),
     *("search_memory", "create_memory", "update_memory", "upsert_memory", "delete_memory"),
+    *("litellm.responses_management", "litellm.vector_store_management", "litellm.vector_store_file_management"),
 )

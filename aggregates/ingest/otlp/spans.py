@@ -18,6 +18,7 @@ from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
+    CALL_TYPES,
     EXACT_KINDS,
     KINDS,
     LEVEL_OF_FAILURE,
@@ -102,8 +103,9 @@ class Seen:
 
     def asks_for_what_was_made(self) -> bool:
         """Whether it only asks for a response that was made before, or for something else than a model's answer."""
-        kind = self.attributes.get("llm.request.type")
-        return isinstance(kind, str) and bool(RETRIEVAL.match(kind)) or is_no_chat(self.scope, self.span.name)
+        kinds = (self.attributes.get(name) for name in CALL_TYPES)
+        asks = any(isinstance(kind, str) and RETRIEVAL.match(kind) for kind in kinds)
+        return asks or is_no_chat(self.scope, self.span.name)
 
     @property
     def is_retrieval(self) -> bool:

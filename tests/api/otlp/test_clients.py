@@ -89,7 +89,7 @@ CASES = [
         for name in (
             *("enduser.pseudo.id", "langfuse.user.id", "langsmith.metadata.user_id", "metadata.user_api_key_user_id"),
             *("metadata.user_api_key_end_user_id", "litellm.metadata.user_api_key_user_id", "gen_ai.request.user"),
-            *("gen_ai.user", "llm.user"),
+            *("gen_ai.user", "llm.user", "litellm.end_user.id"),
         )
     ),
     case(
@@ -574,7 +574,21 @@ CASES = [
             ("@openlit/instrumentation-anthropic", {}),
             ("openlit.anthropic", {"gen_ai.usage.total_tokens": 780}),
             ("opentelemetry.instrumentation.llamaindex", {"gen_ai.usage.total_tokens": 780}),
+            ("agent_framework", {}),
+            ("org.springframework.boot", {"gen_ai.usage.total_tokens": "780"}),
         )
+    ),
+    case(
+        "Spring and Bedrock",
+        {**BEDROCK, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "org.springframework.boot",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "Agent Framework and Gemini",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning.output_tokens": 20},
+        "agent_framework",
+        **tokens(700, 0, 0, 100, 20),
     ),
     case(
         "OpenLIT for Claude's agents adds the cache to the input",
@@ -777,6 +791,8 @@ OTHERS: list[dict[str, Any]] = [
         {"llm.request.type": kind, "gen_ai.response.model": "o3", **usage(9, 1)}
         for kind in ("aget_responses", "get_responses", "alist_input_items", "adelete_responses")
     ),
+    {**CHAT, **usage(9, 1), "litellm.call_type": "aget_responses"},
+    {**CHAT, **usage(9, 1), "gen_ai.operation.name": "litellm.responses_management"},
 ]
 
 
