@@ -129,8 +129,8 @@ RETRIEVALS = (
     Retrieval(OPENLIT, {}, "responses.cancel "),
 )
 RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.scope] for each in RETRIEVALS}
-# Spans that say they are a chat, and ask for none: by scope how their names begin.
-NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list ")}
+# Spans that look like a chat, and ask for none, or for one that its log record tells: by scope how their names begin.
+NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list "), "gemini-cli": ("llm_call",)}
 # Errors of instrumentations themselves, over an answer that they did not expect, as that of a response in the
 # background is: the call did not fail. By scope and the type of the error.
 OWN_ERRORS = (("openlit.", "AttributeError"),)
@@ -149,7 +149,7 @@ def _is_of(one: Retrieval, name: str, attributes: Attributes) -> bool:
 
 
 def is_no_chat(scope: str, name: str) -> bool:
-    """Whether a span that says it is a chat asks for something else."""
+    """Whether a span that looks like a chat asks for something else, or for what its log record tells."""
     return name.startswith(NO_CHATS.get(scope, ()))
 
 

@@ -220,6 +220,17 @@ def test_a_record_keeps_its_key_and_the_labels_that_were_chosen(send: Sender, ac
     assert (codex.key, claude.key) == (key.prefix, key.prefix)
 
 
+@pytest.mark.parametrize("span_first", [True, False])
+def test_a_span_of_gemini_cli_is_the_call_that_its_record_tells(send: Sender, span_first: bool) -> None:
+    said = {"gen_ai.operation.name": "llm_call", "gen_ai.request.model": "gemini-2.5-pro"}
+    counts = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 90}  # without thoughts
+    call = (request_of(span("llm_call", {**said, **counts}, scope="gemini-cli")), "/v1/traces")
+    record = (logs_of(GEMINI, scope="gemini-cli"), "/v1/logs")  # of a stream that was read outside the span
+    for request_, url in [call, record] if span_first else [record, call]:
+        send(request_, url)
+    assert list(UsageLog.objects.values_list("output_tokens", "reasoning_tokens")) == [(140, 50)]
+
+
 def test_a_record_within_a_span_that_is_the_call_counts_once(send: Sender) -> None:
     one = span("call")
     send(request_of(one), "/v1/traces")
