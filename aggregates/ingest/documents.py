@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -56,6 +56,7 @@ CACHE_BESIDE_INPUT_TOKENS = (
 )
 OF_TOKENS = "token"  # in names of what can be nothing but a number
 COST = "cost"
+OWN_KEY, UPSTREAM_COST = "is_byok", "upstream_inference_cost"
 
 
 class Usage(NamedTuple):
@@ -139,9 +140,17 @@ def _is_more_of(whole: str, name: str, has_all: bool) -> bool:
 
 
 def cost_in(document: Mapping[str, Any]) -> Decimal | None:
-    """The largest amount that it calls its cost."""
-    found = (_amount(value) for name, value in _values(document) if name == COST)
-    return max((amount for amount in found if amount is not None), default=None)
+    """The largest amount that it calls its cost; with what the provider took where the key was the organization's own,
+    as OpenRouter tells."""
+    told = list(_values(document))
+    cost = _largest(value for name, value in told if name == COST)
+    if cost is None or (OWN_KEY, True) not in told:
+        return cost
+    return cost + (_largest(value for name, value in told if name == UPSTREAM_COST) or 0)
+
+
+def _largest(values: Iterable[object]) -> Decimal | None:
+    return max((amount for value in values if (amount := _amount(value)) is not None), default=None)
 
 
 def total_cost(document: Mapping[str, Any]) -> Decimal | None:

@@ -199,6 +199,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.reasoning.output_tokens", CONVENTIONS),
         ("gen_ai.usage.reasoning_tokens", OPENLLMETRY),
         ("gen_ai.usage.output_tokens.reasoning", "Sentry SDK 10"),
+        ("gen_ai.usage.reasoning_output_tokens", "Laminar 0.7"),
         ("gen_ai.usage.details.reasoning_tokens", PYDANTIC_AI),
         ("gen_ai.usage.details.thoughts_tokens", PYDANTIC_AI),
         ("gen_ai.usage.details.thinking_tokens", PYDANTIC_AI),

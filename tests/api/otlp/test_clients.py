@@ -83,6 +83,27 @@ CASES = [
         {**AI_SDK, "ai.response.providerMetadata": '{"gateway": {"cost": "0.07"}}'},
         cost=Decimal("0.07"),
     ),
+    *(
+        case(
+            f"OpenRouter's raw usage, own key {is_byok}",
+            {
+                **CHAT,
+                **usage(10, 1),
+                "gen_ai.usage.raw": json.dumps(
+                    {
+                        "prompt_tokens": 10,
+                        "completion_tokens": 1,
+                        "cost": 0.0025,
+                        "is_byok": is_byok,
+                        "cost_details": {"upstream_inference_cost": 0.05, "upstream_inference_prompt_cost": 0.04},
+                    }
+                ),
+            },
+            "logfire.openai",
+            cost=Decimal(cost),
+        )
+        for is_byok, cost in ((True, "0.0525"), (False, "0.0025"))
+    ),
     # People
     *(
         case(name, {**CHAT, name: "alice"}, user_id="alice")
@@ -652,6 +673,12 @@ CASES = [
             "gen_ai.usage.details.thoughts_tokens": 20,
         },
         "pydantic-ai",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    case(
+        "Laminar's agents",
+        {**CHAT, **usage(700, 80), "gen_ai.usage.reasoning_output_tokens": 20},
+        "lmnr",
         **tokens(700, 0, 0, 80, 20),
     ),
     case(
