@@ -54,6 +54,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows(
         "provider",
+        ("langsmith.metadata.ls_provider", LANGSMITH),  # what LangChain says; the others it guesses from the model
         ("gen_ai.provider.name", CONVENTIONS),
         ("gen_ai.system", "OpenTelemetry GenAI conventions before 1.37"),
         ("llm.provider", OPENINFERENCE),

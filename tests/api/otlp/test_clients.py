@@ -682,6 +682,12 @@ CASES = [
         **tokens(700, 0, 0, 80, 20),
     ),
     case(
+        "LangSmith guesses the provider by the model, and tells LangChain's",
+        {**CHAT, "langsmith.metadata.ls_provider": "azure"},
+        "langsmith",
+        provider="azure",
+    ),
+    case(
         "LangSmith for JavaScript",
         {
             **CHAT,
