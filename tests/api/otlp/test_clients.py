@@ -593,7 +593,6 @@ CASES = [
         )
         for scope, total in (
             ("@openlit/instrumentation-anthropic", {}),
-            ("openlit.anthropic", {"gen_ai.usage.total_tokens": 780}),
             ("opentelemetry.instrumentation.llamaindex", {"gen_ai.usage.total_tokens": 780}),
             ("agent_framework", {}),
             ("org.springframework.boot", {"gen_ai.usage.total_tokens": "780"}),
