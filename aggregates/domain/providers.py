@@ -8,21 +8,25 @@ from functools import lru_cache
 # words: OpenTelemetry's well-known values (also earlier ones), and those of LiteLLM, LangChain, OpenLLMetry,
 # OpenInference, pydantic-ai and Vercel's AI SDK.
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("openai", "open-ai", "text-completion-openai", "openai-responses"),
+    "openai": ("openai", "open-ai", "text-completion-openai", "openai-responses", "openai-chat"),
     "azure": (
         *("azure", "azure-openai", "azureopenai", "azure-ai", "azure.ai.openai", "azure.ai.inference", "az.ai.openai"),
         *("az.ai.inference", "azure-text", "azure-cognitive-services", "azure-foundry", "microsoft-foundry"),
+        *("azure-ai-inference", "azure-openai-responses", "azure.ai.foundry"),
     ),
     "anthropic": ("anthropic", "anthropic-text"),
     "aws": (
         *("aws", "aws.bedrock", "aws-bedrock", "bedrock", "bedrock-converse", "amazon-bedrock", "amazon.bedrock"),
-        *("amazon-bedrock-converse", "bedrock-mantle", "bedrock-runtime", "chatbedrock"),
+        *("amazon-bedrock-converse", "bedrock-mantle", "bedrock-runtime", "chatbedrock", "awsbedrock"),
+        *("anthropic-bedrock",),
     ),
     "google": (
         *("google", "gcp", "gemini", "google-gla", "google-vertex", "google-genai", "google-generative-ai", "palm"),
         *("gcp.gemini", "gcp.gen-ai", "gcp.vertex-ai", "gcp.vertex.agent", "vertex", "vertex-ai", "vertexai"),
         *("google.generative-ai", "google.vertex", "google.vertex.anthropic", "vertex.anthropic", "vertex-ai-beta"),
         *("googleai", "google-ai", "google-ai-studio", "google-anthropic-vertex", "vertex-ai-anthropic"),
+        *("google-vertexai", "google-vertex-ai", "google-cloud", "google-gemini", "gemini-api", "anthropic-vertex"),
+        *("google.vertex.ai",),
     ),
     "x-ai": ("x-ai", "xai", "x.ai", "grok"),
     "mistral": ("mistral", "mistral-ai", "mistralai", "codestral"),
@@ -63,8 +67,14 @@ KIND = re.compile(
     r"\.(?:chat|responses|completion|embedding|text-embedding|messages|image|speech|transcription|language-model)$"
 )
 
+# LlamaIndex calls its classes of models “Anthropic_LLM” and alike.
 NAME_OF: Mapping[str, str] = {
-    **{spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings},
+    **{
+        form: name
+        for name, spellings in SPELLINGS.items()
+        for spelling in spellings
+        for form in (spelling, f"{spelling}-llm")
+    },
     **dict.fromkeys(FRAMEWORKS, ""),
 }
 

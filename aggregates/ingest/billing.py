@@ -32,6 +32,8 @@ SEARCHES = {
 TOOLS = "server_tool_use"  # what Anthropic bills beside the tokens, by tool
 FREE = ("web_fetch_requests", "tool_search_requests")
 TIERS = ("service_tier", "speed", "inference_geo", "traffic_type")
+# Names of parts of usage of a tier, as LangChain has them: the tokens that are plain there, what was cached, reasoning.
+OF_TIER = re.compile(r"(?P<side>(?:input|output)_)?(?P<tier>flex|priority)(?:_(?P<part>cache_read|reasoning))?")
 LONGEST_TIER = 48  # characters, so that several fit together
 UNKNOWN = "unknown"  # a tier that has no price
 
@@ -142,6 +144,8 @@ def _tiers_in(document: Mapping[str, Any], depth: int) -> Iterator[tuple[str, st
                 yield from _tiers_in(value, depth + 1)
         elif isinstance(value, str) and value and (name := UPPER.sub("_", str(key)).lower()) in TIERS:
             yield name, value
+        elif (told := OF_TIER.fullmatch(str(key))) and _count(value):
+            yield "service_tier", told["tier"]
 
 
 def units_within(found: Mapping[str, int], tokens: Mapping[str, int]) -> dict[str, int]:

@@ -3,11 +3,12 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aggregates.domain.calls import MAX_COUNT, check_cost, check_count
+from aggregates.ingest.billing import OF_TIER
 from aggregates.ingest.fitting import Misfit
 from aggregates.ingest.tokens import WITHIN, Beside, Counts
 
@@ -29,8 +30,13 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("cache_write_input_tokens", "cache_write_tokens", "cache_write", "input_cache_write"),
         *("cache_write_input_token_count", "input_cache_write_tokens", "input_cache_creation_tokens"),
     ),
-    "cache_write_5m": ("ephemeral_5m_input_tokens", "input_cache_creation_5m"),
-    "cache_write_1h": ("ephemeral_1h_input_tokens", "input_cache_creation_1h"),
+    **{
+        f"cache_write_{time}": (
+            *(f"ephemeral_{time}_input_tokens", f"input_cache_creation_{time}"),
+            *(f"input_ephemeral_{time}_input_tokens", f"cache_creation_ephemeral_{time}_input_tokens"),
+        )
+        for time in ("5m", "1h")
+    },
     "output": (
         *("completion_tokens", "output_tokens", "output", "candidates_token_count", "output_token_count"),
         "response_token_count",
@@ -50,6 +56,7 @@ CACHE_BESIDE_INPUT_TOKENS = (
 )
 OF_TOKENS = "token"  # in names of what can be nothing but a number
 COST = "cost"
+OWN_KEY, UPSTREAM_COST = "is_byok", "upstream_inference_cost"
 
 
 class Usage(NamedTuple):
@@ -86,6 +93,8 @@ def usage_of(document: Mapping[str, Any], misfits: list[Misfit]) -> Usage | None
     named: dict[str, int] = {}
     unfit: dict[str, None] = {}
     for name, value in _values(document):
+        if told := OF_TIER.fullmatch(name):
+            name = f"{told['side'] or ''}{told['part'] or told['tier']}"
         if (count := _count(value)) is not None:
             named[name] = max(count, named.get(name, 0))
         elif name in FIELD_OF and OF_TOKENS in name:
@@ -98,14 +107,21 @@ def usage_of(document: Mapping[str, Any], misfits: list[Misfit]) -> Usage | None
     misfits += [Misfit(f"{field}_tokens", expected) for field in unfit if field not in fields]
     if not fields:
         return None
-    parts_of_write = fields.pop("cache_write_5m", 0) + fields.get("cache_write_1h", 0)
-    fields["cache_write"] = max(parts_of_write, fields.get("cache_write", 0))
+    of_5m, of_1h = fields.pop("cache_write_5m", 0), fields.get("cache_write_1h", 0)
+    fields["cache_write"] = written(fields.get("cache_write", 0), of_5m, of_1h, apart="input" in named)
     beside = _beside(named)
-    if "input" in named:  # in Langfuse's words further kinds are beside it, such as input_audio
-        fields["input"] += sum(count for name, count in named.items() if _is_more_of("input", name))
-    if "output" in named:
-        fields["output"] += sum(count for name, count in named.items() if _is_more_of("output", name))
+    for whole in ("input", "output"):
+        if whole in named:  # in Langfuse's words further kinds are beside it, such as input_audio
+            has_all = named[whole] > 0  # also those of a tier
+            more = (count for name, count in named.items() if _is_more_of(whole, name, has_all))
+            fields[whole] += sum(more)
     return Usage(Counts(**fields), beside, whole="input" in fields or "output" in fields)
+
+
+def written(told: int, of_5m: int, of_1h: int, *, apart: bool) -> int:
+    """All that was written to a cache: what is told of it, or of its parts; or both, where parts are told `apart`."""
+    parts = of_5m + of_1h
+    return told + parts if apart and told != parts else max(told, parts)
 
 
 def _beside(named: Mapping[str, int]) -> Beside:
@@ -118,14 +134,23 @@ def _beside(named: Mapping[str, int]) -> Beside:
     return WITHIN
 
 
-def _is_more_of(whole: str, name: str) -> bool:
-    return name.startswith(f"{whole}_") and name not in FIELD_OF
+def _is_more_of(whole: str, name: str, has_all: bool) -> bool:
+    of_tier = has_all and OF_TIER.fullmatch(name)
+    return name.startswith(f"{whole}_") and name not in FIELD_OF and not of_tier
 
 
 def cost_in(document: Mapping[str, Any]) -> Decimal | None:
-    """The largest amount that it calls its cost."""
-    found = (_amount(value) for name, value in _values(document) if name == COST)
-    return max((amount for amount in found if amount is not None), default=None)
+    """The largest amount that it calls its cost; with what the provider took where the key was the organization's own,
+    as OpenRouter tells."""
+    told = list(_values(document))
+    cost = _largest(value for name, value in told if name == COST)
+    if cost is None or (OWN_KEY, True) not in told:
+        return cost
+    return cost + (_largest(value for name, value in told if name == UPSTREAM_COST) or 0)
+
+
+def _largest(values: Iterable[object]) -> Decimal | None:
+    return max((amount for value in values if (amount := _amount(value)) is not None), default=None)
 
 
 def total_cost(document: Mapping[str, Any]) -> Decimal | None:

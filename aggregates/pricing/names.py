@@ -10,6 +10,8 @@ from aggregates.domain.providers import GATEWAYS, is_known, provider_name, provi
 
 # How Google's own names of models begin, also on Vertex.
 GOOGLE_PATH = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/", re.IGNORECASE)
+# How Bedrock's ids begin where they are ARNs; those of an application's own profiles tell no model.
+BEDROCK_ARN = re.compile(r"^arn:aws[\w-]*:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/", re.IGNORECASE)
 PROVIDER_FIRST = re.compile(r"(?P<provider>[\w.-]+)[:/](?P<model>.+)", re.DOTALL)
 FINE_TUNE = "ft:"
 # OpenRouter's variants of models: what is free there is not at the maker's price, nor what searches the web.
@@ -33,7 +35,7 @@ MAKERS = (
 def names_of(provider: str, model: str) -> Iterator[tuple[str, str]]:
     """Providers and names to look for, the likeliest first; a provider that is '' is to be found by the name."""
     named = provider_name(provider)
-    bare = GOOGLE_PATH.sub("", model)
+    bare = BEDROCK_ARN.sub("", GOOGLE_PATH.sub("", model))
     if named == OPENROUTER or VARIANT.fullmatch(bare):
         yield OPENROUTER, bare
         return

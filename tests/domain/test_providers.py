@@ -14,6 +14,21 @@ from aggregates.domain.providers import SPELLINGS, provider_name, provider_of_id
         ("aws", ["aws.bedrock", "bedrock", "bedrock_converse", "amazon-bedrock", "amazon_bedrock", "AWS"]),
         ("google", ["gcp.gen_ai", "gcp.gemini", "gcp.vertex_ai", "google.generative-ai", "vertex_ai", "google-gla"]),
         ("google", ["google.vertex.chat", "vertex.anthropic.messages", "VertexAI", "Gemini", "gcp.vertex.agent"]),
+        (
+            "google",
+            [
+                "google-cloud",
+                "google_vertexai",
+                "Google Vertex AI",
+                "Gemini API",
+                "anthropic-vertex",
+                "gemini_llm",
+                "google.vertex.ai",
+            ],
+        ),
+        ("aws", ["AwsBedrock", "anthropic_bedrock", "Bedrock_Converse_LLM"]),
+        ("azure", ["Azure AI Inference", "azure-openai-responses", "azure.ai.foundry"]),
+        ("openai", ["openai_llm", "openai-chat"]),
         ("x-ai", ["x_ai", "xai", "xai.chat", "xai.responses", "x-ai"]),
         ("mistral", ["mistral_ai", "mistral.chat", "mistralai", "MistralAI"]),
         ("together", ["together_ai", "togetherai.chat"]),
@@ -21,6 +36,7 @@ from aggregates.domain.providers import SPELLINGS, provider_name, provider_of_id
         ("", ["strands-agents", "Langchain", "", "_OTHER"]),
         ("our own machines", ["our own machines"]),
         ("Our Lab", ["Our Lab", "Our Lab.chat"]),
+        ("our_llm", ["our_llm"]),
     ],
 )
 def test_spellings_of_a_provider_are_one(name: str, spellings: list[str]) -> None:

@@ -38,6 +38,10 @@ def price(provider: str, model: str) -> Decimal | None:
         ("strands-agents", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.3"),
         ("anthropic", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.3"),
         ("", "amazon.nova-pro-v1:0", "0.8"),
+        ("aws.bedrock", "arn:aws:bedrock:eu-west-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0", "0.25"),
+        ("", "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-pro-v1:0", "0.8"),
+        ("aws", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123", None),
+        ("google-cloud", "gemini-2.5-flash", "0.3"),
         ("", "text-embedding-3-small", "0.02"),
         # Other prices: another region, a fine-tune, OpenRouter's own.
         ("", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "3"),

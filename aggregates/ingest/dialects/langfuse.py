@@ -8,7 +8,7 @@ from decimal import InvalidOperation
 from typing import Any
 
 from aggregates.domain.numbers import read_decimal
-from aggregates.ingest.billing import first_tier, units_of, units_within
+from aggregates.ingest.billing import first_tier, tiers_in, units_of, units_within
 from aggregates.ingest.dialects.rows import (
     Fields,
     count,
@@ -24,6 +24,7 @@ from aggregates.ingest.dialects.rows import (
     told_beside,
     value_of,
 )
+from aggregates.ingest.documents import written as all_written
 from aggregates.ingest.fitting import Misfit
 
 CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
@@ -31,6 +32,7 @@ CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
 FIELDS = {
     "cached": "cached_tokens",
     "written": "cache_write_tokens",
+    "written_5m": "cache_write_tokens",
     "written_1h": "cache_write_1h_tokens",
     "reasoning": "reasoning_tokens",
 }
@@ -83,6 +85,7 @@ def _tier(row: Mapping[str, Any]) -> str:
     named = ("service_tier", "serviceTier")
     told = [
         *(attributes.get(name) for name in TIERS),
+        tiers_in([object_of(row, [], *USAGE)]).get("service_tier"),
         *(each.get(name) for each in (metadata, asked) for name in named),
     ]
     return "+".join(one for one in (first_tier(*told), first_tier(asked.get("speed"))) if one)
@@ -100,7 +103,7 @@ def _tokens(row: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:
             "input_tokens": count(row, "input_tokens", misfits, "promptTokens", "inputUsage"),
             "output_tokens": count(row, "output_tokens", misfits, "completionTokens", "outputUsage"),
         }
-    parts = {"cached": 0, "written": 0, "written_1h": 0, "reasoning": 0, "sent": 0, "received": 0}
+    parts = {"cached": 0, "written": 0, "written_5m": 0, "written_1h": 0, "reasoning": 0, "sent": 0, "received": 0}
     whole = {"input": 0, "output": 0}
     for name, value in usage.items():
         kind, side = _kind(name)
@@ -120,8 +123,8 @@ def _kind(name: str) -> tuple[str, str]:
         return "whole", "input"
     if lower in ("output", "completion", "output_tokens", "completion_tokens", "completiontokens"):
         return "whole", "output"
-    if "creation" in lower or "write" in lower:
-        return ("written_1h" if "1h" in lower else "written"), "input"
+    if "creation" in lower or "write" in lower or "ephemeral" in lower:
+        return ("written_1h" if "1h" in lower else "written_5m" if "5m" in lower else "written"), "input"
     if "cache" in lower:
         return "cached", "input"
     if "reasoning" in lower or "thought" in lower or "thinking" in lower:
@@ -132,7 +135,7 @@ def _kind(name: str) -> tuple[str, str]:
 
 
 def _joined(sent: int, received: int, parts: dict[str, int], total: int) -> dict[str, int]:
-    written = parts["written"] + parts["written_1h"]
+    written = all_written(parts["written"], parts["written_5m"], parts["written_1h"], apart=True)
     of_input = parts["cached"] + written + parts["sent"]
     of_output = parts["reasoning"] + parts["received"]
     more, further = told_beside(sent + received, (of_input, of_output), total)

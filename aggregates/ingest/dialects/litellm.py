@@ -193,8 +193,9 @@ def _tokens(row: Mapping[str, Any], metadata: Mapping[str, Any], misfits: list[M
     if usage and usage.whole and not sent and not received:
         return tokens_of(usage.counts, usage.beside)
     parts = usage.counts if usage else Counts()
-    # Older versions count apart what should be a part: then it is more than the whole.
-    return tokens_of(parts._replace(input=sent, output=received, tools=0, total=0))
+    # Some versions count apart what should be a part: then it is more than the whole, or the total tells.
+    total = count(row, "total_tokens", [], "total_tokens")
+    return tokens_of(parts._replace(input=sent, output=received, tools=0, total=total))
 
 
 def _price_model(told: Mapping[str, Any], provider: object, model: object) -> object:

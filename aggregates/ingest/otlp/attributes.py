@@ -29,6 +29,7 @@ OPENINFERENCE, OPENLLMETRY = "OpenInference 0.1", "OpenLLMetry 0.62"
 OPENLLMETRY_OLD, OPENLIT, PYDANTIC_AI = "OpenLLMetry before 0.40", "OpenLIT 1.45", "pydantic-ai 1"
 LANGSMITH, LANGFUSE, LOGFIRE = "langsmith 0.4", "Langfuse SDK 5", "Logfire 5"
 STRANDS, MASTRA, OTHERS = "Strands Agents 1", "Mastra 1, not tried", "several, and not tried"
+OPENLIT_CLI = "OpenLIT's tool for coding agents, not tried"
 SEMANTIC_KERNEL = "Semantic Kernel 1 for .NET, not tried"
 
 ATTRIBUTES: tuple[Attribute, ...] = (
@@ -53,6 +54,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows(
         "provider",
+        ("langsmith.metadata.ls_provider", LANGSMITH),  # what LangChain says; the others it guesses from the model
         ("gen_ai.provider.name", CONVENTIONS),
         ("gen_ai.system", "OpenTelemetry GenAI conventions before 1.37"),
         ("llm.provider", OPENINFERENCE),
@@ -98,6 +100,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("litellm.metadata.user_api_key_user_id", LITELLM_V2),
         ("metadata.user_api_key_user_id", LITELLM_V1),
         ("litellm.metadata.user_api_key_end_user_id", LITELLM_V2),
+        ("litellm.end_user.id", LITELLM_V2),
         ("metadata.user_api_key_end_user_id", LITELLM_V1),
         ("gen_ai.request.user", OPENLIT),
         ("gen_ai.user", OPENLLMETRY),
@@ -145,6 +148,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.prompt_tokens_details.cached_tokens", OTHERS),
         ("gen_ai.usage.input_tokens_details.cached_tokens", OTHERS),
         ("gen_ai.usage.prompt_tokens_details.cache_read", OPENLIT),
+        ("gen_ai.usage.cache.read_input_tokens", OPENLIT_CLI),
         ("gen_ai.usage.input_token_details.cache_read", OTHERS),
         ("gen_ai.usage.experimental.cached_tokens", "Google ADK 1"),
         ("llm.token_count.prompt_details.cache_read", OPENINFERENCE),
@@ -165,6 +169,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.cache_creation_tokens", OTHERS),
         ("gen_ai.usage.cache_write_tokens", OTHERS),
         ("gen_ai.usage.prompt_tokens_details.cache_write", OPENLIT),
+        ("gen_ai.usage.cache.creation_input_tokens", OPENLIT_CLI),
         ("gen_ai.usage.input_token_details.cache_creation", OTHERS),
         ("llm.token_count.prompt_details.cache_write", OPENINFERENCE),
         ("llm.token_count.prompt_details.cache_creation", "Envoy AI Gateway, not tried"),
@@ -195,6 +200,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.reasoning.output_tokens", CONVENTIONS),
         ("gen_ai.usage.reasoning_tokens", OPENLLMETRY),
         ("gen_ai.usage.output_tokens.reasoning", "Sentry SDK 10"),
+        ("gen_ai.usage.reasoning_output_tokens", "Laminar 0.7"),
         ("gen_ai.usage.details.reasoning_tokens", PYDANTIC_AI),
         ("gen_ai.usage.details.thoughts_tokens", PYDANTIC_AI),
         ("gen_ai.usage.details.thinking_tokens", PYDANTIC_AI),
@@ -254,7 +260,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     *_rows("code_executions", ("gen_ai.usage.server_tool_use.code_execution_requests", OTHERS)),
     *_rows("speed", ("anthropic.usage.speed", OTHERS), ("gen_ai.usage.speed", OTHERS)),
     *_rows("inference_geo", ("anthropic.usage.inference_geo", OTHERS), ("gen_ai.usage.inference_geo", OTHERS)),
-    *_rows("tools", ("gen_ai.usage.details.tool_use_prompt_tokens", PYDANTIC_AI)),
     # Texts that hold an object of counts: they are read within limits, and none of them is kept.
     *_rows(
         "usage",
@@ -262,6 +267,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.usage.raw", LOGFIRE),
         ("gen_ai.usage.input_token_details", LANGSMITH),
         ("gen_ai.usage.output_token_details", LANGSMITH),
+        ("langsmith.usage_metadata", "langsmith 0.4 for JavaScript"),
         ("ai.response.providerMetadata", AI_5),
         ("metadata.usage_object", LITELLM_V1),
         ("litellm.metadata.usage_object", LITELLM_V2),
@@ -315,6 +321,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "langsmith.span.kind": ("llm", "embedding"),
     "span.type": ("llm_request",),
 }
+CALL_TYPES = ("llm.request.type", "litellm.call_type")  # LiteLLM's own kind of each request
 # These tell what each of their spans is, so one of another kind is no call, whatever else is said of it.
 EXACT_KINDS = ("ai.operationId", "openinference.span.kind", "langsmith.span.kind")
 # Here another kind is no call either, though the span may be one by what else it says.
@@ -324,4 +331,5 @@ AROUND = ("traceloop.span.kind",)
 NO_CALLS = (
     *("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "plan", "retrieval", "agent_step"),
     *("search_memory", "create_memory", "update_memory", "upsert_memory", "delete_memory"),
+    *("litellm.responses_management", "litellm.vector_store_management", "litellm.vector_store_file_management"),
 )

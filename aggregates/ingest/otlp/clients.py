@@ -27,15 +27,31 @@ class Rule(NamedTuple):
 
 
 RULES = (
+    # They add the cache to the input themselves.
+    Rule("openlit.instrumentation.claude_agent_sdk", "", WITHIN),
+    Rule("openlit-cli", "", WITHIN),
     # They pass on what Anthropic and Bedrock count, where the cache is beside the input, and add their own totals.
     Rule("openlit", "anthropic", CACHE_AND_OWN_TOTALS),
     Rule("openlit", "aws", CACHE_AND_OWN_TOTALS),
+    Rule("@openlit/instrumentation-anthropic", "", CACHE_AND_OWN_TOTALS),
+    Rule("@openlit/instrumentation-bedrock", "", CACHE_AND_OWN_TOTALS),
+    Rule("openinference.instrumentation.agno", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("openinference.instrumentation.crewai", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("opentelemetry.instrumentation.llamaindex", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("agent_framework", "anthropic", CACHE_AND_OWN_TOTALS),
+    Rule("agent_framework", "aws", CACHE_AND_OWN_TOTALS),
+    Rule("org.springframework.boot", "anthropic", CACHE_AND_OWN_TOTALS),
     Rule("opentelemetry.instrumentation.bedrock", "", CACHE_AND_OWN_TOTALS),
     Rule("opentelemetry.instrumentation.botocore", "", CACHE_AND_OWN_TOTALS),
     # Its totals are those of the provider.
     Rule("strands", "", CACHE),
+    Rule("@arizeai/openinference-instrumentation-bedrock", "", CACHE),
+    Rule("org.springframework.boot", "aws", CACHE),
     # They pass on Gemini's candidates, where thoughts are beside.
     Rule("openlit", "google", THOUGHTS),
+    Rule("@openlit/instrumentation-google-ai", "", THOUGHTS),
+    Rule("@openlit/instrumentation-vertexai", "", THOUGHTS),
+    Rule("agent_framework", "google", THOUGHTS),
     Rule("openinference.instrumentation.google_genai", "", THOUGHTS),
     Rule("openinference.instrumentation.vertexai", "", THOUGHTS),
     Rule("opentelemetry.instrumentation.google_generativeai", "", THOUGHTS),
@@ -47,10 +63,23 @@ RULES = (
 # Vercel's AI SDK passed on what providers count until version 6, which tells these parts besides.
 AI_SDK, AI_SDK_PARTS = "ai.operationId", ("ai.usage.inputTokenDetails.", "ai.usage.outputTokenDetails.")
 AI_SDK_BESIDE = {"anthropic": CACHE_AND_OWN_TOTALS, "aws": CACHE_AND_OWN_TOTALS, "google": THOUGHTS}
+# Names that clients give another meaning, by scope: here it is all text of the input, cached or not.
+OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
+    "openinference.instrumentation.litellm": ("llm.token_count.prompt_details.cache_input",),
+}
+CLAUDE = re.compile(r"(?:anthropic[./])?claude", re.IGNORECASE)  # of models whose provider is not told
 
 
-def beside_of(scope: str, version: str, provider: str, attributes: Attributes) -> Beside:
-    """What the client that made a span tells beside its whole, of a call to this provider."""
+def as_meant(scope: str, attributes: Attributes) -> Attributes:
+    """The attributes of a span, without those that its client gives another meaning."""
+    others = OTHER_MEANINGS.get(scope)
+    return {name: value for name, value in attributes.items() if name not in others} if others else attributes
+
+
+def beside_of(scope: str, version: str, provider: str, attributes: Attributes, model: object = "") -> Beside:
+    """What the client that made a span tells beside its whole, of a call to this provider's model."""
+    if not provider and isinstance(model, str) and CLAUDE.match(model):
+        provider = "anthropic"
     if AI_SDK in attributes:
         tells_parts = any(name.startswith(AI_SDK_PARTS) for name in attributes)
         return WITHIN if tells_parts else AI_SDK_BESIDE.get(provider, WITHIN)
@@ -100,8 +129,8 @@ RETRIEVALS = (
     Retrieval(OPENLIT, {}, "responses.cancel "),
 )
 RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.scope] for each in RETRIEVALS}
-# Spans that say they are a chat, and ask for none: by scope how their names begin.
-NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list ")}
+# Spans that look like a chat, and ask for none, or for one that its log record tells: by scope how their names begin.
+NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list "), "gemini-cli": ("llm_call",)}
 # Errors of instrumentations themselves, over an answer that they did not expect, as that of a response in the
 # background is: the call did not fail. By scope and the type of the error.
 OWN_ERRORS = (("openlit.", "AttributeError"),)
@@ -120,7 +149,7 @@ def _is_of(one: Retrieval, name: str, attributes: Attributes) -> bool:
 
 
 def is_no_chat(scope: str, name: str) -> bool:
-    """Whether a span that says it is a chat asks for something else."""
+    """Whether a span that looks like a chat asks for something else, or for what its log record tells."""
     return name.startswith(NO_CHATS.get(scope, ()))
 
 

@@ -30,11 +30,12 @@ class Kind(NamedTuple):
     short_name: str = ""  # in event.name of its own scope
     scope: str = ""
     event_kind: str = ""  # of events of which only one kind is a call
+    tells: str = ""  # an attribute that it has where an event of the same name and kind is told before
 
 
 KINDS = (
     Kind("claude_code.api_request", CLAUDE_CODE, "api_request", "com.anthropic.claude_code"),
-    Kind("codex.sse_event", CODEX, event_kind="response.completed"),
+    Kind("codex.sse_event", CODEX, event_kind="response.completed", tells="input_token_count"),
     Kind("gemini_cli.api_response", GEMINI_CLI),
     Kind("qwen-code.api_response", QWEN_CODE),
 )
@@ -111,6 +112,7 @@ def _assistant(record: logs_pb2.LogRecord, attributes: Attributes, scope: str) -
     names = (name, record.event_name, record.body.string_value)
     for kind in KINDS:
         is_it = kind.name in names or (kind.short_name and kind.short_name in names and scope.startswith(kind.scope))
-        if is_it and attributes.get("event.kind", kind.event_kind) == kind.event_kind:
+        is_kind = attributes.get("event.kind", kind.event_kind) == kind.event_kind
+        if is_it and is_kind and (not kind.tells or kind.tells in attributes):
             return kind.assistant
     return None

@@ -18,6 +18,7 @@ from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
+    CALL_TYPES,
     EXACT_KINDS,
     KINDS,
     LEVEL_OF_FAILURE,
@@ -26,7 +27,7 @@ from aggregates.ingest.otlp.attributes import (
     NO_CALLS,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import Retrieval, beside_of, is_no_chat, is_own_error, retrieval_of
+from aggregates.ingest.otlp.clients import Retrieval, as_meant, beside_of, is_no_chat, is_own_error, retrieval_of
 from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -102,8 +103,9 @@ class Seen:
 
     def asks_for_what_was_made(self) -> bool:
         """Whether it only asks for a response that was made before, or for something else than a model's answer."""
-        kind = self.attributes.get("llm.request.type")
-        return isinstance(kind, str) and bool(RETRIEVAL.match(kind)) or is_no_chat(self.scope, self.span.name)
+        kinds = (self.attributes.get(name) for name in CALL_TYPES)
+        asks = any(isinstance(kind, str) and RETRIEVAL.match(kind) for kind in kinds)
+        return asks or is_no_chat(self.scope, self.span.name)
 
     @property
     def is_retrieval(self) -> bool:
@@ -180,14 +182,15 @@ def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
 
 
 def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
-    attributes = seen.attributes
+    attributes = as_meant(seen.scope, seen.attributes)
     provider = _provider(attributes)
-    beside = beside_of(seen.scope, seen.version, provider, attributes)
+    model = first(attributes, NAMES["model"]) or _model_asked_for(attributes)
+    beside = beside_of(seen.scope, seen.version, provider, attributes, model)
     documents = documents_of(attributes)
     return {
         "operation": seen.operation or _kind(seen),
         "provider": provider,
-        "model": first(attributes, NAMES["model"]) or _model_asked_for(attributes),
+        "model": model,
         "request_id": first(attributes, NAMES["request_id"]),
         "service_tier": _tier(attributes, documents),
         **usage_fields(attributes, beside, misfits, documents=documents),

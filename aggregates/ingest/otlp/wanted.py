@@ -3,10 +3,18 @@
 import re
 
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE, CODEX, GEMINI_CLI
-from aggregates.ingest.otlp.attributes import AROUND, ATTRIBUTES, KINDS
+from aggregates.ingest.otlp.attributes import AROUND, ATTRIBUTES, CALL_TYPES, KINDS
 
 OF_SPANS = frozenset(
-    [*(row.name for row in ATTRIBUTES), *KINDS, *AROUND, *CLAUDE_CODE.names, "success", "logfire.span_type"]
+    [
+        *(row.name for row in ATTRIBUTES),
+        *KINDS,
+        *AROUND,
+        *CALL_TYPES,
+        *CLAUDE_CODE.names,
+        "success",
+        "logfire.span_type",
+    ]
 )
 OF_LOGS = OF_SPANS.union(
     [

@@ -18,6 +18,12 @@ GEMINI = {
 }
 BEDROCK = {**CHAT, "gen_ai.request.model": "eu.anthropic.claude-x-v1:0", "gen_ai.provider.name": "aws.bedrock"}
 LANGFUSE = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-5"}
+OPENINFERENCE = {
+    "openinference.span.kind": "LLM",
+    "llm.model_name": "claude-sonnet-4-5",
+    "llm.token_count.prompt": 700,
+    "llm.token_count.completion": 80,
+}
 AI_SDK = {"ai.operationId": "ai.streamText.doStream", "ai.model.id": "m"}
 
 
@@ -77,13 +83,34 @@ CASES = [
         {**AI_SDK, "ai.response.providerMetadata": '{"gateway": {"cost": "0.07"}}'},
         cost=Decimal("0.07"),
     ),
+    *(
+        case(
+            f"OpenRouter's raw usage, own key {is_byok}",
+            {
+                **CHAT,
+                **usage(10, 1),
+                "gen_ai.usage.raw": json.dumps(
+                    {
+                        "prompt_tokens": 10,
+                        "completion_tokens": 1,
+                        "cost": 0.0025,
+                        "is_byok": is_byok,
+                        "cost_details": {"upstream_inference_cost": 0.05, "upstream_inference_prompt_cost": 0.04},
+                    }
+                ),
+            },
+            "logfire.openai",
+            cost=Decimal(cost),
+        )
+        for is_byok, cost in ((True, "0.0525"), (False, "0.0025"))
+    ),
     # People
     *(
         case(name, {**CHAT, name: "alice"}, user_id="alice")
         for name in (
             *("enduser.pseudo.id", "langfuse.user.id", "langsmith.metadata.user_id", "metadata.user_api_key_user_id"),
             *("metadata.user_api_key_end_user_id", "litellm.metadata.user_api_key_user_id", "gen_ai.request.user"),
-            *("gen_ai.user", "llm.user"),
+            *("gen_ai.user", "llm.user", "litellm.end_user.id"),
         )
     ),
     case(
@@ -557,6 +584,190 @@ CASES = [
         status="error",
         operation="chat",
     ),
+    *(
+        case(
+            scope,
+            {**CLAUDE, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200, **total},
+            scope,
+            **tokens(900, 200, 0, 80, 0),
+        )
+        for scope, total in (
+            ("@openlit/instrumentation-anthropic", {}),
+            ("opentelemetry.instrumentation.llamaindex", {"gen_ai.usage.total_tokens": 780}),
+            ("agent_framework", {}),
+            ("org.springframework.boot", {"gen_ai.usage.total_tokens": "780"}),
+        )
+    ),
+    case(
+        "Spring and Bedrock",
+        {**BEDROCK, **usage(700, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "org.springframework.boot",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "Agent Framework and Gemini",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning.output_tokens": 20},
+        "agent_framework",
+        **tokens(700, 0, 0, 100, 20),
+    ),
+    case(
+        "OpenLIT for Claude's agents adds the cache to the input",
+        {**CLAUDE, **usage(900, 80), "gen_ai.usage.cache_read.input_tokens": 200},
+        "openlit.instrumentation.claude_agent_sdk",
+        **tokens(900, 200, 0, 80, 0),
+    ),
+    case(
+        "OpenLIT's tool for coding agents does so, too, under names of its own",
+        {
+            **CLAUDE,
+            **usage(900, 80),
+            "gen_ai.usage.cache.read_input_tokens": 200,
+            "gen_ai.usage.cache.creation_input_tokens": 50,
+            "gen_ai.usage.total_tokens": 980,
+        },
+        "openlit-cli",
+        **tokens(900, 200, 50, 80, 0),
+    ),
+    case(
+        "OpenLIT for JavaScript and Gemini",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning_tokens": 20},
+        "@openlit/instrumentation-google-ai",
+        **tokens(700, 0, 0, 100, 20),
+    ),
+    *(
+        case(
+            name,
+            {**OPENINFERENCE, **more, "llm.token_count.prompt_details.cache_read": 200},
+            f"{package}{name.split()[0]}",
+            **tokens(sent, 200, 0, 80, 0),
+        )
+        for package, name, sent, more in (
+            ("openinference.instrumentation.", "agno", 900, {"llm.provider": "Anthropic"}),
+            ("openinference.instrumentation.", "crewai", 900, {"llm.token_count.total": 780}),
+            (
+                "openinference.instrumentation.",
+                "crewai and OpenAI",
+                700,
+                {"llm.model_name": "gpt-5", "llm.token_count.total": 780},
+            ),
+            ("@arizeai/openinference-instrumentation-", "bedrock", 900, {"llm.provider": "aws"}),
+        )
+    ),
+    case(
+        "OpenInference for LiteLLM tells all text as what was cached",
+        {
+            **OPENINFERENCE,
+            "llm.token_count.prompt_details.cache_read": 200,
+            "llm.token_count.prompt_details.cache_input": 500,
+        },
+        "openinference.instrumentation.litellm",
+        **tokens(700, 200, 0, 80, 0),
+    ),
+    case(
+        "pydantic-ai has the results of Gemini's tools in the input",
+        {
+            **GEMINI,
+            **usage(700, 80),
+            "gen_ai.usage.details.tool_use_prompt_tokens": 360,
+            "gen_ai.usage.details.thoughts_tokens": 20,
+        },
+        "pydantic-ai",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    case(
+        "Laminar's agents",
+        {**CHAT, **usage(700, 80), "gen_ai.usage.reasoning_output_tokens": 20},
+        "lmnr",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    case(
+        "LangSmith guesses the provider by the model, and tells LangChain's",
+        {**CHAT, "langsmith.metadata.ls_provider": "azure"},
+        "langsmith",
+        provider="azure",
+    ),
+    case(
+        "LangSmith for JavaScript",
+        {
+            **CHAT,
+            "langsmith.span.kind": "llm",
+            "langsmith.usage_metadata": json.dumps(
+                {
+                    "input_tokens": 900,
+                    "output_tokens": 50,
+                    "total_tokens": 950,
+                    "input_token_details": {"cache_read": 300, "cache_creation": 0, "ephemeral_1h_input_tokens": 100},
+                    "output_token_details": {"reasoning": 20},
+                }
+            ),
+        },
+        "langsmith",
+        **tokens(900, 300, 100, 50, 20),
+        cache_write_1h_tokens=100,
+    ),
+    # LangChain tells parts of a service tier under its name
+    case(
+        "LangSmith and flex",
+        {
+            **CHAT,
+            **usage(1000, 100),
+            "gen_ai.usage.input_token_details": "{'audio': None, 'flex_cache_read': 600, 'flex': 400}",
+            "gen_ai.usage.output_token_details": "{'audio': None, 'flex_reasoning': 40, 'flex': 60}",
+        },
+        "langsmith",
+        **tokens(1000, 600, 0, 100, 40),
+        service_tier="flex",
+    ),
+    *(
+        case(
+            f"Langfuse and {tier}, with {sent} tokens of the input besides",
+            {
+                **LANGFUSE,
+                "langfuse.observation.usage_details": json.dumps(
+                    {
+                        "input": sent,
+                        "output": received,
+                        "total": 1100,
+                        f"input_{tier}": 400,
+                        f"input_{tier}_cache_read": 600,
+                        f"output_{tier}": 60,
+                        f"output_{tier}_reasoning": 40,
+                    }
+                ),
+            },
+            "langfuse-sdk",
+            **tokens(1000, 600, 0, 100, 40),
+            service_tier=tier,
+        )
+        for tier, sent, received in (("flex", 0, 0), ("priority", 0, 0), ("priority", 1000, 100))
+    ),
+    *(
+        case(
+            f"Langfuse and what LangChain tells of Anthropic's cache, {written}",
+            {
+                **LANGFUSE,
+                "langfuse.observation.usage_details": json.dumps(
+                    {"input": 100, "output": 9, "cache_read": 30, **written}
+                ),
+            },
+            "langfuse-sdk",
+            **tokens(190, 30, 60, 9, 0),
+            cache_write_1h_tokens=40,
+        )
+        for written in (
+            {
+                "input_cache_creation": 0,
+                "input_ephemeral_5m_input_tokens": 20,
+                "input_ephemeral_1h_input_tokens": 40,
+            },
+            {
+                "cache_creation_input_tokens": 60,
+                "cache_creation_ephemeral_5m_input_tokens": 20,
+                "cache_creation_ephemeral_1h_input_tokens": 40,
+            },
+            {"cache_creation_input_tokens": 20, "input_cache_creation_1h": 40},
+        )
+    ),
     # Claude Code
     case(
         "Claude Code",
@@ -612,6 +823,8 @@ OTHERS: list[dict[str, Any]] = [
         {"llm.request.type": kind, "gen_ai.response.model": "o3", **usage(9, 1)}
         for kind in ("aget_responses", "get_responses", "alist_input_items", "adelete_responses")
     ),
+    {**CHAT, **usage(9, 1), "litellm.call_type": "aget_responses"},
+    {**CHAT, **usage(9, 1), "gen_ai.operation.name": "litellm.responses_management"},
 ]
 
 

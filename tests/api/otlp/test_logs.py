@@ -167,6 +167,12 @@ def test_a_call_is_an_event_of_one_kind_and_counts_once(
     assert not [value for value in call.values() if PRIVATE in str(value)]
 
 
+def test_codex_tells_that_a_response_was_completed_before_it_tells_its_tokens(send: Sender) -> None:
+    told_first = {name: value for name, value in CODEX.items() if not name.endswith("_token_count")}
+    send(logs_of({**told_first, "duration_ms": "812"}, CODEX))
+    assert list(UsageLog.objects.values_list("input_tokens", "output_tokens")) == [(1000, 90)]
+
+
 def test_calls_without_an_id_are_told_apart_by_what_they_say(send: Sender) -> None:
     send(logs_of(CODEX, {**CODEX, "output_token_count": 91}, {**CODEX, "conversation.id": "c-2"}, CODEX))
     assert UsageLog.objects.count() == 3
@@ -212,6 +218,17 @@ def test_a_record_keeps_its_key_and_the_labels_that_were_chosen(send: Sender, ac
     assert codex.labels == {"team": "search"}  # it was sent before labels were chosen, and counts once
     assert claude.labels == {"team": "search", "service.name": "terminal"}
     assert (codex.key, claude.key) == (key.prefix, key.prefix)
+
+
+@pytest.mark.parametrize("span_first", [True, False])
+def test_a_span_of_gemini_cli_is_the_call_that_its_record_tells(send: Sender, span_first: bool) -> None:
+    said = {"gen_ai.operation.name": "llm_call", "gen_ai.request.model": "gemini-2.5-pro"}
+    counts = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 90}  # without thoughts
+    call = (request_of(span("llm_call", {**said, **counts}, scope="gemini-cli")), "/v1/traces")
+    record = (logs_of(GEMINI, scope="gemini-cli"), "/v1/logs")  # of a stream that was read outside the span
+    for request_, url in [call, record] if span_first else [record, call]:
+        send(request_, url)
+    assert list(UsageLog.objects.values_list("output_tokens", "reasoning_tokens")) == [(140, 50)]
 
 
 def test_a_record_within_a_span_that_is_the_call_counts_once(send: Sender) -> None:

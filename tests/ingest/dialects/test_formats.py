@@ -220,6 +220,25 @@ def test_an_observation_of_langfuse_is_a_call_and_its_total_tells_how_parts_add_
     assert log("request_id")[0] == ("0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332",)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"input_cache_creation": 0, "input_ephemeral_5m_input_tokens": 20, "input_ephemeral_1h_input_tokens": 40},
+        {
+            "cache_creation_input_tokens": 60,
+            "cache_creation_ephemeral_5m_input_tokens": 20,
+            "cache_creation_ephemeral_1h_input_tokens": 40,
+        },
+        {"cache_creation_input_tokens": 20, "input_cache_creation_1h": 40},
+    ],
+)
+def test_langfuse_counts_what_was_written_to_a_cache_once(
+    acme: Organization, write: Write, written: dict[str, int]
+) -> None:
+    auto(write, lines({**LANGFUSE[1], "usage_details": {"input": 100, "output": 9, "cache_read": 30, **written}}))
+    assert log("cache_write_1h_tokens", *TOKENS) == [(40, 190, 30, 60, 9, 0)]
+
+
 def test_langfuses_table_may_come_as_csv_or_in_the_apis_names(acme: Organization, write: Write) -> None:
     row = "1,2,GENERATION,2026-03-02T10:00:00Z,gpt-5,7,5,0.5\n"
     auto(

@@ -82,6 +82,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"input_tokens": 100, "cached_tokens": 60, "output_tokens": 70, "reasoning_tokens": 50},
     ),
     (
+        "reasoning that is not in the whole, as the total tells",
+        {"total_tokens": 37, **usage(completion_tokens_details={"reasoning_tokens": 7})},
+        {"input_tokens": 10, "output_tokens": 27, "reasoning_tokens": 7},
+    ),
+    (
         "0 where another name says more",
         {
             "prompt_tokens": 100,

@@ -185,6 +185,7 @@ def observation(**more: Any) -> str:
             "",
         ),
         ({"model_parameters": {"service_tier": ["flex"]}}, ""),
+        ({"usage_details": {"input": 0, "input_flex": 400, "input_flex_cache_read": 600, "output_flex": 9}}, "flex"),
     ],
 )
 def test_an_observation_of_langfuse_tells_its_tier(acme: Organization, write: Write, more: Any, tier: str) -> None:
