@@ -131,6 +131,11 @@ RETRIEVALS = (
 RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.scope] for each in RETRIEVALS}
 # Spans that look like a chat, and ask for none, or for one that its log record tells: by scope how their names begin.
 NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list "), "gemini-cli": ("llm_call",)}
+# Where only spans of whole agents tell usage: how much of it is of which call, or of a run before, they do not say.
+OF_AGENTS_ALONE = (
+    "openinference.instrumentation.claude_agent_sdk",
+    "@arizeai/openinference-instrumentation-claude-agent-sdk",
+)
 # Errors of instrumentations themselves, over an answer that they did not expect, as that of a response in the
 # background is: the call did not fail. By scope and the type of the error.
 OWN_ERRORS = (("openlit.", "AttributeError"),)

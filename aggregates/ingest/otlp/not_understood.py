@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aggregates.domain.formats import excerpt
 from aggregates.ingest.otlp.attributes import AROUND, EXACT_KINDS, FIELD_OF, KINDS, LISTED_KINDS, NO_CALLS
+from aggregates.ingest.otlp.clients import OF_AGENTS_ALONE
 from aggregates.ingest.otlp.spans import Batch, Seen
 from aggregates.ingest.otlp.wanted import LIKE_USAGE
 
@@ -55,6 +56,8 @@ def _looks_like_call(seen: Seen) -> bool:
 def _is_known_to_be_none(seen: Seen) -> bool:
     """Whether the span says itself that it is something else than a call."""
     attributes = seen.attributes
+    if seen.scope in OF_AGENTS_ALONE:
+        return False
     if any(name in attributes for name in AROUND) or attributes.get("gen_ai.operation.name") in NO_CALLS:
         return True
     kinds = {name for name in (*EXACT_KINDS, *LISTED_KINDS) if name in attributes}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aggregates.ingest.otlp.clients import OF_AGENTS_ALONE
 from aggregates.models import UsageLog
 from tests.api.otlp.conftest import CHAT, NOON, Exporter, as_json, request_of, span, span_id
 from tests.words import VALUE
@@ -113,6 +114,14 @@ def test_what_looks_like_a_call_and_is_not_understood_is_told(
     assert (partial.rejected_spans, partial.error_message) == (
         *(0, "span 1: looks like a call and was not understood"),
     )
+    assert not UsageLog.objects.exists()
+
+
+@pytest.mark.parametrize("scope", OF_AGENTS_ALONE)
+def test_an_agent_whose_calls_nobody_tells_is_named(export: Exporter, acme: Any, scope: str) -> None:
+    agent = span("agent", {**OPENINFERENCE, "openinference.span.kind": "AGENT", "llm.cost.total": 0.25}, scope=scope)
+    tool = span("tool", {"openinference.span.kind": "TOOL", "tool.name": "Bash"}, parent="agent", scope=scope)
+    assert export(tool, agent).partial_success.error_message == "span 1: looks like a call and was not understood"
     assert not UsageLog.objects.exists()
 
 
