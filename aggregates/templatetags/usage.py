@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from aggregates import __version__
 from aggregates.domain import formats, money, texts
+from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.domain.locales import MINUS
 from aggregates.domain.ranges import of_days
 from aggregates.domain.wallclock import abbreviation, day_words, moment_words, span_words
@@ -51,6 +52,7 @@ from aggregates.web.pages.sentences import signed
 BREAKABLE = re.compile(r"(?<!<)([/_.:@])(?=\w)")  # not where a tag ends
 
 IN_TITLE = 3  # filters that a title names
+OPTION, SELECTED = '<option value="{}"{}>{}</option>', ("", mark_safe(" selected"))
 
 AMOUNT = re.compile(f"([+{MINUS}]\\$[0-9.,]{{1,24}})")
 WHOLE = '<span class="amount">{}</span>'
@@ -87,6 +89,24 @@ def price_query(
 
 register.filter("signed", signed)
 register.filter("exact_percent", formats.exact_percent)
+
+
+@register.simple_tag
+@lru_cache
+def measure_options(chosen: str) -> SafeString:
+    """What a page can show, as options of which one is chosen."""
+    return format_html_join("\n", OPTION, ((each.name, SELECTED[each.name == chosen], each.label) for each in MEASURES))
+
+
+@register.simple_tag
+@lru_cache
+def dimension_options(
+    chosen: str | None = None, *, without: str | None = None, before: str = "", after: str = ""
+) -> SafeString:
+    """The dimensions, as options of which one may be chosen; with what stands `before` a name in its value, and `after`
+    it in words."""
+    names = [dimension.name for dimension in DIMENSIONS if dimension.name != without]
+    return format_html_join("\n", OPTION, ((before + name, SELECTED[name == chosen], name + after) for name in names))
 
 
 @register.simple_tag

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from aggregates.accounts.access import membership_for
 from aggregates.accounts.saved_views import views_for
-from aggregates.domain.dimensions import DIMENSIONS
 from aggregates.query.addresses import flat, parameters_beside_range, query_string
 from aggregates.query.forms.calls import CallsForm
 from aggregates.query.listing import PageBoundary
@@ -34,7 +33,6 @@ def call_list(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "calls": loaded,
         "here": here,
-        "dimensions": DIMENSIONS,
         "part": part_words(selection.part, organization.time_zone) if selection.part else "",
         "kept": flat(parameters_beside_range(replace(selection, part=None))),  # what its controls do not show
         "elsewhere": replace(selection, status="", part=None, sort="", shown=()),

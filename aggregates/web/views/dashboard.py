@@ -10,12 +10,11 @@ from django.utils import timezone
 from aggregates.accounts.access import membership_for
 from aggregates.accounts.saved_views import default_of, views_for
 from aggregates.domain import days, ranges
-from aggregates.domain.dimensions import BY_NAME, DIMENSIONS
+from aggregates.domain.dimensions import BY_NAME
 from aggregates.domain.ranges import LENGTHS, Range
 from aggregates.domain.texts import read_typed
 from aggregates.models import Organization
 from aggregates.query.addresses import query_string
-from aggregates.query.display_measures import MEASURES
 from aggregates.query.first_call import has_usage, sample_key
 from aggregates.query.forms.dashboard import DashboardForm
 from aggregates.query.selection import BEFORE, MOST_WITH_SUBGROUPS, PER_DAY, TOPS, YEAR, Selection
@@ -48,8 +47,6 @@ def dashboard(request: PageRequest, slug: str) -> HttpResponse:
     keep(loaded.selection, *reading.others_in(loaded))
     context: dict[str, Any] = {
         "dashboard": loaded,
-        "dimensions": DIMENSIONS,
-        "measures": MEASURES,
         "comparisons": comparisons_of(loaded.selection).items(),
         "tops": TOPS,
         "most_with_subgroups": MOST_WITH_SUBGROUPS,
