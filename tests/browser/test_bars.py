@@ -48,8 +48,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
 
 def opened(open_page: OpenPage, query: str, **options: Any) -> Page:
     page = open_page(**options)
-    log_in(page)
-    page.goto(f"/o/acme/?{query}")
+    log_in(page, place=f"/o/acme/?{query}")
     wait_until_drawn(page)
     return page
 

@@ -204,9 +204,7 @@ def test_a_charts_numbers_are_a_table_away(open_page: OpenPage, usage: Organizat
 def test_readers_see_numbers_and_dates_as_they_write_them(open_page: OpenPage, usage: Organization) -> None:
     german, american = open_page(locale="de-DE"), open_page(locale="en-US")
     for page in (german, american):
-        log_in(page)
-        wait_until_drawn(page)
-        page.goto("/o/acme/?range=24h")
+        log_in(page, place="/o/acme/?range=24h")
         wait_until_drawn(page)
 
     for page, separators, cost, tick, hour in (

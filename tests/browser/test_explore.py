@@ -80,7 +80,7 @@ LINKS = (
 
 def test_a_link_shows_the_numbers_of_the_log(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
+    log_in(page, place="/healthz")
     for link in LINKS:
         page.goto(f"/o/acme/?{link}")
         wait_until_drawn(page)
@@ -289,7 +289,7 @@ def test_a_tile_chooses_what_is_charted(open_page: OpenPage, usage: Organization
 
 def test_a_group_keeps_its_colour_over_filters_ranges_and_forms(open_page: OpenPage, usage: Organization) -> None:
     page = open_page()
-    log_in(page)
+    log_in(page, place="/healthz")
     colours: dict[str, set[str]] = {}
     for query in (
         "by=operation",

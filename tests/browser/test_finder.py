@@ -29,8 +29,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
 @pytest.fixture
 def page(open_page: OpenPage, usage: Organization) -> Page:
     page = open_page()
-    log_in(page)
-    page.goto("/o/acme/?range=12m&by=user")
+    log_in(page, place="/o/acme/?range=12m&by=user")
     wait_until_drawn(page)
     return page
 

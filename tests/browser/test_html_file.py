@@ -39,7 +39,7 @@ def saved(open_page: OpenPage, usage: Organization, tmp_path: Path) -> Iterator[
 
     day_notes.add(usage, date(2025, 11, 2), date(2025, 11, 3), RED, None)
     page = open_page()
-    log_in(page)
+    log_in(page, place="/healthz")
     yield page, save(page, FILE, tmp_path)
     DayNote.objects.all().delete()
 
@@ -157,7 +157,7 @@ def test_its_legend_has_names_as_the_page_has_them(
     names = ["team %{y} & <b>us</b>", "%{meta.role}", *(f"{n:02}" + "a-long-name-" * 16 + f"{n:02}" for n in range(18))]
     record(usage, [call("2025-02-03T12:00Z", user_id=name, cost=20 - number) for number, name in enumerate(names)])
     page = open_page()
-    log_in(page)
+    log_in(page, place="/healthz")
     path = save(page, "/o/acme/?range=custom&from=2025-02-01&to=2025-02-05&bucket=day&by=user&top=20", tmp_path)
     links = page.locator(".groups a.group-name")
     shown = links.all_inner_texts()
@@ -180,7 +180,7 @@ def test_what_the_page_hid_its_legend_shows_again(
 ) -> None:
     record(usage, [call("2025-03-03T12:00Z", user_id=name, cost=1) for name in ("alice", "bob")])
     page = open_page()
-    log_in(page)
+    log_in(page, place="/healthz")
     path = save(page, "/o/acme/?range=custom&from=2025-03-01&to=2025-03-05&bucket=day&by=user&hide=bob", tmp_path)
     file = open_file(path)
     bars = file.locator("#chart-explore .bars")
@@ -202,7 +202,7 @@ def test_its_time_axis_has_the_labels_that_there_is_room_for(
     open_file: OpenFile, open_page: OpenPage, usage: Organization, tmp_path: Path, width: int
 ) -> None:
     page = open_page(viewport={"width": width, "height": 900})
-    log_in(page)
+    log_in(page, place="/healthz")
     path = save(page, "/o/acme/?range=custom&from=2025-09-01&to=2025-11-29&bucket=day", tmp_path)
     file = open_file(path, width)
     day = 86_400

@@ -27,7 +27,7 @@ WIDE = ("", "?range=12m", "?range=custom&from=2025-11-01&to=2025-11-05", "?range
 def test_nothing_is_wider_than_the_screen(open_page: OpenPage, usage: Organization, call: Callable[..., Call]) -> None:
     record(usage, [call(datetime.now(UTC).isoformat(), model="provider/a-model-with-a-long-name" * 7, cost="12345678")])
     page = open_page(viewport={"width": 390, "height": 844})
-    log_in(page)
+    log_in(page, place="/healthz")
     for query in WIDE:
         page.goto(f"/o/acme/{query}")
         for width in (390, 768, 1024, 1440):

@@ -57,7 +57,10 @@ def test_last_month_by_project_is_two_choices_away(page: Page, tell: Tell) -> No
 
 
 @pytest.mark.parametrize("by_key", [False, True])
-def test_one_steps_back_and_forth(page: Page, by_key: bool) -> None:
+def test_one_steps_back_and_forth(open_page: OpenPage, usage: Organization, by_key: bool) -> None:
+    page = open_page()
+    log_in(page, place="/o/acme/?range=month&measure=calls")
+
     def step(way: str) -> None:
         wait_until_drawn(page)
         if by_key:
@@ -65,7 +68,6 @@ def test_one_steps_back_and_forth(page: Page, by_key: bool) -> None:
         else:
             page.locator(f"#step-{way}").click()
 
-    page.goto("/o/acme/?range=month&measure=calls")
     last = month_before(datetime.now(UTC).date())
     for month in (last, month_before(last)):
         step("previous")

@@ -46,8 +46,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
 
 def opened(open_page: OpenPage, **options: object) -> Page:
     page = open_page(**options)
-    log_in(page)
-    page.goto(PAGE)
+    log_in(page, place=PAGE)
     wait_until_drawn(page)
     return page
 
@@ -113,7 +112,7 @@ def test_no_name_makes_a_page_wider(open_page: OpenPage, usage: Organization, ca
     fields = ("operation", "model", "user_id", "subject_id", "project")
     record(other, [call(timezone.now(), cost=1, **dict.fromkeys(fields, name)) for name in NAMES.values()])
     page = open_page(viewport={"width": 390, "height": 900})
-    log_in(page)
+    log_in(page, place="/healthz")
 
     for path in (PAGE, "/o/acme/calls/?range=24h", "/o/acme/changes/?range=24h"):
         page.goto(path.replace("acme", "other"))
