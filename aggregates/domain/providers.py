@@ -6,19 +6,19 @@ from functools import lru_cache
 
 # The names are those of the price table where it knows the provider. Spellings are in lower case, with "-" between
 # words: OpenTelemetry's well-known values (also earlier ones), and those of LiteLLM, LangChain, OpenLLMetry,
-# OpenInference, pydantic-ai and Vercel's AI SDK.
+# OpenInference, pydantic-ai, Vercel's AI SDK and LlamaIndex (“Anthropic_LLM” and alike).
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("openai", "open-ai", "text-completion-openai", "openai-responses", "openai-chat"),
+    "openai": ("openai", "open-ai", "text-completion-openai", "openai-responses", "openai-chat", "openai-llm"),
     "azure": (
         *("azure", "azure-openai", "azureopenai", "azure-ai", "azure.ai.openai", "azure.ai.inference", "az.ai.openai"),
         *("az.ai.inference", "azure-text", "azure-cognitive-services", "azure-foundry", "microsoft-foundry"),
-        *("azure-ai-inference", "azure-openai-responses", "azure.ai.foundry"),
+        *("azure-ai-inference", "azure-openai-responses", "azure.ai.foundry", "azure-openai-llm"),
     ),
-    "anthropic": ("anthropic", "anthropic-text"),
+    "anthropic": ("anthropic", "anthropic-text", "anthropic-llm"),
     "aws": (
         *("aws", "aws.bedrock", "aws-bedrock", "bedrock", "bedrock-converse", "amazon-bedrock", "amazon.bedrock"),
         *("amazon-bedrock-converse", "bedrock-mantle", "bedrock-runtime", "chatbedrock", "awsbedrock"),
-        *("anthropic-bedrock",),
+        *("anthropic-bedrock", "bedrock-llm", "bedrock-converse-llm"),
     ),
     "google": (
         *("google", "gcp", "gemini", "google-gla", "google-vertex", "google-genai", "google-generative-ai", "palm"),
@@ -26,13 +26,13 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
         *("google.generative-ai", "google.vertex", "google.vertex.anthropic", "vertex.anthropic", "vertex-ai-beta"),
         *("googleai", "google-ai", "google-ai-studio", "google-anthropic-vertex", "vertex-ai-anthropic"),
         *("google-vertexai", "google-vertex-ai", "google-cloud", "google-gemini", "gemini-api", "anthropic-vertex"),
-        *("google.vertex.ai",),
+        *("google.vertex.ai", "gemini-llm"),
     ),
     "x-ai": ("x-ai", "xai", "x.ai", "grok"),
-    "mistral": ("mistral", "mistral-ai", "mistralai", "codestral"),
-    "cohere": ("cohere", "cohere-chat"),
+    "mistral": ("mistral", "mistral-ai", "mistralai", "codestral", "mistralai-llm"),
+    "cohere": ("cohere", "cohere-chat", "cohere-llm"),
     "deepseek": ("deepseek", "deep-seek"),
-    "groq": ("groq", "chatgroq"),
+    "groq": ("groq", "chatgroq", "groq-llm"),
     "perplexity": ("perplexity", "perplexity-ai", "pplx"),
     "together": ("together", "together-ai", "togetherai"),
     "fireworks": ("fireworks", "fireworks-ai", "fireworksai"),
@@ -67,14 +67,8 @@ KIND = re.compile(
     r"\.(?:chat|responses|completion|embedding|text-embedding|messages|image|speech|transcription|language-model)$"
 )
 
-# LlamaIndex calls its classes of models “Anthropic_LLM” and alike.
 NAME_OF: Mapping[str, str] = {
-    **{
-        form: name
-        for name, spellings in SPELLINGS.items()
-        for spelling in spellings
-        for form in (spelling, f"{spelling}-llm")
-    },
+    **{spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings},
     **dict.fromkeys(FRAMEWORKS, ""),
 }
 

@@ -1,7 +1,6 @@
 """Days and moments in words, as an organization's wall clock shows them."""
 
 from datetime import date, datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from aggregates.domain import days, locales
@@ -27,12 +26,7 @@ def moment_words(local: datetime) -> str:
 
 def weekday_words(day: date) -> str:
     """As in “Saturday 5 Jul 2025” or “Saturday, Jul 5, 2025”."""
-    return _weekday_words(day, locales.current().month_first)
-
-
-@lru_cache(maxsize=20_000)  # a year's axis has hundreds
-def _weekday_words(day: date, month_first: bool) -> str:
-    return f"{day:%A}{',' if month_first else ''} {day_words(day)}"
+    return f"{day:%A}{',' if locales.current().month_first else ''} {day_words(day)}"
 
 
 def span_words(first: date, last: date) -> str:

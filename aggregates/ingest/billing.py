@@ -34,6 +34,7 @@ FREE = ("web_fetch_requests", "tool_search_requests")
 TIERS = ("service_tier", "speed", "inference_geo", "traffic_type")
 # Names of parts of usage of a tier, as LangChain has them: the tokens that are plain there, what was cached, reasoning.
 OF_TIER = re.compile(r"(?P<side>(?:input|output)_)?(?P<tier>flex|priority)(?:_(?P<part>cache_read|reasoning))?")
+OF_SIDE = re.compile(r"(?:input|output|prompt|completion)_tokens?_details")
 LONGEST_TIER = 48  # characters, so that several fit together
 UNKNOWN = "unknown"  # a tier that has no price
 
@@ -137,14 +138,16 @@ def tiers_in(documents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _tiers_in(document: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str]]:
+def _tiers_in(document: Mapping[str, Any], depth: int, within: str = "") -> Iterator[tuple[str, str]]:
+    """Look in an object that stands `within` another under that name. A count may be named after its tier alone only
+    where its side is known: elsewhere “priority” is something else."""
     for key, value in document.items():
         if isinstance(value, Mapping):
             if depth < MAX_DEPTH:
-                yield from _tiers_in(value, depth + 1)
+                yield from _tiers_in(value, depth + 1, str(key))
         elif isinstance(value, str) and value and (name := UPPER.sub("_", str(key)).lower()) in TIERS:
             yield name, value
-        elif (told := OF_TIER.fullmatch(str(key))) and _count(value):
+        elif (told := OF_TIER.fullmatch(str(key))) and (told["side"] or OF_SIDE.fullmatch(within)) and _count(value):
             yield "service_tier", told["tier"]
 
 

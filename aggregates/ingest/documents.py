@@ -49,6 +49,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "total": ("total_tokens", "total", "total_token_count"),
 }
 FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
+OF_WRITES = ("cache_write", "cache_write_5m", "cache_write_1h", "total")  # writes to a cache, and what all are within
 # Whose counts are beside each other: those of providers that pass on what they bill, and Langfuse's.
 CACHE_BESIDE_INPUT_TOKENS = (
     *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
@@ -107,8 +108,10 @@ def usage_of(document: Mapping[str, Any], misfits: list[Misfit]) -> Usage | None
     misfits += [Misfit(f"{field}_tokens", expected) for field in unfit if field not in fields]
     if not fields:
         return None
-    of_5m, of_1h = fields.pop("cache_write_5m", 0), fields.get("cache_write_1h", 0)
-    fields["cache_write"] = written(fields.get("cache_write", 0), of_5m, of_1h, apart="input" in named)
+    parts = fields.pop("cache_write_5m", 0) + fields.get("cache_write_1h", 0)
+    beside_it = sum(count for name, count in named.items() if FIELD_OF.get(name) not in OF_WRITES)
+    rest = fields.get("total", 0) - beside_it
+    fields["cache_write"] = written(fields.get("cache_write", 0), parts, rest, apart="input" in named)
     beside = _beside(named)
     for whole in ("input", "output"):
         if whole in named:  # in Langfuse's words further kinds are beside it, such as input_audio
@@ -118,9 +121,11 @@ def usage_of(document: Mapping[str, Any], misfits: list[Misfit]) -> Usage | None
     return Usage(Counts(**fields), beside, whole="input" in fields or "output" in fields)
 
 
-def written(told: int, of_5m: int, of_1h: int, *, apart: bool) -> int:
-    """All that was written to a cache: what is told of it, or of its parts; or both, where parts are told `apart`."""
-    parts = of_5m + of_1h
+def written(told: int, parts: int, rest: int, *, apart: bool) -> int:
+    """All that was written to a cache: what is told of it, or of its parts; or both, where parts are told `apart`.
+    Whichever of the two is the `rest` of a total is right."""
+    if apart and rest in (told + parts, max(told, parts)):
+        return rest
     return told + parts if apart and told != parts else max(told, parts)
 
 

@@ -20,6 +20,7 @@ NAME_OF: Mapping[str, str] = {
 }
 # LiteLLM's names for asking about what was made before: no calls, though some repeat its usage.
 RETRIEVAL = re.compile(r"a?(?:get|list|cancel|delete)_(?:responses?|input_items|interactions?)$|a?retrieve_")
+OF_RESPONSE = re.compile(r"a?get_responses?")  # of these, what asks for a response, and may be all that tells its usage
 # What frameworks call a workflow or an agent that its program gave no name; then the kind of the call is told.
 UNNAMED = re.compile(
     r"Runnable[A-Z]\w*(?:<.*>)?|(?:Compiled)?StateGraph|LangGraph|AgentExecutor|(?:LLM|Retrieval|Sequential)\w*Chain"

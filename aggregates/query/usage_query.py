@@ -69,7 +69,7 @@ class Buckets(NamedTuple):
     days: tuple[tuple[date, date], ...]
 
 
-@lru_cache(maxsize=16)  # those of hours may be thousands
+@lru_cache(maxsize=8)  # those of hours may be thousands, half a megabyte for each hundred days
 def buckets_within(start: datetime, end: datetime, zone: str, bucket: Bucket, first_weekday: int) -> Buckets:
     """List the buckets from start to before end, each of hours, days, weeks or months."""
     within = days_within(start, end, zone)

@@ -37,6 +37,7 @@ from aggregates.domain.providers import SPELLINGS, provider_name, provider_of_id
         ("our own machines", ["our own machines"]),
         ("Our Lab", ["Our Lab", "Our Lab.chat"]),
         ("our_llm", ["our_llm"]),
+        ("Gateway LLM", ["Gateway LLM"]),
     ],
 )
 def test_spellings_of_a_provider_are_one(name: str, spellings: list[str]) -> None:

@@ -135,7 +135,9 @@ def _kind(name: str) -> tuple[str, str]:
 
 
 def _joined(sent: int, received: int, parts: dict[str, int], total: int) -> dict[str, int]:
-    written = all_written(parts["written"], parts["written_5m"], parts["written_1h"], apart=True)
+    beside_it = sent + received + sum(parts[kind] for kind in ("cached", "sent", "reasoning", "received"))
+    of_parts = parts["written_5m"] + parts["written_1h"]
+    written = all_written(parts["written"], of_parts, total - beside_it, apart=True)
     of_input = parts["cached"] + written + parts["sent"]
     of_output = parts["reasoning"] + parts["received"]
     more, further = told_beside(sent + received, (of_input, of_output), total)

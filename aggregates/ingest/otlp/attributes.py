@@ -29,6 +29,7 @@ OPENINFERENCE, OPENLLMETRY = "OpenInference 0.1", "OpenLLMetry 0.62"
 OPENLLMETRY_OLD, OPENLIT, PYDANTIC_AI = "OpenLLMetry before 0.40", "OpenLIT 1.45", "pydantic-ai 1"
 LANGSMITH, LANGFUSE, LOGFIRE = "langsmith 0.4", "Langfuse SDK 5", "Logfire 5"
 STRANDS, MASTRA, OTHERS = "Strands Agents 1", "Mastra 1, not tried", "several, and not tried"
+OF_LANGCHAIN = "langsmith.metadata.ls_provider"
 OPENLIT_CLI = "OpenLIT's tool for coding agents, not tried"
 SEMANTIC_KERNEL = "Semantic Kernel 1 for .NET, not tried"
 
@@ -54,12 +55,12 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     *_rows(
         "provider",
-        ("langsmith.metadata.ls_provider", LANGSMITH),  # what LangChain says; the others it guesses from the model
         ("gen_ai.provider.name", CONVENTIONS),
         ("gen_ai.system", "OpenTelemetry GenAI conventions before 1.37"),
         ("llm.provider", OPENINFERENCE),
         ("llm.system", OPENINFERENCE),
         ("ai.model.provider", AI_6),
+        (OF_LANGCHAIN, LANGSMITH),
     ),
     *_rows(
         "model",

@@ -27,12 +27,9 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    # They add the cache to the input themselves.
-    Rule("openlit.instrumentation.claude_agent_sdk", "", WITHIN),
-    Rule("openlit-cli", "", WITHIN),
     # They pass on what Anthropic and Bedrock count, where the cache is beside the input, and add their own totals.
-    Rule("openlit", "anthropic", CACHE_AND_OWN_TOTALS),
-    Rule("openlit", "aws", CACHE_AND_OWN_TOTALS),
+    Rule("openlit.instrumentation.anthropic", "", CACHE_AND_OWN_TOTALS),
+    Rule("openlit.instrumentation.bedrock", "", CACHE_AND_OWN_TOTALS),
     Rule("@openlit/instrumentation-anthropic", "", CACHE_AND_OWN_TOTALS),
     Rule("@openlit/instrumentation-bedrock", "", CACHE_AND_OWN_TOTALS),
     Rule("openinference.instrumentation.agno", "anthropic", CACHE_AND_OWN_TOTALS),
@@ -45,10 +42,12 @@ RULES = (
     Rule("opentelemetry.instrumentation.botocore", "", CACHE_AND_OWN_TOTALS),
     # Its totals are those of the provider.
     Rule("strands", "", CACHE),
+    Rule("@arizeai/openinference-instrumentation-bedrock-agent", "", WITHIN),
     Rule("@arizeai/openinference-instrumentation-bedrock", "", CACHE),
     Rule("org.springframework.boot", "aws", CACHE),
     # They pass on Gemini's candidates, where thoughts are beside.
-    Rule("openlit", "google", THOUGHTS),
+    Rule("openlit.instrumentation.google_ai_studio", "", THOUGHTS),
+    Rule("openlit.instrumentation.vertexai", "google", THOUGHTS),
     Rule("@openlit/instrumentation-google-ai", "", THOUGHTS),
     Rule("@openlit/instrumentation-vertexai", "", THOUGHTS),
     Rule("agent_framework", "google", THOUGHTS),
@@ -67,7 +66,9 @@ AI_SDK_BESIDE = {"anthropic": CACHE_AND_OWN_TOTALS, "aws": CACHE_AND_OWN_TOTALS,
 OTHER_MEANINGS: Mapping[str, tuple[str, ...]] = {
     "openinference.instrumentation.litellm": ("llm.token_count.prompt_details.cache_input",),
 }
-CLAUDE = re.compile(r"(?:anthropic[./])?claude", re.IGNORECASE)  # of models whose provider is not told
+# Where spans tell no provider, but Anthropic's models count as it does.
+WITHOUT_PROVIDER = "openinference.instrumentation.crewai"
+CLAUDE = re.compile(r"(?:anthropic[./])?claude", re.IGNORECASE)
 
 
 def as_meant(scope: str, attributes: Attributes) -> Attributes:
@@ -78,7 +79,7 @@ def as_meant(scope: str, attributes: Attributes) -> Attributes:
 
 def beside_of(scope: str, version: str, provider: str, attributes: Attributes, model: object = "") -> Beside:
     """What the client that made a span tells beside its whole, of a call to this provider's model."""
-    if not provider and isinstance(model, str) and CLAUDE.match(model):
+    if not provider and scope.startswith(WITHOUT_PROVIDER) and isinstance(model, str) and CLAUDE.match(model):
         provider = "anthropic"
     if AI_SDK in attributes:
         tells_parts = any(name.startswith(AI_SDK_PARTS) for name in attributes)
@@ -129,8 +130,10 @@ RETRIEVALS = (
     Retrieval(OPENLIT, {}, "responses.cancel "),
 )
 RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.scope] for each in RETRIEVALS}
-# Spans that look like a chat, and ask for none, or for one that its log record tells: by scope how their names begin.
-NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list "), "gemini-cli": ("llm_call",)}
+# Spans that say they are a chat, and ask for none: by scope how their names begin.
+NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list ")}
+# Spans of calls that log records of the same client tell, too, and better: likewise.
+TOLD_BY_RECORDS = {"gemini-cli": ("llm_call",)}
 # Where only spans of whole agents tell usage: how much of it is of which call, or of a run before, they do not say.
 OF_AGENTS_ALONE = (
     "openinference.instrumentation.claude_agent_sdk",
@@ -154,8 +157,13 @@ def _is_of(one: Retrieval, name: str, attributes: Attributes) -> bool:
 
 
 def is_no_chat(scope: str, name: str) -> bool:
-    """Whether a span that looks like a chat asks for something else, or for what its log record tells."""
+    """Whether a span that says it is a chat asks for something else."""
     return name.startswith(NO_CHATS.get(scope, ()))
+
+
+def is_told_by_record(scope: str, name: str) -> bool:
+    """Whether a span is of a call that a log record tells."""
+    return name.startswith(TOLD_BY_RECORDS.get(scope, ()))
 
 
 def is_own_error(scope: str, error: object) -> bool:

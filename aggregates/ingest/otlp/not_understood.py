@@ -60,8 +60,9 @@ def _is_known_to_be_none(seen: Seen) -> bool:
         return False
     if any(name in attributes for name in AROUND) or attributes.get("gen_ai.operation.name") in NO_CALLS:
         return True
-    kinds = {name for name in (*EXACT_KINDS, *LISTED_KINDS) if name in attributes}
-    return any(attributes[name] not in KINDS[name] for name in kinds) or seen.asks_for_what_was_made()
+    if seen.asks_for_what_was_made() or seen.is_told_by_record:
+        return True
+    return any(name in attributes and attributes[name] not in KINDS[name] for name in (*EXACT_KINDS, *LISTED_KINDS))
 
 
 def named(index: int, scope: str, name: str) -> NotUnderstood:

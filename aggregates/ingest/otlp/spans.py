@@ -10,11 +10,12 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aggregates.domain.calls import EPOCH, Call, InvalidCall
 from aggregates.domain.labels import Labels
-from aggregates.domain.providers import provider_name
+from aggregates.domain.providers import is_known, provider_name
 from aggregates.ingest.billing import TIERS, tiers_in
 from aggregates.ingest.documents import parsed
 from aggregates.ingest.fitting import Misfit, fitting_call, labels_of, shortened
-from aggregates.ingest.operations import LITELLM, RETRIEVAL, operation_name, own_name
+from aggregates.ingest.identity.retrievals import RESPONSE
+from aggregates.ingest.operations import LITELLM, OF_RESPONSE, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
 from aggregates.ingest.otlp.attributes import (
     AROUND,
@@ -25,9 +26,18 @@ from aggregates.ingest.otlp.attributes import (
     LISTED_KINDS,
     NAMES,
     NO_CALLS,
+    OF_LANGCHAIN,
     PARAMETERS_OF_MODEL,
 )
-from aggregates.ingest.otlp.clients import Retrieval, as_meant, beside_of, is_no_chat, is_own_error, retrieval_of
+from aggregates.ingest.otlp.clients import (
+    Retrieval,
+    as_meant,
+    beside_of,
+    is_no_chat,
+    is_own_error,
+    is_told_by_record,
+    retrieval_of,
+)
 from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
 from aggregates.ingest.otlp.values import Attributes, attributes_of, first
 
@@ -87,10 +97,10 @@ class Seen:
         attributes = self.attributes
         if OF_CALLS.isdisjoint(attributes) or not attributes.keys().isdisjoint(AROUND):
             return False
-        if attributes.get("gen_ai.operation.name") in NO_CALLS:
+        if attributes.get("gen_ai.operation.name") in NO_CALLS and not self._tells_of_response:
             return False
         told = {name: attributes[name] in kinds for name, kinds in KINDS.items() if name in attributes}
-        if False in map(told.get, EXACT_KINDS) or self.asks_for_what_was_made():
+        if False in map(told.get, EXACT_KINDS) or self.asks_for_what_was_made() or self.is_told_by_record:
             return False
         tells_usage = self._tells_usage()
         if not tells_usage and (retrieval := self._retrieval) and retrieval.is_certain:
@@ -103,18 +113,41 @@ class Seen:
 
     def asks_for_what_was_made(self) -> bool:
         """Whether it only asks for a response that was made before, or for something else than a model's answer."""
-        kinds = (self.attributes.get(name) for name in CALL_TYPES)
-        asks = any(isinstance(kind, str) and RETRIEVAL.match(kind) for kind in kinds)
-        return asks or is_no_chat(self.scope, self.span.name)
+        if is_no_chat(self.scope, self.span.name):
+            return True
+        return self._is_told_as_retrieval and not self._tells_of_response
 
     @property
     def is_retrieval(self) -> bool:
         """Whether it only asks for a response that was made before."""
-        return self._retrieval is not None
+        return self._retrieval is not None or self._is_told_as_retrieval
+
+    @property
+    def _is_told_as_retrieval(self) -> bool:
+        """Whether LiteLLM says so."""
+        return any(isinstance(kind, str) and RETRIEVAL.match(kind) for kind in self._call_types)
+
+    @property
+    def _tells_of_response(self) -> bool:
+        """Whether it is a retrieval, as LiteLLM says, of a response that it names and whose usage it tells: nobody else
+        may. By no name, those of one response are not told from those of others."""
+        if not any(isinstance(kind, str) and OF_RESPONSE.fullmatch(kind) for kind in self._call_types):
+            return False
+        named = first(self.attributes, NAMES["request_id"])
+        return isinstance(named, str) and bool(RESPONSE.fullmatch(named)) and self._tells_usage()
+
+    @property
+    def _call_types(self) -> Iterator[object]:
+        return (self.attributes.get(name) for name in CALL_TYPES)
 
     @property
     def _retrieval(self) -> Retrieval | None:
         return retrieval_of(self.scope, self.span.name, self.attributes)
+
+    @property
+    def is_told_by_record(self) -> bool:
+        """Whether a log record of its client tells the call."""
+        return is_told_by_record(self.scope, self.span.name)
 
     def has_failed(self) -> bool:
         level, succeeded = self.attributes.get("langfuse.observation.level"), self.attributes.get("success")
@@ -198,7 +231,11 @@ def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
 
 
 def _provider(attributes: Attributes) -> str:
-    """The first that is named; frameworks that name themselves are none."""
+    """The first that is named; frameworks that name themselves are none. What LangChain says comes first where it is
+    known, as LangSmith guesses the others from the model."""
+    said = attributes.get(OF_LANGCHAIN)
+    if isinstance(said, str) and is_known(said):
+        return provider_name(said)
     named = (attributes.get(name) for name in NAMES["provider"])
     return next((one for value in named if isinstance(value, str) and (one := provider_name(value))), "")
 
@@ -227,6 +264,8 @@ def _tier(attributes: Attributes, documents: Sequence[Document]) -> str:
 
 
 def _kind(seen: Seen) -> object:
+    if seen.is_retrieval:
+        return "chat"
     kind = first(seen.attributes, NAMES["kind"])
     client = LITELLM if seen.scope.startswith(LITELLM) else ""
     return operation_name(kind, client) if isinstance(kind, str) else kind

@@ -76,7 +76,7 @@ def axis_of(query: UsageQuery, as_of: datetime) -> Axis:
     return Axis(_edges(query.bucket_spans), times, tuple(_states(query, as_of)), ticks, query.bucket)
 
 
-@lru_cache(maxsize=16)  # those of hours may be thousands
+@lru_cache(maxsize=8)  # those of hours may be thousands
 def _in_words(
     span: Span, zone: str, bucket: Bucket, first_weekday: int, locale: Locale
 ) -> tuple[tuple[str, ...], tuple[Ticks, ...]]:

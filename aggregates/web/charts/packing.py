@@ -94,7 +94,7 @@ def _digits(number: Number) -> str:
     return digits.rstrip("0").rstrip(".").removeprefix("0") if "." in digits else digits
 
 
-@lru_cache(maxsize=16)  # a page's axis, which may have thousands of texts, is mostly the one of the page before
+@lru_cache(maxsize=8)  # a page's axis, which may have thousands of texts, is mostly the one of the page before
 def front_coded(texts: tuple[str, ...]) -> str:
     """Write texts without the beginning that each shares with the one before, but for its length, one digit."""
     found, before = list[str](), ""

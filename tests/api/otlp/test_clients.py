@@ -610,6 +610,59 @@ CASES = [
         "agent_framework",
         **tokens(700, 0, 0, 100, 20),
     ),
+    *(
+        case(
+            f"{scope} has the cache in the input, whoever makes the model",
+            {**CLAUDE, **usage(900, 80), "gen_ai.usage.cache_read.input_tokens": 200, **told},
+            scope,
+            **tokens(900, 200, 0, 80, 0),
+        )
+        for scope, told in (
+            ("openlit.instrumentation.langchain", {}),
+            ("openlit.instrumentation.langgraph", {"gen_ai.provider.name": "langchain"}),
+            ("openlit.instrumentation.litellm", {"gen_ai.provider.name": "aws.bedrock"}),
+        )
+    ),
+    case(
+        "OpenLIT for LangChain and Gemini",
+        {**GEMINI, **usage(700, 80), "gen_ai.usage.reasoning.output_tokens": 20, "gen_ai.usage.total_tokens": 780},
+        "openlit.instrumentation.langchain",
+        **tokens(700, 0, 0, 80, 20),
+    ),
+    case(
+        "a priority that a request has is no service tier",
+        {**CHAT, **usage(70, 8), "llm.invocation_parameters": '{"priority": 5, "flex": 1}', "operation.cost": 0.5},
+        "app",
+        service_tier="",
+    ),
+    case(
+        "nor is one of a gateway's routes",
+        {**CHAT, **usage(70, 8), "ai.response.providerMetadata": json.dumps({"gateway": {"routing": {"priority": 2}}})},
+        "ai",
+        service_tier="",
+    ),
+    case(
+        "LangChain names a provider that nobody knows",
+        {**CHAT, "langsmith.metadata.ls_provider": "azureaichatcompletionsmodel"},
+        "langsmith",
+        provider="openai",
+    ),
+    *(
+        case(
+            f"Langfuse and what the total tells of cache writes, {total}",
+            {**LANGFUSE, "langfuse.observation.usage_details": json.dumps({"input": 100, "output": 9, **written})},
+            "langfuse-sdk",
+            **tokens(100 + sum_, 0, sum_, 9, 0),
+        )
+        for total, sum_, written in (
+            (
+                169,
+                60,
+                {"cache_creation_input_tokens": 60, "cache_creation_ephemeral_1h_input_tokens": 40, "total": 169},
+            ),
+            (189, 80, {"input_cache_creation": 40, "input_cache_creation_1h": 40, "total": 189}),
+        )
+    ),
     case(
         "OpenLIT for Claude's agents adds the cache to the input",
         {**CLAUDE, **usage(900, 80), "gen_ai.usage.cache_read.input_tokens": 200},
@@ -824,6 +877,8 @@ OTHERS: list[dict[str, Any]] = [
         for kind in ("aget_responses", "get_responses", "alist_input_items", "adelete_responses")
     ),
     {**CHAT, **usage(9, 1), "litellm.call_type": "aget_responses"},
+    {**CHAT, "litellm.call_type": "aget_responses", "gen_ai.response.id": f"resp_{'0a' * 20}"},
+    {**CHAT, **usage(9, 1), "litellm.call_type": "adelete_responses"},
     {**CHAT, **usage(9, 1), "gen_ai.operation.name": "litellm.responses_management"},
 ]
 
@@ -832,6 +887,35 @@ OTHERS: list[dict[str, Any]] = [
 def test_these_are_no_calls(export: Exporter, acme: Any, said: dict[str, Any]) -> None:
     assert not export(span(attributes=said)).HasField("partial_success")
     assert not UsageLog.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"llm.request.type": "aget_responses"},
+        {"litellm.call_type": "get_responses", "gen_ai.operation.name": "litellm.responses_management"},
+    ],
+)
+@pytest.mark.parametrize("made", [{}, usage(500, 40)])
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_a_response_whose_usage_only_retrievals_tell_counts_once(
+    export: Exporter, kind: dict[str, Any], made: dict[str, Any], is_sent: bool
+) -> None:
+    named = {"gen_ai.response.id": f"resp_{'0a' * 20}"}
+    asked = {"gen_ai.request.model": "gpt-5", "gen_ai.provider.name": "openai", **named}
+    if is_sent:
+        export(span("made", {**CHAT, **made, **named}, start="2026-03-02T12:00Z", trace="a"))
+    for number in (1, 2, 3):
+        export(
+            span(
+                f"asked{number}",
+                {**asked, **usage(500, 40), **kind},
+                start=f"2026-03-02T12:{number}0Z",
+                trace=f"b{number}",
+            )
+        )
+    call = UsageLog.objects.get()
+    assert (call.input_tokens, call.output_tokens, call.operation) == (500, 40, "chat")
 
 
 @pytest.mark.parametrize("version", ["2.2.1", "", "1.30.0"])
