@@ -239,6 +239,17 @@ def test_langfuse_counts_what_was_written_to_a_cache_once(
     assert log("cache_write_1h_tokens", *TOKENS) == [(40, 190, 30, 60, 9, 0)]
 
 
+@pytest.mark.parametrize(
+    ("told", "parts", "total", "sum_"), [(60, 40, 169, 60), (40, 40, 189, 80), (40, 40, 149, 40), (20, 40, 169, 60)]
+)
+def test_langfuses_total_tells_how_cache_writes_are_told(
+    acme: Organization, write: Write, told: int, parts: int, total: int, sum_: int
+) -> None:
+    usage = {"input_cache_creation": told, "input_cache_creation_1h": parts, "total": total}
+    auto(write, lines({**LANGFUSE[1], "usage_details": {"input": 100, "output": 9, **usage}}))
+    assert log(*TOKENS) == [(100 + sum_, 0, sum_, 9, 0)]
+
+
 def test_langfuses_table_may_come_as_csv_or_in_the_apis_names(acme: Organization, write: Write) -> None:
     row = "1,2,GENERATION,2026-03-02T10:00:00Z,gpt-5,7,5,0.5\n"
     auto(

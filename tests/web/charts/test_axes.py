@@ -68,6 +68,14 @@ def test_weeks_are_cut_at_both_ends_of_a_range() -> None:
     assert found.states == (State.CUT, State.WHOLE, State.CUT)
 
 
+def test_a_month_whose_last_day_a_zone_skipped_is_whole_without_it() -> None:
+    found = axis("1994-12-01", "1995-01-31", Bucket.MONTH, "Pacific/Kiritimati")
+
+    assert found.widths == [30 * DAY, 31 * DAY]
+    assert found.times == ("1 – 30 Dec 1994", "1 – 31 Jan 1995")
+    assert found.states == (State.WHOLE, State.WHOLE)
+
+
 def test_days_last_as_long_as_clocks_make_them() -> None:
     assert axis("2025-11-01", "2025-11-03", Bucket.DAY, LOS_ANGELES).widths == [DAY, 25 * HOUR, DAY]
     assert axis("2025-03-08", "2025-03-10", Bucket.DAY, LOS_ANGELES).widths == [DAY, 23 * HOUR, DAY]
