@@ -23,6 +23,7 @@ def usage(committed: None, call: Callable[..., Call]) -> Organization:
     make_member("alice@example.com", organization)
     now = datetime.now(UTC)
     record(organization, some_calls(call, now - timedelta(days=130), now, 600))
+    record(organization, [call(now.isoformat())])  # also where this month has only just begun
     return organization
 
 
