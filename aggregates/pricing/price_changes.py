@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import date
 
-from django.db import connection
 from psycopg.sql import SQL
 
+from aggregates.db.prepared import fetch_all
 from aggregates.db.sql import table, text
 from aggregates.domain import days
 from aggregates.domain.texts import in_sentence
@@ -74,6 +74,4 @@ def _days_of(provider: str, model: str, first: date, last: date) -> list[date]:
 
 def _used(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield the models, each with the provider that its calls name."""
-    with connection.cursor() as cursor:
-        cursor.execute(USED_MODELS, {**about_models(selection), "most": MOST_MODELS})
-        yield from cursor.fetchall()
+    yield from fetch_all(USED_MODELS, {**about_models(selection), "most": MOST_MODELS})

@@ -6,6 +6,10 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from psycopg.sql import SQL
+
+from aggregates.db.prepared import fetch_all
+from aggregates.db.sql import table, text
 from aggregates.domain.days import DAY, HOUR, INSTANT
 from aggregates.domain.formats import decimal, plural
 from aggregates.domain.lengths import WHOLE, Lengths
@@ -14,6 +18,9 @@ from aggregates.domain.wallclock import day_words
 from aggregates.models import Organization, UsageDay, UsageLog
 from aggregates.query.selection import Selection
 
+FIRST_DAY = text(
+    SQL("SELECT date, starts_at FROM {} WHERE organization_id = %s ORDER BY date LIMIT 1").format(table(UsageDay))
+)
 FEW_DAYS = 2  # a range of so many days is begun by the hour
 
 
@@ -90,10 +97,10 @@ def first_usage(organization: Organization, before: Range) -> date | None:
     scope is told when the usage of others began."""
     if organization.scope:
         return None
-    first = UsageDay.objects.filter(organization=organization).order_by("date").values_list("date", "starts_at").first()
-    if first is None:
+    first = fetch_all(FIRST_DAY, [organization.pk])
+    if not first:
         return None
-    day, start = first
+    ((day, start),) = first
     if before.first == day and before.length <= FEW_DAYS:
         of_day = UsageLog.objects.filter(organization=organization, timestamp__gte=start, timestamp__lt=start + DAY)
         call = of_day.order_by("timestamp").values_list("timestamp", flat=True).first()

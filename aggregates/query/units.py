@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from psycopg.sql import SQL
 
+from aggregates.db.prepared import fetch_all
 from aggregates.db.snapshot import snapshot
 from aggregates.db.sql import table, text
 from aggregates.domain.formats import count
@@ -73,19 +73,18 @@ def read_units(query: UsageQuery, *, seconds: int) -> UnitTotals:
     of_calls: list[Any] = [query.organization.pk, query.start, query.end]
     filters, values = filters_of(query)
     statement = text(SUM.format(calls=WITH_UNITS, conditions=conditions(filters)))
-    with snapshot(seconds) as now, connection.cursor() as cursor:
+    with snapshot(seconds) as now:
         missing = ". ".join(_missing(query, read_states_for(query, now)))
         if len(query.days) > settings.LIVE_DAYS:
-            cursor.execute(COUNT, [*of_calls, MOST_CALLS + 1])
-            ((calls,),) = cursor.fetchall()
+            ((calls,),) = fetch_all(COUNT, [*of_calls, MOST_CALLS + 1])
             if calls > MOST_CALLS:
                 raise QueryError(
                     f"{_too_many(query)} have units: ask for fewer days, or for {count(settings.LIVE_DAYS)} at most."
                 )
             if not calls:
                 return UnitTotals((), missing)
-        cursor.execute(statement, [*of_calls, *values])
-        found = [UnitSums(name, quantity, _sums(*sums)) for name, quantity, *sums in cursor.fetchall()]
+        summed = fetch_all(statement, [*of_calls, *values])
+        found = [UnitSums(name, quantity, _sums(*sums)) for name, quantity, *sums in summed]
     order = {name: number for number, name in enumerate(BY_NAME)}
     return UnitTotals(tuple(sorted(found, key=lambda each: (order.get(each.unit, len(order)), each.unit))), missing)
 
