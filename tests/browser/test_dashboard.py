@@ -73,6 +73,8 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     log_in(page)
     wait_until_drawn(page)
     page.evaluate("window.untouched = true")
+    page.evaluate("window.left = []")
+    page.evaluate("addEventListener('htmx:beforeCleanupElement', ({ target }) => left.push(target.id))")
     first, _, _ = (page.locator(".view-dates").text_content() or "").partition(", until ")  # a minute that goes by
 
     choose(page, "7 days")
@@ -90,6 +92,7 @@ def test_controls_swap_the_content_and_back_brings_it_back(open_page: OpenPage, 
     page.wait_for_url("**/?range=7d&by=user")
     expect(page.locator(".chip")).to_have_count(0)
     assert page.evaluate("window.untouched")  # all of that without loading a page
+    assert set(page.evaluate("left")) == {"view"}  # of a thousand elements, only that is taken leave of which has them
     assert page.evaluate("sessionStorage.getItem('htmx-history-cache')") is None  # nor keeping copies of it
     page.evaluate("history.go(-4)")
     expect(page.locator(".view-dates")).to_contain_text(first)

@@ -31,6 +31,9 @@ document.addEventListener("htmx:afterSettle", ({ target }) => {
   announce([...(described ? [described] : words(NEWS)), ...words(REFUSALS)].filter(Boolean).join(", "));
 });
 
+// What is replaced goes at once: htmx would take leave of each of its thousand elements, though none has anything to end.
+document.addEventListener("htmx:beforeCleanupElement", ({ target }) => target.id === "view" && target.replaceChildren());
+
 // The filters stay in sight, so what is scrolled to stops below them.
 const MUCH = 8; // filters, which take more than a line
 
