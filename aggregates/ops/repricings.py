@@ -5,7 +5,7 @@ import time
 from datetime import date, timedelta
 
 from django.db import Error, IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 from psycopg import sql
 
 from aggregates.db import clock
@@ -101,7 +101,8 @@ def tidy() -> None:
 
 def forget() -> None:
     """Delete former costs that are too old to be put back."""
-    old = Repricing.objects.filter(state__in=(RepricingState.DONE, RepricingState.FAILED))
+    left = Exists(FormerCost.objects.filter(organization=OuterRef("organization"), repricing=OuterRef("pk")))
+    old = Repricing.objects.filter(left, state__in=(RepricingState.DONE, RepricingState.FAILED))
     for repricing in old.filter(finished_at__lt=clock.now() - KEPT):
         kept = FormerCost.objects.filter(organization=repricing.organization_id, repricing=repricing)
         while numbers := list(kept.values_list("call", flat=True)[:BATCH]):
@@ -129,8 +130,7 @@ def _revive(own: Beside) -> None:
         if repricing.attempts >= MOST_ATTEMPTS:
             _fail(repricing, f"Whoever did it was ended {MOST_ATTEMPTS} times. Nothing was changed.")
         else:
-            running = Repricing.objects.filter(pk=repricing.pk, state=RepricingState.RUNNING)
-            running.update(state=RepricingState.QUEUED)
+            _running(repricing).update(state=RepricingState.QUEUED)
         own.unlock(Lock.REPRICING, repricing.pk)
 
 
@@ -189,12 +189,16 @@ class _Watch:
 
 
 def _end(claimed: Repricing, **fields: object) -> None:
-    ended = {"state": RepricingState.DONE, "finished_at": clock.now()}
-    Repricing.objects.filter(pk=claimed.pk).update(**ended, **fields)
+    _running(claimed).update(state=RepricingState.DONE, finished_at=clock.now(), **fields)
 
 
 def _fail(claimed: Repricing, problem: str) -> None:
     """Write down why nothing was changed; what could not be undone is done still, and may be undone again."""
     state = RepricingState.DONE if claimed.is_undo else RepricingState.FAILED
     ended = {"state": state, "is_undo": False, "finished_at": clock.now(), "problem": problem}
-    Repricing.objects.filter(pk=claimed.pk).update(**ended)
+    _running(claimed).update(**ended)
+
+
+def _running(claimed: Repricing) -> QuerySet[Repricing]:
+    """The repricing, unless it has ended since it was read."""
+    return Repricing.objects.filter(pk=claimed.pk, state=RepricingState.RUNNING)

@@ -8,7 +8,7 @@ import pytest
 from django_q.models import OrmQ
 
 from aggregates.db import clock
-from aggregates.db.beside import beside
+from aggregates.db.beside import Beside, beside
 from aggregates.db.locks import Lock
 from aggregates.db.logged_calls import logged_call
 from aggregates.ingest import record
@@ -158,6 +158,25 @@ def test_one_whose_worker_died_is_done_by_another_and_given_up_in_the_end(used: 
     assert repricings.reprice_calls() == "nothing to price"
     assert (running.get().state, running.get().problem != "") == ("failed", True)
     assert costs()["a"] == ("None", "none")
+
+
+def test_one_that_ends_while_it_is_looked_for_is_done(
+    used: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = repricings.request(used, alice, "o9-*", None, None)
+    repricings.reprice_calls()
+    found = Repricing.objects.filter(pk=asked.pk)
+    found.update(state="running", attempts=repricings.MOST_ATTEMPTS)  # as before its worker wrote down the end
+
+    def ends_before(own: Beside, *lock: int) -> bool:
+        found.update(state="done")
+        return locked(own, *lock)
+
+    locked = Beside.try_lock
+    monkeypatch.setattr(Beside, "try_lock", ends_before)
+    repricings.tidy()
+
+    assert (found.get().state, found.get().problem, found.get().may_be_undone) == ("done", "", True)
 
 
 def test_former_costs_are_kept_for_a_while(used: Organization, alice: User) -> None:
