@@ -41,6 +41,7 @@ class _Events:
         self._organization = organization
         self._taken: list[Taken | Rejection] = []
         self._retrievals: list[Taken] = []
+        self._retrieved: set[int] = set()  # their indexes
         self._names: dict[int, str] = {}  # LiteLLM's own, by index
         self.misfits: list[Rejection] = []
         self.left_out = 0
@@ -63,7 +64,11 @@ class _Events:
             return
         taken = Taken(index, fitting_call(fields, found))
         self._names[index] = dialect.name_of(event)
-        (self._retrievals if dialect.is_retrieval(event) else self._taken).append(taken)
+        if dialect.is_retrieval(event):
+            self._retrievals.append(taken)
+            self._retrieved.add(index)
+        else:
+            self._taken.append(taken)
         self.misfits += [Rejection(index, *misfit) for misfit in dict.fromkeys(found)]
 
     def reports(self) -> Iterator[TakenReport | Rejection]:
@@ -72,7 +77,7 @@ class _Events:
             yield row if isinstance(row, Rejection) else self._report(row)
 
     def _report(self, row: Taken) -> TakenReport:
-        is_retrieval = any(row is one for one in self._retrievals)
+        is_retrieval = row.index in self._retrieved
         return TakenReport(row.index, dialect.report_of(self._names[row.index], row.call, is_retrieval=is_retrieval))
 
     def settled(self) -> list[Taken | Rejection]:
