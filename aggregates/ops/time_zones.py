@@ -1,5 +1,8 @@
 """Time zones that organizations asked for, as a task of the task cluster: each cuts all days of one anew."""
 
+import logging
+
+from django.db import connection
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -10,16 +13,23 @@ from aggregates.rollup.recutting import CannotRecut, change_time_zone
 
 TASK = "aggregates.tasks.change_time_zones"
 
+logger = logging.getLogger(__name__)
 
-def request(organization: Organization, zone: str, user: User) -> None:
+
+class ZonesFailed(Exception):
+    """The days of some organizations could not be cut, while those of others were."""
+
+
+def request(organization: Organization, zone: str, user: User) -> bool:
     """Have the organization's days cut in another zone by the task cluster, on behalf of a user; with the zone that it
-    has, in none."""
+    has, in none. Returns whether any days will be cut."""
     wanted = "" if zone == organization.time_zone else zone
     Organization.objects.filter(pk=organization.pk).update(
         wanted_time_zone=wanted, wanted_time_zone_by=user if wanted else None, time_zone_problem=""
     )
     if wanted:
         _enqueue()
+    return bool(wanted)
 
 
 def go_on() -> None:
@@ -29,11 +39,23 @@ def go_on() -> None:
 
 
 def change_time_zones() -> str:
-    """Cut the days of each organization that asked for it; say what came of it, in words.
+    """Cut the days of each organization that asked for it; say what came of it, in words. Raises ZonesFailed at the end
+    if some days could not be cut for a reason that nobody foresaw.
 
     The task names no organization: it finds its work in the database, so it may be given out twice.
     """
-    return "; ".join(_change(organization) for organization in _waiting()) or "nothing to do"
+    said, failed = [], []
+    for organization in _waiting():
+        try:
+            said.append(_change(organization))
+        except Exception as error:
+            if not connection.is_usable():
+                raise  # the others would all end like this one
+            logger.exception("Cutting the days of %s failed.", organization.slug)
+            failed.append(f"{organization.slug}: {type(error).__name__}: {error}")
+    if failed:
+        raise ZonesFailed("; ".join([*failed, *said]))
+    return "; ".join(said) or "nothing to do"
 
 
 def _waiting() -> OrganizationQuerySet:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.db import DataError
 from django.test import Client
 from django_q.models import OrmQ
 
@@ -118,6 +119,33 @@ def test_a_zone_that_cannot_be_is_said_in_words(as_alice: Client, acme: Organiza
 
     assert "The time zone stays UTC" in as_alice.get(URL).content.decode()
     assert time_zones.change_time_zones() == "nothing to do"
+
+
+def test_the_zone_that_there_is_cuts_no_days(as_alice: Client, acme: Organization) -> None:
+    page = as_alice.post(URL, {"form": "time_zone", "time_zone": "UTC", "sure": "on"}, follow=True)
+    assert "The days stay as they are cut." in page.content.decode()
+    assert not OrmQ.objects.exists()
+
+
+def test_what_one_organization_fails_of_keeps_none_from_its_zone(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_organization("beta")
+    Organization.objects.update(wanted_time_zone="Europe/Berlin")
+
+    def fails_for_acme(organization: Organization, *how: Any) -> None:
+        if organization == acme:
+            raise DataError("a value is out of range")
+        cut(organization, *how)
+
+    cut = time_zones.change_time_zone
+    monkeypatch.setattr(time_zones, "change_time_zone", fails_for_acme)
+    with pytest.raises(time_zones.ZonesFailed, match="acme: DataError: a value is out of range; beta: days cut in"):
+        time_zones.change_time_zones()
+    assert list(Organization.objects.order_by("slug").values_list("time_zone", "wanted_time_zone")) == [
+        ("UTC", "Europe/Berlin"),
+        ("Europe/Berlin", ""),
+    ]
 
 
 def test_only_an_owner_removes_the_organization_by_its_slug(as_alice: Client, acme: Organization) -> None:

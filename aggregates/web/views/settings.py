@@ -94,6 +94,8 @@ def _ask_for_time_zone(request: PageRequest, forms: Forms, own: Organization) ->
     form = forms["time_zone"] = TimeZoneForm(request.POST)
     if not form.is_valid():
         return False
-    time_zones.request(own, form.cleaned_data["time_zone"], request.user)
-    messages.success(request, "The days are being cut anew, while calls keep coming in.")
+    if time_zones.request(own, form.cleaned_data["time_zone"], request.user):
+        messages.success(request, "The days are being cut anew, while calls keep coming in.")
+    else:
+        messages.success(request, "The days stay as they are cut.")
     return True
