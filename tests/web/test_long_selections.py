@@ -224,3 +224,21 @@ def test_a_file_that_is_refused_has_a_way_back(client: Client, alice: User) -> N
     assert "by: There is no choice “colour”." in content
     assert '<a class="button" href="/o/acme/?by=colour">Back</a>' in content
     assert client.get("/o/acme/usage.csv?by=colour")["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("asked_on", "back"),
+    [
+        ("http://testserver/o/acme/calls/?by=colour", "/o/acme/calls/?by=colour"),
+        ("http://testserver/o/acme/calls.csv?by=colour", "/o/acme/?sort=colour"),  # the page that says so
+        ("https://example.com/o/acme/calls/", "/o/acme/?sort=colour"),
+    ],
+)
+def test_the_way_back_leads_to_where_a_file_was_asked_for(
+    client: Client, alice: User, asked_on: str, back: str
+) -> None:
+    client.force_login(alice)
+    told = {"Accept": "text/html,*/*;q=0.8", "Referer": asked_on}
+    response = client.get("/o/acme/calls.csv?sort=colour", headers=told)
+    assert response.status_code == 400
+    assert f'<a class="button" href="{back}">Back</a>' in response.content.decode()

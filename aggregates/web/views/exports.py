@@ -36,7 +36,7 @@ from aggregates.web.exports.files import SentFile, TooLarge, place
 from aggregates.web.exports.interactive import as_html
 from aggregates.web.exports.workbook import as_xlsx
 from aggregates.web.pages.dashboard import PATIENCE, load
-from aggregates.web.views.gate import PageRequest, View, page
+from aggregates.web.views.gate import PageRequest, View, asking_page, page
 
 GROUPS = 50  # all others are in one row, so that a file stays one that a spreadsheet opens
 GROUPS_WITH_SUBGROUPS, SUBGROUPS = 20, 10
@@ -244,10 +244,10 @@ def _is_read_by_browser(request: PageRequest) -> bool:
 
 def _with_way_back(request: PageRequest, slug: str, refused: HttpResponseBase) -> HttpResponse:
     """Say the same on a page that leads back to where the file was asked for."""
-    context = {
-        "reasons": b"".join(refused).decode().splitlines(),
-        "back": f"{reverse('dashboard', args=[slug])}?{request.GET.urlencode()}",
-    }
+    asked_on = asking_page(request)
+    if not asked_on or asked_on.startswith(request.path):  # once more, on the page that this makes
+        asked_on = f"{reverse('dashboard', args=[slug])}?{request.GET.urlencode()}"
+    context = {"reasons": b"".join(refused).decode().splitlines(), "back": asked_on}
     response = render(request, "aggregates/refused_file.html", context, status=refused.status_code)
     if "Retry-After" in refused:
         response["Retry-After"] = refused["Retry-After"]

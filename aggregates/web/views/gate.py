@@ -80,12 +80,13 @@ def way_back(request: HttpRequest) -> tuple[str, bool]:
     if htmx and not htmx.boosted:
         wanted = htmx.current_url_abs_path or wanted
     elif request.method == "POST":
-        wanted = _asking_page(request) or wanted
+        wanted = asking_page(request) or wanted
     return wanted, bool(htmx)
 
 
-def _asking_page(request: HttpRequest) -> str:
-    """Return the address of the page of this site that a form was sent from; "" where the browser does not say."""
+def asking_page(request: HttpRequest) -> str:
+    """Return the address of the page of this site that a form was sent from, or a link followed; "" where the browser
+    does not say."""
     asking = urlsplit(request.headers.get("Referer", ""))
     if asking.netloc != request.get_host() or not asking.path.startswith("/"):
         return ""
