@@ -69,7 +69,7 @@ def _make(
         others = Invitation.objects.filter(OPEN, organization=organization)
         if email:
             revoke_invitations(_to(others, email))
-        if others.count() >= MOST:
+        if others.filter(expires_at__gt=Now()).count() >= MOST:
             raise CannotInvite(f"There are {MOST} open invitations already: revoke some that nobody will accept.")
         text = secrets.token_urlsafe(32)
         invitation = Invitation.objects.create(
