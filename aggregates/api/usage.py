@@ -81,7 +81,7 @@ def call_of(row: Mapping[str, object]) -> Call:
 def _check_values(row: Mapping[str, object]) -> None:
     """Check that fields are single values, or objects where they may be."""
     for name, value in row.items():
-        if name in OBJECTS and isinstance(value, dict):
+        if name in OBJECTS:  # which say themselves what they are
             if isinstance(value, Repeated):
                 raise InvalidCall(name, "expected each name once")
         elif name in CHECKS and isinstance(value, (dict, list, float)):
