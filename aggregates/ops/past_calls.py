@@ -1,7 +1,8 @@
 """What pricing past calls anew would change: how many calls, and what they cost before and after.
 
 Calls are priced one by one, as when it is done. So that a page does bounded work, aggregates say on which days there
-are such calls, and of these days only so many are read, the newest first; what is said then is “at least”.
+are such calls, and of these days only so many are read, the newest first; what is said then is “at least”. So it is
+where not all calls are looked at for whose price they have.
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,17 @@ from datetime import date
 
 from django.db.models import Min
 from django.utils import timezone
+from psycopg.sql import SQL
 
 from aggregates.db.limits import TimedOut
+from aggregates.db.prepared import fetch_all
+from aggregates.db.snapshot import snapshot
+from aggregates.db.sql import table, text
 from aggregates.db.standby import prefer_standby
 from aggregates.domain import days, formats, money
 from aggregates.ingest import repricing
 from aggregates.ingest.correcting import Change, Criteria
-from aggregates.models import Organization, PriceOverride, UsageDay
+from aggregates.models import Organization, PriceOverride, UsageDay, UsageLog
 from aggregates.pricing import Pricer
 from aggregates.pricing.overrides import expression
 from aggregates.query.runner import read
@@ -25,6 +30,17 @@ SECONDS = 15  # that a statement may take
 MOST_ROWS = 200_000  # of the log that are read
 MOST_CALLS = 20_000  # that are priced
 MOST_MODELS = 500  # whose names match
+# Aggregates do not know whose price a call has.
+ALIASES = text(
+    SQL(
+        """
+        SELECT DISTINCT model, price_model FROM (
+            SELECT model, price_model FROM {} WHERE organization_id = %s AND timestamp >= %s AND timestamp < %s
+            ORDER BY timestamp DESC LIMIT %s
+        ) AS newest WHERE price_model NOT IN ('', model)
+        """
+    ).format(table(UsageLog))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +101,14 @@ def _past_calls(
 ) -> PastCalls:
     by_model = UsageQuery.for_dates(organization, *whole, bucket=Bucket.TOTAL, by=("model",))
     matches = expression(pattern).fullmatch
-    rows = [row for row in read([by_model], seconds=SECONDS)[by_model].rows if row.key and matches(row.key)]
+    used = read([by_model], seconds=SECONDS)[by_model].rows
+    aliases = _aliases(by_model)
+    are_all = not aliases or sum(row.sums.rows for row in used) <= MOST_ROWS
+    meant = {alias for alias, model in aliases if matches(model)}
+    rows = [row for row in used if row.key and (row.key in meant or matches(row.key))]
     calls, unpriced = (sum(getattr(row.sums, name) for row in rows) for name in ("calls", "unpriced_calls"))
     if not rows:
-        return PastCalls()
+        return PastCalls(calls=0 if are_all else sum(row.sums.calls for row in used), is_whole=are_all)
     names = tuple(("model", row.key or "") for row in rows[:MOST_MODELS])
     chosen, is_whole = _days(organization, whole, names)
     if not chosen:
@@ -99,7 +119,13 @@ def _past_calls(
         pricer=Pricer(organization, draft),
         seconds=SECONDS,
     )
-    return PastCalls(done.total, calls, unpriced, is_whole and len(rows) <= MOST_MODELS)
+    return PastCalls(done.total, calls, unpriced, is_whole and are_all and len(rows) <= MOST_MODELS)
+
+
+def _aliases(query: UsageQuery) -> list[tuple[str, str]]:
+    """List the names under which the newest of a query's calls have the price of another model, each with that."""
+    with snapshot(SECONDS):
+        return fetch_all(ALIASES, [query.organization.pk, query.start, query.end, MOST_ROWS])
 
 
 def _whole_range(organization: Organization, first: date | None, last: date | None) -> tuple[date, date] | None:

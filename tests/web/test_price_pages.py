@@ -246,6 +246,20 @@ def test_past_calls_are_looked_at_newest_first_and_no_more_than_may_be(client, a
     assert "Expected a date" in text_of(client.get(f"{URL}past/?model=o9-*&first=1800-01-01"))
 
 
+def test_past_calls_of_a_name_that_has_the_price_of_another_are_among_them(o9, call, monkeypatch):
+    day = timezone.now() - timedelta(days=2)
+    record(o9, [call(f"{day:%Y-%m-%d}T12:00Z", model="mine", price_model="O1-own", request_id="alias", **TOKENS)])
+    roll_up()
+    PriceOverride.objects.create(organization=o9, pattern="o1-own", input=10, output=100)
+    said = past_calls(o9, "o1-*", None, None)
+    assert (said.words, said.calls) == ("1 call, $10.10", 1)
+    assert past_calls(o9, "o2-*", None, None).words == "No past call gets another cost"
+    monkeypatch.setattr("aggregates.ops.past_calls.MOST_ROWS", 3)
+    assert past_calls(o9, "o2-*", None, None).words.startswith("At least 0 calls"), "older ones are not looked up"
+    monkeypatch.undo()
+    assert reprice(o9, Criteria(pattern="o1-*")).total == said.change
+
+
 def test_what_past_calls_change_to_is_what_is_done(client, alice, o9):
     PriceOverride.objects.create(organization=o9, pattern="o9-*", input=10, output=100)
     said = past_calls(o9, "o9-*", None, None).change
