@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from aggregates.db import clock
 from aggregates.domain.calls import FIELDS, Call, parse_call
-from aggregates.ingest import Recorded, record
+from aggregates.ingest import Recorded, record, recording
 from aggregates.models import Organization, StaleDay, UsageDay, UsageLog
 from aggregates.rollup.protocol import roll_up, seal
 from tests.fixtures import make_organization
@@ -121,10 +121,16 @@ def test_ids_from_content_count_repeats_and_find_the_batch_again(acme: Organizat
     ],
     ids=str,
 )
-def test_any_difference_makes_another_id(acme: Organization, call: MakeCall, changed: dict[str, Any]) -> None:
+def test_a_difference_in_content_makes_another_id(acme: Organization, call: MakeCall, changed: dict[str, Any]) -> None:
     fields = {"timestamp": "2025-03-01T12:00Z", "input_tokens": 10, "output_tokens": 10}
     assert record(acme, [call(**fields)], ids_from_content=True) == Recorded(1, 0)
     assert record(acme, [call(**{**fields, **changed})], ids_from_content=True) == Recorded(1, 0)
+
+
+def test_every_field_is_content_or_is_said_to_be_none() -> None:
+    content = set(recording.CONTENT(Call(**{name: name for name in Call._fields})))  # type: ignore[arg-type]
+    told_otherwise = {"request_id", "timestamp", "cost", "cache_write_1h_tokens", "kind"}
+    assert content | told_otherwise | set(recording.NO_CONTENT) == set(FIELDS)
 
 
 def test_content_is_told_apart_by_field(acme: Organization, call: MakeCall) -> None:
