@@ -112,11 +112,6 @@ def sum_log(spans: Mapping[int, Span]) -> int:
         return rows
 
 
-def target_of(grain: Grain) -> str:
-    """Return the name of the table that keeps the sums of a grain."""
-    return TOTALS_TABLE if grain == TOTALS else chunks.packing_of(grain).name
-
-
 def _groups(grain: Grain) -> sql.Composed:
     """SELECT of a grain's groups from the sums of a day."""
     return sql.SQL(

@@ -14,8 +14,9 @@ from django.db import connection, transaction
 
 from aggregates.db.kept_days import KEEP
 from aggregates.db.locks import Lock
-from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS, TOTALS
-from aggregates.rollup.day_sums import ADDING, target_of
+from aggregates.domain.dimensions import GRAINS, LATENCY_GRAINS
+from aggregates.rollup.chunks import packing_of
+from aggregates.rollup.day_sums import ADDING, TOTALS_TABLE
 
 READ_WORK = "array_remove(array_agg(mark.id), NULL)"  # of rolling up: what there is to do of a day
 Execute = Callable[..., Any]
@@ -120,9 +121,10 @@ def _rollers_do_not_wait(execute: Execute, sql: str, params: Any, many: bool, co
             _both.reset()
         return found
     # Else a constraint stops the second who writes the same day.
-    if f"INSERT INTO {target_of(TOTALS)}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
+    if f"INSERT INTO {TOTALS_TABLE}" in sql.replace('"', "") and "ON CONFLICT" not in sql:
         sql += ADDING.as_string()
-    if any(f"INSERT INTO {target_of(grain)}" in sql.replace('"', "") for grain in (GRAINS[0], LATENCY_GRAINS[0])):
+    packed = (packing_of(grain).name for grain in (GRAINS[0], LATENCY_GRAINS[0]))
+    if any(f"INSERT INTO {name}" in sql.replace('"', "") for name in packed):
         sql = _changed(sql, "RETURNING cardinality(", "ON CONFLICT DO NOTHING RETURNING cardinality(")
     return execute(sql, params, many, context)
 
