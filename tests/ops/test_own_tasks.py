@@ -89,6 +89,15 @@ def test_a_task_that_fails_leaves_a_line_without_what_it_was_about(start_one: Ca
     assert 'column "error"' not in cluster.log
 
 
-def test_every_task_that_is_scheduled_or_has_a_name_is_one_of_ours() -> None:
-    assert {plan.func for plan in PLANS} <= set(own_tasks.OURS)
-    assert {f"aggregates.tasks.{name}" for name in aggregates.tasks.__all__} == set(own_tasks.OURS)
+def test_every_task_that_is_scheduled_is_one_of_ours_and_nothing_else_of_their_module() -> None:
+    for func in (*(plan.func for plan in PLANS), *(f"aggregates.tasks.{name}" for name in aggregates.tasks.__all__)):
+        assert own_tasks.find(func).__wrapped__.__name__ == func.rpartition(".")[2]
+    for func in (
+        "aggregates.tasks.__all__",
+        "aggregates.tasks",
+        "aggregates.ops.tasks.nightly",
+        "nightly",
+        "os.system",
+    ):
+        with pytest.raises(own_tasks.ForeignTask):
+            own_tasks.find(func)()
