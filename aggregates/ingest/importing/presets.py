@@ -136,7 +136,8 @@ PRESETS = (
         _read(cursor.read),
         Signs(
             columns=(
-                ("Date", "Model", "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read", "Output Tokens"),
+                ("Date", "Model", "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read"),
+                ("Date", "Kind", "Model", "Tokens", "Cost ($)"),
             )
         ),
     ),

@@ -152,6 +152,45 @@ def test_a_person_without_a_team_has_no_column_for_users(acme: Organization, wri
     assert log("user_id", "input_tokens", "cost") == [("", 60, Decimal("0.5"))]
 
 
+OF_CURSOR = "Input (w/ Cache Write),Input (w/o Cache Write),Cache Read"
+OLD_CURSOR = f"Date,User,Kind,Model,{OF_CURSOR},Output,Total Tokens,Cost ($)"
+OLDER_CURSOR = f"Date,Model,{OF_CURSOR},Output Tokens,Total Tokens,Cost,Cost to you"
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        (OLD_CURSOR, "2025-09-02T10:00:00Z,You,On-Demand,gpt-5,10,20,30,5,65,0.5", (60, 5, Decimal("0.5"))),
+        (OLD_CURSOR, "2025-09-02T10:00:00Z,You,included,gpt-5,10,20,30,5,65,Included", (60, 5, 0)),
+        (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.04", (60, 5, Decimal("0.04"))),
+        (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.00", (60, 5, 0)),
+        (OLDER_CURSOR, '2025-09-02,gpt-5,0,1000000,0,0,1000000,"0,125","0,25"', (1_000_000, 0, Decimal("1.25"))),
+    ],
+)
+def test_older_exports_of_cursor_have_other_headings(
+    acme: Organization, write: Write, columns: str, row: str, expected: Any
+) -> None:
+    auto(write, csv(columns, row))
+    assert log("input_tokens", "output_tokens", "cost") == [expected]
+
+
+def test_the_oldest_exports_of_cursor_tell_nothing_of_tokens_but_their_total(acme: Organization, write: Write) -> None:
+    columns = "Date,User,Kind,Max Mode,Model,Tokens,Cost ($)"
+    text = csv(
+        columns,
+        '"2025-08-20T03:58:45.884Z","You","free","No","auto",1501891,"Included"',
+        '"2025-08-20T04:58:45.884Z","You","usage-based","No","gpt-5",901,"0.04"',
+        '"2025-08-20T05:58:45.884Z","You","errored, not charged","No","gpt-5",0,"0"',
+    )
+    out, err = import_usage(write(text), "--preset", "auto")
+    assert log("input_tokens", "output_tokens", "cost", "status") == [
+        (0, 0, 0, "ok"),
+        (0, 0, Decimal("0.04"), "ok"),
+        (0, 0, 0, "error"),
+    ]
+    assert "Tokens left out" in out + err
+
+
 # ------------------------------------------------------------------ Anthropic
 
 
