@@ -319,3 +319,74 @@ def test_a_request_of_helicone_counts_the_cache_as_its_provider_tells_it(acme: O
         ("claude-haiku-4-5-20251001", Decimal("0.125"), "ok", 950, 400, 50, 20, 0),
         ("house-1", None, "error", 500, 400, 0, 20, 0),
     ]
+
+
+OF_PAGE = {
+    "requestId": "helicone-9",
+    "path": "https://api.openai.com/v1/chat/completions",
+    "createdAt": "2026-03-02T10:00:00.000Z",
+    "totalTokens": 520,
+    "promptTokens": 500,
+    "promptCacheReadTokens": 400,
+    "promptCacheWriteTokens": None,
+    "completionTokens": 20,
+    "latency": 900,
+    "user": "alice",
+    "status": {"code": 200, "statusType": "success"},
+    "cost": 0.125,
+    "provider": "OPENAI",
+}
+EXPORTED = {
+    "_type": "openai-chat",
+    "id": "helicone-9",
+    "model": "gpt-5",
+    "preview": {"request": "private"},
+    "raw": {
+        "request": {"messages": "private"},
+        "response": {"service_tier": "flex", "usage": {"prompt_tokens_details": {"audio_tokens": 0}}},
+    },
+    "heliconeMetadata": {**OF_PAGE, "customProperties": {"Helicone-Session-Name": "sum up"}},
+}
+
+
+def as_csv(row: dict[str, Any]) -> str:
+    """As spreadsheets of objects have them: objects are JSON in a field."""
+    fields = (json.dumps(value) if isinstance(value, dict) else str(value or "") for value in row.values())
+    return csv(",".join(row), ",".join('"' + field.replace('"', '""') + '"' for field in fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "tier"),
+    [
+        (lines(EXPORTED), "sum up", "flex"),
+        (as_csv(EXPORTED), "sum up", "flex"),
+        (as_csv({"id": "helicone-9", "model": "gpt-5", **OF_PAGE, "requestText": "private"}), "chat", ""),
+    ],
+)
+def test_what_helicones_page_exports_is_the_same_in_other_words(
+    acme: Organization, write: Write, text: str, operation: str, tier: str
+) -> None:
+    auto(write, text)
+    assert log("request_id", "model", "provider", "user_id", "cost", "latency_ms", "status", *TOKENS) == [
+        ("helicone-9", "gpt-5", "openai", "alice", Decimal("0.125"), 900, "ok", 500, 400, 0, 20, 0)
+    ]
+    assert log("operation", "service_tier") == [(operation, tier)]
+    assert "private" not in json.dumps(list(UsageLog.objects.values()), default=str)
+
+
+@pytest.mark.parametrize("cost", [0, None])
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("5e1c2a4e-0000-4000-8000-000000000001", (0, "reported")),
+        ("00000000-0000-0000-0000-000000000000", (Decimal("1.25"), "table")),
+        (None, (Decimal("1.25"), "table")),
+    ],
+)
+def test_what_helicones_cache_answered_costs_nothing(
+    acme: Organization, write: Write, reference: Any, cost: Any, expected: Any
+) -> None:
+    names = ("prompt_cache_read_tokens", "prompt_cache_write_tokens", "completion_tokens", "total_tokens")
+    row = {**HELICONE[0], **dict.fromkeys(names), "prompt_tokens": 1_000_000, "costUSD": cost}
+    auto(write, lines({**row, "provider": "OPENAI", "response_model": "gpt-5", "cache_reference_id": reference}))
+    assert log("cost", "cost_source") == [expected]
