@@ -20,8 +20,10 @@ from tests.ingest.dialects.samples import (
     HELICONE,
     LANGFUSE,
     OPENROUTER,
+    counts,
     csv,
     lines,
+    message,
     meta,
     token_count,
     turn,
@@ -91,7 +93,8 @@ def test_a_fork_that_was_not_gone_on_with_takes_nothing_from_what_follows(acme: 
     assert str(log("timestamp")[0][0]) == "2026-03-02 09:00:30+00:00"
 
 
-def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, write: Write) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, write: Write, at_once: bool) -> None:
     spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "session-1"}}}
     files = []
     for session in ("agent-1", "agent-2"):
@@ -100,8 +103,21 @@ def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, writ
             turn("2026-03-02T09:10:00.100Z"),
             token_count("2026-03-02T09:10:05.000Z", FIRST, FIRST),
         ]
-    auto(write, lines(*files[:3]), lines(*files[3:]))
+    auto(write, *([lines(*files)] if at_once else [lines(*files[:3]), lines(*files[3:])]))
     assert UsageLog.objects.count() == 2
+
+
+def test_a_fork_of_a_fork_of_codex_leaves_out_what_both_before_it_told(acme: Organization, write: Write) -> None:
+    """Also where copies were re-stamped over more than a second, so that their times tell nothing."""
+    late = "2026-03-04T12:00:30.000Z"
+    again = [
+        meta("session-3", "2026-03-04T12:00:00.000Z", forked_from_id="session-2"),
+        turn(late, "gpt-5.2"),
+        *({**row, "timestamp": late} for row in (*CODEX, FORK[-1]) if row["type"] == "event_msg"),
+        token_count("2026-03-04T12:01:00.000Z", counts(2100, 800, 115, 15), counts(50, 0, 10, 0)),
+    ]
+    auto(write, lines(*CODEX, *FORK, *again))
+    assert log(*TOKENS) == [*TWO, (50, 0, 0, 5, 5), (50, 0, 0, 10, 0)]
 
 
 def test_a_session_of_codex_without_a_model_asks_for_one(acme: Organization, write: Write) -> None:
