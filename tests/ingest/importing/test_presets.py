@@ -97,6 +97,13 @@ QUESTION = [
 ]
 
 
+def test_models_of_anybody_answer_behind_a_proxy(acme: Organization, write: Write) -> None:
+    models = {"claude-opus-4-5": "anthropic", "eu.anthropic.claude-opus-4-5-20251101-v1:0": "aws", "kimi-k2-0905": ""}
+    rows = [piece(f"msg_{number}", "", 9, model=model) for number, model in enumerate(models)]
+    import_usage(write(lines(*rows)), "--preset", "claude-code")
+    assert dict(log("model", "provider")) == models
+
+
 @pytest.mark.parametrize("order", [[TALK + QUESTION], [QUESTION + TALK], [TALK, QUESTION], [QUESTION, TALK]])
 def test_a_side_question_counts_once_and_not_the_talk_before_it(acme: Organization, write: Write, order: Any) -> None:
     for rows in order:
