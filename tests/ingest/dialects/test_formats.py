@@ -141,6 +141,17 @@ def test_a_message_of_gemini_is_a_call_and_its_total_tells_what_is_beside(
     assert set(log("model", "provider", "operation")) == {("gemini-2.5-flash", "google", "gemini-cli")}
 
 
+def test_old_and_new_sessions_of_gemini_and_subagents_come_in_one_stream(acme: Organization, write: Write) -> None:
+    old = json.dumps(GEMINI_DOCUMENT, indent=2)
+    new = lines(
+        {"sessionId": "gemini-2", "projectHash": "0f0f", "kind": "subagent"},
+        message("m1", input=10, output=5, cached=0, thoughts=0, tool=0, total=15),
+    )
+    for text in (f"[\n{old}\n{new}]\n", f"[\n{new}{old}\n]\n"):
+        auto(write, text)
+        assert sorted(log("input_tokens", "project")) == [(10, ""), (400, "site"), (1020, "site")]
+
+
 def test_both_forms_of_a_session_of_gemini_are_the_same_calls(acme: Organization, write: Write) -> None:
     auto(write, json.dumps(GEMINI_DOCUMENT), lines(*GEMINI_LINES))
     assert UsageLog.objects.count() == 2
