@@ -151,6 +151,23 @@ CASES = [
         operation="chat",
         status="error",
     ),
+    case(
+        "an agent of Foundry answers as a model does",
+        {
+            "az.namespace": "Microsoft.CognitiveServices",
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.provider.name": "microsoft.foundry",
+            "gen_ai.agent.name": "triage",
+            "gen_ai.response.model": "gpt-5-mini",
+            "gen_ai.response.id": "resp_1",
+            **usage(40, 6),
+        },
+        "azure.core.tracing.ext.opentelemetry_span",
+        **tokens(40, 0, 0, 6, 0),
+        operation="triage",
+        provider="azure",
+        model="gpt-5-mini",
+    ),
     # People
     *(
         case(name, {**CHAT, name: "alice"}, user_id="alice")
@@ -927,6 +944,7 @@ OTHERS: list[dict[str, Any]] = [
     {**CHAT, "litellm.call_type": "aget_responses", "gen_ai.response.id": f"resp_{'0a' * 20}"},
     {**CHAT, **usage(9, 1), "litellm.call_type": "adelete_responses"},
     {**CHAT, **usage(9, 1), "gen_ai.operation.name": "litellm.responses_management"},
+    {**CHAT, **usage(9, 1), "gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "microsoft.foundry"},
 ]
 
 
