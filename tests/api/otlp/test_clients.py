@@ -152,6 +152,12 @@ CASES = [
         status="error",
     ),
     case(
+        "a model that is no text does not hide the one that is",
+        {**CHAT, "gen_ai.response.model": ["gpt-5"], "user.id": ["alice"], "enduser.id": "bob"},
+        model="gpt-5",
+        user_id="bob",
+    ),
+    case(
         "an agent of Foundry answers as a model does",
         {
             "az.namespace": "Microsoft.CognitiveServices",
