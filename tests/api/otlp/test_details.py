@@ -209,7 +209,7 @@ def test_events_without_a_span_are_of_those_that_just_ended(send: Any, order: in
     ("after", "said"),
     [(7.5, {}), (1.502, {"gen_ai.response.id": "chatcmpl-2"}), (1.502, {"gen_ai.usage.input_tokens": 1201})],
 )
-def test_events_without_a_span_that_are_of_another_call_are_calls(send: Any, after: float, said: dict[str, Any]) -> None:
+def test_events_without_a_span_are_calls_if_they_are_of_others(send: Any, after: float, said: dict[str, Any]) -> None:
     assert_that_nothing_is_to_be_said(map(send, [call(), event(None, {**CALL, **said}, after=after)]))
     assert UsageLog.objects.count() == 2
 
