@@ -6,7 +6,7 @@ from collections.abc import Mapping
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "chat": (
         *("chat", "llm", "generation", "llm_request", "chat_completion", "chat_completions", "responses", "response"),
-        *("anthropic_messages", "messages", "message", "call_llm", "chat.completions"),
+        *("anthropic_messages", "messages", "message", "call_llm", "chat.completions", "chat_streaming"),
     ),
     "text_completion": ("text_completion", "text.completions"),
     "embeddings": ("embeddings", "embedding"),

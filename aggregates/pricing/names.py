@@ -29,6 +29,7 @@ MAKERS = (
     ("gemini-", "google"),
     ("text-embedding-00", "google"),
     ("text-multilingual-embedding-", "google"),
+    ("glm-", "zai"),
 )
 
 

@@ -244,6 +244,23 @@ def test_parts_that_do_not_fit_together_stay_as_the_best_report_tells_them() -> 
     assert (found.call.cached_tokens, found.call.cache_write_tokens) == (600, 0)
 
 
+@pytest.mark.parametrize(
+    ("provider", "outer", "tokens"),
+    [
+        ("aws", {"input_tokens": 740, "cached_tokens": 600, "cache_write_tokens": 40}, (740, 600, 40)),
+        ("aws", {"input_tokens": 741, "cached_tokens": 600, "cache_write_tokens": 40}, (100, 0, 0)),
+        ("aws", {"input_tokens": 700, "cached_tokens": 600, "output_tokens": 11}, (100, 0, 0)),
+        ("openai", {"input_tokens": 140, "cached_tokens": 40}, (100, 0, 0)),
+    ],
+)
+def test_caches_that_only_the_outer_span_tells_are_beside_the_input_of_bedrock(
+    provider: str, outer: dict[str, object], tokens: tuple[int, ...]
+) -> None:
+    wrapper = report("chat", 0, 3, "strands.telemetry.tracer", call=outer)
+    (found,) = identify([report("converse", 1, 2, parent="chat", call={"provider": provider}), wrapper])
+    assert (found.call.input_tokens, found.call.cached_tokens, found.call.cache_write_tokens) == tokens
+
+
 def test_a_retrieval_tells_the_usage_of_the_call_that_made_the_response() -> None:
     asks = report("asks", 0, 1, call=SILENT, trace="a", user_id="alice")
     polls = [report(f"poll{n}", n, n + 1, POLLS, trace=f"p{n}", call={"input_tokens": 70}) for n in (5, 9)]

@@ -43,6 +43,7 @@ def price(provider: str, model: str) -> Decimal | None:
         ("aws", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123", None),
         ("google-cloud", "gemini-2.5-flash", "0.3"),
         ("", "text-embedding-3-small", "0.02"),
+        ("", "glm-4.6", "0.6"),
         # Other prices: another region, a fine-tune, OpenRouter's own.
         ("", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "3"),
         ("openai", "ft:gpt-4o-2024-08-06:acme::abc", "3.75"),

@@ -52,7 +52,7 @@ class Sessions:
             "request_id": one,
             "timestamp": value_of(row, "timestamp"),
             "operation": "claude-code",
-            "provider": bedrock.PROVIDER if OF_BEDROCK.search(str(model)) else "anthropic",
+            "provider": _provider_of(str(model)),
             "model": bedrock.model_of(model),
             "project": out_of(value_of(row, "cwd"), last_part),
             "service_tier": tier_of(usage),
@@ -94,6 +94,13 @@ class Sessions:
             self._aside[session, request].setdefault(name, (call, text_of(row, "timestamp")))
         else:
             self._main[session, name].add(call)
+
+
+def _provider_of(model: str) -> str:
+    """Behind a proxy, models of anybody answer: whose one without Claude in its name is, is not told."""
+    if OF_BEDROCK.search(model):
+        return bedrock.PROVIDER
+    return "anthropic" if "claude" in model.lower() else ""
 
 
 def _tokens(usage: Mapping[str, Any], misfits: list[Misfit]) -> dict[str, int]:

@@ -5,6 +5,7 @@ the folder, the tier and each search of the web are on other lines. A session th
 a copy of it, its lines re-stamped with the time of the fork: these calls are in the other session's file.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +42,8 @@ class Sessions:
     """Reads lines of one session after the other: it remembers what the lines before have told."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[_Counts, _Counts]] = set()  # by all sessions so far
+        self._told: dict[str, set[tuple[_Counts, _Counts]]] = defaultdict(set)  # by each session so far
+        self._parents: dict[str, str] = {}  # of each that was forked off another one
         self._model: Any = None
         self._folder: Any = None
         self._tier: Any = None
@@ -81,7 +83,8 @@ class Sessions:
         self._total: _Counts = (0,) * len(COUNTS)
         spawned = mapping_of(mapping_of(mapping_of(meta.get("source")).get("subagent")).get("thread_spawn"))
         parent = text_of(meta, "forked_from_id") or text_of(spawned, "parent_thread_id")
-        self._ancestors = {parent} if parent else set()
+        self._parents[str(self._id)] = parent
+        self._ancestors = set(self._line_of(parent))
         self._copied: set[str] = set()  # ancestors whose head was in it
         self._copying = bool(parent)  # what is read is a copy of the session that this one is forked off
         self._since = _time(value_of(meta, "timestamp")) or _time(written)
@@ -92,9 +95,16 @@ class Sessions:
         if not self._copying or one not in self._ancestors or one in self._copied:
             return one != "" and one == str(self._id)  # not what the next file begins with
         self._copied.add(one)
-        if parent := text_of(meta, "forked_from_id"):
-            self._ancestors.add(parent)
+        self._ancestors.update(self._line_of(text_of(meta, "forked_from_id")))
         return True
+
+    def _line_of(self, session: str) -> Iterator[str]:
+        """The session and those that it is forked off, as far as they are known."""
+        seen: set[str] = set()
+        while session and session not in seen:
+            seen.add(session)
+            yield session
+            session = self._parents.get(session, "")
 
     def _call(self, row: Mapping[str, Any], info: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         total, last = (_counts(info.get(name), misfits) for name in ("total_token_usage", "last_token_usage"))
@@ -108,10 +118,10 @@ class Sessions:
         if not any(last):
             return
         told = (total or last, last)
-        self._copying = self._copying and (told in self._told or self._is_at_once(row))
+        self._copying = self._copying and (self._have_ancestors_told(told) or self._is_at_once(row))
         if self._copying:
             return
-        self._told.add(told)
+        self._told[str(self._id)].add(told)
         sent, cached, written, received, reasoning = last
         beside = parts_beside(
             sent,
@@ -135,6 +145,9 @@ class Sessions:
             "service_tier": out_of(self._tier, first_tier),
             "units": {"web_searches": searches},
         }
+
+    def _have_ancestors_told(self, told: tuple[_Counts, _Counts]) -> bool:
+        return any(told in self._told[one] for one in self._ancestors if one in self._told)
 
     def _is_at_once(self, row: Mapping[str, Any]) -> bool:
         """Whether a line of a forked session is as old as its beginning or its last copied call, or older."""

@@ -1,4 +1,7 @@
-"""Cursor: the CSV of usage events that its dashboard exports, a row a request."""
+"""Cursor: the CSV of usage events that its dashboard exports, a row a request.
+
+The first of its columns have other names in older exports; the oldest tell nothing of tokens but their total.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +13,10 @@ from aggregates.ingest.fitting import Misfit
 # Kinds whose requests cost nothing by themselves: what is within a plan is quota, whatever its worth is said to be.
 QUOTA = ("included", "free", "no charge", "not charged")
 FAILED = ("errored", "aborted")
+OUTPUT = ("Output Tokens", "Output")
+COST = ("Cost to you", "Cost", "Cost ($)")  # beside what it costs the user, “Cost” is what it is worth
+TOTAL_ALONE = "Tokens"
+WITH_COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")  # between thousands; elsewhere they are decimal, or an error
 # Cursor puts the speed behind the name of the model, “gpt-5-fast”; of Grok it is a part of the name.
 FAST = re.compile(r"(?!.*grok).*-fast(?:-max)?", re.IGNORECASE)
 
@@ -17,6 +24,8 @@ FAST = re.compile(r"(?!.*grok).*-fast(?:-max)?", re.IGNORECASE)
 def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
     """One call."""
     numbers = {name: str(value or "").replace(",", "") for name, value in row.items()}
+    if numbers.get(TOTAL_ALONE, "").strip("0"):
+        misfits.append(Misfit("", f"{TOTAL_ALONE} left out: how much of it is input, and how much output, is not told"))
     whole, written, cached = _input(numbers, misfits)
     kind = text_of(row, "Kind").lower()
     yield {
@@ -28,9 +37,9 @@ def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
         "input_tokens": whole,
         "cached_tokens": cached,
         "cache_write_tokens": written,
-        "output_tokens": count(numbers, "output_tokens", misfits, "Output Tokens"),
+        "output_tokens": count(numbers, "output_tokens", misfits, *OUTPUT),
         "service_tier": "fast" if FAST.fullmatch(text_of(row, "Model")) else "",
-        "cost": out_of(value_of(row, "Cost"), lambda given: _cost(kind, given)),
+        "cost": out_of(value_of(row, *COST), lambda given: _cost(kind, given)),
     }
 
 
@@ -43,14 +52,15 @@ def _input(row: Mapping[str, str], misfits: list[Misfit]) -> tuple[int, int, int
     plain = count(row, "input_tokens", misfits, "Input (w/o Cache Write)")
     cached = count(row, "cached_tokens", misfits, "Cache Read")
     total = count(row, "total_tokens", misfits, "Total Tokens")
-    if plain and plain <= first and total == first + cached + count(row, "output_tokens", [], "Output Tokens"):
+    if plain and plain <= first and total == first + cached + count(row, "output_tokens", [], *OUTPUT):
         return first + cached, first - plain, cached
     return first + plain + cached, first, cached
 
 
 def _cost(kind: str, given: str) -> object:
     """US dollars, 0 for what is quota, None where it is not said or the request was paid with the user's own key."""
-    amount = given.strip().removeprefix("$").replace(",", "")
+    amount = given.strip().removeprefix("$")
+    amount = amount.replace(",", "") if WITH_COMMAS.fullmatch(amount) else amount
     if any(word in kind or word in amount.lower() for word in QUOTA):
         return 0
     own_key = "api key" in kind and not amount.strip("0.")

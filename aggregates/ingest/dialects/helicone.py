@@ -1,4 +1,4 @@
-"""Helicone: exports of its requests, as its export tool or its API gives them."""
+"""Helicone: exports of its requests, as its export tool, its API or its page of requests gives them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,22 @@ from aggregates.ingest.fitting import Misfit
 # Whose numbers of cached tokens are beside the prompt's, and passed on as they are.
 BESIDE = ("anthropic", "bedrock", "aws")
 SUCCEEDED = re.compile("[23][0-9]{2}")  # codes of responses
+NO_REFERENCE = re.compile("[0-]*")  # to a request whose answer the cache of Helicone gave again
+# What the page of requests exports of a request, in the API's words.
+OF_PAGE = {
+    "request_created_at": "createdAt",
+    "provider": "provider",
+    "request_user_id": "user",
+    "request_properties": "customProperties",
+    "cache_reference_id": "cacheReferenceId",
+    "delay_ms": "latency",
+    "prompt_tokens": "promptTokens",
+    "prompt_cache_read_tokens": "promptCacheReadTokens",
+    "prompt_cache_write_tokens": "promptCacheWriteTokens",
+    "completion_tokens": "completionTokens",
+    "total_tokens": "totalTokens",
+    "cost": "cost",
+}
 COUNTS = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
@@ -35,9 +51,25 @@ def read(row: Mapping[str, Any], misfits: list[Misfit]) -> Iterator[Fields]:
     """The calls of a request or of a page of them. Of bodies only usage and tier are read."""
     data = row.get("data")
     for one in data if isinstance(data, list) else [row]:
-        request = mapping_of(one)
+        request = _in_words_of_api(mapping_of(one))
         if value_of(request, "request_created_at") is not None:
             yield _call(request, misfits)
+
+
+def _in_words_of_api(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request; one of the page's export, older ones of which have no object around, in other words."""
+    told = mapping_of(row.get("heliconeMetadata")) or row
+    if "request_created_at" in row or "createdAt" not in told:
+        return row
+    raw = mapping_of(row.get("raw"))
+    return {
+        **{name: told.get(theirs) for name, theirs in OF_PAGE.items()},
+        "request_id": told.get("requestId") or row.get("id"),
+        "response_model": row.get("model"),
+        "response_status": mapping_of(told.get("status")).get("code"),
+        "request_body": raw.get("request"),
+        "response_body": raw.get("response"),
+    }
 
 
 def _call(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
@@ -65,7 +97,9 @@ def _call(row: Mapping[str, Any], misfits: list[Misfit]) -> Fields:
         **tokens,
         **_billing(row, tokens),
         "cost": _cost(
-            first_of(row, "cost", misfits, "costUSD", "cost"), used=bool(sent or received or cached or written)
+            first_of(row, "cost", misfits, "costUSD", "cost"),
+            used=bool(sent or received or cached or written),
+            again=NO_REFERENCE.fullmatch(text_of(row, "cache_reference_id")) is None,
         ),
     }
 
@@ -89,9 +123,11 @@ def _status(code: str) -> str:
     return "error" if is_told and not SUCCEEDED.fullmatch(code) else "ok"
 
 
-def _cost(cost: object, *, used: bool) -> object:
-    """Helicone says 0 or nothing of a model that it has no price for."""
+def _cost(cost: object, *, used: bool, again: bool) -> object:
+    """Helicone says 0 or nothing of a model that it has no price for; what its cache gave `again` costs nothing."""
+    if again and cost is None:
+        return 0
     try:
-        return None if used and cost is not None and not read_decimal(cost) else cost
+        return None if used and not again and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
         return cost  # it does not fit

@@ -12,7 +12,8 @@ call where
   same outcome and the same tokens, in one trace or one of them in a trace of its own, and do not name two responses, or
 - one is the log record of a stream whose own span tells no usage, or
 - one is a retrieval of the response that the other made, or
-- one is an event of the call that the other, a span of the same instrumentation, is.
+- one is an event of the call that the other, a span of the same instrumentation, is: one that names no span is of the
+  one with the same response and tokens that ended just before.
 
 One instrumentation reports a call once, so calls in parallel never become one, however alike. The outcome depends on
 the set of reports alone, neither on their order nor on the requests in which they came.
@@ -20,7 +21,14 @@ the set of reports alone, neither on their order nor on the requests in which th
 
 from collections.abc import Iterable
 
-from aggregates.ingest.identity.likeness import merge, note_doubts, of_one_response, of_streams, side_by_side
+from aggregates.ingest.identity.likeness import (
+    merge,
+    note_doubts,
+    of_events,
+    of_one_response,
+    of_streams,
+    side_by_side,
+)
 from aggregates.ingest.identity.merging import Identity, merged
 from aggregates.ingest.identity.nesting import merge_nested
 from aggregates.ingest.identity.report import EVENTS, RECORDED, RETRIEVALS, Report, span_name
@@ -40,7 +48,7 @@ def identify(reports: Iterable[Report]) -> list[Identity]:
     groups = merge_nested(tree)
     are_told_by_several = len({scope for group in groups for scope in group.scopes}) > 1
     if are_told_by_several:  # one instrumentation tells each call once
-        for candidates in (of_one_response, of_streams, side_by_side):
+        for candidates in (of_one_response, of_events, of_streams, side_by_side):
             groups = merge(groups, candidates)
     groups = merge_retrievals(groups)
     if are_told_by_several:

@@ -9,13 +9,14 @@ from itertools import islice
 
 from aggregates.domain.providers import is_known, provider_of_id
 from aggregates.ingest.identity.groups import Group, usage
-from aggregates.ingest.identity.report import RECORDED, Report
+from aggregates.ingest.identity.report import EVENTS, RECORDED, Report
 
 # Bounds of work: neighbours of a call in time that are looked at, and of these those of other instrumentations; both of
 # all calls together.
 MOST_STEPS, ALL_STEPS = 300, 1_000_000
 MOST_NEIGHBOURS, ALL_NEIGHBOURS = 50, 200_000
 MOST_DOUBTS = 5  # that are told of a call
+SOON = timedelta(seconds=5)  # after its call an instrumentation sends the event of it
 # What a model's name may have behind it: a date or a version of several digits.
 DATED = re.compile(r"(?:[-@:]?(?:latest|v?\d{3,8}(?:-\d\d){0,2}))?(?:[-@:]?v\d+:\d+)?")
 MAKER = re.compile(r"^(?:[a-z-]+\.){1,2}(?=[a-z])")  # of Bedrock's ids, with or without a region before it
@@ -105,6 +106,22 @@ def _apart_in_time(named: list[Group]) -> Iterator[tuple[Group, Group]]:
         first, *others = [by_scope[scope] for scope in sorted(by_scope)]
         for told in others:
             yield from zip(first, told, strict=False)
+
+
+def of_events(groups: list[Group]) -> Iterator[tuple[Group, Group]]:
+    """An event that names no span, and came when the call was over, beside the latest span of the same instrumentation
+    that names the same response and tells the same tokens."""
+    if not any(group.is_event for group in groups):  # nearly always
+        return
+    for named in _by_response(groups):
+        ended = sorted((group for group in named if not group.is_event), key=lambda group: group.ends_at)
+        for event in (group for group in named if group.is_event and not group.best.parent):
+            yield from ((span, event) for span in ended if _is_soon_after(span, event))
+
+
+def _is_soon_after(span: Group, event: Group) -> bool:
+    is_its_own = event.best.scope == span.best.scope + EVENTS and usage(event) == usage(span)
+    return is_its_own and span.ends_at <= event.best.starts_at <= span.ends_at + SOON
 
 
 def of_streams(groups: list[Group]) -> Iterator[tuple[Group, Group]]:

@@ -11,7 +11,9 @@ from aggregates.ingest.identity.report import Report
 from aggregates.ingest.identity.tree import Tree, Words
 
 MILLISECOND = timedelta(milliseconds=1)
-PARTS = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens")
+OF_INPUT = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+PARTS = (*OF_INPUT, "reasoning_tokens")
+BESIDE_INPUT = "aws"  # whose count of input is of what is in no cache: all that some instrumentations tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ def _alone(group: Group, tree: Tree) -> Identity:
 def _merged_call(best: Report, members: list[Report], words: Words) -> Call:
     """The call as its best report tells it, and what others know besides."""
     assert best.call  # noqa: S101  # only reports of calls are grouped
-    call = best.call
     others = [member.call for member in members if member.call]
+    call = _with_caches(best.call, others)
     began = _began(best, members)
     alike = [other for other in others if (other.input_tokens, other.output_tokens) == _totals(call)]
     return _with_parts(call, alike)._replace(
@@ -121,6 +123,23 @@ def _began(best: Report, members: list[Report]) -> Report:
     return _asked_first(members)[0] if best.is_retrieval else best
 
 
+def _with_caches(call: Call, others: list[Call]) -> Call:
+    """The call with its input from caches, if only another report of the same tokens tells these."""
+    if call.provider != BESIDE_INPUT or _in_caches(call):
+        return call
+    fuller = (other for other in others if _in_caches(other) and _fresh(other) == _totals(call))
+    other = next(fuller, call)
+    return call._replace(input_tokens=other.input_tokens, **{name: getattr(other, name) for name in OF_INPUT})
+
+
+def _in_caches(call: Call) -> int:
+    return call.cached_tokens + call.cache_write_tokens
+
+
+def _fresh(call: Call) -> tuple[int, int]:
+    return call.input_tokens - _in_caches(call), call.output_tokens
+
+
 def _totals(call: Call) -> tuple[int, int]:
     return call.input_tokens, call.output_tokens
 
@@ -128,7 +147,6 @@ def _totals(call: Call) -> tuple[int, int]:
 def _with_parts(call: Call, alike: list[Call]) -> Call:
     """The call with the largest that a report of the same totals tells of each part, as far as they fit together."""
     parts = {name: max([getattr(call, name), *(getattr(other, name) for other in alike)]) for name in PARTS}
-    of_input = ("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     if parts["cached_tokens"] + parts["cache_write_tokens"] > call.input_tokens:
-        parts |= {name: getattr(call, name) for name in of_input}
+        parts |= {name: getattr(call, name) for name in OF_INPUT}
     return call._replace(**parts)

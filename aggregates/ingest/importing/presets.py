@@ -136,7 +136,8 @@ PRESETS = (
         _read(cursor.read),
         Signs(
             columns=(
-                ("Date", "Model", "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read", "Output Tokens"),
+                ("Date", "Model", "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read"),
+                ("Date", "Kind", "Model", "Tokens", "Cost ($)"),
             )
         ),
     ),
@@ -148,11 +149,20 @@ PRESETS = (
     ),
     Preset(
         "helicone",
-        "requests that Helicone's export tool or API gives",
+        "requests that Helicone's export tool, API or page of requests gives",
         _read(helicone.read),
         Signs(
-            columns=(("request_created_at", "prompt_tokens", "completion_tokens"),),
-            keys=(("request_created_at", "response_status"), ("data[].request_created_at",)),
+            columns=(
+                ("request_created_at", "prompt_tokens", "completion_tokens"),
+                ("heliconeMetadata", "model"),
+                ("createdAt", "promptTokens", "completionTokens", "latency"),
+            ),
+            keys=(
+                ("request_created_at", "response_status"),
+                ("data[].request_created_at",),
+                ("heliconeMetadata.createdAt",),
+                ("createdAt", "promptTokens", "latency"),
+            ),
         ),
     ),
     Preset(

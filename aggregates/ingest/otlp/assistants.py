@@ -25,6 +25,7 @@ class Assistant:
     model: tuple[str, ...] = ("model",)
     latency_ms: str = "duration_ms"
     tier: tuple[str, ...] = ()
+    own_models: str = ""  # in the names of the provider's models; whose others are, is not told
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ class Assistant:
         model = first(attributes, self.model)
         return {
             "operation": self.operation,
-            "provider": provider_of_id(model) or self.provider if isinstance(model, str) else self.provider,
+            "provider": self._provider_of(model),
             "model": model,
             "request_id": first(attributes, self.request_id),
             "user_id": first(attributes, PEOPLE),
@@ -44,6 +45,10 @@ class Assistant:
             "service_tier": first(attributes, self.tier),
             **usage_fields(attributes, self.beside, misfits, self.field_of),
         }
+
+    def _provider_of(self, model: object) -> str:
+        told = str(model)
+        return provider_of_id(told) or (self.provider if self.own_models in told.lower() else "")
 
 
 CLAUDE_CODE = Assistant(
@@ -60,6 +65,7 @@ CLAUDE_CODE = Assistant(
     request_id=("request_id", "gen_ai.response.id"),
     model=("model", "gen_ai.response.model", "gen_ai.request.model"),
     tier=("speed",),
+    own_models="claude",
 )
 CODEX = Assistant(
     "codex",

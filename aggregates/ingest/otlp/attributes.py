@@ -32,6 +32,8 @@ STRANDS, MASTRA, OTHERS = "Strands Agents 1", "Mastra 1, not tried", "several, a
 OF_LANGCHAIN = "langsmith.metadata.ls_provider"
 OPENLIT_CLI = "OpenLIT's tool for coding agents, not tried"
 SEMANTIC_KERNEL = "Semantic Kernel 1 for .NET, not tried"
+CLOUDFLARE, VERCEL = "Cloudflare's AI Gateway, not tried", "Vercel's AI Gateway, not tried"
+QWEN_CODE = "Qwen Code, not tried"
 
 ATTRIBUTES: tuple[Attribute, ...] = (
     # The app's own names come before the kind of the call, which is made one by `ingest.operations`.
@@ -60,6 +62,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("llm.provider", OPENINFERENCE),
         ("llm.system", OPENINFERENCE),
         ("ai.model.provider", AI_6),
+        ("gen_ai.model.provider", CLOUDFLARE),
         (OF_LANGCHAIN, LANGSMITH),
     ),
     *_rows(
@@ -85,6 +88,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("gen_ai.response.service_tier", OTHERS),
         ("gen_ai.usage.service_tier", OTHERS),
         ("anthropic.usage.service_tier", OTHERS),
+        ("vercel.ai_gateway.service_tier", VERCEL),
         ("openai.request.service_tier", CONVENTIONS),
         ("gen_ai.openai.request.service_tier", "OpenTelemetry GenAI conventions before 1.37"),
         ("gen_ai.request.service_tier", OTHERS),
@@ -109,6 +113,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("ai.telemetry.metadata.user_id", AI_6),
         ("langfuse.trace.user_id", "Langfuse SDK 3"),
         ("lmnr.association.properties.user_id", "Laminar 0.7"),
+        ("vercel.ai_gateway.user.id", VERCEL),
+        ("gen_ai.user.id", QWEN_CODE),
     ),
     *_rows("project", ("service.name", "OpenTelemetry resources")),
     *_rows(
@@ -122,6 +128,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         ("llm.usage.total_cost", OTHERS),
         ("llm.cost.total", OPENINFERENCE),
         ("gen_ai.usage.cost_usd", OTHERS),
+        ("vercel.ai_gateway.cost.total", VERCEL),
     ),
     *_rows(
         "input",
@@ -311,7 +318,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "gen_ai.operation.name": (
         *("chat", "text_completion", "generate_content", "embeddings", "completion", "embedding", "responses"),
-        *("chat.completions", "text.completions"),
+        *("chat.completions", "text.completions", "chat_streaming"),
     ),
     "llm.request.type": (
         *("chat", "completion", "acompletion", "embedding", "aembedding", "rerank", "arerank"),

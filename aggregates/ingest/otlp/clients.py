@@ -134,6 +134,8 @@ RETRIEVALS_OF = {each.scope: [one for one in RETRIEVALS if one.scope == each.sco
 NO_CHATS = {OPENLIT: ("responses.token_count ", "chat.messages.list ")}
 # Spans of calls that log records of the same client tell, too, and better: likewise.
 TOLD_BY_RECORDS = {"gemini-cli": ("llm_call",)}
+# Agents that a service runs, one response to a request: nothing else tells of what they ask. By scope their operations.
+AGENTS_AS_MODELS = {"azure.core.tracing.ext.opentelemetry_span": ("invoke_agent",)}
 # Where only spans of whole agents tell usage: how much of it is of which call, or of a run before, they do not say.
 OF_AGENTS_ALONE = (
     "openinference.instrumentation.claude_agent_sdk",
@@ -164,6 +166,11 @@ def is_no_chat(scope: str, name: str) -> bool:
 def is_told_by_record(scope: str, name: str) -> bool:
     """Whether a span is of a call that a log record tells."""
     return name.startswith(TOLD_BY_RECORDS.get(scope, ()))
+
+
+def is_agent_as_model(scope: str, operation: object) -> bool:
+    """Whether a span of an agent is that of one response, whose usage it tells."""
+    return operation in AGENTS_AS_MODELS.get(scope, ())
 
 
 def is_own_error(scope: str, error: object) -> bool:

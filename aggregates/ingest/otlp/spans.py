@@ -33,6 +33,7 @@ from aggregates.ingest.otlp.clients import (
     Retrieval,
     as_meant,
     beside_of,
+    is_agent_as_model,
     is_no_chat,
     is_own_error,
     is_told_by_record,
@@ -97,7 +98,9 @@ class Seen:
         attributes = self.attributes
         if OF_CALLS.isdisjoint(attributes) or not attributes.keys().isdisjoint(AROUND):
             return False
-        if attributes.get("gen_ai.operation.name") in NO_CALLS and not self._tells_of_response:
+        operation = attributes.get("gen_ai.operation.name")
+        is_none = operation in NO_CALLS and not is_agent_as_model(self.scope, operation)
+        if is_none and not self._tells_of_response:
             return False
         told = {name: attributes[name] in kinds for name, kinds in KINDS.items() if name in attributes}
         if False in map(told.get, EXACT_KINDS) or self.asks_for_what_was_made() or self.is_told_by_record:

@@ -26,10 +26,14 @@ def value_of(value: AnyValue) -> object:
 
 
 def first(attributes: Attributes, names: Iterable[str]) -> object:
-    """What the first of these attributes that says something says; None if none does."""
+    """What the first of these attributes that says something says; None if none does, NO_VALUE if nothing of it is a
+    value of a call's."""
     if not attributes:
         return None
+    other = None
     for name in names:
         if name in attributes and (value := attributes[name]) not in (None, ""):
-            return value
-    return None
+            if value is not NO_VALUE:
+                return value
+            other = value
+    return other

@@ -104,13 +104,83 @@ CASES = [
         )
         for is_byok, cost in ((True, "0.0525"), (False, "0.0025"))
     ),
+    # Gateways
+    case(
+        "Cloudflare's tells no operation, and the provider by a name of its own",
+        {
+            "gen_ai.request.model": "claude-sonnet-4-5",
+            "gen_ai.model.provider": "google-ai-studio",
+            **usage(30, 4),
+            "gen_ai.usage.cost": 0.0625,
+            "cf-aig-request-id": "01JABC",
+        },
+        **tokens(30, 0, 0, 4, 0),
+        provider="google",
+        cost=Decimal("0.0625"),
+    ),
+    case(
+        "Vercel's tells the cost as a decimal text, and the tier",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "gcp.vertex_ai",
+            "gen_ai.request.model": "anthropic/claude-sonnet-4.5",
+            **usage(900, 50),
+            "gen_ai.usage.cache_read.input_tokens": 600,
+            "vercel.ai_gateway.provider": "vertexAnthropic",
+            "vercel.ai_gateway.cost.total": "0.001875",
+            "vercel.ai_gateway.cost.market": "0.0025",
+            "vercel.ai_gateway.service_tier": "priority",
+        },
+        "vercel.ai_gateway",
+        **tokens(900, 600, 0, 50, 0),
+        provider="google",
+        cost=Decimal("0.001875"),
+        service_tier="priority",
+    ),
+    case(
+        "Copilot in VS Code",
+        {**CHAT, "gen_ai.provider.name": "github", "gen_ai.response.model": "gpt-5-mini", **usage(1_000_000, 0)},
+        "copilot-chat",
+        provider="github-copilot",
+        cost=Decimal("0.25"),
+    ),
+    case(
+        "Rig streams",
+        {**CHAT, "gen_ai.operation.name": "chat_streaming", "error.type": "ProviderError"},
+        "rig",
+        operation="chat",
+        status="error",
+    ),
+    case(
+        "a model that is no text does not hide the one that is",
+        {**CHAT, "gen_ai.response.model": ["gpt-5"], "user.id": ["alice"], "enduser.id": "bob"},
+        model="gpt-5",
+        user_id="bob",
+    ),
+    case(
+        "an agent of Foundry answers as a model does",
+        {
+            "az.namespace": "Microsoft.CognitiveServices",
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.provider.name": "microsoft.foundry",
+            "gen_ai.agent.name": "triage",
+            "gen_ai.response.model": "gpt-5-mini",
+            "gen_ai.response.id": "resp_1",
+            **usage(40, 6),
+        },
+        "azure.core.tracing.ext.opentelemetry_span",
+        **tokens(40, 0, 0, 6, 0),
+        operation="triage",
+        provider="azure",
+        model="gpt-5-mini",
+    ),
     # People
     *(
         case(name, {**CHAT, name: "alice"}, user_id="alice")
         for name in (
             *("enduser.pseudo.id", "langfuse.user.id", "langsmith.metadata.user_id", "metadata.user_api_key_user_id"),
             *("metadata.user_api_key_end_user_id", "litellm.metadata.user_api_key_user_id", "gen_ai.request.user"),
-            *("gen_ai.user", "llm.user", "litellm.end_user.id"),
+            *("gen_ai.user", "llm.user", "litellm.end_user.id", "gen_ai.user.id", "vercel.ai_gateway.user.id"),
         )
     ),
     case(
@@ -880,6 +950,7 @@ OTHERS: list[dict[str, Any]] = [
     {**CHAT, "litellm.call_type": "aget_responses", "gen_ai.response.id": f"resp_{'0a' * 20}"},
     {**CHAT, **usage(9, 1), "litellm.call_type": "adelete_responses"},
     {**CHAT, **usage(9, 1), "gen_ai.operation.name": "litellm.responses_management"},
+    {**CHAT, **usage(9, 1), "gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "microsoft.foundry"},
 ]
 
 

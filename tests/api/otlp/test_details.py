@@ -190,6 +190,30 @@ def test_events_within_a_call_are_that_call_unless_they_name_others(
     assert list(UsageLog.objects.values_list("input_tokens", flat=True)) == [1200] * calls
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_events_without_a_span_are_of_those_that_just_ended(send: Any, order: int) -> None:
+    """Also where a provider gives each response the same id, and all tell as much."""
+    sent: list[Any] = []
+    for number, minute in enumerate((0, 0, 7)):
+        start = f"2025-03-01T12:{minute:02}:{number * 2:02}Z"
+        sent += [
+            span(f"call {number}", CALL, scope=MAKER, start=start, trace=f"trace {number}"),
+            event(None, after=minute * 60 + number * 2 + 1.502),
+        ]
+    assert_that_nothing_is_to_be_said(map(send, sent[::order]))
+    assert set(UsageLog.objects.values_list("latency_ms", "provider")) == {(1500, "openai")}
+    assert UsageLog.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [(7.5, {}), (1.502, {"gen_ai.response.id": "chatcmpl-2"}), (1.502, {"gen_ai.usage.input_tokens": 1201})],
+)
+def test_events_without_a_span_are_calls_if_they_are_of_others(send: Any, after: float, said: dict[str, Any]) -> None:
+    assert_that_nothing_is_to_be_said(map(send, [call(), event(None, {**CALL, **said}, after=after)]))
+    assert UsageLog.objects.count() == 2
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_failure_counts_once(send: Any, is_first: bool) -> None:
     failed = {**NAMED, "error.type": "RateLimitError"}

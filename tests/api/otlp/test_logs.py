@@ -207,6 +207,20 @@ def test_what_claude_code_asks_for_in_fast_mode_costs_its_right_price(
     assert UsageLog.objects.values_list("service_tier", "cost").get(request_id="req_1") == (tier, Decimal("0.0125"))
 
 
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("claude-haiku-4-5-20251001", "anthropic"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "aws"),
+        ("claude-haiku-4-5@20251001", "google"),
+        ("kimi-k2-0905-preview", ""),
+    ],
+)
+def test_claude_code_behind_a_proxy_has_models_of_anybody(send: Sender, model: str, provider: str) -> None:
+    send(logs_of({**CLAUDE, "model": model}, scope="com.anthropic.claude_code"))
+    assert UsageLog.objects.values_list("model", "provider").get() == (model, provider)
+
+
 def test_a_record_keeps_its_key_and_the_labels_that_were_chosen(send: Sender, acme: Organization) -> None:
     key = ApiKey.objects.get()
     ApiKey.objects.update(labels={"team": "search"})

@@ -20,8 +20,10 @@ from tests.ingest.dialects.samples import (
     HELICONE,
     LANGFUSE,
     OPENROUTER,
+    counts,
     csv,
     lines,
+    message,
     meta,
     token_count,
     turn,
@@ -91,7 +93,8 @@ def test_a_fork_that_was_not_gone_on_with_takes_nothing_from_what_follows(acme: 
     assert str(log("timestamp")[0][0]) == "2026-03-02 09:00:30+00:00"
 
 
-def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, write: Write) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, write: Write, at_once: bool) -> None:
     spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "session-1"}}}
     files = []
     for session in ("agent-1", "agent-2"):
@@ -100,8 +103,21 @@ def test_subagents_of_codex_that_use_as_much_stay_apart(acme: Organization, writ
             turn("2026-03-02T09:10:00.100Z"),
             token_count("2026-03-02T09:10:05.000Z", FIRST, FIRST),
         ]
-    auto(write, lines(*files[:3]), lines(*files[3:]))
+    auto(write, *([lines(*files)] if at_once else [lines(*files[:3]), lines(*files[3:])]))
     assert UsageLog.objects.count() == 2
+
+
+def test_a_fork_of_a_fork_of_codex_leaves_out_what_both_before_it_told(acme: Organization, write: Write) -> None:
+    """Also where copies were re-stamped over more than a second, so that their times tell nothing."""
+    late = "2026-03-04T12:00:30.000Z"
+    again = [
+        meta("session-3", "2026-03-04T12:00:00.000Z", forked_from_id="session-2"),
+        turn(late, "gpt-5.2"),
+        *({**row, "timestamp": late} for row in (*CODEX, FORK[-1]) if row["type"] == "event_msg"),
+        token_count("2026-03-04T12:01:00.000Z", counts(2100, 800, 115, 15), counts(50, 0, 10, 0)),
+    ]
+    auto(write, lines(*CODEX, *FORK, *again))
+    assert log(*TOKENS) == [*TWO, (50, 0, 0, 5, 5), (50, 0, 0, 10, 0)]
 
 
 def test_a_session_of_codex_without_a_model_asks_for_one(acme: Organization, write: Write) -> None:
@@ -123,6 +139,17 @@ def test_a_message_of_gemini_is_a_call_and_its_total_tells_what_is_beside(
     auto(write, text)
     assert sorted(log(*TOKENS)) == [(400, 0, 0, 70, 30), (1020, 600, 0, 80, 30)]
     assert set(log("model", "provider", "operation")) == {("gemini-2.5-flash", "google", "gemini-cli")}
+
+
+def test_old_and_new_sessions_of_gemini_and_subagents_come_in_one_stream(acme: Organization, write: Write) -> None:
+    old = json.dumps(GEMINI_DOCUMENT, indent=2)
+    new = lines(
+        {"sessionId": "gemini-2", "projectHash": "0f0f", "kind": "subagent"},
+        message("m1", input=10, output=5, cached=0, thoughts=0, tool=0, total=15),
+    )
+    for text in (f"[\n{old}\n{new}]\n", f"[\n{new}{old}\n]\n"):
+        auto(write, text)
+        assert sorted(log("input_tokens", "project")) == [(10, ""), (400, "site"), (1020, "site")]
 
 
 def test_both_forms_of_a_session_of_gemini_are_the_same_calls(acme: Organization, write: Write) -> None:
@@ -150,6 +177,45 @@ def test_a_person_without_a_team_has_no_column_for_users(acme: Organization, wri
     columns = "Date,Kind,Model,Max Mode,Input (w/ Cache Write),Input (w/o Cache Write),Cache Read,Output Tokens,Cost"
     auto(write, csv(columns, "2026-03-02T10:00:00Z,On-Demand,gpt-5,No,10,20,30,5,0.5"))
     assert log("user_id", "input_tokens", "cost") == [("", 60, Decimal("0.5"))]
+
+
+OF_CURSOR = "Input (w/ Cache Write),Input (w/o Cache Write),Cache Read"
+OLD_CURSOR = f"Date,User,Kind,Model,{OF_CURSOR},Output,Total Tokens,Cost ($)"
+OLDER_CURSOR = f"Date,Model,{OF_CURSOR},Output Tokens,Total Tokens,Cost,Cost to you"
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        (OLD_CURSOR, "2025-09-02T10:00:00Z,You,On-Demand,gpt-5,10,20,30,5,65,0.5", (60, 5, Decimal("0.5"))),
+        (OLD_CURSOR, "2025-09-02T10:00:00Z,You,included,gpt-5,10,20,30,5,65,Included", (60, 5, 0)),
+        (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.04", (60, 5, Decimal("0.04"))),
+        (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.00", (60, 5, 0)),
+        (OLDER_CURSOR, '2025-09-02,gpt-5,0,1000000,0,0,1000000,"0,125","0,25"', (1_000_000, 0, Decimal("1.25"))),
+    ],
+)
+def test_older_exports_of_cursor_have_other_headings(
+    acme: Organization, write: Write, columns: str, row: str, expected: Any
+) -> None:
+    auto(write, csv(columns, row))
+    assert log("input_tokens", "output_tokens", "cost") == [expected]
+
+
+def test_the_oldest_exports_of_cursor_tell_nothing_of_tokens_but_their_total(acme: Organization, write: Write) -> None:
+    columns = "Date,User,Kind,Max Mode,Model,Tokens,Cost ($)"
+    text = csv(
+        columns,
+        '"2025-08-20T03:58:45.884Z","You","free","No","auto",1501891,"Included"',
+        '"2025-08-20T04:58:45.884Z","You","usage-based","No","gpt-5",901,"0.04"',
+        '"2025-08-20T05:58:45.884Z","You","errored, not charged","No","gpt-5",0,"0"',
+    )
+    out, err = import_usage(write(text), "--preset", "auto")
+    assert log("input_tokens", "output_tokens", "cost", "status") == [
+        (0, 0, 0, "ok"),
+        (0, 0, Decimal("0.04"), "ok"),
+        (0, 0, 0, "error"),
+    ]
+    assert "Tokens left out" in out + err
 
 
 # ------------------------------------------------------------------ Anthropic
@@ -280,3 +346,74 @@ def test_a_request_of_helicone_counts_the_cache_as_its_provider_tells_it(acme: O
         ("claude-haiku-4-5-20251001", Decimal("0.125"), "ok", 950, 400, 50, 20, 0),
         ("house-1", None, "error", 500, 400, 0, 20, 0),
     ]
+
+
+OF_PAGE = {
+    "requestId": "helicone-9",
+    "path": "https://api.openai.com/v1/chat/completions",
+    "createdAt": "2026-03-02T10:00:00.000Z",
+    "totalTokens": 520,
+    "promptTokens": 500,
+    "promptCacheReadTokens": 400,
+    "promptCacheWriteTokens": None,
+    "completionTokens": 20,
+    "latency": 900,
+    "user": "alice",
+    "status": {"code": 200, "statusType": "success"},
+    "cost": 0.125,
+    "provider": "OPENAI",
+}
+EXPORTED = {
+    "_type": "openai-chat",
+    "id": "helicone-9",
+    "model": "gpt-5",
+    "preview": {"request": "private"},
+    "raw": {
+        "request": {"messages": "private"},
+        "response": {"service_tier": "flex", "usage": {"prompt_tokens_details": {"audio_tokens": 0}}},
+    },
+    "heliconeMetadata": {**OF_PAGE, "customProperties": {"Helicone-Session-Name": "sum up"}},
+}
+
+
+def as_csv(row: dict[str, Any]) -> str:
+    """As spreadsheets of objects have them: objects are JSON in a field."""
+    fields = (json.dumps(value) if isinstance(value, dict) else str(value or "") for value in row.values())
+    return csv(",".join(row), ",".join('"' + field.replace('"', '""') + '"' for field in fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "tier"),
+    [
+        (lines(EXPORTED), "sum up", "flex"),
+        (as_csv(EXPORTED), "sum up", "flex"),
+        (as_csv({"id": "helicone-9", "model": "gpt-5", **OF_PAGE, "requestText": "private"}), "chat", ""),
+    ],
+)
+def test_what_helicones_page_exports_is_the_same_in_other_words(
+    acme: Organization, write: Write, text: str, operation: str, tier: str
+) -> None:
+    auto(write, text)
+    assert log("request_id", "model", "provider", "user_id", "cost", "latency_ms", "status", *TOKENS) == [
+        ("helicone-9", "gpt-5", "openai", "alice", Decimal("0.125"), 900, "ok", 500, 400, 0, 20, 0)
+    ]
+    assert log("operation", "service_tier") == [(operation, tier)]
+    assert "private" not in json.dumps(list(UsageLog.objects.values()), default=str)
+
+
+@pytest.mark.parametrize("cost", [0, None])
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("5e1c2a4e-0000-4000-8000-000000000001", (0, "reported")),
+        ("00000000-0000-0000-0000-000000000000", (Decimal("1.25"), "table")),
+        (None, (Decimal("1.25"), "table")),
+    ],
+)
+def test_what_helicones_cache_answered_costs_nothing(
+    acme: Organization, write: Write, reference: Any, cost: Any, expected: Any
+) -> None:
+    names = ("prompt_cache_read_tokens", "prompt_cache_write_tokens", "completion_tokens", "total_tokens")
+    row = {**HELICONE[0], **dict.fromkeys(names), "prompt_tokens": 1_000_000, "costUSD": cost}
+    auto(write, lines({**row, "provider": "OPENAI", "response_model": "gpt-5", "cache_reference_id": reference}))
+    assert log("cost", "cost_source") == [expected]

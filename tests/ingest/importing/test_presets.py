@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 from decimal import Decimal
 from io import StringIO
@@ -13,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.db.models import Sum
 
+from aggregates.ingest.importing.documents import documents
 from aggregates.models import Organization, SavedPreset, UsageLog
 from tests.api.test_litellm import EVENT, FAILURE, TOOL
 from tests.management.test_import_usage import NAMES, Write, import_usage, log, refused, write
@@ -95,6 +97,13 @@ QUESTION = [
     *(aside("msg_1", "req_9", 1), aside("msg_2", "req_9", 2)),
     *(aside("msg_3", "req_9", 3, 1), aside("msg_3", "req_9", 3)),
 ]
+
+
+def test_models_of_anybody_answer_behind_a_proxy(acme: Organization, write: Write) -> None:
+    models = {"claude-opus-4-5": "anthropic", "eu.anthropic.claude-opus-4-5-20251101-v1:0": "aws", "kimi-k2-0905": ""}
+    rows = [piece(f"msg_{number}", "", 9, model=model) for number, model in enumerate(models)]
+    import_usage(write(lines(*rows)), "--preset", "claude-code")
+    assert dict(log("model", "provider")) == models
 
 
 @pytest.mark.parametrize("order", [[TALK + QUESTION], [QUESTION + TALK], [TALK, QUESTION], [QUESTION, TALK]])
@@ -225,16 +234,45 @@ def test_a_model_of_bedrock_is_priced_as_there(acme: Organization, write: Write,
     ]
 
 
-def test_the_documented_command_finds_subagents_and_lines_that_do_not_end(tmp_path: Path) -> None:
-    folder = tmp_path / ".claude" / "projects" / "-home-alice" / "session" / "subagents"
-    folder.mkdir(parents=True)
-    (folder / "agent-1.jsonl").write_text(json.dumps(TALK[0]))
-    (folder.parent.parent / "session.jsonl").write_text(json.dumps(TALK[1]))
-    text = (Path(settings.BASE_DIR) / "docs" / "importing.md").read_text()
-    command = next(line.partition(" |")[0].strip() for line in text.splitlines() if ".claude/projects -name" in line)
+# ------------------------------------------------------------------ What is documented
+
+ENDS = {"type": "event_msg", "payload": {"type": "token_count", "info": None}}
+FOUND = {
+    "claude-code": {
+        ".claude/projects/-home-alice/session.jsonl": json.dumps(TALK[0]),
+        ".claude/projects/-home-alice/session/subagents/agent-1.jsonl": json.dumps(TALK[1]),
+        ".config/claude/projects/-home-alice/other.jsonl": json.dumps(TALK[1]),
+    },
+    "codex": {
+        ".codex/sessions/2026/03/02/rollout-2.jsonl": json.dumps(ENDS),
+        ".codex/archived_sessions/rollout-1.jsonl": json.dumps(ENDS),
+    },
+    "gemini-cli": {
+        ".gemini/tmp/site/chats/session-1.json": json.dumps({"sessionId": "1", "messages": []}, indent=2),
+        ".gemini/tmp/site/chats/session-2.jsonl": json.dumps({"sessionId": "2"}),
+        ".gemini/tmp/site/chats/2/agent.jsonl": json.dumps({"sessionId": "3"}),
+    },
+}
+ELSEWHERE = {
+    "codex": {".codex/history.jsonl": "{}"},
+    "gemini-cli": {".gemini/tmp/site/logs.json": "[]"},
+}
+
+
+@pytest.mark.parametrize("preset", FOUND)
+def test_the_documented_command_finds_all_files_and_lines_that_do_not_end(tmp_path: Path, preset: str) -> None:
+    for name, text in {**FOUND[preset], **ELSEWHERE.get(preset, {})}.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    documented = (Path(settings.BASE_DIR) / "docs" / "importing.md").read_text()
+    imported = rf"^    (.+) \| python manage.py import_usage - --organization acme --preset {preset} "
+    [command] = re.findall(imported, re.sub(r"\\\n *", "", documented), re.MULTILINE)
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    found = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=True)
-    assert sorted(json.loads(line)["requestId"] for line in found.stdout.splitlines()) == ["req_1", "req_2"]
+    found = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=False)
+    told = [value for _, value, _ in documents(found.stdout.decode(), 1, lambda characters: "")]
+    expected = [json.loads(text) for text in FOUND[preset].values()]
+    assert sorted(map(json.dumps, told)) == sorted(map(json.dumps, expected))
 
 
 # ------------------------------------------------------------------ LiteLLM
