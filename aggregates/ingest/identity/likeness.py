@@ -1,11 +1,13 @@
 """Reports that are of one call because of what they tell: the same response, the same tokens at the same time."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 
 from aggregates.domain.providers import is_known, provider_of_id
 from aggregates.ingest.identity.groups import Group, usage
@@ -109,19 +111,25 @@ def _apart_in_time(named: list[Group]) -> Iterator[tuple[Group, Group]]:
 
 
 def of_events(groups: list[Group]) -> Iterator[tuple[Group, Group]]:
-    """An event that names no span, and came when the call was over, beside the latest span of the same instrumentation
-    that names the same response and tells the same tokens."""
+    """An event that names no span, and came when the call was over, beside the latest that ended of what the same
+    instrumentation tells of the same response with the same tokens."""
     if not any(group.is_event for group in groups):  # nearly always
         return
     for named in _by_response(groups):
-        ended = sorted((group for group in named if not group.is_event), key=lambda group: group.ends_at)
+        ended: dict[tuple[str, tuple[int, int]], list[tuple[datetime, int, Group]]] = defaultdict(list)
+        for number, group in enumerate(named):
+            told = usage(group)
+            for member in group.members:
+                if not member.is_event:
+                    ended[member.scope + EVENTS, told].append((member.ends_at, number, group))
+        for alike in ended.values():
+            alike.sort(key=itemgetter(0, 1))
+        most = min(MOST_NEIGHBOURS, max(5, ALL_NEIGHBOURS // len(named)))
         for event in (group for group in named if group.is_event and not group.best.parent):
-            yield from ((span, event) for span in ended if _is_soon_after(span, event))
-
-
-def _is_soon_after(span: Group, event: Group) -> bool:
-    is_its_own = event.best.scope == span.best.scope + EVENTS and usage(event) == usage(span)
-    return is_its_own and span.ends_at <= event.best.starts_at <= span.ends_at + SOON
+            alike, at = ended.get((event.best.scope, usage(event)), []), event.best.starts_at
+            last = bisect_right(alike, at, key=itemgetter(0))
+            first = bisect_left(alike, at - SOON, key=itemgetter(0))
+            yield from ((group, event) for _, _, group in alike[max(first, last - most) : last])
 
 
 def of_streams(groups: list[Group]) -> Iterator[tuple[Group, Group]]:

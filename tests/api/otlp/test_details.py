@@ -205,6 +205,15 @@ def test_events_without_a_span_are_of_those_that_just_ended(send: Any, order: in
     assert UsageLog.objects.count() == 3
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_an_event_without_a_span_is_of_one_that_is_around_the_sdk_s_own(send: Any, order: tuple[int, ...]) -> None:
+    around = span("around", CALL, scope=MAKER, took_ms=1500)
+    sent = [around, span("sdk", CALL, parent="around", scope="openai", took_ms=1400), event(None, after=1.502)]
+    for number in order:
+        send(sent[number])
+    assert UsageLog.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("after", "said"),
     [(7.5, {}), (1.502, {"gen_ai.response.id": "chatcmpl-2"}), (1.502, {"gen_ai.usage.input_tokens": 1201})],
