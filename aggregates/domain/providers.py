@@ -45,7 +45,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "minimax": ("minimax",),
     "zai": ("zai", "z.ai", "z-ai"),
     "databricks": ("databricks",),
-    "github-copilot": ("github-copilot", "copilot", "github"),
+    "github-copilot": ("github-copilot", "copilot"),
     "cloudflare": ("cloudflare", "cloudflare-workers-ai", "workers-ai"),
     "vercel": ("gateway", "vercel", "vercel-ai-gateway", "ai-gateway"),
     "litellm": ("litellm", "litellm-proxy"),

@@ -29,7 +29,8 @@ from aggregates.domain.providers import SPELLINGS, provider_name, provider_of_id
         ("aws", ["AwsBedrock", "anthropic_bedrock", "Bedrock_Converse_LLM"]),
         ("azure", ["Azure AI Inference", "azure-openai-responses", "azure.ai.foundry"]),
         ("azure", ["microsoft.foundry", "microsoft.agents", "az.ai.agents", "azure.ai.agents"]),
-        ("github-copilot", ["github", "github-copilot", "Copilot"]),
+        ("github-copilot", ["github-copilot", "github_copilot", "Copilot"]),
+        ("github", ["github"]),  # of whom it may be a model, too
         ("openai", ["openai_llm", "openai-chat"]),
         ("x-ai", ["x_ai", "xai", "xai.chat", "xai.responses", "x-ai"]),
         ("mistral", ["mistral_ai", "mistral.chat", "mistralai", "MistralAI"]),

@@ -77,6 +77,11 @@ def as_meant(scope: str, attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if name not in others} if others else attributes
 
 
+def provider_meant(scope: str, provider: str) -> str:
+    """The provider that a client means: GitHub is Copilot where that tells it; elsewhere it may be GitHub's models."""
+    return "github-copilot" if provider == "github" and "copilot" in scope else provider
+
+
 def beside_of(scope: str, version: str, provider: str, attributes: Attributes, model: object = "") -> Beside:
     """What the client that made a span tells beside its whole, of a call to this provider's model."""
     if not provider and scope.startswith(WITHOUT_PROVIDER) and isinstance(model, str) and CLAUDE.match(model):

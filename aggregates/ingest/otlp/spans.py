@@ -13,7 +13,7 @@ from aggregates.domain.labels import Labels
 from aggregates.domain.providers import is_known, provider_name
 from aggregates.ingest.billing import TIERS, tiers_in
 from aggregates.ingest.documents import parsed
-from aggregates.ingest.fitting import Misfit, fitting_call, labels_of, shortened
+from aggregates.ingest.fitting import INSTEAD, Misfit, fitting_call, labels_of, shortened
 from aggregates.ingest.identity.retrievals import RESPONSE
 from aggregates.ingest.operations import LITELLM, OF_RESPONSE, RETRIEVAL, operation_name, own_name
 from aggregates.ingest.otlp.assistants import CLAUDE_CODE
@@ -37,10 +37,11 @@ from aggregates.ingest.otlp.clients import (
     is_no_chat,
     is_own_error,
     is_told_by_record,
+    provider_meant,
     retrieval_of,
 )
 from aggregates.ingest.otlp.usage import Document, documents_of, usage_fields
-from aggregates.ingest.otlp.values import Attributes, attributes_of, first
+from aggregates.ingest.otlp.values import NO_VALUE, Attributes, attributes_of, first
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes
 NO_TRACE, NO_SPAN = bytes(TRACE_ID), bytes(SPAN_ID)
@@ -207,10 +208,13 @@ class Batch:
 
     def _user_of(self, seen: Seen) -> object:
         """Who made the call, from the span, the nearest one around it that says so, or the program."""
+        told: object = None
         for attributes in chain([seen.attributes], (one.attributes for one in self.ancestors(seen)), [seen.resource]):
             if not WHO.isdisjoint(attributes) and (user := first(attributes, NAMES["user_id"])) is not None:
-                return user
-        return None
+                if user is not NO_VALUE:
+                    return user
+                told = user  # which is said, if nobody else is
+        return told
 
 
 def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
@@ -219,8 +223,10 @@ def _of_claude_code(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
 
 def _fields(seen: Seen, misfits: list[Misfit]) -> dict[str, object]:
     attributes = as_meant(seen.scope, seen.attributes)
-    provider = _provider(attributes)
-    model = first(attributes, NAMES["model"]) or _model_asked_for(attributes)
+    provider = provider_meant(seen.scope, _provider(attributes))
+    model = first(attributes, NAMES["model"])
+    if model is None or model is NO_VALUE:
+        model = _model_asked_for(attributes) or model
     beside = beside_of(seen.scope, seen.version, provider, attributes, model)
     documents = documents_of(attributes)
     return {
@@ -262,8 +268,15 @@ def _tier(attributes: Attributes, documents: Sequence[Document]) -> str:
     # Deeper in parameters are the program's own data.
     parameters = {name: value for name, value in parsed(asked).items() if not isinstance(value, dict | list)}
     in_texts = tiers_in([*documents, parameters]) if documents or parameters else {}
-    told = (first(attributes, NAMES.get(name, ())) or in_texts.get(name) for name in TIERS)
+    told = (_told(first(attributes, NAMES.get(name, ())), in_texts.get(name)) for name in TIERS)
     return "+".join(shortened(str(one)) for one in told if one is not None)
+
+
+def _told(tier: object, in_texts: object) -> object:
+    """What an attribute tells, else what texts do; of what is no value not nothing, or the call had the plain price."""
+    if tier is NO_VALUE:
+        return INSTEAD["service_tier"] if in_texts is None else in_texts
+    return tier or in_texts
 
 
 def _kind(seen: Seen) -> object:

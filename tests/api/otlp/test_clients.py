@@ -158,6 +158,30 @@ CASES = [
         user_id="bob",
     ),
     case(
+        "nor one that stands in parameters",
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": ["gpt-5"],
+            "llm.invocation_parameters": '{"model": "gpt-5-mini"}',
+            "llm.token_count.prompt": 5,
+        },
+        model="gpt-5-mini",
+    ),
+    *(
+        case(
+            f"a tier that is no text is none that has the plain price: {more}",
+            {**CHAT, **usage(10, 1), "openai.response.service_tier": ["priority"], **more},
+            service_tier=tier,
+        )
+        for more, tier in (({}, "unknown"), ({"openai.request.service_tier": "flex"}, "flex"))
+    ),
+    case(
+        "GitHub's models are not Copilot's",
+        {**CHAT, "gen_ai.provider.name": "github", **usage(10, 1)},
+        "litellm",
+        provider="github",
+    ),
+    case(
         "an agent of Foundry answers as a model does",
         {
             "az.namespace": "Microsoft.CognitiveServices",
