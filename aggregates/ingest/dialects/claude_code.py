@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from aggregates.domain.providers import provider_of_id
 from aggregates.ingest.billing import TOOLS, tier_of, told_units, units_of
 from aggregates.ingest.dialects import bedrock
 from aggregates.ingest.dialects.rows import (
@@ -66,8 +67,9 @@ class Sessions:
         }  # in logs of 2025's first months
         for number, part in enumerate(_parts_apart(usage), 1):
             name = {"request_id": f"{one}:{value_of(part, 'type')}:{number}"} if one and isinstance(one, str) else {}
-            named = bedrock.model_of(value_of(part, "model") or model)
-            yield {**call, **name, "model": named, **_tokens(part, misfits)}
+            asked = value_of(part, "model") or model
+            named = {"provider": _provider_of(str(asked)), "model": bedrock.model_of(asked)}
+            yield {**call, **name, **named, **_tokens(part, misfits)}
 
     def repeats(self) -> Callable[[str], bool]:
         """What tells, at the end, whether the call of a request_id is another one that was read, logged again.
@@ -98,7 +100,7 @@ class Sessions:
 
 def _provider_of(model: str) -> str:
     """Behind a proxy, models of anybody answer: whose one without Claude in its name is, is not told."""
-    if OF_BEDROCK.search(model):
+    if OF_BEDROCK.search(model) or provider_of_id(model) == bedrock.PROVIDER:
         return bedrock.PROVIDER
     return "anthropic" if "claude" in model.lower() else ""
 

@@ -16,7 +16,7 @@ FAILED = ("errored", "aborted")
 OUTPUT = ("Output Tokens", "Output")
 COST = ("Cost to you", "Cost", "Cost ($)")  # beside what it costs the user, “Cost” is what it is worth
 TOTAL_ALONE = "Tokens"
-WITH_COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")  # between thousands; elsewhere they are decimal, or an error
+WITH_COMMAS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")  # between thousands; others are decimal
 # Cursor puts the speed behind the name of the model, “gpt-5-fast”; of Grok it is a part of the name.
 FAST = re.compile(r"(?!.*grok).*-fast(?:-max)?", re.IGNORECASE)
 

@@ -125,9 +125,9 @@ def _status(code: str) -> str:
 
 def _cost(cost: object, *, used: bool, again: bool) -> object:
     """Helicone says 0 or nothing of a model that it has no price for; what its cache gave `again` costs nothing."""
-    if again and cost is None:
+    if again:
         return 0
     try:
-        return None if used and not again and cost is not None and not read_decimal(cost) else cost
+        return None if used and cost is not None and not read_decimal(cost) else cost
     except InvalidOperation:
         return cost  # it does not fit

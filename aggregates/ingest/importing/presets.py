@@ -155,13 +155,13 @@ PRESETS = (
             columns=(
                 ("request_created_at", "prompt_tokens", "completion_tokens"),
                 ("heliconeMetadata", "model"),
-                ("createdAt", "promptTokens", "completionTokens", "latency"),
+                ("createdAt", "provider", "promptTokens", "completionTokens", "latency"),
             ),
             keys=(
                 ("request_created_at", "response_status"),
                 ("data[].request_created_at",),
                 ("heliconeMetadata.createdAt",),
-                ("createdAt", "promptTokens", "latency"),
+                ("createdAt", "provider", "promptTokens", "latency"),
             ),
         ),
     ),

@@ -191,7 +191,8 @@ OLDER_CURSOR = f"Date,Model,{OF_CURSOR},Output Tokens,Total Tokens,Cost,Cost to 
         (OLD_CURSOR, "2025-09-02T10:00:00Z,You,included,gpt-5,10,20,30,5,65,Included", (60, 5, 0)),
         (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.04", (60, 5, Decimal("0.04"))),
         (OLDER_CURSOR, "2025-09-02,gpt-5,10,20,30,5,65,$0.10,$0.00", (60, 5, 0)),
-        (OLDER_CURSOR, '2025-09-02,gpt-5,0,1000000,0,0,1000000,"0,125","0,25"', (1_000_000, 0, Decimal("1.25"))),
+        (OLDER_CURSOR, '2025-09-02,gpt-5,0,1000000,0,0,1000000,"0,25","0,125"', (1_000_000, 0, Decimal("1.25"))),
+        (OLDER_CURSOR, '2025-09-02,gpt-5,0,1000000,0,0,1000000,,"$1,250.5"', (1_000_000, 0, Decimal("1250.5"))),
     ],
 )
 def test_older_exports_of_cursor_have_other_headings(
@@ -401,13 +402,13 @@ def test_what_helicones_page_exports_is_the_same_in_other_words(
     assert "private" not in json.dumps(list(UsageLog.objects.values()), default=str)
 
 
-@pytest.mark.parametrize("cost", [0, None])
 @pytest.mark.parametrize(
-    ("reference", "expected"),
+    ("reference", "cost", "expected"),
     [
-        ("5e1c2a4e-0000-4000-8000-000000000001", (0, "reported")),
-        ("00000000-0000-0000-0000-000000000000", (Decimal("1.25"), "table")),
-        (None, (Decimal("1.25"), "table")),
+        *(("5e1c2a4e-0000-4000-8000-000000000001", cost, (0, "reported")) for cost in (0, None, 0.5)),
+        *(("00000000-0000-0000-0000-000000000000", cost, (Decimal("1.25"), "table")) for cost in (0, None)),
+        *((None, cost, (Decimal("1.25"), "table")) for cost in (0, None)),
+        (None, 0.5, (Decimal("0.5"), "reported")),
     ],
 )
 def test_what_helicones_cache_answered_costs_nothing(

@@ -101,6 +101,7 @@ QUESTION = [
 
 def test_models_of_anybody_answer_behind_a_proxy(acme: Organization, write: Write) -> None:
     models = {"claude-opus-4-5": "anthropic", "eu.anthropic.claude-opus-4-5-20251101-v1:0": "aws", "kimi-k2-0905": ""}
+    models |= {"us.amazon.nova-pro-v1:0": "aws"}
     rows = [piece(f"msg_{number}", "", 9, model=model) for number, model in enumerate(models)]
     import_usage(write(lines(*rows)), "--preset", "claude-code")
     assert dict(log("model", "provider")) == models

@@ -26,6 +26,11 @@ from tests.management.test_import_usage import FULL, MESSAGE, Write, import_usag
 __all__ = ["write"]
 
 SUM = {**RESULT, "start_time": 1740787200, "end_time": 1740873600}
+# As Langfuse's API has it: some of its names are also Helicone's.
+OBSERVATION = {
+    **{"id": "o-1", "traceId": "t-1", "type": "GENERATION", "startTime": "2025-03-01T10:00:00Z", "model": "gpt-5"},
+    **{"createdAt": "2025-03-01T10:00:00Z", "promptTokens": 5, "completionTokens": 1, "latency": 1},
+}
 EVERY: dict[str, list[str]] = {
     **FILES,
     "aider": [lines({"event": "cli session", "properties": {}, "time": 1723560042}, MESSAGE)],
@@ -37,6 +42,7 @@ EVERY: dict[str, list[str]] = {
         lines({"timestamp": "2025-03-01", "kind": "charge", "cost": 20}),
     ],
     "claude-code": [lines(*SESSION)],
+    "langfuse": [*FILES["langfuse"], lines(OBSERVATION)],
     "litellm": [lines(EVENT), lines(FAILURE), json.dumps([EVENT, FAILURE]), "startTime,model,spend\n2025-03-01,m,1\n"],
     "openai-usage-export": [
         json.dumps({"object": "page", "data": [{"results": []}, BUCKET]}, indent=2),
