@@ -283,8 +283,8 @@ def _row(call: Call, pricer: Pricer, id_from_content: bool, is_provisional: bool
     )
 
 
-# Not what later versions added: calls without an id would have other ids than those under which they were recorded.
-NO_CONTENT = ("service_tier", "units", "labels", "price_model")
+# Not service_tier, units, labels and price_model, which later versions added: calls without an id would have other ids
+# than those under which they were recorded.
 CONTENT = itemgetter(
     *map(
         Call._fields.index,
