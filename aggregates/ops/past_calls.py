@@ -2,7 +2,7 @@
 
 Calls are priced one by one, as when it is done. So that a page does bounded work, aggregates say on which days there
 are such calls, and of these days only so many are read, the newest first; what is said then is “at least”. So it is
-where not all calls are looked at for whose price they have.
+where some of the newest calls have the price of another model, and older ones may.
 """
 
 from dataclasses import dataclass
@@ -60,6 +60,8 @@ class PastCalls:
         """Say it: “903 calls, $12.40”; “903 calls, $4.21 → $12.40, 2 of them without a price then”."""
         change = self.change
         if not self.is_whole:
+            if not self.calls:
+                return "No call of such a name; older ones may have the price of such a model"
             return f"At least {self._words(change)}: not all of {formats.plural(self.calls, 'call')} were looked at"
         return self._words(change) if change.calls else "No past call gets another cost"
 
@@ -103,12 +105,12 @@ def _past_calls(
     matches = expression(pattern).fullmatch
     used = read([by_model], seconds=SECONDS)[by_model].rows
     aliases = _aliases(by_model)
-    are_all = not aliases or sum(row.sums.rows for row in used) <= MOST_ROWS
+    are_all = not aliases or sum(row.sums.rows for row in used) <= MOST_ROWS  # who uses none uses them seldom
     meant = {alias for alias, model in aliases if matches(model)}
     rows = [row for row in used if row.key and (row.key in meant or matches(row.key))]
     calls, unpriced = (sum(getattr(row.sums, name) for row in rows) for name in ("calls", "unpriced_calls"))
     if not rows:
-        return PastCalls(calls=0 if are_all else sum(row.sums.calls for row in used), is_whole=are_all)
+        return PastCalls(is_whole=are_all)
     names = tuple(("model", row.key or "") for row in rows[:MOST_MODELS])
     chosen, is_whole = _days(organization, whole, names)
     if not chosen:

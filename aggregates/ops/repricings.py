@@ -40,6 +40,10 @@ class OneAtATime(Exception):
         super().__init__("Other past calls are being priced: try again when that is done.")
 
 
+class LockLost(Exception):
+    """The connection that held its lock was lost, and somebody else took it up."""
+
+
 def request(
     organization: Organization, user: User, pattern: str, first: date | None, last: date | None, expected: int = 0
 ) -> Repricing:
@@ -189,7 +193,8 @@ class _Watch:
 
 
 def _end(claimed: Repricing, **fields: object) -> None:
-    _running(claimed).update(state=RepricingState.DONE, finished_at=clock.now(), **fields)
+    if not _running(claimed).update(state=RepricingState.DONE, finished_at=clock.now(), **fields):
+        raise LockLost(f"Repricing {claimed.pk} was given to another worker: this one changes nothing.")
 
 
 def _fail(claimed: Repricing, problem: str) -> None:

@@ -12,6 +12,7 @@ from aggregates.db.beside import Beside, beside
 from aggregates.db.locks import Lock
 from aggregates.db.logged_calls import logged_call
 from aggregates.ingest import record
+from aggregates.ingest.repricing import reprice
 from aggregates.models import (
     AuditEntry,
     FormerCost,
@@ -177,6 +178,23 @@ def test_one_that_ends_while_it_is_looked_for_is_done(
     repricings.tidy()
 
     assert (found.get().state, found.get().problem, found.get().may_be_undone) == ("done", "", True)
+
+
+def test_one_that_was_given_to_another_worker_changes_nothing(
+    used: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = repricings.request(used, alice, "o9-*", None, None)
+    found, before = Repricing.objects.filter(pk=asked.pk), costs()
+
+    def slowly(*how: Any, **named: Any) -> Any:
+        done = reprice(*how, **named)
+        found.update(state="queued")  # as whoever finds its lock free does
+        return done
+
+    monkeypatch.setattr(repricings, "reprice", slowly)
+    with pytest.raises(repricings.LockLost):
+        repricings.reprice_calls()
+    assert (costs(), FormerCost.objects.count()) == (before, 0)
 
 
 def test_former_costs_are_kept_for_a_while(used: Organization, alice: User) -> None:

@@ -255,7 +255,9 @@ def test_past_calls_of_a_name_that_has_the_price_of_another_are_among_them(o9, c
     assert (said.words, said.calls) == ("1 call, $10.10", 1)
     assert past_calls(o9, "o2-*", None, None).words == "No past call gets another cost"
     monkeypatch.setattr("aggregates.ops.past_calls.MOST_ROWS", 3)
-    assert past_calls(o9, "o2-*", None, None).words.startswith("At least 0 calls"), "older ones are not looked up"
+    said_of_none = past_calls(o9, "o2-*", None, None)
+    assert said_of_none.words == "No call of such a name; older ones may have the price of such a model"
+    assert (said_of_none.calls, said_of_none.is_whole) == (0, False)
     monkeypatch.undo()
     assert reprice(o9, Criteria(pattern="o1-*")).total == said.change
 
