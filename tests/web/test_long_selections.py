@@ -231,6 +231,7 @@ def test_a_file_that_is_refused_has_a_way_back(client: Client, alice: User) -> N
     [
         ("http://testserver/o/acme/calls/?by=colour", "/o/acme/calls/?by=colour"),
         ("http://testserver/o/acme/calls.csv?by=colour", "/o/acme/?sort=colour"),  # the page that says so
+        ("http://testserver/accounts/login/?next=/o/acme/calls.csv", "/o/acme/?sort=colour"),
         ("https://example.com/o/acme/calls/", "/o/acme/?sort=colour"),
     ],
 )

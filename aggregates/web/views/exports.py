@@ -244,9 +244,9 @@ def _is_read_by_browser(request: PageRequest) -> bool:
 
 def _with_way_back(request: PageRequest, slug: str, refused: HttpResponseBase) -> HttpResponse:
     """Say the same on a page that leads back to where the file was asked for."""
-    asked_on = asking_page(request)
-    if not asked_on or asked_on.startswith(request.path):  # once more, on the page that this makes
-        asked_on = f"{reverse('dashboard', args=[slug])}?{request.GET.urlencode()}"
+    asked_on, dashboard = asking_page(request), reverse("dashboard", args=[slug])
+    if not asked_on.startswith(dashboard) or asked_on.startswith(request.path):  # as after a log-in, or a second try
+        asked_on = f"{dashboard}?{request.GET.urlencode()}"
     context = {"reasons": b"".join(refused).decode().splitlines(), "back": asked_on}
     response = render(request, "aggregates/refused_file.html", context, status=refused.status_code)
     if "Retry-After" in refused:
