@@ -5,7 +5,7 @@ import time
 from datetime import date, timedelta
 
 from django.db import Error, IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 from psycopg import sql
 
 from aggregates.db import clock
@@ -105,8 +105,7 @@ def tidy() -> None:
 
 def forget() -> None:
     """Delete former costs that are too old to be put back."""
-    left = Exists(FormerCost.objects.filter(organization=OuterRef("organization"), repricing=OuterRef("pk")))
-    old = Repricing.objects.filter(left, state__in=(RepricingState.DONE, RepricingState.FAILED))
+    old = Repricing.objects.filter(state__in=(RepricingState.DONE, RepricingState.FAILED))
     for repricing in old.filter(finished_at__lt=clock.now() - KEPT):
         kept = FormerCost.objects.filter(organization=repricing.organization_id, repricing=repricing)
         while numbers := list(kept.values_list("call", flat=True)[:BATCH]):
