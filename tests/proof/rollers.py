@@ -40,7 +40,7 @@ def recent_days_again(scene: Scene, chance: random.Random) -> object:
 WORK: tuple[tuple[Work, int], ...] = ((repair, 8), (nightly, 1), (some_organizations, 2), (recent_days_again, 2))
 
 
-UNSETTLED = "cannot be asked what it has"  # a worker of a cluster, in the middle of a roll-up, which is tried again
+RETRIED = ("cannot be asked what it has",)  # of a worker of a cluster, in the middle of a roll-up: it is tried again
 LOST = ("57P01", None)  # SQLSTATE: the server ended the connection; it was found ended
 
 
@@ -74,6 +74,15 @@ class Interruptions:
         raise Interrupted(sql)
 
 
+def _is_tried_again(error: BaseException | None) -> bool:
+    """Whether the error, or what caused it, is one after which days are rolled up by the next run."""
+    while error is not None:
+        if any(words in str(error) for words in RETRIED):
+            return True
+        error = error.__cause__
+    return False
+
+
 def roll(scene: Scene, chance: random.Random, tally: Tally, *, interrupted: bool = False) -> None:
     """One run of rolling up."""
     (work,) = chance.choices([work for work, _ in WORK], [weight for _, weight in WORK])
@@ -81,7 +90,7 @@ def roll(scene: Scene, chance: random.Random, tally: Tally, *, interrupted: bool
         with connection.execute_wrapper((Interruptions if interrupted else Pauses)(chance)):
             work(scene, chance)
     except (Interrupted, DatesFailed) as error:
-        if not interrupted and UNSETTLED not in str(error.__cause__):
+        if not interrupted and not _is_tried_again(error):
             raise
         tally.count("roll-ups broken off by an error")
     except (OperationalError, InterfaceError) as error:
